@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// SHA-256, by OpenSSL's libcrypto.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace convoy {
+
+// Feed bytes, then take the digest once.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  void update(std::span<const std::byte> bytes);
+  template <class T>
+  void update(std::span<const T> values) {
+    update(std::as_bytes(values));
+  }
+  std::string hex();  // 64 lower-case digits
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+std::string sha256(std::span<const std::byte> bytes);
+
+}  // namespace convoy

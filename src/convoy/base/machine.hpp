@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this process may really use of the machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace convoy {
+
+// Cores by affinity, cut by the cgroup's CPU quota (v1 and v2; rounded up); at least 1.
+int usable_cores();
+
+struct MachineFacts {
+  std::string cpu;            // "AMD EPYC 9355"
+  int cores = 0;              // online
+  int usable_cores = 0;
+  std::uint64_t memory_bytes = 0;
+  std::string system;         // kernel name, release and architecture
+  std::string compiler;       // that built the library
+};
+MachineFacts machine_facts();
+
+// The most memory this process ever held (resident), in bytes.
+std::uint64_t peak_memory_bytes();
+
+}  // namespace convoy

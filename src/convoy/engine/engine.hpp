@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// An engine works through this rank's part of each batch and applies the update. One trainer drives any
+// of them and does not know which it runs on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "convoy/base/tensor.hpp"
+#include "convoy/comm/communicator.hpp"
+#include "convoy/data/dataset.hpp"
+#include "convoy/net/net.hpp"
+#include "convoy/ops/sgd.hpp"
+#include "convoy/sum/tally.hpp"
+
+namespace convoy {
+
+// How work is divided among threads.
+enum class Cut { data, tensor };
+
+struct EngineOptions {
+  int threads = 0;            // 0: OMP_NUM_THREADS, else what affinity and quota allow
+  Cut threads_by = Cut::data;
+  bool oversubscribe = false; // more threads than usable cores
+  std::string isa = "auto";   // auto | reference | a name of available_isas()
+  Index batch = 32;           // the largest batch and the grain that will be asked for
+  Index grain = 4;
+};
+
+// Consecutive steps of one epoch, which end at the next log, evaluation or checkpoint.
+struct Stretch {
+  const Dataset* data = nullptr;
+  std::span<const std::uint32_t> order;     // all samples of the epoch, in order
+  Range steps;                              // of the epoch; step s reads order[s * batch ...]
+  Index batch = 0;                          // samples in a step; the epoch's last may be shorter
+  std::span<const float> learning_rates;    // one for each of `steps`
+  const std::atomic<bool>* stop = nullptr;  // set by anyone: finish the step, then leave
+};
+
+enum class Outcome {
+  finished,    // all steps done
+  stopped,     // on request, after a complete step
+  not_finite,  // a loss or gradient was not finite: the weights are those before that step
+};
+
+struct StretchResult {
+  Outcome outcome = Outcome::finished;
+  Index steps_done = 0;
+  Tally total;           // of the steps done, added in order
+  double last_loss = 0;  // mean loss of the last step done (or of the one that was not finite)
+};
+
+// Parameters and optimizer state: arenas as laid out by Net.
+struct ModelState {
+  Buffer<float> parameters;
+  Buffer<float> velocity;  // empty where the optimizer has no momentum
+};
+
+struct Evaluation {
+  Tally tally;                             // loss, correct, samples
+  std::vector<std::uint16_t> predictions;  // [samples]
+  std::vector<float> probabilities;        // [samples][classes], where asked for
+};
+
+// Not thread-safe: one call at a time.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Runs the steps of the stretch; collective over the ranks. No allocation inside a step.
+  // What a worker throws ends the run on all workers and is thrown again here.
+  virtual StretchResult run(const Stretch& stretch) = 0;
+
+  // Forward only, over the samples named.
+  virtual Evaluation evaluate(const Dataset& data, std::span<const std::uint32_t> samples,
+                              bool with_probabilities = false) = 0;
+
+  virtual ModelState state() const = 0;
+  virtual void set_state(const ModelState& state) = 0;
+
+  // What it runs on, for reports.
+  virtual int threads() const = 0;
+  virtual std::string isa() const = 0;
+  virtual std::string device() const = 0;
+  // How the options were bent (more threads than cores, idle workers), with the remedy; may be empty.
+  virtual const std::vector<std::string>& warnings() const = 0;
+};
+
+// The engine keeps references to `net` and `communicator`: both must outlive it. Weights start at
+// zero: call set_state.
+std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
+                                        const EngineOptions& options, Communicator& communicator);
+
+// The vector instruction sets this build can use on this machine, best first, then "reference".
+std::vector<std::string> available_isas();
+
+}  // namespace convoy

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a trainer tells whoever watches it. The library itself never prints.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "convoy/base/tensor.hpp"
+
+namespace convoy {
+
+// After each stretch.
+struct Progress {
+  Index epoch = 0;            // from 1
+  Index epochs = 0;
+  Index step = 0;             // steps done in this epoch
+  Index steps_per_epoch = 0;
+  Index samples = 0;          // samples done in this epoch
+  double loss = 0;            // mean over the samples of this epoch so far
+  double images_per_second = 0;  // over the last stretch
+  double seconds_left = 0;    // of the whole run's training steps, by this epoch's speed
+};
+
+struct EpochMetrics {
+  Index epoch = 0;
+  double train_loss = 0;  // mean over the samples of the epoch, each before its step's update
+  std::optional<double> validation_loss;
+  std::optional<double> validation_accuracy;
+  double test_loss = 0;
+  double test_accuracy = 0;
+  double seconds = 0;     // wall time of the epoch's training steps alone
+  double images_per_second = 0;
+};
+
+// Called by the thread that called Trainer::train(), between stretches. Must not throw.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void progress(const Progress&) {}
+  virtual void epoch(const EpochMetrics&) {}
+  virtual void checkpoint(const std::filesystem::path&) {}
+  virtual void warning(const std::string&) {}
+};
+
+}  // namespace convoy

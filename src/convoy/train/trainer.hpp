@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training from a model and a data set to weights, with or without a run folder. The trainer knows
+// neither threads nor ranks: it cuts the run into stretches and hands them to an engine.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "convoy/data/catalog.hpp"
+#include "convoy/engine/engine.hpp"
+#include "convoy/net/model_file.hpp"
+#include "convoy/train/observer.hpp"
+
+namespace convoy {
+
+// What belongs to a run's identity beside the model file.
+struct DataSettings {
+  std::string name;        // as given: a catalog name or a folder
+  Index limit = 0;         // the first `limit` training samples; 0: all
+  double validation = 0;   // fraction of them held out
+};
+
+// How often a checkpoint is written: 500steps | 1epoch | 10min.
+struct CheckpointEvery {
+  enum class Unit { steps, epochs, minutes };
+  Unit unit = Unit::epochs;
+  Index count = 1;
+};
+CheckpointEvery parse_checkpoint_every(std::string_view text);  // throws UserError(usage)
+
+enum class RunStatus { done, stopped, not_finite };
+std::string_view to_string(RunStatus status);  // "done", "stopped", "not_finite"
+
+struct TrainResult {
+  RunStatus status = RunStatus::done;
+  std::string message;                  // for not_finite: epoch, step and loss
+  std::vector<EpochMetrics> epochs;     // of the whole run, those before a resume included
+  double train_seconds = 0;             // sum over `epochs` and the unfinished one
+  std::string weights_sha256;
+  std::string state_sha256;
+  std::filesystem::path checkpoint;     // the newest; empty without a run folder
+};
+
+// One run. Not thread-safe, but for `stop`.
+class Trainer {
+ public:
+  // A new run. `folder` is created (UserError(usage) where it exists) with its configuration and a
+  // checkpoint of the initial weights; empty: nothing is written. References must outlive the trainer.
+  Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
+          Engine& engine, Communicator& communicator, const std::filesystem::path& folder);
+
+  // Goes on with the newest good checkpoint of `folder`, in the middle of an epoch if need be. `model`
+  // is the run's own (see open_run), with train.epochs raised where wanted. Throws UserError where the
+  // data is not what the run began with.
+  static Trainer resume(const Model& model, const TrainAndTest& data,
+                        const DataSettings& data_settings, Engine& engine,
+                        Communicator& communicator, const std::filesystem::path& folder);
+
+  // Runs to the end, to a stop, or to the first step that is not finite.
+  TrainResult train(Observer& observer, const std::atomic<bool>* stop = nullptr,
+                    CheckpointEvery checkpoint_every = {});
+};
+
+// What a run folder says of itself: enough to resume, evaluate or report it.
+struct RunConfig {
+  Model model;
+  DataSettings data;
+};
+RunConfig open_run(const std::filesystem::path& folder);  // throws UserError, SystemError
+
+}  // namespace convoy
