@@ -39,6 +39,7 @@ struct Stretch {
   Index batch = 0;                          // samples in a step; the epoch's last may be shorter
   std::span<const float> learning_rates;    // one for each of `steps`
   const std::atomic<bool>* stop = nullptr;  // set by anyone: finish the step, then leave
+  Tally before;                             // of the epoch's earlier steps: `total` goes on from it
 };
 
 enum class Outcome {
@@ -50,7 +51,8 @@ enum class Outcome {
 struct StretchResult {
   Outcome outcome = Outcome::finished;
   Index steps_done = 0;
-  Tally total;           // of the steps done, added in order
+  Tally total;           // Stretch::before, then each step done, added in order: no cut of an epoch
+                         // into stretches shows in its loss
   double last_loss = 0;  // mean loss of the last step done (or of the one that was not finite)
 };
 
