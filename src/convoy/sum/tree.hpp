@@ -64,7 +64,7 @@ class Counter {
 
 // The depth that a Counter over `grains` contiguous grains of one worker needs.
 constexpr Index max_depth(Index grains) {
-  return 2 * std::bit_width(static_cast<std::uint64_t>(grains)) + 2;
+  return 2 * static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(grains))) + 2;
 }
 
 }  // namespace convoy::tree

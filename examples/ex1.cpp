@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//                                Convoy example 1
+//
+// Sample runs:  ex1                  train on all of Fashion-MNIST, with all cores
+//               ex1 2000             on its first 2000 images: a second
+//               ex1 0 runs/ex1       on all of it, kept in a folder for examples/predict.cpp
+//
+// Description:  This example trains a small convolutional network to tell ten kinds of clothes apart
+//               in pictures of 28 x 28 pixels. With p(l | x; w) the probability that the network of
+//               weights w gives to label l of image x, it looks for the w that minimises
+//
+//                   L(w) = 1/N  sum over images i of  -log p(label_i | image_i; w)
+//
+//               by stochastic gradient descent with momentum, on batches of B images:
+//
+//                   v <- momentum v + 1/B  sum over the batch of  grad_w( -log p(label_i | image_i; w) )
+//                   w <- w - rate v
+//
+//               It shows the five things that a Convoy program puts together: a data set, a model, a
+//               communicator, an engine, and a trainer.
+//
+// Output:       The last line is the same on every machine, with any number of threads.
+//               `ex1 2000` ends with
+//
+//                   @EXPECTED@
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "convoy/convoy.hpp"
+
+namespace {
+
+// A model is text: a file (see models/), or a string. All its keys are in docs/formats.md.
+constexpr const char* kModel = R"(
+name = "ex1"
+input = { height = 28, width = 28, channels = 1 }
+
+[[layer]]
+type = "conv2d"
+filters = 8
+kernel = 5
+activation = "relu"
+
+[[layer]]
+type = "max_pool2d"
+size = 2
+
+[[layer]]
+type = "dense"
+units = 64
+activation = "relu"
+
+[[layer]]
+type = "dense"
+units = 10
+
+[loss]
+type = "softmax_cross_entropy"
+
+[train]
+batch = 32
+learning_rate = 0.02
+momentum = 0.9
+epochs = 3
+)";
+
+// The library never prints: whoever wants to see how a run goes observes it.
+class Printer : public convoy::Observer {
+ public:
+  void epoch(const convoy::EpochMetrics& metrics) override {
+    std::printf("epoch %d: loss %.4f, test accuracy %.2f %%, %.0f images/s\n",
+                static_cast<int>(metrics.epoch), metrics.train_loss, 100 * metrics.test_accuracy,
+                metrics.images_per_second);
+  }
+  void warning(const std::string& text) override { std::printf("warning: %s\n", text.c_str()); }
+};
+
+void run(convoy::Index limit, const std::string& folder) {
+  // 1. The data: found by name, or read from a folder. Images stay bytes; the engine normalises them
+  //    as it needs them.
+  const convoy::TrainAndTest data = convoy::load_data("fashion-mnist");
+
+  // 2. The model: a network, which is immutable from here on, and the settings of its training.
+  const convoy::Model model = convoy::parse_model(kModel, "ex1.cpp");
+  std::printf("%s: %d parameters\n", model.net.name().c_str(),
+              static_cast<int>(model.net.parameter_count()));
+
+  // 3. The communicator: the processes that take part. Here it is this one alone.
+  const auto communicator = convoy::alone();
+
+  // 4. The engine: what computes the gradients and updates the weights. By default it uses all the
+  //    cores that this process may use; how many there are changes the time, never the result.
+  convoy::EngineOptions options;
+  options.batch = model.train.batch;
+  options.grain = model.train.grain;
+  const convoy::Sgd optimizer{static_cast<float>(model.train.momentum)};
+  const auto engine = convoy::make_cpu_engine(model.net, optimizer, options, *communicator);
+
+  // 5. The trainer: epochs, evaluation on the test set, and (if there is a folder) checkpoints, from
+  //    which a run that was killed goes on as if nothing had happened.
+  const convoy::DataSettings which{.name = "fashion-mnist", .limit = limit};
+  convoy::Trainer trainer(model, data, which, *engine, *communicator, folder);
+  Printer printer;
+  const convoy::TrainResult result = trainer.train(printer);
+
+  // 6. The weights, in one number.
+  std::printf("weights %s\n", result.weights_sha256.c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(argc > 1 ? std::atoi(argv[1]) : 0, argc > 2 ? argv[2] : "");
+    return 0;
+  } catch (const convoy::Error& error) {
+    std::fprintf(stderr, "ex1: %s\n", error.what());
+    return static_cast<int>(error.fault());
+  }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// All that a program needs:
+//
+//   load_data, Dataset         data/    images and labels, by name or over memory of your own
+//   load_model, parse_model    net/     a network and its training settings, from a TOML file or text
+//   alone                      comm/    who takes part: here, this process alone
+//   make_cpu_engine            engine/  what computes: threads, and how work is divided among them
+//   Trainer, Observer          train/   the run: epochs, metrics, checkpoints, resuming
+//   Predictor                  train/   a trained checkpoint inside a program of your own
+//   UserError, SystemError     base/    what is thrown when something is wrong
+//
+// examples/ex1.cpp walks through them.
+#pragma once
+
+#include "convoy/base/check.hpp"
+#include "convoy/base/clock.hpp"
+#include "convoy/base/digest.hpp"
+#include "convoy/base/machine.hpp"
+#include "convoy/base/tensor.hpp"
+#include "convoy/comm/communicator.hpp"
+#include "convoy/data/catalog.hpp"
+#include "convoy/data/dataset.hpp"
+#include "convoy/data/order.hpp"
+#include "convoy/engine/engine.hpp"
+#include "convoy/net/model_file.hpp"
+#include "convoy/net/net.hpp"
+#include "convoy/train/checkpoint.hpp"
+#include "convoy/train/observer.hpp"
+#include "convoy/train/predictor.hpp"
+#include "convoy/train/schedule.hpp"
+#include "convoy/train/trainer.hpp"
