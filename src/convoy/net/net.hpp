@@ -34,8 +34,9 @@ struct ParameterTensor {
 
 class Net {
  public:
-  // Throws UserError(bad_data) naming the layer where a layer does not fit what it reads, names are
-  // not unique, or the last layer is not one number a class.
+  // Sets each op's `in` to the shape of what its layer reads. Throws UserError(bad_data) naming the
+  // layer where a layer does not fit what it reads or is read by none, names are not unique, or the
+  // last layer is not one number a class.
   Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
       LossFunction loss);
 
