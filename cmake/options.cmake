@@ -5,3 +5,17 @@ target_compile_features(convoy_options INTERFACE cxx_std_20)
 target_compile_options(convoy_options INTERFACE
   -ffp-contract=off  # a fused multiply-add is written out or does not happen (docs/determinism.md)
   -Wall -Wextra -Wconversion -Wshadow $<$<BOOL:${CONVOY_WARNINGS_AS_ERRORS}>:-Werror>)
+
+# convoy_link_privately(<library> <what it uses>...): users of a static library have to link what it
+# uses, so it is exported and found again by convoyConfig.cmake; a shared library has linked it, and
+# shows nothing of it.
+function(convoy_link_privately library)
+  if(BUILD_SHARED_LIBS)
+    target_link_libraries(${library} PRIVATE "$<BUILD_INTERFACE:${ARGN}>")
+    target_link_options(${library} PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/convoy.map)
+    set_target_properties(${library} PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/convoy.map
+                                                INSTALL_RPATH $ORIGIN)
+  else()
+    target_link_libraries(${library} PRIVATE ${ARGN})
+  endif()
+endfunction()
