@@ -19,6 +19,8 @@ struct Activation {
   ActivationFunction function = ActivationFunction::relu;
 };
 
-constexpr Shape output_shape(const Activation& op) { return op.in; }
+constexpr Shape output_shape(const Activation& op) {
+  return op.in;
+}
 
 }  // namespace convoy

@@ -10,6 +10,8 @@ struct Add {
   Shape in;
 };
 
-constexpr Shape output_shape(const Add& op) { return op.in; }
+constexpr Shape output_shape(const Add& op) {
+  return op.in;
+}
 
 }  // namespace convoy

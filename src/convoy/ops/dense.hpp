@@ -6,7 +6,8 @@
 // Order of additions (segments.hpp):
 //   forward          y[n]    = sum over k ascending (one row) of x[k] * w[k][n], then the bias
 //   input gradient   dx[k]   = sum over n ascending (one row) of dy[n] * w[k][n]
-//   weight gradient  dw[k][n] = sum over samples in order (one row) of x[k] * dy[n]; db[n] of 1 * dy[n]
+//   weight gradient  dw[k][n] = sum over samples in order (one row) of x[k] * dy[n]; db[n] of 1 *
+//   dy[n]
 #pragma once
 
 #include "convoy/base/tensor.hpp"
@@ -19,6 +20,8 @@ struct Dense {
   bool bias = true;
 };
 
-constexpr Shape output_shape(const Dense& op) { return {1, 1, op.units}; }
+constexpr Shape output_shape(const Dense& op) {
+  return {1, 1, op.units};
+}
 
 }  // namespace convoy

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementary functions of the project's own, so that no libm (whose variants are picked at run time)
-// ever touches a weight. Built from IEEE additions, multiplications, divisions, std::fma, comparisons
-// and bit moves alone: the same bits on every machine. simd/math-inl.hpp repeats the float ones step
-// by step.
+// Elementary functions of the project's own, so that no libm (whose variants are picked at run
+// time) ever touches a weight. Built from IEEE additions, multiplications, divisions, std::fma,
+// comparisons and bit moves alone: the same bits on every machine. simd/math-inl.hpp repeats the
+// float ones step by step.
 //
 //   float   exp      <= 2 ulp on [-87, 88]; below it +0, above it +infinity; NaN stays NaN
 //           sigmoid  e = exp(-|x|); x >= 0 ? 1 / (1 + e) : e / (1 + e)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// An operation: one of the plain structs. Everything a plan has to know about it is a function of the
-// struct: shapes, parameters, how many units of output each pass can be divided into, and memory.
+// An operation: one of the plain structs. Everything a plan has to know about it is a function of
+// the struct: shapes, parameters, how many units of output each pass can be divided into, and
+// memory.
 //
 // Units of a pass, in the order of the outputs in memory unless said:
 //   forward          Conv2d, Subsample, Pool2d: pixels (sample, row, column), all channels.
-//                    Dense: (block of kColumnBlock columns, sample). Activation, Add: the same blocks
-//                    of the flat array, over all samples.
+//                    Dense: (block of kColumnBlock columns, sample). Activation, Add: the same
+//                    blocks of the flat array, over all samples.
 //   input gradient   likewise, of dx. Dense: blocks of dx's columns.
-//   weight gradient  rows of the parameter block: each weight row [tap][columns], then the bias row;
+//   weight gradient  rows of the parameter block: each weight row [tap][columns], then the bias
+//   row;
 //                    unit u writes elements [u * columns, (u + 1) * columns).
 #pragma once
 
@@ -50,12 +52,14 @@ ParameterShape parameter_shape(const Op& op);
 
 Index forward_units(const Op& op, Index samples);
 Index input_gradient_units(const Op& op, Index samples);
-inline Index weight_gradient_units(const Op& op) { return parameter_shape(op).rows(); }
+inline Index weight_gradient_units(const Op& op) {
+  return parameter_shape(op).rows();
+}
 
-bool keeps_choice(const Op& op);     // needs Forward::choice
-bool works_in_place(const Op& op);   // y may be x, and dx may be dy
-Index packed_size(const Op& op);     // elements that pack() writes
-Index scratch_size(const Op& op);    // elements of private scratch that a pass may use
+bool keeps_choice(const Op& op);    // needs Forward::choice
+bool works_in_place(const Op& op);  // y may be x, and dx may be dy
+Index packed_size(const Op& op);    // elements that pack() writes
+Index scratch_size(const Op& op);   // elements of private scratch that a pass may use
 
 // Multiply-adds count as two operations; comparisons and additions elsewhere as one each are left
 // out, as in the design's table. Per sample.

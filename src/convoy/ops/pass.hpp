@@ -5,12 +5,13 @@
 //   input_gradient   dx = (dL/dy) * (dy/dx)
 //   weight_gradient  dp = (dL/dy) * (dy/dparameters), summed over the samples given
 //
-// Every pass writes with `=`, never `+=`, and works on a range of *its own* outputs, counted in units
-// (see op.hpp): calls over ranges that cover all units write what one call over all of them writes,
-// bit for bit, so the units can be divided among workers.
+// Every pass writes with `=`, never `+=`, and works on a range of *its own* outputs, counted in
+// units (see op.hpp): calls over ranges that cover all units write what one call over all of them
+// writes, bit for bit, so the units can be divided among workers.
 //
-// Legend: B samples, H W C height, width and channels of a sample, K terms of a sum. Activations are
-// NHWC. Parameters of an operation are one block: weights [tap][column], then the bias [column].
+// Legend: B samples, H W C height, width and channels of a sample, K terms of a sum. Activations
+// are NHWC. Parameters of an operation are one block: weights [tap][column], then the bias
+// [column].
 #pragma once
 
 #include <cstdint>
@@ -25,33 +26,33 @@ using Choice = std::int32_t;
 
 template <class Real>
 struct Forward {
-  Index samples = 0;                // B
-  const Real* x = nullptr;          // [B][in]
-  const Real* other = nullptr;      // [B][in], second input of an operation that has two
-  const Real* parameters = nullptr; // the operation's block
-  Real* y = nullptr;                // [B][out]
-  Choice* choice = nullptr;         // [B][out], where the operation keeps one
-  Real* scratch = nullptr;          // scratch_size(op) elements, private to the caller
+  Index samples = 0;                 // B
+  const Real* x = nullptr;           // [B][in]
+  const Real* other = nullptr;       // [B][in], second input of an operation that has two
+  const Real* parameters = nullptr;  // the operation's block
+  Real* y = nullptr;                 // [B][out]
+  Choice* choice = nullptr;          // [B][out], where the operation keeps one
+  Real* scratch = nullptr;           // scratch_size(op) elements, private to the caller
 };
 
 template <class Real>
 struct InputGradient {
   Index samples = 0;
-  const Real* dy = nullptr;         // [B][out]
-  const Real* y = nullptr;          // [B][out], what forward wrote
+  const Real* dy = nullptr;  // [B][out]
+  const Real* y = nullptr;   // [B][out], what forward wrote
   const Real* parameters = nullptr;
-  const Real* packed = nullptr;     // packed_size(op) elements, what pack() wrote (SIMD only)
+  const Real* packed = nullptr;  // packed_size(op) elements, what pack() wrote (SIMD only)
   const Choice* choice = nullptr;
-  Real* dx = nullptr;               // [B][in]; may be dy where the operation is elementwise
+  Real* dx = nullptr;  // [B][in]; may be dy where the operation is elementwise
   Real* scratch = nullptr;
 };
 
 template <class Real>
 struct WeightGradient {
   Index samples = 0;
-  const Real* x = nullptr;          // [B][in]
-  const Real* dy = nullptr;         // [B][out]
-  Real* gradient = nullptr;         // the operation's block
+  const Real* x = nullptr;   // [B][in]
+  const Real* dy = nullptr;  // [B][out]
+  Real* gradient = nullptr;  // the operation's block
   Real* scratch = nullptr;
 };
 

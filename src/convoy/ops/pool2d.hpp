@@ -10,8 +10,8 @@
 //            ascending, cut into segments as in segments.hpp (rows: ky); 1 / area rounded to Real.
 //   input gradient
 //            dx = a chain of additions from +0 over the windows that hold the pixel, (oy, ox)
-//            ascending: of dy where the window chose this pixel (max; other windows are no term), of
-//            dy * (1 / area) (average).
+//            ascending: of dy where the window chose this pixel (max; other windows are no term),
+//            of dy * (1 / area) (average).
 #pragma once
 
 #include "convoy/base/tensor.hpp"
@@ -32,6 +32,12 @@ constexpr Shape output_shape(const Pool2d& op) {
   return {(op.in.height + 2 * op.padding.height - op.kernel.height) / op.stride.height + 1,
           (op.in.width + 2 * op.padding.width - op.kernel.width) / op.stride.width + 1,
           op.in.channels};
+}
+
+// The windows [begin, end) along one axis that hold `position` (padding included).
+constexpr Range windows_at(Index position, Index kernel, Index stride, Index windows) {
+  const Index first = position < kernel ? 0 : (position - kernel) / stride + 1;
+  return {first, std::min(position / stride + 1, windows)};
 }
 
 }  // namespace convoy

@@ -24,19 +24,32 @@ constexpr Index rows_per_segment(Index row_length) {
   return std::max<Index>(1, kSegmentTerms / row_length);
 }
 
-// Calls segment(rows, terms) for each segment in order: `terms` is the range inside each of `rows`.
+// One segment: `terms` of each of `rows`. More than one row only where the terms are whole rows.
+struct Segment {
+  Range rows;
+  Range terms;
+};
+
+constexpr Segment first_segment(Index row_count, Index row_length) {
+  return {{0, std::min(rows_per_segment(row_length), row_count)},
+          {0, std::min(row_length, kSegmentTerms)}};
+}
+
+// The segment after `s`; its rows are empty after the last one.
+constexpr Segment next_segment(const Segment& s, Index row_count, Index row_length) {
+  if (s.terms.end < row_length) {
+    return {s.rows, {s.terms.end, std::min(s.terms.end + kSegmentTerms, row_length)}};
+  }
+  return {{s.rows.end, std::min(s.rows.end + rows_per_segment(row_length), row_count)},
+          {0, std::min(row_length, kSegmentTerms)}};
+}
+
+// Calls segment(rows, terms) for each segment in order.
 template <class Function>
 constexpr void for_each_segment(Index row_count, Index row_length, Function segment) {
-  const Index step = rows_per_segment(row_length);
-  for (Index row = 0; row < row_count; row += step) {
-    const Range rows{row, std::min(row + step, row_count)};
-    if (rows.size() > 1 || row_length <= kSegmentTerms) {
-      segment(rows, Range{0, row_length});
-    } else {
-      for (Index term = 0; term < row_length; term += kSegmentTerms) {
-        segment(rows, Range{term, std::min(term + kSegmentTerms, row_length)});
-      }
-    }
+  for (Segment s = first_segment(row_count, row_length); !s.rows.empty();
+       s = next_segment(s, row_count, row_length)) {
+    segment(s.rows, s.terms);
   }
 }
 

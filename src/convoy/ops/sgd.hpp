@@ -24,8 +24,8 @@ struct UpdatePass {
   Index size = 0;
   const Real* gradient_sum = nullptr;
   const Real* weights = nullptr;
-  Real* new_weights = nullptr;        // `=`; not weights
-  const Real* velocity = nullptr;     // null where momentum is 0
+  Real* new_weights = nullptr;     // `=`; not weights
+  const Real* velocity = nullptr;  // null where momentum is 0
   Real* new_velocity = nullptr;
   Real scale = 1;
   Real rate = 0;

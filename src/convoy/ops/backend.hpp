@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// One implementation of all operations in float: the naive reference, or the Highway code compiled
+// for one vector instruction set. All give the same bits.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "convoy/ops/loss.hpp"
+#include "convoy/ops/op.hpp"
+#include "convoy/ops/pass.hpp"
+#include "convoy/ops/sgd.hpp"
+
+namespace convoy {
+
+struct Backend {
+  const char* name;  // "avx512", "avx2", "neon", ..., "reference"
+
+  void (*forward)(const Op&, const Forward<float>&, Range units);
+  void (*input_gradient)(const Op&, const InputGradient<float>&, Range units);
+  void (*weight_gradient)(const Op&, const WeightGradient<float>&, Range units);
+  // Prepares weight rows [units) for input_gradient; elements of other rows stay as they are.
+  void (*pack)(const Op&, const float* parameters, float* packed, Range units);
+  LossSum (*loss)(const Loss&, const LossPass<float>&);
+  bool (*update)(const Sgd&, const UpdatePass<float>&);      // are all new weights finite?
+  void (*add)(Index size, float* sum, const float* addend);  // sum += addend
+};
+
+// The implementations that this build has and this machine can run, the fastest first, the
+// reference last. Immutable; safe from any thread.
+const std::vector<const Backend*>& backends();
+
+// "auto" is the first of them. Throws UserError(usage) for a name that is not among them.
+const Backend& find_backend(std::string_view name);
+
+namespace reference {
+const Backend& backend();
+}
+
+}  // namespace convoy

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/ops/backend.hpp"
+#include "convoy/ops/reference/activation.hpp"
+#include "convoy/ops/reference/conv2d.hpp"
+#include "convoy/ops/reference/dense.hpp"
+#include "convoy/ops/reference/loss.hpp"
+#include "convoy/ops/reference/pool2d.hpp"
+#include "convoy/ops/reference/sgd.hpp"
+#include "convoy/ops/reference/subsample.hpp"
+#include "convoy/ops/visit.hpp"
+
+namespace convoy::reference {
+namespace {
+
+void add(Index size, float* sum, const float* addend) {
+  for (Index i = 0; i < size; ++i) sum[i] += addend[i];
+}
+
+}  // namespace
+
+const Backend& backend() {
+  static constexpr Backend table{
+      "reference",
+      [](const Op& op, const Forward<float>& pass, Range units) {
+        std::visit([&](const auto& o) { reference::forward(o, pass, units); }, op);
+      },
+      [](const Op& op, const InputGradient<float>& pass, Range units) {
+        std::visit([&](const auto& o) { reference::input_gradient(o, pass, units); }, op);
+      },
+      [](const Op& op, const WeightGradient<float>& pass, Range units) {
+        visit_trainable([&](const auto& o) { reference::weight_gradient(o, pass, units); }, op);
+      },
+      [](const Op&, const float*, float*, Range) {},  // reads the weights as they are
+      [](const Loss& op, const LossPass<float>& pass) { return reference::loss(op, pass); },
+      [](const Sgd& op, const UpdatePass<float>& pass) { return reference::update(op, pass); },
+      add};
+  return table;
+}
+
+}  // namespace convoy::reference

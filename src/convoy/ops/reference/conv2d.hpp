@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The executable specification of conv2d.hpp. Naive on purpose.
+#pragma once
+
+#include "convoy/ops/conv2d.hpp"
+#include "convoy/ops/pass.hpp"
+#include "convoy/ops/phase.hpp"
+#include "convoy/ops/reference/chain.hpp"
+#include "convoy/ops/segments.hpp"
+
+namespace convoy::reference {
+
+// x[b][iy][ix][c], +0 outside.
+template <class Real>
+Real padded(const Real* x, const Shape& shape, Index b, Index iy, Index ix, Index c) {
+  if (iy < 0 || iy >= shape.height || ix < 0 || ix >= shape.width) return 0;
+  return x[((b * shape.height + iy) * shape.width + ix) * shape.channels + c];
+}
+
+// Unit: one output pixel (sample, oy, ox).
+template <class Real>
+void forward(const Conv2d& op, const Forward<Real>& pass, Range units) {
+  const Shape out = output_shape(op);
+  const Index C = op.in.channels, F = op.filters, taps = op.kernel.area() * C;
+  for (Index unit = units.begin; unit < units.end; ++unit) {
+    const Index b = unit / (out.height * out.width);
+    const Index oy = unit / out.width % out.height, ox = unit % out.width;
+    for (Index f = 0; f < F; ++f) {
+      Chain<Real> sum;
+      for_each_segment(op.kernel.height, op.kernel.width * C, [&](Range rows, Range terms) {
+        for (Index ky = rows.begin; ky < rows.end; ++ky) {
+          for (Index t = terms.begin; t < terms.end; ++t) {
+            const Index kx = t / C, c = t % C;
+            sum.term(padded(pass.x, op.in, b, oy * op.stride.height + ky - op.padding.height,
+                            ox * op.stride.width + kx - op.padding.width, c),
+                     pass.parameters[(ky * op.kernel.width * C + t) * F + f]);
+          }
+        }
+        sum.end_segment();
+      });
+      pass.y[unit * F + f] = op.bias ? sum.total() + pass.parameters[taps * F + f] : sum.total();
+    }
+  }
+}
+
+// Unit: one input pixel (sample, iy, ix).
+template <class Real>
+void input_gradient(const Conv2d& op, const InputGradient<Real>& pass, Range units) {
+  const Shape out = output_shape(op);
+  const Index C = op.in.channels, F = op.filters;
+  for (Index unit = units.begin; unit < units.end; ++unit) {
+    const Index b = unit / (op.in.height * op.in.width);
+    const Index iy = unit / op.in.width % op.in.height, ix = unit % op.in.width;
+    const Phase py = phase_of(iy, op.padding.height, op.kernel.height, op.stride.height);
+    const Phase px = phase_of(ix, op.padding.width, op.kernel.width, op.stride.width);
+    for (Index c = 0; c < C; ++c) {
+      Chain<Real> sum;
+      if (py.taps > 0 && px.taps > 0) {
+        for_each_segment(py.taps, px.taps * F, [&](Range rows, Range terms) {
+          for (Index j = rows.begin; j < rows.end; ++j) {
+            const Index ky = py.tap(j, op.stride.height);
+            for (Index t = terms.begin; t < terms.end; ++t) {
+              const Index kx = px.tap(t / F, op.stride.width), f = t % F;
+              sum.term(padded(pass.dy, out, b, (iy + op.padding.height - ky) / op.stride.height,
+                              (ix + op.padding.width - kx) / op.stride.width, f),
+                       pass.parameters[((ky * op.kernel.width + kx) * C + c) * F + f]);
+            }
+          }
+          sum.end_segment();
+        });
+      }
+      pass.dx[unit * C + c] = sum.total();
+    }
+  }
+}
+
+// Unit: one row of the parameter block, (ky, kx, c) or the bias.
+template <class Real>
+void weight_gradient(const Conv2d& op, const WeightGradient<Real>& pass, Range units) {
+  const Shape out = output_shape(op);
+  const Index C = op.in.channels, F = op.filters, taps = op.kernel.area() * C;
+  for (Index unit = units.begin; unit < units.end; ++unit) {
+    const Index ky = unit / (op.kernel.width * C), kx = unit / C % op.kernel.width, c = unit % C;
+    for (Index f = 0; f < F; ++f) {
+      Chain<Real> sum;
+      for (Index b = 0; b < pass.samples; ++b) {
+        for_each_segment(out.height, out.width, [&](Range rows, Range terms) {
+          for (Index oy = rows.begin; oy < rows.end; ++oy) {
+            for (Index ox = terms.begin; ox < terms.end; ++ox) {
+              const Real dy = pass.dy[((b * out.height + oy) * out.width + ox) * F + f];
+              const Real x = unit == taps ? Real{1}
+                                          : padded(pass.x, op.in, b,
+                                                   oy * op.stride.height + ky - op.padding.height,
+                                                   ox * op.stride.width + kx - op.padding.width, c);
+              sum.term(x, dy);
+            }
+          }
+          sum.end_segment();
+        });
+      }
+      pass.gradient[unit * F + f] = sum.total();
+    }
+  }
+}
+
+}  // namespace convoy::reference

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operations in Highway, this file and all it includes compiled once for every vector width,
+// and the choice among them. Targets without a fused multiply-add can't give the contract's bits:
+// there the reference runs instead (slow, same bits).
+#include "convoy/ops/backend.hpp"
+
+#include <string>
+
+#include "convoy/base/check.hpp"
+#include "convoy/ops/visit.hpp"
+
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "convoy/ops/simd/backend.cpp"
+#include <hwy/foreach_target.h>
+// Highway wants this order.
+#include <hwy/highway.h>
+
+#define CONVOY_FMA_TARGETS \
+  (HWY_AVX3 | HWY_AVX2 | HWY_NEON | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+
+#if HWY_TARGET & CONVOY_FMA_TARGETS
+#include "convoy/ops/simd/conv2d-inl.hpp"
+#include "convoy/ops/simd/dense-inl.hpp"
+#include "convoy/ops/simd/elementwise-inl.hpp"
+#include "convoy/ops/simd/loss-inl.hpp"
+#include "convoy/ops/simd/pool2d-inl.hpp"
+#include "convoy/ops/simd/subsample-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace convoy::HWY_NAMESPACE {
+
+constexpr const char* target_name() {
+  switch (HWY_TARGET) {
+    case HWY_AVX3:
+      return "avx512";
+    case HWY_AVX2:
+      return "avx2";
+    case HWY_NEON:
+      return "neon";
+    default:
+      return "sve";
+  }
+}
+
+const Backend& backend() {
+  static constexpr Backend table{
+      target_name(),
+      [](const Op& op, const Forward<float>& pass, Range units) {
+        std::visit([&](const auto& o) { HWY_NAMESPACE::forward(o, pass, units); }, op);
+      },
+      [](const Op& op, const InputGradient<float>& pass, Range units) {
+        std::visit([&](const auto& o) { HWY_NAMESPACE::input_gradient(o, pass, units); }, op);
+      },
+      [](const Op& op, const WeightGradient<float>& pass, Range units) {
+        visit_trainable([&](const auto& o) { HWY_NAMESPACE::weight_gradient(o, pass, units); }, op);
+      },
+      [](const Op& op, const float* parameters, float* packed, Range units) {
+        if (const auto* conv = std::get_if<Conv2d>(&op)) pack(*conv, parameters, packed, units);
+        if (const auto* dense = std::get_if<Dense>(&op)) pack(*dense, parameters, packed, units);
+      },
+      [](const Loss& op, const LossPass<float>& pass) { return HWY_NAMESPACE::loss(op, pass); },
+      [](const Sgd& op, const UpdatePass<float>& pass) { return HWY_NAMESPACE::update(op, pass); },
+      [](Index size, float* sum, const float* addend) { HWY_NAMESPACE::add(size, sum, addend); }};
+  return table;
+}
+
+}  // namespace convoy::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#else
+namespace convoy::HWY_NAMESPACE {
+const Backend& backend() {
+  return reference::backend();
+}
+}  // namespace convoy::HWY_NAMESPACE
+#endif
+
+#if HWY_ONCE
+namespace convoy {
+namespace {
+
+HWY_EXPORT(backend);
+
+// Highway's table of this function's variants, entered for one target (not for the best, as its own
+// dispatch does), so that engines side by side may use different ones.
+const Backend& backend_of_target(std::int64_t target) {
+  hwy::ChosenTarget chosen;
+  chosen.Update(target);
+  return HWY_DISPATCH_TABLE(backend)[chosen.GetIndex()]();
+}
+
+std::vector<const Backend*> find_backends() {
+  std::vector<const Backend*> found;
+  // A lower bit is a better target.
+  for (std::int64_t left = hwy::SupportedTargets() & HWY_TARGETS & CONVOY_FMA_TARGETS; left != 0;
+       left &= left - 1) {
+    found.push_back(&backend_of_target(left & -left));
+  }
+  found.push_back(&reference::backend());
+  return found;
+}
+
+}  // namespace
+
+const std::vector<const Backend*>& backends() {
+  static const std::vector<const Backend*> all = find_backends();
+  return all;
+}
+
+const Backend& find_backend(std::string_view name) {
+  if (name == "auto") return *backends().front();
+  std::string names = "auto";
+  for (const Backend* backend : backends()) {
+    if (backend->name == name) return *backend;
+    names += std::string(", ") + backend->name;
+  }
+  throw UserError(Fault::usage, "no instruction set '" + std::string(name) + "' here",
+                  "this build on this machine does not have it", "use one of: " + names);
+}
+
+}  // namespace convoy
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that is done element by element: activation.hpp, add.hpp, sgd.hpp and the additions of
+// the tree. The twin of reference/activation.hpp and reference/sgd.hpp.
+#if defined(CONVOY_OPS_SIMD_ELEMENTWISE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef CONVOY_OPS_SIMD_ELEMENTWISE_INL_HPP
+#undef CONVOY_OPS_SIMD_ELEMENTWISE_INL_HPP
+#else
+#define CONVOY_OPS_SIMD_ELEMENTWISE_INL_HPP
+#endif
+
+#include "convoy/ops/op.hpp"
+#include "convoy/ops/pass.hpp"
+#include "convoy/ops/sgd.hpp"
+#include "convoy/ops/simd/math-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace convoy::HWY_NAMESPACE {
+
+// y[i] = function(x[i], other[i]) for i in [begin, end); `other` may be x.
+template <class Function>
+HWY_INLINE void map(Range range, const float* x, const float* other, float* y,
+                    const Function& function) {
+  const Full d;
+  const Index vl = lanes(d);
+  Index i = range.begin;
+  for (; i + vl <= range.end; i += vl) {
+    hn::StoreU(function(hn::LoadU(d, x + i), hn::LoadU(d, other + i)), d, y + i);
+  }
+  if (i < range.end) {
+    const auto mask = first_lanes(d, range.end - i);
+    hn::BlendedStore(function(hn::MaskedLoad(mask, d, x + i), hn::MaskedLoad(mask, d, other + i)),
+                     mask, d, y + i);
+  }
+}
+
+HWY_INLINE Range elements(Range units, Index size) {
+  return {std::min(units.begin * kColumnBlock, size), std::min(units.end * kColumnBlock, size)};
+}
+
+using Vector = hn::Vec<Full>;
+
+inline void forward(const Activation& op, const Forward<float>& pass, Range units) {
+  const Range range = elements(units, pass.samples * op.in.size());
+  switch (op.function) {
+    case ActivationFunction::relu:
+      return map(range, pass.x, pass.x, pass.y, [](Vector x, Vector) HWY_ATTR {
+        return hn::IfThenElseZero(hn::Gt(x, hn::Zero(Full())), x);
+      });
+    case ActivationFunction::sigmoid:
+      return map(range, pass.x, pass.x, pass.y,
+                 [](Vector x, Vector) HWY_ATTR { return sigmoid(Full(), x); });
+    case ActivationFunction::tanh:
+      return map(range, pass.x, pass.x, pass.y,
+                 [](Vector x, Vector) HWY_ATTR { return tanh(Full(), x); });
+  }
+}
+
+inline void input_gradient(const Activation& op, const InputGradient<float>& pass, Range units) {
+  const Range range = elements(units, pass.samples * op.in.size());
+  switch (op.function) {
+    case ActivationFunction::relu:
+      return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
+        return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Full())), dy);
+      });
+    case ActivationFunction::sigmoid:
+      return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
+        const auto one = hn::Set(Full(), 1.0F);
+        return hn::Mul(dy, hn::Mul(y, hn::Sub(one, y)));
+      });
+    case ActivationFunction::tanh:
+      return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
+        return hn::Mul(dy, hn::NegMulAdd(y, y, hn::Set(Full(), 1.0F)));
+      });
+  }
+}
+
+inline void forward(const Add& op, const Forward<float>& pass, Range units) {
+  map(elements(units, pass.samples * op.in.size()), pass.x, pass.other, pass.y,
+      [](Vector x, Vector other) HWY_ATTR { return hn::Add(x, other); });
+}
+
+inline void input_gradient(const Add& op, const InputGradient<float>& pass, Range units) {
+  map(elements(units, pass.samples * op.in.size()), pass.dy, pass.dy, pass.dx,
+      [](Vector dy, Vector) HWY_ATTR { return dy; });
+}
+
+// sum += addend: one addition of the tree.
+inline void add(Index size, float* sum, const float* addend) {
+  map({0, size}, sum, addend, sum, [](Vector a, Vector b) HWY_ATTR { return hn::Add(a, b); });
+}
+
+// One vector of the arena, the lanes of `mask`. Returns the new weights.
+HWY_INLINE Vector update_vector(const Sgd& op, const UpdatePass<float>& pass, Index i,
+                                hn::Mask<Full> mask) {
+  const Full d;
+  const auto w = hn::MaskedLoad(mask, d, pass.weights + i);
+  auto g = hn::Mul(hn::MaskedLoad(mask, d, pass.gradient_sum + i), hn::Set(d, pass.scale));
+  if (op.weight_decay != 0) g = hn::MulAdd(hn::Set(d, op.weight_decay), w, g);
+  if (op.momentum != 0) {
+    const auto momentum = hn::Set(d, op.momentum);
+    const auto v = hn::MulAdd(momentum, hn::MaskedLoad(mask, d, pass.velocity + i), g);
+    hn::BlendedStore(v, mask, d, pass.new_velocity + i);
+    g = op.nesterov ? hn::MulAdd(momentum, v, g) : v;
+  }
+  const auto new_w = hn::NegMulAdd(hn::Set(d, pass.rate), g, w);
+  hn::BlendedStore(new_w, mask, d, pass.new_weights + i);
+  return new_w;
+}
+
+// Returns whether all new weights are finite.
+inline bool update(const Sgd& op, const UpdatePass<float>& pass) {
+  const Full d;
+  auto zero_times_all = hn::Zero(d);  // NaN once a weight is infinite or NaN
+  for (Index i = 0; i < pass.size; i += lanes(d)) {
+    const auto w = update_vector(op, pass, i, first_lanes(d, pass.size - i));
+    zero_times_all = hn::MulAdd(w, hn::Zero(d), zero_times_all);
+  }
+  return hn::AllTrue(d, hn::Eq(zero_times_all, zero_times_all));
+}
+
+}  // namespace convoy::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
