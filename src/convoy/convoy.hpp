@@ -17,6 +17,7 @@
 #include "convoy/base/digest.hpp"
 #include "convoy/base/machine.hpp"
 #include "convoy/base/tensor.hpp"
+#include "convoy/base/version.hpp"
 #include "convoy/comm/communicator.hpp"
 #include "convoy/data/catalog.hpp"
 #include "convoy/data/dataset.hpp"
