@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/data/data_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <vector>
+
+#include "convoy/base/check.hpp"
+#include "convoy/base/tensor.hpp"
+
+namespace convoy {
+namespace {
+
+constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::uint64_t kOrdinaryRatio = 16;  // images compress two- to tenfold
+
+}  // namespace
+
+struct DataFile::Source {
+  int descriptor = -1;
+  std::uint64_t file_bytes = 0;
+  bool gzip = false;
+  z_stream zlib{};
+  bool between_members = false;  // gzip streams may follow each other; content ends after any
+  std::vector<std::uint8_t> compressed;
+
+  ~Source() {
+    if (gzip) ::inflateEnd(&zlib);
+    if (descriptor >= 0) ::close(descriptor);
+  }
+
+  std::size_t read(std::uint8_t* out, std::size_t bytes, const std::string& name) const {
+    std::size_t done = 0;
+    while (done < bytes) {
+      const ssize_t n = ::read(descriptor, out + done, bytes - done);
+      if (n == 0) break;
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) throw SystemError(Fault::io, "read", name, errno);
+      done += static_cast<std::size_t>(n);
+    }
+    return done;
+  }
+
+  // The last four bytes of a gzip file: the size of its (last) stream, modulo 2^32.
+  std::uint32_t trailer() const {
+    std::array<std::uint8_t, 4> b{};
+    if (file_bytes < b.size()) return 0;
+    if (::pread(descriptor, b.data(), b.size(), static_cast<off_t>(file_bytes - b.size())) != 4)
+      return 0;
+    return b[0] | std::uint32_t{b[1]} << 8 | std::uint32_t{b[2]} << 16 | std::uint32_t{b[3]} << 24;
+  }
+};
+
+DataFile::DataFile(const std::filesystem::path& path)
+    : name_(path.string()), source_(std::make_unique<Source>()) {
+  Source& s = *source_;
+  // Not to hang on a pipe that was put in the file's place.
+  s.descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat facts {};
+  if (s.descriptor < 0 || ::fstat(s.descriptor, &facts) != 0)
+    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
+                    std::generic_category().message(errno), "see to its place and permissions");
+  if (S_ISDIR(facts.st_mode))
+    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
+                    "a folder stands where a file is wanted", "put the file in its place");
+  if (!S_ISREG(facts.st_mode))
+    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
+                    "it is no regular file", "put the file in its place");
+  if (facts.st_size == 0) refuse("is empty", "0 bytes");
+  s.file_bytes = static_cast<std::uint64_t>(facts.st_size);
+
+  std::array<std::uint8_t, 6> magic{};
+  if (::pread(s.descriptor, magic.data(), magic.size(), 0) < 0)
+    throw SystemError(Fault::io, "read", name_, errno);
+  if (magic == std::array<std::uint8_t, 6>{0xFD, '7', 'z', 'X', 'Z', 0})
+    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
+                    "it is compressed with xz", "unpack it with `unxz -k`");
+  if (magic[0] != 0x1F || magic[1] != 0x8B) return;
+  constexpr int kGzipOnly = 16;
+  if (::inflateInit2(&s.zlib, MAX_WBITS + kGzipOnly) != Z_OK) throw std::bad_alloc();
+  s.gzip = true;
+  s.compressed.resize(kChunk);
+}
+
+DataFile::~DataFile() = default;
+
+void DataFile::refuse(std::string_view problem, std::string_view why) const {
+  throw UserError(Fault::bad_data, fmt::format("{} {}", name_, problem), why,
+                  "put an intact copy of the file in its place");
+}
+
+std::size_t DataFile::read_some(std::span<std::uint8_t> out) {
+  Source& s = *source_;
+  std::size_t done = 0;
+  if (!s.gzip) {
+    done = s.read(out.data(), out.size(), name_);
+    position_ += done;
+    return done;
+  }
+  z_stream& z = s.zlib;
+  while (done < out.size()) {
+    if (z.avail_in == 0) {
+      z.next_in = s.compressed.data();
+      z.avail_in = static_cast<uInt>(s.read(s.compressed.data(), kChunk, name_));
+      if (z.avail_in == 0 && s.between_members) break;
+      if (z.avail_in == 0)
+        refuse("is truncated",
+               fmt::format("its gzip stream stops after {} bytes of content", position_));
+    }
+    if (s.between_members) {
+      ::inflateReset(&z);
+      s.between_members = false;
+    }
+    const std::size_t step = std::min<std::size_t>(out.size() - done, 1U << 30);
+    z.next_out = out.data() + done;
+    z.avail_out = static_cast<uInt>(step);
+    const int result = ::inflate(&z, Z_NO_FLUSH);
+    done += step - z.avail_out;
+    position_ += step - z.avail_out;
+    if (result == Z_STREAM_END) {
+      s.between_members = true;
+    } else if (result != Z_OK && result != Z_BUF_ERROR) {
+      refuse("is damaged", fmt::format("gzip: {}, after {} bytes of content",
+                                       z.msg ? z.msg : ::zError(result), position_));
+    }
+  }
+  return done;
+}
+
+void DataFile::read(std::span<std::uint8_t> out, std::string_view what) {
+  const std::uint64_t begin = position_;
+  const std::size_t got = read_some(out);
+  if (got < out.size())
+    refuse("is truncated", fmt::format("it ends at byte {}, inside {}, which takes bytes {} to {}",
+                                       begin + got, what, begin, begin + out.size()));
+}
+
+void DataFile::expect_end() {
+  std::uint8_t more = 0;  // asking for one byte more makes zlib verify the checksum
+  const std::uint64_t end = position_;
+  if (read_some({&more, 1}) > 0)
+    refuse("is too long", fmt::format("its content should end at byte {} and goes on", end));
+}
+
+std::uint64_t DataFile::count() const {
+  DataFile again(name_);
+  std::vector<std::uint8_t> scratch(kChunk);
+  while (again.read_some(scratch) == scratch.size()) {
+  }
+  return again.position_;
+}
+
+std::uint64_t DataFile::size(std::optional<std::uint64_t> expected) const {
+  if (!source_->gzip) return source_->file_bytes;
+  const bool ordinary = expected && *expected / kOrdinaryRatio <= source_->file_bytes;
+  if (ordinary && static_cast<std::uint32_t>(*expected) == source_->trailer()) return *expected;
+  return count();
+}
+
+}  // namespace convoy
