@@ -12,14 +12,14 @@ namespace convoy {
 
 // After each stretch.
 struct Progress {
-  Index epoch = 0;            // from 1
+  Index epoch = 0;  // from 1
   Index epochs = 0;
-  Index step = 0;             // steps done in this epoch
+  Index step = 0;  // steps done in this epoch
   Index steps_per_epoch = 0;
-  Index samples = 0;          // samples done in this epoch
-  double loss = 0;            // mean over the samples of this epoch so far
+  Index samples = 0;             // samples done in this epoch
+  double loss = 0;               // mean over the samples of this epoch so far
   double images_per_second = 0;  // over the last stretch
-  double seconds_left = 0;    // of the whole run's training steps, by this epoch's speed
+  double seconds_left = 0;       // of the whole run's training steps, by this epoch's speed
 };
 
 struct EpochMetrics {
@@ -29,7 +29,7 @@ struct EpochMetrics {
   std::optional<double> validation_accuracy;
   double test_loss = 0;
   double test_accuracy = 0;
-  double seconds = 0;     // wall time of the epoch's training steps alone
+  double seconds = 0;  // wall time of the epoch's training steps alone
   double images_per_second = 0;
 };
 

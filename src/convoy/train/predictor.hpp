@@ -15,8 +15,8 @@ namespace convoy {
 
 struct Prediction {
   Index label = 0;
-  std::string name;                 // of the class; its number where no names are known
-  std::vector<float> probabilities; // [classes]
+  std::string name;                  // of the class; its number where no names are known
+  std::vector<float> probabilities;  // [classes]
 };
 
 // Not thread-safe: one per thread.

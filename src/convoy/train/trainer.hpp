@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "convoy/data/catalog.hpp"
@@ -17,9 +19,9 @@ namespace convoy {
 
 // What belongs to a run's identity beside the model file.
 struct DataSettings {
-  std::string name;        // as given: a catalog name or a folder
-  Index limit = 0;         // the first `limit` training samples; 0: all
-  double validation = 0;   // fraction of them held out
+  std::string name;       // as given: a catalog name or a folder
+  Index limit = 0;        // the first `limit` training samples; 0: all
+  double validation = 0;  // fraction of them held out
 };
 
 // How often a checkpoint is written: 500steps | 1epoch | 10min.
@@ -35,32 +37,45 @@ std::string_view to_string(RunStatus status);  // "done", "stopped", "not_finite
 
 struct TrainResult {
   RunStatus status = RunStatus::done;
-  std::string message;                  // for not_finite: epoch, step and loss
-  std::vector<EpochMetrics> epochs;     // of the whole run, those before a resume included
-  double train_seconds = 0;             // sum over `epochs` and the unfinished one
+  std::string message;               // for not_finite: epoch, step and loss
+  std::vector<EpochMetrics> epochs;  // of the whole run, those before a resume included
+  double train_seconds = 0;          // sum over `epochs` and the unfinished one
   std::string weights_sha256;
   std::string state_sha256;
-  std::filesystem::path checkpoint;     // the newest; empty without a run folder
+  std::filesystem::path checkpoint;  // the newest; empty without a run folder
 };
 
 // One run. Not thread-safe, but for `stop`.
 class Trainer {
  public:
   // A new run. `folder` is created (UserError(usage) where it exists) with its configuration and a
-  // checkpoint of the initial weights; empty: nothing is written. References must outlive the trainer.
+  // checkpoint of the initial weights; empty: nothing is written. Of several ranks, rank 0 writes.
+  // Throws UserError where data and model do not fit. The engine must have been made for the
+  // model's net and optimizer; it and the communicator must outlive the trainer.
   Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
           Engine& engine, Communicator& communicator, const std::filesystem::path& folder);
+  ~Trainer();
+  Trainer(Trainer&&) noexcept;
 
-  // Goes on with the newest good checkpoint of `folder`, in the middle of an epoch if need be. `model`
-  // is the run's own (see open_run), with train.epochs raised where wanted. Throws UserError where the
-  // data is not what the run began with.
+  // Goes on with the newest good checkpoint of `folder`, in the middle of an epoch if need be.
+  // `model` is the run's own (see open_run), with train.epochs raised where wanted. Throws
+  // UserError where the data is not what the run began with. A run that is complete trains no
+  // further: train() returns its result.
   static Trainer resume(const Model& model, const TrainAndTest& data,
                         const DataSettings& data_settings, Engine& engine,
                         Communicator& communicator, const std::filesystem::path& folder);
 
-  // Runs to the end, to a stop, or to the first step that is not finite.
+  // Runs to the end, to a stop, or to the first step that is not finite. Throws SystemError(io)
+  // where the folder can't be written: the last checkpoint there is then still good. A stop is
+  // taken after a step that was done; the checkpoint of that step is written before this returns.
   TrainResult train(Observer& observer, const std::atomic<bool>* stop = nullptr,
                     CheckpointEvery checkpoint_every = {});
+
+ private:
+  friend class Training;
+  struct State;
+  explicit Trainer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 // What a run folder says of itself: enough to resume, evaluate or report it.

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/train/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <span>
+#include <stdexcept>
+
+#include "convoy/base/check.hpp"
+#include "convoy/base/digest.hpp"
+#include "convoy/base/version.hpp"
+#include "convoy/train/run_folder.hpp"
+#include "convoy/train/safetensors.hpp"
+#include "convoy/train/strict_json.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using safetensors::Metadata;
+
+constexpr std::string_view kSchema = "convoy.checkpoint/1";
+constexpr std::string_view kVelocityPrefix = "optimizer.velocity.";
+
+std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor& tensor) {
+  return arena.span().subspan(static_cast<std::size_t>(tensor.offset),
+                              static_cast<std::size_t>(tensor.size));
+}
+
+void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
+  for (const ParameterTensor& tensor : net.parameter_tensors()) {
+    digest.update(part_of(arena, tensor));
+  }
+}
+
+// Of all entries but the digest itself: the tensors' digests are among them, so it covers the file.
+std::string metadata_sha256(const Metadata& metadata) {
+  Sha256 digest;
+  const auto update_text = [&](const std::string& text) {
+    const std::uint64_t length = text.size();
+    digest.update(std::span(&length, 1));
+    digest.update(std::span(text));
+  };
+  for (const auto& [key, value] : metadata) {
+    if (key == "metadata_sha256") continue;
+    update_text(key);
+    update_text(value);
+  }
+  return digest.hex();
+}
+
+Metadata metadata_of(const Checkpoint& checkpoint) {
+  const RunPosition& position = checkpoint.position;
+  const Net& net = checkpoint.model.net;
+  const Normalization& normalization = net.normalization();
+  Metadata metadata{
+      {"schema", std::string(kSchema)},
+      {"version", std::string(kVersion)},
+      {"order_version", std::to_string(kOrderVersion)},
+      {"model", checkpoint.model.text},
+      {"class_names", to_text(json(checkpoint.class_names))},
+      {"normalization", to_text(json{{"scale", normalization.scale},
+                                     {"mean", normalization.mean},
+                                     {"stddev", normalization.stddev}})},
+      {"seed", std::to_string(checkpoint.model.train.seed)},
+      {"epoch", std::to_string(position.epoch)},
+      {"epoch_step", std::to_string(position.epoch_step)},
+      {"step", std::to_string(position.step)},
+      {"epoch_loss", fmt::format("{:a}", position.epoch_tally.loss)},
+      {"epoch_correct", std::to_string(position.epoch_tally.correct)},
+      {"epoch_samples", std::to_string(position.epoch_tally.samples)},
+      {"epoch_seconds", fmt::format("{}", position.epoch_seconds)},
+      {"data_sha256", checkpoint.data_sha256},
+      {"weights_sha256", weights_sha256(net, checkpoint.state)},
+      {"state_sha256", state_sha256(net, checkpoint.state, position.step)},
+  };
+  metadata["metadata_sha256"] = metadata_sha256(metadata);
+  return metadata;
+}
+
+// Takes a checkpoint from its file, or says what is wrong with it.
+class Loader {
+ public:
+  explicit Loader(const fs::path& file) : file_(file), reader_(file) {}
+
+  Checkpoint load() const {
+    if (text("schema") != kSchema) {
+      throw UserError(Fault::bad_data,
+                      fmt::format("{} is no checkpoint that this version reads", file_.string()),
+                      fmt::format("its schema is {}, not {}", text("schema"), kSchema),
+                      "use the version of Convoy that wrote it");
+    }
+    if (text("metadata_sha256") != metadata_sha256(reader_.metadata())) {
+      fail("metadata", "the digest is another");
+    }
+    Checkpoint checkpoint{parse_model(text("model"), fmt::format("{}: model", file_.string())),
+                          class_names(),
+                          position(),
+                          {},
+                          text("data_sha256"),
+                          text("weights_sha256"),
+                          text("state_sha256")};
+    read_state(checkpoint);
+    return checkpoint;
+  }
+
+ private:
+  [[noreturn]] void fail(std::string_view place, std::string_view why) const {
+    throw UserError(Fault::bad_data,
+                    fmt::format("{}: checkpoint's {} is wrong", file_.string(), place), why,
+                    "the file is damaged; use another checkpoint");
+  }
+
+  const std::string& text(const std::string& key) const {
+    const auto found = reader_.metadata().find(key);
+    if (found == reader_.metadata().end()) fail("metadata", fmt::format("{} is missing", key));
+    return found->second;
+  }
+
+  template <class Number, class... Format>
+  Number number(const std::string& key, std::string_view digits, Format... format) const {
+    Number value{};
+    const char* end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value, format...);
+    if (error != std::errc{} || stop != end || digits.empty() || !std::isfinite(double(value)) ||
+        value < 0) {
+      fail(fmt::format("metadata, key {}", key), fmt::format("{} is no such number", text(key)));
+    }
+    return value;
+  }
+
+  Index count(const std::string& key) const { return number<Index>(key, text(key)); }
+
+  double loss() const {
+    std::string_view digits = text("epoch_loss");
+    if (!digits.starts_with("0x")) fail("metadata, key epoch_loss", "it is no hexadecimal number");
+    return number<double>("epoch_loss", digits.substr(2), std::chars_format::hex);
+  }
+
+  RunPosition position() const {
+    RunPosition place;
+    place.epoch = count("epoch");
+    place.epoch_step = count("epoch_step");
+    place.step = count("step");
+    place.epoch_tally.loss = loss();
+    place.epoch_tally.correct = count("epoch_correct");
+    place.epoch_tally.samples = count("epoch_samples");
+    place.epoch_seconds = number<double>("epoch_seconds", text("epoch_seconds"));
+    if (place.epoch < 1 || place.epoch_step > place.step) fail("metadata", "the place is none");
+    return place;
+  }
+
+  std::vector<std::string> class_names() const {
+    try {
+      return parse_strict_json(text("class_names")).get<std::vector<std::string>>();
+    } catch (const std::invalid_argument& error) {
+      fail("metadata, key class_names", error.what());
+    } catch (const json::exception&) {
+      fail("metadata, key class_names", "it is not a list of strings");
+    }
+  }
+
+  // The names and shapes of all tensors are checked before any memory is taken for them.
+  void read_state(Checkpoint& checkpoint) const {
+    const Net& net = checkpoint.model.net;
+    const bool with_velocity = checkpoint.model.train.momentum != 0;
+    check_tensors(net, with_velocity);
+    checkpoint.state.parameters = read_arena(net, "");
+    if (with_velocity) checkpoint.state.velocity = read_arena(net, kVelocityPrefix);
+    if (weights_sha256(net, checkpoint.state) != checkpoint.weights_sha256 ||
+        state_sha256(net, checkpoint.state, checkpoint.position.step) != checkpoint.state_sha256) {
+      fail("data", "the digest of the tensors is another");
+    }
+  }
+
+  void check_tensors(const Net& net, bool with_velocity) const {
+    std::size_t wanted = 0;
+    for (const ParameterTensor& tensor : net.parameter_tensors()) {
+      check_tensor(tensor.name, tensor.shape);
+      if (with_velocity) check_tensor(std::string(kVelocityPrefix) + tensor.name, tensor.shape);
+      wanted += with_velocity ? 2 : 1;
+    }
+    if (reader_.tensors().size() != wanted) {
+      fail("list of tensors",
+           fmt::format("it has {} tensors, its model {}", reader_.tensors().size(), wanted));
+    }
+  }
+
+  void check_tensor(const std::string& name, const std::vector<Index>& shape) const {
+    const auto found = reader_.tensors().find(name);
+    if (found == reader_.tensors().end()) fail(fmt::format("tensor {}", name), "it is missing");
+    if (found->second.shape != shape) {
+      fail(fmt::format("tensor {}", name), "its shape is not the model's");
+    }
+  }
+
+  Buffer<float> read_arena(const Net& net, std::string_view prefix) const {
+    Buffer<float> arena(net.arena_size());
+    for (const ParameterTensor& tensor : net.parameter_tensors()) {
+      const auto& entry = reader_.tensors().at(std::string(prefix) + tensor.name);
+      reader_.read(entry, arena.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                               static_cast<std::size_t>(tensor.size)));
+    }
+    return arena;
+  }
+
+  fs::path file_;
+  safetensors::Reader reader_;
+};
+
+}  // namespace
+
+std::string weights_sha256(const Net& net, const ModelState& state) {
+  Sha256 digest;
+  update_with(digest, net, state.parameters);
+  return digest.hex();
+}
+
+std::string state_sha256(const Net& net, const ModelState& state, Index step) {
+  Sha256 digest;
+  update_with(digest, net, state.parameters);
+  if (state.velocity.size() != 0) update_with(digest, net, state.velocity);
+  digest.update(std::span<const Index>(&step, 1));
+  return digest.hex();
+}
+
+void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
+  const ModelState& state = checkpoint.state;
+  std::vector<safetensors::Tensor> tensors;
+  for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
+    tensors.push_back({tensor.name, tensor.shape, part_of(state.parameters, tensor)});
+  }
+  if (state.velocity.size() != 0) {
+    for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
+      tensors.push_back({std::string(kVelocityPrefix) + tensor.name, tensor.shape,
+                         part_of(state.velocity, tensor)});
+    }
+  }
+  safetensors::write(file, metadata_of(checkpoint), tensors);
+}
+
+Checkpoint load_checkpoint(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return newest_checkpoint(path).checkpoint;
+  return Loader(path).load();
+}
+
+}  // namespace convoy

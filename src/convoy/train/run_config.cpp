@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.toml of a run folder.
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <sstream>
+
+#include "convoy/base/check.hpp"
+#include "convoy/base/version.hpp"
+#include "convoy/train/run_config.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSchema = "convoy.run/1";
+// The model's text has no such table, and no value below it has a line of its own like this.
+constexpr std::string_view kTail = "\n[data]\n";
+
+[[noreturn]] void fail(const fs::path& file, std::string_view place, std::string_view why) {
+  throw UserError(Fault::bad_data, fmt::format("{}: {} is wrong", file.string(), place), why,
+                  "restore the file as the run wrote it, or begin a new run");
+}
+
+toml::table parse_tail(const fs::path& file, std::string_view text) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    fail(file, "[data] or [run]", error.description());
+  }
+}
+
+template <class T>
+T value_of(const fs::path& file, const toml::table& root, std::string_view table,
+           std::string_view key) {
+  const auto value = root[table][key].value_exact<T>();
+  if (!value) fail(file, fmt::format("{}.{}", table, key), "it is missing or of another type");
+  return *value;
+}
+
+}  // namespace
+
+std::string config_text(const RunIdentity& identity) {
+  const toml::table data{{"name", identity.data.name},
+                         {"limit", identity.data.limit},
+                         {"validation", identity.data.validation},
+                         {"train_sha256", identity.train_sha256},
+                         {"test_sha256", identity.test_sha256}};
+  const toml::table run{
+      {"schema", kSchema}, {"order_version", kOrderVersion}, {"version", kVersion}};
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text << identity.model.text << kTail << data << "\n\n[run]\n" << run << "\n";
+  return text.str();
+}
+
+RunIdentity parse_config(std::string_view text, const fs::path& file) {
+  const std::size_t cut = text.rfind(kTail);
+  if (cut == std::string_view::npos) fail(file, "the table [data]", "it is missing");
+  const toml::table tail = parse_tail(file, text.substr(cut));
+  const auto string = [&](std::string_view table, std::string_view key) {
+    return value_of<std::string>(file, tail, table, key);
+  };
+  if (string("run", "schema") != kSchema) {
+    fail(file, "run.schema", fmt::format("it is not {}", kSchema));
+  }
+  if (const auto order_version = value_of<Index>(file, tail, "run", "order_version");
+      order_version != kOrderVersion) {
+    throw UserError(
+        Fault::bad_data,
+        fmt::format("the run {} cannot go on with the same bits", file.parent_path().string()),
+        fmt::format("its order_version is {}, that of this Convoy {} is {}", order_version,
+                    kVersion, kOrderVersion),
+        fmt::format("use Convoy {}, or begin a new run", string("run", "version")));
+  }
+  RunIdentity identity{parse_model(text.substr(0, cut), file.string()),
+                       {string("data", "name"), value_of<Index>(file, tail, "data", "limit"),
+                        value_of<double>(file, tail, "data", "validation")},
+                       string("data", "train_sha256"),
+                       string("data", "test_sha256")};
+  return identity;
+}
+
+}  // namespace convoy

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a trainer holds between its construction and the end of its run.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "convoy/data/order.hpp"
+#include "convoy/train/run_folder.hpp"
+#include "convoy/train/trainer.hpp"
+
+namespace convoy {
+
+struct Trainer::State {
+  // Checks that data and model fit, and draws the validation samples. Throws UserError.
+  State(const Model& model, const TrainAndTest& data, const DataSettings& settings, Engine& engine);
+
+  Checkpoint checkpoint() const;  // of this moment
+  bool complete() const { return position.epoch > model.train.epochs; }
+
+  Model model;
+  Engine& engine;
+  Dataset train;  // limited
+  Dataset test;
+  Split split;  // of `train`
+  std::vector<std::uint32_t> test_samples;
+  Order order;
+  Index steps_per_epoch = 0;
+
+  std::string train_sha256;         // empty without a run folder
+  std::optional<RunFolder> folder;  // of rank 0, where there is one
+  std::filesystem::path newest;     // checkpoint
+  RunPosition position;
+  std::vector<EpochMetrics> epochs;   // done
+  std::vector<std::string> warnings;  // not yet told
+};
+
+}  // namespace convoy

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// The run itself: epochs, cut into stretches that end at the next log, checkpoint or evaluation.
+// Where they end never shows in a weight nor in a metric.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "convoy/base/check.hpp"
+#include "convoy/base/clock.hpp"
+#include "convoy/train/schedule.hpp"
+#include "convoy/train/trainer_state.hpp"
+
+namespace convoy {
+namespace {
+
+constexpr Index kLogsPerEpoch = 100;
+
+struct Score {
+  double loss = 0;
+  double accuracy = 0;
+};
+
+// Of two validations: the higher accuracy, then the lower loss, then the earlier.
+bool is_better(const EpochMetrics& candidate, const EpochMetrics& best) {
+  if (candidate.validation_accuracy != best.validation_accuracy) {
+    return candidate.validation_accuracy > best.validation_accuracy;
+  }
+  return candidate.validation_loss < best.validation_loss;
+}
+
+double rate(double amount, double seconds) {
+  return seconds > 0 ? amount / seconds : 0;
+}
+
+}  // namespace
+
+// One call of Trainer::train().
+class Training {
+ public:
+  Training(Trainer::State& state, Observer& observer, const std::atomic<bool>* stop,
+           CheckpointEvery every)
+      : state_(state),
+        observer_(observer),
+        stop_(stop),
+        every_(every),
+        log_every_(std::max<Index>(state.steps_per_epoch / kLogsPerEpoch, 1)) {
+    learning_rates_.reserve(static_cast<std::size_t>(log_every_));
+  }
+
+  TrainResult run() {
+    for (const std::string& warning : state_.warnings) observer_.warning(warning);
+    state_.warnings.clear();
+    if (!state_.complete()) report("running", "");
+    while (!state_.complete()) {
+      start_epoch();
+      while (place().epoch_step < state_.steps_per_epoch) {
+        const StretchResult result = run_stretch();
+        if (result.outcome == Outcome::not_finite) return not_finite(result);
+        if (result.outcome == Outcome::stopped) {
+          save();
+          return finish(RunStatus::stopped, "");
+        }
+        if (place().epoch_step < state_.steps_per_epoch && checkpoint_due()) save();
+      }
+      finish_epoch();
+    }
+    return finish(RunStatus::done, "");
+  }
+
+ private:
+  RunPosition& place() { return state_.position; }
+
+  void start_epoch() {
+    const auto& samples = state_.split.train;
+    order_ = epoch_order(state_.order, static_cast<Index>(samples.size()), state_.model.train.seed,
+                         place().epoch);
+    for (std::uint32_t& position : order_) position = samples[position];
+  }
+
+  Index stretch_end() {
+    const Index begin = place().epoch_step;
+    Index end = std::min(begin - begin % log_every_ + log_every_, state_.steps_per_epoch);
+    if (every_.unit == CheckpointEvery::Unit::steps) {
+      const Index ahead = every_.count - place().step % every_.count;
+      if (ahead < end - begin) end = begin + ahead;
+    }
+    return end;
+  }
+
+  StretchResult run_stretch() {
+    Stretch stretch;
+    stretch.data = &state_.train;
+    stretch.order = order_;
+    stretch.steps = {place().epoch_step, stretch_end()};
+    stretch.batch = state_.model.train.batch;
+    learning_rates_.clear();
+    for (Index i = 0; i < stretch.steps.size(); ++i) {
+      learning_rates_.push_back(
+          learning_rate(state_.model.train, place().step + i, state_.steps_per_epoch));
+    }
+    stretch.learning_rates = learning_rates_;
+    stretch.stop = stop_;
+    stretch.before = place().epoch_tally;
+
+    const Stopwatch watch;
+    const StretchResult result = state_.engine.run(stretch);
+    const double seconds = watch.seconds();
+
+    const Index samples = result.total.samples - place().epoch_tally.samples;
+    CONVOY_ASSERT(samples >= result.steps_done);
+    place().epoch_tally = result.total;
+    place().epoch_tally.flags = 0;
+    place().epoch_step += result.steps_done;
+    place().step += result.steps_done;
+    place().epoch_seconds += seconds;
+    if (result.outcome != Outcome::not_finite) tell_progress(samples, seconds);
+    return result;
+  }
+
+  void tell_progress(Index stretch_samples, double seconds) {
+    const Tally& tally = place().epoch_tally;
+    const auto samples = static_cast<double>(tally.samples);
+    const auto run_samples = static_cast<double>(state_.split.train.size()) *
+                             static_cast<double>(state_.model.train.epochs - place().epoch + 1);
+    Progress progress;
+    progress.epoch = place().epoch;
+    progress.epochs = state_.model.train.epochs;
+    progress.step = place().epoch_step;
+    progress.steps_per_epoch = state_.steps_per_epoch;
+    progress.samples = tally.samples;
+    progress.loss = tally.loss / samples;
+    progress.images_per_second = rate(static_cast<double>(stretch_samples), seconds);
+    progress.seconds_left = (run_samples - samples) * place().epoch_seconds / samples;
+    observer_.progress(progress);
+  }
+
+  // At the end of a stretch, or of an epoch.
+  bool checkpoint_due() {
+    switch (every_.unit) {
+      case CheckpointEvery::Unit::steps:
+        return place().step % every_.count == 0;
+      case CheckpointEvery::Unit::epochs:
+        return place().epoch_step == 0 && (place().epoch - 1) % every_.count == 0;
+      case CheckpointEvery::Unit::minutes:
+        return since_checkpoint_.seconds() >= 60.0 * static_cast<double>(every_.count);
+    }
+    return false;
+  }
+
+  Score evaluate(const Dataset& data, std::span<const std::uint32_t> samples) {
+    if (samples.empty()) return {};
+    const Tally tally = state_.engine.evaluate(data, samples).tally;
+    const auto count = static_cast<double>(tally.samples);
+    return {tally.loss / count, static_cast<double>(tally.correct) / count};
+  }
+
+  EpochMetrics measure_epoch() {
+    EpochMetrics metrics;
+    metrics.epoch = place().epoch;
+    const auto samples = static_cast<double>(place().epoch_tally.samples);
+    metrics.train_loss = place().epoch_tally.loss / samples;
+    metrics.seconds = place().epoch_seconds;
+    metrics.images_per_second = rate(samples, metrics.seconds);
+    if (!state_.split.validation.empty()) {
+      const Score score = evaluate(state_.train, state_.split.validation);
+      metrics.validation_loss = score.loss;
+      metrics.validation_accuracy = score.accuracy;
+    }
+    const Score score = evaluate(state_.test, state_.test_samples);
+    metrics.test_loss = score.loss;
+    metrics.test_accuracy = score.accuracy;
+    return metrics;
+  }
+
+  // Metrics and best come to the disk before the checkpoint that lies behind them: a resumed run
+  // drops what it will measure again, and never lacks what it won't.
+  void finish_epoch() {
+    const EpochMetrics metrics = measure_epoch();
+    place().epoch += 1;
+    place().epoch_step = 0;
+    place().epoch_tally = {};
+    place().epoch_seconds = 0;
+    if (state_.folder) {
+      state_.folder->append(metrics);
+      if (is_best(metrics)) state_.folder->save_best(state_.checkpoint());
+    }
+    state_.epochs.push_back(metrics);
+    observer_.epoch(metrics);
+    if (checkpoint_due() || state_.complete()) save();
+  }
+
+  bool is_best(const EpochMetrics& metrics) const {
+    if (!metrics.validation_accuracy) return false;
+    return std::all_of(state_.epochs.begin(), state_.epochs.end(),
+                       [&](const EpochMetrics& other) { return is_better(metrics, other); });
+  }
+
+  void save() {
+    if (!state_.folder) return;
+    const Checkpoint checkpoint = state_.checkpoint();
+    state_.newest = state_.folder->save(checkpoint);
+    state_.folder->report({"running", place(), checkpoint.weights_sha256, ""});
+    since_checkpoint_.restart();
+    observer_.checkpoint(state_.newest);
+  }
+
+  void report(std::string_view status, const std::string& message) {
+    if (!state_.folder) return;
+    state_.folder->report({status, place(), state_.checkpoint().weights_sha256, message});
+  }
+
+  TrainResult not_finite(const StretchResult& result) {
+    const TrainSettings& settings = state_.model.train;
+    std::string message = fmt::format(
+        "epoch {}, step {} of {}: the loss ({}) or its gradient is not finite; the weights are "
+        "those "
+        "before that step: lower train.learning_rate (now {}), warm up with train.warmup_epochs, "
+        "or "
+        "check the input's scale",
+        place().epoch, place().epoch_step + 1, state_.steps_per_epoch, result.last_loss,
+        settings.learning_rate);
+    if (!state_.newest.empty()) {
+      message += fmt::format("; the last checkpoint is {}", state_.newest.string());
+    }
+    return finish(RunStatus::not_finite, message);
+  }
+
+  TrainResult finish(RunStatus status, const std::string& message) {
+    const Checkpoint last = state_.checkpoint();
+    if (state_.folder) {
+      state_.folder->report({to_string(status), place(), last.weights_sha256, message});
+    }
+    TrainResult result;
+    result.status = status;
+    result.message = message;
+    result.epochs = state_.epochs;
+    result.train_seconds = place().epoch_seconds;
+    for (const EpochMetrics& metrics : state_.epochs) result.train_seconds += metrics.seconds;
+    result.weights_sha256 = last.weights_sha256;
+    result.state_sha256 = last.state_sha256;
+    result.checkpoint = state_.newest;
+    return result;
+  }
+
+  Trainer::State& state_;
+  Observer& observer_;
+  const std::atomic<bool>* stop_;
+  CheckpointEvery every_;
+  Index log_every_;
+  std::vector<std::uint32_t> order_;
+  std::vector<float> learning_rates_;
+  Stopwatch since_checkpoint_;
+};
+
+TrainResult Trainer::train(Observer& observer, const std::atomic<bool>* stop,
+                           CheckpointEvery checkpoint_every) {
+  return Training(*state_, observer, stop, checkpoint_every).run();
+}
+
+}  // namespace convoy
