@@ -24,7 +24,7 @@ struct Initializer {
 inline constexpr int kNetInput = -1;
 
 struct Layer {
-  std::string name;         // unique in the net; parameters are NAME.weight and NAME.bias
+  std::string name;  // unique in the net; parameters are NAME.weight and NAME.bias
   Op op;
   std::vector<int> inputs;  // earlier layers, or kNetInput
   Initializer weight_initializer{InitializerKind::xavier_uniform};

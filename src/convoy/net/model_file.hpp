@@ -20,8 +20,8 @@ struct Model {
 };
 
 // A `key=value` of the command line: "train.momentum=0.9", "layer.0.filters=16" (by index),
-// "layer.conv1.filters=16" (by name), "input.scale=1", "loss.type=...". Values are TOML; a bare word
-// is a string.
+// "layer.conv1.filters=16" (by name), "input.scale=1", "loss.type=...". Values are TOML; a bare
+// word is a string.
 using Override = std::string;
 
 // Throws UserError(bad_data) with file, line, layer and remedy; unknown keys are errors, with the

@@ -12,7 +12,7 @@ namespace convoy {
 namespace {
 
 // A tensor's number is 16 bits of a random number's address, and a layer has at most two.
-constexpr std::size_t kMaxLayers = 32'000;
+constexpr std::size_t kMaxLayers = 10'000;
 
 std::string title(const Layer& layer) {
   return fmt::format("layer '{}' ({})", layer.name, type_name(layer.op));
@@ -25,6 +25,10 @@ void check_input(Shape input, const Normalization& normalization) {
       throw UserError(Fault::bad_data, fmt::format("[input]: a side is {}", side), "",
                       fmt::format("use 1 to {}", kMaxSide));
     }
+  }
+  if (input.size() > Index{1} << 28) {
+    throw UserError(Fault::bad_data, fmt::format("[input]: an image of {} numbers", input.size()),
+                    "", fmt::format("use at most {}", Index{1} << 28));
   }
   const auto channels = static_cast<std::size_t>(input.channels);
   for (const auto* values : {&normalization.mean, &normalization.stddev}) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the user wrote: layers in topological order, a loss, and the layout of the parameters. Immutable
-// once constructed, and shared by all workers.
+// What the user wrote: layers in topological order, a loss, and the layout of the parameters.
+// Immutable once constructed, and shared by all workers.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct ParameterBlock {
 
 // One tensor of a model file, in file order: for each layer its weight, then its bias.
 struct ParameterTensor {
-  std::string name;          // "conv1.weight"
+  std::string name;  // "conv1.weight"
   int layer = 0;
   Index offset = 0;          // in the arena
   std::vector<Index> shape;  // conv2d [ky][kx][c][f]; dense [k][n]; subsample [ky][kx][1 or c]
@@ -67,8 +67,9 @@ class Net {
   Index parameter_count_ = 0;
 };
 
-// The arena before the first step. Element e of tensor t (both as in the file) draws from Philox(seed;
-// initial_weights, t; e) alone. Normal numbers: Box-Muller on a pair of uniforms, elements 2e and 2e+1.
+// The arena before the first step. Element e of tensor t (both as in the file) draws from
+// Philox(seed; initial_weights, t; e) alone. Normal numbers: Box-Muller on a pair of uniforms,
+// elements 2e and 2e+1.
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed);
 
 }  // namespace convoy

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where model files are found by name.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <system_error>
+
+#include "convoy/base/check.hpp"
+#include "convoy/base/suggest.hpp"
+#include "convoy/net/model_file.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+
+// $CONVOY_MODELS, then what the build was told of (CMakeLists.txt): the source tree's folder, which
+// an installed program may no longer find, and the installed one.
+std::vector<fs::path> model_folders() {
+  std::vector<fs::path> folders;
+  const char* chosen = std::getenv("CONVOY_MODELS");
+  if (chosen != nullptr && *chosen != '\0') folders.emplace_back(chosen);
+#ifdef CONVOY_MODELS_SOURCE_DIR
+  folders.emplace_back(CONVOY_MODELS_SOURCE_DIR);
+#endif
+#ifdef CONVOY_MODELS_INSTALL_DIR
+  folders.emplace_back(CONVOY_MODELS_INSTALL_DIR);
+#endif
+  return folders;
+}
+
+std::string read_file(const fs::path& path) {
+  constexpr std::uintmax_t kLargest = 1 << 20;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) {
+    throw UserError(Fault::not_found, fmt::format("no model file '{}'", path.string()), "",
+                    "correct the path, or give the name of a known model (convoy info lists them)");
+  }
+  if (!fs::is_regular_file(status)) {
+    throw UserError(Fault::bad_data, fmt::format("'{}' is not a file", path.string()), "",
+                    "give the path of a model's .toml file");
+  }
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (!error && size > kLargest) {
+    throw UserError(Fault::bad_data, fmt::format("{}: too large for a model file", path.string()),
+                    fmt::format("{} bytes, at most {}", size, kLargest),
+                    "give the path of a model's .toml file");
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(error ? 0 : static_cast<std::size_t>(size), '\0');
+  if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
+    throw SystemError(Fault::io, "read", path.string(), errno == 0 ? EIO : errno);
+  }
+  return text;
+}
+
+[[noreturn]] void fail_unknown(std::string_view name) {
+  std::string searched;
+  for (const fs::path& folder : model_folders()) {
+    searched += (searched.empty() ? "" : ", ") + folder.string();
+  }
+  const std::vector<ModelEntry> known = known_models();
+  std::vector<std::string_view> names;
+  for (const ModelEntry& entry : known) names.push_back(entry.name);
+  const std::string list = names.empty() ? "no models there" : "known are " + joined(names);
+  const std::string_view near = nearest(name, names);
+  throw UserError(
+      Fault::not_found, fmt::format("unknown model '{}'", name),
+      fmt::format("searched in {}; {}", searched.empty() ? "no folder" : searched, list),
+      near.empty() ? "give one of these, or the path of a .toml file"
+                   : fmt::format("did you mean '{}'?", near));
+}
+
+}  // namespace
+
+std::vector<ModelEntry> known_models() {
+  std::vector<ModelEntry> models;
+  for (const fs::path& folder : model_folders()) {
+    std::error_code error;
+    for (fs::directory_iterator file(folder, error), end; !error && file != end;
+         file.increment(error)) {
+      const std::string name = file->path().stem().string();
+      const bool is_hidden_by_earlier = std::any_of(
+          models.begin(), models.end(), [&](const ModelEntry& m) { return m.name == name; });
+      if (file->path().extension() == ".toml" && !is_hidden_by_earlier) {
+        models.push_back({name, file->path()});
+      }
+    }
+  }
+  std::sort(models.begin(), models.end(),
+            [](const ModelEntry& a, const ModelEntry& b) { return a.name < b.name; });
+  return models;
+}
+
+Model load_model(std::string_view name_or_path, std::span<const Override> overrides) {
+  if (name_or_path.ends_with(".toml") || name_or_path.find('/') != std::string_view::npos) {
+    const fs::path path(name_or_path);
+    return parse_model(read_file(path), path.string(), overrides);
+  }
+  for (const ModelEntry& entry : known_models()) {
+    if (entry.name == name_or_path) {
+      return parse_model(read_file(entry.path), entry.path.string(), overrides);
+    }
+  }
+  fail_unknown(name_or_path);
+}
+
+}  // namespace convoy
