@@ -20,17 +20,16 @@ macro(convoy_dependency package repository tag)
   endif()
 endmacro()
 
-# Fetched libraries that are linked, not only included, are installed along with a static Convoy.
-set(FMT_INSTALL ${CONVOY_INSTALL})
-set(HWY_ENABLE_INSTALL ${CONVOY_INSTALL})
-set(HWY_ENABLE_CONTRIB OFF)
-set(HWY_ENABLE_EXAMPLES OFF)
-set(HWY_ENABLE_TESTS OFF)
-set(JSON_BuildTests OFF)
-set(JSON_Install OFF)
-set(CLI11_BUILD_TESTS OFF)
-set(CLI11_BUILD_EXAMPLES OFF)
-set(CLI11_BUILD_DOCS OFF)
+# Of what is fetched, only the library itself; what is linked is installed along with a static Convoy.
+if(CONVOY_FETCH_DEPS)
+  foreach(option HWY_ENABLE_CONTRIB HWY_ENABLE_EXAMPLES HWY_ENABLE_TESTS JSON_BuildTests JSON_Install
+                 CLI11_BUILD_TESTS CLI11_BUILD_EXAMPLES CLI11_BUILD_DOCS)
+    set(${option} OFF CACHE INTERNAL "of a fetched library")
+  endforeach()
+  foreach(option FMT_INSTALL HWY_ENABLE_INSTALL)
+    set(${option} ${CONVOY_INSTALL} CACHE INTERNAL "of a fetched library")
+  endforeach()
+endif()
 
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
