@@ -12,11 +12,11 @@
 
 namespace convoy {
 
-// A node of the canonical tree with its value.
+// A node of the canonical tree with its value. Whoever finishes the tree adds into the left one.
 struct Piece {
   tree::Node node;
-  const float* gradient = nullptr;  // [arena]
-  const Tally* tally = nullptr;
+  float* gradient = nullptr;  // [arena]
+  Tally* tally = nullptr;
 };
 
 class Communicator {
@@ -28,8 +28,8 @@ class Communicator {
   // Zeroed, cache-line aligned memory for an arena; lives as long as the communicator or longer.
   virtual std::shared_ptr<float[]> allocate(Index floats) = 0;
 
-  // Collective. Given the nodes of this rank, in order: the nodes whose merging finishes the tree, in
-  // order. Valid until the next call.
+  // Collective. Given the nodes of this rank, in order: the nodes whose merging finishes the tree,
+  // in order. Valid until the next call.
   virtual std::span<const Piece> gather(std::span<const Piece> mine) = 0;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An engine works through this rank's part of each batch and applies the update. One trainer drives any
-// of them and does not know which it runs on.
+// An engine works through this rank's part of each batch and applies the update. One trainer drives
+// any of them and does not know which it runs on.
 #pragma once
 
 #include <atomic>
@@ -23,11 +23,11 @@ namespace convoy {
 enum class Cut { data, tensor };
 
 struct EngineOptions {
-  int threads = 0;            // 0: OMP_NUM_THREADS, else what affinity and quota allow
+  int threads = 0;  // 0: OMP_NUM_THREADS, else what affinity and quota allow
   Cut threads_by = Cut::data;
-  bool oversubscribe = false; // more threads than usable cores
-  std::string isa = "auto";   // auto | reference | a name of available_isas()
-  Index batch = 32;           // the largest batch and the grain that will be asked for
+  bool oversubscribe = false;  // more threads than usable cores
+  std::string isa = "auto";    // auto | reference | a name of available_isas()
+  Index batch = 32;            // the largest batch and the grain that will be asked for
   Index grain = 4;
 };
 
@@ -88,7 +88,8 @@ class Engine {
   virtual int threads() const = 0;
   virtual std::string isa() const = 0;
   virtual std::string device() const = 0;
-  // How the options were bent (more threads than cores, idle workers), with the remedy; may be empty.
+  // How the options were bent (more threads than cores, idle workers), with the remedy; may be
+  // empty.
   virtual const std::vector<std::string>& warnings() const = 0;
 };
 

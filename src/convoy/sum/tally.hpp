@@ -19,8 +19,8 @@ struct Tally {
   std::int64_t samples = 0;
   std::uint32_t flags = 0;
 
-  // this += right: the sums of a node of the tree. (Not inline: a user's compiler flags must not rule
-  // float arithmetic.)
+  // this += right: the sums of a node of the tree. (Not inline: a user's compiler flags must not
+  // rule float arithmetic.)
   void add(const Tally& right);
 };
 

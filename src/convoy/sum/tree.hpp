@@ -2,19 +2,21 @@
 // The canonical binary tree over the grains 0 .. n-1 of a step.
 //
 //   value of one grain      its gradient
-//   value of a range        (value of its left part) + (value of its right part), cut at the largest
+//   value of a range        (value of its left part) + (value of its right part), cut at the
+//   largest
 //                           power of two below the range's length
 //
 // Seen from below: the parent of the node [b, e) whose begin's lowest set bit is s = b & -b is
-// [b - s, e), once e = min(b + s, n). An absent subtree (beyond n) is absent, not zero. So whoever adds
-// neighbours, and whenever, adds the same pairs in the same order; see docs/determinism.md.
+// [b - s, e), once e = min(b + s, n). An absent subtree (beyond n) is absent, not zero. So whoever
+// adds neighbours, and whenever, adds the same pairs in the same order; see docs/determinism.md.
 //
 // This file knows no thread, no rank and no arithmetic.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <span>
-#include <vector>
 
 #include "convoy/base/tensor.hpp"
 
@@ -30,41 +32,45 @@ constexpr bool are_siblings(const Node& left, const Node& right, Index n) {
   return left.begin == right.begin - step && right.end == std::min(right.begin + step, n);
 }
 
-// The binary counter: a stack of nodes, each with a slot that holds its value. At most
-// 2 log2(grains) + 2 nodes are ever on it.
+// The binary counter: a stack of nodes, each with a slot that holds its value, into which the nodes
+// of a contiguous part of the tree are pushed in order. Cheap to copy; never allocates.
 class Counter {
  public:
-  explicit Counter(Index grains) : grains_(grains) {}
+  explicit Counter(Index grains = 0) : grains_(grains) {}
+  Counter(const Counter& other) { *this = other; }
+  Counter& operator=(const Counter& other) {
+    grains_ = other.grains_;
+    depth_ = other.depth_;
+    std::copy_n(other.stack_.begin(), depth_, stack_.begin());
+    return *this;
+  }
 
   // Puts `node` on top, then calls merge(i) as long as the two nodes on top are siblings: the value
   // at depth i has to become itself plus the value at depth i + 1 (0 is the bottom).
   template <class Merge>
-  void push(const Node& node, Merge merge) {
-    stack_.push_back(node);
-    while (stack_.size() > 1 &&
-           are_siblings(stack_[stack_.size() - 2], stack_.back(), grains_)) {
-      stack_[stack_.size() - 2].end = stack_.back().end;
-      stack_.pop_back();
-      merge(static_cast<Index>(stack_.size()) - 1);
+  void push(const Node& node, const Merge& merge) {
+    stack_[static_cast<std::size_t>(depth_++)] = node;
+    while (depth_ > 1 && are_siblings(from_top(1), from_top(0), grains_)) {
+      from_top(1).end = from_top(0).end;
+      --depth_;
+      merge(depth_ - 1);
     }
   }
 
-  std::span<const Node> nodes() const { return stack_; }
-  Index grains() const { return grains_; }
-  void restart(Index grains) {
-    grains_ = grains;
-    stack_.clear();
-  }
-  void reserve(Index depth) { stack_.reserve(static_cast<std::size_t>(depth)); }
+  Index depth() const { return depth_; }
+  std::span<const Node> nodes() const { return {stack_.data(), static_cast<std::size_t>(depth_)}; }
 
  private:
-  Index grains_;
-  std::vector<Node> stack_;
+  Node& from_top(Index i) { return stack_[static_cast<std::size_t>(depth_ - 1 - i)]; }
+
+  Index grains_ = 0;
+  Index depth_ = 0;
+  std::array<Node, 66> stack_;  // max_depth(2^32) and one more
 };
 
-// The depth that a Counter over `grains` contiguous grains of one worker needs.
+// The depth that a Counter needs for `grains` contiguous grains (the one just pushed included).
 constexpr Index max_depth(Index grains) {
-  return 2 * static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(grains))) + 2;
+  return 2 * static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(grains)));
 }
 
 }  // namespace convoy::tree

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/base/float_environment.hpp"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace convoy {
+namespace {
+
+#if defined(__x86_64__)
+// MXCSR: all exceptions masked, round to nearest, neither flush-to-zero nor denormals-are-zero.
+constexpr std::uint64_t kContract = 0x1F80;
+std::uint64_t read_modes() {
+  return _mm_getcsr();
+}
+void write_modes(std::uint64_t modes) {
+  _mm_setcsr(static_cast<unsigned>(modes));
+}
+#elif defined(__aarch64__)
+// FPCR: all zero is round to nearest, no flush-to-zero, NaNs propagate.
+constexpr std::uint64_t kContract = 0;
+std::uint64_t read_modes() {
+  std::uint64_t modes;
+  asm volatile("mrs %0, fpcr" : "=r"(modes));
+  return modes;
+}
+void write_modes(std::uint64_t modes) {
+  asm volatile("msr fpcr, %0" : : "r"(modes));
+}
+#else
+#error "convoy: say here how this processor sets its rounding and denormal modes"
+#endif
+
+}  // namespace
+
+FloatEnvironment::FloatEnvironment() : before_(read_modes()) {
+  write_modes(kContract);
+}
+FloatEnvironment::~FloatEnvironment() {
+  write_modes(before_);
+}
+
+}  // namespace convoy

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processor's modes for floating point in one thread: round to nearest, denormals kept. A
+// library built with fast-math, or the program around us, may have changed them behind our back.
+#pragma once
+
+#include <cstdint>
+
+namespace convoy {
+
+// Sets the modes that the contract needs, and restores those it found. Per thread.
+class FloatEnvironment {
+ public:
+  FloatEnvironment();
+  ~FloatEnvironment();
+  FloatEnvironment(const FloatEnvironment&) = delete;
+  FloatEnvironment& operator=(const FloatEnvironment&) = delete;
+
+ private:
+  std::uint64_t before_;
+};
+
+}  // namespace convoy

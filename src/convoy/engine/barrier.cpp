@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/engine/barrier.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace convoy {
+namespace {
+
+constexpr int kSpins = 200;
+// Added to arrived_ when the barrier breaks, so that a sleeping leader sees it change.
+constexpr std::uint32_t kBroken = 1U << 16;
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#else
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+#endif
+}
+
+// Until `value` is no longer `old`: spins, then sleeps.
+std::uint32_t wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
+  for (int i = 0; i < kSpins; ++i) {
+    const std::uint32_t now = value.load(std::memory_order_acquire);
+    if (now != old) return now;
+    pause();
+  }
+  value.wait(old, std::memory_order_acquire);
+  return value.load(std::memory_order_acquire);
+}
+
+}  // namespace
+
+bool Barrier::arrive_and_wait() {
+  const std::uint32_t phase = phase_.load(std::memory_order_acquire);
+  if (broken_.load(std::memory_order_acquire)) return false;
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 2 == workers_) arrived_.notify_one();
+  wait_while(phase_, phase);
+  return !broken_.load(std::memory_order_acquire);
+}
+
+bool Barrier::wait_for_others() {
+  std::uint32_t arrived = arrived_.load(std::memory_order_acquire);
+  while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived);
+  return !broken_.load(std::memory_order_acquire);
+}
+
+void Barrier::release() {
+  if (workers_ == 1) return;
+  arrived_.fetch_sub(workers_ - 1, std::memory_order_acq_rel);
+  phase_.fetch_add(1, std::memory_order_acq_rel);
+  phase_.notify_all();
+}
+
+void Barrier::break_up() {
+  broken_.store(true, std::memory_order_release);
+  arrived_.fetch_add(kBroken, std::memory_order_acq_rel);
+  arrived_.notify_all();
+  phase_.fetch_add(1, std::memory_order_acq_rel);
+  phase_.notify_all();
+}
+
+void Barrier::reset() {
+  arrived_.store(0, std::memory_order_relaxed);
+  broken_.store(false, std::memory_order_relaxed);
+}
+
+}  // namespace convoy

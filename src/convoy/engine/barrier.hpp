@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where workers meet. A worker that waits spins briefly and then sleeps in the kernel, so a busy
+// machine slows a run down but does not make it collapse. Breakable: a worker that fails lets all
+// others leave.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace convoy {
+
+// For a fixed number of workers; worker 0 leads. Thread-safe.
+class Barrier {
+ public:
+  explicit Barrier(int workers) : workers_(static_cast<std::uint32_t>(workers)) {}
+
+  // Returns once all workers are here, and true; or false, as soon as the barrier is broken.
+  // Between the last arrival and the first departure worker 0 runs `completion` (others pass none):
+  // it sees what all wrote before, and all see what it wrote.
+  template <class Completion>
+  bool meet(int worker, const Completion& completion) {
+    if (worker != 0) return arrive_and_wait();
+    if (!wait_for_others()) return false;
+    completion();
+    release();
+    return !broken_.load(std::memory_order_relaxed);
+  }
+  bool meet(int worker) {
+    return meet(worker, [] {});
+  }
+
+  // No worker waits here any more, until reset().
+  void break_up();
+
+  // While no worker is near: the barrier is whole again.
+  void reset();
+
+ private:
+  bool arrive_and_wait();
+  bool wait_for_others();
+  void release();
+
+  const std::uint32_t workers_;
+  alignas(64) std::atomic<std::uint32_t> arrived_{0};
+  alignas(64) std::atomic<std::uint32_t> phase_{0};
+  alignas(64) std::atomic<bool> broken_{false};
+};
+
+}  // namespace convoy

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// A net compiled for training: which pass runs after which, and where everything lies in a
+// workspace. Immutable and shared; all memory that a pass touches is an argument.
+//
+// Where several layers read one value, each writes its own gradient; they are added in descending
+// layer order, the order in which the backward pass comes to them.
+#pragma once
+
+#include <vector>
+
+#include "convoy/net/net.hpp"
+#include "convoy/ops/backend.hpp"
+
+namespace convoy {
+
+enum class StageKind {
+  forward,
+  loss,  // loss, counts, and the gradient with respect to the scores
+  weight_gradient,
+  input_gradient,
+  add_gradients,  // of an activation that several layers read
+};
+
+// A place in the workspace, in elements per sample.
+using Place = Index;
+inline constexpr Place kNowhere = -1;
+
+struct Stage {
+  StageKind kind = StageKind::forward;
+  int layer = 0;
+  Place x = kNowhere;      // what the layer reads
+  Place other = kNowhere;  // its second input; of add_gradients: the addend
+  Place y = kNowhere;      // what it wrote
+  Place dy = kNowhere;
+  Place dx = kNowhere;  // of add_gradients: the sum, and its first addend
+  Index size = 0;       // of add_gradients: elements per sample
+};
+
+class Plan {
+ public:
+  explicit Plan(const Net& net);
+
+  const Net& net() const { return *net_; }
+  Place input() const { return input_; }
+  const std::vector<Stage>& forward() const { return forward_; }  // without the loss
+  const Stage& loss() const { return loss_; }                     // x: scores, dx: their gradient
+  const std::vector<Stage>& backward() const { return backward_; }
+
+  // Per sample: floats (activations and gradients) and choices of the max pools.
+  Index workspace_floats() const { return workspace_floats_; }
+  Index workspace_choices() const { return workspace_choices_; }
+  Index scratch_floats() const { return scratch_floats_; }  // per worker, not per sample
+  Place choice(int layer) const { return choices_[static_cast<std::size_t>(layer)]; }
+
+  // Weights prepared for input gradients: a second arena beside the parameters.
+  Index packed_size() const { return packed_size_; }
+  Place packed(int layer) const { return packed_[static_cast<std::size_t>(layer)]; }
+  // The parameter block of a layer, or null.
+  const ParameterBlock* block(int layer) const { return blocks_[static_cast<std::size_t>(layer)]; }
+
+ private:
+  friend class PlanBuilder;
+  const Net* net_;
+  Place input_ = 0;
+  std::vector<Stage> forward_;
+  Stage loss_;
+  std::vector<Stage> backward_;
+  std::vector<Place> choices_;
+  std::vector<Place> packed_;
+  std::vector<const ParameterBlock*> blocks_;
+  Index workspace_floats_ = 0;
+  Index workspace_choices_ = 0;
+  Index scratch_floats_ = 0;
+  Index packed_size_ = 0;
+};
+
+// The mutable memory of one team for `capacity` samples at a time; sized once. Place p of a sample
+// lies at p * capacity + sample * (size of what lies there).
+struct Workspace {
+  Workspace(const Plan& plan, Index capacity);
+
+  float* at(Place place) { return values.data() + place * capacity; }
+
+  Index capacity;
+  Buffer<float> values;
+  Buffer<Choice> choices;
+  Buffer<Label> labels;
+};
+
+// What a stage reads beside the workspace.
+struct Weights {
+  const float* parameters = nullptr;  // arena
+  const float* packed = nullptr;      // Plan::packed_size() floats
+};
+
+// How many units a stage can be divided into (weight_gradient: rows of the parameter block).
+Index stage_units(const Plan& plan, const Stage& stage, Index samples);
+
+// Runs units of a stage other than loss and weight_gradient on the first `samples` of the
+// workspace.
+void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
+               Workspace& workspace, Index samples, float* scratch, Range units);
+
+// The weight gradient of samples [samples) alone, into the arena `gradient`.
+void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
+                         Workspace& workspace, Range samples, float* gradient, float* scratch,
+                         Range units);
+
+}  // namespace convoy
