@@ -39,13 +39,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   std::string_view best;
   if (word.empty() || word.size() > kLongestWord) return best;
-  std::size_t best_distance = std::max<std::size_t>(1, (word.size() + 1) / 3) + 1;
+  const std::size_t furthest = std::max<std::size_t>(1, (word.size() + 1) / 3);
+  std::size_t best_distance = furthest + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kLongestWord) continue;
     std::size_t distance = edit_distance(word, candidate);
     // A part of the name ("rate" for "learning_rate") counts as a near miss.
     if (word.size() >= 4 && candidate.find(word) != std::string_view::npos) {
-      distance = std::min<std::size_t>(distance, 2);
+      distance = std::min(distance, furthest);
     }
     if (distance < best_distance) {
       best_distance = distance;

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a call that must fail says.
+#pragma once
+
+#include <string>
+
+#include "convoy/base/check.hpp"
+
+namespace convoy {
+
+struct Failure {
+  Fault fault = Fault::internal;
+  std::string message;  // empty: it did not fail
+};
+
+template <class Function>
+Failure failure_of(Function function) {
+  try {
+    function();
+  } catch (const UserError& error) {
+    return {error.fault(), error.what()};
+  }
+  return {};
+}
+
+}  // namespace convoy

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model files: the four that come with the project, and one message for each mistake.
+#include "convoy/net/model_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "tests/net/failure.hpp"
+
+namespace convoy {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// Line 1 is the name; tests below count on the lines.
+const std::string kModel = R"(name = "x"
+[input]
+height = 12
+width = 10
+channels = 2
+
+[[layer]]
+type = "conv2d"
+filters = 4
+kernel = [3, 5]
+activation = "relu"
+
+[[layer]]
+type = "max_pool2d"
+size = 2
+
+[[layer]]
+type = "conv2d"
+name = "second"
+filters = 6
+kernel = 3
+padding = 1
+weight_init = "he_normal"
+
+[[layer]]
+type = "dense"
+units = 10
+weight_init = { type = "uniform", range = 0.5 }
+
+[loss]
+type = "softmax_cross_entropy"
+
+[train]
+batch = 8
+)";
+
+std::string replaced(const std::string& from, const std::string& to) {
+  std::string text = kModel;
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+std::string model_path(const std::string& name) {
+  return std::string(CONVOY_SOURCE_DIR) + "/models/" + name + ".toml";
+}
+
+void expect_equal(const Model& a, const Model& b) {
+  EXPECT_EQ(a.text, b.text);
+  EXPECT_EQ(a.train, b.train);
+  EXPECT_EQ(a.net.name(), b.net.name());
+  EXPECT_EQ(a.net.input(), b.net.input());
+  EXPECT_EQ(a.net.normalization(), b.net.normalization());
+  EXPECT_EQ(a.net.loss().function, b.net.loss().function);
+  EXPECT_EQ(a.net.loss().classes, b.net.loss().classes);
+  ASSERT_EQ(a.net.layers().size(), b.net.layers().size());
+  for (std::size_t i = 0; i < a.net.layers().size(); ++i) {
+    const Layer &la = a.net.layers()[i], &lb = b.net.layers()[i];
+    EXPECT_EQ(la.name, lb.name);
+    EXPECT_EQ(la.inputs, lb.inputs);
+    EXPECT_EQ(type_name(la.op), type_name(lb.op));
+    EXPECT_EQ(output_shape(la.op), output_shape(lb.op));
+    EXPECT_EQ(la.bias_learning_rate_factor, lb.bias_learning_rate_factor);
+  }
+  EXPECT_EQ(a.net.flops_per_sample(), b.net.flops_per_sample());
+  const Buffer<float> wa = initial_parameters(a.net, 4), wb = initial_parameters(b.net, 4);
+  EXPECT_TRUE(std::equal(wa.span().begin(), wa.span().end(), wb.span().begin(), wb.span().end()));
+}
+
+TEST(Models, AreThoseOfTheDesign) {
+  struct Known {
+    std::string name;
+    Index parameters, flops;
+    std::size_t layers;
+  };
+  const std::vector<Known> all = {{"tiny-relu", 13'610, 275'808, 4},
+                                  {"tiny-sigmoid", 2'343, 379'296, 5},
+                                  {"lenet5", 61'706, 2'263'920, 11},
+                                  {"vgg-small", 467'818, 111'699'456, 13}};
+  for (const Known& known : all) {
+    const Model model = load_model(model_path(known.name));
+    EXPECT_EQ(model.net.name(), known.name);
+    EXPECT_EQ(model.net.parameter_count(), known.parameters) << known.name;
+    EXPECT_EQ(model.net.flops_per_sample(), known.flops) << known.name;
+    EXPECT_EQ(model.net.layers().size(), known.layers) << known.name;
+    EXPECT_EQ(model.net.loss().classes, 10);
+    expect_equal(model, parse_model(model.text, "again"));
+  }
+}
+
+TEST(Models, TinySigmoidHasItsFactors) {
+  const Model model = load_model(model_path("tiny-sigmoid"));
+  std::vector<double> factors;
+  for (const auto& tensor : model.net.parameter_tensors()) {
+    factors.push_back(tensor.learning_rate_factor);
+  }
+  EXPECT_EQ(factors, (std::vector<double>{1.0 / 576, 1.0 / 576, 1, 1.0 / 216, 1, 1}));
+  EXPECT_EQ(model.train.batch, 1);
+  EXPECT_EQ(model.train.order, "sequential");
+  EXPECT_EQ(model.train.learning_rate, 0.1);
+  const Buffer<float> weights = initial_parameters(model.net, 1);
+  for (const auto& tensor : model.net.parameter_tensors()) {
+    EXPECT_NE(weights[tensor.offset], 0) << tensor.name;
+  }
+}
+
+TEST(ModelFile, ReadsEveryKindOfLayer) {
+  const Model model = parse_model(R"(
+name = "all"
+input = { height = 16, width = 16, channels = 1, scale = 1, mean = [3], std = 2 }
+[[layer]]
+type = "conv2d"
+filters = 3
+kernel = 3
+padding = 1
+stride = [1, 1]
+bias = false
+weight_init = "zeros"
+[[layer]]
+type = "tanh"
+[[layer]]
+type = "conv2d"
+filters = 3
+kernel = 1
+inputs = ["conv1"]
+activation = "sigmoid"
+[[layer]]
+type = "add"
+inputs = ["tanh1", "conv2"]
+[[layer]]
+type = "average_pool2d"
+size = 3
+stride = 2
+padding = 1
+[[layer]]
+type = "subsample"
+kernel = 2
+shared = false
+[[layer]]
+type = "relu"
+[[layer]]
+type = "dense"
+units = 5
+bias_init = { type = "uniform", range = 1 }
+bias_learning_rate_factor = 2
+[loss]
+type = "sigmoid_binary_cross_entropy"
+)",
+                                  "all.toml");
+  std::vector<std::string> names;
+  for (const Layer& layer : model.net.layers()) names.push_back(layer.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"conv1", "tanh1", "conv2", "conv2.sigmoid", "add1",
+                                             "pool1", "subsample1", "relu1", "dense1"}));
+  EXPECT_EQ(model.net.layers()[4].inputs, (std::vector<int>{1, 3}));  // conv2: after its sigmoid
+  EXPECT_EQ(output_shape(model.net.layers()[5].op), (Shape{8, 8, 3}));
+  EXPECT_EQ(output_shape(model.net.layers()[6].op), (Shape{4, 4, 3}));
+  EXPECT_EQ(model.net.parameter_count(), 27 + 12 + 15 + 245);
+  EXPECT_EQ(model.net.normalization(), (Normalization{1, {3}, {2}}));
+  EXPECT_EQ(model.train, TrainSettings{});
+  expect_equal(model, parse_model(model.text, "again"));
+}
+
+struct Mistake {
+  std::string from, to;
+  std::string place;  // the message's beginning
+  std::vector<std::string> said;
+};
+
+TEST(ModelFile, NamesFileLineLayerAndRemedy) {
+  const std::vector<Mistake> mistakes = {
+      {"name = \"x\"", "name = x", "m.toml:1: not TOML", {}},
+      {"height = 12", "height == 12", "m.toml:3: not TOML", {"correct this line"}},
+      {"width = 10", "height = 10", "m.toml:4: not TOML", {}},
+      {"name = \"x\"\n", "", "m.toml: missing key 'name'", {"add name = "}},
+      {"name = \"x\"", "name = \"a/b\"", "m.toml:1: 'a/b' can't be a model's name", {}},
+      {"name = \"x\"", "name = \"x\"\nlr = 1", "m.toml:2: unknown key 'lr'", {}},
+      {"height = 12", "hieght = 12", "m.toml:3: [input]: unknown key 'hieght'", {"'height'?"}},
+      {"width = 10\n", "", "m.toml:2: [input]: missing key 'width'", {"add width = 28"}},
+      {"width = 10", "width = 0", "m.toml:4: [input]: 'width' is 0", {"1 to 65536"}},
+      {"width = 10",
+       "width = \"wide\"",
+       "m.toml:4: [input]: 'width' must be a whole number",
+       {"not the string 'wide'"}},
+      {"channels = 2",
+       "channels = 2\nmean = [1]",
+       "m.toml:6: [input]: 'mean' has 1 values",
+       {"2 channels"}},
+      {"channels = 2",
+       "channels = 2\nstd = [1, 0]",
+       "m.toml:6: [input]: 'std' is 0",
+       {"more than 0"}},
+      {"channels = 2", "channels = 2\nscale = inf", "m.toml:6: [input]: 'scale' is inf", {}},
+      {"type = \"conv2d\"",
+       "type = \"conv2\"",
+       "m.toml:8: layer '0': unknown type 'conv2'",
+       {"did you mean 'conv2d'?"}},
+      {"type = \"conv2d\"\n", "", "m.toml:7: layer '0': missing key 'type'", {"max_pool2d"}},
+      {"filters = 4",
+       "filter = 4",
+       "m.toml:9: layer 'conv1' (conv2d): unknown key 'filter'",
+       {"did you mean 'filters'?"}},
+      {"filters = 4\n",
+       "",
+       "m.toml:7: layer 'conv1' (conv2d): missing key 'filters'",
+       {"add filters"}},
+      {"filters = 4",
+       "filters = 4.5",
+       "m.toml:9: layer 'conv1' (conv2d): 'filters' must be a whole",
+       {"not the number 4.5"}},
+      {"filters = 4", "filters = 1979-05-27", "m.toml:9: layer 'conv1'", {"a date"}},
+      {"kernel = [3, 5]",
+       "kernel = [3, 5, 1]",
+       "m.toml:10: layer 'conv1' (conv2d): 'kernel' has 3",
+       {"[height, width]"}},
+      {"kernel = [3, 5]", "kernel = [3, true]", "m.toml:10: layer 'conv1'", {"not true"}},
+      {"kernel = [3, 5]",
+       "kernel = [3, 50]",
+       "m.toml:10: layer 'conv1' (conv2d): kernel 3x50 is larger than its padded input",
+       {"12x10x2", "make kernel smaller"}},
+      {"activation = \"relu\"",
+       "activation = \"rely\"",
+       "m.toml:11: layer 'conv1' (conv2d): unknown activation 'rely'",
+       {"'relu'?"}},
+      {"size = 2", "size = 20", "m.toml:15: layer 'pool1' (max_pool2d): size 20x20 is larger", {}},
+      {"size = 2",
+       "size = 2\nweight_init = \"zeros\"",
+       "m.toml:16: layer 'pool1' (max_pool2d): unknown key 'weight_init'",
+       {}},
+      {"name = \"second\"",
+       "name = \"conv1\"",
+       "m.toml:19: layer 'conv1' (conv2d): the name is taken",
+       {"a name of its own"}},
+      {"name = \"second\"", "name = \"7\"", "m.toml:19: layer '7' (conv2d): '7' can't be", {}},
+      {"name = \"second\"",
+       "inputs = [\"pool\"]",
+       "m.toml:19: layer 'conv2' (conv2d): unknown input 'pool'",
+       {"did you mean 'pool1'?"}},
+      {"name = \"second\"",
+       "inputs = [\"dense1\"]",
+       "m.toml:19: layer 'conv2' (conv2d): its input 'dense1' does not come before it",
+       {}},
+      {"name = \"second\"",
+       "inputs = [\"conv1\"]",
+       "m.toml:13: layer 'pool1' (max_pool2d): no layer reads it",
+       {}},
+      {"padding = 1",
+       "padding = 3",
+       "m.toml:22: layer 'second' (conv2d): padding 3x3 is not smaller",
+       {"at most kernel - 1"}},
+      {"\"he_normal\"",
+       "\"he_norm\"",
+       "m.toml:23: layer 'second' (conv2d): unknown weight_init 'he_norm'",
+       {"'he_normal'?"}},
+      {"\"he_normal\"",
+       "\"uniform\"",
+       "m.toml:23: layer 'second' (conv2d): weight_init 'uniform' needs a range",
+       {"range = 0.5"}},
+      {"type = \"uniform\", range = 0.5",
+       "type = \"zeros\", range = 0.5",
+       "m.toml:28: layer 'dense1' (dense): weight_init has a range",
+       {"'uniform' alone"}},
+      {"type = \"uniform\", range = 0.5",
+       "range = 0.5",
+       "m.toml:28: layer 'dense1' (dense): weight_init: missing key 'type'",
+       {}},
+      {"units = 10",
+       "units = 10\nbias = false\nbias_init = \"zeros\"",
+       "m.toml:29: layer 'dense1' (dense): 'bias_init' in a layer without a bias",
+       {}},
+      {"units = 10",
+       "units = 1",
+       "m.toml:25: layer 'dense1' (dense): the last layer has a single",
+       {"at least two units"}},
+      {"[[layer]]\ntype = \"dense\"\nunits = 10\nweight_init = { type = \"uniform\", range = 0.5 "
+       "}\n",
+       "",
+       "m.toml:17: layer 'second' (conv2d): the last layer is not one number a class",
+       {}},
+      {"[loss]\ntype = \"softmax_cross_entropy\"\n", "", "m.toml: missing key 'loss'", {"[loss]"}},
+      {"softmax_cross_entropy",
+       "softmax_cross_entropi",
+       "m.toml:31: [loss]: unknown type",
+       {"'softmax_cross_entropy'?"}},
+      {"batch = 8", "batch = 0", "m.toml:34: [train]: 'batch' is 0", {"use 1 to"}},
+      {"batch = 8", "bach = 8", "m.toml:34: [train]: unknown key 'bach'", {"'batch'?"}},
+      {"batch = 8", "rate = 8", "m.toml:34: [train]: unknown key 'rate'", {"'learning_rate'?"}},
+      {"batch = 8", "grain = 129", "m.toml:34: [train]: 'grain' is 129", {"1 to 128"}},
+      {"batch = 8", "momentum = 1", "m.toml:34: [train]: 'momentum' is 1", {"less than 1"}},
+      {"batch = 8", "nesterov = true", "m.toml:34: [train]: 'nesterov' without momentum", {}},
+      {"batch = 8", "nesterov = 1", "m.toml:34: [train]: 'nesterov' must be true or false", {}},
+      {"batch = 8", "order = \"shards:0\"", "m.toml:34: [train]: 'order' is 'shards:0'", {}},
+      {"batch = 8", "order = \"shards:4x\"", "m.toml:34: [train]: 'order' is 'shards:4x'", {}},
+      {"batch = 8", "order = \"suffled\"", "m.toml:34: [train]: unknown order", {"'shuffled'?"}},
+      {"batch = 8", "learning_rate = nan", "m.toml:34: [train]: 'learning_rate' is nan", {}},
+      {"batch = 8", "schedule = \"cosin\"", "m.toml:34: [train]: unknown schedule", {"'cosine'?"}},
+      {"batch = 8", "step_epochs = 0", "m.toml:34: [train]: 'step_epochs' is 0", {"more than 0"}},
+      {"[train]", "[[train]]", "m.toml:33: [train]: must be a table, not an array", {}},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const std::string text = replaced(mistake.from, mistake.to);
+    const Failure failure = failure_of([&] { parse_model(text, "m.toml"); });
+    EXPECT_EQ(failure.fault, Fault::bad_data) << mistake.to;
+    EXPECT_THAT(failure.message, StartsWith(mistake.place)) << mistake.to;
+    for (const std::string& said : mistake.said) EXPECT_THAT(failure.message, HasSubstr(said));
+    EXPECT_EQ(failure.message.find('\n'), std::string::npos);
+  }
+}
+
+TEST(ModelFile, LayersMustBeAnArrayOfTables) {
+  EXPECT_THAT(failure_of([] {
+                parse_model("name=\"x\"\ninput={height=1,width=1,channels=1}\nlayer=3\n", "m.toml");
+              }).message,
+              HasSubstr("m.toml:3: 'layer' must be an array of tables"));
+  EXPECT_THAT(failure_of([] {
+                parse_model("name=\"x\"\ninput={height=1,width=1,channels=1}\nlayer=[3]\n",
+                            "m.toml");
+              }).message,
+              HasSubstr("m.toml:3: layer '0': must be a table, not the number 3"));
+}
+
+// A folder of its own, removed at the end.
+class ModelLookup : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "convoy-models-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override {
+    unsetenv("CONVOY_MODELS");
+    std::filesystem::remove_all(folder_);
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(ModelLookup, FindsByNameInTheChosenFolderFirst) {
+  setenv("CONVOY_MODELS", folder_.c_str(), 1);
+  std::ofstream(folder_ / "mine.toml") << kModel;
+  std::ofstream(folder_ / "lenet5.toml") << kModel;
+  std::ofstream(folder_ / "notes.txt") << "not a model";
+  EXPECT_EQ(load_model("mine").net.name(), "x");
+  EXPECT_EQ(load_model("lenet5").net.name(), "x");
+  std::set<std::string> names;
+  for (const ModelEntry& entry : known_models()) EXPECT_TRUE(names.insert(entry.name).second);
+  EXPECT_TRUE(names.contains("mine"));
+  EXPECT_FALSE(names.contains("notes"));
+
+  const Failure unknown = failure_of([] { load_model("mind"); });
+  EXPECT_EQ(unknown.fault, Fault::not_found);
+  EXPECT_THAT(unknown.message, HasSubstr(folder_.string()));
+  EXPECT_THAT(unknown.message, HasSubstr("lenet5, mine"));
+  EXPECT_THAT(unknown.message, HasSubstr("did you mean 'mine'?"));
+}
+
+TEST_F(ModelLookup, PathsThatHoldNoModel) {
+  const auto at = [&](const char* name) { return (folder_ / name).string(); };
+  EXPECT_EQ(failure_of([&] { load_model(at("absent.toml")); }).fault, Fault::not_found);
+  std::filesystem::create_directory(at("folder.toml"));
+  EXPECT_EQ(failure_of([&] { load_model(at("folder.toml")); }).fault, Fault::bad_data);
+  std::ofstream(at("empty.toml"));
+  EXPECT_THAT(failure_of([&] { load_model(at("empty.toml")); }).message,
+              HasSubstr("empty.toml: missing key 'name'"));
+  std::ofstream(at("large.toml")) << std::string(2'000'000, '#');
+  EXPECT_THAT(failure_of([&] { load_model(at("large.toml")); }).message, HasSubstr("too large"));
+}
+
+}  // namespace
+}  // namespace convoy

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// KEY=VALUE of the command line: reaches every key, is checked like the file, and survives in the
+// text.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "convoy/net/model_file.hpp"
+#include "tests/net/failure.hpp"
+
+namespace convoy {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+const std::string kModel = R"(name = "x"
+input = { height = 12, width = 12, channels = 1 }
+[[layer]]
+type = "conv2d"
+filters = 4
+kernel = 3
+weight_init = "he_normal"
+[[layer]]
+type = "dense"
+name = "out"
+units = 10
+[loss]
+type = "softmax_cross_entropy"
+)";
+
+Model with(const std::vector<Override>& overrides) {
+  return parse_model(kModel, "m.toml", overrides);
+}
+
+TEST(Override, ReachesEveryKeyOfTrain) {
+  const std::vector<Override> all = {"train.batch=7",           "train.grain=3",
+                                     "train.epochs=9",          "train.order=shards:4",
+                                     "train.seed=77",           "train.learning_rate=0.25",
+                                     "train.momentum=0.5",      "train.nesterov=true",
+                                     "train.weight_decay=1e-3", "train.schedule=cosine",
+                                     "train.warmup_epochs=2",   "train.step_epochs=1.5",
+                                     "train.step_factor=0.3",   "train.final_learning_rate=1e-05"};
+  TrainSettings want;
+  want.batch = 7;
+  want.grain = 3;
+  want.epochs = 9;
+  want.order = "shards:4";
+  want.seed = 77;
+  want.learning_rate = 0.25;
+  want.momentum = 0.5;
+  want.nesterov = true;
+  want.weight_decay = 1e-3;
+  want.schedule = ScheduleKind::cosine;
+  want.warmup_epochs = 2;
+  want.step_epochs = 1.5;
+  want.step_factor = 0.3;
+  want.final_learning_rate = 1e-05;
+  const Model model = with(all);
+  EXPECT_EQ(model.train, want);
+  EXPECT_EQ(parse_model(model.text, "again").train, want);
+  EXPECT_EQ(parse_model(model.text, "again").text, model.text);
+}
+
+TEST(Override, ReachesInputLossNameAndLayers) {
+  const Model model =
+      with({"name=other", "input.scale=1", "input.mean=0.5", "input.std=[2]", "input.height=9",
+            "layer.0.filters=16", "layer.conv1.kernel=[3, 1]", "layer.out.units=3",
+            "layer.0.activation=tanh", "layer.conv1.weight_learning_rate_factor=0.5",
+            "loss.type=sigmoid_binary_cross_entropy", "layer.out.bias=false"});
+  EXPECT_EQ(model.net.name(), "other");
+  EXPECT_EQ(model.net.input(), (Shape{9, 12, 1}));
+  EXPECT_EQ(model.net.normalization(), (Normalization{1, {0.5}, {2}}));
+  EXPECT_EQ(output_shape(model.net.layers()[0].op), (Shape{7, 12, 16}));
+  EXPECT_EQ(model.net.layers()[1].name, "conv1.tanh");
+  EXPECT_EQ(model.net.loss().classes, 3);
+  EXPECT_EQ(model.net.loss().function, LossFunction::sigmoid_binary_cross_entropy);
+  EXPECT_EQ(model.net.parameter_tensors()[0].learning_rate_factor, 0.5);
+  EXPECT_EQ(model.net.parameter_tensors().size(), 3U);
+  EXPECT_EQ(parse_model(model.text, "again").text, model.text);
+}
+
+TEST(Override, TurnsAnInitializersShortFormIntoTheLongOne) {
+  const Model model = with({"layer.0.weight_init.type=uniform", "layer.0.weight_init.range=0.25"});
+  EXPECT_EQ(model.net.layers()[0].weight_initializer.kind, InitializerKind::uniform);
+  EXPECT_EQ(model.net.layers()[0].weight_initializer.range, 0.25);
+}
+
+TEST(Override, TheLastOneCounts) {
+  EXPECT_EQ(with({"train.batch=7", "train.batch=9"}).train.batch, 9);
+}
+
+TEST(Override, OneMessageForEachMistake) {
+  const std::vector<std::pair<Override, std::string>> mistakes = {
+      {"train.momentun=0.9", "did you mean 'momentum'?"},
+      {"momentum=0.9", "did you mean 'train.momentum'?"},
+      {"trian.momentum=0.9", "did you mean 'train.momentum'?"},
+      {"scale=2", "did you mean 'input.scale'?"},
+      {"layr.0.filters=2", "did you mean 'layer.0.filters'?"},
+      {"qqqqqqqq=1", "use one of name"},
+      {"train..batch=1", "did you mean 'train.batch'?"},
+      {"train.momentum=fast", "must be a number, not the string 'fast'"},
+      {"train.momentum=2", "less than 1"},
+      {"train.momentum=", "is not TOML"},
+      {"train.momentum=1\nbatch=3", "is not TOML"},
+      {"train.momentum", "not of the form KEY=VALUE"},
+      {"=3", "not of the form KEY=VALUE"},
+      {"", "not of the form KEY=VALUE"},
+      {"train.batch.size=3", "'batch' must be a whole number, not a table"},
+      {"input.height.x=3", "'height' has no keys"},
+      {"name.x=3", "'name' has no keys"},
+      {"layer.2.filters=3", "unknown layer '2' (the model has layers 0 to 1)"},
+      {"layer.conv2.filters=3", "did you mean 'conv1'?"},
+      {"layer.0=3", "names no key of the layer"},
+      {"layer=3", "'layer' must be an array of tables"},
+      {"layer.0.filter=3", "did you mean 'filters'?"},
+      {"layer.0.kernel=13", "layer 'conv1' (conv2d): kernel 13x13 is larger"},
+      {"layer.0.type=conv", "did you mean 'conv2d'?"},
+      {"layer.out.units=1", "layer 'out' (dense)"},
+      {"loss.typ=softmax_cross_entropy", "did you mean 'type'?"},
+  };
+  for (const auto& [override, said] : mistakes) {
+    const Failure failure = failure_of([&, o = override] { with({o}); });
+    if (override != "layer.out.units=1") {
+      EXPECT_EQ(failure.fault, Fault::usage) << override;
+      EXPECT_THAT(failure.message, StartsWith("--set " + override)) << override;
+    }
+    EXPECT_THAT(failure.message, HasSubstr(said)) << override;
+  }
+}
+
+TEST(Override, AFaultOfTheFileStaysOne) {
+  const Failure failure = failure_of([] {
+    parse_model("name = \"x\"\nnonsense = 1\n", "m.toml", std::vector<Override>{"train.batch=3"});
+  });
+  EXPECT_EQ(failure.fault, Fault::bad_data);
+  EXPECT_THAT(failure.message, StartsWith("m.toml:2: unknown key 'nonsense'"));
+}
+
+// Damage: bytes changed, cut out, doubled. Either a model whose text gives the same model again, or
+// one message; never anything else.
+TEST(ModelFuzz, DamagedFilesNeverCrash) {
+  std::mt19937 random(11);
+  const auto below = [&](std::size_t n) { return random() % n; };
+  const std::string alphabet = "=[]{}\"'.,#\n 0159-+_aeixtruefalsnul\\\t:";
+  int parsed = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = kModel;
+    for (std::size_t damage = 0; damage <= below(4); ++damage) {
+      const std::size_t at = below(text.size());
+      switch (below(4)) {
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text[at] = alphabet[below(alphabet.size())];
+          break;
+        case 2:
+          text.erase(at, 1 + below(20));
+          break;
+        default:
+          text.insert(at, text.substr(below(text.size()), below(40)));
+      }
+      if (text.empty()) text = " ";
+    }
+    try {
+      const Model model = parse_model(text, "fuzz");
+      ++parsed;
+      ASSERT_EQ(parse_model(model.text, "again").text, model.text) << text;
+    } catch (const UserError& error) {
+      ASSERT_EQ(error.fault(), Fault::bad_data);
+      ASSERT_THAT(error.what(), StartsWith("fuzz"));
+    }
+  }
+  EXPECT_GT(parsed, 100);
+}
+
+TEST(ModelFuzz, RandomOverridesNeverCrash) {
+  std::mt19937 random(12);
+  const std::vector<std::string> pieces = {
+      "train", "layer",  "input",     "loss",    "name",   ".",    ".",           "0",
+      "1",     "conv1",  "out",       "filters", "kernel", "type", "weight_init", "range",
+      "batch", "order",  "=",         "=",       "3",      "-1",   "0.5",         "shards:2",
+      "\"x\"", "[1, 2]", "{ a = 1 }", "true",    "\n",     "#",    "inf",         "''"};
+  for (int round = 0; round < 20'000; ++round) {
+    Override override;
+    for (std::size_t i = 0; i < 1 + random() % 7; ++i) override += pieces[random() % pieces.size()];
+    try {
+      const Model model = with({override});
+      ASSERT_EQ(parse_model(model.text, "again").text, model.text) << override;
+    } catch (const UserError& error) {
+      ASSERT_FALSE(std::string(error.what()).empty());
+    }
+  }
+}
+
+TEST(ModelFuzz, DeepNestingIsRefused) {
+  for (const std::string& open : {std::string("["), std::string("{a=")}) {
+    std::string deep = "name = ";
+    for (int i = 0; i < 100'000; ++i) deep += open;
+    EXPECT_THAT(failure_of([&] { parse_model(deep, "deep"); }).message, HasSubstr("not TOML"));
+  }
+}
+
+}  // namespace
+}  // namespace convoy
