@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/data/dataset.hpp"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "convoy/base/digest.hpp"
+#include "tests/data/files.hpp"
+
+namespace convoy {
+namespace {
+
+using testing::Bytes;
+using testing::error_of;
+using testing::random_bytes;
+
+constexpr Shape kImage{3, 2, 2};
+constexpr Index kClasses = 5;
+
+Dataset sample_set(std::size_t samples) {
+  return {kImage, random_bytes(samples * 12, 1), random_bytes(samples, 2, kClasses), kClasses};
+}
+
+TEST(Dataset, GivesBackTheImagesThatItWasMadeOf) {
+  const Bytes pixels = random_bytes(7 * 12, 3);
+  const Bytes labels = random_bytes(7, 4, kClasses);
+  const Dataset borrowed(kImage, std::span(pixels), std::span(labels), kClasses);
+  const Dataset owned(kImage, Bytes(pixels), Bytes(labels), kClasses);
+  EXPECT_EQ(borrowed.pixels().data(), pixels.data());  // no copy
+  for (const Dataset& data : {borrowed, owned}) {
+    ASSERT_EQ(data.size(), 7);
+    for (Index i = 0; i < 7; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      EXPECT_EQ(data.label(i), labels[at]);
+      EXPECT_TRUE(std::ranges::equal(data.image(i), std::span(pixels).subspan(at * 12, 12)));
+    }
+  }
+  EXPECT_EQ(borrowed.sha256(), owned.sha256());
+}
+
+TEST(Dataset, CopiesShareTheMemoryAndOutliveTheirSource) {
+  Dataset copy, part;
+  const std::uint8_t* memory = nullptr;
+  {
+    const Dataset source = sample_set(9);
+    memory = source.pixels().data();
+    copy = source;
+    part = source.first(4);
+  }
+  EXPECT_EQ(copy.pixels().data(), memory);
+  EXPECT_EQ(part.pixels().data(), memory);
+  EXPECT_EQ(copy.sha256(), sample_set(9).sha256());
+}
+
+TEST(Dataset, FirstIsTheDataSetOfThoseSamples) {
+  const Dataset whole = sample_set(9);
+  for (const Index limit : {0, 1, 5, 9, 100}) {
+    const Dataset part = whole.first(limit);
+    const auto n = static_cast<std::size_t>(std::min<Index>(limit, 9));
+    ASSERT_EQ(part.size(), static_cast<Index>(n));
+    const Dataset same(kImage, whole.pixels().first(n * 12), whole.labels().first(n), kClasses);
+    EXPECT_EQ(part.sha256(), same.sha256());
+  }
+  EXPECT_EQ(Dataset().first(3).size(), 0);
+}
+
+// The bytes as docs/formats.md gives them, put together by hand.
+TEST(Dataset, DigestIsThatOfTheDocumentedBytes) {
+  const Bytes pixels = random_bytes(2 * 12, 5);
+  const Bytes labels = {4, 0};
+  Bytes bytes;
+  for (const char c : std::string("convoy.dataset/1"))
+    bytes.push_back(static_cast<std::uint8_t>(c));
+  for (const int value : {2, 3, 2, 2, 5}) {
+    bytes.push_back(static_cast<std::uint8_t>(value));
+    bytes.resize(bytes.size() + 7);
+  }
+  bytes.insert(bytes.end(), pixels.begin(), pixels.end());
+  bytes.insert(bytes.end(), labels.begin(), labels.end());
+  EXPECT_EQ(Dataset(kImage, pixels, labels, kClasses).sha256(),
+            sha256(std::as_bytes(std::span(bytes))));
+}
+
+TEST(Dataset, DigestSeesEverythingButTheNames) {
+  const Bytes pixels = random_bytes(4 * 12, 6), labels = {0, 1, 2, 3};
+  const std::string digest = Dataset(kImage, pixels, labels, kClasses).sha256();
+  EXPECT_NE(digest, Dataset({2, 3, 2}, pixels, labels, kClasses).sha256());
+  EXPECT_NE(digest, Dataset(kImage, pixels, labels, kClasses + 1).sha256());
+  EXPECT_NE(digest, Dataset(kImage, pixels, Bytes{0, 1, 2, 2}, kClasses).sha256());
+  Bytes other = pixels;
+  other.back() ^= 1;
+  EXPECT_NE(digest, Dataset(kImage, other, labels, kClasses).sha256());
+  Dataset named(kImage, pixels, labels, kClasses);
+  named.set_class_names({"a", "b", "c", "d", "e"});
+  EXPECT_EQ(digest, named.sha256());
+}
+
+TEST(Dataset, RefusesWhatDoesNotFit) {
+  const Bytes pixels(24), labels(2);
+  const auto refused = [](Shape image, Bytes p, Bytes l, Index classes) {
+    const auto [fault, message] =
+        error_of([&] { Dataset(image, std::move(p), std::move(l), classes); });
+    EXPECT_EQ(fault, Fault::bad_data) << message;
+  };
+  refused(kImage, Bytes(23), labels, kClasses);
+  refused(kImage, Bytes(25), labels, kClasses);
+  refused(kImage, pixels, Bytes(3), kClasses);
+  refused(kImage, pixels, Bytes{0, 5}, kClasses);
+  refused(kImage, pixels, labels, 0);
+  refused(kImage, pixels, labels, 257);
+  refused({0, 2, 2}, {}, {}, kClasses);
+  refused({-3, -2, 2}, pixels, labels, kClasses);
+  refused({Index{1} << 40, Index{1} << 40, 1}, pixels, labels, kClasses);
+}
+
+}  // namespace
+}  // namespace convoy

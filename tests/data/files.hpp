@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the files that the readers are tested with.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "convoy/base/check.hpp"
+
+namespace convoy::testing {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::uint8_t>;
+
+// A folder of its own, gone at the end.
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string name = (fs::temp_directory_path() / "convoy-test-XXXXXX").string();
+    if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
+    path_ = name;
+  }
+  ~TempFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+// An environment variable, put back at the end. Empty value: unset.
+class ScopedVariable {
+ public:
+  ScopedVariable(const char* name, const std::string& value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    set(value.empty() ? std::nullopt : std::optional(value));
+  }
+  ~ScopedVariable() { set(old_); }
+  ScopedVariable(const ScopedVariable&) = delete;
+  ScopedVariable& operator=(const ScopedVariable&) = delete;
+
+ private:
+  void set(const std::optional<std::string>& value) {
+    value ? ::setenv(name_, value->c_str(), 1) : ::unsetenv(name_);
+  }
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+inline fs::path write_file(const fs::path& file, const Bytes& bytes) {
+  fs::create_directories(file.parent_path());
+  fs::remove(file);  // some file systems sync what is truncated and written again
+  std::ofstream out(file, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(bytes.data()),
+            static_cast<std::streamsize>(bytes.size()));
+  return file;
+}
+
+inline fs::path write_file(const fs::path& file, const std::string& text) {
+  return write_file(file, Bytes(text.begin(), text.end()));
+}
+
+inline Bytes read_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline Bytes gzip(const Bytes& bytes) {
+  z_stream z{};
+  if (::deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    throw std::runtime_error("deflateInit2 failed");
+  Bytes out(::deflateBound(&z, static_cast<uLong>(bytes.size())) + 64);
+  z.next_in = const_cast<std::uint8_t*>(bytes.data());
+  z.avail_in = static_cast<uInt>(bytes.size());
+  z.next_out = out.data();
+  z.avail_out = static_cast<uInt>(out.size());
+  const int result = ::deflate(&z, Z_FINISH);
+  out.resize(z.total_out);
+  ::deflateEnd(&z);
+  if (result != Z_STREAM_END) throw std::runtime_error("deflate failed");
+  return out;
+}
+
+inline Bytes random_bytes(std::size_t size, unsigned seed, unsigned below = 256) {
+  std::mt19937 random(seed);
+  Bytes bytes(size);
+  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random() % below);
+  return bytes;
+}
+
+// An IDX file: the magic number, the sizes, the bytes.
+inline Bytes idx(std::uint32_t magic, const std::vector<std::uint32_t>& sizes, const Bytes& body) {
+  Bytes bytes;
+  const auto put = [&](std::uint32_t v) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      bytes.push_back(static_cast<std::uint8_t>(v >> shift));
+  };
+  put(magic);
+  for (const auto size : sizes) put(size);
+  bytes.insert(bytes.end(), body.begin(), body.end());
+  return bytes;
+}
+
+inline Bytes idx_images(std::uint32_t count, std::uint32_t rows, std::uint32_t columns,
+                        unsigned seed = 1) {
+  return idx(0x803, {count, rows, columns},
+             random_bytes(std::size_t{count} * rows * columns, seed));
+}
+
+inline Bytes idx_labels(const Bytes& labels) {
+  return idx(0x801, {static_cast<std::uint32_t>(labels.size())}, labels);
+}
+
+// Runs `action`, which has to throw an Error, and gives it.
+template <class Action>
+std::pair<Fault, std::string> error_of(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return {error.fault(), error.what()};
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {Fault::internal, ""};
+}
+
+// The folder NAME of $CONVOY_DATA, where the variable is set.
+inline std::optional<fs::path> shared_folder(const std::string& name) {
+  const char* data = std::getenv("CONVOY_DATA");
+  if (!data || !*data || !fs::is_directory(fs::path(data) / name)) return std::nullopt;
+  return fs::path(data) / name;
+}
+
+}  // namespace convoy::testing
