@@ -5,28 +5,28 @@
 //               ex1 2000             on its first 2000 images: a second
 //               ex1 0 runs/ex1       on all of it, kept in a folder for examples/predict.cpp
 //
-// Description:  This example trains a small convolutional network to tell ten kinds of clothes apart
-//               in pictures of 28 x 28 pixels. With p(l | x; w) the probability that the network of
-//               weights w gives to label l of image x, it looks for the w that minimises
+// Description:  This example trains a small convolutional network to tell ten kinds of clothes
+//               apart in pictures of 28 x 28 pixels. Let p(l | x; w) be the probability that the
+//               network of weights w gives to label l of image x. We look for the w that minimises
 //
-//                   L(w) = 1/N  sum over images i of  -log p(label_i | image_i; w)
+//                   L(w) = 1/N sum over all images i of f_i(w),   f_i(w) = -log p(l_i | x_i; w)
 //
-//               by stochastic gradient descent with momentum, on batches of B images:
+//               by stochastic gradient descent with momentum m and rate r, on batches of B images:
 //
-//                   v <- momentum v + 1/B  sum over the batch of  grad_w( -log p(label_i | image_i; w) )
-//                   w <- w - rate v
+//                   v <- m v + 1/B sum over the batch of grad f_i(w)
+//                   w <- w - r v
 //
-//               It shows the five things that a Convoy program puts together: a data set, a model, a
-//               communicator, an engine, and a trainer.
+//               It shows what a Convoy program puts together: a data set, a model, a communicator,
+//               an engine and a trainer.
 //
-// Output:       The last line is the same on every machine, with any number of threads.
-//               `ex1 2000` ends with
+// Output:       One line for each epoch: the test accuracy ends at about 88 % (78 % with 2000
+//               images). The last line is the same on every machine and with any number of threads;
+//               for `ex1 2000` it is
 //
-//                   @EXPECTED@
+//                   weights 8ef366325f4ac8b6b171a059058073c4d3908a4e5beb80105df4352502000245
 
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <string>
 
 #include "convoy/convoy.hpp"
@@ -79,8 +79,8 @@ class Printer : public convoy::Observer {
 };
 
 void run(convoy::Index limit, const std::string& folder) {
-  // 1. The data: found by name, or read from a folder. Images stay bytes; the engine normalises them
-  //    as it needs them.
+  // 1. The data: found by name, or read from a folder. Images stay bytes; the engine normalises
+  //    them as it needs them.
   const convoy::TrainAndTest data = convoy::load_data("fashion-mnist");
 
   // 2. The model: a network, which is immutable from here on, and the settings of its training.
@@ -99,8 +99,8 @@ void run(convoy::Index limit, const std::string& folder) {
   const convoy::Sgd optimizer{static_cast<float>(model.train.momentum)};
   const auto engine = convoy::make_cpu_engine(model.net, optimizer, options, *communicator);
 
-  // 5. The trainer: epochs, evaluation on the test set, and (if there is a folder) checkpoints, from
-  //    which a run that was killed goes on as if nothing had happened.
+  // 5. The trainer: epochs, evaluation on the test set, and (if there is a folder) checkpoints,
+  //    from which a run that was killed goes on as if nothing had happened.
   const convoy::DataSettings which{.name = "fashion-mnist", .limit = limit};
   convoy::Trainer trainer(model, data, which, *engine, *communicator, folder);
   Printer printer;

@@ -3,12 +3,12 @@
 //
 // Sample run:   predict runs/ex1
 //
-// Description:  Loads a trained network from one checkpoint (or the newest of a run's folder; run ex1
-//               first) and classifies an image that is in memory. Nothing else is needed: no data
-//               set, no model file.
+// Description:  Loads a trained network from one checkpoint (or the newest of a run's folder; run
+//               ex1 first) and classifies an image that is in memory. Nothing else is needed: no
+//               data set, no model file.
 //
-// Output:       The ten classes, each with its probability; for a network that was trained on clothes,
-//               the likeliest for the picture drawn below is "Trouser".
+// Output:       The classes, each with its probability. A network that was trained on clothes takes
+//               the picture that is drawn below for a "Trouser".
 
 #include <cstdint>
 #include <cstdio>
@@ -41,9 +41,9 @@ int main(int argc, char** argv) {
   try {
     convoy::Predictor predictor(argv[1]);
     const auto prediction = predictor.predict(trousers(predictor.image_shape()));
-    for (std::size_t label = 0; label < prediction.probabilities.size(); ++label) {
-      const auto& names = predictor.class_names();
-      std::printf("%-12s %.4f\n", names.empty() ? "" : names[label].c_str(),
+    const auto& names = predictor.class_names();
+    for (std::size_t label = 0; label < names.size(); ++label) {
+      std::printf("%-12s %.4f\n", names[label].c_str(),
                   static_cast<double>(prediction.probabilities[label]));
     }
     std::printf("prediction: %s\n", prediction.name.c_str());

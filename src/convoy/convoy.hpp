@@ -2,7 +2,7 @@
 // All that a program needs:
 //
 //   load_data, Dataset         data/    images and labels, by name or over memory of your own
-//   load_model, parse_model    net/     a network and its training settings, from a TOML file or text
+//   load_model, parse_model    net/     a network and how to train it, from a TOML file or text
 //   alone                      comm/    who takes part: here, this process alone
 //   make_cpu_engine            engine/  what computes: threads, and how work is divided among them
 //   Trainer, Observer          train/   the run: epochs, metrics, checkpoints, resuming
@@ -16,6 +16,7 @@
 #include "convoy/base/clock.hpp"
 #include "convoy/base/digest.hpp"
 #include "convoy/base/machine.hpp"
+#include "convoy/base/suggest.hpp"
 #include "convoy/base/tensor.hpp"
 #include "convoy/base/version.hpp"
 #include "convoy/comm/communicator.hpp"
