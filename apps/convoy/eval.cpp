@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// convoy eval: accuracy, loss and confusion matrix of a checkpoint on a test set.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+#include "commands.hpp"
+#include "convoy/report/metrics.hpp"
+#include "exit_codes.hpp"
+#include "options.hpp"
+#include "output.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EvalOptions {
+  std::string checkpoint;
+  std::string data;
+  Layout layout;
+  bool json = false;
+};
+
+struct Confusion {
+  Index classes = 0;
+  std::vector<Index> counts;  // [true][predicted]
+
+  Index operator()(Index truth, Index predicted) const {
+    return counts[static_cast<std::size_t>(truth * classes + predicted)];
+  }
+};
+
+Confusion confusion(const Dataset& data, const Evaluation& evaluation, Index classes) {
+  Confusion result{classes, std::vector<Index>(static_cast<std::size_t>(classes * classes))};
+  for (Index i = 0; i < data.size(); ++i) {
+    const Index predicted = evaluation.predictions[static_cast<std::size_t>(i)];
+    ++result.counts[static_cast<std::size_t>(data.label(i) * classes + predicted)];
+  }
+  return result;
+}
+
+// The data that the run was trained on, where the checkpoint lies in a run folder.
+std::string data_of_run(const fs::path& checkpoint) {
+  const fs::path folder = fs::is_directory(checkpoint)
+                              ? checkpoint
+                              : fs::absolute(checkpoint).parent_path().parent_path();
+  if (!fs::exists(folder / "config.toml")) {
+    throw UserError(Fault::usage,
+                    fmt::format("which data is {} to be tested on", checkpoint.string()),
+                    "it does not lie in a run folder, which would say", "give --data NAME or DIR");
+  }
+  return open_run(folder).data.name;
+}
+
+// Throws UserError(bad_data) where the net cannot read the images or lacks a class.
+void check_fit(const Net& net, const Dataset& data, std::string_view data_name) {
+  if (data.image_shape() != net.input()) {
+    throw UserError(Fault::bad_data, fmt::format("{} does not fit model {}", data_name, net.name()),
+                    fmt::format("its images are {}, the model reads {}",
+                                to_string(data.image_shape()), to_string(net.input())),
+                    "choose another data set, or a model made for it");
+  }
+  if (data.classes() > net.loss().classes) {
+    throw UserError(Fault::bad_data, fmt::format("{} does not fit model {}", data_name, net.name()),
+                    fmt::format("it has {} classes, the model tells {} apart", data.classes(),
+                                net.loss().classes),
+                    "choose another data set, or a model made for it");
+  }
+}
+
+std::vector<std::string> class_names(const Checkpoint& checkpoint, Index classes) {
+  std::vector<std::string> names = checkpoint.class_names;
+  for (Index i = static_cast<Index>(names.size()); i < classes; ++i) {
+    names.push_back(fmt::format("{}", i));
+  }
+  return names;
+}
+
+std::string table(const Confusion& matrix, const std::vector<std::string>& names) {
+  const Index largest = *std::max_element(matrix.counts.begin(), matrix.counts.end());
+  const int width = 2 + static_cast<int>(std::max(fmt::formatted_size("{}", largest),
+                                                  fmt::formatted_size("{}", matrix.classes - 1)));
+  std::vector<std::string> labels;
+  for (Index i = 0; i < matrix.classes; ++i) {
+    const std::string& name = names[static_cast<std::size_t>(i)];
+    labels.push_back(name == fmt::format("{}", i) ? name : fmt::format("{} {}", i, name));
+  }
+  std::size_t label_width = std::string_view("true").size();
+  for (const std::string& label : labels) label_width = std::max(label_width, label.size());
+
+  std::string text = fmt::format("{:{}}  predicted\n{:{}}", "", label_width, "true", label_width);
+  for (Index j = 0; j < matrix.classes; ++j) text += fmt::format("{:{}}", j, width);
+  text += "    correct\n";
+  for (Index i = 0; i < matrix.classes; ++i) {
+    text += fmt::format("{:{}}", labels[static_cast<std::size_t>(i)], label_width);
+    Index sum = 0;
+    for (Index j = 0; j < matrix.classes; ++j) {
+      text += fmt::format("{:{}}", matrix(i, j), width);
+      sum += matrix(i, j);
+    }
+    const double correct =
+        static_cast<double>(matrix(i, i)) / static_cast<double>(std::max<Index>(sum, 1));
+    text += fmt::format("  {:>9}\n", sum > 0 ? as_percent(correct) : "-");
+  }
+  return text;
+}
+
+int eval(const EvalOptions& options) {
+  const Checkpoint checkpoint = load_checkpoint(options.checkpoint);
+  const Net& net = checkpoint.model.net;
+  const EngineOptions layout = engine_options(options.layout, checkpoint.model.train);
+  const TrainAndTest data =
+      load_data(options.data.empty() ? data_of_run(options.checkpoint) : options.data);
+  check_fit(net, data.test, data.name);
+
+  const std::unique_ptr<Communicator> communicator = alone();
+  const std::unique_ptr<Engine> engine =
+      make_cpu_engine(net, optimizer(checkpoint.model.train), layout, *communicator);
+  for (const std::string& text : engine->warnings()) {
+    write_stderr(fmt::format("convoy: warning: {}\n", text));
+  }
+  engine->set_state(checkpoint.state);
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(data.test.size()));
+  std::iota(samples.begin(), samples.end(), 0u);
+  const Evaluation evaluation = engine->evaluate(data.test, samples);
+
+  const auto count = static_cast<double>(std::max<Index>(evaluation.tally.samples, 1));
+  const double accuracy = static_cast<double>(evaluation.tally.correct) / count;
+  const double loss = evaluation.tally.loss / count;
+  const Index classes = net.loss().classes;
+  const Confusion matrix = confusion(data.test, evaluation, classes);
+  const std::vector<std::string> names = class_names(checkpoint, classes);
+  if (!options.json) {
+    write_stdout(fmt::format(
+        "{} on {}, {} test images, after {} steps\naccuracy  {}\nloss      {:.4f}\n\n{}",
+        net.name(), data.name, with_commas(data.test.size()), with_commas(checkpoint.position.step),
+        as_percent(accuracy), loss, table(matrix, names)));
+    return kDone;
+  }
+  Json rows = Json::array();
+  for (Index i = 0; i < classes; ++i) {
+    Json row = Json::array();
+    for (Index j = 0; j < classes; ++j) row.push_back(matrix(i, j));
+    rows.push_back(std::move(row));
+  }
+  write_json({{"schema", "convoy.eval/1"},
+              {"version", kVersion},
+              {"checkpoint", options.checkpoint},
+              {"model", net.name()},
+              {"data", data.name},
+              {"epoch", checkpoint.position.epoch},
+              {"step", checkpoint.position.step},
+              {"samples", data.test.size()},
+              {"accuracy", accuracy},
+              {"loss", loss},
+              {"class_names", names},
+              {"confusion_matrix", std::move(rows)},  // [true][predicted]
+              {"weights_sha256", checkpoint.weights_sha256},
+              {"state_sha256", checkpoint.state_sha256},
+              {"train_data_sha256", checkpoint.data_sha256},
+              {"test_data_sha256", data.test.sha256()}});
+  return kDone;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command =
+      app.add_subcommand("eval", "Accuracy, loss and confusion matrix on a test set");
+  auto options = std::make_shared<EvalOptions>();
+  command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
+      ->required();
+  command
+      ->add_option("--data", options->data,
+                   "Its test set; default: of the data that the run was trained on")
+      ->type_name("NAME|DIR")
+      ->group(kDataGroup);
+  add_layout(*command, options->layout);
+  command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
+  command->footer("Examples:\n  convoy eval runs/a\n  convoy eval runs/a --data mnist --json");
+  command->callback([options, &action] { action = [options] { return eval(*options); }; });
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// convoy info: what a model is made of; what this machine has and knows.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "commands.hpp"
+#include "convoy/report/metrics.hpp"
+#include "exit_codes.hpp"
+#include "help.hpp"
+#include "options.hpp"
+#include "output.hpp"
+
+namespace convoy::app {
+namespace {
+
+struct InfoOptions {
+  std::string model;
+  std::optional<Index> batch;
+  std::string names;
+  bool json = false;
+};
+
+std::string text(const Extent& extent) {
+  return extent.height == extent.width ? fmt::format("{0}x{0}", extent.height)
+                                       : fmt::format("{}x{}", extent.height, extent.width);
+}
+
+// ", stride 2", unless it is the usual one.
+std::string unless(const Extent& usual, const char* name, const Extent& extent) {
+  if (extent == usual) return "";
+  return extent.height == extent.width ? fmt::format(", {} {}", name, extent.height)
+                                       : fmt::format(", {} {}", name, text(extent));
+}
+
+struct Describe {
+  std::string operator()(const Conv2d& op) const {
+    return fmt::format("{} filters {}{}{}", op.filters, text(op.kernel),
+                       unless({1, 1}, "stride", op.stride), unless({0, 0}, "padding", op.padding));
+  }
+  std::string operator()(const Subsample& op) const {
+    return fmt::format("{}{}, {}", text(op.kernel), unless(op.kernel, "stride", op.stride),
+                       op.shared ? "one kernel" : "a kernel each channel");
+  }
+  std::string operator()(const Pool2d& op) const {
+    return fmt::format("{}{}{}", text(op.kernel), unless(op.kernel, "stride", op.stride),
+                       unless({0, 0}, "padding", op.padding));
+  }
+  std::string operator()(const Dense& op) const { return fmt::format("{} units", op.units); }
+  std::string operator()(const Activation&) const { return ""; }
+  std::string operator()(const Add&) const { return ""; }
+};
+
+// A layer's row of the table.
+struct LayerFacts {
+  std::string name, type, details;
+  Shape output;
+  Index parameters = 0;
+  Index forward_flops = 0, input_gradient_flops = 0, weight_gradient_flops = 0;  // per sample
+};
+
+std::vector<LayerFacts> layer_facts(const Net& net) {
+  std::vector<LayerFacts> facts;
+  for (int i = 0; const Layer& layer : net.layers()) {
+    facts.push_back({layer.name, std::string(type_name(layer.op)), std::visit(Describe{}, layer.op),
+                     output_shape(layer.op), parameter_shape(layer.op).size(),
+                     forward_flops(layer.op),
+                     net.needs_input_gradient(i) ? input_gradient_flops(layer.op) : 0,
+                     weight_gradient_flops(layer.op)});
+    ++i;
+  }
+  return facts;
+}
+
+// Columns as wide as they must be, two spaces apart; those of `right` are set to the right.
+std::string aligned(const std::vector<std::vector<std::string>>& rows,
+                    const std::vector<bool>& right) {
+  std::vector<std::size_t> widths(right.size());
+  for (const auto& row : rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      line += right[c] ? fmt::format("{:>{}}  ", row[c], widths[c])
+                       : fmt::format("{:<{}}  ", row[c], widths[c]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string_view name(LossFunction function) {
+  return function == LossFunction::softmax_cross_entropy ? "softmax_cross_entropy"
+                                                         : "sigmoid_binary_cross_entropy";
+}
+
+struct Work {
+  Index batch = 0, grain = 0;
+  Index workers() const { return (batch + grain - 1) / grain; }
+};
+
+std::string text_of_model(const Model& model, const Work& work) {
+  const Net& net = model.net;
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "type", "", "output", "parameters", "forward", "input grad", "weight grad"}};
+  LayerFacts sum;
+  for (const LayerFacts& layer : layer_facts(net)) {
+    rows.push_back({layer.name, layer.type, layer.details, to_string(layer.output),
+                    with_commas(layer.parameters), with_commas(layer.forward_flops),
+                    with_commas(layer.input_gradient_flops),
+                    with_commas(layer.weight_gradient_flops)});
+    sum.forward_flops += layer.forward_flops;
+    sum.input_gradient_flops += layer.input_gradient_flops;
+    sum.weight_gradient_flops += layer.weight_gradient_flops;
+  }
+  rows.push_back({"all", "", "", "", with_commas(net.parameter_count()),
+                  with_commas(sum.forward_flops), with_commas(sum.input_gradient_flops),
+                  with_commas(sum.weight_gradient_flops)});
+  const Index flops = net.flops_per_sample();
+  return fmt::format(
+      "{}: input {}, loss {}\n\n{}\n"
+      "The three right-hand columns are FLOPs per sample. Training takes {} a sample,\n"
+      "{} a step of {}; predicting takes {} a sample.\n"
+      "A batch of {} in grains of {} keeps up to {} {} busy (cut by data).\n",
+      net.name(), to_string(net.input()), name(net.loss().function),
+      aligned(rows, {false, false, false, false, true, true, true, true}), with_commas(flops),
+      with_commas(flops * work.batch), work.batch, with_commas(sum.forward_flops), work.batch,
+      work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers");
+}
+
+Json json_of_model(const Model& model, const Work& work) {
+  const Net& net = model.net;
+  auto shape = [](const Shape& s) { return Json::array({s.height, s.width, s.channels}); };
+  Json layers = Json::array();
+  for (const LayerFacts& layer : layer_facts(net)) {
+    layers.push_back({{"name", layer.name},
+                      {"type", layer.type},
+                      {"output", shape(layer.output)},
+                      {"parameters", layer.parameters},
+                      {"forward_flops", layer.forward_flops},
+                      {"input_gradient_flops", layer.input_gradient_flops},
+                      {"weight_gradient_flops", layer.weight_gradient_flops}});
+  }
+  return {{"name", net.name()},
+          {"input", shape(net.input())},
+          {"loss", name(net.loss().function)},
+          {"classes", net.loss().classes},
+          {"layers", std::move(layers)},
+          {"parameters", net.parameter_count()},
+          {"flops_per_sample", net.flops_per_sample()},
+          {"batch", work.batch},
+          {"grain", work.grain},
+          {"useful_workers", work.workers()},
+          {"settings", to_json(model.train)}};
+}
+
+// How to get what is not here.
+std::string how_to_get(const CatalogEntry& entry) {
+  return fmt::format("not here; get it: convoy fetch {}", entry.name);
+}
+
+std::string text_of_surroundings() {
+  std::vector<std::vector<std::string>> models, data;
+  for (const ModelEntry& model : known_models()) {
+    models.push_back({"  " + model.name, model.path.string()});
+  }
+  for (const CatalogEntry& entry : catalog()) {
+    const bool made = entry.searched.empty();  // not read from anywhere
+    data.push_back({"  " + entry.name, entry.description,
+                    made                  ? "always here"
+                    : entry.found.empty() ? how_to_get(entry)
+                                          : entry.found.string()});
+  }
+  const MachineFacts facts = machine_facts();
+  return fmt::format(
+      "Models\n{}\nData sets\n{}\nMachine\n{}", aligned(models, {false, false}),
+      aligned(data, {false, false, false}),
+      aligned({{"  processor", facts.cpu},
+               {"  cores", fmt::format("{} usable of {}", facts.usable_cores, facts.cores)},
+               {"  memory", as_bytes(static_cast<double>(facts.memory_bytes))},
+               {"  instruction sets", fmt::format("{}", fmt::join(available_isas(), ", "))},
+               {"  devices", "cpu"},
+               {"  system", facts.system},
+               {"  compiler", facts.compiler},
+               {"  version", std::string(kVersion)}},
+              {false, false}));
+}
+
+Json json_of_surroundings() {
+  Json json{{"models", Json::array()}, {"data", Json::array()}};
+  for (const ModelEntry& model : known_models()) {
+    json["models"].push_back({{"name", model.name}, {"path", model.path.string()}});
+  }
+  for (const CatalogEntry& entry : catalog()) {
+    Json searched = Json::array();
+    for (const auto& folder : entry.searched) searched.push_back(folder.string());
+    json["data"].push_back(
+        {{"name", entry.name},
+         {"description", entry.description},
+         {"found", entry.found.empty() ? Json(nullptr) : Json(entry.found.string())},
+         {"searched", std::move(searched)}});
+  }
+  json["machine"] = to_json(machine_facts());
+  json["isas"] = available_isas();
+  json["devices"] = {"cpu"};
+  return json;
+}
+
+// For the shell's completion: one name a line.
+std::string names(const std::string& kind) {
+  std::vector<std::string> list;
+  if (kind == "models") {
+    for (const ModelEntry& model : known_models()) list.push_back(model.name);
+  } else if (kind == "data") {
+    for (const CatalogEntry& entry : catalog()) list.push_back(entry.name);
+  } else {
+    list = available_isas();
+    list.insert(list.begin(), "auto");
+  }
+  return fmt::format("{}\n", fmt::join(list, "\n"));
+}
+
+int info(const InfoOptions& options) {
+  if (!options.names.empty()) {
+    write_stdout(names(options.names));
+    return kDone;
+  }
+  std::optional<Model> model;
+  Work work;
+  if (!options.model.empty()) {
+    model = load_model(options.model);
+    work = {options.batch.value_or(model->train.batch), model->train.grain};
+  } else if (options.batch) {
+    throw UserError(Fault::usage, "--batch needs a MODEL", "it asks how a model's work divides",
+                    "name one, for example: convoy info lenet5 --batch 64");
+  }
+  if (!options.json) {
+    write_stdout(model ? text_of_model(*model, work) : text_of_surroundings());
+    return kDone;
+  }
+  Json json{{"schema", "convoy.info/1"}, {"version", kVersion}};
+  if (model) json["model"] = json_of_model(*model, work);
+  json.update(json_of_surroundings());
+  write_json(json);
+  return kDone;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command = app.add_subcommand(
+      "info", "A model's layers and work; known models and data sets; this machine");
+  auto options = std::make_shared<InfoOptions>();
+  command->add_option("MODEL", options->model,
+                      "A model's name or a .toml file; without it: what there is");
+  command->add_option("--batch", options->batch, "Count the work of a batch of N samples")
+      ->check(whole_number(1))
+      ->type_name("N");
+  command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
+  command->add_option("--names", options->names, "")
+      ->check(one_of({"models", "data", "isas"}))
+      ->group("");  // not in the help: for the completion
+  command->footer("Examples:\n  convoy info\n  convoy info lenet5 --batch 256");
+  command->callback([options, &action] { action = [options] { return info(*options); }; });
+}
+
+}  // namespace convoy::app

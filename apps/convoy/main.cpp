@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program convoy. main() is the one place that catches: what a user has to know goes to stderr
+// as one line, "convoy: problem (why): remedy", and the kind of error becomes the exit code.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <new>
+
+#include "commands.hpp"
+#include "exit_codes.hpp"
+#include "fetch.hpp"
+#include "help.hpp"
+#include "options.hpp"
+#include "output.hpp"
+
+namespace convoy::app {
+namespace {
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+[[noreturn]] void refuse_word(std::string_view kind, std::string_view word,
+                              const std::vector<std::string>& known, const std::string& help) {
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  const std::string_view meant = nearest(word, candidates);
+  throw UserError(Fault::usage, fmt::format("unknown {} {}", kind, word), "",
+                  meant.empty() ? fmt::format("'{}' lists what there is", help)
+                                : fmt::format("did you mean {}?", meant));
+}
+
+// What CLI11 found wrong, in our words where a remedy can be named.
+[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  const std::string help =
+      chosen.empty() ? "convoy --help" : fmt::format("convoy {} --help", command.get_name());
+  const std::vector<std::string> extras = app.remaining(true);
+  for (const std::string& word : extras) {
+    if (word.size() < 2 || word.front() != '-') continue;
+    const std::string option = word.substr(0, word.find('='));
+    if (const std::vector<std::string> known = option_names(command);
+        !chosen.empty() && std::find(known.begin(), known.end(), option) != known.end()) {
+      throw UserError(Fault::usage, fmt::format("{} stands before the command", option), "",
+                      fmt::format("write it after: convoy {} {}", command.get_name(), option));
+    }
+    refuse_word("option", option, option_names(command), help);
+  }
+  if (!extras.empty()) {
+    if (chosen.empty()) refuse_word("command", extras.front(), command_names(app), help);
+    throw UserError(Fault::usage, fmt::format("{} is one argument too many", extras.front()), "",
+                    fmt::format("see '{}'", help));
+  }
+  if (chosen.empty()) {
+    throw UserError(
+        Fault::usage, "no command is given", "",
+        fmt::format("choose one of {}; see '{}'", fmt::join(command_names(app), ", "), help));
+  }
+  throw UserError(Fault::usage, error.what(), "", fmt::format("see '{}'", help));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Convoy trains convolutional neural networks: same bits at any scale.", "convoy");
+  app.set_version_flag("--version", fmt::format("convoy {}", kVersion), "Print the version");
+  app.require_subcommand(1);
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.set_help_flag("-h,--help", "Print this text");
+  std::function<int()> action;
+  add_train(app, action);
+  add_eval(app, action);
+  add_predict(app, action);
+  add_info(app, action);
+  add_fetch(app, action);
+  for (CLI::App* command : app.get_subcommands(nullptr)) command->group("Commands");
+  // After the commands, which would inherit it.
+  app.footer(
+      "Examples:\n"
+      "  convoy train lenet5             train on Fashion-MNIST with all cores\n"
+      "  convoy eval runs/...            test the result\n"
+      "  convoy info                     models, data sets, and what this machine offers\n\n"
+      "'convoy COMMAND --help' says more.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    write_stdout(chosen.empty() ? app.help() : chosen.front()->help("convoy"));
+    return kDone;
+  } catch (const CLI::CallForVersion& version) {
+    write_stdout(fmt::format("{}\n", version.what()));
+    return kDone;
+  } catch (const CLI::ParseError& error) {
+    refuse(app, error);
+  }
+  return action();
+}
+
+int report_bug(std::string_view what) {
+  write_stderr(
+      fmt::format("convoy: internal error ({}): please report it, with the command and the "
+                  "output of 'convoy info --json'\n",
+                  what));
+  return static_cast<int>(Fault::internal);
+}
+
+}  // namespace
+}  // namespace convoy::app
+
+int main(int argc, char** argv) {
+  using namespace convoy;
+  try {
+    app::secure_standard_streams();
+    return app::run(argc, argv);
+  } catch (const Error& error) {
+    if (error.fault() == Fault::internal) return app::report_bug(error.what());
+    app::write_stderr(fmt::format("convoy: {}\n", error.what()));
+    return static_cast<int>(error.fault());
+  } catch (const std::filesystem::filesystem_error& error) {
+    app::write_stderr(
+        fmt::format("convoy: {}: check that folder and its permissions\n", error.what()));
+    return static_cast<int>(Fault::io);
+  } catch (const std::bad_alloc&) {
+    return app::report_bug("out of memory");
+  } catch (const std::exception& error) {
+    return app::report_bug(error.what());
+  } catch (...) {
+    return app::report_bug("unknown");
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that several subcommands share, and what they turn into.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "convoy/convoy.hpp"
+
+namespace convoy::app {
+
+// Headings of the help texts.
+inline constexpr const char* kProblemGroup = "Problem (part of a run's identity)";
+inline constexpr const char* kDataGroup = "Data";
+inline constexpr const char* kLayoutGroup = "Layout (never changes the result)";
+inline constexpr const char* kOutputGroup = "Output";
+
+// On what the work is done.
+struct Layout {
+  int threads = 0;
+  std::string threads_by = "data";
+  bool oversubscribe = false;
+  std::string isa = "auto";
+  std::string device = "cpu";
+};
+void add_layout(CLI::App& command, Layout& layout);
+
+// Throws UserError(usage | unavailable) where this machine or build does not have what is asked
+// for.
+EngineOptions engine_options(const Layout& layout, const TrainSettings& settings);
+
+Sgd optimizer(const TrainSettings& settings);
+
+// "28 x 28 x 1"
+std::string to_string(const Shape& shape);
+
+}  // namespace convoy::app

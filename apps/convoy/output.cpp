@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace convoy::app {
+namespace {
+
+// 0, or the errno of the write that failed.
+int write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written < 0 && errno != EINTR) return errno;
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+std::string_view name(ScheduleKind kind) {
+  switch (kind) {
+    case ScheduleKind::constant:
+      return "constant";
+    case ScheduleKind::step:
+      return "step";
+    case ScheduleKind::cosine:
+      return "cosine";
+  }
+  return "";
+}
+
+}  // namespace
+
+void secure_standard_streams() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
+    // Reading only, where it is stdout: a result that nobody can get is an error, not a success.
+    const int mode = descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY;
+    [[maybe_unused]] const int opened = open("/dev/null", mode);  // the lowest free: this one
+  }
+  // A reader of stderr that left must not end a run; write_stdout sees to stdout.
+  signal(SIGPIPE, SIG_IGN);
+}
+
+void write_stdout(std::string_view text) {
+  const int error = write_all(STDOUT_FILENO, text);
+  if (error == EPIPE) {
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+  }
+  if (error != 0) throw SystemError(Fault::io, "write", "stdout", error);
+}
+
+void write_json(const Json& document) {
+  // File names need not be UTF-8; JSON has to be.
+  write_stdout(document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+void write_stderr(std::string_view text) {
+  write_all(STDERR_FILENO, text);
+}
+
+Json to_json(const TrainSettings& settings) {
+  return {{"batch", settings.batch},
+          {"grain", settings.grain},
+          {"epochs", settings.epochs},
+          {"order", settings.order},
+          {"seed", settings.seed},
+          {"learning_rate", settings.learning_rate},
+          {"momentum", settings.momentum},
+          {"nesterov", settings.nesterov},
+          {"weight_decay", settings.weight_decay},
+          {"schedule", name(settings.schedule)},
+          {"warmup_epochs", settings.warmup_epochs},
+          {"step_epochs", settings.step_epochs},
+          {"step_factor", settings.step_factor},
+          {"final_learning_rate", settings.final_learning_rate}};
+}
+
+Json to_json(const MachineFacts& facts) {
+  return {{"cpu", facts.cpu},
+          {"cores", facts.cores},
+          {"usable_cores", facts.usable_cores},
+          {"memory_bytes", facts.memory_bytes},
+          {"system", facts.system},
+          {"compiler", facts.compiler}};
+}
+
+Json to_json(const EpochMetrics& metrics) {
+  Json json{{"epoch", metrics.epoch}, {"train_loss", metrics.train_loss}};
+  if (metrics.validation_loss) json["validation_loss"] = *metrics.validation_loss;
+  if (metrics.validation_accuracy) json["validation_accuracy"] = *metrics.validation_accuracy;
+  json["test_loss"] = metrics.test_loss;
+  json["test_accuracy"] = metrics.test_accuracy;
+  json["seconds"] = metrics.seconds;
+  json["images_per_second"] = metrics.images_per_second;
+  return json;
+}
+
+}  // namespace convoy::app
