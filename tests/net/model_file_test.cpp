@@ -189,6 +189,7 @@ struct Mistake {
 TEST(ModelFile, NamesFileLineLayerAndRemedy) {
   const std::vector<Mistake> mistakes = {
       {"name = \"x\"", "name = x", "m.toml:1: not TOML", {}},
+      {"height = 12", "h\xC3\xB6he = 12", "m.toml:3: not TOML", {"outside of ASCII", "comments"}},
       {"height = 12", "height == 12", "m.toml:3: not TOML", {"correct this line"}},
       {"width = 10", "height = 10", "m.toml:4: not TOML", {}},
       {"name = \"x\"\n", "", "m.toml: missing key 'name'", {"add name = "}},
@@ -324,6 +325,11 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
     for (const std::string& said : mistake.said) EXPECT_THAT(failure.message, HasSubstr(said));
     EXPECT_EQ(failure.message.find('\n'), std::string::npos);
   }
+}
+
+TEST(ModelFile, CommentsMayHoldAnything) {
+  const std::string text = replaced("height = 12", "height = 12  # H\xC3\xB6he \xE2\x80\xA8 \xFF");
+  EXPECT_EQ(parse_model("\xEF\xBB\xBF" + text, "m.toml").text, parse_model(kModel, "m.toml").text);
 }
 
 TEST(ModelFile, LayersMustBeAnArrayOfTables) {

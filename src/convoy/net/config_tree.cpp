@@ -100,6 +100,35 @@ bool is_bare_key(std::string_view key) {
   });
 }
 
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+// toml++ 3.3 has undefined behaviour at some characters outside of ASCII, where none may stand.
+// Nothing in a model needs them but comments, which are blanked here: the rest is refused, with its
+// line.
+std::string in_ascii(std::string_view text, std::string_view source) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // an editor's byte-order mark
+  std::string result(text);
+  bool in_comment = false;
+  int line = 1;
+  for (char& c : result) {
+    if (c == '\n') {
+      ++line;
+      in_comment = false;
+    } else if (c == '#') {
+      in_comment = true;
+    } else if (!is_ascii(c)) {
+      if (!in_comment) {
+        throw UserError(Fault::bad_data, fmt::format("{}:{}: not TOML", source, line),
+                        "a character outside of ASCII", "keep such characters to comments");
+      }
+      c = '?';
+    }
+  }
+  return result;
+}
+
 // Cut for messages, at whole characters.
 std::string shortened(std::string_view text) {
   constexpr std::size_t kLongest = 60;
@@ -113,7 +142,7 @@ std::string shortened(std::string_view text) {
 
 ConfigValue parse_config(std::string_view text, std::string_view source) {
   try {
-    const toml::table table = toml::parse(text);
+    const toml::table table = toml::parse(in_ascii(text, source));
     ConfigValue value = Converter(source).convert(table);
     value.place.text = std::string(source);
     return value;
@@ -128,8 +157,9 @@ ConfigValue parse_config(std::string_view text, std::string_view source) {
 }
 
 ConfigValue parse_config_value(std::string_view text, const ConfigPlace& place) {
+  const bool may_be_toml = std::all_of(text.begin(), text.end(), is_ascii);
   try {
-    const toml::table table = toml::parse(fmt::format("v = {}", text));
+    const toml::table table = toml::parse(may_be_toml ? fmt::format("v = {}", text) : "");
     const toml::node* value = table.get("v");
     if (table.size() == 1 && value != nullptr) return Converter(place).convert(*value);
   } catch (const toml::parse_error&) {
