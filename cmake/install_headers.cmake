@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the headers of the umbrella, of the report library, and all that they include.
+cmake_policy(VERSION 3.22)
 file(GLOB queue RELATIVE ${convoy_sources} ${convoy_sources}/convoy/convoy.hpp
      ${convoy_sources}/convoy/report/*.hpp)
 set(public_headers ${queue})
