@@ -25,7 +25,7 @@ TEST(Segments, TakeEveryTermOnceInOrderAndAreNeitherLongNorNeedlesslyShort) {
     SCOPED_TRACE(fmt::format("{} rows of {}", row_count, row_length));
     Index next = 0;      // the term that has to come
     Index previous = 0;  // terms of the segment before
-    for_each_segment(row_count, row_length, [&](Range rows, Range terms) {
+    for (const auto& [rows, terms] : Segments(row_count, row_length)) {
       ASSERT_FALSE(rows.empty() || terms.empty());
       const Index size = rows.size() * terms.size();
       ASSERT_LE(size, kSegmentTerms);
@@ -40,7 +40,7 @@ TEST(Segments, TakeEveryTermOnceInOrderAndAreNeitherLongNorNeedlesslyShort) {
         }
       }
       previous = size;
-    });
+    }
     ASSERT_EQ(next, row_count * row_length);
   }
 }
@@ -48,9 +48,9 @@ TEST(Segments, TakeEveryTermOnceInOrderAndAreNeitherLongNorNeedlesslyShort) {
 TEST(Segments, AreAsTheContractSaysForKnownShapes) {
   const auto lengths = [](Index row_count, Index row_length) {
     std::vector<Index> result;
-    for_each_segment(row_count, row_length, [&](Range rows, Range terms) {
+    for (const auto& [rows, terms] : Segments(row_count, row_length)) {
       result.push_back(rows.size() * terms.size());
-    });
+    }
     return result;
   };
   EXPECT_EQ(lengths(3, 3), (std::vector<Index>{9}));

@@ -19,38 +19,55 @@ namespace convoy {
 
 inline constexpr Index kSegmentTerms = 128;
 
-// How many whole rows form a segment (1 where a row is cut into blocks).
-constexpr Index rows_per_segment(Index row_length) {
-  return std::max<Index>(1, kSegmentTerms / row_length);
-}
-
 // One segment: `terms` of each of `rows`. More than one row only where the terms are whole rows.
 struct Segment {
   Range rows;
   Range terms;
 };
 
-constexpr Segment first_segment(Index row_count, Index row_length) {
-  return {{0, std::min(rows_per_segment(row_length), row_count)},
-          {0, std::min(row_length, kSegmentTerms)}};
-}
+// The segments of a sum, in order: for (const Segment s : Segments(row_count, row_length)).
+class Segments {
+ public:
+  constexpr Segments(Index row_count, Index row_length)
+      : row_count_(row_count),
+        row_length_(row_length),
+        rows_per_segment_(std::max<Index>(1, kSegmentTerms / row_length)) {}
 
-// The segment after `s`; its rows are empty after the last one.
-constexpr Segment next_segment(const Segment& s, Index row_count, Index row_length) {
-  if (s.terms.end < row_length) {
-    return {s.rows, {s.terms.end, std::min(s.terms.end + kSegmentTerms, row_length)}};
-  }
-  return {{s.rows.end, std::min(s.rows.end + rows_per_segment(row_length), row_count)},
-          {0, std::min(row_length, kSegmentTerms)}};
-}
+  struct End {};
+  class Iterator {
+   public:
+    constexpr explicit Iterator(const Segments& all) : all_(&all), segment_(all.at(0, 0)) {}
+    constexpr Segment operator*() const { return segment_; }
+    constexpr Iterator& operator++() {
+      const bool row_goes_on = segment_.terms.end < all_->row_length_;
+      segment_ = row_goes_on ? all_->at(segment_.rows.begin, segment_.terms.end)
+                             : all_->at(segment_.rows.end, 0);
+      return *this;
+    }
+    constexpr bool operator!=(End) const { return segment_.rows.begin < all_->row_count_; }
 
-// Calls segment(rows, terms) for each segment in order.
-template <class Function>
-constexpr void for_each_segment(Index row_count, Index row_length, Function segment) {
-  for (Segment s = first_segment(row_count, row_length); !s.rows.empty();
-       s = next_segment(s, row_count, row_length)) {
-    segment(s.rows, s.terms);
+   private:
+    const Segments* all_;
+    Segment segment_;
+  };
+
+  constexpr Iterator begin() const { return Iterator(*this); }
+  constexpr End end() const { return {}; }
+
+  // No segment comes after this one.
+  constexpr bool is_last(const Segment& s) const {
+    return s.rows.end == row_count_ && s.terms.end == row_length_;
   }
-}
+
+ private:
+  constexpr Segment at(Index row, Index term) const {
+    return {{row, std::min(row + rows_per_segment_, row_count_)},
+            {term, std::min(term + kSegmentTerms, row_length_)}};
+  }
+
+  Index row_count_;
+  Index row_length_;
+  Index rows_per_segment_;  // 1 where a row is cut into blocks
+};
 
 }  // namespace convoy

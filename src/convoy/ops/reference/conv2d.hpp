@@ -27,9 +27,9 @@ void forward(const Conv2d& op, const Forward<Real>& pass, Range units) {
     const Index oy = unit / out.width % out.height, ox = unit % out.width;
     for (Index f = 0; f < F; ++f) {
       Chain<Real> sum;
-      for_each_segment(op.kernel.height, op.kernel.width * C, [&](Range rows, Range terms) {
-        for (Index ky = rows.begin; ky < rows.end; ++ky) {
-          for (Index t = terms.begin; t < terms.end; ++t) {
+      for (const Segment s : Segments(op.kernel.height, op.kernel.width * C)) {
+        for (Index ky = s.rows.begin; ky < s.rows.end; ++ky) {
+          for (Index t = s.terms.begin; t < s.terms.end; ++t) {
             const Index kx = t / C, c = t % C;
             sum.term(padded(pass.x, op.in, b, oy * op.stride.height + ky - op.padding.height,
                             ox * op.stride.width + kx - op.padding.width, c),
@@ -37,7 +37,7 @@ void forward(const Conv2d& op, const Forward<Real>& pass, Range units) {
           }
         }
         sum.end_segment();
-      });
+      }
       pass.y[unit * F + f] = op.bias ? sum.total() + pass.parameters[taps * F + f] : sum.total();
     }
   }
@@ -56,10 +56,10 @@ void input_gradient(const Conv2d& op, const InputGradient<Real>& pass, Range uni
     for (Index c = 0; c < C; ++c) {
       Chain<Real> sum;
       if (py.taps > 0 && px.taps > 0) {
-        for_each_segment(py.taps, px.taps * F, [&](Range rows, Range terms) {
-          for (Index j = rows.begin; j < rows.end; ++j) {
+        for (const Segment s : Segments(py.taps, px.taps * F)) {
+          for (Index j = s.rows.begin; j < s.rows.end; ++j) {
             const Index ky = py.tap(j, op.stride.height);
-            for (Index t = terms.begin; t < terms.end; ++t) {
+            for (Index t = s.terms.begin; t < s.terms.end; ++t) {
               const Index kx = px.tap(t / F, op.stride.width), f = t % F;
               sum.term(padded(pass.dy, out, b, (iy + op.padding.height - ky) / op.stride.height,
                               (ix + op.padding.width - kx) / op.stride.width, f),
@@ -67,7 +67,7 @@ void input_gradient(const Conv2d& op, const InputGradient<Real>& pass, Range uni
             }
           }
           sum.end_segment();
-        });
+        }
       }
       pass.dx[unit * C + c] = sum.total();
     }
@@ -84,9 +84,9 @@ void weight_gradient(const Conv2d& op, const WeightGradient<Real>& pass, Range u
     for (Index f = 0; f < F; ++f) {
       Chain<Real> sum;
       for (Index b = 0; b < pass.samples; ++b) {
-        for_each_segment(out.height, out.width, [&](Range rows, Range terms) {
-          for (Index oy = rows.begin; oy < rows.end; ++oy) {
-            for (Index ox = terms.begin; ox < terms.end; ++ox) {
+        for (const Segment s : Segments(out.height, out.width)) {
+          for (Index oy = s.rows.begin; oy < s.rows.end; ++oy) {
+            for (Index ox = s.terms.begin; ox < s.terms.end; ++ox) {
               const Real dy = pass.dy[((b * out.height + oy) * out.width + ox) * F + f];
               const Real x = unit == taps ? Real{1}
                                           : padded(pass.x, op.in, b,
@@ -96,7 +96,7 @@ void weight_gradient(const Conv2d& op, const WeightGradient<Real>& pass, Range u
             }
           }
           sum.end_segment();
-        });
+        }
       }
       pass.gradient[unit * F + f] = sum.total();
     }

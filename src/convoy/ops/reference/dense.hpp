@@ -24,12 +24,12 @@ void forward(const Dense& op, const Forward<Real>& pass, Range units) {
     const Range columns = column_block(unit, pass.samples, N);
     for (Index n = columns.begin; n < columns.end; ++n) {
       Chain<Real> sum;
-      for_each_segment(1, K, [&](Range, Range terms) {
-        for (Index k = terms.begin; k < terms.end; ++k) {
+      for (const Segment s : Segments(1, K)) {
+        for (Index k = s.terms.begin; k < s.terms.end; ++k) {
           sum.term(pass.x[b * K + k], pass.parameters[k * N + n]);
         }
         sum.end_segment();
-      });
+      }
       pass.y[b * N + n] = op.bias ? sum.total() + pass.parameters[K * N + n] : sum.total();
     }
   }
@@ -44,12 +44,12 @@ void input_gradient(const Dense& op, const InputGradient<Real>& pass, Range unit
     const Range columns = column_block(unit, pass.samples, K);
     for (Index k = columns.begin; k < columns.end; ++k) {
       Chain<Real> sum;
-      for_each_segment(1, N, [&](Range, Range terms) {
-        for (Index n = terms.begin; n < terms.end; ++n) {
+      for (const Segment s : Segments(1, N)) {
+        for (Index n = s.terms.begin; n < s.terms.end; ++n) {
           sum.term(pass.dy[b * N + n], pass.parameters[k * N + n]);
         }
         sum.end_segment();
-      });
+      }
       pass.dx[b * K + k] = sum.total();
     }
   }
@@ -62,12 +62,12 @@ void weight_gradient(const Dense& op, const WeightGradient<Real>& pass, Range un
   for (Index k = units.begin; k < units.end; ++k) {
     for (Index n = 0; n < N; ++n) {
       Chain<Real> sum;
-      for_each_segment(pass.samples, 1, [&](Range samples, Range) {
-        for (Index b = samples.begin; b < samples.end; ++b) {
+      for (const Segment s : Segments(pass.samples, 1)) {
+        for (Index b = s.rows.begin; b < s.rows.end; ++b) {
           sum.term(k == K ? Real{1} : pass.x[b * K + k], pass.dy[b * N + n]);
         }
         sum.end_segment();
-      });
+      }
       pass.gradient[k * N + n] = sum.total();
     }
   }

@@ -44,10 +44,10 @@ LossSum loss(const Loss& op, const LossPass<Real>& pass) {
     const Real largest = z[best];
     Chain<Real> sum;
     if (op.function == LossFunction::softmax_cross_entropy) {
-      for_each_segment(1, N, [&](Range, Range terms) {
-        for (Index n = terms.begin; n < terms.end; ++n) sum.term(math::exp(z[n] - largest));
+      for (const Segment s : Segments(1, N)) {
+        for (Index n = s.terms.begin; n < s.terms.end; ++n) sum.term(math::exp(z[n] - largest));
         sum.end_segment();
-      });
+      }
     }
     if (pass.predictions) pass.predictions[b] = static_cast<std::uint16_t>(best);
     if (pass.labels) {

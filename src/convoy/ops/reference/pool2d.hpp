@@ -23,9 +23,9 @@ void forward(const Pool2d& op, const Forward<Real>& pass, Range units) {
       Chain<Real> sum;
       Real best = 0;
       Choice choice = -1;
-      for_each_segment(op.kernel.height, op.kernel.width, [&](Range rows, Range terms) {
-        for (Index ky = rows.begin; ky < rows.end; ++ky) {
-          for (Index kx = terms.begin; kx < terms.end; ++kx) {
+      for (const Segment s : Segments(op.kernel.height, op.kernel.width)) {
+        for (Index ky = s.rows.begin; ky < s.rows.end; ++ky) {
+          for (Index kx = s.terms.begin; kx < s.terms.end; ++kx) {
             const Index iy = top + ky, ix = left + kx;
             if (iy < 0 || iy >= op.in.height || ix < 0 || ix >= op.in.width) continue;
             const Real x = pass.x[((b * op.in.height + iy) * op.in.width + ix) * C + c];
@@ -37,7 +37,7 @@ void forward(const Pool2d& op, const Forward<Real>& pass, Range units) {
           }
         }
         sum.end_segment();
-      });
+      }
       if (op.pooling == Pooling::max) {
         pass.y[unit * C + c] = best;
         pass.choice[unit * C + c] = choice;

@@ -22,16 +22,16 @@ void forward(const Subsample& op, const Forward<Real>& pass, Range units) {
     for (Index c = 0; c < C; ++c) {
       const Index column = op.shared ? 0 : c;
       Chain<Real> sum;
-      for_each_segment(op.kernel.height, op.kernel.width, [&](Range rows, Range terms) {
-        for (Index ky = rows.begin; ky < rows.end; ++ky) {
-          for (Index kx = terms.begin; kx < terms.end; ++kx) {
+      for (const Segment s : Segments(op.kernel.height, op.kernel.width)) {
+        for (Index ky = s.rows.begin; ky < s.rows.end; ++ky) {
+          for (Index kx = s.terms.begin; kx < s.terms.end; ++kx) {
             const Index iy = oy * op.stride.height + ky, ix = ox * op.stride.width + kx;
             sum.term(pass.x[((b * op.in.height + iy) * op.in.width + ix) * C + c],
                      pass.parameters[(ky * op.kernel.width + kx) * columns + column]);
           }
         }
         sum.end_segment();
-      });
+      }
       pass.y[unit * C + c] = op.bias ? sum.total() + bias[column] : sum.total();
     }
   }
@@ -50,12 +50,12 @@ void input_gradient(const Subsample& op, const InputGradient<Real>& pass, Range 
     for (Index c = 0; c < C; ++c) {
       Chain<Real> sum;
       if (py.taps > 0 && px.taps > 0) {
-        for_each_segment(py.taps, px.taps, [&](Range rows, Range terms) {
-          for (Index j = rows.begin; j < rows.end; ++j) {
+        for (const Segment s : Segments(py.taps, px.taps)) {
+          for (Index j = s.rows.begin; j < s.rows.end; ++j) {
             const Index ky = py.tap(j, op.stride.height);
             const Index oy = (iy - ky) / op.stride.height;
             if (iy < ky || oy >= out.height) continue;
-            for (Index i = terms.begin; i < terms.end; ++i) {
+            for (Index i = s.terms.begin; i < s.terms.end; ++i) {
               const Index kx = px.tap(i, op.stride.width);
               const Index ox = (ix - kx) / op.stride.width;
               if (ix < kx || ox >= out.width) continue;
@@ -65,7 +65,7 @@ void input_gradient(const Subsample& op, const InputGradient<Real>& pass, Range 
             }
           }
           sum.end_segment();
-        });
+        }
       }
       pass.dx[unit * C + c] = sum.total();
     }
@@ -83,10 +83,10 @@ void weight_gradient(const Subsample& op, const WeightGradient<Real>& pass, Rang
       const Range channels = op.shared ? Range{0, C} : Range{column, column + 1};
       Chain<Real> sum;
       for (Index b = 0; b < pass.samples; ++b) {
-        for_each_segment(out.height, out.width, [&](Range rows, Range terms) {
+        for (const Segment s : Segments(out.height, out.width)) {
           for (Index c = channels.begin; c < channels.end; ++c) {
-            for (Index oy = rows.begin; oy < rows.end; ++oy) {
-              for (Index ox = terms.begin; ox < terms.end; ++ox) {
+            for (Index oy = s.rows.begin; oy < s.rows.end; ++oy) {
+              for (Index ox = s.terms.begin; ox < s.terms.end; ++ox) {
                 const Index iy = oy * op.stride.height + ky, ix = ox * op.stride.width + kx;
                 const Real x = unit == taps
                                    ? Real{1}
@@ -96,7 +96,7 @@ void weight_gradient(const Subsample& op, const WeightGradient<Real>& pass, Rang
             }
             sum.end_segment();
           }
-        });
+        }
       }
       pass.gradient[unit * columns + column] = sum.total();
     }

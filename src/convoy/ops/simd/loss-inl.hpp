@@ -20,7 +20,7 @@ HWY_INLINE float sum_of_exponentials(const float* z, Index n, float largest) {
   const Full d;
   HWY_ALIGN float values[HWY_MAX_BYTES / sizeof(float)];
   reference::Chain<float> sum;
-  for (Segment s = first_segment(1, n); !s.rows.empty(); s = next_segment(s, 1, n)) {
+  for (const Segment s : Segments(1, n)) {
     for (Index i = s.terms.begin; i < s.terms.end; i += lanes(d)) {
       const Index left = s.terms.end - i;
       const auto x = hn::MaskedLoad(first_lanes(d, left), d, z + i);

@@ -23,21 +23,22 @@ struct PoolWindow {
   Index line;  // floats from one row of x to the next
 };
 
-template <class D>
+// kSide: of a square kernel whose taps all lie inside; 0: any window.
+template <int kSide, class D>
 HWY_INLINE void max_of_window(D d, const Pool2d& op, const PoolWindow<D>& window, const float* x,
                               hn::Mask<D> mask, float* y, Choice* choice) {
   const hn::RebindToSigned<D> di;
-  const Index C = op.in.channels;
-  const Index first = window.ys.begin * op.kernel.width + window.xs.begin;
-  auto best = hn::MaskedLoad(mask, d, x + window.ys.begin * window.line + window.xs.begin * C);
-  auto winner = hn::Set(di, static_cast<Choice>(first));
-  for (Index ky = window.ys.begin; ky < window.ys.end; ++ky) {
-    for (Index kx = window.xs.begin; kx < window.xs.end; ++kx) {
+  const Index C = op.in.channels, width = kSide ? kSide : op.kernel.width;
+  const Range ys = kSide ? Range{0, kSide} : window.ys, xs = kSide ? Range{0, kSide} : window.xs;
+  auto best = hn::MaskedLoad(mask, d, x + ys.begin * window.line + xs.begin * C);
+  auto winner = hn::Set(di, static_cast<Choice>(ys.begin * width + xs.begin));
+  for (Index ky = ys.begin; ky < ys.end; ++ky) {
+    for (Index kx = xs.begin; kx < xs.end; ++kx) {
       const auto value = hn::MaskedLoad(mask, d, x + ky * window.line + kx * C);
       const auto better = hn::Gt(value, best);
       best = hn::IfThenElse(better, value, best);
       winner = hn::IfThenElse(hn::RebindMask(di, better),
-                              hn::Set(di, static_cast<Choice>(ky * op.kernel.width + kx)), winner);
+                              hn::Set(di, static_cast<Choice>(ky * width + kx)), winner);
     }
   }
   hn::BlendedStore(best, mask, d, y);
@@ -49,8 +50,7 @@ HWY_INLINE void average_of_window(D d, const Pool2d& op, const PoolWindow<D>& wi
                                   const float* x, hn::Mask<D> mask, float scale, float* y) {
   auto total = hn::Zero(d);
   bool first = true;
-  for (Segment s = first_segment(op.kernel.height, op.kernel.width); !s.rows.empty();
-       s = next_segment(s, op.kernel.height, op.kernel.width)) {
+  for (const Segment s : Segments(op.kernel.height, op.kernel.width)) {
     auto sum = hn::Zero(d);
     const Range ys{std::max(s.rows.begin, window.ys.begin), std::min(s.rows.end, window.ys.end)};
     const Range xs{std::max(s.terms.begin, window.xs.begin), std::min(s.terms.end, window.xs.end)};
@@ -84,8 +84,11 @@ struct PoolForward {
           const Index at = ((b * out.height + oy) * out.width + ox) * C;
           for (Index c = 0; c < C; c += lanes(d)) {
             const auto mask = first_lanes(d, C - c);
-            if (op.pooling == Pooling::max) {
-              max_of_window(d, op, window, x + c, mask, pass.y + at + c, pass.choice + at + c);
+            if (op.pooling == Pooling::max && ys.size() * xs.size() == 4 &&
+                op.kernel == Extent{2, 2}) {
+              max_of_window<2>(d, op, window, x + c, mask, pass.y + at + c, pass.choice + at + c);
+            } else if (op.pooling == Pooling::max) {
+              max_of_window<0>(d, op, window, x + c, mask, pass.y + at + c, pass.choice + at + c);
             } else {
               average_of_window(d, op, window, x + c, mask, scale, pass.y + at + c);
             }
@@ -113,6 +116,41 @@ struct WindowCursor {
   }
 };
 
+// A whole row of dx where the windows lie side by side: each is read once for its kernel.width
+// pixels.
+template <class D>
+HWY_INLINE void gradient_of_tiled_row(D d, const Pool2d& op, const InputGradient<float>& pass,
+                                      Index b, Index iy) {
+  const hn::RebindToSigned<D> di;
+  const Shape out = output_shape(op);
+  const Index C = op.in.channels, width = op.kernel.width;
+  const Index oy = iy / op.kernel.height, ky = iy % op.kernel.height;
+  float* dx = pass.dx + (b * op.in.height + iy) * op.in.width * C;
+  const Index covered = oy < out.height ? out.width * width : 0;
+  std::fill_n(dx + covered * C, (op.in.width - covered) * C, 0.0F);
+  if (covered == 0) return;
+  const auto scale = hn::Set(d, 1.0F / static_cast<float>(op.kernel.area()));
+  for (Index ox = 0; ox < out.width; ++ox, dx += width * C) {
+    const Index at = ((b * out.height + oy) * out.width + ox) * C;
+    for (Index c = 0; c < C; c += lanes(d)) {
+      const auto mask = first_lanes(d, C - c);
+      const auto dy = hn::MaskedLoad(mask, d, pass.dy + at + c);
+      if (op.pooling == Pooling::average) {
+        const auto share = hn::Add(hn::Zero(d), hn::Mul(dy, scale));
+        for (Index kx = 0; kx < width; ++kx) hn::BlendedStore(share, mask, d, dx + kx * C + c);
+        continue;
+      }
+      const auto choice = hn::MaskedLoad(hn::RebindMask(di, mask), di, pass.choice + at + c);
+      const auto gradient = hn::Add(hn::Zero(d), dy);
+      for (Index kx = 0; kx < width; ++kx) {
+        const auto won = hn::Eq(choice, hn::Set(di, static_cast<Choice>(ky * width + kx)));
+        hn::BlendedStore(hn::IfThenElseZero(hn::RebindMask(d, won), gradient), mask, d,
+                         dx + kx * C + c);
+      }
+    }
+  }
+}
+
 template <class D>
 struct PoolInputGradient {
   static HWY_INLINE void call(const Pool2d& op, const InputGradient<float>& pass, Range units) {
@@ -121,7 +159,14 @@ struct PoolInputGradient {
     const Shape out = output_shape(op);
     const Index C = op.in.channels;
     const auto scale = hn::Set(d, 1.0F / static_cast<float>(op.kernel.area()));
+    const bool tiled = op.stride == op.kernel && op.padding == Extent{0, 0};
     for_each_rectangle(units, op.in.height, op.in.width, [&](Index b, const Rectangle& r) HWY_ATTR {
+      if (tiled && r.columns.size() == op.in.width) {
+        for (Index iy = r.rows.begin; iy < r.rows.end; ++iy) {
+          gradient_of_tiled_row(d, op, pass, b, iy);
+        }
+        return;
+      }
       for (Index iy = r.rows.begin; iy < r.rows.end; ++iy) {
         const Index py = iy + op.padding.height;
         const Range ys = windows_at(py, op.kernel.height, op.stride.height, out.height);

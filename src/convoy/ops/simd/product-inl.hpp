@@ -42,25 +42,53 @@ struct Product {
 };
 
 // 32 registers hold 12 x 2 accumulators, two vectors of B and a broadcast; 16 hold half of that.
-inline constexpr int kTileRows = 12;
+inline constexpr int kTileRows = HWY_MAX_BYTES == 32 ? 12 : 14;
 inline constexpr int kTileRowsOfTwo = HWY_MAX_BYTES == 32 ? 5 : 12;
+// Rows of the m grid at least this long are cut into tiles of their own, so that a tile's rows of A
+// lie evenly apart; shorter ones are joined.
+inline constexpr Index kLongRow = 8;
 
-// Tile: rows of C named by their pointers.
-template <int kRows>
-struct TileRows {
-  const float* a[kRows > 0 ? kRows : 1];
-  float* c[kRows > 0 ? kRows : 1];
+// The rows of a tile: where those of A and C start.
+//   AdjacentRows  one float apart in A: one pointer serves all
+//   EvenRows      evenly apart
+//   AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
+struct AdjacentRows {
+  const float* a0;
+  float* c0;
+  Index c_step;
+
+  float a(int i, Index at) const { return a0[at + i]; }
+  float* c(int i) const { return c0 + i * c_step; }
 };
 
-template <class D, int kRows, int kVectors, bool kSums>
-HWY_INLINE void tile(D d, const Product& p, const TileRows<kRows>& rows, Index column) {
+struct EvenRows {
+  const float* a0;
+  Index a_step;
+  float* c0;
+  Index c_step;
+
+  float a(int i, Index at) const { return a0[at + i * a_step]; }
+  float* c(int i) const { return c0 + i * c_step; }
+};
+
+struct AnyRows {
+  const float* a_rows[kTileRows];
+  float* c_rows[kTileRows];
+
+  float a(int i, Index at) const { return a_rows[i][at]; }
+  float* c(int i) const { return c_rows[i]; }
+};
+
+// One tile, all its terms. kSums: and the column sums.
+template <class D, int kRows, int kVectors, bool kSums, class Rows>
+HWY_INLINE void tile(D d, const Product& p, const Segments& segments, const Rows& rows,
+                     Index column) {
   using V = hn::Vec<D>;
   const Index vl = lanes(d);
   const auto last = first_lanes(d, p.n - column - (kVectors - 1) * vl);
   constexpr int kAccumulators = kRows + (kSums ? 1 : 0);
   bool add = p.add;
-  for (Segment s = first_segment(p.row_count, p.row_length); !s.rows.empty();
-       s = next_segment(s, p.row_count, p.row_length)) {
+  for (const Segment s : segments) {
     V sum[kAccumulators][kVectors];
     HWY_UNROLL(16)
     for (int i = 0; i < kAccumulators; ++i) {
@@ -76,7 +104,7 @@ HWY_INLINE void tile(D d, const Product& p, const TileRows<kRows>& rows, Index c
         w[kVectors - 1] = hn::MaskedLoad(last, d, b + (kVectors - 1) * vl);
         HWY_UNROLL(16)
         for (int i = 0; i < kRows; ++i) {
-          const V x = hn::Set(d, rows.a[i][at]);
+          const V x = hn::Set(d, rows.a(i, at));
           HWY_UNROLL(2)
           for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]);
         }
@@ -86,27 +114,23 @@ HWY_INLINE void tile(D d, const Product& p, const TileRows<kRows>& rows, Index c
         }
       }
     }
-    const bool ends = s.rows.end == p.row_count && s.terms.end == p.row_length;
+    const float* bias = p.bias && segments.is_last(s) ? p.bias + column : nullptr;
     HWY_UNROLL(16)
     for (int i = 0; i < kAccumulators; ++i) {
-      float* c =
-          (kSums && i == kRows ? p.column_sums : rows.c[kSums && i == kRows ? 0 : i]) + column;
+      float* c = (i < kRows ? rows.c(i) : p.column_sums) + column;
       HWY_UNROLL(2)
-      for (int j = 0; j < kVectors; ++j) {
-        const bool full = kVectors == 2 && j == 0;
+      for (int j = 0; j < kVectors; ++j, c += vl) {
+        const bool full = j < kVectors - 1;
         V value = sum[i][j];
-        if (add) {
-          value = hn::Add(full ? hn::LoadU(d, c) : hn::MaskedLoad(last, d, c + j * vl), value);
-        }
-        if (ends && p.bias) {
-          const float* bias = p.bias + column;
+        if (add) value = hn::Add(full ? hn::LoadU(d, c) : hn::MaskedLoad(last, d, c), value);
+        if (bias) {
           value =
               hn::Add(value, full ? hn::LoadU(d, bias) : hn::MaskedLoad(last, d, bias + j * vl));
         }
         if (full) {
           hn::StoreU(value, d, c);
         } else {
-          hn::BlendedStore(value, last, d, c + j * vl);
+          hn::BlendedStore(value, last, d, c);
         }
       }
     }
@@ -114,26 +138,52 @@ HWY_INLINE void tile(D d, const Product& p, const TileRows<kRows>& rows, Index c
   }
 }
 
-// Rows [m, m + kRows) of C for all columns from `column` on that this kVectors takes.
+// Where a tile starts in the m grid.
+struct TileStart {
+  Index outer;
+  Index inner;
+};
+
 template <class D, int kRows, int kVectors, bool kSums>
-HWY_NOINLINE void tile_rows(const Product& p, Index m, Index column) {
-  TileRows<kRows> rows;
-  Index outer = m / std::max<Index>(p.m_inner, 1), inner = m - outer * p.m_inner;
-  for (int i = 0; i < kRows; ++i) {
-    rows.a[i] = p.a + outer * p.a_outer + inner * p.a_inner;
-    rows.c[i] = p.c + outer * p.c_outer + inner * p.c_inner;
-    if (++inner == p.m_inner) inner = 0, ++outer;
+HWY_NOINLINE void tile_rows(const Product& p, const Segments& segments, TileStart at,
+                            Index column) {
+  const float* a = p.a + at.outer * p.a_outer + at.inner * p.a_inner;
+  float* c = p.c + at.outer * p.c_outer + at.inner * p.c_inner;
+  if (at.inner + kRows <= p.m_inner) {
+    if (kVectors == 1 && !kSums && p.a_inner == 1) {
+      const AdjacentRows rows{a, c, p.c_inner};
+      tile<D, kRows, kVectors, kSums>(D(), p, segments, rows, column);
+    } else {
+      const EvenRows rows{a, p.a_inner, c, p.c_inner};
+      tile<D, kRows, kVectors, kSums>(D(), p, segments, rows, column);
+    }
+    return;
   }
-  tile<D, kRows, kVectors, kSums>(D(), p, rows, column);
+  AnyRows rows;
+  for (int i = 0; i < kRows; ++i) {
+    rows.a_rows[i] = a;
+    rows.c_rows[i] = c;
+    a += p.a_inner;
+    c += p.c_inner;
+    if (++at.inner == p.m_inner) {
+      at = {at.outer + 1, 0};
+      a = p.a + at.outer * p.a_outer;
+      c = p.c + at.outer * p.c_outer;
+    }
+  }
+  tile<D, kRows, kVectors, kSums>(D(), p, segments, rows, column);
 }
 
 template <class D, int kRows, int kVectors>
-HWY_INLINE void dispatch_rows(const Product& p, Index m, Index count, Index column, bool sums) {
+HWY_INLINE void dispatch_rows(const Product& p, const Segments& segments, TileStart at, Index count,
+                              Index column, bool sums) {
   if constexpr (kRows > 0) {
-    if (count < kRows) return dispatch_rows<D, kRows - 1, kVectors>(p, m, count, column, sums);
-    if (!sums) return tile_rows<D, kRows, kVectors, false>(p, m, column);
+    if (count < kRows) {
+      return dispatch_rows<D, kRows - 1, kVectors>(p, segments, at, count, column, sums);
+    }
+    if (!sums) return tile_rows<D, kRows, kVectors, false>(p, segments, at, column);
   }
-  if (sums) tile_rows<D, kRows, kVectors, true>(p, m, column);
+  if (sums) tile_rows<D, kRows, kVectors, true>(p, segments, at, column);
 }
 
 // Columns from `column` on, kVectors vectors wide, all rows in nearly equal tiles. The column sums
@@ -141,14 +191,20 @@ HWY_INLINE void dispatch_rows(const Product& p, Index m, Index count, Index colu
 template <class D, int kVectors>
 HWY_INLINE void column_panel(const Product& p, Index column) {
   constexpr int kMost = kVectors == 2 ? kTileRowsOfTwo : kTileRows;
-  const Index m = p.m_outer * p.m_inner;
-  const Index rows = m + (p.column_sums ? 1 : 0);
+  const Segments segments(p.row_count, p.row_length);
+  const bool joined = p.m_inner < kLongRow || p.column_sums;
+  const Index blocks = joined ? 1 : p.m_outer;
+  const Index rows = (joined ? p.m_outer * p.m_inner : p.m_inner) + (p.column_sums ? 1 : 0);
   const Index tiles = (rows + kMost - 1) / kMost;
-  for (Index i = 0; i < tiles; ++i) {
-    const Range part = split(rows, tiles, i);
-    const bool sums = p.column_sums && i == tiles - 1;
-    const Index count = part.size() - (sums ? 1 : 0);
-    dispatch_rows<D, kMost, kVectors>(p, part.begin, count, column, sums);
+  for (Index block = 0; block < blocks; ++block) {
+    for (Index i = 0; i < tiles; ++i) {
+      const Range part = split(rows, tiles, i);
+      const bool sums = p.column_sums && i == tiles - 1;
+      const Index count = part.size() - (sums ? 1 : 0);
+      TileStart at{block, part.begin};
+      if (joined && part.begin > 0) at = {part.begin / p.m_inner, part.begin % p.m_inner};
+      dispatch_rows<D, kMost, kVectors>(p, segments, at, count, column, sums);
+    }
   }
 }
 

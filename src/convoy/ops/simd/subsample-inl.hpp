@@ -33,8 +33,7 @@ HWY_INLINE void subsample_pixels(D d, const Subsample& op, const float* paramete
   hn::Vec<D> total[kPixels];
   for (int i = 0; i < kPixels; ++i) total[i] = hn::Zero(d);
   bool first = true;
-  for (Segment s = first_segment(op.kernel.height, op.kernel.width); !s.rows.empty();
-       s = next_segment(s, op.kernel.height, op.kernel.width)) {
+  for (const Segment s : Segments(op.kernel.height, op.kernel.width)) {
     hn::Vec<D> sum[kPixels];
     for (int i = 0; i < kPixels; ++i) sum[i] = hn::Zero(d);
     for (Index ky = s.rows.begin; ky < s.rows.end; ++ky) {
@@ -98,8 +97,7 @@ HWY_INLINE hn::Vec<D> subsample_gradient(D d, const Subsample& op, const float* 
   const Index C = op.in.channels, columns = op.shared ? 1 : C;
   auto total = hn::Zero(d);
   bool first = true;
-  for (Segment s = first_segment(py.taps, px.taps); !s.rows.empty();
-       s = next_segment(s, py.taps, px.taps)) {
+  for (const Segment s : Segments(py.taps, px.taps)) {
     auto sum = hn::Zero(d);
     for (Index j = s.rows.begin; j < s.rows.end; ++j) {
       const Index ky = py.tap(j, op.stride.height), oy = (iy - ky) / op.stride.height;
@@ -203,8 +201,7 @@ HWY_INLINE void subsample_taps(D d, const Subsample& op, const WeightGradient<fl
       x[i] = unit + i == op.kernel.area() ? nullptr
                                           : pass.x + b * op.in.size() + (ky * op.in.width + kx) * C;
     }
-    for (Segment s = first_segment(out.height, out.width); !s.rows.empty();
-         s = next_segment(s, out.height, out.width)) {
+    for (const Segment s : Segments(out.height, out.width)) {
       for (Index c = 0; c < C; c += lanes(d)) {
         subsample_segment<kTaps>(d, op, s, x, pass.dy + b * out.size(), c, first,
                                  pass.gradient + unit * columns);
