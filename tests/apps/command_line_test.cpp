@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is typed wrong gets exit code 2, one message that names it, and nothing on stdout.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/apps/program.hpp"
+
+namespace convoy::test {
+namespace {
+
+struct Mistake {
+  Arguments line;
+  std::string named;  // in the message
+  int code = 2;
+};
+
+class CommandLine : public ::testing::Test {
+ protected:
+  ScratchFolder folder_;
+};
+
+TEST_F(CommandLine, MistakesAreNamed) {
+  const Mistake mistakes[] = {
+      {{}, "train, eval, predict, info, fetch"},
+      {{"trian"}, "did you mean train?"},
+      {{"evla", "x"}, "did you mean eval?"},
+      {{"--verison"}, "did you mean --version?"},
+      {{"zzzzzz"}, "convoy --help"},
+      {{"--json", "train"}, "convoy train --json"},
+      {{"train", "--epoch", "3"}, "did you mean --epochs?"},
+      {{"train", "--bacth=3"}, "did you mean --batch?"},
+      {{"train", "--ranks", "2"}, "--ranks"},
+      {{"train", "--reduction", "fast"}, "--reduction"},
+      {{"train", "a", "b"}, "b is one argument too many"},
+      {{"train", "--epochs", "0"}, "--epochs"},
+      {{"train", "--epochs", "2x"}, "2x"},
+      {{"train", "--epochs", "99999999999999999999"}, "--epochs"},
+      {{"train", "--epochs", "1", "--epochs", "2"}, "--epochs"},
+      {{"train", "--epochs"}, "--epochs"},
+      {{"train", "--batch", "-1"}, "--batch"},
+      {{"train", "--seed", "-1"}, "--seed"},
+      {{"train", "--threads", "0"}, "--threads"},
+      {{"train", "--threads-by", "rows"}, "data, tensor"},
+      {{"train", "--validation", "1"}, "--validation"},
+      {{"train", "--validation", "nan"}, "--validation"},
+      {{"train", "--limit", "0"}, "--limit"},
+      {{"train", "--order", "random"}, "shards:N"},
+      {{"train", "--order", "sequential", "--no-shuffle"}, "--no-shuffle"},
+      {{"train", "--epochs", "2", "--set", "train.epochs=3"}, "--set train.epochs=3"},
+      {{"train", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
+      {{"train", "--checkpoint-every", "5"}, "10min"},
+      {{"train", "--resume-if-present"}, "--out"},
+      {{"train", "--isa", "mmx"}, "reference"},
+      {{"train", "--device", "tpu"}, "cpu, cuda"},
+      {{"train", "--device", "cuda"}, "built without CUDA", 69},
+      {{"train", "lenet6"}, "did you mean 'lenet5'?", 66},
+      {{"train", "--data", "fashon-mnist"}, "fashion-mnist", 66},
+      {{"train", "--resume", "nowhere"}, "nowhere", 66},
+      {{"eval"}, "RUN|CHECKPOINT"},
+      {{"eval", "nowhere"}, "nowhere", 66},
+      {{"predict", "x"}, "IMAGE"},
+      {{"predict", "nowhere", "x"}, "nowhere", 66},
+      {{"info", "--batch", "3"}, "MODEL"},
+      {{"info", "nowhere.toml"}, "nowhere.toml", 66},
+  };
+  for (const Mistake& mistake : mistakes) {
+    std::string line;
+    for (const std::string& word : mistake.line) line += " " + word;
+    SCOPED_TRACE("convoy" + line);
+    const Ended ended = run(mistake.line, folder_);
+    EXPECT_EQ(ended.code, mistake.code);
+    EXPECT_TRUE(is_message(ended, mistake.named));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path)) << "a refused command leaves nothing behind";
+}
+
+TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
+  const Arguments options[] = {
+      {"tiny-relu"},     {"--batch", "4"},        {"--grain", "2"},
+      {"--seed", "2"},   {"--no-shuffle"},        {"--order", "sequential"},
+      {"--limit", "10"}, {"--validation", "0.1"}, {"--set", "train.momentum=0"},
+      {"--out", "b"}};
+  for (const Arguments& option : options) {
+    Arguments line{"train", "--resume", "a"};
+    line.insert(line.end(), option.begin(), option.end());
+    const Ended ended = run(line, folder_);
+    EXPECT_EQ(ended.code, 2);
+    const std::string name = option[0].starts_with("-") ? option[0] : "MODEL";
+    EXPECT_TRUE(is_message(ended, name + " does not go with --resume"));
+  }
+}
+
+TEST_F(CommandLine, HelpAndVersionGoToStdout) {
+  const Arguments lines[] = {{"--help"},          {"--version"},         {"train", "--help"},
+                             {"eval", "--help"},  {"predict", "--help"}, {"info", "--help"},
+                             {"fetch", "--help"}, {"train", "x", "-h"}};
+  for (const Arguments& line : lines) {
+    const Ended ended = run(line, folder_);
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_EQ(ended.err, "");
+    EXPECT_NE(ended.out.find("onvoy"), std::string::npos);
+  }
+  const std::string help = run({"train", "--help"}, folder_).out;
+  for (const char* option : {"--data",
+                             "--validation",
+                             "--epochs",
+                             "--batch",
+                             "--grain",
+                             "--seed",
+                             "--no-shuffle",
+                             "--order",
+                             "--limit",
+                             "--set",
+                             "--threads",
+                             "--threads-by",
+                             "--oversubscribe",
+                             "--device",
+                             "--isa",
+                             "--out",
+                             "--resume",
+                             "--resume-if-present",
+                             "--checkpoint-every",
+                             "--json",
+                             "--quiet"}) {
+    EXPECT_NE(help.find(option), std::string::npos) << option;
+  }
+}
+
+TEST_F(CommandLine, OutputThatCannotBeWritten) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full here";
+  for (const Arguments& line :
+       {Arguments{"info"}, Arguments{"info", "--json"}, Arguments{"--help"}}) {
+    const Ended ended = run(line, folder_, {}, "/dev/full");
+    EXPECT_EQ(ended.code, 74);
+    EXPECT_TRUE(is_message(ended, "stdout"));
+  }
+}
+
+TEST_F(CommandLine, OutputThatIsClosed) {
+  const Ended ended = run_script("exec \"$CONVOY\" info >&-", folder_);
+  EXPECT_EQ(ended.code, 74);
+  EXPECT_TRUE(is_message(ended, "stdout"));
+}
+
+TEST_F(CommandLine, ReaderThatLeftIsNoError) {
+  const Ended ended =
+      run_script("{ sleep 0.3; \"$CONVOY\" info; echo $? >code; } | true; cat code", folder_);
+  EXPECT_EQ(ended.out, "141\n") << "as a shell says of SIGPIPE";
+  EXPECT_EQ(ended.err, "");
+}
+
+TEST_F(CommandLine, InfoCountsAsTheDesignDoes) {
+  struct Known {
+    const char* model;
+    int parameters, flops;
+  };
+  for (const Known& known : {Known{"tiny-relu", 13610, 275808}, Known{"tiny-sigmoid", 2343, 379296},
+                             Known{"lenet5", 61706, 2263920}}) {
+    const nlohmann::json json =
+        document(run({"info", known.model, "--batch", "33", "--json"}, folder_));
+    EXPECT_EQ(json["schema"], "convoy.info/1");
+    EXPECT_EQ(json["model"]["parameters"], known.parameters);
+    EXPECT_EQ(json["model"]["flops_per_sample"], known.flops);
+    const int grain = json["model"]["grain"];
+    EXPECT_EQ(json["model"]["useful_workers"], (33 + grain - 1) / grain);
+    int parameters = 0, flops = 0;
+    for (const auto& layer : json["model"]["layers"]) {
+      parameters += int{layer["parameters"]};
+      flops += int{layer["forward_flops"]} + int{layer["input_gradient_flops"]} +
+               int{layer["weight_gradient_flops"]};
+    }
+    EXPECT_EQ(parameters, known.parameters);
+    EXPECT_EQ(flops, known.flops);
+    EXPECT_EQ(run({"info", known.model}, folder_).code, 0);
+  }
+}
+
+TEST_F(CommandLine, InfoFindsTheUsersModelsAndData) {
+  write_file(folder_ / "broken.toml", "name = \"broken\"\n[[layer]]\ntype = \"conv3d\"\n");
+  const Ended broken = run({"info", "./broken.toml"}, folder_);
+  EXPECT_EQ(broken.code, 65);
+  EXPECT_TRUE(is_message(broken, "broken.toml"));
+  const nlohmann::json json =
+      document(run({"info", "--json"}, folder_, {"CONVOY_DATA=" + folder_.path.string()}));
+  for (const auto& entry : json["data"]) {
+    if (entry["name"] == "synthetic") continue;
+    EXPECT_EQ(entry["searched"][0], folder_ / std::string(entry["name"]));
+  }
+}
+
+}  // namespace
+}  // namespace convoy::test

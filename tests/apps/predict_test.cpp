@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// One picture in every format gives the same probabilities; damaged files give a message.
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <random>
+
+#include "tests/apps/program.hpp"
+
+namespace convoy::test {
+namespace {
+
+using nlohmann::json;
+
+std::string big_endian(std::size_t n) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(n >> shift & 255);
+  return bytes;
+}
+
+// A PNG of `channels` samples a pixel: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha.
+std::string png(int height, int width, int channels, int depth, const std::string& samples) {
+  const std::size_t row = static_cast<std::size_t>(width * channels * depth / 8);
+  std::string raw;
+  for (int y = 0; y < height; ++y)
+    raw += '\0' + samples.substr(static_cast<std::size_t>(y) * row, row);
+  uLongf size = compressBound(raw.size());
+  std::string data(size, '\0');
+  compress(reinterpret_cast<Bytef*>(data.data()), &size, reinterpret_cast<const Bytef*>(raw.data()),
+           raw.size());
+  data.resize(size);
+  auto chunk = [](const std::string& type_and_data) {
+    const uLong crc = crc32(0, reinterpret_cast<const Bytef*>(type_and_data.data()),
+                            static_cast<uInt>(type_and_data.size()));
+    return big_endian(type_and_data.size() - 4) + type_and_data + big_endian(crc);
+  };
+  const char color = "\0\0\4\2\6"[channels];
+  return "\x89PNG\r\n\x1a\n" +
+         chunk("IHDR" + big_endian(static_cast<std::size_t>(width)) +
+               big_endian(static_cast<std::size_t>(height)) + static_cast<char>(depth) + color +
+               std::string(3, '\0')) +
+         chunk("IDAT" + data) + chunk("IEND");
+}
+
+std::string repeat(const std::string& bytes, int times) {
+  std::string result;
+  for (const char byte : bytes) result.append(static_cast<std::size_t>(times), byte);
+  return result;
+}
+
+std::string with_alpha(const std::string& bytes, int channels, char alpha) {
+  std::string result;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    result += bytes[i];
+    if ((i + 1) % static_cast<std::size_t>(channels) == 0) result += alpha;
+  }
+  return result;
+}
+
+std::string plain(const std::string& bytes) {
+  std::string text = "P2 # grey\n28 28\n# a comment\n255\n";
+  for (const char byte : bytes) text += std::to_string(static_cast<unsigned char>(byte)) + "\n";
+  return text;
+}
+
+std::string idx(const std::vector<std::string>& images, int height, int width) {
+  std::string bytes{'\0', '\0', 8, 3};
+  bytes += big_endian(images.size()) + big_endian(static_cast<std::size_t>(height)) +
+           big_endian(static_cast<std::size_t>(width));
+  for (const std::string& image : images) bytes += image;
+  return bytes;
+}
+
+class Predict : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new ScratchFolder;
+    const Ended ended =
+        run({"train", "--data", "synthetic", "--epochs", "1", "--out", "run"}, *folder_);
+    ASSERT_EQ(ended.code, 0) << ended.err;
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  static std::string picture(unsigned seed) {
+    std::mt19937 dice(seed);
+    std::string bytes(784, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(dice() % 256);
+    return bytes;
+  }
+  static Ended predicted(const std::string& bytes, const Arguments& more = {"--json"}) {
+    write_file(*folder_ / "image", bytes);
+    Arguments words{"predict", "run", "image"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words, *folder_);
+  }
+  static json probabilities(const std::string& bytes) {
+    const Ended ended = predicted(bytes);
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    const json result = document(ended);
+    EXPECT_EQ(result["images"].size(), 1u);
+    return result["images"][0]["probabilities"];
+  }
+
+  static ScratchFolder* folder_;
+};
+ScratchFolder* Predict::folder_ = nullptr;
+
+TEST_F(Predict, EveryFormatSaysTheSame) {
+  const std::string bytes = picture(1);
+  const json wanted = probabilities(png(28, 28, 1, 8, bytes));
+  double sum = 0;
+  for (const double p : wanted) sum += p;
+  EXPECT_NEAR(sum, 1, 1e-5);
+  const std::string rgb = repeat(bytes, 3), binary = "P5\n28 28\n255\n" + bytes;
+  EXPECT_EQ(wanted, probabilities(png(28, 28, 2, 8, with_alpha(bytes, 1, '\xff'))));
+  EXPECT_EQ(wanted, probabilities(png(28, 28, 3, 8, rgb)));
+  EXPECT_EQ(wanted, probabilities(png(28, 28, 4, 8, with_alpha(rgb, 3, '\xff'))));
+  EXPECT_EQ(wanted, probabilities(png(28, 28, 1, 16, repeat(bytes, 2))));  // b * 257
+  EXPECT_EQ(wanted, probabilities(binary));
+  EXPECT_EQ(wanted, probabilities(plain(bytes)));
+  EXPECT_EQ(wanted, probabilities("P6 28 28 255 " + rgb));
+  EXPECT_EQ(wanted, probabilities("P5 28 28 65535 " + repeat(bytes, 2)));
+  EXPECT_EQ(wanted, probabilities(idx({bytes}, 28, 28)));
+  EXPECT_NE(wanted, probabilities(png(28, 28, 1, 8, picture(2))));
+}
+
+TEST_F(Predict, GreyOfRgbIsIntegerLuma) {
+  std::string rgb, grey;
+  std::mt19937 dice(3);
+  for (int i = 0; i < 784; ++i) {
+    const unsigned r = dice() % 256, g = dice() % 256, b = dice() % 256;
+    for (const unsigned c : {r, g, b}) rgb += static_cast<char>(c);
+    grey += static_cast<char>((299 * r + 587 * g + 114 * b + 500) / 1000);
+  }
+  EXPECT_EQ(probabilities("P6 28 28 255 " + rgb), probabilities("P5 28 28 255 " + grey));
+}
+
+TEST_F(Predict, ImagesOfAnIdxFile) {
+  const std::string file = idx({picture(1), picture(2), picture(3)}, 28, 28);
+  const json all = document(predicted(file));
+  ASSERT_EQ(all["images"].size(), 3u);
+  EXPECT_EQ(all["images"][2]["index"], 2);
+  EXPECT_EQ(all["images"][1]["probabilities"], probabilities("P5 28 28 255 " + picture(2)));
+  const json second = document(predicted(file, {"--json", "--index", "1"}));
+  ASSERT_EQ(second["images"].size(), 1u);
+  EXPECT_EQ(second["images"][0], all["images"][1]);
+  const Ended text = predicted(file, {});
+  EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), 3);
+
+  const Ended past = predicted(file, {"--index", "3"});
+  EXPECT_EQ(past.code, 2);
+  EXPECT_TRUE(is_message(past, "holds 3 images"));
+  const Ended none = predicted("P5 28 28 255 " + picture(2), {"--index", "0"});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_TRUE(is_message(none, "IDX"));
+}
+
+TEST_F(Predict, WhatDoesNotFitIsRefused) {
+  const std::string wide(28 * 30, 'x'), bytes = picture(1);
+  struct Case {
+    std::string file, named;
+  };
+  const Case cases[] = {
+      {png(28, 30, 1, 8, wide), "28 x 30"},
+      {"P5 30 28 255 " + wide, "28 x 30"},
+      {idx({wide}, 28, 30), "28 x 30"},
+      {"P5 999999999 999999999 255 ", "999999999"},
+      {idx({bytes}, 28, 28).substr(0, 500), "image 0 of 1"},
+      {big_endian(0x803) + big_endian(0xffffffff) + big_endian(28) + big_endian(28) + bytes,
+       "image 1"},
+      {big_endian(0x801) + big_endian(1) + "x", "IDX"},
+      {png(28, 28, 2, 8, with_alpha(bytes, 1, '\x80')), "transparent"},
+      {png(28, 28, 1, 8, bytes).substr(0, 300), "PNG"},
+      {("P5 28 28 255 " + bytes).substr(0, 400), "too early"},
+      {"P2 28 28 255 1 2 x", "at byte"},
+      {"P2 28 28 9 10", "more than its largest value"},
+      {"P5 28 28 0 " + bytes, "largest value"},
+      {"P4 28 28 " + bytes, "none of the formats"},
+      {"", "none of the formats"},
+      {"GIF89a", "none of the formats"},
+  };
+  for (const Case& c : cases) {
+    const Ended ended = predicted(c.file);
+    EXPECT_EQ(ended.code, 65) << c.named;
+    EXPECT_TRUE(is_message(ended, c.named));
+  }
+  EXPECT_EQ(run({"predict", "run", "nowhere"}, *folder_).code, 66);
+  EXPECT_EQ(run({"predict", "run", "."}, *folder_).code, 65);
+}
+
+TEST_F(Predict, DamagedFilesNeverBringItDown) {
+  std::mt19937 dice(std::random_device{}());
+  const std::string bytes = picture(1);
+  const std::vector<std::string> files{png(28, 28, 3, 8, repeat(bytes, 3)), plain(bytes),
+                                       "P5 28 28 255 " + bytes, idx({bytes, bytes}, 28, 28)};
+  for (int round = 0; round < 40; ++round) {
+    std::string file = files[dice() % files.size()];
+    for (unsigned n = dice() % 4 + 1; n > 0; --n) {
+      file[dice() % (round % 2 ? file.size() : 40)] = static_cast<char>(dice());
+    }
+    if (round % 3 == 0) file.resize(dice() % file.size());
+    const Ended ended = predicted(file);
+    EXPECT_TRUE(ended.code == 0 || ended.code == 65) << ended.code << ended.err;
+  }
+}
+
+TEST_F(Predict, CheckpointsOutsideOfTheirRun) {
+  const json trained = document(run({"eval", "run", "--json"}, *folder_));
+  for (const auto& entry : std::filesystem::directory_iterator(folder_->path / "run/checkpoints")) {
+    std::filesystem::copy_file(entry.path(), folder_->path / "alone.safetensors",
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  const Ended unknown = run({"eval", "alone.safetensors"}, *folder_);
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_TRUE(is_message(unknown, "--data"));
+  const Ended given = run({"eval", "alone.safetensors", "--data", "synthetic", "--json"}, *folder_);
+  const json document_of_given = document(given);
+  std::int64_t sum = 0, correct = 0;
+  for (std::size_t i = 0; i < document_of_given["confusion_matrix"].size(); ++i) {
+    for (const std::int64_t n : document_of_given["confusion_matrix"][i]) sum += n;
+    correct += std::int64_t{document_of_given["confusion_matrix"][i][i]};
+  }
+  EXPECT_EQ(sum, document_of_given["samples"]);
+  EXPECT_EQ(static_cast<double>(correct) / static_cast<double>(sum), document_of_given["accuracy"]);
+  EXPECT_EQ(trained["schema"], "convoy.eval/1");
+
+  std::string damaged = read_file(*folder_ / "alone.safetensors");
+  damaged[damaged.size() - 5] ^= 1;
+  write_file(*folder_ / "alone.safetensors", damaged);
+  EXPECT_EQ(run({"eval", "alone.safetensors", "--data", "synthetic"}, *folder_).code, 65);
+}
+
+}  // namespace
+}  // namespace convoy::test

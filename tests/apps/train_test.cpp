@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole runs of the program: what they write, and that nothing which stops one changes its bits.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "tests/apps/program.hpp"
+
+namespace convoy::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+class Train : public ::testing::Test {
+ protected:
+  // convoy train ... --json, and then `more`.
+  static Arguments line(const Arguments& more, const Arguments& first = {"tiny-relu"}) {
+    Arguments words{"train"};
+    words.insert(words.end(), first.begin(), first.end());
+    words.insert(words.end(), {"--json"});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  json trained(const Arguments& more, int code = 0) {
+    Arguments words{"--data", "synthetic", "--limit", "257"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Ended ended = run(line(words), folder_);
+    EXPECT_EQ(ended.code, code) << ended.err;
+    return document(ended);
+  }
+  json resumed(const std::string& run_folder, const Arguments& more = {}, int code = 0) {
+    const Ended ended = run(line(more, {"--resume", run_folder}), folder_);
+    EXPECT_EQ(ended.code, code) << ended.err;
+    return document(ended);
+  }
+  static std::vector<double> losses(const json& document) {
+    std::vector<double> result;
+    for (const json& epoch : document["epochs"]) {
+      result.push_back(epoch["train_loss"]);
+      result.push_back(epoch["test_loss"]);
+      result.push_back(epoch["test_accuracy"]);
+    }
+    return result;
+  }
+
+  ScratchFolder folder_;
+};
+
+TEST_F(Train, JsonHasEveryKey) {
+  const json result = trained({"--epochs", "2", "--out", "a", "--threads", "1"});
+  for (const char* key : {"schema",
+                          "version",
+                          "status",
+                          "model",
+                          "data",
+                          "seed",
+                          "batch",
+                          "grain",
+                          "ranks",
+                          "threads",
+                          "ranks_by",
+                          "threads_by",
+                          "device",
+                          "isa",
+                          "reduction",
+                          "samples",
+                          "settings",
+                          "machine",
+                          "peak_memory_bytes",
+                          "epochs",
+                          "train_seconds",
+                          "weights_sha256",
+                          "state_sha256",
+                          "checkpoint"}) {
+    EXPECT_TRUE(result.contains(key)) << key;
+  }
+  EXPECT_EQ(result["schema"], "convoy.train/1");
+  EXPECT_EQ(result["status"], "done");
+  EXPECT_EQ(result["samples"], 257);
+  EXPECT_EQ(result["threads"], 1);
+  EXPECT_EQ(result["epochs"].size(), 2u);
+  EXPECT_EQ(result["settings"]["epochs"], 2);
+  EXPECT_EQ(std::string(result["weights_sha256"]).size(), 64u);
+  EXPECT_GT(result["peak_memory_bytes"], 0);
+  EXPECT_TRUE(fs::exists(folder_.path / std::string(result["checkpoint"])));
+
+  const nlohmann::json eval = document(run({"eval", "a", "--json"}, folder_));
+  EXPECT_EQ(eval["weights_sha256"], result["weights_sha256"]);
+  EXPECT_EQ(eval["accuracy"], result["epochs"][1]["test_accuracy"]);
+  EXPECT_EQ(eval["loss"], result["epochs"][1]["test_loss"]);
+}
+
+TEST_F(Train, ShortOptionsAreKeysOfTheModel) {
+  const json by_options = trained({"--epochs", "2", "--batch", "48", "--grain", "5", "--seed", "7",
+                                   "--no-shuffle", "--out", "a"});
+  const json by_keys =
+      trained({"--set", "train.epochs=2", "--set", "train.batch=48", "--set", "train.grain=5",
+               "--set", "train.seed=7", "--set", "train.order=sequential", "--out", "b"});
+  EXPECT_EQ(by_options["settings"], by_keys["settings"]);
+  EXPECT_EQ(by_options["settings"]["order"], "sequential");
+  EXPECT_EQ(by_options["state_sha256"], by_keys["state_sha256"]);
+  const json other = trained({"--epochs", "2", "--batch", "48", "--grain", "5", "--seed", "8",
+                              "--no-shuffle", "--out", "c"});
+  EXPECT_NE(by_options["state_sha256"], other["state_sha256"]);
+}
+
+TEST_F(Train, LayoutIsNoPartOfTheResult) {
+  const std::string digest =
+      trained({"--threads", "1", "--isa", "reference", "--out", "a"})["state_sha256"];
+  for (const char* cut : {"data", "tensor"}) {
+    const json result =
+        trained({"--threads", "3", "--oversubscribe", "--threads-by", cut, "--out", cut});
+    EXPECT_EQ(result["threads_by"], cut);
+    EXPECT_EQ(result["state_sha256"], digest);
+  }
+}
+
+TEST_F(Train, ThreadsComeFromTheEnvironmentUnlessGiven) {
+  const Arguments arguments{"--data", "synthetic", "--limit", "64", "--oversubscribe"};
+  Arguments given = arguments;
+  given.insert(given.end(), {"--threads", "2"});
+  const json by_variable = document(run(line(arguments), folder_, {"OMP_NUM_THREADS=3"}));
+  const json by_option = document(run(line(given), folder_, {"OMP_NUM_THREADS=3"}));
+  EXPECT_EQ(by_variable["threads"], 3);
+  EXPECT_EQ(by_option["threads"], 2);
+}
+
+TEST_F(Train, DefaultFoldersAreUniqueAndQuietIsQuiet) {
+  for (int i = 0; i < 3; ++i) {
+    const Ended ended =
+        run({"train", "--data", "synthetic", "--limit", "8", "--epochs", "1", "--quiet"}, folder_);
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_EQ(ended.out + ended.err, "");
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path / "runs"), {}), 3);
+}
+
+// Stops a run by `numbers` at a moment that nobody chose, goes on with other threads, and stops
+// again until it is done.
+void stop_and_go_on(const ScratchFolder& folder, const std::vector<int>& numbers, const json& whole,
+                    const Arguments& begin) {
+  std::random_device dice;
+  Arguments arguments = begin;
+  arguments.insert(arguments.end(), {"--out", "stopped", "--threads", "1"});
+  int stops = 0;
+  for (bool done = false; !done; ++stops) {
+    Child child(convoy(arguments), folder.path);
+    if (stops < 2) {
+      child.wait_for(stops == 0 ? "epoch 1/" : "going on");
+      std::this_thread::sleep_for(std::chrono::milliseconds(dice() % 30));
+      for (const int number : numbers) child.signal(number);
+    }
+    const Ended ended = child.wait();
+    const json result = document(ended);
+    ASSERT_TRUE(ended.code == 0 || ended.code == 75) << ended.code << ended.err;
+    done = ended.code == 0;
+    EXPECT_EQ(result["status"], done ? "done" : "stopped");
+    if (!done) {
+      EXPECT_NE(ended.err.find("convoy train --resume stopped"), std::string::npos);
+    } else {
+      EXPECT_EQ(result["state_sha256"], whole["state_sha256"]);
+      EXPECT_EQ(result["weights_sha256"], whole["weights_sha256"]);
+      ASSERT_EQ(result["epochs"].size(), whole["epochs"].size());
+      for (std::size_t i = 0; i < whole["epochs"].size(); ++i) {
+        EXPECT_EQ(result["epochs"][i]["train_loss"], whole["epochs"][i]["train_loss"]);
+        EXPECT_EQ(result["epochs"][i]["test_accuracy"], whole["epochs"][i]["test_accuracy"]);
+      }
+    }
+    arguments = {"train", "--resume", "stopped", "--json", "--threads", "2", "--oversubscribe"};
+  }
+  EXPECT_GE(stops, 2) << "it was never stopped";
+}
+
+TEST_F(Train, StoppedRunGoesOnToTheSameBits) {
+  const Arguments begin{"train",   "lenet5", "--data",   "synthetic", "--batch", "48",
+                        "--grain", "5",      "--epochs", "4",         "--json"};
+  Arguments uninterrupted = begin;
+  uninterrupted.insert(uninterrupted.end(), {"--out", "whole"});
+  const json whole = document(run(uninterrupted, folder_));
+  // timeout(1) signals the process and its group, so that a signal may come twice at once.
+  for (const auto& numbers : {std::vector<int>{SIGINT},
+                              {SIGTERM},
+                              {SIGHUP},
+                              {SIGINT, SIGINT},
+                              {SIGTERM, SIGTERM, SIGHUP}}) {
+    stop_and_go_on(folder_, numbers, whole, begin);
+    fs::remove_all(folder_.path / "stopped");
+  }
+}
+
+TEST_F(Train, SecondInterruptEndsAtOnce) {
+  // One step of this run takes longer than anybody waits.
+  Child child(convoy({"train", "vgg-small", "--data", "synthetic", "--batch", "1024", "--isa",
+                      "reference", "--threads", "1", "--out", "a"}),
+              folder_.path);
+  child.wait_for("run folder");
+  child.signal(SIGINT);
+  child.wait_for("stopping");
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  child.signal(SIGINT);
+  EXPECT_EQ(child.wait().code, 128 + SIGINT);
+  EXPECT_EQ(run({"predict", "a", "nowhere.png"}, folder_).code, 66) << "the checkpoint still loads";
+}
+
+TEST_F(Train, NotFiniteEndsWithTheLastGoodCheckpoint) {
+  const json result =
+      trained({"--set", "train.learning_rate=1e30", "--epochs", "2", "--out", "a"}, 76);
+  EXPECT_EQ(result["status"], "not_finite");
+  EXPECT_FALSE(std::string(result["message"]).empty());
+  EXPECT_EQ(run({"eval", "a"}, folder_).code, 0);
+}
+
+TEST_F(Train, ResumeExtendsTheRun) {
+  const json whole = trained({"--epochs", "4", "--out", "whole"});
+  trained({"--epochs", "2", "--out", "a"});
+  EXPECT_EQ(run({"train", "--resume", "a", "--epochs", "1"}, folder_).code, 2);
+  const json again = resumed("a");
+  EXPECT_EQ(again["epochs"].size(), 2u);  // nothing was left to do
+  const json extended = resumed("a", {"--epochs", "4"});
+  EXPECT_EQ(extended["state_sha256"], whole["state_sha256"]);
+  EXPECT_EQ(losses(extended), losses(whole));
+}
+
+TEST_F(Train, RequeuedCommandBeginsOrGoesOn) {
+  const Arguments command{"--epochs", "2", "--out", "a", "--resume-if-present"};
+  const json first = trained(command);
+  const json second = trained(command);
+  EXPECT_EQ(first["state_sha256"], second["state_sha256"]);
+  EXPECT_EQ(first["epochs"], second["epochs"]);
+
+  const Arguments start{"train", "--data", "synthetic", "--out", "a", "--resume-if-present"};
+  for (const Arguments& other : {Arguments{"--seed", "2", "--limit", "257"},
+                                 {"--limit", "100"},
+                                 {"--limit", "257", "--validation", "0.5"},
+                                 {"lenet5", "--limit", "257"}}) {
+    Arguments words = start;
+    words.insert(words.end(), other.begin(), other.end());
+    const Ended ended = run(words, folder_);
+    EXPECT_EQ(ended.code, 2);
+    EXPECT_TRUE(is_message(ended, "can't go on with"));
+  }
+  const Ended plain = run({"train", "--data", "synthetic", "--out", "a"}, folder_);
+  EXPECT_EQ(plain.code, 2);
+  EXPECT_TRUE(is_message(plain, "--resume a"));
+}
+
+// A small data set as files: IDX, with a pattern for each label.
+void write_idx(const fs::path& folder, int shift) {
+  fs::create_directories(folder);
+  for (const auto& [name, count] :
+       {std::pair{std::string("train"), 40}, {std::string("t10k"), 16}}) {
+    std::string images{'\0', '\0', 8, 3,  0, 0, 0, static_cast<char>(count),
+                       0,    0,    0, 28, 0, 0, 0, 28};
+    std::string labels{'\0', '\0', 8, 1, 0, 0, 0, static_cast<char>(count)};
+    for (int i = 0; i < count; ++i) {
+      for (int p = 0; p < 784; ++p) images += static_cast<char>((p * (i % 10 + 1) + shift) % 251);
+      labels += static_cast<char>(i % 10);
+    }
+    write_file(folder / (name + "-images-idx3-ubyte"), images);
+    write_file(folder / (name + "-labels-idx1-ubyte"), labels);
+  }
+}
+
+TEST_F(Train, DataThatWasPulledAway) {
+  const fs::path data = folder_.path / "data";
+  write_idx(data, 0);
+  // Resumed from another folder: the data's place is kept as an absolute path.
+  const Ended first = run({"train", "--data", "data", "--epochs", "1", "--out", "a"}, folder_);
+  ASSERT_EQ(first.code, 0) << first.err;
+  const ScratchFolder elsewhere;
+  const Arguments resume{"train", "--resume", folder_ / "a", "--epochs", "2"};
+  const Arguments eval{"eval", folder_ / "a", "--json"};
+  EXPECT_EQ(run(eval, elsewhere).code, 0);
+
+  fs::rename(data, folder_.path / "moved");
+  for (const Arguments& words : {resume, eval}) {
+    const Ended ended = run(words, elsewhere);
+    EXPECT_EQ(ended.code, 66);
+    EXPECT_TRUE(is_message(ended, "data"));
+  }
+  write_idx(data, 1);  // other images
+  const Ended other = run(resume, elsewhere);
+  EXPECT_EQ(other.code, 65);
+  EXPECT_TRUE(is_message(other, "SHA-256"));
+  fs::resize_file(data / "train-images-idx3-ubyte", 1000);
+  const Ended cut = run(resume, elsewhere);
+  EXPECT_EQ(cut.code, 65);
+  EXPECT_TRUE(is_message(cut, "train-images-idx3-ubyte"));
+
+  Arguments moved = resume;
+  moved.insert(moved.end(), {"--data", folder_ / "moved"});
+  EXPECT_EQ(run(moved, elsewhere).code, 0);
+}
+
+TEST_F(Train, DataThatDoesNotFitTheModel) {
+  const std::string model = read_file(fs::path(CONVOY_SOURCE_DIR) / "models" / "tiny-relu.toml");
+  write_file(folder_ / "m.toml", model);
+  const Ended ended =
+      run({"train", "./m.toml", "--set", "input.height=20", "--data", "synthetic"}, folder_);
+  EXPECT_EQ(ended.code, 65);
+  EXPECT_TRUE(is_message(ended, "28"));
+}
+
+TEST_F(Train, FullDisk) {
+  // A limit on the size of files stands for it: the weights alone are larger.
+  const Ended ended = run_script(
+      "trap '' XFSZ; ulimit -f 16; exec \"$CONVOY\" train --data synthetic --limit 64 --out a "
+      "--json",
+      folder_);
+  EXPECT_EQ(ended.code, 74);
+  EXPECT_TRUE(is_message(ended, "a"));
+  EXPECT_EQ(run({"train", "--data", "synthetic", "--limit", "64", "--out", "a"}, folder_).code, 0)
+      << "what it left is not in the way";
+}
+
+TEST_F(Train, FolderThatMayNotBeWritten) {
+  if (geteuid() == 0) GTEST_SKIP() << "permissions do not bind root";
+  fs::permissions(folder_.path, fs::perms::owner_read | fs::perms::owner_exec);
+  const Ended ended = run({"train", "--data", "synthetic", "--limit", "64", "--out", "a"}, folder_);
+  fs::permissions(folder_.path, fs::perms::owner_all);
+  EXPECT_EQ(ended.code, 74);
+  EXPECT_TRUE(is_message(ended, "a"));
+}
+
+TEST_F(Train, ReaderOfProgressThatLeftDoesNotEndTheRun) {
+  const Ended ended = run_script(
+      "{ sleep 0.3; \"$CONVOY\" train --data synthetic --limit 64 --out a; echo $? >code; } 2>&1 "
+      "| true; cat code",
+      folder_);
+  EXPECT_EQ(ended.out, "0\n");
+}
+
+}  // namespace
+}  // namespace convoy::test
