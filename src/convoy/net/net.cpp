@@ -11,7 +11,7 @@
 namespace convoy {
 namespace {
 
-// A tensor's number is 16 bits of a random number's address, and a layer has at most two.
+// A layer's number is 16 bits of a random number's address; more than enough is enough.
 constexpr std::size_t kMaxLayers = 10'000;
 
 std::string title(const Layer& layer) {
