@@ -41,7 +41,7 @@ T value_of(const fs::path& file, const toml::table& root, std::string_view table
 
 }  // namespace
 
-std::string config_text(const RunIdentity& identity) {
+std::string run_config_text(const RunIdentity& identity) {
   const toml::table data{{"name", identity.data.name},
                          {"limit", identity.data.limit},
                          {"validation", identity.data.validation},
@@ -49,13 +49,19 @@ std::string config_text(const RunIdentity& identity) {
                          {"test_sha256", identity.test_sha256}};
   const toml::table run{
       {"schema", kSchema}, {"order_version", kOrderVersion}, {"version", kVersion}};
+  // Neither strings of several lines, so that kTail stands on lines of its own nowhere else, nor
+  // literal ones, which toml++ also writes where a text has line ends that they may not hold.
+  const auto flags =
+      toml::toml_formatter::default_flags &
+      ~(toml::format_flags::allow_multi_line_strings | toml::format_flags::allow_literal_strings);
   std::ostringstream text;
   text.imbue(std::locale::classic());
-  text << identity.model.text << kTail << data << "\n\n[run]\n" << run << "\n";
+  text << identity.model.text << kTail << toml::toml_formatter(data, flags) << "\n\n[run]\n"
+       << toml::toml_formatter(run, flags) << "\n";
   return text.str();
 }
 
-RunIdentity parse_config(std::string_view text, const fs::path& file) {
+RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
   const std::size_t cut = text.rfind(kTail);
   if (cut == std::string_view::npos) fail(file, "the table [data]", "it is missing");
   const toml::table tail = parse_tail(file, text.substr(cut));

@@ -13,9 +13,9 @@
 
 namespace convoy {
 
-std::string config_text(const RunIdentity& identity);
+std::string run_config_text(const RunIdentity& identity);
 
 // Throws UserError(bad_data) that names `file` and the place.
-RunIdentity parse_config(std::string_view text, const std::filesystem::path& file);
+RunIdentity parse_run_config(std::string_view text, const std::filesystem::path& file);
 
 }  // namespace convoy

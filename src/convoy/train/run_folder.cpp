@@ -146,7 +146,7 @@ void make_folder(const fs::path& folder) {
 RunIdentity read_identity(const fs::path& folder) {
   check_is_run(folder);
   const fs::path file = folder / "config.toml";
-  return parse_config(read_text(file, "run configuration"), file);
+  return parse_run_config(read_text(file, "run configuration"), file);
 }
 
 FoundCheckpoint newest_checkpoint(const fs::path& folder) {
@@ -232,11 +232,12 @@ FoundCheckpoint RunFolder::take_newest_checkpoint() {
       throw SystemError(Fault::io, "rename", file.string(), errno);
     }
   }
+  remove_old_checkpoints();
   return found;
 }
 
 void RunFolder::replace_identity(const RunIdentity& identity) {
-  replace_file(folder_ / "config.toml", config_text(identity));
+  replace_file(folder_ / "config.toml", run_config_text(identity));
 }
 
 std::vector<EpochMetrics> RunFolder::keep_metrics(Index epochs) {
@@ -275,9 +276,13 @@ fs::path RunFolder::checkpoint_file(Index step) const {
 fs::path RunFolder::save(const Checkpoint& checkpoint) {
   fs::path file = checkpoint_file(checkpoint.position.step);
   save_checkpoint(file, checkpoint);
+  remove_old_checkpoints();
+  return file;
+}
+
+void RunFolder::remove_old_checkpoints() {
   const std::vector<fs::path> files = step_checkpoints(folder_);
   for (std::size_t i = kCheckpointsKept; i < files.size(); ++i) remove_or_throw(files[i]);
-  return file;
 }
 
 void RunFolder::save_best(const Checkpoint& checkpoint) {

@@ -77,6 +77,7 @@ class RunFolder {
   RunFolder(std::filesystem::path folder, FileDescriptor lock)
       : folder_(std::move(folder)), lock_(std::move(lock)) {}
   void remove_leftovers();
+  void remove_old_checkpoints();
 
   std::filesystem::path folder_;
   FileDescriptor lock_;

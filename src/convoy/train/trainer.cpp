@@ -43,21 +43,11 @@ void check_fit(const Net& net, const Dataset& data, std::string_view part,
   }
 }
 
-// Checked before use: in a new run it is what the user typed.
-const DataSettings& checked(const DataSettings& settings) {
-  if (settings.limit < 0) {
-    throw UserError(Fault::usage, fmt::format("the limit {} is negative", settings.limit), "",
+Dataset limited(const Dataset& data, Index limit) {
+  if (limit < 0) {
+    throw UserError(Fault::usage, fmt::format("the limit {} is negative", limit), "",
                     "give the number of training samples to use, or 0 for all");
   }
-  if (!(settings.validation >= 0 && settings.validation < 1)) {
-    throw UserError(Fault::usage,
-                    fmt::format("the validation part {} is no fraction", settings.validation), "",
-                    "give a number from 0 up to, but not including, 1");
-  }
-  return settings;
-}
-
-Dataset limited(const Dataset& data, Index limit) {
   return limit > 0 && limit < data.size() ? data.first(limit) : data;
 }
 
@@ -112,18 +102,16 @@ Trainer::State::State(const Model& run_model, const TrainAndTest& data,
                       const DataSettings& settings, Engine& run_engine)
     : model(run_model),
       engine(run_engine),
-      train(limited(data.train, checked(settings).limit)),
+      train(limited(data.train, settings.limit)),
       test(data.test),
       split(hold_out(train.size(), settings.validation, model.train.seed)),
       test_samples(static_cast<std::size_t>(test.size())),
       order(parse_order(model.train.order)) {
   check_fit(model.net, train, "training", data.name);
   check_fit(model.net, test, "test", data.name);
-  if (split.train.empty()) {
-    throw UserError(
-        Fault::bad_data, fmt::format("{} leaves no sample to train on", data.name),
-        fmt::format("{} samples, {} of them held out", train.size(), split.validation.size()),
-        "use more samples, or a smaller validation part");
+  if (train.empty()) {
+    throw UserError(Fault::bad_data, fmt::format("{} has no training samples", data.name), "",
+                    "choose other data");
   }
   std::iota(test_samples.begin(), test_samples.end(), 0u);
   const auto samples = static_cast<Index>(split.train.size());

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/train/checkpoint.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "convoy/train/safetensors.hpp"
+#include "tests/train/support.hpp"
+
+namespace convoy {
+namespace {
+
+using namespace train_tests;
+
+Checkpoint some_checkpoint(const Model& model, unsigned seed = 1) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> draw(-1, 1);
+  Checkpoint checkpoint{model, {"a", "\"b\"", "", "\xc3\xa9"}, {}, {}, std::string(64, 'd'), {},
+                        {}};
+  checkpoint.position = {3, 5, 21, {}, 0.1 + 0.2};
+  checkpoint.position.epoch_tally = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
+  checkpoint.state.parameters = Buffer<float>(model.net.arena_size());
+  if (model.train.momentum != 0) checkpoint.state.velocity = Buffer<float>(model.net.arena_size());
+  for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
+    for (Index i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
+      checkpoint.state.parameters[i] = draw(random);
+      if (checkpoint.state.velocity.size() != 0) checkpoint.state.velocity[i] = draw(random);
+    }
+  }
+  return checkpoint;
+}
+
+TEST(Checkpoint, ReturnsWhatWasSaved) {
+  const TempFolder folder;
+  for (const std::string momentum : {"0", "0.9"}) {
+    const Model model = tiny_model({"train.momentum=" + momentum});
+    const Checkpoint saved = some_checkpoint(model);
+    save_checkpoint(folder / "c.safetensors", saved);
+    const Checkpoint loaded = load_checkpoint(folder / "c.safetensors");
+    EXPECT_EQ(content(loaded), content(saved));
+    EXPECT_EQ(loaded.weights_sha256, weights_sha256(model.net, saved.state));
+    EXPECT_EQ(loaded.state_sha256, state_sha256(model.net, saved.state, 21));
+    EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"c.safetensors"});
+  }
+}
+
+TEST(Checkpoint, DigestsSeeEveryNumber) {
+  const Model model = tiny_model();
+  Checkpoint c = some_checkpoint(model);
+  const std::string weights = weights_sha256(model.net, c.state);
+  const std::string state = state_sha256(model.net, c.state, 21);
+  EXPECT_NE(state_sha256(model.net, c.state, 22), state);
+  for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
+    const Index last = tensor.offset + tensor.size - 1;
+    float& weight = c.state.parameters[last];
+    weight = -weight;
+    EXPECT_NE(weights_sha256(model.net, c.state), weights) << tensor.name;
+    EXPECT_NE(state_sha256(model.net, c.state, 21), state) << tensor.name;
+    weight = -weight;
+    float& velocity = c.state.velocity[last];
+    velocity = -velocity;
+    EXPECT_EQ(weights_sha256(model.net, c.state), weights) << tensor.name;
+    EXPECT_NE(state_sha256(model.net, c.state, 21), state) << tensor.name;
+    velocity = -velocity;
+  }
+}
+
+// The property: a damaged file gives what was saved, or a UserError; nothing else.
+TEST(Checkpoint, DamageNeverPassesForContent) {
+  const TempFolder folder;
+  const auto file = folder / "c.safetensors";
+  const Checkpoint saved = some_checkpoint(tiny_model());
+  save_checkpoint(file, saved);
+  const std::string good = read_bytes(file);
+  const std::string wanted = content(saved);
+  std::mt19937 random(11);
+  int refused = 0;
+  const auto check = [&](const std::string& bytes, const std::string& what) {
+    write_bytes(file, bytes);
+    try {
+      ASSERT_EQ(content(load_checkpoint(file)), wanted) << what;
+    } catch (const UserError& error) {
+      ++refused;
+      ASSERT_EQ(error.fault(), Fault::bad_data) << what << ": " << error.what();
+    }
+  };
+  for (int trial = 0; trial < 1500; ++trial) {
+    std::string bytes = good;
+    const std::size_t place = random() % bytes.size();
+    bytes[place] = static_cast<char>(bytes[place] ^ (1 << (random() % 8)));
+    ASSERT_NO_FATAL_FAILURE(check(bytes, "bit flipped in byte " + std::to_string(place)));
+  }
+  for (int trial = 0; trial < 300; ++trial) {
+    const std::size_t size = random() % good.size();
+    ASSERT_NO_FATAL_FAILURE(check(good.substr(0, size), "cut to " + std::to_string(size)));
+  }
+  for (int trial = 0; trial < 300; ++trial) {
+    std::string bytes = good;
+    const std::size_t begin = random() % bytes.size(), length = 1 + random() % 64;
+    for (std::size_t i = begin; i < std::min(begin + length, bytes.size()); ++i) {
+      bytes[i] = static_cast<char>(random());
+    }
+    ASSERT_NO_FATAL_FAILURE(check(bytes, "noise from byte " + std::to_string(begin)));
+  }
+  for (int trial = 0; trial < 100; ++trial) {
+    ASSERT_NO_FATAL_FAILURE(check(good + std::string(1 + random() % 9, '\0'), "longer"));
+    std::string bytes = good;
+    bytes.erase(random() % bytes.size(), 1 + random() % 16);
+    ASSERT_NO_FATAL_FAILURE(check(bytes, "bytes removed"));
+  }
+  EXPECT_GT(refused, 1500);
+}
+
+// Well-formed files of others, or with metadata that do not fit the tensors.
+TEST(Checkpoint, SaysWhatAForeignFileLacks) {
+  const TempFolder folder;
+  const auto file = folder / "c.safetensors";
+  const Checkpoint saved = some_checkpoint(tiny_model());
+  save_checkpoint(file, saved);
+  const safetensors::Reader reader(file);
+  std::vector<std::vector<float>> values;
+  std::vector<safetensors::Tensor> tensors;
+  for (const auto& [name, entry] : reader.tensors()) {
+    reader.read(entry, values.emplace_back(static_cast<std::size_t>(entry.size)));
+    tensors.push_back({name, entry.shape, values.back()});
+  }
+  const auto message = [&](const safetensors::Metadata& metadata,
+                           const std::vector<safetensors::Tensor>& some) {
+    safetensors::write(file, metadata, some);
+    return user_error(Fault::bad_data, [&] { load_checkpoint(file); });
+  };
+  EXPECT_NE(message({}, tensors).find("schema is missing"), std::string::npos);
+
+  safetensors::Metadata newer = reader.metadata();
+  newer["schema"] = "convoy.checkpoint/2";
+  EXPECT_NE(message(newer, tensors).find("convoy.checkpoint/2"), std::string::npos);
+
+  safetensors::Metadata moved = reader.metadata();
+  moved["epoch"] = "2";
+  EXPECT_NE(message(moved, tensors).find("metadata"), std::string::npos);
+
+  std::vector<safetensors::Tensor> fewer(tensors.begin() + 1, tensors.end());
+  EXPECT_NE(message(reader.metadata(), fewer).find(tensors[0].name), std::string::npos);
+
+  std::vector<safetensors::Tensor> more = tensors;
+  more.push_back({"extra", {1}, std::span(values[0]).first(1)});
+  EXPECT_NE(message(reader.metadata(), more).find("tensors"), std::string::npos);
+
+  std::vector<safetensors::Tensor> reshaped = tensors;
+  reshaped[0].shape = {1, static_cast<Index>(reshaped[0].values.size()), 1};
+  EXPECT_NE(message(reader.metadata(), reshaped).find("shape"), std::string::npos);
+
+  values[0][0] += 1;
+  EXPECT_NE(message(reader.metadata(), tensors).find("digest"), std::string::npos);
+}
+
+TEST(Checkpoint, AFolderThatIsNoRunIsNamed) {
+  const TempFolder folder;
+  EXPECT_NE(user_error(Fault::not_found, [&] { load_checkpoint(folder.path()); })
+                .find(folder.path().string()),
+            std::string::npos);
+  user_error(Fault::not_found, [&] { load_checkpoint(folder / "absent"); });
+}
+
+}  // namespace
+}  // namespace convoy

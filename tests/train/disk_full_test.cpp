@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes that fail half-way: the old file stays, the half one goes.
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "convoy/train/durable_file.hpp"
+#include "convoy/train/run_folder.hpp"
+#include "tests/train/fake_engine.hpp"
+#include "tests/train/support.hpp"
+
+namespace convoy {
+namespace {
+
+using namespace train_tests;
+
+// While it lives, no file of this process can grow beyond so many bytes (EFBIG).
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit limit{bytes, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit old_{};
+  sighandler_t handler_;
+};
+
+// The disk is lost once the run has written its first checkpoint after the initial one.
+class DiskLoser : public Observer {
+ public:
+  explicit DiskLoser(rlim_t bytes) : bytes_(bytes) {}
+  void checkpoint(const fs::path&) override { limit.emplace(bytes_); }
+  std::optional<FileSizeLimit> limit;
+
+ private:
+  rlim_t bytes_;
+};
+
+TEST(DiskFull, ReplacingAFileIsAllOrNothing) {
+  const TempFolder folder;
+  const fs::path file = folder / "file";
+  const std::string old(5000, 'o'), wanted(5000, 'n');
+  replace_file(file, old);
+  for (const rlim_t room : {0, 1, 4095, 4999}) {
+    const FileSizeLimit limit(room);
+    try {
+      replace_file(file, wanted);
+      FAIL() << "5000 bytes went into " << room;
+    } catch (const SystemError& error) {
+      EXPECT_EQ(error.fault(), Fault::io);
+      EXPECT_NE(std::string(error.what()).find("write failed"), std::string::npos);
+    }
+    EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"file"});
+  }
+  EXPECT_EQ(read_bytes(file), old);
+  replace_file(file, wanted);
+  EXPECT_EQ(read_bytes(file), wanted);
+}
+
+TEST(DiskFull, ARunKeepsItsLastCheckpointAndGoesOn) {
+  const TrainAndTest data = tiny_data();
+  const auto communicator = alone();
+  const DataSettings settings{"synthetic", 0, 0.2};
+  FakeEngine whole;
+  Observer nobody;
+  const TrainResult wanted =
+      Trainer(tiny_model(), data, settings, whole, *communicator, "").train(nobody);
+  for (const rlim_t room : {0, 100, 300, 1000, 2500}) {
+    const TempFolder folder;
+    const fs::path run = folder / "run";
+    FakeEngine engine;
+    {
+      DiskLoser disk(room);
+      Trainer trainer(tiny_model(), data, settings, engine, *communicator, run);
+      EXPECT_THROW(trainer.train(disk, nullptr, {CheckpointEvery::Unit::steps, 5}), SystemError);
+    }
+    EXPECT_EQ(load_checkpoint(run).position.step, 5) << room;
+    FakeEngine again;
+    const TrainResult result =
+        Trainer::resume(tiny_model(), data, settings, again, *communicator, run).train(nobody);
+    EXPECT_EQ(result.state_sha256, wanted.state_sha256);
+    EXPECT_EQ(content(result.epochs), content(wanted.epochs));
+  }
+}
+
+TEST(DiskFull, NoRunFolderComesOfAFailedStart) {
+  const TempFolder folder;
+  const auto communicator = alone();
+  FakeEngine engine;
+  {
+    const FileSizeLimit limit(1500);
+    EXPECT_THROW(Trainer(tiny_model(), tiny_data(), {"synthetic", 0, 0}, engine, *communicator,
+                         folder / "run"),
+                 SystemError);
+  }
+  EXPECT_TRUE(names_in(folder.path()).empty());
+}
+
+// A real full disk, in a mount name space of a child's own: 0 as it should be, 77 not permitted.
+int fill_a_disk(const fs::path& place) {
+  if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return 77;
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
+  if (::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=64k") != 0) return 77;
+  const fs::path file = place / "file";
+  replace_file(file, std::string(30000, 'o'));
+  try {
+    replace_file(file, std::string(60000, 'n'));
+    return 1;
+  } catch (const SystemError& error) {
+    if (std::string(error.what()).find("No space left") == std::string::npos) return 2;
+  }
+  if (names_in(place).size() != 1 || read_bytes(file) != std::string(30000, 'o')) return 3;
+  replace_file(file, std::string(20000, 'n'));
+  return read_bytes(file) == std::string(20000, 'n') ? 0 : 4;
+}
+
+TEST(DiskFull, OnARealFullDiskToo) {
+  const TempFolder folder;
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(fill_a_disk(folder.path()));
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this user may not mount a small disk";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace convoy

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/train/fake_engine.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace convoy::train_tests {
+namespace {
+
+Buffer<float> copy(const Buffer<float>& from) {
+  Buffer<float> to(from.size());
+  std::copy_n(from.data(), from.size(), to.data());
+  return to;
+}
+
+}  // namespace
+
+StretchResult FakeEngine::run(const Stretch& stretch) {
+  stretches.push_back(stretch.steps);
+  StretchResult result;
+  result.total = stretch.before;
+  for (Index step = stretch.steps.begin; step < stretch.steps.end; ++step) {
+    ++steps;
+    if (steps == not_finite_at) {
+      result.outcome = Outcome::not_finite;
+      result.last_loss = std::numeric_limits<double>::quiet_NaN();
+      return result;
+    }
+    const float rate = stretch.learning_rates[static_cast<std::size_t>(step - stretch.steps.begin)];
+    const Index begin = step * stretch.batch;
+    const Index end = std::min(begin + stretch.batch, static_cast<Index>(stretch.order.size()));
+    Tally tally;
+    for (Index i = begin; i < end; ++i) {
+      const std::uint32_t sample = stretch.order[static_cast<std::size_t>(i)];
+      float& weight = state_.parameters[0];
+      weight = weight * 0.875f + rate * static_cast<float>(sample + 1);
+      tally.loss += 0.1 * static_cast<double>(sample + 1) + static_cast<double>(weight);
+      tally.samples += 1;
+    }
+    result.total.add(tally);
+    result.last_loss = tally.loss / static_cast<double>(tally.samples);
+    result.steps_done += 1;
+    if (steps == stop_at || (stretch.stop && stretch.stop->load())) {
+      result.total.flags |= Tally::stop_requested;
+      result.outcome = Outcome::stopped;
+      return result;
+    }
+  }
+  return result;
+}
+
+Evaluation FakeEngine::evaluate(const Dataset&, std::span<const std::uint32_t> samples, bool) {
+  Evaluation evaluation;
+  const auto count = static_cast<Index>(samples.size());
+  const auto call = static_cast<std::size_t>(evaluations++);
+  const double accuracy = call < accuracies.size() ? accuracies[call] : 0.5;
+  evaluation.tally.samples = count;
+  evaluation.tally.correct = static_cast<Index>(accuracy * static_cast<double>(count) + 0.5);
+  evaluation.tally.loss = static_cast<double>(state_.parameters[0]) * static_cast<double>(count);
+  evaluation.predictions.resize(samples.size());
+  return evaluation;
+}
+
+ModelState FakeEngine::state() const {
+  return {copy(state_.parameters), copy(state_.velocity)};
+}
+
+void FakeEngine::set_state(const ModelState& state) {
+  state_ = {copy(state.parameters), copy(state.velocity)};
+}
+
+}  // namespace convoy::train_tests

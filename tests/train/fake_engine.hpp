@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// An engine without a net: its weights are a chain over (sample, learning rate), so that any step
+// that is missed, repeated, or run in another order or at another rate shows in them.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "convoy/engine/engine.hpp"
+
+namespace convoy::train_tests {
+
+class FakeEngine : public Engine {
+ public:
+  StretchResult run(const Stretch& stretch) override;
+  Evaluation evaluate(const Dataset& data, std::span<const std::uint32_t> samples,
+                      bool with_probabilities) override;
+  ModelState state() const override;
+  void set_state(const ModelState& state) override;
+  int threads() const override { return 1; }
+  std::string isa() const override { return "fake"; }
+  std::string device() const override { return "fake"; }
+  const std::vector<std::string>& warnings() const override { return warnings_; }
+
+  // What the test arranges: steps are counted from 1 over the life of this engine.
+  Index not_finite_at = 0;
+  Index stop_at = 0;               // pretends that the stop was asked for during this step
+  std::vector<double> accuracies;  // of evaluations, one after the other; then by the weights
+  // What it saw.
+  Index steps = 0;
+  std::vector<Range> stretches;
+  Index evaluations = 0;
+
+ private:
+  ModelState state_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace convoy::train_tests

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stop and resume on the real engine, each time on another layout.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+
+#include "convoy/train/predictor.hpp"
+#include "tests/train/support.hpp"
+
+namespace convoy {
+namespace {
+
+using namespace train_tests;
+
+// Asks for a stop after so many stretches.
+class Stopper : public Observer {
+ public:
+  explicit Stopper(Index stretches) : stretches_(stretches) {}
+  void progress(const Progress&) override {
+    if (--stretches_ <= 0) stop = true;
+  }
+  std::atomic<bool> stop{false};
+
+ private:
+  Index stretches_;
+};
+
+TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
+  std::mt19937 random(9);
+  const TrainAndTest data = tiny_data(257, 33);
+  const DataSettings settings{"synthetic", 250, 0.1};
+  const auto communicator = alone();
+  for (int trial = 0; trial < 4; ++trial) {
+    const Model model = tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
+                                    "train.grain=" + std::to_string(1 + random() % 5),
+                                    trial % 2 ? "train.momentum=0" : "train.nesterov=true"});
+    Observer nobody;
+    const auto engine = tiny_engine(model, *communicator);
+    const TrainResult wanted =
+        Trainer(model, data, settings, *engine, *communicator, "").train(nobody);
+    ASSERT_EQ(wanted.epochs.size(), 3u);
+
+    const TempFolder folder;
+    TrainResult result;
+    int sessions = 0;
+    do {
+      const auto other = tiny_engine(model, *communicator, 1 + static_cast<int>(random() % 4),
+                                     random() % 2 ? Cut::data : Cut::tensor);
+      Stopper stopper(1 + static_cast<Index>(random() % 20));
+      const fs::path run = folder / "run";
+      Trainer trainer = sessions == 0 ? Trainer(model, data, settings, *other, *communicator, run)
+                                      : Trainer::resume(open_run(run).model, data, settings, *other,
+                                                        *communicator, run);
+      result = trainer.train(stopper, &stopper.stop, {CheckpointEvery::Unit::steps, 7});
+      ++sessions;
+    } while (result.status == RunStatus::stopped);
+    EXPECT_GT(sessions, 1);
+    EXPECT_EQ(result.status, RunStatus::done);
+    EXPECT_EQ(result.weights_sha256, wanted.weights_sha256);
+    EXPECT_EQ(result.state_sha256, wanted.state_sha256);
+    EXPECT_EQ(content(result.epochs), content(wanted.epochs));
+  }
+}
+
+TEST(Predictor, SaysWhatTheEngineSays) {
+  const TempFolder folder;
+  const TrainAndTest data = tiny_data(200, 40);
+  const auto communicator = alone();
+  const Model model = tiny_model({"train.epochs=10"});
+  const auto engine = tiny_engine(model, *communicator);
+  Observer nobody;
+  const TrainResult result =
+      Trainer(model, data, {"synthetic", 0, 0}, *engine, *communicator, folder / "run")
+          .train(nobody);
+  std::vector<std::uint32_t> samples(40);
+  for (std::uint32_t i = 0; i < 40; ++i) samples[i] = i;
+  const Evaluation wanted = engine->evaluate(data.test, samples, true);
+
+  for (const fs::path& path : {result.checkpoint, folder / "run"}) {
+    Predictor predictor(path);
+    EXPECT_EQ(predictor.image_shape(), (Shape{6, 6, 1}));
+    EXPECT_EQ(predictor.class_names(), data.train.class_names());
+    for (std::size_t i = 0; i < 40; ++i) {
+      const Prediction one = predictor.predict(data.test.image(static_cast<Index>(i)));
+      EXPECT_EQ(one.label, wanted.predictions[i]);
+      EXPECT_EQ(one.name, data.train.class_names()[wanted.predictions[i]]);
+      EXPECT_TRUE(std::equal(one.probabilities.begin(), one.probabilities.end(),
+                             wanted.probabilities.begin() + static_cast<std::ptrdiff_t>(4 * i)));
+    }
+    EXPECT_EQ(predictor.predict(data.test.image(0)).probabilities.size(), 4u);
+    const std::vector<std::uint8_t> small(35);
+    const std::string message = user_error(Fault::bad_data, [&] { predictor.predict(small); });
+    EXPECT_NE(message.find("6 x 6 x 1"), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace convoy

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/train/run_folder.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <random>
+#include <stdexcept>
+
+#include "tests/train/fake_engine.hpp"
+#include "tests/train/support.hpp"
+
+namespace convoy {
+namespace {
+
+using namespace train_tests;
+
+const DataSettings kSettings{"a \"name\"\n[data]\n\\", 7, 0.1};
+
+RunIdentity some_identity() {
+  return {tiny_model(), kSettings, std::string(64, 'a'), std::string(64, 'b')};
+}
+
+Checkpoint at_step(Index step) {
+  Checkpoint checkpoint{tiny_model(), {}, {}, {}, std::string(64, 'a'), {}, {}};
+  checkpoint.position.step = step;
+  checkpoint.state.parameters = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.velocity = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.parameters[0] = static_cast<float>(step);
+  return checkpoint;
+}
+
+RunFolder create(const fs::path& folder) {
+  return RunFolder::create(folder, some_identity(), at_step(0));
+}
+
+pid_t dead_pid() {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  ::waitpid(pid, nullptr, 0);
+  return pid;
+}
+
+TEST(RunFolder, SaysWhatTheRunIs) {
+  const TempFolder folder;
+  create(folder / "deep/er/run/");
+  const RunIdentity identity = read_identity(folder / "deep/er/run");
+  EXPECT_EQ(identity.model.text, tiny_model().text);
+  EXPECT_EQ(identity.data.name, kSettings.name);
+  EXPECT_EQ(identity.data.limit, 7);
+  EXPECT_EQ(identity.data.validation, 0.1);
+  EXPECT_EQ(identity.train_sha256, std::string(64, 'a'));
+  EXPECT_EQ(identity.test_sha256, std::string(64, 'b'));
+  EXPECT_EQ(names_in(folder / "deep/er"), std::vector<std::string>{"run"});
+}
+
+TEST(RunFolder, RefusesWhatExists) {
+  const TempFolder folder;
+  create(folder / "run");
+  fs::create_directory(folder / "empty");
+  write_bytes(folder / "file", "");
+  fs::create_symlink("nowhere", folder / "link");
+  for (const char* name : {"run", "run/", "empty", "file", "link", ".", ".."}) {
+    const std::string message = user_error(Fault::usage, [&] { create(folder / name); });
+    EXPECT_NE(message.find("--resume"), std::string::npos) << message;
+  }
+  EXPECT_EQ(load_checkpoint(folder / "run").position.step, 0);
+}
+
+TEST(RunFolder, HasOneWriter) {
+  const TempFolder folder;
+  std::optional<RunFolder> first = create(folder / "run");
+  user_error(Fault::usage, [&] { RunFolder::open(folder / "run"); });
+  EXPECT_EQ(load_checkpoint(folder / "run").position.step, 0);  // readers are welcome
+  first.reset();
+  first = RunFolder::open(folder / "run");
+  const std::string message = user_error(Fault::usage, [&] { RunFolder::open(folder / "run"); });
+  EXPECT_NE(message.find("in use"), std::string::npos) << message;
+}
+
+TEST(RunFolder, ClearsAwayWhatTheDeadLeft) {
+  const TempFolder folder;
+  create(folder / "run");
+  const std::string dead = std::to_string(dead_pid()), living = std::to_string(::getppid());
+  write_bytes(folder / ("run/config.toml." + dead + ".tmp"), "half");
+  write_bytes(folder / ("run/checkpoints/step-0000000009.safetensors." + dead + ".tmp"), "half");
+  fs::create_directories(folder / ("run.tmp-" + dead) / "checkpoints");
+  fs::create_directories(folder / ("run.tmp-" + living));
+  fs::create_directories(folder / ("run.tmp-" + dead + "x"));
+  fs::create_directories(folder / ("other.tmp-" + dead));
+  RunFolder::open(folder / "run");
+  EXPECT_EQ(names_in(folder / "run"),
+            (std::vector<std::string>{"checkpoints", "config.toml", "lock", "status.json"}));
+  EXPECT_EQ(names_in(folder / "run/checkpoints"),
+            std::vector<std::string>{"step-0000000000.safetensors"});
+  std::vector<std::string> left{"other.tmp-" + dead, "run", "run.tmp-" + dead + "x",
+                                "run.tmp-" + living};
+  std::sort(left.begin(), left.end());
+  EXPECT_EQ(names_in(folder.path()), left);
+
+  fs::create_directories(folder / ("new.tmp-" + dead) / "checkpoints");
+  write_bytes(folder / ("new.tmp-" + dead) / "lock", "");
+  create(folder / "new");
+  EXPECT_FALSE(fs::exists(folder / ("new.tmp-" + dead)));
+}
+
+TEST(RunFolder, FallsBackOnTheLastGoodCheckpoint) {
+  const TempFolder folder;
+  const fs::path checkpoints = folder / "run/checkpoints";
+  {
+    RunFolder run = create(folder / "run");
+    for (const Index step : {4, 8, 12}) run.save(at_step(step));
+  }
+  EXPECT_EQ(names_in(checkpoints), (std::vector<std::string>{"step-0000000008.safetensors",
+                                                             "step-0000000012.safetensors"}));
+  write_bytes(checkpoints / "step-11.safetensors", "not one of ours");
+  write_bytes(checkpoints / "step-0000000012.safetensors", "damaged");
+  EXPECT_EQ(load_checkpoint(folder / "run").position.step, 8);
+  {
+    RunFolder run = RunFolder::open(folder / "run");
+    const FoundCheckpoint found = run.take_newest_checkpoint();
+    EXPECT_EQ(found.checkpoint.position.step, 8);
+    ASSERT_EQ(found.damaged.size(), 1u);
+    EXPECT_NE(found.damaged[0].find("step-0000000012"), std::string::npos);
+    run.save(at_step(9));  // older than the damaged one, and yet the newest from now on
+  }
+  EXPECT_EQ(load_checkpoint(folder / "run").position.step, 9);
+  for (const char* name : {"step-0000000008.safetensors", "step-0000000009.safetensors"}) {
+    write_bytes(checkpoints / name, "");
+  }
+  const std::string message = user_error(Fault::bad_data, [&] { load_checkpoint(folder / "run"); });
+  EXPECT_NE(message.find("no good checkpoint"), std::string::npos) << message;
+}
+
+TEST(RunFolder, KeepsTheMetricsBeforeTheCheckpoint) {
+  const TempFolder folder;
+  RunFolder run = create(folder / "run");
+  const fs::path file = folder / "run/metrics.jsonl";
+  EXPECT_TRUE(run.keep_metrics(3).empty());
+  for (Index epoch = 1; epoch <= 5; ++epoch) {
+    EpochMetrics metrics{epoch, 1.0 / static_cast<double>(epoch), {}, {}, 1e-300, 0.3, 1e300, 7};
+    if (epoch % 2) metrics.validation_loss = metrics.validation_accuracy = 0.1;
+    if (epoch == 2) metrics.test_loss = std::numeric_limits<double>::infinity();
+    run.append(metrics);
+  }
+  const std::string all = read_bytes(file);
+  write_bytes(file, all + "{\"epoch\": 6, \"train");  // killed while it was written
+  EXPECT_EQ(run.keep_metrics(9).size(), 5u);
+  EXPECT_EQ(read_bytes(file), all);
+  const std::vector<EpochMetrics> kept = run.keep_metrics(3);
+  ASSERT_EQ(kept.size(), 3u);
+  EXPECT_EQ(kept[2].train_loss, 1.0 / 3);
+  EXPECT_EQ(kept[2].validation_accuracy, 0.1);
+  EXPECT_FALSE(kept[1].validation_loss);
+  EXPECT_TRUE(std::isnan(kept[1].test_loss));
+  EXPECT_EQ(kept[0].seconds, 1e300);
+  EXPECT_EQ(run.keep_metrics(5).size(), 3u) << "dropped lines came back";
+
+  write_bytes(file, "junk\n[]\n{}\n{\"epoch\":\"1\"}\n" + all);
+  EXPECT_EQ(run.keep_metrics(5).size(), 5u);
+  EXPECT_EQ(read_bytes(file), all);
+  write_bytes(file, all.substr(all.find('\n') + 1));
+  EXPECT_EQ(run.keep_metrics(5).size(), 4u);
+}
+
+// Any damage of the configuration is the run's own identity, or a UserError.
+TEST(RunFolder, DamagedConfigurationIsSaid) {
+  const TempFolder folder;
+  create(folder / "run");
+  const fs::path file = folder / "run/config.toml";
+  const std::string good = read_bytes(file);
+  std::mt19937 random(2);
+  for (int trial = 0; trial < 1000; ++trial) {
+    std::string bytes = good;
+    if (trial % 2) {
+      bytes.resize(random() % bytes.size());
+    } else {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    write_bytes(file, bytes);
+    try {
+      read_identity(folder / "run");
+    } catch (const UserError& error) {
+      EXPECT_EQ(error.fault(), Fault::bad_data) << error.what();
+      EXPECT_NE(std::string(error.what()).find("run"), std::string::npos) << error.what();
+    }
+  }
+  std::string other = good;
+  other.replace(other.find("order_version = 1"), 17, "order_version = 9");
+  write_bytes(file, other);
+  EXPECT_NE(user_error(Fault::bad_data, [&] { read_identity(folder / "run"); })
+                .find("order_version is 9"),
+            std::string::npos);
+  fs::remove(file);
+  user_error(Fault::not_found, [&] { read_identity(folder / "run"); });
+}
+
+}  // namespace
+}  // namespace convoy

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/train/support.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "convoy/base/digest.hpp"
+#include "convoy/data/synthetic.hpp"
+
+namespace convoy::train_tests {
+namespace {
+
+constexpr const char* kTinyModel = R"(name = "tiny"
+input = { height = 6, width = 6, channels = 1, scale = 0.00392156862745098 }
+
+[[layer]]
+type = "conv2d"
+name = "conv1"
+filters = 3
+kernel = 3
+activation = "relu"
+
+[[layer]]
+type = "max_pool2d"
+size = 2
+
+[[layer]]
+type = "dense"
+name = "out"
+units = 4
+
+[loss]
+type = "softmax_cross_entropy"
+
+[train]
+batch = 8
+grain = 3
+epochs = 3
+learning_rate = 0.05
+momentum = 0.9
+seed = 7
+)";
+
+}  // namespace
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Model tiny_model(const std::vector<Override>& overrides) {
+  return parse_model(kTinyModel, "tiny", overrides);
+}
+
+TrainAndTest tiny_data(Index train_samples, Index test_samples) {
+  const Shape image{6, 6, 1};
+  TrainAndTest data{"synthetic",
+                    {},
+                    synthetic(SyntheticPart::train, train_samples, image, 4),
+                    synthetic(SyntheticPart::test, test_samples, image, 4)};
+  data.train.set_class_names({"a", "b", "c", "d \"quoted\" \xc3\xa9"});
+  return data;
+}
+
+std::unique_ptr<Engine> tiny_engine(const Model& model, Communicator& communicator, int threads,
+                                    Cut cut) {
+  EngineOptions options;
+  options.threads = threads;
+  options.threads_by = cut;
+  options.oversubscribe = true;
+  options.batch = model.train.batch;
+  options.grain = model.train.grain;
+  const Sgd optimizer{static_cast<float>(model.train.momentum), model.train.nesterov,
+                      static_cast<float>(model.train.weight_decay)};
+  return make_cpu_engine(model.net, optimizer, options, communicator);
+}
+
+std::string content(const Checkpoint& checkpoint) {
+  const RunPosition& position = checkpoint.position;
+  std::string text =
+      fmt::format("{}\n{}\n{} {} {} {:a} {} {} {} {:a}\n", checkpoint.model.text,
+                  checkpoint.data_sha256, position.epoch, position.epoch_step, position.step,
+                  position.epoch_tally.loss, position.epoch_tally.correct,
+                  position.epoch_tally.samples, position.epoch_tally.flags, position.epoch_seconds);
+  for (const std::string& name : checkpoint.class_names) text += name + "\n";
+  text += sha256(std::as_bytes(checkpoint.state.parameters.span()));
+  text += sha256(std::as_bytes(checkpoint.state.velocity.span()));
+  return text;
+}
+
+std::string content(const std::vector<EpochMetrics>& epochs) {
+  std::string text;
+  for (const EpochMetrics& m : epochs) {
+    text += fmt::format("{}: {:a} {:a} {:a} {:a} {:a}\n", m.epoch, m.train_loss,
+                        m.validation_loss.value_or(-1), m.validation_accuracy.value_or(-1),
+                        m.test_loss, m.test_accuracy);
+  }
+  return text;
+}
+
+std::string user_error(Fault fault, const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.fault(), fault) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no UserError";
+  return "";
+}
+
+}  // namespace convoy::train_tests

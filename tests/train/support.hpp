@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small runs for the tests of training.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "convoy/base/check.hpp"
+#include "convoy/data/catalog.hpp"
+#include "convoy/net/model_file.hpp"
+#include "convoy/train/checkpoint.hpp"
+#include "convoy/train/trainer.hpp"
+
+namespace convoy::train_tests {
+
+namespace fs = std::filesystem;
+
+// Where files are quickly synced: in memory, where the system has such a place.
+inline fs::path fast_folder() {
+  const fs::path shared_memory = "/dev/shm";
+  return ::access(shared_memory.c_str(), W_OK) == 0 ? shared_memory : fs::temp_directory_path();
+}
+
+// A folder of its own, gone at the end.
+class TempFolder {
+ public:
+  explicit TempFolder(const fs::path& parent = fast_folder()) {
+    std::string name = (parent / "convoy-train-XXXXXX").string();
+    if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
+    path_ = name;
+  }
+  ~TempFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+inline std::string read_bytes(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+inline void write_bytes(const fs::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+// The names in a folder, sorted.
+std::vector<std::string> names_in(const fs::path& folder);
+
+// A net of a convolution, a pool and a dense layer over 6 x 6 images; momentum, so that the
+// optimizer has a state.
+Model tiny_model(const std::vector<Override>& overrides = {});
+
+// Matches tiny_model().
+TrainAndTest tiny_data(Index train_samples = 61, Index test_samples = 20);
+
+// An engine for `model`, of this many threads.
+std::unique_ptr<Engine> tiny_engine(const Model& model, Communicator& communicator, int threads = 1,
+                                    Cut cut = Cut::data);
+
+// What a checkpoint holds, in one text: equal exactly where everything is equal.
+std::string content(const Checkpoint& checkpoint);
+
+// All but the seconds, bit for bit.
+std::string content(const std::vector<EpochMetrics>& epochs);
+
+// The message of the UserError that `call` throws; its fault has to be `fault`.
+std::string user_error(Fault fault, const std::function<void()>& call);
+
+}  // namespace convoy::train_tests
