@@ -11,12 +11,12 @@ namespace convoy {
 int usable_cores();
 
 struct MachineFacts {
-  std::string cpu;            // "AMD EPYC 9355"
-  int cores = 0;              // online
+  std::string cpu;  // "AMD EPYC 9355"
+  int cores = 0;    // online
   int usable_cores = 0;
   std::uint64_t memory_bytes = 0;
-  std::string system;         // kernel name, release and architecture
-  std::string compiler;       // that built the library
+  std::string system;    // kernel name, release and architecture
+  std::string compiler;  // that built the library
 };
 MachineFacts machine_facts();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labelled images as bytes in memory. Immutable, cheap to copy (copies share the memory), and safe to
-// read from any number of threads.
+// Labelled images as bytes in memory. Immutable, cheap to copy (copies share the memory), and safe
+// to read from any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +42,9 @@ class Dataset {
   // The first `limit` samples, sharing this memory.
   Dataset first(Index limit) const;
 
-  // SHA-256 over shape, class count, pixels and labels: the data's part of a run's identity. It does
-  // not depend on how the files were compressed or where they lay. (docs/formats.md has the bytes.)
+  // SHA-256 over shape, class count, pixels and labels: the data's part of a run's identity. It
+  // does not depend on how the files were compressed or where they lay. (docs/formats.md has the
+  // bytes.)
   std::string sha256() const;
 
  private:

@@ -14,8 +14,8 @@ namespace convoy {
 // Immutable; safe from any number of threads.
 class Normalizer {
  public:
-  // Throws UserError(bad_data) where mean or stddev do not have `channels` values, or a stddev is not
-  // a positive number.
+  // Throws UserError(bad_data) where mean or stddev do not have `channels` values, or a stddev is
+  // not a positive number.
   Normalizer(const Normalization& normalization, Index channels);
 
   // x = [bytes.size()], channels innermost.

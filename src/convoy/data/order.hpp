@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// In which order an epoch reads the samples: a function of (order, seed, epoch, sample count), never
-// of threads or ranks.
+// In which order an epoch reads the samples: a function of (order, seed, epoch, sample count),
+// never of threads or ranks.
 //
 //   shuffled    sorted by (Philox(seed; epoch_order; epoch; sample), sample)
 //   sequential  0, 1, 2, ...
-//   shards:N    N contiguous shards read side by side: 0 of shard 0, 0 of shard 1, ... 1 of shard 0,
-//               ...; the first size % N shards are longer by one. A batch of N * b then holds b
+//   shards:N    N contiguous shards read side by side: 0 of shard 0, 0 of shard 1, ... 1 of shard
+//               0, ...; the first size % N shards are longer by one. A batch of N * b then holds b
 //               samples of each shard: what N programs that read their own slice of the files see.
 #pragma once
 
