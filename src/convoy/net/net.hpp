@@ -67,8 +67,8 @@ class Net {
   Index parameter_count_ = 0;
 };
 
-// The arena before the first step. Element e (as in the file) of a layer's tensor t (0 its weight, 1
-// its bias) draws from Philox(seed; initial_weights, layer; sample t; e) alone. Normal numbers:
+// The arena before the first step. Element e (as in the file) of a layer's tensor t (0 its weight,
+// 1 its bias) draws from Philox(seed; initial_weights, layer; sample t; e) alone. Normal numbers:
 // Box-Muller on a pair of uniforms, elements 2e and 2e+1.
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed);
 
