@@ -48,17 +48,21 @@ inline constexpr int kTileRowsOfTwo = HWY_MAX_BYTES == 32 ? 5 : 12;
 // lie evenly apart; shorter ones are joined.
 inline constexpr Index kLongRow = 8;
 
-// The rows of a tile: where those of A and C start.
+// The rows of a tile: where those of A and C start. at(term) is a view of one column of A.
 //   AdjacentRows  one float apart in A: one pointer serves all
-//   EvenRows      evenly apart
-//   AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
+//   EvenRows      evenly apart: one pointer serves three rows (a processor adds an index once or
+//   twice) AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
 struct AdjacentRows {
   const float* a0;
   float* c0;
   Index c_step;
 
-  float a(int i, Index at) const { return a0[at + i]; }
-  float* c(int i) const { return c0 + i * c_step; }
+  struct Column {
+    const float* a;
+    HWY_INLINE float operator[](int i) const { return a[i]; }
+  };
+  HWY_INLINE Column at(Index term) const { return {a0 + term}; }
+  HWY_INLINE float* c(int i) const { return c0 + i * c_step; }
 };
 
 struct EvenRows {
@@ -67,16 +71,32 @@ struct EvenRows {
   float* c0;
   Index c_step;
 
-  float a(int i, Index at) const { return a0[at + i * a_step]; }
-  float* c(int i) const { return c0 + i * c_step; }
+  struct Column {
+    const float* a[(kTileRows + 2) / 3];
+    Index step;
+    HWY_INLINE float operator[](int i) const { return a[i / 3][i % 3 * step]; }
+  };
+  HWY_INLINE Column at(Index term) const {
+    Column column;
+    column.step = a_step;
+    HWY_UNROLL(8)
+    for (int i = 0; i < (kTileRows + 2) / 3; ++i) column.a[i] = a0 + term + 3 * i * a_step;
+    return column;
+  }
+  HWY_INLINE float* c(int i) const { return c0 + i * c_step; }
 };
 
 struct AnyRows {
   const float* a_rows[kTileRows];
   float* c_rows[kTileRows];
 
-  float a(int i, Index at) const { return a_rows[i][at]; }
-  float* c(int i) const { return c_rows[i]; }
+  struct Column {
+    const AnyRows& rows;
+    Index term;
+    HWY_INLINE float operator[](int i) const { return rows.a_rows[i][term]; }
+  };
+  HWY_INLINE Column at(Index term) const { return {*this, term}; }
+  HWY_INLINE float* c(int i) const { return c_rows[i]; }
 };
 
 // One tile, all its terms. kSums: and the column sums.
@@ -99,12 +119,13 @@ HWY_INLINE void tile(D d, const Product& p, const Segments& segments, const Rows
       Index at = row * p.a_row + s.terms.begin * p.a_term;
       const float* b = p.b + row * p.b_row + s.terms.begin * p.b_term + column;
       for (Index t = s.terms.begin; t < s.terms.end; ++t, at += p.a_term, b += p.b_term) {
+        const auto column_of_a = rows.at(at);
         V w[kVectors];
         if constexpr (kVectors == 2) w[0] = hn::LoadU(d, b);
         w[kVectors - 1] = hn::MaskedLoad(last, d, b + (kVectors - 1) * vl);
         HWY_UNROLL(16)
         for (int i = 0; i < kRows; ++i) {
-          const V x = hn::Set(d, rows.a(i, at));
+          const V x = hn::Set(d, column_of_a[i]);
           HWY_UNROLL(2)
           for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]);
         }

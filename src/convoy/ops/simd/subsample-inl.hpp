@@ -116,13 +116,42 @@ HWY_INLINE hn::Vec<D> subsample_gradient(D d, const Subsample& op, const float* 
   return total;
 }
 
+// A whole row of dx where the windows lie side by side: each pixel has one tap.
+template <class D>
+HWY_INLINE void gradient_of_tiled_row(D d, const Subsample& op, const InputGradient<float>& pass,
+                                      Index b, Index iy) {
+  const Shape out = output_shape(op);
+  const Index C = op.in.channels, columns = op.shared ? 1 : C, width = op.kernel.width;
+  const Index oy = iy / op.kernel.height, ky = iy % op.kernel.height;
+  float* dx = pass.dx + (b * op.in.height + iy) * op.in.width * C;
+  const Index covered = oy < out.height ? out.width * width : 0;
+  std::fill_n(dx + covered * C, (op.in.width - covered) * C, 0.0F);
+  const float* weights = pass.parameters + ky * width * columns;
+  const float* dy = pass.dy + (b * out.height + oy) * out.width * C;
+  for (Index x = 0; x < covered; x += width, dx += width * C, dy += C) {
+    for (Index c = 0; c < C; c += lanes(d)) {
+      const auto mask = first_lanes(d, C - c);
+      const auto g = hn::MaskedLoad(mask, d, dy + c);
+      for (Index kx = 0; kx < width; ++kx) {
+        const auto w = tap_weight(d, op, weights + kx * columns, c, mask);
+        hn::BlendedStore(hn::MulAdd(g, w, hn::Zero(d)), mask, d, dx + kx * C + c);
+      }
+    }
+  }
+}
+
 template <class D>
 struct SubsampleInputGradient {
   static HWY_INLINE void call(const Subsample& op, const InputGradient<float>& pass, Range units) {
     const D d;
     const Index C = op.in.channels, out_size = output_shape(op).size();
+    const bool tiled = op.stride == op.kernel;
     for_each_rectangle(units, op.in.height, op.in.width, [&](Index b, const Rectangle& r) HWY_ATTR {
       for (Index iy = r.rows.begin; iy < r.rows.end; ++iy) {
+        if (tiled && r.columns.size() == op.in.width) {
+          gradient_of_tiled_row(d, op, pass, b, iy);
+          continue;
+        }
         const Phase py = phase_of(iy, 0, op.kernel.height, op.stride.height);
         for (Index ix = r.columns.begin; ix < r.columns.end; ++ix) {
           const Phase px = phase_of(ix, 0, op.kernel.width, op.stride.width);
