@@ -73,7 +73,22 @@ std::vector<std::string> option_names(const CLI::App& command) {
   throw UserError(Fault::usage, error.what(), "", fmt::format("see '{}'", help));
 }
 
+// An empty word is a script's unset variable, and CLI11 would take the next word for the value of
+// "--out=".
+void refuse_empty_words(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") return;
+    if (!word.empty() && !(word.starts_with("--") && word.ends_with('='))) continue;
+    throw UserError(Fault::usage,
+                    word.empty() ? fmt::format("argument {} is empty", i)
+                                 : fmt::format("{} has no value", word),
+                    "an unset variable of a script?", "give a value, or leave it out");
+  }
+}
+
 int run(int argc, char** argv) {
+  refuse_empty_words(argc, argv);
   CLI::App app("Convoy trains convolutional neural networks: same bits at any scale.", "convoy");
   app.set_version_flag("--version", fmt::format("convoy {}", kVersion), "Print the version");
   app.require_subcommand(1);

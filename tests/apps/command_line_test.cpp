@@ -37,6 +37,8 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--epochs", "99999999999999999999"}, "--epochs"},
       {{"train", "--epochs", "1", "--epochs", "2"}, "--epochs"},
       {{"train", "--epochs"}, "--epochs"},
+      {{"train", "--resume", ""}, "is empty"},
+      {{"train", "--resume=", "--epochs", "1"}, "--resume= has no value"},
       {{"train", "--batch", "-1"}, "--batch"},
       {{"train", "--seed", "-1"}, "--seed"},
       {{"train", "--threads", "0"}, "--threads"},
