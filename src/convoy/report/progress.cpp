@@ -17,7 +17,7 @@ namespace convoy {
 namespace {
 
 constexpr int kWidestBar = 40;
-constexpr int kNarrowestBar = 10;
+constexpr int kNarrowestBar = 10;  // and the unit of its width: it must not jump with every digit
 
 bool can_redraw(int descriptor) {
   const char* terminal = std::getenv("TERM");
@@ -61,7 +61,7 @@ std::string progress_bar(const Progress& progress, int width) {
 
   std::string line = head;
   if (const int room = width - length() - kAround; room >= kNarrowestBar) {
-    line += "  " + bar(fraction, std::min(room, kWidestBar));
+    line += "  " + bar(fraction, std::min(room / kNarrowestBar * kNarrowestBar, kWidestBar));
   }
   // In the order in which they are read: step and speed before the time left.
   static constexpr std::size_t kOrder[] = {0, 4, 1, 3, 2};
