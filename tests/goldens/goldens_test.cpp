@@ -4,6 +4,7 @@
 // on every instruction set.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <fstream>
@@ -131,7 +132,7 @@ void check_gradient(const nlohmann::json& golden, std::size_t t, const std::vect
   }
 }
 
-class Goldens : public testing::TestWithParam<const char*> {};
+class Goldens : public testing::TestWithParam<std::string> {};
 
 TEST_P(Goldens, AreOfTheModelInTheFile) {
   const Golden golden(GetParam());
@@ -267,7 +268,7 @@ TEST_P(Goldens, AreMetByTheEngine) {
   const Golden golden(GetParam());
   const std::vector<double> losses = golden.list("losses");
   for (const std::string& isa : available_isas()) {
-    if (isa == "reference" && std::string(GetParam()) == "vgg-small") continue;  // slow; as above
+    if (isa == "reference" && GetParam() == "vgg-small") continue;  // slow; as above
     SCOPED_TRACE(isa);
     check_engine_gradients(golden, isa);
     GoldenEngine engine(golden, golden.sgd(), isa);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -200,6 +201,8 @@ using MakeOp = Op (*)(Random&, const Bounds&);
 struct Kind {
   const char* name;
   MakeOp make;
+
+  friend void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 };
 
 inline constexpr Kind kKinds[] = {

@@ -25,7 +25,9 @@ TEST(Segments, TakeEveryTermOnceInOrderAndAreNeitherLongNorNeedlesslyShort) {
     SCOPED_TRACE(fmt::format("{} rows of {}", row_count, row_length));
     Index next = 0;      // the term that has to come
     Index previous = 0;  // terms of the segment before
-    for (const auto& [rows, terms] : Segments(row_count, row_length)) {
+    const Segments segments(row_count, row_length);
+    for (const Segment segment : segments) {
+      const auto& [rows, terms] = segment;
       ASSERT_FALSE(rows.empty() || terms.empty());
       const Index size = rows.size() * terms.size();
       ASSERT_LE(size, kSegmentTerms);
@@ -40,6 +42,7 @@ TEST(Segments, TakeEveryTermOnceInOrderAndAreNeitherLongNorNeedlesslyShort) {
         }
       }
       previous = size;
+      ASSERT_EQ(segments.is_last(segment), next == row_count * row_length);
     }
     ASSERT_EQ(next, row_count * row_length);
   }
