@@ -156,11 +156,12 @@ class PlanBuilder {
   }
 
   // Until when dL/d(value) is needed: through the backward pass of the layer that wrote the value,
-  // and on, where that one works in place.
+  // and on, where that one works in place. A team does not meet after a weight gradient: where no
+  // input gradient follows, a slow member may read dL/d(value) while others are layers ahead.
   Index gradient_end(int value) const {
     const Layer& l = layer(value);
-    const bool goes_on = works_in_place(l.op) && needs_gradient(l.inputs[0]);
-    return goes_on ? gradient_end(l.inputs[0]) : backward_time(value);
+    if (!net_.needs_input_gradient(value)) return end_of_time();
+    return works_in_place(l.op) ? gradient_end(l.inputs[0]) : backward_time(value);
   }
 
   Plan& plan_;

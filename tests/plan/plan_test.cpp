@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plan, followed stage by stage on a workspace in which every element says what lies there. What
+// a stage reads must be what it means to read, so no two values that live together may overlap.
+#include "convoy/plan/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "tests/ops/rounds.hpp"
+#include "tests/plan/random_net.hpp"
+
+namespace convoy::test {
+namespace {
+
+constexpr int kLoss = 1 << 20;  // as a reader
+
+// A value (what a layer or the net's input gave), or a gradient with respect to one: the sum of
+// what these readers of it gave, in this order.
+struct Content {
+  int value = 0;
+  std::vector<int> readers;  // empty: the value itself
+  friend bool operator==(const Content&, const Content&) = default;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const Net& net)
+      : net_(net), plan_(net), memory_(static_cast<std::size_t>(plan_.workspace_floats()), 0) {}
+
+  void run() {
+    ASSERT_EQ(static_cast<std::size_t>(count()), plan_.forward().size());
+    write(plan_.input(), {kNetInput, {}});
+    for (const Stage& stage : plan_.forward()) forward(stage);
+    const Stage& loss = plan_.loss();
+    read(loss.x, {count() - 1, {}});
+    write(loss.dx, {count() - 1, {kLoss}});
+    meet();
+    for (const Stage& stage : plan_.backward()) backward(stage);
+    for (int i = 0; i < count(); ++i) {
+      const bool trains = parameter_shape(layer(i).op).size() > 0;
+      EXPECT_EQ(weight_gradients_[i], trains ? 1 : 0) << "layer " << i;
+      std::size_t wanted = 0;
+      for (const int input : layer(i).inputs) wanted += trains_at_or_below(input) ? 1 : 0;
+      EXPECT_EQ(input_gradients_[i].size(), wanted) << "layer " << i;
+    }
+  }
+
+ private:
+  int count() const { return static_cast<int>(net_.layers().size()); }
+  const Layer& layer(int i) const { return net_.layers()[static_cast<std::size_t>(i)]; }
+  Index size_of(int value) const {
+    return (value == kNetInput ? net_.input() : output_shape(layer(value).op)).size();
+  }
+  bool trains_at_or_below(int value) const {
+    if (value == kNetInput) return false;
+    if (parameter_shape(layer(value).op).size() > 0) return true;
+    const std::vector<int>& inputs = layer(value).inputs;
+    return std::any_of(inputs.begin(), inputs.end(), [&](int i) { return trains_at_or_below(i); });
+  }
+  // All readers of a value, the last one first: the order in which their gradients are added.
+  Content complete_gradient(int value) const {
+    Content content{value, {}};
+    if (value == count() - 1) content.readers.push_back(kLoss);
+    for (int i = count() - 1; i > value; --i) {
+      if (std::ranges::count(layer(i).inputs, value)) content.readers.push_back(i);
+    }
+    return content;
+  }
+
+  void write(Place place, const Content& content) {
+    const Index size = size_of(content.value);
+    ASSERT_GE(place, 0);
+    ASSERT_EQ(place % kFloatsPerLine, 0);
+    ASSERT_LE(place + size, plan_.workspace_floats());
+    for (const Range& read : not_met_) {
+      ASSERT_TRUE(place + size <= read.begin || read.end <= place)
+          << "a slow member may still read what is written over";
+    }
+    contents_.push_back(content);
+    std::fill_n(memory_.begin() + place, size, static_cast<int>(contents_.size()) - 1);
+  }
+
+  void read(Place place, const Content& content) {
+    const Index size = size_of(content.value);
+    ASSERT_GE(place, 0);
+    ASSERT_LE(place + size, plan_.workspace_floats());
+    for (Index i = place; i < place + size; ++i) {
+      const auto owner = static_cast<std::size_t>(memory_[static_cast<std::size_t>(i)]);
+      ASSERT_EQ(contents_[owner].value, content.value);
+      ASSERT_EQ(contents_[owner].readers, content.readers);
+    }
+    read_.push_back({place, place + size});
+  }
+
+  // All members have done the stage.
+  void meet() {
+    read_.clear();
+    not_met_.clear();
+  }
+
+  void expect_apart(Place a, int value_a, Place b, int value_b) {
+    EXPECT_TRUE(a + size_of(value_a) <= b || b + size_of(value_b) <= a);
+  }
+
+  void forward(const Stage& stage) {
+    SCOPED_TRACE("forward of layer " + std::to_string(stage.layer));
+    const std::vector<int>& inputs = layer(stage.layer).inputs;
+    read(stage.x, {inputs[0], {}});
+    EXPECT_EQ(stage.other != kNowhere, inputs.size() == 2);
+    if (stage.other != kNowhere) read(stage.other, {inputs[1], {}});
+    if (!works_in_place(layer(stage.layer).op) || stage.y != stage.x) {
+      expect_apart(stage.x, inputs[0], stage.y, stage.layer);
+      if (stage.other != kNowhere) expect_apart(stage.other, inputs[1], stage.y, stage.layer);
+    }
+    write(stage.y, {stage.layer, {}});
+    meet();
+  }
+
+  void backward(const Stage& stage) {
+    SCOPED_TRACE("backward of layer " + std::to_string(stage.layer));
+    if (stage.kind == StageKind::weight_gradient) {
+      read(stage.x, {layer(stage.layer).inputs[0], {}});
+      read(stage.dy, complete_gradient(stage.layer));
+      ++weight_gradients_[stage.layer];
+      not_met_.insert(not_met_.end(), read_.begin(), read_.end());
+      read_.clear();
+      return;  // and on, without waiting for anybody
+    }
+    if (stage.kind == StageKind::input_gradient) {
+      input_gradient(stage);
+    } else {
+      ASSERT_EQ(stage.kind, StageKind::add_gradients);
+      add_gradients(stage);
+    }
+    meet();
+  }
+
+  void input_gradient(const Stage& stage) {
+    const Layer& l = layer(stage.layer);
+    read(stage.dy, complete_gradient(stage.layer));
+    // Only these look at what they wrote.
+    if (std::holds_alternative<Activation>(l.op)) read(stage.y, {stage.layer, {}});
+    std::vector<int> wanted;
+    for (const int input : l.inputs) {
+      if (trains_at_or_below(input)) wanted.push_back(input);
+    }
+    std::vector<Place>& done = input_gradients_[stage.layer];
+    ASSERT_LT(done.size(), wanted.size());
+    const int input = wanted[done.size()];
+    if (!works_in_place(l.op) || stage.dx != stage.dy) {
+      expect_apart(stage.dy, stage.layer, stage.dx, input);
+    }
+    write(stage.dx, {input, {stage.layer}});
+    done.push_back(stage.dx);
+  }
+
+  void add_gradients(const Stage& stage) {
+    const int value = stage.layer;
+    EXPECT_EQ(stage.size, size_of(value));
+    const Content wanted = complete_gradient(value);
+    std::size_t& summed = summed_.try_emplace(value, 1).first->second;
+    ASSERT_LT(summed, wanted.readers.size());
+    const auto so_far = wanted.readers.begin() + static_cast<std::ptrdiff_t>(summed);
+    read(stage.dx, {value, {wanted.readers.begin(), so_far}});
+    read(stage.other, {value, {*so_far}});
+    expect_apart(stage.dx, value, stage.other, value);
+    write(stage.dx, {value, {wanted.readers.begin(), so_far + 1}});
+    ++summed;
+  }
+
+  const Net& net_;
+  const Plan plan_;
+  std::vector<int> memory_;  // index into contents_ of each element
+  std::vector<Content> contents_{{-2, {}}};
+  std::vector<Range> read_;              // by the stage
+  std::vector<Range> not_met_;           // by earlier stages that some members may still be in
+  std::map<int, int> weight_gradients_;  // of a layer
+  std::map<int, std::vector<Place>> input_gradients_;
+  std::map<int, std::size_t> summed_;  // how many readers' gradients of a value
+};
+
+TEST(Plan, EveryStageFindsWhatItReadsAndGradientsAreAddedInOrder) {
+  Random random(1);
+  for (int round = 0; round < rounds(3000); ++round) {
+    const Net net = RandomNet(random, static_cast<int>(random.pick(0, 14))).net();
+    SCOPED_TRACE("round " + std::to_string(round));
+    Simulation(net).run();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+// Ranges that have to lie apart, in an arena of `size`.
+void expect_apart_within(std::vector<Range> ranges, Index size) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    EXPECT_GE(ranges[i].begin, 0);
+    EXPECT_LE(ranges[i].end, i + 1 < ranges.size() ? ranges[i + 1].begin : size);
+  }
+}
+
+TEST(Plan, ChoicesPackedWeightsAndBlocksHavePlacesOfTheirOwn) {
+  Random random(2);
+  for (int round = 0; round < rounds(1000); ++round) {
+    const Net net = RandomNet(random, static_cast<int>(random.pick(0, 14))).net();
+    const Plan plan(net);
+    std::vector<Range> choices, packed;
+    Index scratch = 0;
+    for (int i = 0; i < static_cast<int>(net.layers().size()); ++i) {
+      const Op& op = net.layers()[static_cast<std::size_t>(i)].op;
+      scratch = std::max(scratch, scratch_size(op));
+      const Index choice = plan.choice(i);
+      EXPECT_EQ(choice != kNowhere, keeps_choice(op));
+      if (keeps_choice(op)) choices.push_back({choice, choice + output_shape(op).size()});
+      const Index place = plan.packed(i);
+      EXPECT_EQ(place != kNowhere, packed_size(op) > 0 && net.needs_input_gradient(i));
+      if (place != kNowhere) {
+        EXPECT_EQ(place % kFloatsPerLine, 0);
+        packed.push_back({place, place + packed_size(op)});
+      }
+      ASSERT_EQ(plan.block(i) != nullptr, parameter_shape(op).size() > 0);
+      EXPECT_TRUE(plan.block(i) == nullptr || plan.block(i)->layer == i);
+    }
+    expect_apart_within(choices, plan.workspace_choices());
+    expect_apart_within(packed, plan.packed_size());
+    EXPECT_GE(plan.scratch_floats(), scratch);
+    ASSERT_FALSE(HasFailure()) << "round " << round;
+  }
+}
+
+TEST(Plan, AnActivationOverwritesItsInputWhereNobodyElseReadsThat) {
+  const Activation relu{{}, ActivationFunction::relu};
+  const Conv2d conv{{}, 2, {1, 1}, {1, 1}, {0, 0}, true};
+  const Net net("net", {3, 3, 2}, {},
+                {
+                    make_layer("from input", relu, {kNetInput}),
+                    make_layer("conv", conv, {0}),
+                    make_layer("alone", relu, {1}),
+                    make_layer("of an activation", relu, {2}),
+                    make_layer("conv 2", conv, {3}),
+                    make_layer("one of two", relu, {4}),
+                    make_layer("sum", Add{}, {4, 5}),
+                    make_layer("dense", Dense{{}, 2, true}, {6}),
+                },
+                LossFunction::softmax_cross_entropy);
+  const Plan plan(net);
+  std::vector<bool> in_place;
+  for (const Stage& stage : plan.forward()) in_place.push_back(stage.x == stage.y);
+  EXPECT_EQ(in_place, (std::vector<bool>{false, false, true, false, false, false, false, false}));
+  for (const Stage& stage : plan.backward()) {
+    if (stage.kind != StageKind::input_gradient) continue;
+    EXPECT_GT(stage.layer, 1) << "the gradient of the net's input is nobody's business";
+    if (works_in_place(net.layers()[static_cast<std::size_t>(stage.layer)].op)) {
+      EXPECT_EQ(stage.dx, stage.dy);
+    }
+  }
+}
+
+// What is cut into ranges must be covered: the units of each stage, on however many samples.
+TEST(Plan, StagesHaveUnitsForAllOfTheirOutput) {
+  Random random(3);
+  for (int round = 0; round < rounds(300); ++round) {
+    const Net net = RandomNet(random, 8).net();
+    const Plan plan(net);
+    const Index samples = random.pick(1, 9);
+    for (const Stage& stage : plan.backward()) {
+      const Op& op = net.layers()[static_cast<std::size_t>(stage.layer)].op;
+      const Index units = stage_units(plan, stage, samples);
+      if (stage.kind == StageKind::add_gradients) {
+        EXPECT_GE(units * kColumnBlock, samples * stage.size);
+        EXPECT_LT((units - 1) * kColumnBlock, samples * stage.size);
+      } else if (stage.kind == StageKind::weight_gradient) {
+        EXPECT_EQ(units, parameter_shape(op).rows());
+      } else {
+        EXPECT_EQ(units, input_gradient_units(op, samples));
+      }
+    }
+    EXPECT_EQ(stage_units(plan, plan.loss(), samples), samples);
+  }
+}
+
+}  // namespace
+}  // namespace convoy::test
