@@ -31,10 +31,21 @@ toml::table parse_tail(const fs::path& file, std::string_view text) {
   }
 }
 
+// On one line, so that kTail stands on lines of its own nowhere else. (Not as a literal string,
+// which toml++ also chooses for a text with line ends, which those may not hold.)
+std::string quoted(const std::string& text) {
+  const auto flags =
+      toml::toml_formatter::default_flags &
+      ~(toml::format_flags::allow_multi_line_strings | toml::format_flags::allow_literal_strings);
+  std::ostringstream stream;
+  stream << toml::toml_formatter(toml::value<std::string>(text), flags);
+  return stream.str();
+}
+
 template <class T>
 T value_of(const fs::path& file, const toml::table& root, std::string_view table,
            std::string_view key) {
-  const auto value = root[table][key].value_exact<T>();
+  const auto value = root[table][key].template value<T>();
   if (!value) fail(file, fmt::format("{}.{}", table, key), "it is missing or of another type");
   return *value;
 }
@@ -42,23 +53,12 @@ T value_of(const fs::path& file, const toml::table& root, std::string_view table
 }  // namespace
 
 std::string run_config_text(const RunIdentity& identity) {
-  const toml::table data{{"name", identity.data.name},
-                         {"limit", identity.data.limit},
-                         {"validation", identity.data.validation},
-                         {"train_sha256", identity.train_sha256},
-                         {"test_sha256", identity.test_sha256}};
-  const toml::table run{
-      {"schema", kSchema}, {"order_version", kOrderVersion}, {"version", kVersion}};
-  // Neither strings of several lines, so that kTail stands on lines of its own nowhere else, nor
-  // literal ones, which toml++ also writes where a text has line ends that they may not hold.
-  const auto flags =
-      toml::toml_formatter::default_flags &
-      ~(toml::format_flags::allow_multi_line_strings | toml::format_flags::allow_literal_strings);
-  std::ostringstream text;
-  text.imbue(std::locale::classic());
-  text << identity.model.text << kTail << toml::toml_formatter(data, flags) << "\n\n[run]\n"
-       << toml::toml_formatter(run, flags) << "\n";
-  return text.str();
+  return fmt::format(
+      "{}{}name = {}\nlimit = {}\nvalidation = {}\ntrain_sha256 = \"{}\"\ntest_sha256 = \"{}\"\n"
+      "\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n",
+      identity.model.text, kTail, quoted(identity.data.name), identity.data.limit,
+      identity.data.validation, identity.train_sha256, identity.test_sha256, kSchema, kOrderVersion,
+      kVersion);
 }
 
 RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
