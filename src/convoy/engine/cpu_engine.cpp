@@ -9,6 +9,7 @@
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/float_environment.hpp"
+#include "convoy/engine/check_use.hpp"
 #include "convoy/engine/engine.hpp"
 #include "convoy/engine/layout.hpp"
 #include "convoy/engine/team.hpp"
@@ -38,6 +39,7 @@ class CpuEngine final : public Engine {
       : net_(net),
         plan_(net),
         optimizer_(optimizer),
+        batch_(options.batch),
         grain_(options.grain),
         backend_(find_backend(options.isa)),
         communicator_(communicator),
@@ -62,7 +64,7 @@ class CpuEngine final : public Engine {
   }
 
   StretchResult run(const Stretch& stretch) override {
-    CONVOY_ASSERT(stretch.learning_rates.size() == static_cast<std::size_t>(stretch.steps.size()));
+    check_stretch(net_, batch_, stretch);
     result_ = {Outcome::finished, 0, stretch.before, 0};
     leave_ = false;
     run_parallel([&](int worker) {
@@ -75,6 +77,7 @@ class CpuEngine final : public Engine {
 
   Evaluation evaluate(const Dataset& data, std::span<const std::uint32_t> samples,
                       bool with_probabilities) override {
+    check_data(net_, data, samples);
     Evaluation evaluation;
     evaluation.predictions.resize(samples.size());
     if (with_probabilities) {
@@ -107,6 +110,7 @@ class CpuEngine final : public Engine {
   }
 
   void set_state(const ModelState& state) override {
+    check_state(net_, state);
     Generation& now = generations_[current_];
     std::copy_n(state.parameters.data(), net_.arena_size(), now.parameters.get());
     if (optimizer_.momentum != 0) {
@@ -313,6 +317,7 @@ class CpuEngine final : public Engine {
   const Net& net_;
   const Plan plan_;
   const Sgd optimizer_;
+  const Index batch_;  // the largest
   const Index grain_;
   const Backend& backend_;
   Communicator& communicator_;
@@ -337,6 +342,7 @@ class CpuEngine final : public Engine {
 
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
                                         const EngineOptions& options, Communicator& communicator) {
+  check_options(options);
   return std::make_unique<CpuEngine>(net, optimizer, options, communicator);
 }
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/engine/check_use.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "convoy/base/check.hpp"
+
+namespace convoy {
+namespace {
+
+std::string text(Shape s) {
+  return fmt::format("{}x{}x{}", s.height, s.width, s.channels);
+}
+
+}  // namespace
+
+void check_options(const EngineOptions& options) {
+  if (options.batch >= 1 && options.grain >= 1) return;
+  throw UserError(
+      Fault::usage,
+      fmt::format("an engine for batches of {} in grains of {}", options.batch, options.grain), "",
+      "give EngineOptions a batch and a grain of at least 1");
+}
+
+void check_data(const Net& net, const Dataset& data, std::span<const std::uint32_t> samples) {
+  if (data.image_shape() != net.input() || data.classes() > net.loss().classes) {
+    throw UserError(Fault::usage,
+                    fmt::format("the data ({} and {} classes) does not fit the net",
+                                text(data.image_shape()), data.classes()),
+                    fmt::format("it reads {} and tells {} classes apart", text(net.input()),
+                                net.loss().classes),
+                    "choose a net and data that fit");
+  }
+  const auto last = std::max_element(samples.begin(), samples.end());
+  if (last != samples.end() && static_cast<Index>(*last) >= data.size()) {
+    throw UserError(Fault::usage, fmt::format("sample {} is asked for", *last),
+                    fmt::format("the data has {}", data.size()),
+                    "name samples from 0 to the size of the data - 1");
+  }
+}
+
+void check_stretch(const Net& net, Index largest_batch, const Stretch& stretch) {
+  const auto refuse = [](const std::string& problem, const std::string& why) {
+    throw UserError(Fault::usage, problem, why, "see Stretch in convoy/engine/engine.hpp");
+  };
+  const Range steps = stretch.steps;
+  if (stretch.data == nullptr) refuse("a stretch without data", "");
+  if (stretch.batch < 1 || stretch.batch > largest_batch) {
+    refuse(fmt::format("a batch of {}", stretch.batch),
+           fmt::format("the engine was made for 1 to {}", largest_batch));
+  }
+  const auto samples = static_cast<Index>(stretch.order.size());
+  const Index all_steps = (samples + stretch.batch - 1) / stretch.batch;
+  if (steps.begin < 0 || steps.begin > steps.end || steps.end > all_steps) {
+    refuse(fmt::format("steps [{}, {})", steps.begin, steps.end),
+           fmt::format("{} samples are {} batches of {}", samples, all_steps, stretch.batch));
+  }
+  if (static_cast<Index>(stretch.learning_rates.size()) != steps.size()) {
+    refuse(fmt::format("{} learning rates", stretch.learning_rates.size()),
+           fmt::format("there are {} steps", steps.size()));
+  }
+  const Index first = steps.begin * stretch.batch;
+  const Index end = std::min(steps.end * stretch.batch, samples);
+  check_data(net, *stretch.data,
+             stretch.order.subspan(static_cast<std::size_t>(std::min(first, end)),
+                                   static_cast<std::size_t>(std::max<Index>(end - first, 0))));
+}
+
+void check_state(const Net& net, const ModelState& state) {
+  const Index velocity = state.velocity.size();
+  if (state.parameters.size() == net.arena_size() &&
+      (velocity == 0 || velocity == net.arena_size())) {
+    return;
+  }
+  throw UserError(
+      Fault::usage,
+      fmt::format("a state of {} parameters and {} velocities", state.parameters.size(), velocity),
+      fmt::format("the net's arena has {} of each", net.arena_size()),
+      "give it a state of this net, such as initial_parameters()");
+}
+
+}  // namespace convoy
