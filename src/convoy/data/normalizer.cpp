@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/float_environment.hpp"
 
 namespace convoy {
 namespace {
@@ -49,6 +50,7 @@ void prefetch(std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 Normalizer::Normalizer(const Normalization& normalization, Index channels) : channels_(channels) {
+  const FloatEnvironment environment;  // the caller's may differ
   CONVOY_ASSERT(channels >= 1);
   check(normalization, channels);
   const bool alike = normalization.mean.empty() && normalization.stddev.empty();

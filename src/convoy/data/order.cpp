@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/float_environment.hpp"
 #include "convoy/base/random.hpp"
 
 namespace convoy {
@@ -106,6 +107,7 @@ std::vector<std::uint32_t> epoch_order(const Order& order, Index size, std::uint
 }
 
 Split hold_out(Index size, double fraction, std::uint64_t seed) {
+  const FloatEnvironment environment;  // the caller's may differ
   if (!(fraction >= 0 && fraction < 1))
     throw UserError(Fault::usage, fmt::format("{} of the samples cannot validate", fraction), "",
                     "give a fraction of at least 0 and below 1");

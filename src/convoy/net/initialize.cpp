@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/float_environment.hpp"
 #include "convoy/base/random.hpp"
 #include "convoy/net/net.hpp"
 #include "convoy/ops/math.hpp"
@@ -51,6 +52,7 @@ double draw(const Initializer& initializer, const ParameterShape& shape, const S
 }  // namespace
 
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed) {
+  const FloatEnvironment environment;  // the caller's may differ
   Buffer<float> arena(net.arena_size());
   const std::vector<ParameterTensor>& tensors = net.parameter_tensors();
   for (std::size_t t = 0; t < tensors.size(); ++t) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/float_environment.hpp"
 #include "convoy/ops/math.hpp"
 
 namespace convoy {
@@ -50,6 +51,7 @@ double rate_at(const TrainSettings& settings, Index step, Index steps_per_epoch)
 }  // namespace
 
 float learning_rate(const TrainSettings& settings, Index step, Index steps_per_epoch) {
+  const FloatEnvironment environment;  // the caller's may differ
   CONVOY_ASSERT(step >= 0 && steps_per_epoch > 0);
   return static_cast<float>(rate_at(settings, step, steps_per_epoch));
 }
