@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/engine/runs.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "convoy/base/digest.hpp"
+#include "convoy/data/order.hpp"
+#include "convoy/data/synthetic.hpp"
+#include "convoy/train/checkpoint.hpp"
+#include "tests/plan/random_net.hpp"
+
+namespace convoy::test {
+namespace {
+
+constexpr auto kRelu = ActivationFunction::relu;
+constexpr auto kSigmoid = ActivationFunction::sigmoid;
+constexpr auto kTanh = ActivationFunction::tanh;
+
+// A chain of operations, each reading the one before.
+std::vector<Layer> chain(std::vector<Op> ops) {
+  std::vector<Layer> layers;
+  for (Op& op : ops) {
+    const int before = static_cast<int>(layers.size()) - 1;
+    layers.push_back(make_layer("l" + std::to_string(before + 1), std::move(op), {before}));
+  }
+  return layers;
+}
+
+// Strides that differ, padding, a pool with padding whose windows overlap, a layer without bias.
+Problem strided() {
+  auto layers = chain({Conv2d{{}, 5, {3, 2}, {2, 1}, {1, 1}, true}, Activation{{}, kRelu},
+                       Pool2d{{}, Pooling::max, {3, 2}, {2, 1}, {1, 1}}, Dense{{}, 7, false},
+                       Activation{{}, kTanh}, Dense{{}, 4, true}});
+  layers[0].weight_initializer.kind = InitializerKind::he_normal;
+  const Normalization normalization{1.0 / 255, {0.3, 0.5, 0.2}, {0.3, 0.2, 0.5}};
+  return {"strided",
+          Net("strided", {7, 6, 3}, normalization, std::move(layers),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, false, 0.01F},
+          0.05F};
+}
+
+// As nets were in the 1990s: trainable subsampling, sigmoids, factors of the learning rate.
+Problem classic() {
+  auto layers = chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, true}, Activation{{}, kSigmoid},
+                       Subsample{{}, {2, 2}, {2, 2}, true, true}, Activation{{}, kSigmoid},
+                       Subsample{{}, {2, 2}, {1, 1}, false, true}, Activation{{}, kTanh},
+                       Pool2d{{}, Pooling::average, {2, 2}, {1, 1}, {1, 1}}, Dense{{}, 3, true}});
+  for (Layer& layer : layers) layer.weight_initializer = {InitializerKind::uniform, 0.5};
+  for (Layer& layer : layers) layer.bias_initializer = {InitializerKind::uniform, 0.5};
+  layers[0].weight_learning_rate_factor = 1.0 / 49;
+  layers[0].bias_learning_rate_factor = 1.0 / 7;
+  layers[2].bias_learning_rate_factor = 0;
+  return {
+      "classic",
+      Net("classic", {8, 8, 1}, {}, std::move(layers), LossFunction::sigmoid_binary_cross_entropy),
+      {},
+      0.5F};
+}
+
+// Values with several readers, among them the net's input.
+Problem readers() {
+  const Conv2d conv{{}, 3, {3, 3}, {1, 1}, {1, 1}, true};
+  std::vector<Layer> layers{
+      make_layer("conv0", conv, {kNetInput}),
+      make_layer("relu1", Activation{{}, kRelu}, {0}),
+      make_layer("conv2", conv, {1}),
+      make_layer("conv3", conv, {kNetInput}),
+      make_layer("add4", Add{}, {2, 1}),
+      make_layer("add5", Add{}, {4, 3}),
+      make_layer("relu6", Activation{{}, kRelu}, {5}),
+      make_layer("tanh7", Activation{{}, kTanh}, {6}),
+      make_layer("average8", Pool2d{{}, Pooling::average, {3, 3}, {2, 2}, {1, 1}}, {7}),
+      make_layer("max9", Pool2d{{}, Pooling::max, {3, 3}, {2, 2}, {1, 1}}, {6}),
+      make_layer("add10", Add{}, {9, 8}),
+      make_layer("dense11", Dense{{}, 5, true}, {10})};
+  return {"readers",
+          Net("readers", {5, 6, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
+          {0.5F, true, 0.001F},
+          0.02F};
+}
+
+// Rows longer than a segment and columns that fill no vector; many parameters for one thread.
+Problem dense() {
+  return {"dense",
+          Net("dense", {9, 9, 2}, {},
+              chain({Dense{{}, 33, true}, Activation{{}, kRelu}, Dense{{}, 10, true}}),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, true, 0},
+          0.05F};
+}
+
+// Inputs so small that gradients and velocities are denormal numbers.
+Problem tiny_numbers() {
+  return {"tiny_numbers",
+          Net("tiny numbers", {4, 4, 1}, {1e-42, {}, {}},
+              chain({Conv2d{{}, 2, {3, 3}, {1, 1}, {1, 1}, false}, Activation{{}, kRelu}, Pool2d{},
+                     Dense{{}, 3, true}}),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, false, 0},
+          0.1F};
+}
+
+std::string hex(std::span<const std::byte> bytes) {
+  return sha256(bytes).substr(0, 16);
+}
+
+}  // namespace
+
+const std::vector<Problem>& problems() {
+  static const std::vector<Problem> all{strided(), classic(), readers(), dense(), tiny_numbers()};
+  return all;
+}
+
+const Problem& problem(std::string_view name) {
+  for (const Problem& one : problems()) {
+    if (one.name == name) return one;
+  }
+  throw std::logic_error("no such problem");
+}
+
+std::string describe(const RunLayout& layout) {
+  return fmt::format("{} threads by {} on {}", layout.threads,
+                     layout.cut == Cut::data ? "data" : "tensor", layout.isa);
+}
+
+RunLayout random_layout(Random& random) {
+  static const std::vector<std::string> isas = available_isas();
+  static constexpr int threads[] = {1, 2, 3, 4, 8};
+  RunLayout layout;
+  layout.threads = threads[random.pick(0, 4)];
+  layout.cut = random.chance(50) ? Cut::data : Cut::tensor;
+  layout.isa = isas[static_cast<std::size_t>(random.pick(0, static_cast<Index>(isas.size()) - 1))];
+  return layout;
+}
+
+Machine::Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout) {
+  EngineOptions options;
+  options.threads = layout.threads;
+  options.threads_by = layout.cut;
+  options.oversubscribe = true;
+  options.isa = layout.isa;
+  options.batch = sizes.batch;
+  options.grain = sizes.grain;
+  engine = make_cpu_engine(problem.net, problem.sgd, options, communicator);
+}
+
+Dataset data_for(const Problem& problem, Index samples) {
+  return synthetic(SyntheticPart::train, samples, problem.net.input(), problem.net.loss().classes);
+}
+
+ModelState initial_state(const Problem& problem) {
+  return {initial_parameters(problem.net, 5), {}};
+}
+
+StretchResult run_steps(Engine& engine, const Problem& problem, const Dataset& data, Index batch,
+                        Range steps, const std::atomic<bool>* stop,
+                        std::span<const std::uint32_t> order) {
+  std::vector<std::uint32_t> all(static_cast<std::size_t>(data.size()));
+  std::iota(all.begin(), all.end(), 0U);
+  const std::vector<float> rates(static_cast<std::size_t>(steps.size()), problem.rate);
+  Stretch stretch;
+  stretch.data = &data;
+  stretch.order = order.empty() ? std::span<const std::uint32_t>(all) : order;
+  stretch.steps = steps;
+  stretch.batch = batch;
+  stretch.learning_rates = rates;
+  stretch.stop = stop;
+  return engine.run(stretch);
+}
+
+std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Random& cuts,
+                  const std::function<RunLayout()>& next_layout) {
+  const Dataset data = data_for(problem, sizes.samples);
+  const Index steps = (sizes.samples + sizes.batch - 1) / sizes.batch;
+  ModelState state = initial_state(problem);
+  std::unique_ptr<Machine> machine;
+  std::atomic<bool> stop{false};
+  Index until_stop = 0;
+  std::string losses;
+  for (int epoch = 1; epoch <= run.epochs; ++epoch) {
+    const auto order = epoch_order({}, sizes.samples, 3, epoch);
+    Tally tally;
+    for (Index step = 0; step < steps;) {
+      if (!machine) {
+        machine = std::make_unique<Machine>(problem, sizes, next_layout());
+        machine->engine->set_state(state);
+        until_stop = cuts.pick(1, 4);
+        stop = false;
+        machine->communicator.before_gather = [&] {
+          if (run.stops && --until_stop == 0) stop = true;
+        };
+      }
+      Stretch stretch;
+      stretch.data = &data;
+      stretch.order = order;
+      stretch.steps = {step, cuts.pick(step + 1, steps)};
+      stretch.batch = sizes.batch;
+      std::vector<float> rates;  // halved and doubled: exact in any rounding mode
+      for (Index s = step; s < stretch.steps.end; ++s) {
+        rates.push_back(s % 3 == 0   ? problem.rate
+                        : s % 3 == 1 ? problem.rate / 2
+                                     : problem.rate * 2);
+      }
+      stretch.learning_rates = rates;
+      stretch.stop = &stop;
+      stretch.before = tally;
+      const StretchResult result = machine->engine->run(stretch);
+      tally = result.total;
+      tally.flags = 0;
+      step += result.steps_done;
+      if (result.outcome == Outcome::not_finite) return "not finite";
+      EXPECT_TRUE(result.outcome == Outcome::stopped || step == stretch.steps.end);
+      if (result.outcome == Outcome::stopped) {
+        EXPECT_GT(result.steps_done, 0);
+        state = machine->engine->state();
+        machine.reset();
+      }
+    }
+    EXPECT_EQ(tally.samples, sizes.samples);
+    losses += fmt::format(" {:a} {}", tally.loss, tally.correct);
+  }
+  if (machine) state = machine->engine->state();
+  return fmt::format("weights {:.16} state {:.16} losses{}", weights_sha256(problem.net, state),
+                     state_sha256(problem.net, state, run.epochs * steps), losses);
+}
+
+std::string train(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
+                  const Run& run, std::uint64_t cuts_seed) {
+  Random cuts(cuts_seed);
+  return train(problem, sizes, run, cuts, [&] { return layout; });
+}
+
+std::string bits_of(const Evaluation& evaluation) {
+  return fmt::format("loss {:a} correct {} samples {} predictions {} probabilities {}",
+                     evaluation.tally.loss, evaluation.tally.correct, evaluation.tally.samples,
+                     hex(std::as_bytes(std::span(evaluation.predictions))),
+                     hex(std::as_bytes(std::span(evaluation.probabilities))));
+}
+
+}  // namespace convoy::test
