@@ -56,7 +56,7 @@ TEST(DiskFull, ReplacingAFileIsAllOrNothing) {
   const fs::path file = folder / "file";
   const std::string old(5000, 'o'), wanted(5000, 'n');
   replace_file(file, old);
-  for (const rlim_t room : {0, 1, 4095, 4999}) {
+  for (const rlim_t room : {0U, 1U, 4095U, 4999U}) {
     const FileSizeLimit limit(room);
     try {
       replace_file(file, wanted);
@@ -80,7 +80,7 @@ TEST(DiskFull, ARunKeepsItsLastCheckpointAndGoesOn) {
   Observer nobody;
   const TrainResult wanted =
       Trainer(tiny_model(), data, settings, whole, *communicator, "").train(nobody);
-  for (const rlim_t room : {0, 100, 300, 1000, 2500}) {
+  for (const rlim_t room : {0U, 100U, 300U, 1000U, 2500U}) {
     const TempFolder folder;
     const fs::path run = folder / "run";
     FakeEngine engine;
