@@ -2,11 +2,13 @@
 // Trains for an epoch on data that this program owns, and prints the digest of the weights.
 #include <convoy/convoy.hpp>
 #include <cstdio>
+#include <vector>
 
 int main() {
   try {
     const convoy::TrainAndTest data = convoy::load_data("synthetic");
-    const convoy::Model model = convoy::load_model("tiny-relu");
+    const std::vector<convoy::Override> one_epoch{"train.epochs=1"};
+    const convoy::Model model = convoy::load_model("tiny-relu", one_epoch);
     const auto communicator = convoy::alone();
     const auto engine = convoy::make_cpu_engine(model.net, {}, {}, *communicator);
     convoy::Trainer trainer(model, data, {.name = "synthetic"}, *engine, *communicator, {});
