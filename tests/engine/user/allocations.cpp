@@ -7,6 +7,14 @@
 #include <new>
 
 #include "tests/engine/runs.hpp"
+#include "tests/ops/rounds.hpp"
+
+#if defined(CONVOY_TEST_SANITIZED)
+// The allocation functions are the sanitizer's.
+int main() {
+  return 77;  // skipped, to ctest
+}
+#else
 
 namespace {
 
@@ -56,7 +64,7 @@ bool steps_allocate_nothing(const Problem& problem, const RunLayout& layout) {
   Machine machine(problem, {200, 4, 1}, layout);
   machine.engine->set_state(initial_state(problem));
   const Dataset data = data_for(problem, 200);
-  allocations_of(*machine.engine, problem, data, 50);  // threads start, tables are made
+  allocations_of(*machine.engine, problem, data, 1);  // threads start, tables are made
   const long five = allocations_of(*machine.engine, problem, data, 5);
   const long fifty = allocations_of(*machine.engine, problem, data, 50);
   if (five == fifty) return true;
@@ -78,12 +86,11 @@ int main() {
   bool good = true;
   for (const test::Problem& problem : test::problems()) {
     for (const std::string& isa : available_isas()) {
-      for (const Cut cut : {Cut::data, Cut::tensor}) {
-        for (const int threads : {1, 3}) {
-          good = test::steps_allocate_nothing(problem, {threads, cut, isa}) && good;
-        }
-      }
+      good = test::steps_allocate_nothing(problem, {1, Cut::data, isa}) && good;
     }
+    good = test::steps_allocate_nothing(problem, {3, Cut::data, "auto"}) && good;
+    good = test::steps_allocate_nothing(problem, {2, Cut::tensor, "auto"}) && good;
   }
   return good ? 0 : 1;
 }
+#endif
