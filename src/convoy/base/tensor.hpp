@@ -71,7 +71,7 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(Index size)
-      : data_(static_cast<T*>(::operator new(bytes(size), std::align_val_t{kAlignment}))),
+      : data_(static_cast<T*>(::operator new (bytes(size), std::align_val_t{kAlignment}))),
         size_(size) {
     std::uninitialized_value_construct_n(data_.get(), size);
   }
@@ -88,7 +88,7 @@ class Buffer {
   static_assert(std::is_trivially_destructible_v<T>);
   static std::size_t bytes(Index size) { return static_cast<std::size_t>(size) * sizeof(T); }
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
   };
   std::unique_ptr<T[], Free> data_;
   Index size_ = 0;
