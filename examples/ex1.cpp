@@ -23,7 +23,7 @@
 //               images). The last line is the same on every machine and with any number of threads;
 //               for `ex1 2000` it is
 //
-//                   weights 8ef366325f4ac8b6b171a059058073c4d3908a4e5beb80105df4352502000245
+//                   weights 4c69ba011dca540baf2deb4d9d754f42b9a82747c79c80e15fcd79674c0e3e81
 
 #include <cstdio>
 #include <cstdlib>
