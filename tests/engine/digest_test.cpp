@@ -68,7 +68,8 @@ TEST_P(EngineDigest, IsOneForOddSizes) {
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     for (int round = 0; round < rounds(6); ++round) {
       const RunLayout layout = random_layout(random);
-      ASSERT_EQ(train(problem_, sizes, layout, {2, false}, 1 + random.pick(0, 1000)), wanted)
+      const auto cuts = static_cast<std::uint64_t>(random.pick(1, 1000));
+      ASSERT_EQ(train(problem_, sizes, layout, {2, false}, cuts), wanted)
           << fmt::format("{} samples, batch {}, grain {}: {}", sizes.samples, sizes.batch,
                          sizes.grain, describe(layout));
     }
@@ -182,7 +183,8 @@ TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EngineDigest,
-                         testing::Values("strided", "classic", "readers", "dense", "tiny_numbers"),
+                         testing::Values("strided", "classic", "readers", "branches", "dense",
+                                         "tiny_numbers"),
                          [](const auto& test) { return test.param; });
 
 TEST(EngineDigestOf, ProblemsThatShouldHoldDenormalsDo) {
@@ -268,6 +270,7 @@ TEST(EngineDigestOf, ThisVersionIsWhatItWas) {
       R"(strided: weights 0ba28ce83acbf66a state 92388d537c5e0061 losses 0x1.7f765d26f64dap+8 77 0x1.1ea082dfb7c0bp+8 147
 classic: weights 8b6c533367d4ab9b state 9b366cd4e6625a14 losses 0x1.043720d083945p+9 79 0x1.f2f29905edefdp+8 86
 readers: weights 68c792c117d37be4 state 1c70da4217ef215f losses 0x1.f33dfbe3dfac1p+8 30 0x1.a4a8938208178p+8 66
+branches: weights c9a6733c4132cd1e state 47dd836eb439c112 losses 0x1.4ff7774099768p+8 113 0x1.3c75d33e82493p+8 126
 dense: weights f7a2264d7c95cc09 state 5c8b5da3526dfb36 losses 0x1.2bf311cf68007p+9 32 0x1.043116201192bp+9 76
 tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77ef07cbep+8 80 0x1.1a8c666ef53efp+8 86
 )");

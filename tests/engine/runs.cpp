@@ -86,6 +86,20 @@ Problem readers() {
           0.02F};
 }
 
+// A second layer that reads the net's input: no input gradient, and so no meeting, comes after its
+// weight gradient; what comes next is large and needs a place.
+Problem branches() {
+  const Conv2d halving{{}, 3, {2, 2}, {2, 2}, {0, 0}, true};
+  std::vector<Layer> layers{
+      make_layer("conv0", Conv2d{{}, 3, {3, 3}, {1, 1}, {1, 1}, true}, {kNetInput}),
+      make_layer("conv1", halving, {0}), make_layer("conv2", halving, {kNetInput}),
+      make_layer("add3", Add{}, {1, 2}), make_layer("dense4", Dense{{}, 4, true}, {3})};
+  return {"branches",
+          Net("branches", {8, 8, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
+          {},
+          0.05F};
+}
+
 // Rows longer than a segment and columns that fill no vector; many parameters for one thread.
 Problem dense() {
   return {"dense",
@@ -114,7 +128,8 @@ std::string hex(std::span<const std::byte> bytes) {
 }  // namespace
 
 const std::vector<Problem>& problems() {
-  static const std::vector<Problem> all{strided(), classic(), readers(), dense(), tiny_numbers()};
+  static const std::vector<Problem> all{strided(),  classic(), readers(),
+                                        branches(), dense(),   tiny_numbers()};
   return all;
 }
 
