@@ -5,10 +5,12 @@
 #include <array>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/float_environment.hpp"
+#include "convoy/base/short_slices.hpp"
 #include "convoy/engine/check_use.hpp"
 #include "convoy/engine/engine.hpp"
 #include "convoy/engine/layout.hpp"
@@ -158,6 +160,8 @@ class CpuEngine final : public Engine {
     for (const auto& team : teams_) team->barrier().reset();
     run_workers(layout_.workers, [&](int worker) {
       const FloatEnvironment environment;
+      std::optional<ShortSlices> slices;
+      if (layout_.workers > 1) slices.emplace();
       try {
         work(worker);
       } catch (...) {
