@@ -132,7 +132,8 @@ TEST(Engine, ARunThatDivergesStopsAtTheSameStepEverywhere) {
     const StretchResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4});
     EXPECT_EQ(result.outcome, Outcome::not_finite);
     EXPECT_LT(result.steps_done, 4);
-    for (const float w : machine.engine->state().parameters.span()) EXPECT_TRUE(std::isfinite(w));
+    const ModelState left = machine.engine->state();
+    for (const float w : left.parameters.span()) EXPECT_TRUE(std::isfinite(w));
     if (wanted_steps < 0) {
       wanted_steps = result.steps_done;
       wanted = digest(problem, *machine.engine);
