@@ -96,7 +96,7 @@ void run(convoy::Index limit, const std::string& folder) {
   convoy::EngineOptions options;
   options.batch = model.train.batch;
   options.grain = model.train.grain;
-  const convoy::Sgd optimizer{static_cast<float>(model.train.momentum)};
+  const convoy::Sgd optimizer = convoy::optimizer_of(model.train);
   const auto engine = convoy::make_cpu_engine(model.net, optimizer, options, *communicator);
 
   // 5. The trainer: epochs, evaluation on the test set, and (if there is a folder) checkpoints,

@@ -118,7 +118,7 @@ int eval(const EvalOptions& options) {
 
   const std::unique_ptr<Communicator> communicator = alone();
   const std::unique_ptr<Engine> engine =
-      make_cpu_engine(net, optimizer(checkpoint.model.train), layout, *communicator);
+      make_cpu_engine(net, optimizer_of(checkpoint.model.train), layout, *communicator);
   for (const std::string& text : engine->warnings()) {
     write_stderr(fmt::format("convoy: warning: {}\n", text));
   }

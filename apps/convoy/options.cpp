@@ -66,14 +66,6 @@ EngineOptions engine_options(const Layout& layout, const TrainSettings& settings
   return options;
 }
 
-Sgd optimizer(const TrainSettings& settings) {
-  Sgd sgd;
-  sgd.momentum = static_cast<float>(settings.momentum);
-  sgd.nesterov = settings.nesterov;
-  sgd.weight_decay = static_cast<float>(settings.weight_decay);
-  return sgd;
-}
-
 std::string to_string(const Shape& shape) {
   return fmt::format("{} x {} x {}", shape.height, shape.width, shape.channels);
 }

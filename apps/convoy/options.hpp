@@ -29,8 +29,6 @@ void add_layout(CLI::App& command, Layout& layout);
 // for.
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings);
 
-Sgd optimizer(const TrainSettings& settings);
-
 // "28 x 28 x 1"
 std::string to_string(const Shape& shape);
 

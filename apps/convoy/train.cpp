@@ -243,7 +243,7 @@ int train(const CLI::App& command, const TrainOptions& options) {
                         options.quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   const std::unique_ptr<Communicator> communicator = alone();
   const std::unique_ptr<Engine> engine =
-      make_cpu_engine(run.model.net, optimizer(run.model.train), layout, *communicator);
+      make_cpu_engine(run.model.net, optimizer_of(run.model.train), layout, *communicator);
   Trainer trainer =
       run.resumed ? Trainer::resume(run.model, data, run.data, *engine, *communicator, run.folder)
                   : Trainer(run.model, data, run.data, *engine, *communicator, run.folder);

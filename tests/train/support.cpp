@@ -77,9 +77,7 @@ std::unique_ptr<Engine> tiny_engine(const Model& model, Communicator& communicat
   options.oversubscribe = true;
   options.batch = model.train.batch;
   options.grain = model.train.grain;
-  const Sgd optimizer{static_cast<float>(model.train.momentum), model.train.nesterov,
-                      static_cast<float>(model.train.weight_decay)};
-  return make_cpu_engine(model.net, optimizer, options, communicator);
+  return make_cpu_engine(model.net, optimizer_of(model.train), options, communicator);
 }
 
 std::string content(const Checkpoint& checkpoint) {

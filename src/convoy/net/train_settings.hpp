@@ -7,6 +7,7 @@
 #include <string>
 
 #include "convoy/base/tensor.hpp"
+#include "convoy/ops/sgd.hpp"
 
 namespace convoy {
 
@@ -35,5 +36,9 @@ struct TrainSettings {
 
   friend bool operator==(const TrainSettings&, const TrainSettings&) = default;
 };
+
+// The optimizer that the settings describe, each number rounded to the nearest float whatever
+// rounding mode the caller is in.
+Sgd optimizer_of(const TrainSettings& settings);
 
 }  // namespace convoy
