@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -120,8 +119,8 @@ TEST(Machine, PeakMemoryKeepsWhatWasOnceHeld) {
   const std::uint64_t before = peak_memory_bytes();
   {
     std::vector<char> held(kBytes);
-    std::memset(held.data(), 1, held.size());
-    EXPECT_NE(held[kBytes / 2], 0);
+    volatile char* bytes = held.data();  // clang leaves out memory that nobody looks at
+    for (std::size_t i = 0; i < kBytes; i += 1024) bytes[i] = 1;
   }
   EXPECT_GT(before, 0U);
   EXPECT_GE(peak_memory_bytes(), kBytes);
