@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/base/float_environment.hpp"
 
+#include <cfenv>
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -34,10 +36,15 @@ void write_modes(std::uint64_t modes) {
 
 }  // namespace
 
-FloatEnvironment::FloatEnvironment() : before_(read_modes()) {
+// fesetround() too: on x86 it also rules the x87 unit, whose mode the C library asks for when it
+// reads decimal numbers.
+FloatEnvironment::FloatEnvironment() : before_(read_modes()), rounding_before_(std::fegetround()) {
+  std::fesetround(FE_TONEAREST);
   write_modes(kContract);
 }
+
 FloatEnvironment::~FloatEnvironment() {
+  std::fesetround(rounding_before_);
   write_modes(before_);
 }
 

@@ -17,6 +17,7 @@ class FloatEnvironment {
 
  private:
   std::uint64_t before_;
+  int rounding_before_;
 };
 
 }  // namespace convoy

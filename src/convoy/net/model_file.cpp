@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "convoy/base/float_environment.hpp"
 #include "convoy/net/layer_error.hpp"
 #include "convoy/net/model_reader.hpp"
 #include "convoy/net/table_reader.hpp"
@@ -118,6 +119,7 @@ std::string model_text(const TableReader& model, const TrainSettings& train) {
 
 Model parse_model(std::string_view text, std::string_view source,
                   std::span<const Override> overrides) {
+  const FloatEnvironment environment;  // numbers are read alike in every caller's rounding mode
   ConfigValue root = parse_config(text, source);
   for (const Override& override : overrides) apply_override(root, override);
 

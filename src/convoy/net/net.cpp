@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -87,6 +88,12 @@ void check_classes(const std::vector<Layer>& layers, LossFunction loss) {
   if (out.channels < 2) {
     throw LayerError(index, "", fmt::format("{}: the last layer has a single output", title(last)),
                      "the loss wants one a class", "use at least two units");
+  }
+  constexpr Index kMostClasses = std::numeric_limits<Label>::max() + Index{1};
+  if (out.channels > kMostClasses) {
+    throw LayerError(index, "",
+                     fmt::format("{}: the last layer has {} outputs", title(last), out.channels),
+                     "a label is one byte", fmt::format("use at most {} units", kMostClasses));
   }
   const auto* activation = std::get_if<Activation>(&last.op);
   if (loss == LossFunction::sigmoid_binary_cross_entropy && activation != nullptr &&

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/float_environment.hpp"
 #include "convoy/base/version.hpp"
 #include "convoy/train/run_config.hpp"
 
@@ -62,6 +63,7 @@ std::string run_config_text(const RunIdentity& identity) {
 }
 
 RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
+  const FloatEnvironment environment;
   const std::size_t cut = text.rfind(kTail);
   if (cut == std::string_view::npos) fail(file, "the table [data]", "it is missing");
   const toml::table tail = parse_tail(file, text.substr(cut));
