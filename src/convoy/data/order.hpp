@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In which order an epoch reads the samples: a function of (order, seed, epoch, sample count),
-// never of threads or ranks.
+// never of threads or ranks. Samples are counted in what is trained on (what is held out for
+// validation does not count).
 //
 //   shuffled    sorted by (Philox(seed; epoch_order; epoch; sample), sample)
 //   sequential  0, 1, 2, ...

@@ -4,10 +4,10 @@
 //   x [K]   weights [k][n]   bias [n]   y [N]
 //
 // Order of additions (segments.hpp):
-//   forward          y[n]    = sum over k ascending (one row) of x[k] * w[k][n], then the bias
-//   input gradient   dx[k]   = sum over n ascending (one row) of dy[n] * w[k][n]
-//   weight gradient  dw[k][n] = sum over samples in order (one row) of x[k] * dy[n]; db[n] of 1 *
-//   dy[n]
+//   forward          y[n]     = sum over k ascending (one row) of x[k] * w[k][n], then the bias
+//   input gradient   dx[k]    = sum over n ascending (one row) of dy[n] * w[k][n]
+//   weight gradient  dw[k][n] = sum over samples in order (one row) of x[k] * dy[n]
+//                    db[n]    likewise, of 1 * dy[n]
 #pragma once
 
 #include "convoy/base/tensor.hpp"

@@ -4,10 +4,9 @@
 //
 //   softmax cross-entropy         p = e^(z - max z) / sum;  loss = log(sum) - (z[l] - max z)
 //                                 dz = p - [n == l]
-//   sigmoid binary cross-entropy  p = sigmoid(z);  loss = sum over n of softplus(z[n]) - [n == l]
-//   z[n]
-//                                 dz = p - [n == l]           (each output against the one-hot
-//                                 label)
+//   sigmoid binary cross-entropy  p = sigmoid(z)
+//                                 loss = sum over n of softplus(z[n]) - [n == l] z[n]
+//                                 dz = p - [n == l]   (each output against the one-hot label)
 //
 // The gradient is that of the *sum* over samples: 1 / batch is applied by the optimizer, nowhere
 // else. Order of additions: the sum over classes is one row (segments.hpp, chains of plain

@@ -8,9 +8,8 @@
 //                    Dense: (block of kColumnBlock columns, sample). Activation, Add: the same
 //                    blocks of the flat array, over all samples.
 //   input gradient   likewise, of dx. Dense: blocks of dx's columns.
-//   weight gradient  rows of the parameter block: each weight row [tap][columns], then the bias
-//   row;
-//                    unit u writes elements [u * columns, (u + 1) * columns).
+//   weight gradient  rows of the parameter block: each weight row [tap][columns], then the bias.
+//                    Unit u writes elements [u * columns, (u + 1) * columns).
 #pragma once
 
 #include <string_view>

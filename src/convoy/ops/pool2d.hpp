@@ -7,7 +7,8 @@
 //            only if it is `>` (so +0 and -0 keep their order, and a NaN is never put in place of a
 //            number). `choice` is the winner's ky * KW + kx.
 //   average  y = s * (1 / area), s = a chain of additions from +0 over the taps inside x, (ky, kx)
-//            ascending, cut into segments as in segments.hpp (rows: ky); 1 / area rounded to Real.
+//            ascending, cut into segments as in segments.hpp (rows: ky; taps outside of x keep
+//            their place when segments are cut); 1 / area rounded to Real.
 //   input gradient
 //            dx = a chain of additions from +0 over the windows that hold the pixel, (oy, ox)
 //            ascending: of dy where the window chose this pixel (max; other windows are no term),

@@ -8,13 +8,13 @@
 //
 // Order of additions (segments.hpp):
 //   forward          rows: ky ascending; terms: kx ascending.
-//   input gradient   rows: ky descending; terms: kx descending; only taps whose output exists (no
-//                    term otherwise); no such tap: +0.
-//   weight gradient  samples in order, in a sample rows: oy ascending, terms: ox ascending;
-//   segments
-//                    never span two samples. Shared: each segment is done for every channel, and
-//                    the channels' values of a segment are added in channel order before the next
-//                    segment.
+//   input gradient   rows: ky descending; terms: kx descending, of the taps that the stride lets
+//                    meet the pixel. Those whose output does not exist keep their place when
+//                    segments are cut, but are no terms. No such tap: +0.
+//   weight gradient  samples in order, in a sample rows: oy ascending, terms: ox ascending.
+//                    Segments never span two samples. Shared: each segment is done for every
+//                    channel, and the channels' values of a segment are added in channel order
+//                    before the next segment.
 #pragma once
 
 #include "convoy/base/tensor.hpp"
