@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A TOML document as a plain tree that knows where each value was written: what the model reader
-// walks, and what overrides are set in. (Internal to net/; toml++ stays in config_tree.cpp.)
+// walks, and what overrides are set in. (Not for programs; toml++'s parser stays in
+// config_tree.cpp.)
 #pragma once
 
 #include <cstdint>

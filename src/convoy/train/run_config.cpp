@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 
 #include <toml++/toml.h>
+
+#include <algorithm>
+#include <cstdint>
 #include <sstream>
+#include <type_traits>
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/float_environment.hpp"
 #include "convoy/base/version.hpp"
+#include "convoy/net/config_tree.hpp"
 #include "convoy/train/run_config.hpp"
 
 namespace convoy {
@@ -24,31 +29,44 @@ constexpr std::string_view kTail = "\n[data]\n";
                   "restore the file as the run wrote it, or begin a new run");
 }
 
-toml::table parse_tail(const fs::path& file, std::string_view text) {
-  try {
-    return toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    fail(file, "[data] or [run]", error.description());
-  }
+// What follows the model's text, which has as many lines as are put in front: so that messages name
+// lines of the file.
+ConfigTable parse_tail(const fs::path& file, std::string_view text, std::size_t cut) {
+  const auto lines_before =
+      std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(cut), '\n');
+  const std::string lines(static_cast<std::size_t>(lines_before), '\n');
+  return std::get<ConfigTable>(
+      parse_config(lines + std::string(text.substr(cut)), file.string()).data);
 }
 
 // On one line, so that kTail stands on lines of its own nowhere else. (Not as a literal string,
-// which toml++ also chooses for a text with line ends, which those may not hold.)
+// which toml++ also chooses for a text with line ends, which those may not hold.) In ASCII, which
+// is all that parse_config() takes: a folder may have any name.
 std::string quoted(const std::string& text) {
-  const auto flags =
-      toml::toml_formatter::default_flags &
-      ~(toml::format_flags::allow_multi_line_strings | toml::format_flags::allow_literal_strings);
+  using Flags = toml::format_flags;
+  const auto flags = toml::toml_formatter::default_flags &
+                     ~(Flags::allow_multi_line_strings | Flags::allow_literal_strings |
+                       Flags::allow_unicode_strings);
   std::ostringstream stream;
   stream << toml::toml_formatter(toml::value<std::string>(text), flags);
   return stream.str();
 }
 
 template <class T>
-T value_of(const fs::path& file, const toml::table& root, std::string_view table,
+T value_of(const fs::path& file, const ConfigTable& root, std::string_view table,
            std::string_view key) {
-  const auto value = root[table][key].template value<T>();
-  if (!value) fail(file, fmt::format("{}.{}", table, key), "it is missing or of another type");
-  return *value;
+  const ConfigValue* section = find(root, table);
+  const auto* entries = section == nullptr ? nullptr : std::get_if<ConfigTable>(&section->data);
+  const ConfigValue* value = entries == nullptr ? nullptr : find(*entries, key);
+  if (value != nullptr) {
+    if (const T* given = std::get_if<T>(&value->data)) return *given;
+    if constexpr (std::is_same_v<T, double>) {  // "0" is a whole number
+      if (const auto* whole = std::get_if<std::int64_t>(&value->data)) {
+        return static_cast<double>(*whole);
+      }
+    }
+  }
+  fail(file, fmt::format("{}.{}", table, key), "it is missing or of another type");
 }
 
 }  // namespace
@@ -66,7 +84,7 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
   const FloatEnvironment environment;
   const std::size_t cut = text.rfind(kTail);
   if (cut == std::string_view::npos) fail(file, "the table [data]", "it is missing");
-  const toml::table tail = parse_tail(file, text.substr(cut));
+  const ConfigTable tail = parse_tail(file, text, cut);
   const auto string = [&](std::string_view table, std::string_view key) {
     return value_of<std::string>(file, tail, table, key);
   };
