@@ -25,6 +25,7 @@ struct Predictor::State {
   static EngineOptions options(int threads) {
     EngineOptions options;
     options.threads = threads;
+    options.threads_by = Cut::tensor;  // one image is one grain
     options.batch = 1;
     options.grain = 1;
     return options;

@@ -22,7 +22,8 @@ struct Prediction {
 // Not thread-safe: one per thread.
 class Predictor {
  public:
-  // A checkpoint file or a run folder. Throws UserError.
+  // A checkpoint file or a run folder. `threads` as in EngineOptions; they change the time, never a
+  // bit. Throws UserError, SystemError(io).
   explicit Predictor(const std::filesystem::path& checkpoint, int threads = 1);
   ~Predictor();
   Predictor(Predictor&&) noexcept;
