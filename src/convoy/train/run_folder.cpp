@@ -300,7 +300,7 @@ void RunFolder::report(const RunReport& report) {
       {"weights_sha256", report.weights_sha256},
       {"updated", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))}};
   if (!report.message.empty()) status["message"] = report.message;
-  replace_file(folder_ / "status.json", status.dump() + "\n");
+  replace_file(folder_ / "status.json", to_text(status) + "\n");
 }
 
 }  // namespace convoy

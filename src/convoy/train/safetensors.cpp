@@ -41,7 +41,7 @@ std::string header_text(const Metadata& metadata, std::span<const Tensor> tensor
         {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text = to_text(header);
   text.append((8 - text.size() % 8) % 8, ' ');
   return text;
 }

@@ -39,8 +39,9 @@ inline nlohmann::json parse_strict_json(std::string_view text) {
 }
 
 // Names and paths need not be UTF-8; JSON has to be.
-inline std::string to_text(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+template <class Json>  // json or ordered_json
+std::string to_text(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace convoy
