@@ -9,7 +9,7 @@ namespace convoy {
 // `mean` and `stddev` are empty (0 and 1), or hold one value a channel; they are in scaled units.
 // The arithmetic is done once for each of the 256 bytes, in double, and rounded to float.
 struct Normalization {
-  double scale = 1.0 / 255.0;
+  double scale = 0x1.010101010101p-8;  // 1 / 255
   std::vector<double> mean;
   std::vector<double> stddev;
 
