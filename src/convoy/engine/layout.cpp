@@ -51,8 +51,7 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan) {
     if (layout.teams < asked) {
       layout.warnings.push_back(
           fmt::format("{} of {} threads would idle and are not started (a batch of {} is {} grains "
-                      "of {}): use a "
-                      "larger --batch, a smaller --grain, or --threads-by tensor",
+                      "of {}): use a larger --batch, a smaller --grain, or --threads-by tensor",
                       asked - layout.teams, asked, options.batch, grains, options.grain));
     }
   }

@@ -37,8 +37,7 @@ void run_workers(int workers, const std::function<void(int)>& work) {
     throw UserError(
         Fault::unavailable,
         "asked for " + std::to_string(workers) + " threads, got " + std::to_string(started),
-        "OpenMP gives fewer inside a parallel region, or by OMP_DYNAMIC or "
-        "OMP_THREAD_LIMIT",
+        "OpenMP gives fewer inside a parallel region, or by OMP_DYNAMIC or OMP_THREAD_LIMIT",
         "use fewer threads, or call from outside of a parallel region");
   }
 }

@@ -37,9 +37,8 @@ struct ReadLayers {
 };
 ReadLayers read_layers(const ConfigArray& tables);
 
-// The name of each table of the file: as given, or its type's and its number among those of the
-// type
-// ("conv2"). Never throws: what is wrong is found by read_layers.
+// The name of each table of the file: as given, or its type's and its number among those of that
+// type ("conv2"). Never throws: what is wrong is found by read_layers.
 std::vector<std::string> layer_names(const ConfigArray& tables);
 
 TrainSettings read_train(const ConfigValue& table);

@@ -3,8 +3,7 @@
 //
 //   value of one grain      its gradient
 //   value of a range        (value of its left part) + (value of its right part), cut at the
-//   largest
-//                           power of two below the range's length
+//                           largest power of two below the range's length
 //
 // Seen from below: the parent of the node [b, e) whose begin's lowest set bit is s = b & -b is
 // [b - s, e), once e = min(b + s, n). An absent subtree (beyond n) is absent, not zero. So whoever

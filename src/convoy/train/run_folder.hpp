@@ -3,9 +3,10 @@
 // and renamed when whole, every file in it is replaced whole, and one process at a time may write.
 //
 //   config.toml      what the run is: the model's text, then [data] and [run]
-//   status.json      how far it is (schema convoy.status/1); for people and scripts, never read
-//   back metrics.jsonl    one EpochMetrics a line checkpoints/     step-NNNNNNNNNN.safetensors, the
-//   newest two; best.safetensors lock             held (flock) by the process that runs it
+//   status.json      how far it is (schema convoy.status/1); for people and scripts, not read back
+//   metrics.jsonl    one EpochMetrics a line
+//   checkpoints/     step-NNNNNNNNNN.safetensors, the newest two; best.safetensors
+//   lock             held (flock) by the process that runs it
 #pragma once
 
 #include <filesystem>

@@ -2,8 +2,7 @@
 // The safetensors file format, as far as Convoy needs it: FP32 tensors and a map of strings.
 //
 //   bytes 0 .. 7       N, length of the header, 64 bits, little-endian
-//   bytes 8 .. 7 + N   the header: a JSON object, padded with spaces so that 8 + N is a multiple of
-//   8
+//   bytes 8 .. 7 + N   the header: a JSON object, padded with spaces to a multiple of 8 bytes
 //                        "NAME": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}
 //                        "__metadata__": {"KEY": "VALUE", ..}
 //   then               the data, little-endian; offsets count from here; no gaps, no overlaps

@@ -164,10 +164,8 @@ Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
                     "its model or its place in the run is another", "remove that file");
   }
   for (const std::string& reason : found.damaged) {
-    state->warnings.push_back(
-        fmt::format("a damaged checkpoint was passed over; going on from {}. "
-                    "{}",
-                    found.file.string(), reason));
+    state->warnings.push_back(fmt::format(
+        "a damaged checkpoint was passed over; going on from {}. {}", found.file.string(), reason));
   }
   if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {
     state->warnings.push_back(fmt::format(

@@ -214,10 +214,8 @@ class Training {
     const TrainSettings& settings = state_.model.train;
     std::string message = fmt::format(
         "epoch {}, step {} of {}: the loss ({}) or its gradient is not finite; the weights are "
-        "those "
-        "before that step: lower train.learning_rate (now {}), warm up with train.warmup_epochs, "
-        "or "
-        "check the input's scale",
+        "those before that step: lower train.learning_rate (now {}), warm up with "
+        "train.warmup_epochs, or check the input's scale",
         place().epoch, place().epoch_step + 1, state_.steps_per_epoch, result.last_loss,
         settings.learning_rate);
     if (!state_.newest.empty()) {

@@ -50,8 +50,9 @@ inline constexpr Index kLongRow = 8;
 
 // The rows of a tile: where those of A and C start. at(term) is a view of one column of A.
 //   AdjacentRows  one float apart in A: one pointer serves all
-//   EvenRows      evenly apart: one pointer serves three rows (a processor adds an index once or
-//   twice) AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
+//   EvenRows      evenly apart: one pointer serves three rows (an address adds an index once or
+//                 twice)
+//   AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
 struct AdjacentRows {
   const float* a0;
   float* c0;
