@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "convoy/base/check.hpp"
 
@@ -17,11 +19,17 @@ std::string text(Shape s) {
 }  // namespace
 
 void check_options(const EngineOptions& options) {
-  if (options.batch >= 1 && options.grain >= 1) return;
+  // As in a model file: no product of sizes overflows, and memory stays within reason.
+  constexpr Index kLargestBatch = std::numeric_limits<std::int32_t>::max(), kLargestGrain = 128;
+  if (options.batch >= 1 && options.batch <= kLargestBatch && options.grain >= 1 &&
+      options.grain <= kLargestGrain) {
+    return;
+  }
   throw UserError(
       Fault::usage,
       fmt::format("an engine for batches of {} in grains of {}", options.batch, options.grain), "",
-      "give EngineOptions a batch and a grain of at least 1");
+      fmt::format("give EngineOptions a batch and a grain of at least 1, and at most {} and {}",
+                  kLargestBatch, kLargestGrain));
 }
 
 void check_data(const Net& net, const Dataset& data, std::span<const std::uint32_t> samples) {

@@ -27,8 +27,8 @@ struct EngineOptions {
   Cut threads_by = Cut::data;
   bool oversubscribe = false;  // more threads than usable cores
   std::string isa = "auto";    // auto | reference | a name of available_isas()
-  Index batch = 32;            // the largest batch and the grain that will be asked for
-  Index grain = 4;
+  Index batch = 32;            // the largest that will be asked for; 1 to 2^31 - 1
+  Index grain = 4;             // 1 to 128
 };
 
 // Consecutive steps of one epoch, which end at the next log, evaluation or checkpoint.
