@@ -43,6 +43,15 @@ void check_fit(const Net& net, const Dataset& data, std::string_view part,
   }
 }
 
+// A state without the velocity that the model's settings promise could be saved, but not loaded.
+void check_engine(const Engine& engine, const TrainSettings& settings) {
+  if ((engine.state().velocity.size() != 0) == (settings.momentum != 0)) return;
+  throw UserError(
+      Fault::usage, "the engine does not fit the model",
+      fmt::format("it was made for another optimizer; train.momentum is {}", settings.momentum),
+      "make it with optimizer_of(model.train)");
+}
+
 Dataset limited(const Dataset& data, Index limit) {
   if (limit < 0) {
     throw UserError(Fault::usage, fmt::format("the limit {} is negative", limit), "",
@@ -107,6 +116,7 @@ Trainer::State::State(const Model& run_model, const TrainAndTest& data,
       split(hold_out(train.size(), settings.validation, model.train.seed)),
       test_samples(static_cast<std::size_t>(test.size())),
       order(parse_order(model.train.order)) {
+  check_engine(engine, model.train);
   check_fit(model.net, train, "training", data.name);
   check_fit(model.net, test, "test", data.name);
   if (train.empty()) {

@@ -50,8 +50,8 @@ class Trainer {
  public:
   // A new run. `folder` is created (UserError(usage) where it exists) with its configuration and a
   // checkpoint of the initial weights; empty: nothing is written. Of several ranks, rank 0 writes.
-  // Throws UserError where data and model do not fit. The engine must have been made for the
-  // model's net and optimizer; it and the communicator must outlive the trainer.
+  // Throws UserError where data, model and engine do not fit. The engine must have been made for
+  // the model's net, optimizer, batch and grain; it and the communicator must outlive the trainer.
   Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
           Engine& engine, Communicator& communicator, const std::filesystem::path& folder);
   ~Trainer();
