@@ -111,10 +111,13 @@ std::string table(const Confusion& matrix, const std::vector<std::string>& names
 int eval(const EvalOptions& options) {
   const Checkpoint checkpoint = load_checkpoint(options.checkpoint);
   const Net& net = checkpoint.model.net;
-  const EngineOptions layout = engine_options(options.layout, checkpoint.model.train);
+  EngineOptions layout = engine_options(options.layout, checkpoint.model.train);
   const TrainAndTest data =
       load_data(options.data.empty() ? data_of_run(options.checkpoint) : options.data);
   check_fit(net, data.test, data.name);
+  // All threads have grains to evaluate, however small the batch was that the model learnt with.
+  const Index threads = std::max(layout.oversubscribe ? layout.threads : 0, usable_cores());
+  layout.batch = std::max(layout.batch, std::min(threads * layout.grain, data.test.size()));
 
   const std::unique_ptr<Communicator> communicator = alone();
   const std::unique_ptr<Engine> engine =

@@ -349,9 +349,8 @@ void add_train(CLI::App& app, std::function<int()>& action) {
   add_output_options(*command, *options);
   command->footer(
       "Ctrl-C or SIGTERM ends the run after the current step, with a checkpoint and exit code 75.\n"
-      "Exit codes: 0 done, 2 usage, 65 bad data or model, 66 not found, 69 not available, 70 a "
-      "bug,\n"
-      "74 input or output failed, 75 stopped, 76 loss or weights not finite.\n\n"
+      "Exit codes: 0 done, 2 usage, 65 bad data or model, 66 not found, 69 not available,\n"
+      "70 a bug, 74 input or output failed, 75 stopped, 76 loss or weights not finite.\n\n"
       "Examples:\n"
       "  convoy train lenet5\n"
       "  convoy train tiny-relu --data mnist --epochs 5 --no-shuffle --threads 2\n"
