@@ -2,6 +2,7 @@
 #include "output.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -14,7 +15,12 @@ namespace {
 int write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno != EINTR) return errno;
+    if (written < 0 && errno == EAGAIN) {  // a pipe that somebody made non-blocking
+      pollfd wait{descriptor, POLLOUT, 0};
+      poll(&wait, 1, -1);
+    } else if (written < 0 && errno != EINTR) {
+      return errno;
+    }
     if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }
   return 0;

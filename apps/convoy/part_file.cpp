@@ -31,7 +31,8 @@ int open_locked(const std::filesystem::path& path, struct stat& facts) {
   const int descriptor =
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (descriptor < 0) fail("open", path);
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+  // Where a file system has no locks, we go on without.
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(descriptor);
     throw UserError(Fault::unavailable, fmt::format("{} is in use", path.string()),
                     "another download is at work on it", "wait for that one to end");
