@@ -66,9 +66,15 @@ std::vector<Override> overrides(const TrainOptions& options) {
   add_number("--batch", "train.batch", options.batch);
   add_number("--grain", "train.grain", options.grain);
   add_number("--seed", "train.seed", options.seed);
-  if (options.no_shuffle) add("--no-shuffle", "train.order", "\"sequential\"");
   if (options.order) {
-    add("--order", "train.order", fmt::format("\"{}\"", to_string(parse_order(*options.order))));
+    const Order order = parse_order(*options.order);
+    if (options.no_shuffle && order.kind == Order::Kind::shuffled) {
+      throw UserError(Fault::usage, "--no-shuffle and --order shuffled contradict each other", "",
+                      "give one of them");
+    }
+    add("--order", "train.order", fmt::format("\"{}\"", to_string(order)));
+  } else if (options.no_shuffle) {
+    add("--no-shuffle", "train.order", "\"sequential\"");
   }
   result.insert(result.end(), options.set.begin(), options.set.end());
   return result;
@@ -273,12 +279,12 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
       ->check(whole_number(0))
       ->type_name("N")
       ->group(kProblemGroup);
-  CLI::Option* order =
-      command.add_option("--order", options.order, "In which an epoch reads the samples")
-          ->type_name("shuffled|sequential|shards:N")
-          ->group(kProblemGroup);
-  command.add_flag("--no-shuffle", options.no_shuffle, "The same as --order sequential")
-      ->excludes(order)
+  command.add_option("--order", options.order, "In which an epoch reads the samples")
+      ->type_name("shuffled|sequential|shards:N")
+      ->group(kProblemGroup);
+  command
+      .add_flag("--no-shuffle", options.no_shuffle,
+                "The same as --order sequential, where no --order is given")
       ->group(kProblemGroup);
   command
       .add_option("--set", options.set,

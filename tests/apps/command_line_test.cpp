@@ -47,7 +47,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--validation", "nan"}, "--validation"},
       {{"train", "--limit", "0"}, "--limit"},
       {{"train", "--order", "random"}, "shards:N"},
-      {{"train", "--order", "sequential", "--no-shuffle"}, "--no-shuffle"},
+      {{"train", "--order", "shuffled", "--no-shuffle"}, "--no-shuffle"},
       {{"train", "--epochs", "2", "--set", "train.epochs=3"}, "--set train.epochs=3"},
       {{"train", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
       {{"train", "--checkpoint-every", "5"}, "10min"},
