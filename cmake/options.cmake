@@ -3,7 +3,9 @@
 add_library(convoy_options INTERFACE)
 target_compile_features(convoy_options INTERFACE cxx_std_20)
 target_compile_options(convoy_options INTERFACE
-  -ffp-contract=off  # a fused multiply-add is written out or does not happen (docs/determinism.md)
+  # A fused multiply-add is written out or does not happen, and no sum is rearranged, whatever flags
+  # come from the environment or a parent project (docs/determinism.md).
+  -ffp-contract=off -fno-fast-math
   -Wall -Wextra -Wconversion -Wshadow
   # gcc 12 warns of any "literal" + std::string (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651)
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>

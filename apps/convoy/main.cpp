@@ -148,7 +148,9 @@ int main(int argc, char** argv) {
         fmt::format("convoy: {}: check that folder and its permissions\n", error.what()));
     return static_cast<int>(Fault::io);
   } catch (const std::bad_alloc&) {
-    return app::report_bug("out of memory");
+    app::write_stderr(
+        "convoy: out of memory: use a smaller batch, grain or model, or fewer threads\n");
+    return static_cast<int>(Fault::unavailable);
   } catch (const std::exception& error) {
     return app::report_bug(error.what());
   } catch (...) {

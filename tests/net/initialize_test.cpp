@@ -45,7 +45,7 @@ Statistics statistics(const Buffer<float>& arena, const ParameterTensor& tensor)
   return s;
 }
 
-constexpr Index kInputs = 300, kUnits = 700;  // 210,000 weights
+constexpr Index kInputs = 840, kUnits = 250;  // 210,000 weights
 constexpr double kCount = kInputs * kUnits;
 
 Statistics of_weights(Initializer initializer, std::uint64_t seed = 1) {

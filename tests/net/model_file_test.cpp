@@ -5,8 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cfenv>
-
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -391,21 +389,6 @@ TEST_F(ModelLookup, PathsThatHoldNoModel) {
               HasSubstr("empty.toml: missing key 'name'"));
   std::ofstream(at("large.toml")) << std::string(2'000'000, '#');
   EXPECT_THAT(failure_of([&] { load_model(at("large.toml")); }).message, HasSubstr("too large"));
-}
-
-TEST(ModelFile, ReadsTheSameNumbersInEveryRoundingMode) {
-  const Model nearest = load_model("lenet5");
-  for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
-    std::fesetround(mode);
-    const Model other = load_model("lenet5");
-    const Sgd optimizer = optimizer_of(other.train);
-    std::fesetround(FE_TONEAREST);
-    EXPECT_EQ(other.text, nearest.text);
-    EXPECT_EQ(other.net.normalization(), nearest.net.normalization());
-    EXPECT_EQ(other.train, nearest.train);
-    EXPECT_EQ(optimizer.momentum, optimizer_of(nearest.train).momentum);
-    EXPECT_EQ(optimizer.weight_decay, optimizer_of(nearest.train).weight_decay);
-  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "convoy/engine/engine.hpp"
+#include "tests/train/support.hpp"
 
 namespace convoy::train_tests {
 
@@ -17,12 +18,15 @@ class FakeEngine : public Engine {
                       bool with_probabilities) override;
   ModelState state() const override;
   void set_state(const ModelState& state) override;
+  Index grain() const override { return made_with.grain; }
+  Sgd optimizer() const override { return optimizer_of(made_with); }
   int threads() const override { return 1; }
   std::string isa() const override { return "fake"; }
   std::string device() const override { return "fake"; }
   const std::vector<std::string>& warnings() const override { return warnings_; }
 
   // What the test arranges: steps are counted from 1 over the life of this engine.
+  TrainSettings made_with = tiny_model().train;
   Index not_finite_at = 0;
   Index stop_at = 0;               // pretends that the stop was asked for during this step
   std::vector<double> accuracies;  // of evaluations, one after the other; then by the weights

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -37,11 +39,13 @@ struct Session {
   std::unique_ptr<Communicator> communicator = alone();
   TrainResult begin(const Model& model, const TrainAndTest& data, const DataSettings& settings,
                     const fs::path& folder, CheckpointEvery every = {}) {
+    engine.made_with = model.train;
     return Trainer(model, data, settings, engine, *communicator, folder)
         .train(seen, nullptr, every);
   }
   TrainResult resume(const Model& model, const TrainAndTest& data, const DataSettings& settings,
                      const fs::path& folder, CheckpointEvery every = {}) {
+    engine.made_with = model.train;
     return Trainer::resume(model, data, settings, engine, *communicator, folder)
         .train(seen, nullptr, every);
   }
@@ -264,6 +268,24 @@ TEST(Trainer, ParsesHowOftenToCheckpoint) {
     const std::string message = user_error(Fault::usage, [&] { parse_checkpoint_every(text); });
     EXPECT_NE(message.find("500steps"), std::string::npos) << message;
   }
+}
+
+// An engine of another grain or optimizer would train other weights than the configuration says.
+TEST(Trainer, RefusesAnEngineThatWasMadeForAnotherModel) {
+  const Model model = tiny_model();
+  const TrainAndTest data = tiny_data();
+  const auto communicator = alone();
+  const auto refused = [&](const std::function<void(TrainSettings&)>& change) {
+    FakeEngine engine;
+    change(engine.made_with);
+    EXPECT_THROW(Trainer(model, data, {"synthetic", 0, 0}, engine, *communicator, ""), UserError);
+  };
+  refused([](TrainSettings& s) { s.grain += 1; });
+  refused([](TrainSettings& s) { s.momentum = 0; });
+  refused([](TrainSettings& s) { s.nesterov = !s.nesterov; });
+  refused([](TrainSettings& s) { s.weight_decay += 0.25; });
+  FakeEngine fits;
+  EXPECT_NO_THROW(Trainer(model, data, {"synthetic", 0, 0}, fits, *communicator, ""));
 }
 
 }  // namespace

@@ -71,6 +71,7 @@ std::vector<std::uint32_t> side_by_side(Index size, Index shards) {
 }  // namespace
 
 Order parse_order(std::string_view text) {
+  constexpr Index kMostShards = Index{1} << 20;
   constexpr std::string_view kShards = "shards:";
   if (text == "shuffled") return {Order::Kind::shuffled, 1};
   if (text == "sequential") return {Order::Kind::sequential, 1};
@@ -78,10 +79,13 @@ Order parse_order(std::string_view text) {
     Order order{Order::Kind::shards, 0};
     const char *begin = text.data() + kShards.size(), *end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(begin, end, order.shards);
-    if (error == std::errc() && rest == end && order.shards >= 1) return order;
+    if (error == std::errc() && rest == end && order.shards >= 1 && order.shards <= kMostShards) {
+      return order;
+    }
   }
-  throw UserError(Fault::usage, fmt::format("unknown order '{}'", text), "",
-                  "write shuffled, sequential or shards:N with N of at least 1");
+  throw UserError(
+      Fault::usage, fmt::format("unknown order '{}'", text), "",
+      fmt::format("write shuffled, sequential or shards:N with N from 1 to {}", kMostShards));
 }
 
 std::string to_string(const Order& order) {

@@ -127,6 +127,8 @@ class CpuEngine final : public Engine {
     }
   }
 
+  Index grain() const override { return grain_; }
+  Sgd optimizer() const override { return optimizer_; }
   int threads() const override { return layout_.workers; }
   std::string isa() const override { return backend_.name; }
   std::string device() const override { return "cpu"; }

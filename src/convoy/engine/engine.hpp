@@ -84,6 +84,10 @@ class Engine {
   virtual ModelState state() const = 0;
   virtual void set_state(const ModelState& state) = 0;
 
+  // What it was made with, and what the weights depend on.
+  virtual Index grain() const = 0;
+  virtual Sgd optimizer() const = 0;
+
   // What it runs on, for reports.
   virtual int threads() const = 0;
   virtual std::string isa() const = 0;

@@ -13,6 +13,9 @@ namespace {
 // no more memory for a larger batch.
 constexpr Index kSlabBytes = Index{32} << 20;
 
+// Far above any machine; each thread takes memory of its own.
+constexpr int kMostThreads = 4096;
+
 int asked_threads(const EngineOptions& options, Layout& layout) {
   const int usable = usable_cores();
   const int from_environment = std::max(0, threads_by_environment());
@@ -24,6 +27,11 @@ int asked_threads(const EngineOptions& options, Layout& layout) {
                     "--oversubscribe starts them all",
                     asked, usable, usable));
     asked = usable;
+  }
+  if (asked > kMostThreads) {
+    layout.warnings.push_back(
+        fmt::format("{} threads asked for, {} used: more help nowhere", asked, kMostThreads));
+    asked = kMostThreads;
   }
   if (asked > most_workers()) {
     layout.warnings.push_back(

@@ -23,6 +23,7 @@ int threads_by_environment() {
 void run_workers(int workers, const std::function<void(int)>& work) {
   if (workers == 1) return work(0);
   int started = 0;
+  omp_set_dynamic(0);  // of the calling thread: as many threads as asked for, or an error
   // With too few threads nobody may start: the others would wait for ever.
 #pragma omp parallel num_threads(workers)
   {
@@ -37,7 +38,7 @@ void run_workers(int workers, const std::function<void(int)>& work) {
     throw UserError(
         Fault::unavailable,
         "asked for " + std::to_string(workers) + " threads, got " + std::to_string(started),
-        "OpenMP gives fewer inside a parallel region, or by OMP_DYNAMIC or OMP_THREAD_LIMIT",
+        "OpenMP gives fewer inside a parallel region, or by OMP_THREAD_LIMIT",
         "use fewer threads, or call from outside of a parallel region");
   }
 }

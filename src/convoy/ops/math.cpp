@@ -13,6 +13,10 @@
 
 // Each function is a straight line of operations that exist alike in every vector instruction set;
 // where it has two forms, both are computed and one is selected.
+#ifdef __FAST_MATH__
+#error "convoy: fast-math changes the results; build the library without it"
+#endif
+
 namespace convoy::math {
 namespace {
 

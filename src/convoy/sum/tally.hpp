@@ -11,7 +11,6 @@ struct Tally {
   enum Flag : std::uint32_t {
     stop_requested = 1,  // finish this step, then leave
     not_finite = 2,      // a loss or gradient is not finite: change nothing
-    failed = 4,          // a worker threw
   };
 
   double loss = 0;  // sum over samples

@@ -159,9 +159,9 @@ FoundCheckpoint newest_checkpoint(const fs::path& folder) {
     for (const fs::path& file : step_checkpoints(folder)) {
       try {
         return {file, load_checkpoint(file), damaged};
-      } catch (const UserError& error) {
+      } catch (const Error& error) {  // damaged, or the disk can't read it: an older one may do
         if (error.fault() == Fault::not_found) break;
-        if (error.fault() != Fault::bad_data) throw;
+        if (error.fault() != Fault::bad_data && error.fault() != Fault::io) throw;
         damaged.push_back(error.what());
       }
     }

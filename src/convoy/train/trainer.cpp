@@ -43,13 +43,21 @@ void check_fit(const Net& net, const Dataset& data, std::string_view part,
   }
 }
 
-// A state without the velocity that the model's settings promise could be saved, but not loaded.
+// Another grain or optimizer would train other weights than the run's configuration says.
 void check_engine(const Engine& engine, const TrainSettings& settings) {
-  if ((engine.state().velocity.size() != 0) == (settings.momentum != 0)) return;
+  const Sgd made = engine.optimizer(), wanted = optimizer_of(settings);
+  if (engine.grain() == settings.grain && made.momentum == wanted.momentum &&
+      made.nesterov == wanted.nesterov && made.weight_decay == wanted.weight_decay &&
+      (made.momentum != 0) == (settings.momentum != 0)) {
+    return;
+  }
   throw UserError(
       Fault::usage, "the engine does not fit the model",
-      fmt::format("it was made for another optimizer; train.momentum is {}", settings.momentum),
-      "make it with optimizer_of(model.train)");
+      fmt::format("grain {}, momentum {}, weight decay {}; the model says grain {}, momentum {}, "
+                  "weight decay {}",
+                  engine.grain(), made.momentum, made.weight_decay, settings.grain,
+                  settings.momentum, settings.weight_decay),
+      "make it with model.train.grain and optimizer_of(model.train)");
 }
 
 Dataset limited(const Dataset& data, Index limit) {

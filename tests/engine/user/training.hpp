@@ -62,9 +62,9 @@ schedule = "cosine"
     options.threads_by = threads == 1 ? Cut::data : Cut::tensor;
     options.batch = model.train.batch;
     options.grain = model.train.grain;
-    const Sgd optimizer{0.875F, false, 0x1p-120F};
     const auto communicator = alone();
-    const auto engine = make_cpu_engine(model.net, optimizer, options, *communicator);
+    const auto engine =
+        make_cpu_engine(model.net, optimizer_of(model.train), options, *communicator);
     Trainer trainer(model, {"user", {}, data, data}, {"user", 70, 0.1}, *engine, *communicator, {});
     Observer nobody;
     const TrainResult result = trainer.train(nobody);

@@ -9,6 +9,10 @@
 #include "convoy/ops/reference/subsample.hpp"
 #include "convoy/ops/visit.hpp"
 
+#ifdef __FAST_MATH__
+#error "convoy: fast-math changes the results; build the library without it"
+#endif
+
 namespace convoy::reference {
 namespace {
 
