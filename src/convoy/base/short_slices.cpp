@@ -36,11 +36,13 @@ bool set_slice(Attributes attributes, std::uint64_t nanoseconds) {
 
 }  // namespace
 
-ShortSlices::ShortSlices() {
+std::uint64_t shorten_slices() {
   Attributes now;
   // Kernels that know no slices report 0.
-  if (read(now) && now.runtime > kShortest && set_slice(now, kShortest)) before_ = now.runtime;
+  return read(now) && now.runtime > kShortest && set_slice(now, kShortest) ? now.runtime : 0;
 }
+
+ShortSlices::ShortSlices() : before_(shorten_slices()) {}
 
 ShortSlices::~ShortSlices() {
   Attributes now;

@@ -8,10 +8,13 @@
 
 namespace convoy {
 
-// Asks the scheduler for the shortest time slices for the calling thread, and gives back on
-// destruction. The thread's share of the machine stays the same; only its turns are shorter and
-// come sooner (Linux 6.12 and later; without effect elsewhere, and for threads of another policy
-// than the normal one).
+// Asks the scheduler for the shortest time slices for the calling thread. Its share of the machine
+// stays the same; only its turns are shorter and come sooner (Linux 6.12 and later; without effect
+// elsewhere, and for threads of another policy than the normal one). Returns what the thread had,
+// in nanoseconds, or 0 where nothing was changed.
+std::uint64_t shorten_slices();
+
+// The same for as long as the object lives.
 class ShortSlices {
  public:
   ShortSlices();
@@ -20,7 +23,7 @@ class ShortSlices {
   ShortSlices& operator=(const ShortSlices&) = delete;
 
  private:
-  std::uint64_t before_ = 0;  // nanoseconds; 0: nothing was changed
+  std::uint64_t before_;
 };
 
 }  // namespace convoy

@@ -160,10 +160,12 @@ class CpuEngine final : public Engine {
     std::mutex mutex;
     barrier_.reset();
     for (const auto& team : teams_) team->barrier().reset();
+    std::optional<ShortSlices> slices;
+    if (layout_.workers > 1) slices.emplace();
     run_workers(layout_.workers, [&](int worker) {
       const FloatEnvironment environment;
-      std::optional<ShortSlices> slices;
-      if (layout_.workers > 1) slices.emplace();
+      // Threads of the pool keep theirs: they sleep from stretch to stretch, and have to wake soon.
+      if (worker > 0) shorten_slices();
       try {
         work(worker);
       } catch (...) {

@@ -15,6 +15,9 @@ namespace convoy {
 namespace {
 
 constexpr Index kLogsPerEpoch = 100;
+// Threads are woken once a stretch, which takes milliseconds on a busy machine: a stretch is at
+// least so much work, some hundredths of a second.
+constexpr Index kStretchFlops = 5'000'000'000;
 
 struct Score {
   double loss = 0;
@@ -44,8 +47,8 @@ class Training {
         observer_(observer),
         stop_(stop),
         every_(every),
-        log_every_(std::max<Index>(state.steps_per_epoch / kLogsPerEpoch, 1)) {
-    learning_rates_.reserve(static_cast<std::size_t>(log_every_));
+        log_every_(steps_per_log(state)) {
+    learning_rates_.reserve(static_cast<std::size_t>(std::min(log_every_, state.steps_per_epoch)));
   }
 
   TrainResult run() {
@@ -76,6 +79,12 @@ class Training {
     order_ = epoch_order(state_.order, static_cast<Index>(samples.size()), state_.model.train.seed,
                          place().epoch);
     for (std::uint32_t& position : order_) position = samples[position];
+  }
+
+  static Index steps_per_log(const Trainer::State& state) {
+    const Index step_flops =
+        std::max<Index>(state.model.net.flops_per_sample() * state.model.train.batch, 1);
+    return std::max({state.steps_per_epoch / kLogsPerEpoch, kStretchFlops / step_flops, Index{1}});
   }
 
   Index stretch_end() {
