@@ -60,8 +60,7 @@ bool works_in_place(const Op& op);  // y may be x, and dx may be dy
 Index packed_size(const Op& op);    // elements that pack() writes
 Index scratch_size(const Op& op);   // elements of private scratch that a pass may use
 
-// Multiply-adds count as two operations; comparisons and additions elsewhere as one each are left
-// out, as in the design's table. Per sample.
+// Per sample: multiply-adds count as two operations, nothing else counts.
 Index forward_flops(const Op& op);
 Index input_gradient_flops(const Op& op);
 Index weight_gradient_flops(const Op& op);
