@@ -28,6 +28,7 @@ enum class Fault {
   unavailable = 69,  // a device or a service that this machine or build does not have
   internal = 70,     // a bug
   io = 74,           // reading or writing failed (disk full, permission)
+  peer = 77,         // another rank failed or hangs
 };
 
 class Error : public std::runtime_error {

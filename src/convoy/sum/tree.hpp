@@ -67,6 +67,21 @@ class Counter {
   std::array<Node, 66> stack_;  // max_depth(2^32) and one more
 };
 
+// The maximal nodes of the tree over n grains that lie in [grains), in order, pushed by push(node):
+// what a Counter holds after these grains.
+template <class Push>
+constexpr void cover(Range grains, Index n, const Push& push) {
+  for (Index begin = grains.begin; begin < grains.end;) {
+    // The largest aligned range that begins here; where it goes beyond n, the tree's own end.
+    Index size = begin == 0 ? static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(n)))
+                            : begin & -begin;
+    while (std::min(begin + size, n) > grains.end) size /= 2;
+    const Index end = std::min(begin + size, n);
+    push(Node{begin, end});
+    begin = end;
+  }
+}
+
 // The depth that a Counter needs for `grains` contiguous grains (the one just pushed included).
 constexpr Index max_depth(Index grains) {
   return 2 * static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(grains)));

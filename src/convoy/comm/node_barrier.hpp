@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the processes of a node meet: a barrier in shared memory. Spins briefly, then sleeps on a
+// futex that is shared between processes (std::atomic::wait never wakes another process).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+namespace convoy {
+
+// Lives in zeroed shared memory. One thread of each of `ranks` processes.
+class NodeBarrier {
+ public:
+  // Returns once all are here; each then sees what the others wrote before. `tag` (0 to 255) says
+  // what for: false, on all, where they came for different things (nobody then waits any more).
+  // `look` is called every tenth of a second or so while waiting, and throws when there is no point
+  // in waiting any longer. Place 0 leads.
+  bool meet(int place, int ranks, int tag, const std::function<void()>& look);
+
+  // No process waits here any more: wakes all, whose `look` will say why. Never throws.
+  void wake_all() noexcept;
+
+ private:
+  // Ranks that arrived, in the lower 12 bits, and the sum of their tags above.
+  alignas(64) std::atomic<std::uint32_t> arrived_;
+  alignas(64) std::atomic<std::uint32_t> phase_;
+  std::atomic<std::uint32_t> disagreed_;
+};
+
+}  // namespace convoy
