@@ -28,6 +28,10 @@ struct alignas(kAlignment) BoardEntry {
   std::atomic<std::uint64_t> pulse;  // changes with every sign of life
   std::atomic<std::uint32_t> has_reason;
   std::array<char, 400> reason;  // of Activity::failed, with its end
+  // What the program will exit with, plus 1, once it knows: a rank under a supervisor may end with 0
+  // for the launcher's sake. 0: not known.
+  std::atomic<std::int32_t> exit_code;
+  std::atomic<std::uint32_t> voice;  // of the host's first rank, 1: taken (claim_voice)
 };
 
 // A view over entries in shared memory, kept alive.

@@ -88,6 +88,10 @@ class Communicator {
   // Not collective, and never throws: this rank ends for this reason and will come to no meeting any
   // more. Those that wait for it leave at once where they share a node with it.
   virtual void fail(std::string_view reason) noexcept = 0;
+
+  // Not collective: true for the first rank of each machine that asks. It tells the user why the job
+  // failed; the others, which fail because of it, say nothing.
+  virtual bool claim_voice() noexcept { return true; }
 };
 
 // The node of a communicator's own rank: its place among the nodes, and its ranks.

@@ -281,6 +281,10 @@ void Ranks::fail(std::string_view reason) noexcept {
   if (control_) control_->barrier.wake_all();
 }
 
+bool Ranks::claim_voice() noexcept {
+  return (*board_)[static_cast<int>(host_.begin)].voice.exchange(1) == 0;
+}
+
 std::unique_ptr<Communicator> mpi(const RanksOptions& options) {
   return std::make_unique<Ranks>(mpi_transport(), options);
 }

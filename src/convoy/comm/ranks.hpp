@@ -36,6 +36,7 @@ class Ranks final : public Communicator {
   void publish(Activity activity, std::int64_t step) noexcept override;
   void pulse() noexcept override;
   void fail(std::string_view reason) noexcept override;
+  bool claim_voice() noexcept override;
 
  private:
   // What the ranks of a host share first of all.
