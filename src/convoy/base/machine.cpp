@@ -24,20 +24,6 @@ int online_cores() {
   return static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
-int affinity_cores() {
-  // The mask has to be as wide as the kernel's, which cannot be asked for: grow until it fits.
-  for (int width = 1024; width <= 1 << 20; width *= 2) {
-    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
-        CPU_ALLOC(static_cast<std::size_t>(width)), [](cpu_set_t* p) { CPU_FREE(p); });
-    if (!set) break;
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(width));
-    if (::sched_getaffinity(0, bytes, set.get()) == 0)
-      return std::max(1, CPU_COUNT_S(bytes, set.get()));
-    if (errno != EINVAL) break;
-  }
-  return online_cores();
-}
-
 // The text after "name   : " in a file of such lines; empty where there is none.
 std::string field(const char* file, std::string_view name) {
   std::ifstream in(file);
@@ -63,8 +49,28 @@ std::string compiler() {
 
 }  // namespace
 
+std::vector<int> affinity() {
+  // The mask has to be as wide as the kernel's, which cannot be asked for: grow until it fits.
+  for (int width = 1024; width <= 1 << 20; width *= 2) {
+    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
+        CPU_ALLOC(static_cast<std::size_t>(width)), [](cpu_set_t* p) { CPU_FREE(p); });
+    if (!set) break;
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(width));
+    if (::sched_getaffinity(0, bytes, set.get()) == 0) {
+      std::vector<int> cores;
+      for (int core = 0; core < width; ++core) {
+        if (CPU_ISSET_S(static_cast<std::size_t>(core), bytes, set.get())) cores.push_back(core);
+      }
+      return cores;
+    }
+    if (errno != EINVAL) break;
+  }
+  return {};
+}
+
 int usable_cores() {
-  const int by_affinity = affinity_cores();
+  const auto mask = static_cast<int>(affinity().size());
+  const int by_affinity = mask > 0 ? mask : online_cores();
   const auto quota = cgroup_cpu_quota();
   if (!quota || *quota >= by_affinity) return by_affinity;
   return std::max(1, static_cast<int>(std::ceil(*quota)));

@@ -4,11 +4,15 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace convoy {
 
 // Cores by affinity, cut by the cgroup's CPU quota (v1 and v2; rounded up); at least 1.
 int usable_cores();
+
+// The numbers of the cores that this process may run on, by affinity alone; empty where unknown.
+std::vector<int> affinity();
 
 struct MachineFacts {
   std::string cpu;  // "AMD EPYC 9355"

@@ -212,8 +212,8 @@ void Ranks::meet(Meeting meeting) {
   if (node_.size() == 1) return;
   const int tag = static_cast<int>(meeting) | static_cast<int>(step_ & 15) << 4;
   watch_->begin(kEveryone, node_, meeting);
-  if (!control_->barrier.meet(static_cast<int>(rank_ - node_.begin),
-                              static_cast<int>(node_.size()), tag, look_)) {
+  if (!control_->barrier.meet(static_cast<int>(rank_ - node_.begin), static_cast<int>(node_.size()),
+                              tag, look_)) {
     watch_->disagree();
   }
   watch_->end();
@@ -222,7 +222,7 @@ void Ranks::meet(Meeting meeting) {
 void Ranks::exchange(std::span<const Outgoing> out, std::span<const Incoming> in, Meeting meeting) {
   const int tag = static_cast<int>(meeting) | static_cast<int>(step_ & 2047) << 4;
   transport_->start(out, in, tag);
-  finish(in.size() == 1   ? in.front().from
+  finish(in.size() == 1                  ? in.front().from
          : out.size() == 1 && in.empty() ? out.front().to
                                          : kEveryone,
          meeting);

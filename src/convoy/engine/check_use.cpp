@@ -16,9 +16,31 @@ std::string text(Shape s) {
   return fmt::format("{}x{}x{}", s.height, s.width, s.channels);
 }
 
+void check_ranks(const EngineOptions& options, const Communicator& communicator) {
+  const bool messages = static_cast<int>(communicator.nodes().size()) == communicator.size();
+  if (options.ranks_by == Cut::tensor && options.reduction != Reduction::tree) {
+    throw UserError(
+        Fault::usage,
+        fmt::format("ranks by tensor with the reduction {}", to_string(options.reduction)),
+        "each rank has the whole sum over its part of every gradient already",
+        "use the reduction tree, or cut ranks by data");
+  }
+  if (options.ranks_by == Cut::tensor && communicator.nodes().size() > 1 && !messages) {
+    throw UserError(Fault::usage, "ranks by tensor on several nodes that share memory",
+                    "either all ranks share memory, or none do",
+                    "make the communicator with RanksOptions::one_node");
+  }
+  if (options.reduction == Reduction::fast && !messages) {
+    throw UserError(Fault::usage, "the reduction fast with ranks that share memory",
+                    "the message library adds up what each rank has",
+                    "make the communicator with RanksOptions::Memory::messages");
+  }
+}
+
 }  // namespace
 
-void check_options(const EngineOptions& options) {
+void check_options(const EngineOptions& options, const Communicator& communicator) {
+  check_ranks(options, communicator);
   // As in a model file: no product of sizes overflows, and memory stays within reason.
   constexpr Index kLargestBatch = std::numeric_limits<std::int32_t>::max(), kLargestGrain = 128;
   if (options.batch >= 1 && options.batch <= kLargestBatch && options.grain >= 1 &&

@@ -10,7 +10,7 @@
 namespace convoy {
 
 // These throw UserError(usage).
-void check_options(const EngineOptions& options);
+void check_options(const EngineOptions& options, const Communicator& communicator);
 void check_data(const Net& net, const Dataset& data, std::span<const std::uint32_t> samples);
 void check_stretch(const Net& net, Index largest_batch, const Stretch& stretch);
 void check_state(const Net& net, const ModelState& state);

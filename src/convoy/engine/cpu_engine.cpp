@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine of one thread or many. In a stretch every worker goes through the same four beats for
 // each batch: gradient of my grains, finish the tree, update the weights, record. Two barriers
-// separate them.
-#include <array>
+// separate them, in which the ranks of a node meet as well.
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -11,28 +10,17 @@
 #include "convoy/base/check.hpp"
 #include "convoy/base/float_environment.hpp"
 #include "convoy/base/short_slices.hpp"
+#include "convoy/comm/collectives.hpp"
 #include "convoy/engine/check_use.hpp"
 #include "convoy/engine/engine.hpp"
+#include "convoy/engine/generations.hpp"
+#include "convoy/engine/gradient_sum.hpp"
 #include "convoy/engine/layout.hpp"
 #include "convoy/engine/team.hpp"
 #include "convoy/engine/team_work.hpp"
 
 namespace convoy {
 namespace {
-
-// One addition of the tree between pieces of different workers: into += from, over the arena.
-struct Merge {
-  float* into;
-  const float* from;
-};
-
-// Parameters, what is derived from them, and the optimizer's memory. There are two; a step reads
-// one and writes the other, and they change places when all went well.
-struct Generation {
-  std::shared_ptr<float[]> parameters;
-  std::shared_ptr<float[]> packed;
-  std::shared_ptr<float[]> velocity;
-};
 
 class CpuEngine final : public Engine {
  public:
@@ -45,24 +33,25 @@ class CpuEngine final : public Engine {
         grain_(options.grain),
         backend_(find_backend(options.isa)),
         communicator_(communicator),
-        layout_(choose_layout(options, plan_)),
+        layout_(choose_layout(options, plan_, communicator)),
         normalizer_(net.normalization(), net.input().channels),
         barrier_(layout_.workers),
-        finite_(static_cast<std::size_t>(layout_.workers)) {
-    const Index grains = (options.batch + grain_ - 1) / grain_;
-    const Index slots = tree::max_depth((grains + layout_.teams - 1) / layout_.teams);
+        generations_(plan_, optimizer, backend_, communicator),
+        sum_(communicator, options, plan_, layout_.crew, backend_, layout_.teams,
+             slots_of_a_team(options)),
+        finite_(static_cast<std::size_t>(layout_.workers)),
+        node_finite_(allocate<Flag>(communicator, node_ranks(communicator).size())) {
+    if (options.ranks_by == Cut::tensor && communicator.size() > 1) {
+      ranks_.emplace(plan_, layout_.crew, communicator, barrier_, layout_.slab_grains * grain_,
+                     layout_.teams);
+    }
     for (int t = 0; t < layout_.teams; ++t) {
-      teams_.push_back(std::make_unique<Team>(plan_, layout_.members, layout_.slab_grains * grain_,
-                                              slots, communicator));
+      const TeamSeat seat{t, layout_.crew, ranks_ ? &*ranks_ : nullptr};
+      teams_.push_back(std::make_unique<Team>(plan_, seat, layout_.slab_grains, grain_,
+                                              sum_.slots(t), slots_of_a_team(options),
+                                              communicator));
     }
-    const auto pieces = static_cast<std::size_t>(layout_.teams * slots);
-    pieces_.reserve(pieces);
-    merges_.reserve(pieces);
-    for (Generation& generation : generations_) {
-      generation.parameters = communicator.allocate(net.arena_size());
-      generation.packed = communicator.allocate(plan_.packed_size());
-      if (optimizer.momentum != 0) generation.velocity = communicator.allocate(net.arena_size());
-    }
+    pieces_.resize(teams_.size());
   }
 
   StretchResult run(const Stretch& stretch) override {
@@ -82,49 +71,25 @@ class CpuEngine final : public Engine {
     check_data(net_, data, samples);
     Evaluation evaluation;
     evaluation.predictions.resize(samples.size());
-    if (with_probabilities) {
-      evaluation.probabilities.resize(samples.size() *
-                                      static_cast<std::size_t>(net_.loss().classes));
-    }
+    const auto classes = static_cast<std::size_t>(net_.loss().classes);
+    if (with_probabilities) evaluation.probabilities.resize(samples.size() * classes);
     const ScoreSink sink{evaluation.predictions.data(),
                          with_probabilities ? evaluation.probabilities.data() : nullptr};
     const GrainList list{&data, samples, grain_};
     run_parallel([&](int worker) {
-      const Seat seat = seat_of(worker, list);
-      if (!seat.team.evaluate(seat.member, backend_, weights(), normalizer_, list, seat.grains,
-                              sink)) {
-        return;
-      }
-      barrier_.meet(worker, [&] { evaluation.tally = finish_tally(list.count()); });
+      const Seat seat = seat_of(worker);
+      if (!seat.team.evaluate(seat.member, work_of(seat, list), sink)) return;
+      barrier_.meet(worker,
+                    [&] { evaluation.tally = sum_.sum_tallies(list.count(), pieces_of_teams()); });
     });
+    if (layout_.crew.all == layout_.crew.local) share_scores(list, evaluation);
     return evaluation;
   }
 
-  ModelState state() const override {
-    const Generation& now = generations_[current_];
-    ModelState state{Buffer<float>(net_.arena_size()), {}};
-    std::copy_n(now.parameters.get(), net_.arena_size(), state.parameters.data());
-    if (optimizer_.momentum != 0) {
-      state.velocity = Buffer<float>(net_.arena_size());
-      std::copy_n(now.velocity.get(), net_.arena_size(), state.velocity.data());
-    }
-    return state;
-  }
-
+  ModelState state() const override { return generations_.state(); }
   void set_state(const ModelState& state) override {
     check_state(net_, state);
-    Generation& now = generations_[current_];
-    std::copy_n(state.parameters.data(), net_.arena_size(), now.parameters.get());
-    if (optimizer_.momentum != 0) {
-      if (state.velocity.size() > 0) {
-        std::copy_n(state.velocity.data(), net_.arena_size(), now.velocity.get());
-      } else {
-        std::fill_n(now.velocity.get(), net_.arena_size(), 0.0F);
-      }
-    }
-    for (const ParameterBlock& block : net_.parameter_blocks()) {
-      pack(block, {0, block.shape.taps}, now);
-    }
+    generations_.set_state(state);
   }
 
   Index grain() const override { return grain_; }
@@ -135,21 +100,38 @@ class CpuEngine final : public Engine {
   const std::vector<std::string>& warnings() const override { return layout_.warnings; }
 
  private:
-  // Where a worker sits: its team, its place there, and the grains of the team.
+  // Where a worker sits: its team, and its place there.
   struct Seat {
     Team& team;
+    int number;
     int member;
-    Range grains;
   };
 
-  Seat seat_of(int worker, const GrainList& list) {
-    const int team = worker / layout_.members;
-    return {*teams_[static_cast<std::size_t>(team)], worker % layout_.members,
-            split(list.count(), layout_.teams, team)};
+  Index slots_of_a_team(const EngineOptions& options) const {
+    const Index grains = (options.batch + grain_ - 1) / grain_;
+    const Index ranks = options.ranks_by == Cut::data ? communicator_.size() : 1;
+    const Index of_rank = (grains + ranks - 1) / ranks;
+    return tree::max_depth((of_rank + layout_.teams - 1) / layout_.teams);
   }
 
-  Weights weights() const {
-    return {generations_[current_].parameters.get(), generations_[current_].packed.get()};
+  Seat seat_of(int worker) {
+    const int team = worker / layout_.crew.local;
+    return {*teams_[static_cast<std::size_t>(team)], team, worker % layout_.crew.local};
+  }
+
+  Team::Work work_of(const Seat& seat, const GrainList& list) {
+    const Range mine = sum_.grains_of_rank(list.count());
+    const Range part = split(mine.size(), layout_.teams, seat.number);
+    const Range grains{mine.begin + part.begin, mine.begin + part.end};
+    // Ranks cut by tensor go through the stages together, teams without a grain left too.
+    const Index rounds =
+        seat.team.rounds(ranks_ ? split(mine.size(), layout_.teams, 0).size() : grains.size());
+    return {backend_, generations_.weights(), normalizer_, list, grains, rounds};
+  }
+
+  std::span<const TeamPieces> pieces_of_teams() {
+    for (std::size_t t = 0; t < teams_.size(); ++t) pieces_[t] = teams_[t]->pieces();
+    return pieces_;
   }
 
   // Runs work(worker) on all workers; what one of them throws is thrown again here, once all have
@@ -161,7 +143,7 @@ class CpuEngine final : public Engine {
     barrier_.reset();
     for (const auto& team : teams_) team->barrier().reset();
     std::optional<ShortSlices> slices;
-    if (layout_.workers > 1) slices.emplace();
+    if (layout_.workers > 1 || communicator_.size() > 1) slices.emplace();
     run_workers(layout_.workers, [&](int worker) {
       const FloatEnvironment environment;
       // Threads of the pool keep theirs: they sleep from stretch to stretch, and have to wake soon.
@@ -184,125 +166,80 @@ class CpuEngine final : public Engine {
     const auto size =
         std::min(static_cast<std::size_t>(stretch.batch), stretch.order.size() - first);
     const GrainList list{stretch.data, stretch.order.subspan(first, size), grain_};
-    const float rate = stretch.learning_rates[static_cast<std::size_t>(step - stretch.steps.begin)];
+    if (worker == 0) communicator_.publish(Activity::training, stretch.first_step + step);
 
-    const Seat seat = seat_of(worker, list);
-    if (!seat.team.add_gradients(seat.member, backend_, weights(), normalizer_, list,
-                                 seat.grains)) {
+    const Seat seat = seat_of(worker);
+    if (!seat.team.add_gradients(seat.member, work_of(seat, list))) return false;
+
+    const bool exchanges = sum_.exchanges();
+    if (!barrier_.meet(worker, [&] {
+          tally_ = sum_.gather(list.count(), pieces_of_teams(), flags_of(stretch));
+          if (!exchanges) judge();
+        })) {
       return false;
     }
-    const auto finish = [&] {
-      request_stop(stretch.stop);
-      tally_ = finish_tally(list.count());
-      if (tally_.flags & Tally::not_finite) fail_step();
-    };
-    if (!barrier_.meet(worker, finish)) return false;
+    if (exchanges) {
+      sum_.add(sum_.slice_before_exchange(slice_of(worker), worker, layout_.workers));
+      if (!barrier_.meet(worker, [&] {
+            tally_ = sum_.exchange();
+            judge();
+          })) {
+        return false;
+      }
+    }
     if (leave_) return true;
+    const float rate = stretch.learning_rates[static_cast<std::size_t>(step - stretch.steps.begin)];
     finite_[static_cast<std::size_t>(worker)].value = update(worker, rate);
     return barrier_.meet(worker, [&] { record(); });
   }
 
-  // The flag joins the tally of a grain, so that it travels the tree to all ranks.
-  void request_stop(const std::atomic<bool>* stop) {
-    if (stop && stop->load(std::memory_order_relaxed)) {
-      teams_.front()->piece(0).tally->flags |= Tally::stop_requested;
-    }
+  // A flag of this rank, which travels to all.
+  static std::uint32_t flags_of(const Stretch& stretch) {
+    const bool stop = stretch.stop && stretch.stop->load(std::memory_order_relaxed);
+    return stop ? Tally::stop_requested : 0U;
   }
 
-  // Worker 0 alone: collects the pieces of all teams and ranks, and finishes the tree over tallies.
-  // The gradients' additions are only noted, for each worker to do in its slice.
-  Tally finish_tally(Index grains) {
-    pieces_.clear();
-    merges_.clear();
-    for (const auto& team : teams_) {
-      for (Index i = 0; i < team->pieces(); ++i) pieces_.push_back(team->piece(i));
-    }
-    std::array<Piece, 66> stack;
-    tree::Counter counter(grains);
-    for (const Piece& piece : communicator_.gather(pieces_)) {
-      stack[static_cast<std::size_t>(counter.depth())] = piece;
-      counter.push(piece.node, [&](Index i) {
-        const Piece& left = stack[static_cast<std::size_t>(i)];
-        const Piece& right = stack[static_cast<std::size_t>(i + 1)];
-        left.tally->add(*right.tally);
-        merges_.push_back({left.gradient, right.gradient});
-      });
-    }
-    if (counter.depth() == 0) return {};  // nothing to count
-    CONVOY_ASSERT(counter.depth() == 1);
-    root_ = stack[0].gradient;
-    return *stack[0].tally;
+  // Worker 0 alone, once the tally of all ranks is there.
+  void judge() {
+    if (tally_.flags & Tally::not_finite) fail_step();
   }
 
-  // Finishes the tree over this worker's slice of the arena and updates the weights there. Slices
-  // are cut at rows of parameter blocks, so that each row is packed by whoever updated it.
+  Range slice_of(int worker) const {
+    return split(net_.arena_size(), layout_.node_workers, layout_.first_node_worker + worker,
+                 kFloatsPerLine);
+  }
+
+  // Finishes the tree over this worker's slice of the arena and updates the weights there.
   bool update(int worker, float rate) {
-    const Range slice = split(net_.arena_size(), layout_.workers, worker, kFloatsPerLine);
+    const Range slice = slice_of(worker);
+    const Generations::Step step{sum_.root(), tally_.samples, rate};
     bool finite = true;
     for (const ParameterBlock& block : net_.parameter_blocks()) {
-      const auto row_of = [&](Index element) {
-        const Index row = (element - block.offset + block.shape.columns - 1) / block.shape.columns;
-        return std::clamp<Index>(element <= block.offset ? 0 : row, 0, block.shape.rows());
-      };
-      const Range rows{row_of(slice.begin), row_of(slice.end)};
+      const Range rows = Generations::rows_in(block, slice);
       if (rows.empty()) continue;
-      const Index begin = block.offset + rows.begin * block.shape.columns;
-      for (const Merge& merge : merges_) {
-        backend_.add(rows.size() * block.shape.columns, merge.into + begin, merge.from + begin);
+      if (!sum_.exchanges()) {
+        sum_.add({block.offset + rows.begin * block.shape.columns,
+                  block.offset + rows.end * block.shape.columns});
       }
-      finite = update_rows(block, rows, rate) && finite;
+      finite = generations_.update_rows(block, rows, step) && finite;
     }
     return finite;
   }
 
-  bool update_rows(const ParameterBlock& block, Range rows, float rate) {
-    const Layer& layer = net_.layers()[static_cast<std::size_t>(block.layer)];
-    const Range weights{rows.begin, std::min(rows.end, block.shape.taps)};
-    const Range bias{std::max(rows.begin, block.shape.taps), rows.end};
-    bool finite = true;
-    if (!weights.empty()) {
-      finite = update_elements(block, weights, rate, layer.weight_learning_rate_factor);
-      pack(block, weights, generations_[1 - current_]);
-    }
-    if (!bias.empty()) {
-      finite = update_elements(block, bias, rate, layer.bias_learning_rate_factor) && finite;
-    }
-    return finite;
-  }
-
-  bool update_elements(const ParameterBlock& block, Range rows, float rate, double factor) {
-    const Generation& now = generations_[current_];
-    const Generation& next = generations_[1 - current_];
-    const Index begin = block.offset + rows.begin * block.shape.columns;
-    UpdatePass<float> pass;
-    pass.size = rows.size() * block.shape.columns;
-    pass.gradient_sum = root_ + begin;
-    pass.weights = now.parameters.get() + begin;
-    pass.new_weights = next.parameters.get() + begin;
-    if (optimizer_.momentum != 0) {
-      pass.velocity = now.velocity.get() + begin;
-      pass.new_velocity = next.velocity.get() + begin;
-    }
-    pass.scale = static_cast<float>(1.0 / static_cast<double>(tally_.samples));
-    pass.rate = static_cast<float>(static_cast<double>(rate) * factor);
-    return backend_.update(optimizer_, pass);
-  }
-
-  void pack(const ParameterBlock& block, Range rows, const Generation& generation) {
-    const Place packed = plan_.packed(block.layer);
-    if (packed == kNowhere) return;
-    backend_.pack(net_.layers()[static_cast<std::size_t>(block.layer)].op,
-                  generation.parameters.get() + block.offset, generation.packed.get() + packed,
-                  rows);
-  }
-
-  // Worker 0 alone, after all have updated: the step counts, and the new generation becomes
-  // current.
+  // Worker 0 alone, after all have updated: if all new weights are finite, on all ranks of the
+  // node, the step counts and the new generation becomes current. (Every node computes the same
+  // ones.)
   void record() {
-    for (const Flag& finite : finite_) {
-      if (!finite.value) return fail_step();
+    bool finite = true;
+    for (const Flag& flag : finite_) finite = finite && flag.value;
+    const Range node = node_ranks(communicator_);
+    node_finite_[communicator_.rank() - node.begin].value = finite;
+    communicator_.meet(Meeting::update);
+    for (Index place = 0; place < node.size(); ++place) {
+      finite = finite && node_finite_[place].value;
     }
-    current_ = 1 - current_;
+    if (!finite) return fail_step();
+    generations_.flip();
     result_.total.add(tally_);
     result_.last_loss = tally_.loss / static_cast<double>(tally_.samples);
     ++result_.steps_done;
@@ -318,6 +255,25 @@ class CpuEngine final : public Engine {
     leave_ = true;
   }
 
+  // Every rank has the scores of its own grains: all get all.
+  void share_scores(const GrainList& list, Evaluation& evaluation) {
+    if (communicator_.size() == 1) return;
+    const Index classes = net_.loss().classes;
+    const auto parts = [&](Index bytes) {
+      std::vector<Range> ranges;
+      for (int r = 0; r < communicator_.size(); ++r) {
+        const Range samples = list.range(split(list.count(), communicator_.size(), r));
+        ranges.push_back({std::min(samples.begin, samples.end) * bytes, samples.end * bytes});
+      }
+      return ranges;
+    };
+    gather_parts(communicator_, std::as_writable_bytes(std::span(evaluation.predictions)),
+                 parts(sizeof(std::uint16_t)), Meeting::evaluation);
+    if (evaluation.probabilities.empty()) return;
+    gather_parts(communicator_, std::as_writable_bytes(std::span(evaluation.probabilities)),
+                 parts(classes * static_cast<Index>(sizeof(float))), Meeting::evaluation);
+  }
+
   struct alignas(kAlignment) Flag {
     bool value = true;
   };
@@ -331,26 +287,26 @@ class CpuEngine final : public Engine {
   Communicator& communicator_;
   const Layout layout_;
   const Normalizer normalizer_;
+  Barrier barrier_;
+  Generations generations_;
+  GradientSum sum_;
+  std::optional<TensorRanks> ranks_;
   std::vector<std::unique_ptr<Team>> teams_;
-  std::array<Generation, 2> generations_;
-  std::size_t current_ = 0;
 
   // Of the step in progress; written by worker 0 while all others wait.
-  Barrier barrier_;
-  std::vector<Piece> pieces_;
-  std::vector<Merge> merges_;
-  const float* root_ = nullptr;  // the sum over all grains, once the merges are done
+  std::vector<TeamPieces> pieces_;
   Tally tally_;
   StretchResult result_;
   bool leave_ = false;
   std::vector<Flag> finite_;
+  std::shared_ptr<Flag[]> node_finite_;
 };
 
 }  // namespace
 
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
                                         const EngineOptions& options, Communicator& communicator) {
-  check_options(options);
+  check_options(options, communicator);
   return std::make_unique<CpuEngine>(net, optimizer, options, communicator);
 }
 

@@ -12,6 +12,7 @@
 
 #include "convoy/base/tensor.hpp"
 #include "convoy/comm/communicator.hpp"
+#include "convoy/comm/tree_reduce.hpp"
 #include "convoy/data/dataset.hpp"
 #include "convoy/net/net.hpp"
 #include "convoy/ops/sgd.hpp"
@@ -19,16 +20,20 @@
 
 namespace convoy {
 
-// How work is divided among threads.
+// How work is divided, among ranks and among the threads of a rank.
 enum class Cut { data, tensor };
 
 struct EngineOptions {
-  int threads = 0;  // 0: OMP_NUM_THREADS, else what affinity and quota allow
+  // 0: OMP_NUM_THREADS, else what affinity and quota allow, shared with the other ranks of the
+  // machine.
+  int threads = 0;
   Cut threads_by = Cut::data;
-  bool oversubscribe = false;  // more threads than usable cores
-  std::string isa = "auto";    // auto | reference | a name of available_isas()
-  Index batch = 32;            // the largest that will be asked for; 1 to 2^31 - 1
-  Index grain = 4;             // 1 to 128
+  Cut ranks_by = Cut::data;  // tensor: on one node, or with messages (RanksOptions::one_node)
+  Reduction reduction = Reduction::tree;  // root and fast: of ranks cut by data
+  bool oversubscribe = false;             // more threads than usable cores
+  std::string isa = "auto";               // auto | reference | a name of available_isas()
+  Index batch = 32;                       // the largest that will be asked for; 1 to 2^31 - 1
+  Index grain = 4;                        // 1 to 128
 };
 
 // Consecutive steps of one epoch, which end at the next log, evaluation or checkpoint.
@@ -36,6 +41,7 @@ struct Stretch {
   const Dataset* data = nullptr;
   std::span<const std::uint32_t> order;     // all samples of the epoch, in order
   Range steps;                              // of the epoch; step s reads order[s * batch ...]
+  Index first_step = 0;                     // the run's number of the epoch's first: for messages
   Index batch = 0;                          // samples in a step; the epoch's last may be shorter
   std::span<const float> learning_rates;    // one for each of `steps`
   const std::atomic<bool>* stop = nullptr;  // set by anyone: finish the step, then leave
@@ -77,11 +83,12 @@ class Engine {
   // What a worker throws ends the run on all workers and is thrown again here.
   virtual StretchResult run(const Stretch& stretch) = 0;
 
-  // Forward only, over the samples named.
+  // Forward only, over the samples named; collective, and every rank gets all of the result.
   virtual Evaluation evaluate(const Dataset& data, std::span<const std::uint32_t> samples,
                               bool with_probabilities = false) = 0;
 
   virtual ModelState state() const = 0;
+  // Collective; every rank gives the same state.
   virtual void set_state(const ModelState& state) = 0;
 
   // What it was made with, and what the weights depend on.

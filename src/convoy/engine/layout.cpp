@@ -2,31 +2,83 @@
 #include "convoy/engine/layout.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <sstream>
 
 #include "convoy/base/machine.hpp"
+#include "convoy/comm/collectives.hpp"
 #include "convoy/engine/team.hpp"
 
 namespace convoy {
 namespace {
 
-// A slab of a team cut by tensor holds as many grains as this much memory takes: few meetings, and
-// no more memory for a larger batch.
+// A slab of a team whose members meet after every stage holds as many grains as this much memory
+// takes: few meetings, and no more memory for a larger batch.
 constexpr Index kSlabBytes = Index{32} << 20;
 
 // Far above any machine; each thread takes memory of its own.
 constexpr int kMostThreads = 4096;
 
-int asked_threads(const EngineOptions& options, Layout& layout) {
-  const int usable = usable_cores();
+std::set<int> numbers_in(const std::string& text) {
+  std::set<int> numbers;
+  std::istringstream in(text);
+  for (int number = 0; in >> number;) numbers.insert(number);
+  return numbers;
+}
+
+// The cores that this process may use, and with how many ranks of this machine it shares them.
+struct Cores {
+  int usable = 1;
+  int ranks = 1;       // that share them, this one included
+  bool bound = false;  // to a part of the machine's
+};
+
+Cores cores_of(Communicator& communicator) {
+  Cores cores{usable_cores(), 1, false};
+  if (communicator.size() == 1) return cores;
+  const auto masks =
+      all_gather(communicator, fmt::format("{}", fmt::join(affinity(), " ")), Meeting::start);
+  const std::set<int> mine = numbers_in(masks[static_cast<std::size_t>(communicator.rank())]);
+  cores.ranks = 0;
+  for (Index r = communicator.host().begin; r < communicator.host().end; ++r) {
+    const std::set<int> theirs = numbers_in(masks[static_cast<std::size_t>(r)]);
+    const bool shared =
+        std::any_of(theirs.begin(), theirs.end(), [&](int core) { return mine.count(core) > 0; });
+    cores.ranks += shared || r == communicator.rank();
+  }
+  cores.bound = static_cast<int>(mine.size()) < machine_facts().cores;
+  return cores;
+}
+
+int asked_threads(const EngineOptions& options, Communicator& communicator, Layout& layout) {
+  const Cores cores = cores_of(communicator);
+  const int usable = std::max(1, cores.usable / cores.ranks);
   const int from_environment = std::max(0, threads_by_environment());
   int asked = options.threads > 0 ? options.threads : from_environment;
   if (asked == 0) asked = usable;
   if (asked > usable && !options.oversubscribe) {
+    const std::string where =
+        cores.ranks > 1 ? fmt::format("{} ranks share {} cores", cores.ranks, cores.usable)
+                        : fmt::format("this process may use {} cores", cores.usable);
+    const std::string remedy =
+        communicator.size() > 1 && cores.bound
+            ? fmt::format(
+                  "the launcher bound each rank to them: with Open MPI give mpirun "
+                  "--bind-to none, or --map-by slot:PE={}",
+                  asked)
+            : "--oversubscribe starts them all";
     layout.warnings.push_back(
-        fmt::format("{} threads asked for, {} used (this process may use {} cores): "
-                    "--oversubscribe starts them all",
-                    asked, usable, usable));
+        fmt::format("{} threads asked for, {} used ({}): {}", asked, usable, where, remedy));
     asked = usable;
+  }
+  if (cores.ranks > cores.usable && !options.oversubscribe) {
+    layout.warnings.push_back(
+        fmt::format("{} ranks share {} {}: they take turns, and no figure of this run is a speedup",
+                    cores.ranks, cores.usable, cores.usable == 1 ? "core" : "cores"));
   }
   if (asked > kMostThreads) {
     layout.warnings.push_back(
@@ -43,27 +95,75 @@ int asked_threads(const EngineOptions& options, Layout& layout) {
   return asked;
 }
 
+// Members of a team on all ranks need as many threads on each.
+int least_on_any_rank(int threads, Communicator& communicator) {
+  for (const std::string& other :
+       all_gather(communicator, std::to_string(threads), Meeting::start)) {
+    threads = std::min(threads, std::atoi(other.c_str()));
+  }
+  return threads;
+}
+
+// How many workers a node has, and how many of them are on lower ranks.
+void number_workers(Layout& layout, Communicator& communicator) {
+  layout.node_workers = 0;
+  const auto workers = all_gather(communicator, std::to_string(layout.workers), Meeting::start);
+  const Range node = node_ranks(communicator);
+  for (Index r = node.begin; r < node.end; ++r) {
+    if (r == communicator.rank()) layout.first_node_worker = layout.node_workers;
+    layout.node_workers += std::atoi(workers[static_cast<std::size_t>(r)].c_str());
+  }
+}
+
+void warn_of_idle(const EngineOptions& options, Layout& layout, const Communicator& communicator,
+                  int asked, Index grains) {
+  const Index of_rank = (grains + communicator.size() - 1) / communicator.size();
+  const std::string why =
+      fmt::format("a batch of {} is {} grains of {}", options.batch, grains, options.grain);
+  if (options.ranks_by == Cut::data && communicator.size() > grains) {
+    layout.warnings.push_back(
+        fmt::format("{} of {} ranks have no grain and idle ({}): use a larger --batch, a smaller "
+                    "--grain, fewer ranks, or --ranks-by tensor",
+                    communicator.size() - grains, communicator.size(), why));
+  } else if (layout.teams < asked && options.threads_by == Cut::data) {
+    const std::string share =
+        of_rank < grains ? fmt::format("{}, {} for this rank", why, of_rank) : why;
+    layout.warnings.push_back(
+        fmt::format("{} of {} threads would idle and are not started ({}): use a larger --batch, a "
+                    "smaller --grain, or --threads-by tensor",
+                    asked - layout.teams, asked, share));
+  }
+}
+
 }  // namespace
 
-Layout choose_layout(const EngineOptions& options, const Plan& plan) {
+Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicator& communicator) {
   Layout layout;
+  const bool tensor_ranks = options.ranks_by == Cut::tensor && communicator.size() > 1;
   const Index grains = (options.batch + options.grain - 1) / options.grain;
-  const int asked = asked_threads(options, layout);
+  const Index of_rank =
+      tensor_ranks ? grains : (grains + communicator.size() - 1) / communicator.size();
+  int asked = asked_threads(options, communicator, layout);
+  if (tensor_ranks) asked = least_on_any_rank(asked, communicator);
   if (options.threads_by == Cut::tensor) {
-    layout.members = asked;
+    layout.crew.local = asked;
+  } else {
+    layout.teams = static_cast<int>(std::min<Index>(asked, of_rank));
+    warn_of_idle(options, layout, communicator, asked, grains);
+  }
+  layout.crew.all = layout.crew.local;
+  if (tensor_ranks) {
+    layout.crew.all = layout.crew.local * communicator.size();
+    layout.crew.first = layout.crew.local * communicator.rank();
+    layout.crew.one_memory = communicator.nodes().size() == 1;
+  }
+  if (tensor_ranks || options.threads_by == Cut::tensor) {
     const Index sample_bytes = plan.workspace_floats() * static_cast<Index>(sizeof(float)) +
                                plan.workspace_choices() * static_cast<Index>(sizeof(Choice));
-    layout.slab_grains = std::clamp<Index>(kSlabBytes / (sample_bytes * options.grain), 1, grains);
-  } else {
-    layout.teams = static_cast<int>(std::min<Index>(asked, grains));
-    if (layout.teams < asked) {
-      layout.warnings.push_back(
-          fmt::format("{} of {} threads would idle and are not started (a batch of {} is {} grains "
-                      "of {}): use a larger --batch, a smaller --grain, or --threads-by tensor",
-                      asked - layout.teams, asked, options.batch, grains, options.grain));
-    }
+    layout.slab_grains = std::clamp<Index>(kSlabBytes / (sample_bytes * options.grain), 1, of_rank);
   }
-  layout.workers = layout.teams * layout.members;
+  layout.workers = layout.teams * layout.crew.local;
+  number_workers(layout, communicator);
   return layout;
 }
 

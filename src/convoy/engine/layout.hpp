@@ -5,20 +5,25 @@
 #include <string>
 #include <vector>
 
+#include "convoy/engine/crew.hpp"
 #include "convoy/engine/engine.hpp"
 #include "convoy/plan/plan.hpp"
 
 namespace convoy {
 
 struct Layout {
-  int workers = 1;  // teams * members
+  int workers = 1;  // of this rank: teams, each with crew.local members
   int teams = 1;
-  int members = 1;
+  Crew crew;              // of each team
   Index slab_grains = 1;  // that a team takes at once
+  // The workers of all ranks that share this one's memory, and the number of this rank's first.
+  int node_workers = 1;
+  int first_node_worker = 0;
   std::vector<std::string> warnings;
 };
 
 // Active workers are min(asked, usable cores, work); what was cut off is said in `warnings`.
-Layout choose_layout(const EngineOptions& options, const Plan& plan);
+// Collective.
+Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicator& communicator);
 
 }  // namespace convoy

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a CPU engine goes through its part of a batch. Threads form teams: cut by data, every thread
-// is a team; cut by tensor, all threads are one. A team owns a contiguous range of grains, works
-// through it in slabs of a few grains, and inside a slab its members divide the units of every
-// stage.
+// is a team; cut by tensor, all threads are one. Where ranks are cut by tensor, a team has members
+// on all of them. A team owns a contiguous range of grains, works through it in slabs of a few
+// grains, and inside a slab its members divide the units of every stage.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,9 @@
 #include "convoy/comm/communicator.hpp"
 #include "convoy/data/normalizer.hpp"
 #include "convoy/engine/barrier.hpp"
+#include "convoy/engine/crew.hpp"
+#include "convoy/engine/gradient_sum.hpp"
+#include "convoy/engine/tensor_ranks.hpp"
 #include "convoy/plan/plan.hpp"
 #include "convoy/sum/tree.hpp"
 
@@ -37,24 +40,38 @@ struct ScoreSink {
   float* probabilities = nullptr;
 };
 
-// The mutable memory of one team.
+// A team's place in the engine.
+struct TeamSeat {
+  int number = 0;
+  Crew crew;
+  TensorRanks* ranks = nullptr;  // where ranks are cut by tensor
+};
+
+// One team, and its mutable memory.
 class Team {
  public:
-  // `slots`: how deep the binary counter may get; 0 for evaluation alone.
-  Team(const Plan& plan, int members, Index slab_samples, Index slots, Communicator& communicator);
+  // `slots`: [slot_count][arena], how deep the binary counter may get; of the caller.
+  Team(const Plan& plan, const TeamSeat& seat, Index slab_grains, Index grain, float* slots,
+       Index slot_count, Communicator& communicator);
 
-  // Every member calls these with the same arguments. `weights` stay unchanged meanwhile. False:
-  // the barrier was broken.
-  bool add_gradients(int member, const Backend& backend, const Weights& weights,
-                     const Normalizer& normalizer, const GrainList& list, Range grains);
-  bool evaluate(int member, const Backend& backend, const Weights& weights,
-                const Normalizer& normalizer, const GrainList& list, Range grains,
-                const ScoreSink& sink);
+  // Every member calls these with the same arguments. `rounds`: slabs to go through, more than the
+  // grains need where other teams have more. `weights` stay unchanged meanwhile. False: the barrier
+  // was broken.
+  struct Work {
+    const Backend& backend;
+    Weights weights;
+    const Normalizer& normalizer;
+    GrainList list;
+    Range grains;
+    Index rounds = 0;
+  };
+  Index rounds(Index grains) const;  // that so many grains need
+  bool add_gradients(int member, const Work& work);
+  bool evaluate(int member, const Work& work, const ScoreSink& sink);
 
-  // The nodes that this team's grains came to; valid after all members returned. Evaluation has no
-  // gradients: null where no slot is.
-  Index pieces() const { return counter_.depth(); }
-  Piece piece(Index i);
+  // What this team's grains came to; valid after all members returned. Gradients are in the slots
+  // of the same number, unless it was an evaluation.
+  TeamPieces pieces() const { return {counter_.nodes(), tallies_.data()}; }
 
   Barrier& barrier() { return barrier_; }
 
@@ -65,26 +82,29 @@ class Team {
     Index size() const { return samples.size(); }
   };
 
-  bool forward(int member, const Backend& backend, const Weights& weights,
-               const Normalizer& normalizer, const GrainList& list, const Slab& slab);
-  bool run(int member, const Stage& stage, const Backend& backend, const Weights& weights,
-           Index samples);
-  void weight_gradient(int member, const Stage& stage, const Backend& backend,
-                       const GrainList& list, const Slab& slab);
-  void loss(int member, const Backend& backend, const GrainList& list, const Slab& slab,
-            const ScoreSink& sink, bool with_gradient);
-  void count(const Slab& slab, Index list_grains);
-  float* slot(Index i) { return slots_.get() + i * plan_.net().arena_size(); }
+  Slab slab(const Work& work, Index round) const;
+  template <class Completion>
+  bool meet(int member, const Stage* stage, const Completion& completion);
+  bool meet(int member, const Stage* stage = nullptr);
+  bool forward(int member, const Work& work, const Slab& slab);
+  bool run(int member, const Stage& stage, const Work& work, Index samples);
+  void weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab);
+  void loss(int member, const Work& work, const Slab& slab, const ScoreSink& sink,
+            bool with_gradient);
+  void count(const Slab& slab);
+  float* slot(Index i) { return slots_ + i * plan_.net().arena_size(); }
 
   const Plan& plan_;
-  const int members_;
+  const TeamSeat seat_;
+  const Index slab_grains_;
+  Communicator& communicator_;
   Barrier barrier_;
+  std::shared_ptr<std::byte[]> memory_;  // of the workspace
   Workspace workspace_;
-  std::vector<Buffer<float>> scratch_;  // [members]
-  Index slot_count_;
-  std::shared_ptr<float[]> slots_;    // [slots][arena]: gradients of the nodes on the counter
-  std::vector<Tally> tallies_;        // of the nodes on the counter
-  std::vector<Tally> grain_tallies_;  // of the grains of a slab
+  std::vector<Buffer<float>> scratch_;  // [local members]
+  float* slots_;                        // [slots][arena]: gradients of the nodes on the counter
+  std::vector<Tally> tallies_;          // of the nodes on the counter
+  std::vector<Tally> grain_tallies_;    // of the grains of a slab
   tree::Counter counter_;
 };
 

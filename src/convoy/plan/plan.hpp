@@ -77,14 +77,16 @@ class Plan {
 // The mutable memory of one team for `capacity` samples at a time; sized once. Place p of a sample
 // lies at p * capacity + sample * (size of what lies there).
 struct Workspace {
-  Workspace(const Plan& plan, Index capacity);
+  // `memory`: Workspace::bytes(plan, capacity), on a cache line, of the caller, who may share it.
+  Workspace(const Plan& plan, Index capacity, std::byte* memory);
+  static Index bytes(const Plan& plan, Index capacity);
 
-  float* at(Place place) { return values.data() + place * capacity; }
+  float* at(Place place) { return values + place * capacity; }
 
   Index capacity;
-  Buffer<float> values;
-  Buffer<Choice> choices;
-  Buffer<Label> labels;
+  float* values;
+  Choice* choices;
+  Label* labels;
 };
 
 // What a stage reads beside the workspace.
@@ -96,6 +98,14 @@ struct Weights {
 // How many units a stage can be divided into (weight_gradient: rows of the parameter block).
 Index stage_units(const Plan& plan, const Stage& stage, Index samples);
 
+// What units of a stage other than loss and weight_gradient write, in elements of its output over
+// all samples: span(begin, size) for each contiguous part, in the order of the units. The output's
+// place is stage_output(); a max pool's forward writes the same elements of its choices.
+Place stage_output(const Stage& stage);
+template <class Span>
+void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range units,
+                 const Span& span);
+
 // Runs units of a stage other than loss and weight_gradient on the first `samples` of the
 // workspace.
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
@@ -105,5 +115,29 @@ void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, con
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
                          Workspace& workspace, Range samples, float* gradient, float* scratch,
                          Range units);
+
+// How the units of a stage lie in memory: `length` elements each, one after the other; or (dense)
+// blocks of kColumnBlock of the `columns` of each sample.
+struct UnitLayout {
+  Index length = 0;
+  Index columns = 0;  // 0: one after the other
+  Index total = 0;    // elements of all samples
+};
+UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples);
+
+template <class Span>
+void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range units,
+                 const Span& span) {
+  if (units.empty()) return;
+  const UnitLayout layout = unit_layout(plan, stage, samples);
+  if (layout.columns == 0) {
+    const Index begin = units.begin * layout.length;
+    return span(begin, std::min(units.end * layout.length, layout.total) - begin);
+  }
+  for (Index unit = units.begin; unit < units.end; ++unit) {
+    const Index column = unit / samples * kColumnBlock;
+    span(unit % samples * layout.columns + column, std::min(kColumnBlock, layout.columns - column));
+  }
+}
 
 }  // namespace convoy

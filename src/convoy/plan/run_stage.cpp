@@ -16,7 +16,7 @@ const float* parameters_of(const Plan& plan, const Stage& stage, const Weights& 
 
 Choice* choices_of(const Plan& plan, const Stage& stage, Workspace& workspace) {
   const Place place = plan.choice(stage.layer);
-  return place == kNowhere ? nullptr : workspace.choices.data() + place * workspace.capacity;
+  return place == kNowhere ? nullptr : workspace.choices + place * workspace.capacity;
 }
 
 void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
@@ -49,13 +49,29 @@ void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& bac
   backend.input_gradient(op_of(plan, stage), pass, units);
 }
 
+static_assert(sizeof(Choice) == sizeof(float));
+
+Index value_floats(const Plan& plan, Index samples) {
+  return align_floats(plan.workspace_floats() * samples);
+}
+
+Index choice_floats(const Plan& plan, Index samples) {
+  return align_floats(plan.workspace_choices() * samples);
+}
+
 }  // namespace
 
-Workspace::Workspace(const Plan& plan, Index samples)
+Workspace::Workspace(const Plan& plan, Index samples, std::byte* memory)
     : capacity(samples),
-      values(plan.workspace_floats() * samples),
-      choices(plan.workspace_choices() * samples),
-      labels(samples) {}
+      values(reinterpret_cast<float*>(memory)),
+      choices(reinterpret_cast<Choice*>(values + value_floats(plan, samples))),
+      labels(reinterpret_cast<Label*>(choices + choice_floats(plan, samples))) {}
+
+Index Workspace::bytes(const Plan& plan, Index samples) {
+  return (value_floats(plan, samples) + choice_floats(plan, samples)) *
+             static_cast<Index>(sizeof(float)) +
+         samples * static_cast<Index>(sizeof(Label));
+}
 
 Index stage_units(const Plan& plan, const Stage& stage, Index samples) {
   const Op& op = op_of(plan, stage);
@@ -72,6 +88,22 @@ Index stage_units(const Plan& plan, const Stage& stage, Index samples) {
       return samples;
   }
   return 0;
+}
+
+Place stage_output(const Stage& stage) {
+  return stage.kind == StageKind::forward ? stage.y : stage.dx;
+}
+
+UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples) {
+  const Op& op = op_of(plan, stage);
+  const bool forward = stage.kind == StageKind::forward;
+  const Shape shape = forward ? output_shape(op) : input_shape(op);
+  if (stage.kind == StageKind::add_gradients) return {kColumnBlock, 0, samples * stage.size};
+  if (std::holds_alternative<Dense>(op)) return {0, shape.size(), samples * shape.size()};
+  if (std::holds_alternative<Activation>(op) || std::holds_alternative<Add>(op)) {
+    return {kColumnBlock, 0, samples * shape.size()};
+  }
+  return {shape.channels, 0, samples * shape.size()};
 }
 
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,

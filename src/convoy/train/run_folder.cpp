@@ -141,6 +141,10 @@ void make_folder(const fs::path& folder) {
                   "another process holds its lock", "wait for that process, or stop it");
 }
 
+std::string now_in_words() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
+
 }  // namespace
 
 RunIdentity read_identity(const fs::path& folder) {
@@ -290,17 +294,28 @@ void RunFolder::save_best(const Checkpoint& checkpoint) {
 }
 
 void RunFolder::report(const RunReport& report) {
-  nlohmann::ordered_json status{
-      {"schema", "convoy.status/1"},
-      {"status", report.status},
-      {"epoch", report.position.epoch},
-      {"epoch_step", report.position.epoch_step},
-      {"step", report.position.step},
-      {"pid", ::getpid()},
-      {"weights_sha256", report.weights_sha256},
-      {"updated", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))}};
+  nlohmann::ordered_json status{{"schema", "convoy.status/1"},
+                                {"status", report.status},
+                                {"epoch", report.position.epoch},
+                                {"epoch_step", report.position.epoch_step},
+                                {"step", report.position.step},
+                                {"pid", ::getpid()},
+                                {"weights_sha256", report.weights_sha256},
+                                {"updated", now_in_words()}};
   if (!report.message.empty()) status["message"] = report.message;
   replace_file(folder_ / "status.json", to_text(status) + "\n");
+}
+
+void report_failure(const std::filesystem::path& folder, std::string_view message) noexcept {
+  try {
+    const std::filesystem::path file = folder / "status.json";
+    auto status = nlohmann::ordered_json::parse(read_text(file, "status"));
+    status["status"] = "failed";
+    status["updated"] = now_in_words();
+    status["message"] = message;
+    replace_file(file, to_text(status) + "\n");
+  } catch (const std::exception&) {  // the message went to stderr as well
+  }
 }
 
 }  // namespace convoy

@@ -41,7 +41,7 @@ struct FoundCheckpoint {
 FoundCheckpoint newest_checkpoint(const std::filesystem::path& folder);
 
 struct RunReport {
-  std::string_view status;  // running | done | stopped | not_finite
+  std::string_view status;  // running | done | stopped | not_finite | failed
   RunPosition position;
   std::string weights_sha256;
   std::string message;

@@ -6,10 +6,14 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <limits>
+#include <cstring>
 #include <numeric>
+#include <sstream>
 
 #include "convoy/base/check.hpp"
+#include "convoy/comm/collectives.hpp"
+#include "convoy/train/agreement.hpp"
+#include "convoy/train/shared_data.hpp"
 #include "convoy/train/trainer_state.hpp"
 
 namespace convoy {
@@ -113,12 +117,41 @@ void check_same_data(const std::string& found, const std::string& wanted, std::s
       "give the data that it began with, or begin a new run");
 }
 
+// What rank 0 tells the others of a checkpoint: memory as it is.
+template <class T>
+std::string bytes_of(std::span<T> values) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+Buffer<float> floats_of(const std::string& bytes) {
+  Buffer<float> floats(static_cast<Index>(bytes.size() / sizeof(float)));
+  std::memcpy(floats.data(), bytes.data(), bytes.size());
+  return floats;
+}
+
+std::string to_text(const std::vector<EpochMetrics>& epochs) {
+  std::string text;
+  for (const EpochMetrics& epoch : epochs) text += metrics_line(epoch) + "\n";
+  return text;
+}
+
+std::vector<EpochMetrics> metrics_of(const std::string& text) {
+  std::vector<EpochMetrics> epochs;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) epochs.push_back(parse_metrics_line(line));
+  return epochs;
+}
+
 }  // namespace
 
 Trainer::State::State(const Model& run_model, const TrainAndTest& data,
-                      const DataSettings& settings, Engine& run_engine)
+                      const DataSettings& settings, Engine& run_engine,
+                      Communicator& run_communicator, bool run_keeps)
     : model(run_model),
       engine(run_engine),
+      communicator(run_communicator),
+      keeps(run_keeps),
       train(limited(data.train, settings.limit)),
       test(data.test),
       split(hold_out(train.size(), settings.validation, model.train.seed)),
@@ -134,6 +167,16 @@ Trainer::State::State(const Model& run_model, const TrainAndTest& data,
   std::iota(test_samples.begin(), test_samples.end(), 0u);
   const auto samples = static_cast<Index>(split.train.size());
   steps_per_epoch = (samples + model.train.batch - 1) / model.train.batch;
+  if (!keeps && communicator.size() == 1) return;
+  train_sha256 = shared_sha256(communicator, train);
+  test_sha256 = shared_sha256(communicator, test);
+  RunFacts facts;
+  facts.model = model.text;
+  facts.data = fmt::format("limit {}\nvalidation {}", settings.limit, settings.validation);
+  facts.layout = fmt::format("grain {}\nrun folder {}", engine.grain(), keeps ? "yes" : "no");
+  facts.train_sha256 = train_sha256;
+  facts.test_sha256 = test_sha256;
+  agree(communicator, facts);
 }
 
 Checkpoint Trainer::State::checkpoint() const {
@@ -149,62 +192,79 @@ Trainer::Trainer(Trainer&&) noexcept = default;
 
 Trainer::Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
                  Engine& engine, Communicator& communicator, const std::filesystem::path& folder)
-    : state_(std::make_unique<State>(model, data, data_settings, engine)) {
+    : state_(std::make_unique<State>(model, data, data_settings, engine, communicator,
+                                     !folder.empty())) {
   engine.set_state(initial_state(model));
-  if (folder.empty() || communicator.rank() != 0) return;
-  state_->train_sha256 = state_->train.sha256();
-  const RunIdentity identity{model, data_settings, state_->train_sha256, state_->test.sha256()};
-  state_->folder = RunFolder::create(folder, identity, state_->checkpoint());
-  state_->newest = state_->folder->checkpoint_file(0);
+  if (!state_->keeps) return;
+  on_first_rank(communicator, [&] {
+    const RunIdentity identity{model, data_settings, state_->train_sha256, state_->test_sha256};
+    state_->folder = RunFolder::create(folder, identity, state_->checkpoint());
+    state_->newest = state_->folder->checkpoint_file(0);
+    return std::string();
+  });
 }
 
-Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
-                        const DataSettings& data_settings, Engine& engine,
-                        Communicator& communicator, const std::filesystem::path& folder) {
-  std::optional<RunFolder> run;
-  if (communicator.rank() == 0) run = RunFolder::open(folder);
+// Rank 0 alone: opens the folder and finds where to go on.
+Checkpoint Trainer::take_up(State& state, const DataSettings& data_settings,
+                            const std::string& data_name, const std::filesystem::path& folder) {
+  const Model& model = state.model;
+  const Index epochs = model.train.epochs;
+  RunFolder run = RunFolder::open(folder);
   const RunIdentity identity = read_identity(folder);
   check_same_run(model, data_settings, identity, folder.string());
-  auto state = std::make_unique<State>(model, data, data_settings, engine);
-  state->train_sha256 = state->train.sha256();
-  check_same_data(state->train_sha256, identity.train_sha256, "training", data.name,
+  check_same_data(state.train_sha256, identity.train_sha256, "training", data_name,
                   folder.string());
-  check_same_data(state->test.sha256(), identity.test_sha256, "test", data.name, folder.string());
+  check_same_data(state.test_sha256, identity.test_sha256, "test", data_name, folder.string());
 
-  FoundCheckpoint found = run ? run->take_newest_checkpoint() : newest_checkpoint(folder);
-  const Index epochs = model.train.epochs;
+  FoundCheckpoint found = run.take_newest_checkpoint();
   const RunPosition& place = found.checkpoint.position;
   if (text_with_epochs(found.checkpoint.model, epochs) != text_with_epochs(model, epochs) ||
-      place.epoch > epochs + 1 || place.epoch_step > state->steps_per_epoch ||
-      place.step != (place.epoch - 1) * state->steps_per_epoch + place.epoch_step) {
+      place.epoch > epochs + 1 || place.epoch_step > state.steps_per_epoch ||
+      place.step != (place.epoch - 1) * state.steps_per_epoch + place.epoch_step) {
     throw UserError(Fault::bad_data,
                     fmt::format("{} is no checkpoint of its run", found.file.string()),
                     "its model or its place in the run is another", "remove that file");
   }
   for (const std::string& reason : found.damaged) {
-    state->warnings.push_back(fmt::format(
+    state.warnings.push_back(fmt::format(
         "a damaged checkpoint was passed over; going on from {}. {}", found.file.string(), reason));
   }
   if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {
-    state->warnings.push_back(fmt::format(
+    state.warnings.push_back(fmt::format(
         "the cosine schedule ends with the last epoch: with {} epochs instead of {} the learning "
         "rate differs from that of a run begun with {}",
         epochs, identity.model.train.epochs, epochs));
   }
-  engine.set_state(found.checkpoint.state);
-  state->position = place;
-  state->newest = found.file;
-  if (run) {
-    state->epochs = run->keep_metrics(place.epoch - 1);
-    if (static_cast<Index>(state->epochs.size()) < place.epoch - 1) {
-      state->warnings.push_back(fmt::format("{} lacks epochs before {}: the file was damaged",
-                                            (folder / "metrics.jsonl").string(), place.epoch));
-    }
-    if (epochs != identity.model.train.epochs) {
-      run->replace_identity({model, identity.data, identity.train_sha256, identity.test_sha256});
-    }
-    state->folder = std::move(run);
+  state.newest = found.file;
+  state.epochs = run.keep_metrics(place.epoch - 1);
+  if (static_cast<Index>(state.epochs.size()) < place.epoch - 1) {
+    state.warnings.push_back(fmt::format("{} lacks epochs before {}: the file was damaged",
+                                         (folder / "metrics.jsonl").string(), place.epoch));
   }
+  if (epochs != identity.model.train.epochs) {
+    run.replace_identity({model, identity.data, identity.train_sha256, identity.test_sha256});
+  }
+  state.folder = std::move(run);
+  return std::move(found.checkpoint);
+}
+
+Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
+                        const DataSettings& data_settings, Engine& engine,
+                        Communicator& communicator, const std::filesystem::path& folder) {
+  auto state = std::make_unique<State>(model, data, data_settings, engine, communicator, true);
+  const std::vector<std::string> told = unpack(on_first_rank(communicator, [&] {
+    const Checkpoint checkpoint = take_up(*state, data_settings, data.name, folder);
+    const std::vector<std::string> parts{
+        bytes_of(std::span(&checkpoint.position, 1)), bytes_of(checkpoint.state.parameters.span()),
+        bytes_of(checkpoint.state.velocity.span()), to_text(state->epochs)};
+    return pack(parts);
+  }));
+  ModelState weights;
+  std::memcpy(&state->position, told.at(0).data(), sizeof(RunPosition));
+  weights.parameters = floats_of(told.at(1));
+  weights.velocity = floats_of(told.at(2));
+  state->epochs = metrics_of(told.at(3));
+  engine.set_state(weights);
   return Trainer(std::move(state));
 }
 

@@ -17,6 +17,8 @@
 
 namespace convoy {
 
+struct Checkpoint;
+
 // What belongs to a run's identity beside the model file.
 struct DataSettings {
   std::string name;       // as given: a catalog name or a folder
@@ -45,11 +47,13 @@ struct TrainResult {
   std::filesystem::path checkpoint;  // the newest; empty without a run folder
 };
 
-// One run. Not thread-safe, but for `stop`.
+// One run. Not thread-safe, but for `stop`. All functions are collective over the ranks, who give
+// the same arguments; ranks that differ in model, data or version are named (UserError). Rank 0
+// alone reads and writes the folder: the others need not see it.
 class Trainer {
  public:
   // A new run. `folder` is created (UserError(usage) where it exists) with its configuration and a
-  // checkpoint of the initial weights; empty: nothing is written. Of several ranks, rank 0 writes.
+  // checkpoint of the initial weights; empty: nothing is written.
   // Throws UserError where data, model and engine do not fit. The engine must have been made for
   // the model's net, optimizer, batch and grain; it and the communicator must outlive the trainer.
   Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
@@ -68,13 +72,17 @@ class Trainer {
   // Runs to the end, to a stop, or to the first step that is not finite. Throws SystemError(io)
   // where the folder can't be written: the last checkpoint there is then still good. A stop is
   // taken after a step that was done; the checkpoint of that step is written before this returns.
+  // A stop on any rank stops all. Ranks compare their weights every `verify_every` steps (0: never)
+  // and at each checkpoint; SystemError(peer) names the one that differs.
   TrainResult train(Observer& observer, const std::atomic<bool>* stop = nullptr,
-                    CheckpointEvery checkpoint_every = {});
+                    CheckpointEvery checkpoint_every = {}, Index verify_every = 0);
 
  private:
   friend class Training;
   struct State;
   explicit Trainer(std::unique_ptr<State> state);
+  static Checkpoint take_up(State& state, const DataSettings& data_settings,
+                            const std::string& data_name, const std::filesystem::path& folder);
   std::unique_ptr<State> state_;
 };
 
@@ -84,5 +92,9 @@ struct RunConfig {
   DataSettings data;
 };
 RunConfig open_run(const std::filesystem::path& folder);  // throws UserError, SystemError
+
+// A job that ended where its rank 0 could not say so any more: the folder's status.json becomes
+// "failed" with this message, as well as it can be had.
+void report_failure(const std::filesystem::path& folder, std::string_view message) noexcept;
 
 }  // namespace convoy

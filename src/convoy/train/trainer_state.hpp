@@ -13,24 +13,28 @@
 namespace convoy {
 
 struct Trainer::State {
-  // Checks that data and model fit, and draws the validation samples. Throws UserError.
-  State(const Model& model, const TrainAndTest& data, const DataSettings& settings, Engine& engine);
+  // Checks that data and model fit, and draws the validation samples. Collective; `keeps`: there is
+  // a run folder. Throws UserError.
+  State(const Model& model, const TrainAndTest& data, const DataSettings& settings, Engine& engine,
+        Communicator& communicator, bool keeps);
 
   Checkpoint checkpoint() const;  // of this moment
   bool complete() const { return position.epoch > model.train.epochs; }
 
   Model model;
   Engine& engine;
-  Dataset train;  // limited
+  Communicator& communicator;
+  const bool keeps;  // there is a run folder, which rank 0 holds
+  Dataset train;     // limited
   Dataset test;
   Split split;  // of `train`
   std::vector<std::uint32_t> test_samples;
   Order order;
   Index steps_per_epoch = 0;
 
-  std::string train_sha256;         // empty without a run folder
-  std::optional<RunFolder> folder;  // of rank 0, where there is one
-  std::filesystem::path newest;     // checkpoint
+  std::string train_sha256, test_sha256;  // empty where nobody needs them
+  std::optional<RunFolder> folder;        // of rank 0, where there is one
+  std::filesystem::path newest;           // checkpoint
   RunPosition position;
   std::vector<EpochMetrics> epochs;   // done
   std::vector<std::string> warnings;  // not yet told

@@ -8,6 +8,8 @@
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/clock.hpp"
+#include "convoy/comm/collectives.hpp"
+#include "convoy/train/agreement.hpp"
 #include "convoy/train/schedule.hpp"
 #include "convoy/train/trainer_state.hpp"
 
@@ -42,11 +44,12 @@ double rate(double amount, double seconds) {
 class Training {
  public:
   Training(Trainer::State& state, Observer& observer, const std::atomic<bool>* stop,
-           CheckpointEvery every)
+           CheckpointEvery every, Index verify_every)
       : state_(state),
         observer_(observer),
         stop_(stop),
         every_(every),
+        verify_every_(state.communicator.size() > 1 ? verify_every : 0),
         log_every_(steps_per_log(state)) {
     learning_rates_.reserve(static_cast<std::size_t>(std::min(log_every_, state.steps_per_epoch)));
   }
@@ -64,6 +67,7 @@ class Training {
           save();
           return finish(RunStatus::stopped, "");
         }
+        if (verify_every_ > 0 && place().step % verify_every_ == 0) verify();
         if (place().epoch_step < state_.steps_per_epoch && checkpoint_due()) save();
       }
       finish_epoch();
@@ -90,11 +94,16 @@ class Training {
   Index stretch_end() {
     const Index begin = place().epoch_step;
     Index end = std::min(begin - begin % log_every_ + log_every_, state_.steps_per_epoch);
-    if (every_.unit == CheckpointEvery::Unit::steps) {
-      const Index ahead = every_.count - place().step % every_.count;
-      if (ahead < end - begin) end = begin + ahead;
-    }
+    if (every_.unit == CheckpointEvery::Unit::steps) end = std::min(end, next(every_.count));
+    if (verify_every_ > 0) end = std::min(end, next(verify_every_));
     return end;
+  }
+
+  // The step of the epoch after which the run's step is a multiple of `count`.
+  Index next(Index count) {
+    const Index ahead = count - place().step % count;
+    const Index begin = place().epoch_step;
+    return ahead < state_.steps_per_epoch - begin ? begin + ahead : state_.steps_per_epoch;
   }
 
   StretchResult run_stretch() {
@@ -102,6 +111,7 @@ class Training {
     stretch.data = &state_.train;
     stretch.order = order_;
     stretch.steps = {place().epoch_step, stretch_end()};
+    stretch.first_step = place().step - place().epoch_step;
     stretch.batch = state_.model.train.batch;
     learning_rates_.clear();
     for (Index i = 0; i < stretch.steps.size(); ++i) {
@@ -144,7 +154,8 @@ class Training {
     observer_.progress(progress);
   }
 
-  // At the end of a stretch, or of an epoch.
+  // At the end of a stretch, or of an epoch. The same on all ranks: of clocks, that of rank 0
+  // counts.
   bool checkpoint_due() {
     switch (every_.unit) {
       case CheckpointEvery::Unit::steps:
@@ -152,13 +163,19 @@ class Training {
       case CheckpointEvery::Unit::epochs:
         return place().epoch_step == 0 && (place().epoch - 1) % every_.count == 0;
       case CheckpointEvery::Unit::minutes:
-        return since_checkpoint_.seconds() >= 60.0 * static_cast<double>(every_.count);
+        return broadcast(state_.communicator, is_time() ? "yes" : "no", Meeting::checkpoint) ==
+               "yes";
     }
     return false;
   }
 
+  bool is_time() const {
+    return since_checkpoint_.seconds() >= 60.0 * static_cast<double>(every_.count);
+  }
+
   Score evaluate(const Dataset& data, std::span<const std::uint32_t> samples) {
     if (samples.empty()) return {};
+    state_.communicator.publish(Activity::evaluating, place().step);
     const Tally tally = state_.engine.evaluate(data, samples).tally;
     const auto count = static_cast<double>(tally.samples);
     return {tally.loss / count, static_cast<double>(tally.correct) / count};
@@ -205,8 +222,17 @@ class Training {
                        [&](const EpochMetrics& other) { return is_better(metrics, other); });
   }
 
+  void verify() {
+    verify_weights(state_.communicator,
+                   state_sha256(state_.model.net, state_.engine.state(), place().step),
+                   place().step);
+  }
+
   void save() {
+    if (!state_.keeps) return;
+    if (state_.communicator.size() > 1) verify();
     if (!state_.folder) return;
+    state_.communicator.publish(Activity::saving, place().step);
     const Checkpoint checkpoint = state_.checkpoint();
     state_.newest = state_.folder->save(checkpoint);
     state_.folder->report({"running", place(), checkpoint.weights_sha256, ""});
@@ -254,6 +280,7 @@ class Training {
   Observer& observer_;
   const std::atomic<bool>* stop_;
   CheckpointEvery every_;
+  Index verify_every_;
   Index log_every_;
   std::vector<std::uint32_t> order_;
   std::vector<float> learning_rates_;
@@ -261,8 +288,8 @@ class Training {
 };
 
 TrainResult Trainer::train(Observer& observer, const std::atomic<bool>* stop,
-                           CheckpointEvery checkpoint_every) {
-  return Training(*state_, observer, stop, checkpoint_every).run();
+                           CheckpointEvery checkpoint_every, Index verify_every) {
+  return Training(*state_, observer, stop, checkpoint_every, verify_every).run();
 }
 
 }  // namespace convoy
