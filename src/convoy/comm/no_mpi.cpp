@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// In place of mpi.cpp where Convoy is built without MPI (CONVOY_MPI=OFF).
+#include "convoy/base/check.hpp"
+#include "convoy/comm/transport.hpp"
+
+namespace convoy {
+
+std::unique_ptr<Transport> mpi_transport() {
+  throw UserError(Fault::unavailable, "no ranks", "Convoy was built without MPI",
+                  "build it with -DCONVOY_MPI=ON, or use threads");
+}
+
+std::string mpi_launcher() {
+  return {};
+}
+
+std::string mpi_library() {
+  return {};
+}
+
+}  // namespace convoy
