@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains for an epoch on data that this program owns, and prints the digest of the weights.
+// Trains for an epoch on data that this program owns, alone or as a rank, and prints the digest of
+// the weights.
 #include <convoy/convoy.hpp>
 #include <cstdio>
 #include <vector>
@@ -9,11 +10,12 @@ int main() {
     const convoy::TrainAndTest data = convoy::load_data("synthetic");
     const std::vector<convoy::Override> one_epoch{"train.epochs=1"};
     const convoy::Model model = convoy::load_model("tiny-relu", one_epoch);
-    const auto communicator = convoy::alone();
+    const auto communicator = convoy::announced_ranks() > 1 ? convoy::mpi() : convoy::alone();
     const auto engine = convoy::make_cpu_engine(model.net, {}, {}, *communicator);
     convoy::Trainer trainer(model, data, {.name = "synthetic"}, *engine, *communicator, {});
     convoy::Observer nobody;
-    std::printf("%s\n", trainer.train(nobody).weights_sha256.c_str());
+    const auto result = trainer.train(nobody);
+    if (communicator->rank() == 0) std::printf("%s\n", result.weights_sha256.c_str());
   } catch (const convoy::Error& error) {
     std::fprintf(stderr, "consumer: %s\n", error.what());
     return 1;
