@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "convoy/comm/communicator.hpp"
@@ -19,17 +20,17 @@ inline constexpr std::int32_t kEveryone = -2;
 // In zeroed shared memory: pid 0 is a rank that has not come yet, or is on another machine.
 struct alignas(kAlignment) BoardEntry {
   std::atomic<std::int32_t> pid;
-  std::atomic<std::uint8_t> activity;  // Activity
-  std::atomic<std::uint8_t> waiting;   // 1: in a meeting
-  std::atomic<std::uint8_t> meeting;   // Meeting, while waiting
+  std::atomic<std::uint8_t> activity;   // Activity
+  std::atomic<std::uint8_t> waiting;    // 1: in a meeting
+  std::atomic<std::uint8_t> meeting;    // Meeting, while waiting
   std::atomic<std::int32_t> waits_for;  // a rank, kNobody, kEveryone
   std::atomic<std::uint32_t> sequence;  // number of meetings it came to
   std::atomic<std::int64_t> step;
   std::atomic<std::uint64_t> pulse;  // changes with every sign of life
   std::atomic<std::uint32_t> has_reason;
   std::array<char, 400> reason;  // of Activity::failed, with its end
-  // What the program will exit with, plus 1, once it knows: a rank under a supervisor may end with 0
-  // for the launcher's sake. 0: not known.
+  // What the program will exit with, plus 1, once it knows: a rank under a supervisor may end with
+  // 0 for the launcher's sake. 0: not known.
   std::atomic<std::int32_t> exit_code;
   std::atomic<std::uint32_t> voice;  // of the host's first rank, 1: taken (claim_voice)
 };
@@ -42,12 +43,14 @@ class Board {
 
   // The file that a supervisor made (its path in CONVOY_BOARD), or null: not there, too small.
   static std::unique_ptr<Board> open_file(const std::string& path, int ranks);
+  // Makes that file, for this user alone; SystemError(io) where there is one already.
   static std::unique_ptr<Board> create_file(const std::string& path, int ranks);
 
   int size() const { return ranks_; }
   BoardEntry& operator[](int rank) { return entries_[rank]; }
   const BoardEntry& operator[](int rank) const { return entries_[rank]; }
 
+  // The first reason stands.
   void set_reason(int rank, std::string_view reason) noexcept;
   std::string reason(int rank) const;  // empty where none
 

@@ -15,16 +15,25 @@ class NodeBarrier {
   // Returns once all are here; each then sees what the others wrote before. `tag` (0 to 255) says
   // what for: false, on all, where they came for different things (nobody then waits any more).
   // `look` is called every tenth of a second or so while waiting, and throws when there is no point
-  // in waiting any longer. Place 0 leads.
+  // in waiting any longer (the barrier is of no use then). Place 0 leads. At most 4095 ranks.
   bool meet(int place, int ranks, int tag, const std::function<void()>& look);
 
   // No process waits here any more: wakes all, whose `look` will say why. Never throws.
   void wake_all() noexcept;
 
  private:
-  // Ranks that arrived, in the lower 12 bits, and the sum of their tags above.
+  using Look = std::function<void()>;
+  bool lead(std::uint32_t others, std::uint32_t marks, const Look& look);
+  bool follow(std::uint32_t others, std::uint32_t mark, const Look& look);
+  void sleep(std::atomic<std::uint32_t>& word, std::uint32_t old,
+             std::atomic<std::uint32_t>& sleepers, const Look& look);
+
+  // Ranks that arrived, all but the leader, in the lower 12 bits, and the sum of the marks of their
+  // tags above. The leader alone sleeps on it, the others on phase_.
   alignas(64) std::atomic<std::uint32_t> arrived_;
-  alignas(64) std::atomic<std::uint32_t> phase_;
+  std::atomic<std::uint32_t> leader_sleeps_;
+  alignas(64) std::atomic<std::uint32_t> phase_;  // meetings that are over
+  std::atomic<std::uint32_t> sleepers_;
   std::atomic<std::uint32_t> disagreed_;
 };
 

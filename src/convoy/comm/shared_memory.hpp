@@ -5,9 +5,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
+#include <utility>
 
 #include "convoy/base/tensor.hpp"
 
@@ -28,9 +29,17 @@ class SharedMemory {
   // Nothing where it can't be had: another machine, another PID namespace, another user.
   static std::optional<SharedMemory> open(const SharedMemoryName& name);
 
-  SharedMemoryName name() const;
+  // Good as long as the maker, or who holds its bytes in the maker's process, lives.
+  const SharedMemoryName& name() const { return name_; }
   // On a page, mapped as long as anyone holds it.
-  const std::shared_ptr<std::byte[]>& bytes() const;
+  const std::shared_ptr<std::byte[]>& bytes() const { return bytes_; }
+
+ private:
+  SharedMemory(std::shared_ptr<std::byte[]> bytes, const SharedMemoryName& name)
+      : bytes_(std::move(bytes)), name_(name) {}
+
+  std::shared_ptr<std::byte[]> bytes_;
+  SharedMemoryName name_;
 };
 
 }  // namespace convoy
