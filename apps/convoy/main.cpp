@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program convoy. main() is the one place that catches: what a user has to know goes to stderr
-// as one line, "convoy: problem (why): remedy", and the kind of error becomes the exit code.
+// as one line, "convoy: problem (why): remedy", and the kind of error becomes the exit code. Of
+// many ranks, one says it.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <exception>
-#include <filesystem>
 #include <functional>
-#include <new>
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
@@ -16,6 +15,7 @@
 #include "help.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "ranks.hpp"
 
 namespace convoy::app {
 namespace {
@@ -123,37 +123,20 @@ int run(int argc, char** argv) {
   return action();
 }
 
-int report_bug(std::string_view what) {
-  write_stderr(
-      fmt::format("convoy: internal error ({}): please report it, with the command and the "
-                  "output of 'convoy info --json'\n",
-                  what));
-  return static_cast<int>(Fault::internal);
-}
-
 }  // namespace
 }  // namespace convoy::app
 
 int main(int argc, char** argv) {
   using namespace convoy;
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  // Of the commands, train alone is the work of many ranks; others are so many programs.
+  if (command == "train") app::join_job();
+  app::Ending ending;
   try {
     app::secure_standard_streams();
-    return app::run(argc, argv);
-  } catch (const Error& error) {
-    if (error.fault() == Fault::internal) return app::report_bug(error.what());
-    app::write_stderr(fmt::format("convoy: {}\n", error.what()));
-    return static_cast<int>(error.fault());
-  } catch (const std::filesystem::filesystem_error& error) {
-    app::write_stderr(
-        fmt::format("convoy: {}: check that folder and its permissions\n", error.what()));
-    return static_cast<int>(Fault::io);
-  } catch (const std::bad_alloc&) {
-    app::write_stderr(
-        "convoy: out of memory: use a smaller batch, grain or model, or fewer threads\n");
-    return static_cast<int>(Fault::unavailable);
-  } catch (const std::exception& error) {
-    return app::report_bug(error.what());
+    ending.code = app::run(argc, argv);
   } catch (...) {
-    return app::report_bug("unknown");
+    ending = app::ending_of(std::current_exception());
   }
+  return app::leave_job(ending);
 }

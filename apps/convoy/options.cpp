@@ -41,6 +41,48 @@ void add_layout(CLI::App& command, Layout& layout) {
       ->group(kLayoutGroup);
 }
 
+void add_ranks(CLI::App& command, RanksLayout& layout) {
+  auto add = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->group(kLayoutGroup);
+  };
+  auto add_choice = [&](const char* name, std::string& value, std::vector<std::string> words,
+                        const char* text) {
+    add(name, value, text)
+        ->type_name(fmt::format("{}", fmt::join(words, "|")))
+        ->capture_default_str()
+        ->check(one_of(std::move(words)));
+  };
+  add("--ranks", layout.ranks,
+      "Start N processes on this machine by MPI and watch over them; default: 1, or as many as "
+      "mpirun or srun started")
+      ->check(whole_number(1))
+      ->type_name("N");
+  add_choice("--ranks-by", layout.ranks_by, {"data", "tensor"},
+             "Cut the work among ranks by 'data' or by 'tensor', as --threads-by does");
+  add_choice("--reduction", layout.reduction, {"tree", "root", "fast"},
+             "Sum gradients of ranks by the tree, by the same tree at rank 0, or by the MPI "
+             "library's own sum, whose bits depend on the layout");
+  add_choice("--exchange", layout.exchange, {"auto", "window", "messages"},
+             "How ranks of a machine talk: by memory they share ('window') or by messages");
+  add("--verify-every", layout.verify_every,
+      "Compare the ranks' weights every N steps; 0: with every checkpoint only")
+      ->check(whole_number(0))
+      ->type_name("N")
+      ->capture_default_str();
+  add("--stall-timeout", layout.stall_timeout,
+      "End the job when a rank gives no sign of life for so long")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value >= 1 && value <= 1e6
+                       ? std::string()
+                       : text + " is not a number from 1 up to 1000000";
+          },
+          ""))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+}
+
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings) {
   if (layout.device == "cuda") {
     throw UserError(Fault::unavailable, "--device cuda is not available",
@@ -63,6 +105,27 @@ EngineOptions engine_options(const Layout& layout, const TrainSettings& settings
   options.isa = layout.isa;
   options.batch = settings.batch;
   options.grain = settings.grain;
+  return options;
+}
+
+EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
+                             const TrainSettings& settings) {
+  EngineOptions options = engine_options(layout, settings);
+  options.ranks_by = ranks.ranks_by == "tensor" ? Cut::tensor : Cut::data;
+  options.reduction = ranks.reduction == "fast"   ? Reduction::fast
+                      : ranks.reduction == "root" ? Reduction::root
+                                                  : Reduction::tree;
+  return options;
+}
+
+RanksOptions ranks_options(const RanksLayout& layout) {
+  using Memory = RanksOptions::Memory;
+  RanksOptions options;
+  options.memory = layout.exchange == "window"     ? Memory::window
+                   : layout.exchange == "messages" ? Memory::messages
+                                                   : Memory::automatic;
+  options.one_node = layout.ranks_by == "tensor";
+  options.stall_timeout = layout.stall_timeout;
   return options;
 }
 

@@ -25,9 +25,23 @@ struct Layout {
 };
 void add_layout(CLI::App& command, Layout& layout);
 
+// How ranks share the work, and what is done about one that fails.
+struct RanksLayout {
+  int ranks = 0;  // to be started here; 0: as many as a launcher started, else 1
+  std::string ranks_by = "data";
+  std::string reduction = "tree";
+  std::string exchange = "auto";
+  Index verify_every = 1000;
+  double stall_timeout = 30;
+};
+void add_ranks(CLI::App& command, RanksLayout& layout);
+
 // Throws UserError(usage | unavailable) where this machine or build does not have what is asked
 // for.
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings);
+EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
+                             const TrainSettings& settings);
+RanksOptions ranks_options(const RanksLayout& layout);
 
 // "28 x 28 x 1"
 std::string to_string(const Shape& shape);

@@ -16,12 +16,15 @@ namespace {
 
 // A handler may touch lock-free atomics and call write, clock_gettime, sigaction and raise.
 std::atomic<bool> stop_requested{false};
+std::atomic<bool> sigterm_came{false};
+std::atomic<bool> came_again{false};
+std::atomic<bool> second_ends{true};
 std::atomic<std::int64_t> first_interrupt_ms{0};
 std::atomic<bool> be_quiet{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
-constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 std::array<struct sigaction, kSignals.size()> previous;
 
 std::int64_t now_ms() {
@@ -50,12 +53,16 @@ void on_signal(int signal) {
     std::int64_t first = 0;
     if (!first_interrupt_ms.compare_exchange_strong(first, now_ms()) &&
         now_ms() - first > kSameMomentMs) {
-      say("\n");
-      end_at_once(signal);
+      came_again = true;
+      if (second_ends) {
+        say("\n");
+        end_at_once(signal);
+      }
       errno = saved_errno;
       return;
     }
   }
+  if (signal == SIGTERM) sigterm_came = true;
   if (!stop_requested.exchange(true) && !be_quiet) {
     if (isatty(STDERR_FILENO) == 1) say("\r\033[K");
     say("convoy: stopping after this step, with a checkpoint (Ctrl-C again: at once)\n");
@@ -65,8 +72,9 @@ void on_signal(int signal) {
 
 }  // namespace
 
-StopSignals::StopSignals(bool quiet) {
-  stop_requested = false;
+StopSignals::StopSignals(bool quiet, Second second) {
+  stop_requested = sigterm_came = came_again = false;
+  second_ends = second == Second::ends;
   first_interrupt_ms = 0;
   be_quiet = quiet;
   struct sigaction action {};
@@ -87,6 +95,14 @@ StopSignals::~StopSignals() {
 
 const std::atomic<bool>* StopSignals::requested() const {
   return &stop_requested;
+}
+
+const std::atomic<bool>* StopSignals::terminated() const {
+  return &sigterm_came;
+}
+
+bool StopSignals::again() const {
+  return came_again;
 }
 
 }  // namespace convoy::app

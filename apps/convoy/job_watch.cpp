@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job_watch.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "convoy/convoy.hpp"
+
+namespace convoy::app {
+namespace {
+
+constexpr int kPeer = static_cast<int>(Fault::peer);
+// Ranks watch each other, and know better what happened: they speak first.
+constexpr double kRanksFirst = 2;
+
+bool is_users(int code) {
+  return code == static_cast<int>(Fault::usage) || code == static_cast<int>(Fault::bad_data) ||
+         code == static_cast<int>(Fault::not_found) ||
+         code == static_cast<int>(Fault::unavailable) || code == static_cast<int>(Fault::io);
+}
+
+Activity activity(const BoardEntry& entry) {
+  return static_cast<Activity>(entry.activity.load(std::memory_order_acquire));
+}
+
+// Changes when the rank does something. One that waits gets nowhere, however lively it looks out.
+std::uint64_t movement(const BoardEntry& entry) {
+  const bool waits = entry.waiting != 0;
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::uint64_t value :
+       {std::uint64_t{entry.activity}, std::uint64_t{waits}, std::uint64_t{entry.sequence},
+        static_cast<std::uint64_t>(entry.step.load()), waits ? 0 : entry.pulse.load()}) {
+    hash = (hash ^ value) * 0x100000001b3U;
+  }
+  return hash;
+}
+
+// How a process ended that the launcher had started, by the launcher's own exit code.
+std::string in_words(std::optional<int> status) {
+  constexpr int kBySignal = 128;
+  if (!status || *status == 0) return "its process ended";
+  if (*status > kBySignal && *status < kBySignal + 65) {
+    return fmt::format("ended by signal {}, {}", *status - kBySignal,
+                       strsignal(*status - kBySignal));
+  }
+  return fmt::format("its process ended with exit code {}", *status);
+}
+
+}  // namespace
+
+JobWatch::JobWatch(const Board& board, double stall_timeout, double start_timeout)
+    : board_(board),
+      stall_timeout_(stall_timeout),
+      start_timeout_(start_timeout),
+      ranks_(static_cast<std::size_t>(board.size())) {}
+
+JobWatch::~JobWatch() {
+  for (const Rank& rank : ranks_) {
+    if (rank.process >= 0) close(rank.process);
+  }
+}
+
+void JobWatch::look(double seconds) {
+  seconds_ += seconds;
+  for (int r = 0; r < board_.size(); ++r) {
+    const Activity now = activity(board_[r]);
+    began_ = began_ || now == Activity::training || now == Activity::evaluating ||
+             now == Activity::saving || board_[r].step > 0;
+    look_at_process(r);
+    look_at_movement(r, seconds);
+  }
+  find_lost();
+  find_stalled();
+}
+
+void JobWatch::look_at_process(int r) {
+  Rank& rank = ranks_[static_cast<std::size_t>(r)];
+  const pid_t pid = board_[r].pid.load(std::memory_order_acquire);
+  if (!rank.came && pid > 0) {
+    rank.came = true;
+    rank.process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    rank.dead = rank.process < 0 && errno == ESRCH;
+  }
+  if (rank.process < 0 || rank.dead) return;
+  pollfd process{rank.process, POLLIN, 0};
+  rank.dead = poll(&process, 1, 0) > 0;
+}
+
+void JobWatch::look_at_movement(int r, double seconds) {
+  Rank& rank = ranks_[static_cast<std::size_t>(r)];
+  const std::uint64_t now = movement(board_[r]);
+  rank.still = now == rank.movement ? rank.still + seconds : 0;
+  rank.movement = now;
+}
+
+std::optional<int> JobWatch::code(int rank) const {
+  const int stored = board_[rank].exit_code.load(std::memory_order_acquire);
+  return stored > 0 ? std::optional(stored - 1) : std::nullopt;
+}
+
+bool JobWatch::is_lost(int rank) const {
+  return ranks_[static_cast<std::size_t>(rank)].dead && !code(rank);
+}
+
+// Where several are found at once, one that kept the others waiting.
+void JobWatch::find_lost() {
+  if (lost_ != kNobody) return;
+  for (int r = 0; r < board_.size(); ++r) {
+    if (!is_lost(r)) continue;
+    if (lost_ == kNobody || (board_[lost_].waiting != 0 && board_[r].waiting == 0)) lost_ = r;
+  }
+  if (lost_ != kNobody) lost_place_ = place(lost_);
+}
+
+void JobWatch::find_stalled() {
+  if (stalled_ != kNobody) return;
+  int busy = kNobody, waiting = kNobody;  // the ones that have not moved for the longest
+  bool all_here = true;
+  for (int r = 0; r < board_.size(); ++r) {
+    const Rank& rank = ranks_[static_cast<std::size_t>(r)];
+    if (rank.dead || code(r)) continue;
+    if (!rank.came || board_[r].pulse == 0) {
+      all_here = false;
+      if (seconds_ < start_timeout_) continue;
+      stalled_ = r;
+      stall_ = fmt::format("rank {} did not start (in {:.0f} s)", r, start_timeout_);
+      return;
+    }
+    int& worst = board_[r].waiting == 0 ? busy : waiting;
+    const auto still = [&](int other) { return ranks_[static_cast<std::size_t>(other)].still; };
+    if (worst == kNobody || still(r) > still(worst)) worst = r;
+  }
+  // Who waits is excused by one that is busy, or still to come.
+  const int suspect = busy != kNobody ? busy : all_here ? waiting : kNobody;
+  if (suspect == kNobody) return;
+  const double still = ranks_[static_cast<std::size_t>(suspect)].still;
+  if (still < stall_timeout_ + kRanksFirst) return;
+  stalled_ = suspect;
+  stall_ = fmt::format("rank {} hangs {} (no sign of life for {:.0f} s)", suspect, place(suspect),
+                       still);
+}
+
+std::string JobWatch::place(int rank) const {
+  const Activity now = activity(board_[rank]);
+  if (now == Activity::starting) return "at the start";
+  if (now == Activity::left) return "at the end";
+  return fmt::format("in step {}, {}", board_[rank].step.load(), to_string(now));
+}
+
+bool JobWatch::done() const {
+  for (int r = 0; r < board_.size(); ++r) {
+    if (!code(r) || !is_clean(*code(r))) return false;
+  }
+  return true;
+}
+
+bool JobWatch::trouble() const {
+  if (lost_ != kNobody || stalled_ != kNobody) return true;
+  for (int r = 0; r < board_.size(); ++r) {
+    if (activity(board_[r]) == Activity::failed || !is_clean(code(r).value_or(kDone))) return true;
+  }
+  return false;
+}
+
+bool JobWatch::settled() const {
+  for (int r = 0; r < board_.size(); ++r) {
+    if (!code(r) && !ranks_[static_cast<std::size_t>(r)].dead) return false;
+  }
+  return true;
+}
+
+void JobWatch::forward(int signal) {
+  for (Rank& rank : ranks_) {
+    if (rank.process < 0 || rank.dead || rank.has_signal) continue;
+    syscall(SYS_pidfd_send_signal, rank.process, signal, nullptr, 0);
+    rank.has_signal = true;
+  }
+}
+
+Ending JobWatch::verdict(std::optional<int> launcher) const {
+  if (done()) return {*code(0), ""};
+  // What a rank says of itself explains what the others say of it.
+  for (int r = 0; r < board_.size(); ++r) {
+    if (is_users(code(r).value_or(kDone))) return {*code(r), board_.reason(r)};
+  }
+  for (int r = 0; r < board_.size(); ++r) {
+    if (activity(board_[r]) != Activity::failed || code(r) == kPeer) continue;
+    std::string reason = board_.reason(r);
+    if (const std::string name = fmt::format("rank {}: ", r); reason.starts_with(name)) {
+      reason.erase(0, name.size());
+    }
+    return {kPeer, fmt::format("rank {} failed in step {} ({})", r, board_[r].step.load(), reason)};
+  }
+  if (lost_ != kNobody) {
+    return {kPeer, fmt::format("rank {} died {} ({})", lost_, lost_place_, in_words(launcher))};
+  }
+  for (int r = 0; r < board_.size(); ++r) {
+    if (code(r) == kPeer && !board_.reason(r).empty()) return {kPeer, board_.reason(r)};
+  }
+  if (stalled_ != kNobody) return {kPeer, stall_};
+  const bool none = std::ranges::none_of(ranks_, &Rank::came);
+  return {none ? static_cast<int>(Fault::unavailable) : kPeer,
+          fmt::format("the launcher ended {} ({})",
+                      none ? "and started nothing" : "before the ranks", in_words(launcher))};
+}
+
+}  // namespace convoy::app

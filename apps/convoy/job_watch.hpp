@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a supervisor sees of the ranks of its job: the board, and whether their processes live. It
+// waits for nobody, so it sees what a rank that waits, or the launcher, would not live to tell.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "convoy/comm/board.hpp"
+#include "exit_codes.hpp"
+
+namespace convoy::app {
+
+class JobWatch {
+ public:
+  // Seconds until a rank that does not move counts as hung, and until all must have come.
+  JobWatch(const Board& board, double stall_timeout, double start_timeout);
+  ~JobWatch();
+  JobWatch(const JobWatch&) = delete;
+  JobWatch& operator=(const JobWatch&) = delete;
+
+  // To be called many times a second. `seconds` passed since the last time, in which this process
+  // itself was not stopped.
+  void look(double seconds);
+
+  bool began() const { return began_; }  // a rank was seen to train
+  bool done() const;                     // all ranks came to an end, and that is no error
+  bool trouble() const;                  // a rank failed, died or hangs
+  bool settled() const;                  // every rank has told how it ends, or is dead
+
+  // Sends it to those that came since the last call, too.
+  void forward(int signal);
+
+  // Who is to blame, and the exit code for it. `launcher`: how the launcher ended, if it has.
+  Ending verdict(std::optional<int> launcher) const;
+
+ private:
+  struct Rank {
+    int process = -1;  // a pidfd
+    bool came = false;
+    bool dead = false;
+    bool has_signal = false;
+    std::uint64_t movement = 0;  // what the board showed last
+    double still = 0;            // seconds for which it has
+  };
+  bool is_lost(int rank) const;  // its process ended without a word
+  std::optional<int> code(int rank) const;
+  void look_at_process(int rank);
+  void look_at_movement(int rank, double seconds);
+  void find_lost();
+  void find_stalled();
+  std::string place(int rank) const;
+
+  const Board& board_;
+  const double stall_timeout_, start_timeout_;
+  std::vector<Rank> ranks_;
+  double seconds_ = 0;
+  bool began_ = false;
+  int lost_ = kNobody;      // the first
+  std::string lost_place_;  // where it was when it was found
+  int stalled_ = kNobody;
+  std::string stall_;  // in words
+};
+
+}  // namespace convoy::app

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launch.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string_view>
+
+#include "convoy/comm/collectives.hpp"
+#include "output.hpp"
+#include "ranks.hpp"
+#include "supervisor.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The words of our own command line, the program in front.
+std::vector<std::string> own_words() {
+  std::vector<std::string> words;
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  if (words.size() < 2)
+    throw SystemError(Fault::internal, "reading", "/proc/self/cmdline", "short");
+  return words;
+}
+
+// What each rank is started with: our own words but --ranks, and the folder where we chose it.
+std::vector<std::string> rank_command(const fs::path& folder, bool folder_is_given) {
+  const std::vector<std::string> own = own_words();
+  std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(), own[1]};
+  if (!folder_is_given) words.insert(words.end(), {"--out", folder.string()});
+  for (std::size_t i = 2; i < own.size(); ++i) {
+    if (own[i] == "--ranks") {
+      ++i;
+    } else if (!own[i].starts_with("--ranks=")) {
+      words.push_back(own[i]);
+    }
+  }
+  return words;
+}
+
+// Ranks go where the kernel puts them, on this machine, and errors are told by us.
+std::vector<std::string> launcher_command(int ranks) {
+  std::vector<std::string> words{mpi_launcher(), "-np", fmt::format("{}", ranks)};
+  const std::string library = mpi_library();
+  if (library.starts_with("Open MPI")) {
+    for (const char* word : {"--bind-to", "none", "--oversubscribe", "--quiet", "--mca", "plm",
+                             "isolated", "--mca", "ras", "^slurm,tm,gridengine", "-x"}) {
+      words.emplace_back(word);
+    }
+    words.insert(words.end(), {kBoardVariable, "-x", kLeashVariable});
+  } else if (library.starts_with("MPICH")) {
+    for (const char* word : {"-bind-to", "none", "-launcher", "fork", "-disable-auto-cleanup"}) {
+      words.emplace_back(word);
+    }
+  }
+  return words;
+}
+
+void check_can_launch(int ranks) {
+  if (is_rank()) {
+    throw UserError(Fault::usage, fmt::format("--ranks {} inside of a job of ranks", ranks),
+                    fmt::format("a launcher started this process as one of {}", announced_ranks()),
+                    "leave --ranks out, or start convoy without the launcher");
+  }
+  if (mpi_launcher().empty()) {
+    throw UserError(Fault::unavailable, fmt::format("--ranks {} is not available", ranks),
+                    "this program was built without MPI",
+                    "build it with CONVOY_MPI=ON, or use --threads");
+  }
+}
+
+void end_by_interrupt() {
+  write_stderr("\n");
+  signal(SIGINT, SIG_DFL);
+  raise(SIGINT);  // a shell sees 130, as without ranks
+}
+
+}  // namespace
+
+int launch(const CLI::App& command, const TrainOptions& options) {
+  const int ranks = options.ranks.ranks;
+  check_can_launch(ranks);
+  // The ranks will do the same; but here what is wrong is told before they are started.
+  const Run run = choose_run(command, options, ranks);
+  engine_options(options.layout, options.ranks, run.model.train);
+  Job job;
+  job.ranks = ranks;
+  job.stall_timeout = options.ranks.stall_timeout;
+  job.quiet = options.quiet;
+  job.command = launcher_command(ranks);
+  const bool folder_is_given = !options.out.empty() || !options.resume.empty();
+  for (std::string& word : rank_command(run.folder, folder_is_given)) {
+    job.command.push_back(std::move(word));
+  }
+  if (geteuid() == 0) {
+    job.variables = {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
+  }
+  const JobEnd end = supervise(job);
+  if (end.at_once) end_by_interrupt();
+  write_stdout(end.output);
+  if (is_clean(end.ending.code)) return end.ending.code;
+  std::string message = end.ending.message;
+  if (end.began && fs::exists(run.folder)) {
+    report_failure(run.folder, message);
+    if (end.ending.code == static_cast<int>(Fault::peer)) {
+      message += fmt::format(": to go on: convoy train --resume {} --ranks {}", run.folder.string(),
+                             ranks);
+    }
+  }
+  throw SharedError(static_cast<Fault>(end.ending.code), message);
+}
+
+}  // namespace convoy::app

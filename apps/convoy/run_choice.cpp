@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run_choice.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+#include <string_view>
+
+#include "convoy/comm/collectives.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Short options become keys of the model file, so that they are part of the text that a run keeps.
+std::vector<Override> overrides(const TrainOptions& options, int ranks) {
+  std::vector<Override> result;
+  auto add = [&](std::string_view option, std::string_view key, const std::string& value) {
+    for (const std::string& set : options.set) {
+      if (std::string_view(set).substr(0, set.find('=')) == key) {
+        throw UserError(Fault::usage, fmt::format("{} and --set {} name the same key", option, set),
+                        "", "give one of them");
+      }
+    }
+    result.push_back(fmt::format("{}={}", key, value));
+  };
+  auto add_number = [&](std::string_view option, std::string_view key, std::optional<Index> value) {
+    if (value) add(option, key, fmt::format("{}", *value));
+  };
+  add_number("--epochs", "train.epochs", options.epochs);
+  add_number("--batch", "train.batch", options.batch);
+  if (options.per_rank_batch) {
+    if (options.batch) {
+      throw UserError(Fault::usage, "--batch and --per-rank-batch contradict each other", "",
+                      "give one of them");
+    }
+    constexpr Index kMostBatch = 2'147'483'647;
+    if (*options.per_rank_batch > kMostBatch / ranks) {
+      throw UserError(
+          Fault::usage, fmt::format("--per-rank-batch {} is too much", *options.per_rank_batch),
+          fmt::format("{} ranks would make a batch of more than {} samples", ranks, kMostBatch),
+          "give a smaller one");
+    }
+    add_number("--per-rank-batch", "train.batch", *options.per_rank_batch * ranks);
+  }
+  add_number("--grain", "train.grain", options.grain);
+  add_number("--seed", "train.seed", options.seed);
+  if (options.order) {
+    const Order order = parse_order(*options.order);
+    if (options.no_shuffle && order.kind == Order::Kind::shuffled) {
+      throw UserError(Fault::usage, "--no-shuffle and --order shuffled contradict each other", "",
+                      "give one of them");
+    }
+    add("--order", "train.order", fmt::format("\"{}\"", to_string(order)));
+  } else if (options.no_shuffle) {
+    add("--no-shuffle", "train.order", "\"sequential\"");
+  }
+  result.insert(result.end(), options.set.begin(), options.set.end());
+  return result;
+}
+
+// runs/<model>-<date>-<time>, and a number where two begin in one second.
+fs::path unused_folder(std::string name) {
+  for (char& c : name) {
+    if (c == '/' || c == '\0') c = '-';
+  }
+  const std::string stem =
+      fmt::format("{}-{:%Y%m%d-%H%M%S}", name, fmt::localtime(std::time(nullptr)));
+  fs::path folder = fs::path("runs") / stem;
+  for (int i = 2; fs::exists(folder); ++i)
+    folder = fs::path("runs") / fmt::format("{}-{}", stem, i);
+  return folder;
+}
+
+// A folder is kept as an absolute path: a run may be resumed from elsewhere.
+std::string data_name(const std::string& given) {
+  for (const CatalogEntry& entry : catalog()) {
+    if (entry.name == given) return given;
+  }
+  return fs::is_directory(given) ? fs::absolute(given).lexically_normal().string() : given;
+}
+
+DataSettings data_settings(const TrainOptions& options) {
+  return {data_name(options.data), options.limit, options.validation};
+}
+
+Run new_run(const TrainOptions& options, int ranks) {
+  const fs::path out(options.out);
+  if (!out.empty() && fs::exists(fs::symlink_status(out))) {
+    throw UserError(
+        Fault::usage, fmt::format("--out {} exists", options.out),
+        "a run never writes over another",
+        fmt::format("choose another folder, or go on with the run: convoy train --resume {}",
+                    options.out));
+  }
+  Model model = load_model(options.model, overrides(options, ranks));
+  const std::string name = model.net.name();
+  return {std::move(model), data_settings(options), out.empty() ? unused_folder(name) : out, false};
+}
+
+Run rest_of_run(const fs::path& folder, std::optional<Index> epochs, const std::string& data) {
+  RunConfig config = open_run(folder);
+  if (epochs && *epochs < config.model.train.epochs) {
+    throw UserError(Fault::usage, fmt::format("--epochs {} would shorten the run", *epochs),
+                    fmt::format("it was begun with {}", config.model.train.epochs),
+                    "--epochs can only extend a run; leave it out");
+  }
+  if (epochs) {
+    const Override longer = fmt::format("train.epochs={}", *epochs);
+    config.model = parse_model(config.model.text, (folder / "config.toml").string(), {&longer, 1});
+  }
+  if (!data.empty()) config.data.name = data_name(data);
+  return {std::move(config.model), config.data, folder, true};
+}
+
+// --out with --resume-if-present: the same command line begins the run and goes on with it. (The
+// trainer refuses where it asks for another run than the one that is there.)
+Run new_or_rest_of_run(const TrainOptions& options, int ranks) {
+  if (!fs::exists(options.out)) return new_run(options, ranks);
+  const RunConfig begun = open_run(options.out);
+  Model asked = load_model(options.model, overrides(options, ranks));
+  if (asked.train.epochs < begun.model.train.epochs) {
+    const Override epochs = fmt::format("train.epochs={}", begun.model.train.epochs);
+    asked = parse_model(asked.text, options.model, {&epochs, 1});
+  }
+  return {std::move(asked), data_settings(options), options.out, true};
+}
+
+// With --resume the folder says what the run is: anything that would make it another run is
+// refused.
+void check_resume(const CLI::App& command) {
+  for (const char* name :
+       {"MODEL", "--batch", "--per-rank-batch", "--grain", "--seed", "--no-shuffle", "--order",
+        "--set", "--validation", "--limit", "--out", "--resume-if-present"}) {
+    if (command.count(name) == 0) continue;
+    throw UserError(Fault::usage, fmt::format("{} does not go with --resume", name),
+                    "a run keeps the settings that it was begun with",
+                    fmt::format("leave {} out, or start a new run", name));
+  }
+}
+
+// As texts, so that it can travel in a message. A number is written so that it is read back
+// exactly.
+std::string to_message(const Run& run) {
+  const std::string words[] = {run.model.text,
+                               run.data.name,
+                               fmt::format("{}", run.data.limit),
+                               fmt::format("{}", run.data.validation),
+                               run.folder.string(),
+                               run.resumed ? "resumed" : ""};
+  return pack(words);
+}
+
+Run from_message(std::string_view message) {
+  const std::vector<std::string> words = unpack(message);
+  if (words.size() != 6) throw SystemError(Fault::peer, "reading the run", "rank 0", "cut off");
+  return {parse_model(words[0], "the run's model"),
+          {words[1], std::stoll(words[2]), std::stod(words[3])},
+          words[4],
+          !words[5].empty()};
+}
+
+}  // namespace
+
+Run choose_run(const CLI::App& command, const TrainOptions& options, int ranks) {
+  if (!options.resume.empty()) {
+    check_resume(command);
+    const std::string given_data = command.count("--data") > 0 ? options.data : std::string();
+    return rest_of_run(options.resume, options.epochs, given_data);
+  }
+  return options.resume_if_present ? new_or_rest_of_run(options, ranks) : new_run(options, ranks);
+}
+
+Run choose_run(const CLI::App& command, const TrainOptions& options, Communicator& communicator) {
+  std::optional<Run> chosen;
+  const std::string message = on_first_rank(communicator, [&] {
+    chosen = choose_run(command, options, communicator.size());
+    return communicator.size() > 1 ? to_message(*chosen) : std::string();
+  });
+  return chosen ? *std::move(chosen) : from_message(message);
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+
+#include "convoy/convoy.hpp"
+#include "job_watch.hpp"
+#include "output.hpp"
+#include "process_tree.hpp"
+#include "ranks.hpp"
+#include "signals.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kTickMs = 20;
+constexpr double kMostOfATick = 0.2;    // more: this process was stopped, or the machine slept
+constexpr double kLauncherMayTake = 5;  // to end after its ranks
+constexpr double kTimeToSettle = 1.5;   // for the other ranks and the launcher, after a fault
+
+// The board's memory, and the pipe whose only writer is this process. Ranks open both by our entry
+// in /proc: neither has a name in a file system that could outlive us.
+class Desk {
+ public:
+  explicit Desk(int ranks) {
+    if (pipe2(leash_.data(), O_CLOEXEC) != 0) {
+      throw SystemError(Fault::unavailable, "pipe", "the ranks", errno);
+    }
+    const fs::path folder =
+        access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
+    const fs::path file = folder / fmt::format("convoy-board-{}", getpid());
+    unlink(file.c_str());  // of an earlier process of this number
+    board = Board::create_file(file.string(), ranks);
+    file_ = open(file.c_str(), O_RDWR | O_CLOEXEC);
+    const int error = errno;
+    unlink(file.c_str());
+    if (!board || file_ < 0) throw SystemError(Fault::io, "open", file.string(), error);
+  }
+  ~Desk() {
+    for (const int descriptor : {leash_[0], leash_[1], file_}) close(descriptor);
+  }
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+
+  std::vector<std::string> variables() const {
+    auto entry = [](const char* name, int descriptor) {
+      return fmt::format("{}=/proc/{}/fd/{}", name, getpid(), descriptor);
+    };
+    return {entry(kBoardVariable, file_), entry(kLeashVariable, leash_[0])};
+  }
+
+  std::unique_ptr<Board> board;
+
+ private:
+  std::array<int, 2> leash_{};
+  int file_ = -1;
+};
+
+// A crash leaves its own last words: an assertion, a sanitizer's report.
+bool is_crash(std::optional<int> status) {
+  constexpr int kBySignal = 128;
+  static constexpr std::array kCrashes{SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+  return status && std::ranges::find(kCrashes, *status - kBySignal) != kCrashes.end();
+}
+
+}  // namespace
+
+JobEnd supervise(const Job& job) {
+  const Desk desk(job.ranks);
+  std::vector<std::string> variables = desk.variables();
+  variables.insert(variables.end(), job.variables.begin(), job.variables.end());
+  const StopSignals signals(job.quiet, StopSignals::Second::noted);
+  ProcessTree tree(job.command, variables);
+  JobWatch watch(*desk.board, job.stall_timeout, job.start_timeout);
+  JobEnd end;
+  std::optional<int> launcher;
+  std::string laments;
+  double in_trouble = 0, done = 0;
+  for (Stopwatch tick;;) {
+    tree.listen(kTickMs);
+    const double passed = std::min(tick.seconds(), kMostOfATick);
+    tick.restart();
+    launcher = tree.ended();
+    watch.look(passed);
+    end.output += tree.take_output();
+    const bool trouble = watch.trouble() || (launcher && !watch.done());
+    if (trouble) {
+      laments += tree.take_errors();
+    } else {
+      write_stderr(tree.take_errors());
+    }
+    if (signals.again()) break;
+    if (*signals.requested()) watch.forward(SIGUSR1);
+    if (watch.done() && (launcher || (done += passed) > kLauncherMayTake)) break;
+    if (trouble && ((launcher && watch.settled()) || (in_trouble += passed) > kTimeToSettle)) break;
+  }
+  tree.end();
+  tree.listen(0);
+  end.at_once = signals.again();
+  end.began = watch.began();
+  end.ending = watch.verdict(launcher);
+  end.output += tree.take_output();
+  laments += tree.take_errors();
+  if (is_clean(end.ending.code)) {
+    write_stderr(laments);
+  } else {
+    if (is_crash(launcher)) write_stderr(laments);
+    end.output.clear();
+  }
+  return end;
+}
+
+}  // namespace convoy::app

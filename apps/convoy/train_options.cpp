@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train_options.hpp"
+
+#include "help.hpp"
+
+namespace convoy::app {
+namespace {
+
+void add_problem_options(CLI::App& command, TrainOptions& options) {
+  command
+      .add_option("MODEL", options.model,
+                  "A model's name (see 'convoy info') or a .toml file; default: tiny-relu")
+      ->type_name("");
+  auto number = [&](const char* name, std::optional<Index>& value, const char* text) {
+    command.add_option(name, value, text)
+        ->check(whole_number(1))
+        ->type_name("N")
+        ->group(kProblemGroup);
+  };
+  number("--epochs", options.epochs, "Passes over the data; with --resume: extends the run");
+  number("--batch", options.batch, "Samples in a step, of all ranks together");
+  number("--per-rank-batch", options.per_rank_batch,
+         "The same as --batch N x ranks: the batch grows with the ranks");
+  number("--grain", options.grain, "Samples in a grain, the unit of work of a worker");
+  command.add_option("--seed", options.seed, "Of initial weights, order and validation split")
+      ->check(whole_number(0))
+      ->type_name("N")
+      ->group(kProblemGroup);
+  command.add_option("--order", options.order, "In which an epoch reads the samples")
+      ->type_name("shuffled|sequential|shards:N")
+      ->group(kProblemGroup);
+  command
+      .add_flag("--no-shuffle", options.no_shuffle,
+                "The same as --order sequential, where no --order is given")
+      ->group(kProblemGroup);
+  command
+      .add_option("--set", options.set,
+                  "Override any key of the model file, for example train.momentum=0.9; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(kProblemGroup);
+}
+
+void add_data_options(CLI::App& command, TrainOptions& options) {
+  command
+      .add_option("--data", options.data,
+                  "fashion-mnist, mnist, cifar10, synthetic, or a folder with the files of one")
+      ->type_name("NAME|DIR")
+      ->capture_default_str()
+      ->group(kDataGroup);
+  command
+      .add_option("--validation", options.validation,
+                  "Hold out this part of the training images; it chooses the best checkpoint")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1
+                       ? std::string()
+                       : text + " is not a number from 0 up to, not including, 1";
+          },
+          ""))
+      ->type_name("FRACTION")
+      ->group(kDataGroup);
+  command.add_option("--limit", options.limit, "Use the first N training images only")
+      ->check(whole_number(1))
+      ->type_name("N")
+      ->group(kDataGroup);
+}
+
+void add_output_options(CLI::App& command, TrainOptions& options) {
+  CLI::Option* out = command
+                         .add_option("--out", options.out,
+                                     "Run folder, must not exist; default: runs/MODEL-DATE-TIME")
+                         ->type_name("DIR")
+                         ->group(kOutputGroup);
+  command.add_option("--resume", options.resume, "Go on with the run in DIR")
+      ->type_name("DIR")
+      ->group(kOutputGroup);
+  command
+      .add_flag("--resume-if-present", options.resume_if_present,
+                "Go on with the run in --out if there is one, else begin it: safe to requeue")
+      ->needs(out)
+      ->group(kOutputGroup);
+  command
+      .add_option("--checkpoint-every", options.checkpoint_every,
+                  "For example 500steps, 1epoch, 10min")
+      ->type_name("EVERY")
+      ->capture_default_str()
+      ->group(kOutputGroup);
+  command.add_flag("--json", options.json, "One JSON document on stdout")->group(kOutputGroup);
+  command.add_flag("--quiet", options.quiet, "Nothing on stderr but errors")->group(kOutputGroup);
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& command, TrainOptions& options) {
+  add_problem_options(command, options);
+  add_data_options(command, options);
+  add_layout(command, options.layout);
+  add_ranks(command, options.ranks);
+  add_output_options(command, options);
+}
+
+}  // namespace convoy::app
