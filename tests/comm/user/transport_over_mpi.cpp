@@ -3,7 +3,9 @@
 //
 //   transport_over_mpi               keeps the contract, then MPI can't be started again
 //   transport_over_mpi within        twice in a program that starts and ends MPI itself
-//   transport_over_mpi size BYTES    a message of BYTES where 16 are expected is told with the peer
+//   transport_over_mpi hosts         five ranks, in turn on two hosts (on_two_hosts), are
+//   renumbered transport_over_mpi size BYTES    a message of BYTES where 16 are expected is told
+//   with the peer
 #include <mpi.h>
 
 #include <cstdio>
@@ -47,6 +49,17 @@ void within() {
   MPI_Finalize();
 }
 
+void check_hosts() {
+  const auto transport = convoy::mpi_transport();
+  if (transport->hosts() != std::vector{0, 0, 0, 1, 1}) throw std::runtime_error("other hosts");
+  const int of_world_rank[] = {0, 3, 1, 4, 2};
+  if (transport->rank() != of_world_rank[convoy::announced_rank()]) {
+    throw std::runtime_error("another number");
+  }
+  convoy::check_transport(*transport);
+  transport->end(true);
+}
+
 // Two ranks. Rank 1 prints what it is told and leaves as after any failure of a peer: without
 // MPI_Finalize, so that the launcher ends rank 0, which waits for ever.
 void size_differs(std::size_t size) {
@@ -75,6 +88,8 @@ int main(int argc, char** argv) {
   try {
     if (mode == "within") {
       within();
+    } else if (mode == "hosts") {
+      check_hosts();
     } else if (mode == "size") {
       size_differs(std::stoul(argv[2]));
     } else {
