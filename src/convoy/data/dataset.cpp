@@ -55,6 +55,12 @@ Dataset::Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<co
   check(image_, pixels_, labels_, classes_);
 }
 
+Dataset::Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
+                 Index classes, std::shared_ptr<const void> owner)
+    : Dataset(image, pixels, labels, classes) {
+  owner_ = std::move(owner);
+}
+
 Dataset::Dataset(Shape image, std::vector<std::uint8_t> pixels, std::vector<Label> labels,
                  Index classes)
     : image_(image), classes_(classes) {

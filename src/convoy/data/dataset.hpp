@@ -23,6 +23,10 @@ class Dataset {
   Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
           Index classes);
 
+  // The same, keeping `owner` as long as this or a copy lives: the memory is its.
+  Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
+          Index classes, std::shared_ptr<const void> owner);
+
   // The same, taking the memory.
   Dataset(Shape image, std::vector<std::uint8_t> pixels, std::vector<Label> labels, Index classes);
 

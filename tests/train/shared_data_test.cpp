@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// One copy of the data for each node, the same for every rank as alone.
+#include "convoy/train/shared_data.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "convoy/comm/collectives.hpp"
+#include "tests/comm/thread_communicator.hpp"
+#include "tests/data/files.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::TempFolder;
+using testing::write_file;
+
+const std::vector<std::vector<int>> kJobs{{1},    {2},    {1, 1},    {3}, {2, 1}, {4},
+                                          {2, 2}, {1, 4}, {3, 1, 2}, {7}, {4, 4}};
+
+// 6 training and 4 test images of 5 x 3; four classes with names.
+void write_folder(const fs::path& folder, unsigned seed = 1) {
+  write_file(folder / "train-images-idx3-ubyte", testing::idx_images(6, 5, 3, seed));
+  write_file(folder / "train-labels-idx1-ubyte", testing::idx_labels({0, 1, 2, 3, 0, 1}));
+  write_file(folder / "t10k-images-idx3-ubyte", testing::idx_images(4, 5, 3, 2));
+  write_file(folder / "t10k-labels-idx1-ubyte", testing::idx_labels({3, 2, 1, 0}));
+  write_file(folder / "class_names.txt", std::string("a\nb: 12\n3:c\nd d\n"));
+}
+
+void expect_equal(const Dataset& a, const Dataset& b) {
+  EXPECT_EQ(a.image_shape(), b.image_shape());
+  EXPECT_EQ(a.classes(), b.classes());
+  EXPECT_EQ(a.class_names(), b.class_names());
+  EXPECT_TRUE(std::ranges::equal(a.pixels(), b.pixels()));
+  EXPECT_TRUE(std::ranges::equal(a.labels(), b.labels()));
+}
+
+void expect_equal(const TrainAndTest& a, const TrainAndTest& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.folder, b.folder);
+  expect_equal(a.train, b.train);
+  expect_equal(a.test, b.test);
+}
+
+TEST(SharedData, IsWhatOneRankAloneReads) {
+  const TempFolder temporary;
+  const fs::path folder = temporary / "digits";
+  write_folder(folder);
+  for (const std::string& name : {std::string("synthetic"), folder.string()}) {
+    const TrainAndTest expected = load_data(name);
+    for (const auto& job : kJobs) {
+      test::run_ranks(job, [&](Communicator& communicator) {
+        const TrainAndTest data = load_data(communicator, name);
+        expect_equal(data, expected);
+        EXPECT_EQ(shared_sha256(communicator, data.train), expected.train.sha256());
+      });
+    }
+    expect_equal(load_data(*alone(), name), expected);
+  }
+}
+
+TEST(SharedData, LiesInOnePlaceForEachNodeAndOutlivesTheCommunicator) {
+  const TrainAndTest expected = load_data("synthetic");
+  for (const auto& job : kJobs) {
+    std::mutex mutex;
+    std::vector<std::pair<int, TrainAndTest>> kept;  // with the node
+    test::run_ranks(job, [&](Communicator& communicator) {
+      TrainAndTest data = load_data(communicator, "synthetic");
+      const std::lock_guard lock(mutex);
+      kept.emplace_back(node_index(communicator), std::move(data));
+    });
+    for (const auto& [node, data] : kept) {
+      for (const auto& [other_node, other] : kept) {
+        EXPECT_EQ(data.train.pixels().data() == other.train.pixels().data(), node == other_node);
+        EXPECT_EQ(data.test.labels().data() == other.test.labels().data(), node == other_node);
+      }
+      expect_equal(data, expected);
+    }
+  }
+}
+
+TEST(SharedData, EachNodeReadsItsOwnFiles) {
+  const TempFolder temporary;
+  for (unsigned node = 0; node < 2; ++node) {
+    write_folder(temporary / std::to_string(node), node + 1);
+  }
+  test::run_ranks({2, 3}, [&](Communicator& communicator) {
+    const fs::path folder = temporary / std::to_string(node_index(communicator));
+    // Only the reader's name counts.
+    const bool reads = leads_node(communicator);
+    const TrainAndTest data = load_data(communicator, reads ? folder.string() : "no such data");
+    expect_equal(data, load_data(folder.string()));
+    EXPECT_EQ(shared_sha256(communicator, data.train), data.train.sha256());
+  });
+}
+
+// What all ranks throw, which has to be the same, where the readers `bad` have no files.
+std::string failure(const std::vector<int>& job, const std::vector<int>& bad, Fault fault) {
+  std::mutex mutex;
+  std::vector<std::string> all;
+  std::size_t ranks = 0;
+  test::run_ranks(job, [&](Communicator& communicator) {
+    const bool fails = std::ranges::count(bad, communicator.rank()) > 0;
+    std::string words;
+    try {
+      load_data(communicator, fails ? "/no/such/folder" : "synthetic");
+    } catch (const SharedError& error) {
+      EXPECT_EQ(error.fault(), fault);
+      words = error.what();
+    }
+    const std::lock_guard lock(mutex);
+    all.push_back(words);
+    ranks = static_cast<std::size_t>(communicator.size());
+  });
+  EXPECT_EQ(all, std::vector<std::string>(ranks, all.front()));
+  return all.front();
+}
+
+TEST(SharedData, AReadersErrorReachesAllAndSaysWhoseItIs) {
+  const std::string words = testing::error_of([] { load_data("/no/such/folder"); }).second;
+  EXPECT_EQ(failure({4}, {0}, Fault::not_found), words);
+  EXPECT_EQ(failure({2, 2}, {0, 2}, Fault::not_found), words);  // nobody has it
+  EXPECT_EQ(failure({2, 3, 1}, {2}, Fault::not_found),
+            "rank 2 of 6, which reads for ranks 2 to 4, can't read data that others can: " + words);
+  EXPECT_EQ(failure({1, 1, 1}, {0, 2}, Fault::not_found),
+            "ranks 0 and 2 of 3 can't read data that others can: " + words);
+}
+
+TEST(SharedData, AloneAnErrorIsWhatItWas) {
+  EXPECT_THROW(load_data(*alone(), "/no/such/folder"), UserError);
+}
+
+}  // namespace
+}  // namespace convoy
