@@ -2,6 +2,7 @@
 #include "convoy/comm/node_barrier.hpp"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,7 +17,8 @@
 namespace convoy {
 namespace {
 
-constexpr int kSpins = 200;
+// Then others run, on a machine with more ranks than cores: cheaper than to sleep and be woken.
+constexpr int kSpins = 200, kYields = 10;
 constexpr timespec kLookEvery{0, 100'000'000};
 constexpr std::uint32_t kCountBits = 12;
 constexpr std::uint32_t kCountMask = (1U << kCountBits) - 1;
@@ -65,6 +67,8 @@ bool NodeBarrier::lead(std::uint32_t others, std::uint32_t marks, const Look& lo
   for (int i = 0; (arrived & kCountMask) != others; ++i) {
     if (i < kSpins) {
       pause();
+    } else if (i < kSpins + kYields) {
+      sched_yield();
     } else {
       sleep(arrived_, arrived, leader_sleeps_, look);
     }
@@ -89,6 +93,8 @@ bool NodeBarrier::follow(std::uint32_t others, std::uint32_t mark, const Look& l
   for (int i = 0; phase_.load(std::memory_order_acquire) == phase; ++i) {
     if (i < kSpins) {
       pause();
+    } else if (i < kSpins + kYields) {
+      sched_yield();
     } else {
       sleep(phase_, phase, sleepers_, look);
     }

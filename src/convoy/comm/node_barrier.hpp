@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the processes of a node meet: a barrier in shared memory. Spins briefly, then sleeps on a
-// futex that is shared between processes (std::atomic::wait never wakes another process).
+// Where the processes of a node meet: a barrier in shared memory. Spins and yields briefly, then
+// sleeps on a futex that is shared between processes (std::atomic::wait never wakes another
+// process).
 #pragma once
 
 #include <atomic>

@@ -145,8 +145,8 @@ void Watch::tell(Transport& transport) {
                       static_cast<std::int32_t>(mine.sequence), mine.step});
 }
 
-// The ranks that this one waits for, and those that they wait for. One that waits at the same place
-// for all waits for those that we wait for.
+// The ranks that this one waits for, and those that they wait for. Where we wait for all, one that
+// waits for all at the same place waits for those that we wait for.
 std::vector<int> Watch::awaited() const {
   std::vector<int> ranks;
   std::vector<char> is_in(seen_.size(), 0);
@@ -166,7 +166,8 @@ std::vector<int> Watch::awaited() const {
     const Standing other = standing(ranks[i]);
     if (!other.known || !other.waits()) continue;
     add(other.waits_for);
-    if (other.waits_for == kEveryone && !other.same_place(mine)) add_all({0, board_.size()});
+    const bool like_us = waits_for_ == kEveryone && other.same_place(mine);
+    if (other.waits_for == kEveryone && !like_us) add_all({0, board_.size()});
   }
   std::ranges::sort(ranks);
   return ranks;
