@@ -103,7 +103,7 @@ void check_numbers(const Transport& transport) {
 
 void check_all_to_all(Transport& transport) {
   int number = 0;
-  for (const std::size_t size : {0, 1, 7, 255, 256, 257, 4099, 65537, 300'000}) {
+  for (const std::size_t size : {0U, 1U, 7U, 255U, 256U, 257U, 4099U, 65537U, 300'000U}) {
     Round round(transport, ++number);
     for (int peer = 0; peer < transport.size(); ++peer) {
       if (peer == transport.rank()) continue;
@@ -152,7 +152,7 @@ void check_ring(Transport& transport) {
 template <class T>
 void check_sum(Transport& transport) {
   const int size = transport.size();
-  for (const std::size_t count : {0, 1, 5, 1000, 100'003}) {
+  for (const std::size_t count : {0U, 1U, 5U, 1000U, 100'003U}) {
     std::vector<T> values(count);
     for (std::size_t i = 0; i < count; ++i) {
       values[i] = static_cast<T>((i % 100 + 1) * static_cast<std::size_t>(transport.rank() + 1));
