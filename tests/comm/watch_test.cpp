@@ -44,12 +44,17 @@ class WatchTest : public testing::Test {
     while (board_[rank].pid == 0) usleep(1000);
     return child;
   }
-  // A child that waits and looks, and writes what it threw to the board.
+  // As a program does that ends with an error.
+  void fail(int rank, const std::string& reason) {
+    board_.set_reason(rank, reason);
+    board_[rank].activity = static_cast<std::uint8_t>(Activity::failed);
+  }
+  // A child that waits and looks, and fails with what it threw.
   void start_waiting(int rank, int waits_for, Range among, Meeting meeting) {
     start(rank, [this, rank, waits_for, among, meeting] {
       Watch watch(board_, rank, kNever);
       watch.begin(waits_for, among, meeting);
-      board_.set_reason(rank, verdict(watch));
+      fail(rank, verdict(watch));
       return 0;
     });
     while (board_[rank].waiting == 0) usleep(1000);
@@ -198,8 +203,7 @@ TEST_F(WatchTest, TheRankThatWaitsElsewhereIsNamed) {
   start_waiting(2, kEveryone, {0, kRanks}, Meeting::checkpoint);
   start_waiting(3, kEveryone, {0, kRanks}, Meeting::update);
   Watch watch = waiting_watch(kNever);
-  board_.set_reason(0, verdict(watch));
-  board_[0].activity = static_cast<std::uint8_t>(Activity::failed);
+  fail(0, verdict(watch));
   EXPECT_EQ(children_.join(), std::vector<int>(3, 0));
   for (int rank = 0; rank < kRanks; ++rank) {
     EXPECT_NE(board_.reason(rank).find("failed on rank 2 (it waits in the checkpoint of step 17, "
