@@ -8,11 +8,13 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "convoy/base/digest.hpp"
 #include "convoy/data/order.hpp"
 #include "convoy/data/synthetic.hpp"
 #include "convoy/train/checkpoint.hpp"
+#include "tests/comm/thread_communicator.hpp"
 #include "tests/plan/random_net.hpp"
 
 namespace convoy::test {
@@ -140,9 +142,15 @@ const Problem& problem(std::string_view name) {
   throw std::logic_error("no such problem");
 }
 
+int RunLayout::ranks() const {
+  return std::accumulate(nodes.begin(), nodes.end(), 0);
+}
+
 std::string describe(const RunLayout& layout) {
-  return fmt::format("{} threads by {} on {}", layout.threads,
-                     layout.cut == Cut::data ? "data" : "tensor", layout.isa);
+  const auto word = [](Cut cut) { return cut == Cut::data ? "data" : "tensor"; };
+  return fmt::format("ranks of nodes [{}] by {} ({}), {} threads by {} on {}",
+                     fmt::join(layout.nodes, " "), word(layout.ranks_by),
+                     to_string(layout.reduction), layout.threads, word(layout.cut), layout.isa);
 }
 
 RunLayout random_layout(Random& random) {
@@ -155,10 +163,41 @@ RunLayout random_layout(Random& random) {
   return layout;
 }
 
+RunLayout random_layout_of_ranks(Random& random) {
+  RunLayout layout = random_layout(random);
+  layout.threads = static_cast<int>(random.pick(1, 3));
+  layout.ranks_by = random.chance(50) ? Cut::data : Cut::tensor;
+  const auto ranks = static_cast<int>(random.pick(1, 5));
+  layout.nodes.clear();
+  if (random.chance(30)) {
+    layout.nodes.assign(static_cast<std::size_t>(ranks), 1);
+  } else if (layout.ranks_by == Cut::tensor || random.chance(50)) {
+    layout.nodes.push_back(ranks);
+  } else {
+    for (int left = ranks; left > 0; left -= layout.nodes.back()) {
+      layout.nodes.push_back(static_cast<int>(random.pick(1, left)));
+    }
+  }
+  if (layout.ranks_by == Cut::data && random.chance(30)) layout.reduction = Reduction::root;
+  return layout;
+}
+
 Machine::Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout) {
+  make_engine(problem, sizes, layout);
+}
+
+Machine::Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
+                 Communicator& rank)
+    : communicator(rank) {
+  make_engine(problem, sizes, layout);
+}
+
+void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout) {
   EngineOptions options;
   options.threads = layout.threads;
   options.threads_by = layout.cut;
+  options.ranks_by = layout.ranks_by;
+  options.reduction = layout.reduction;
   options.oversubscribe = true;
   options.isa = layout.isa;
   options.batch = sizes.batch;
@@ -190,66 +229,148 @@ StretchResult run_steps(Engine& engine, const Problem& problem, const Dataset& d
   return engine.run(stretch);
 }
 
+namespace {
+
+// How far a training has come.
+struct Progress {
+  int epoch = 1;
+  Index step = 0;
+  Tally tally;  // of the epoch
+  ModelState state;
+  std::string losses;  // of the epochs done
+  bool finite = true;
+};
+
+ModelState copy(const ModelState& state) {
+  const auto copied = [](const Buffer<float>& from) {
+    Buffer<float> to(from.size());
+    std::copy_n(from.data(), from.size(), to.data());
+    return to;
+  };
+  return {copied(state.parameters), copied(state.velocity)};
+}
+
+// One rank goes on with the training until it is done or stopped.
+class Rank {
+ public:
+  Rank(const Problem& problem, const Sizes& sizes, const Run& run, const RunLayout& layout,
+       Communicator& communicator, Random cuts)
+      : problem_(problem),
+        sizes_(sizes),
+        run_(run),
+        machine_(problem, sizes, layout, communicator),
+        cuts_(cuts),
+        data_(data_for(problem, sizes.samples)) {
+    Index until_stop = cuts_.pick(1, 4);
+    const bool stops = run.stops && communicator.rank() == cuts_.pick(0, communicator.size() - 1);
+    machine_.communicator.before_gather = [this, stops, until_stop]() mutable {
+      if (stops && --until_stop == 0) stop_ = true;
+    };
+  }
+
+  void go_on(Progress& now) {
+    machine_.engine->set_state(now.state);
+    const Index steps = (sizes_.samples + sizes_.batch - 1) / sizes_.batch;
+    while (now.epoch <= run_.epochs) {
+      const auto order = epoch_order({}, sizes_.samples, 3, now.epoch);
+      while (now.step < steps) {
+        const StretchResult result = run_stretch(now, order, steps);
+        if (result.outcome == Outcome::not_finite) return void(now.finite = false);
+        if (result.outcome == Outcome::stopped) {
+          EXPECT_GT(result.steps_done, 0);
+          return void(now.state = machine_.engine->state());
+        }
+      }
+      EXPECT_EQ(now.tally.samples, sizes_.samples);
+      now.losses += fmt::format(" {:a} {}", now.tally.loss, now.tally.correct);
+      now.tally = {};
+      now.step = 0;
+      ++now.epoch;
+    }
+    now.state = machine_.engine->state();
+  }
+
+ private:
+  StretchResult run_stretch(Progress& now, const std::vector<std::uint32_t>& order, Index steps) {
+    Stretch stretch;
+    stretch.data = &data_;
+    stretch.order = order;
+    stretch.steps = {now.step, cuts_.pick(now.step + 1, steps)};
+    stretch.batch = sizes_.batch;
+    std::vector<float> rates;  // halved and doubled: exact in any rounding mode
+    for (Index s = now.step; s < stretch.steps.end; ++s) {
+      rates.push_back(s % 3 == 0   ? problem_.rate
+                      : s % 3 == 1 ? problem_.rate / 2
+                                   : problem_.rate * 2);
+    }
+    stretch.learning_rates = rates;
+    stretch.stop = &stop_;
+    stretch.before = now.tally;
+    const StretchResult result = machine_.engine->run(stretch);
+    now.tally = result.total;
+    now.tally.flags = 0;
+    now.step += result.steps_done;
+    EXPECT_TRUE(result.outcome != Outcome::finished || now.step == stretch.steps.end);
+    return result;
+  }
+
+  const Problem& problem_;
+  const Sizes sizes_;
+  const Run run_;
+  Machine machine_;
+  Random cuts_;
+  const Dataset data_;
+  std::atomic<bool> stop_{false};
+};
+
+std::string describe(const Problem& problem, const Progress& now, Index steps) {
+  if (!now.finite) return "not finite";
+  return fmt::format("weights {:.16} state {:.16} losses{}", weights_sha256(problem.net, now.state),
+                     state_sha256(problem.net, now.state, steps), now.losses);
+}
+
+}  // namespace
+
 std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Random& cuts,
                   const std::function<RunLayout()>& next_layout) {
-  const Dataset data = data_for(problem, sizes.samples);
-  const Index steps = (sizes.samples + sizes.batch - 1) / sizes.batch;
-  ModelState state = initial_state(problem);
-  std::unique_ptr<Machine> machine;
-  std::atomic<bool> stop{false};
-  Index until_stop = 0;
-  std::string losses;
-  for (int epoch = 1; epoch <= run.epochs; ++epoch) {
-    const auto order = epoch_order({}, sizes.samples, 3, epoch);
-    Tally tally;
-    for (Index step = 0; step < steps;) {
-      if (!machine) {
-        machine = std::make_unique<Machine>(problem, sizes, next_layout());
-        machine->engine->set_state(state);
-        until_stop = cuts.pick(1, 4);
-        stop = false;
-        machine->communicator.before_gather = [&] {
-          if (run.stops && --until_stop == 0) stop = true;
-        };
-      }
-      Stretch stretch;
-      stretch.data = &data;
-      stretch.order = order;
-      stretch.steps = {step, cuts.pick(step + 1, steps)};
-      stretch.batch = sizes.batch;
-      std::vector<float> rates;  // halved and doubled: exact in any rounding mode
-      for (Index s = step; s < stretch.steps.end; ++s) {
-        rates.push_back(s % 3 == 0   ? problem.rate
-                        : s % 3 == 1 ? problem.rate / 2
-                                     : problem.rate * 2);
-      }
-      stretch.learning_rates = rates;
-      stretch.stop = &stop;
-      stretch.before = tally;
-      const StretchResult result = machine->engine->run(stretch);
-      tally = result.total;
-      tally.flags = 0;
-      step += result.steps_done;
-      if (result.outcome == Outcome::not_finite) return "not finite";
-      EXPECT_TRUE(result.outcome == Outcome::stopped || step == stretch.steps.end);
-      if (result.outcome == Outcome::stopped) {
-        EXPECT_GT(result.steps_done, 0);
-        state = machine->engine->state();
-        machine.reset();
-      }
+  const Index steps = run.epochs * ((sizes.samples + sizes.batch - 1) / sizes.batch);
+  Progress now;
+  now.state = initial_state(problem);
+  while (now.epoch <= run.epochs && now.finite) {
+    const RunLayout layout = next_layout();
+    const Random seed(static_cast<std::uint64_t>(cuts.pick(1, 1 << 30)));
+    std::vector<Progress> ends(static_cast<std::size_t>(layout.ranks()));
+    const auto work = [&](Communicator& communicator) {
+      Progress& mine = ends[static_cast<std::size_t>(communicator.rank())];
+      mine = {now.epoch, now.step, now.tally, copy(now.state), now.losses, true};
+      Rank(problem, sizes, run, layout, communicator, seed).go_on(mine);
+    };
+    if (layout.ranks() == 1) {
+      work(*alone());
+    } else {
+      run_ranks(layout.nodes, work);
     }
-    EXPECT_EQ(tally.samples, sizes.samples);
-    losses += fmt::format(" {:a} {}", tally.loss, tally.correct);
+    for (const Progress& end : ends) {
+      EXPECT_EQ(describe(problem, end, steps), describe(problem, ends.front(), steps));
+      EXPECT_EQ(end.step, ends.front().step) << "all leave at the same step";
+    }
+    now = std::move(ends.front());
   }
-  if (machine) state = machine->engine->state();
-  return fmt::format("weights {:.16} state {:.16} losses{}", weights_sha256(problem.net, state),
-                     state_sha256(problem.net, state, run.epochs * steps), losses);
+  return describe(problem, now, steps);
 }
 
 std::string train(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
                   const Run& run, std::uint64_t cuts_seed) {
   Random cuts(cuts_seed);
   return train(problem, sizes, run, cuts, [&] { return layout; });
+}
+
+std::string train_on(Communicator& communicator, const Problem& problem, const Sizes& sizes,
+                     const RunLayout& layout, const Run& run, std::uint64_t cuts_seed) {
+  Progress now;
+  now.state = initial_state(problem);
+  Rank(problem, sizes, {run.epochs, false}, layout, communicator, Random(cuts_seed)).go_on(now);
+  return describe(problem, now, run.epochs * ((sizes.samples + sizes.batch - 1) / sizes.batch));
 }
 
 std::string bits_of(const Evaluation& evaluation) {
