@@ -8,7 +8,6 @@
 #include <fstream>
 #include <string_view>
 
-#include "convoy/comm/collectives.hpp"
 #include "output.hpp"
 #include "ranks.hpp"
 #include "supervisor.hpp"

@@ -12,7 +12,6 @@
 #include <cstdlib>
 
 #include "convoy/comm/board.hpp"
-#include "convoy/comm/collectives.hpp"
 #include "output.hpp"
 
 namespace convoy::app {

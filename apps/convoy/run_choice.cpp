@@ -7,7 +7,6 @@
 #include <ctime>
 #include <string_view>
 
-#include "convoy/comm/collectives.hpp"
 
 namespace convoy::app {
 namespace {

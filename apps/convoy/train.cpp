@@ -9,7 +9,6 @@
 #include "commands.hpp"
 #include "convoy/report/metrics.hpp"
 #include "convoy/report/progress.hpp"
-#include "convoy/train/shared_data.hpp"
 #include "exit_codes.hpp"
 #include "launch.hpp"
 #include "output.hpp"
