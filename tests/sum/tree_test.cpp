@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "convoy/sum/tally.hpp"
 #include "tests/ops/rounds.hpp"
@@ -174,6 +175,22 @@ TEST(Tree, KnowsItsSiblings) {
           ASSERT_EQ(are_siblings({begin, middle}, {middle, end}, n), expected)
               << n << ": " << begin << " " << middle << " " << end;
         }
+      }
+    }
+  }
+}
+
+// The maximal nodes of a range are known without pushing its grains.
+TEST(Tree, CoversARangeWithWhatACounterHolds) {
+  for (Index n = 1; n <= 70; ++n) {
+    for (Index begin = 0; begin <= n; ++begin) {
+      Counter counter(n);
+      for (Index end = begin; end <= n; ++end) {
+        if (end > begin) counter.push({end - 1, end}, [](Index) {});
+        std::vector<Node> covered;
+        cover({begin, end}, n, [&](const Node& node) { covered.push_back(node); });
+        const std::vector<Node> held(counter.nodes().begin(), counter.nodes().end());
+        ASSERT_EQ(covered, held) << n << ": " << begin << " to " << end;
       }
     }
   }
