@@ -17,8 +17,10 @@ namespace convoy::app {
 namespace {
 
 constexpr int kPeer = static_cast<int>(Fault::peer);
-// Ranks watch each other, and know better what happened: they speak first.
-constexpr double kRanksFirst = 2;
+// Ranks watch each other, and know better what happened: they have so long to speak first.
+double ranks_first(double stall_timeout) {
+  return std::min(2.0, stall_timeout);
+}
 
 bool is_users(int code) {
   return code == static_cast<int>(Fault::usage) || code == static_cast<int>(Fault::bad_data) ||
@@ -141,7 +143,7 @@ void JobWatch::find_stalled() {
   const int suspect = busy != kNobody ? busy : all_here ? waiting : kNobody;
   if (suspect == kNobody) return;
   const double still = ranks_[static_cast<std::size_t>(suspect)].still;
-  if (still < stall_timeout_ + kRanksFirst) return;
+  if (still < stall_timeout_ + ranks_first(stall_timeout_)) return;
   stalled_ = suspect;
   stall_ = fmt::format("rank {} hangs {} (no sign of life for {:.0f} s)", suspect, place(suspect),
                        still);
@@ -199,11 +201,19 @@ Ending JobWatch::verdict(std::optional<int> launcher) const {
     return {kPeer, fmt::format("rank {} failed in step {} ({})", r, board_[r].step.load(), reason)};
   }
   if (lost_ != kNobody) {
+    // The launcher's exit code may be that of another rank.
+    for (int r = 0; r < board_.size(); ++r) {
+      if (launcher == code(r)) launcher.reset();
+    }
     return {kPeer, fmt::format("rank {} died {} ({})", lost_, lost_place_, in_words(launcher))};
   }
+  // A reason that quotes another rank's is longer: the shortest is nearest to the cause.
+  std::string blame;
   for (int r = 0; r < board_.size(); ++r) {
-    if (code(r) == kPeer && !board_.reason(r).empty()) return {kPeer, board_.reason(r)};
+    const std::string reason = code(r) == kPeer ? board_.reason(r) : std::string();
+    if (!reason.empty() && (blame.empty() || reason.size() < blame.size())) blame = reason;
   }
+  if (!blame.empty()) return {kPeer, blame};
   if (stalled_ != kNobody) return {kPeer, stall_};
   const bool none = std::ranges::none_of(ranks_, &Rank::came);
   return {none ? static_cast<int>(Fault::unavailable) : kPeer,

@@ -87,6 +87,7 @@ int launch(const CLI::App& command, const TrainOptions& options) {
   // The ranks will do the same; but here what is wrong is told before they are started.
   const Run run = choose_run(command, options, ranks);
   engine_options(options.layout, options.ranks, run.model.train);
+  ranks_options(options.ranks);
   Job job;
   job.ranks = ranks;
   job.stall_timeout = options.ranks.stall_timeout;

@@ -111,6 +111,12 @@ EngineOptions engine_options(const Layout& layout, const TrainSettings& settings
 EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
                              const TrainSettings& settings) {
   EngineOptions options = engine_options(layout, settings);
+  if (ranks.ranks_by == "tensor" && ranks.reduction != "tree") {
+    throw UserError(
+        Fault::usage,
+        fmt::format("--reduction {} and --ranks-by tensor contradict each other", ranks.reduction),
+        "ranks that are cut by tensor have no sums of their own", "leave one of them out");
+  }
   options.ranks_by = ranks.ranks_by == "tensor" ? Cut::tensor : Cut::data;
   options.reduction = ranks.reduction == "fast"   ? Reduction::fast
                       : ranks.reduction == "root" ? Reduction::root
@@ -120,10 +126,15 @@ EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
 
 RanksOptions ranks_options(const RanksLayout& layout) {
   using Memory = RanksOptions::Memory;
+  const bool fast = layout.reduction == "fast";
+  if (fast && layout.exchange == "window") {
+    throw UserError(Fault::usage, "--reduction fast and --exchange window contradict each other",
+                    "the MPI library sums what each rank has for itself", "leave one of them out");
+  }
   RanksOptions options;
-  options.memory = layout.exchange == "window"     ? Memory::window
-                   : layout.exchange == "messages" ? Memory::messages
-                                                   : Memory::automatic;
+  options.memory = layout.exchange == "window"             ? Memory::window
+                   : fast || layout.exchange == "messages" ? Memory::messages
+                                                           : Memory::automatic;
   options.one_node = layout.ranks_by == "tensor";
   options.stall_timeout = layout.stall_timeout;
   return options;

@@ -28,6 +28,7 @@ void add_layout(CLI::App& command, Layout& layout);
 // How ranks share the work, and what is done about one that fails.
 struct RanksLayout {
   int ranks = 0;  // to be started here; 0: as many as a launcher started, else 1
+  std::string hosts;
   std::string ranks_by = "data";
   std::string reduction = "tree";
   std::string exchange = "auto";

@@ -107,7 +107,9 @@ bool fail_job(Communicator& communicator, const std::exception_ptr& error) noexc
       self.has_voice = shared ? communicator.rank() == 0 : communicator.claim_voice();
     }
     self.told = ending.message;
-    if (is_rank() && !shared && ending.code != static_cast<int>(Fault::peer)) {
+    // What a peer did is said of that one; a wrong command line is that of all.
+    if (is_rank() && !shared && ending.code != static_cast<int>(Fault::peer) &&
+        ending.code != static_cast<int>(Fault::usage)) {
       self.told = fmt::format("rank {}: {}", communicator.rank(), ending.message);
     }
     self.told_code = ending.code;

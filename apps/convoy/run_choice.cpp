@@ -7,7 +7,6 @@
 #include <ctime>
 #include <string_view>
 
-
 namespace convoy::app {
 namespace {
 

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr int kTickMs = 20;
 constexpr double kMostOfATick = 0.2;    // more: this process was stopped, or the machine slept
-constexpr double kLauncherMayTake = 5;  // to end after its ranks
+constexpr double kLauncherMayTake = 3;  // to end after its ranks
 constexpr double kTimeToSettle = 1.5;   // for the other ranks and the launcher, after a fault
 
 // The board's memory, and the pipe whose only writer is this process. Ranks open both by our entry

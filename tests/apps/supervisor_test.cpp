@@ -24,9 +24,9 @@ struct Result {
 
 class Supervisor : public ::testing::Test {
  protected:
-  // By default a stall is 1 second (and 2 that the ranks have to say so), a start 10.
+  // Seconds until a rank hangs (and as many until the supervisor, not the ranks, says so).
   std::unique_ptr<Child> start(const Arguments& ranks, const std::string& launcher = "well",
-                               const std::string& stall = "1", const std::string& start = "10") {
+                               const std::string& stall = "30", const std::string& start = "30") {
     Arguments words{CONVOY_FAKE_JOB, "supervise", stall, start, launcher};
     words.insert(words.end(), ranks.begin(), ranks.end());
     return std::make_unique<Child>(words, folder_.path, Arguments{tag()});
@@ -44,7 +44,7 @@ class Supervisor : public ::testing::Test {
     return result;
   }
   Result supervised(const Arguments& ranks, const std::string& launcher = "well",
-                    const std::string& stall = "1", const std::string& begin = "10") {
+                    const std::string& stall = "30", const std::string& begin = "30") {
     return result(*start(ranks, launcher, stall, begin));
   }
 
@@ -72,7 +72,7 @@ TEST_F(Supervisor, PassesOnHowTheRanksEnd) {
 
 TEST_F(Supervisor, HandsStopSignalsOn) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
-    const auto child = start({"works", "works", "works"}, "well", "30");
+    const auto child = start({"works", "works", "works"});
     child->wait_for("RANK");  // others may still be on their way
     child->signal(number);
     const Result stopped = result(*child);
@@ -82,7 +82,7 @@ TEST_F(Supervisor, HandsStopSignalsOn) {
 }
 
 TEST_F(Supervisor, ASecondInterruptEndsAll) {
-  const auto child = start({"waits", "hangs", "stops"}, "hangs", "30");
+  const auto child = start({"waits", "hangs", "stops"}, "hangs");
   child->wait_for("RANK\nRANK\nRANK\n");
   child->signal(SIGINT);
   std::this_thread::sleep_for(300ms);
@@ -98,30 +98,30 @@ TEST_F(Supervisor, NamesTheRankThatDied) {
   const Result left = supervised({"exits", "waits"});
   EXPECT_EQ(left.code, 77);
   EXPECT_EQ(left.message.find("rank 0 died in step 7, training ("), 0u) << left.message;
-  EXPECT_NE(supervised({"dies", "blames"}).message.find("signal 9"), std::string::npos);
+  EXPECT_NE(supervised({"dies", "ends"}).message.find("signal 9"), std::string::npos);
 }
 
 TEST_F(Supervisor, PassesOnTheLastWordsOfACrash) {
-  const Result crashed = supervised({"crashes", "blames"});
+  const Result crashed = supervised({"crashes", "ends"});
   EXPECT_NE(crashed.errors.find("LAST WORDS"), std::string::npos);
   EXPECT_NE(crashed.message.find("signal 6"), std::string::npos) << crashed.message;
 }
 
 TEST_F(Supervisor, NamesTheRankThatHangs) {
   for (const std::string how : {"hangs", "stops"}) {
-    const Result hung = supervised({"waits", how, "waits"});
+    const Result hung = supervised({"waits", how, "waits"}, "well", "0.5");
     EXPECT_EQ(hung.code, 77);
     EXPECT_EQ(hung.message.find("rank 1 hangs in step 7, training ("), 0u) << hung.message;
   }
 }
 
 TEST_F(Supervisor, EndsAJobInWhichAllWait) {
-  EXPECT_EQ(supervised({"waits", "waits"}).message.find("rank "), 0u);
+  EXPECT_EQ(supervised({"waits", "waits"}, "well", "0.5").message.find("rank "), 0u);
 }
 
 TEST_F(Supervisor, WhoWorksHangsNotAndWhoWaitsForItNeither) {
-  const auto child = start({"works", "waits"});
-  std::this_thread::sleep_for(4s);
+  const auto child = start({"works", "waits"}, "well", "1");
+  std::this_thread::sleep_for(3s);
   child->signal(SIGINT);
   const Result stopped = result(*child);
   // The one that waits never ends; but nobody called it hung while the other worked.
@@ -142,9 +142,9 @@ TEST_F(Supervisor, TheRanksOwnWordsCountFirst) {
 }
 
 TEST_F(Supervisor, EndsAJobThatNeverBegins) {
-  const Result absent = supervised({"waits", "never-comes"}, "well", "1", "2");
+  const Result absent = supervised({"waits", "never-comes"}, "well", "30", "1");
   EXPECT_EQ(absent.code, 77);
-  EXPECT_EQ(absent.message, "rank 1 did not start (in 2 s)");
+  EXPECT_EQ(absent.message, "rank 1 did not start (in 1 s)");
   const Result early = supervised({"early", "early"});
   EXPECT_EQ(early.code, 69);
   EXPECT_NE(early.message.find("exit code 9"), std::string::npos) << early.message;
@@ -152,7 +152,7 @@ TEST_F(Supervisor, EndsAJobThatNeverBegins) {
 
 TEST_F(Supervisor, SurvivesItsLauncher) {
   EXPECT_EQ(supervised({"ends", "ends"}, "gives-up").code, 69);
-  const Result orphaned = supervised({"works", "hangs"}, "dies", "30");
+  const Result orphaned = supervised({"works", "hangs"}, "dies");
   EXPECT_EQ(orphaned.code, 77);
   EXPECT_NE(orphaned.message.find("the launcher ended"), std::string::npos) << orphaned.message;
   EXPECT_EQ(supervised({"waits", "dies"}, "hangs").code, 77);
@@ -160,7 +160,7 @@ TEST_F(Supervisor, SurvivesItsLauncher) {
 }
 
 TEST_F(Supervisor, NothingSurvivesASupervisorThatIsKilled) {
-  const auto child = start({"works", "hangs", "stops", "never-comes"}, "hangs", "30");
+  const auto child = start({"works", "hangs", "stops", "never-comes"}, "hangs");
   child->wait_for("RANK\nRANK\nRANK\n");
   std::this_thread::sleep_for(200ms);
   EXPECT_EQ(processes(), 6);
