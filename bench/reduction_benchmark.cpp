@@ -25,6 +25,7 @@ using namespace convoy;
 
 constexpr int kRounds = 15, kSteps = 1000;
 constexpr Index kGrainsOfRank = 4;
+constexpr Index kFloats = 1024;  // that the engine updates at once
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -41,7 +42,8 @@ class Bench {
         sum_(communicator, options(), plan_, Crew{}, backend_, 1, 1),
         shared_(plan_, optimizer_, backend_, communicator),
         own_(plan_, optimizer_, backend_, *alone_),
-        gradient_(plan_.net().arena_size()) {
+        gradient_(plan_.net().arena_size()),
+        scratch_(GradientSum::scratch_rows() * kFloats) {
     const ModelState state{initial_parameters(model.net, 1), {}};
     shared_.set_state(state);
     own_.set_state(state);
@@ -64,9 +66,14 @@ class Bench {
       for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
         const Range rows = Generations::rows_in(block, slice);
         if (rows.empty()) continue;
-        sum_.add({block.offset + rows.begin * block.shape.columns,
-                  block.offset + rows.end * block.shape.columns});
-        shared_.update_rows(block, rows, {sum_.root(), all.samples, 1e-9F});
+        const Index most = std::max<Index>(1, kFloats / block.shape.columns);
+        for (Index begin = rows.begin; begin < rows.end; begin += most) {
+          const Range some{begin, std::min(begin + most, rows.end)};
+          const float* sum = sum_.sum({block.offset + some.begin * block.shape.columns,
+                                       block.offset + some.end * block.shape.columns},
+                                      scratch_.data());
+          shared_.update_rows(block, some, sum, {all.samples, 1e-9F});
+        }
       }
       communicator_.meet(Meeting::update);
       shared_.flip();
@@ -83,7 +90,8 @@ class Bench {
       MPI_Allreduce(MPI_IN_PLACE, gradient_.data(), static_cast<int>(gradient_.size()), MPI_FLOAT,
                     MPI_SUM, MPI_COMM_WORLD);
       for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
-        own_.update_rows(block, {0, block.shape.rows()}, {gradient_.data(), 32, 1e-9F});
+        own_.update_rows(block, {0, block.shape.rows()}, gradient_.data() + block.offset,
+                         {32, 1e-9F});
       }
       own_.flip();
       seconds += watch.seconds();
@@ -104,7 +112,7 @@ class Bench {
   const Backend& backend_;
   GradientSum sum_;
   Generations shared_, own_;
-  Buffer<float> gradient_;
+  Buffer<float> gradient_, scratch_;
   int value_ = 0;
 };
 

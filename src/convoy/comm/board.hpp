@@ -16,6 +16,7 @@ namespace convoy {
 
 inline constexpr std::int32_t kNobody = -1;
 inline constexpr std::int32_t kEveryone = -2;
+inline constexpr std::int32_t kNodeMates = -3;  // all of this rank's node
 
 // In zeroed shared memory: pid 0 is a rank that has not come yet, or is on another machine.
 struct alignas(kAlignment) BoardEntry {
@@ -23,7 +24,7 @@ struct alignas(kAlignment) BoardEntry {
   std::atomic<std::uint8_t> activity;   // Activity
   std::atomic<std::uint8_t> waiting;    // 1: in a meeting
   std::atomic<std::uint8_t> meeting;    // Meeting, while waiting
-  std::atomic<std::int32_t> waits_for;  // a rank, kNobody, kEveryone
+  std::atomic<std::int32_t> waits_for;  // a rank, kNobody, kEveryone, kNodeMates
   std::atomic<std::uint32_t> sequence;  // number of meetings it came to
   std::atomic<std::int64_t> step;
   std::atomic<std::uint64_t> pulse;  // changes with every sign of life

@@ -18,7 +18,7 @@ namespace convoy {
 namespace {
 
 // Then others run, on a machine with more ranks than cores: cheaper than to sleep and be woken.
-constexpr int kSpins = 200, kYields = 10;
+constexpr int kYields = 10;
 constexpr timespec kLookEvery{0, 100'000'000};
 constexpr std::uint32_t kCountBits = 12;
 constexpr std::uint32_t kCountMask = (1U << kCountBits) - 1;
@@ -54,20 +54,21 @@ std::uint32_t mark(int tag) {
 
 }  // namespace
 
-bool NodeBarrier::meet(int place, int ranks, int tag, const Look& look) {
+bool NodeBarrier::meet(int place, int ranks, int tag, const Look& look, int spins) {
   CONVOY_ASSERT(place >= 0 && place < ranks && ranks <= static_cast<int>(kCountMask));
   if (ranks == 1) return true;
   if (disagreed_.load(std::memory_order_acquire)) return false;
   const auto others = static_cast<std::uint32_t>(ranks - 1);
-  return place == 0 ? lead(others, others * mark(tag), look) : follow(others, mark(tag), look);
+  return place == 0 ? lead(others, others * mark(tag), spins, look)
+                    : follow(others, mark(tag), spins, look);
 }
 
-bool NodeBarrier::lead(std::uint32_t others, std::uint32_t marks, const Look& look) {
+bool NodeBarrier::lead(std::uint32_t others, std::uint32_t marks, int spins, const Look& look) {
   std::uint32_t arrived = arrived_.load(std::memory_order_acquire);
   for (int i = 0; (arrived & kCountMask) != others; ++i) {
-    if (i < kSpins) {
+    if (i < spins) {
       pause();
-    } else if (i < kSpins + kYields) {
+    } else if (i < spins + kYields) {
       sched_yield();
     } else {
       sleep(arrived_, arrived, leader_sleeps_, look);
@@ -83,7 +84,7 @@ bool NodeBarrier::lead(std::uint32_t others, std::uint32_t marks, const Look& lo
   return agreed;
 }
 
-bool NodeBarrier::follow(std::uint32_t others, std::uint32_t mark, const Look& look) {
+bool NodeBarrier::follow(std::uint32_t others, std::uint32_t mark, int spins, const Look& look) {
   const std::uint32_t phase = phase_.load(std::memory_order_acquire);
   const std::uint32_t before = arrived_.fetch_add(1 + mark, std::memory_order_seq_cst);
   // Only the last one has something to tell the leader.
@@ -91,9 +92,9 @@ bool NodeBarrier::follow(std::uint32_t others, std::uint32_t mark, const Look& l
     futex_wake(arrived_);
   }
   for (int i = 0; phase_.load(std::memory_order_acquire) == phase; ++i) {
-    if (i < kSpins) {
+    if (i < spins) {
       pause();
-    } else if (i < kSpins + kYields) {
+    } else if (i < spins + kYields) {
       sched_yield();
     } else {
       sleep(phase_, phase, sleepers_, look);

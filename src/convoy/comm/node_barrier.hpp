@@ -17,15 +17,17 @@ class NodeBarrier {
   // what for: false, on all, where they came for different things (nobody then waits any more).
   // `look` is called every tenth of a second or so while waiting, and throws when there is no point
   // in waiting any longer (the barrier is of no use then). Place 0 leads. At most 4095 ranks.
-  bool meet(int place, int ranks, int tag, const std::function<void()>& look);
+  // `spins`: turns before it yields: kPatient where every rank has a core.
+  static constexpr int kPatient = 2000, kBrief = 200;
+  bool meet(int place, int ranks, int tag, const std::function<void()>& look, int spins = kBrief);
 
   // No process waits here any more: wakes all, whose `look` will say why. Never throws.
   void wake_all() noexcept;
 
  private:
   using Look = std::function<void()>;
-  bool lead(std::uint32_t others, std::uint32_t marks, const Look& look);
-  bool follow(std::uint32_t others, std::uint32_t mark, const Look& look);
+  bool lead(std::uint32_t others, std::uint32_t marks, int spins, const Look& look);
+  bool follow(std::uint32_t others, std::uint32_t mark, int spins, const Look& look);
   void sleep(std::atomic<std::uint32_t>& word, std::uint32_t old,
              std::atomic<std::uint32_t>& sleepers, const Look& look);
 

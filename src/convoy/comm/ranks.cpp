@@ -11,6 +11,7 @@
 #include <new>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/machine.hpp"
 
 namespace convoy {
 namespace {
@@ -55,6 +56,7 @@ Ranks::Ranks(std::unique_ptr<Transport> transport, const RanksOptions& options)
       exceptions_(std::uncaught_exceptions()),
       host_(host_of(transport_->hosts(), rank_)),
       node_(host_),
+      spins_(host_.size() <= usable_cores() ? NodeBarrier::kPatient : NodeBarrier::kBrief),
       // Until the host's board is there, a private one.
       board_(std::make_unique<Board>(convoy::alone()->allocate(Board::bytes(size_)), size_)),
       look_([this] { look(); }) {
@@ -211,9 +213,9 @@ std::shared_ptr<std::byte[]> Ranks::allocate(Index bytes) {
 void Ranks::meet(Meeting meeting) {
   if (node_.size() == 1) return;
   const int tag = static_cast<int>(meeting) | static_cast<int>(step_ & 15) << 4;
-  watch_->begin(kEveryone, node_, meeting);
+  watch_->begin(node_.size() == size_ ? kEveryone : kNodeMates, node_, meeting);
   if (!control_->barrier.meet(static_cast<int>(rank_ - node_.begin), static_cast<int>(node_.size()),
-                              tag, look_)) {
+                              tag, look_, spins_)) {
     watch_->disagree();
   }
   watch_->end();

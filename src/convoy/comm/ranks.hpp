@@ -57,6 +57,7 @@ class Ranks final : public Communicator {
   const std::atomic<bool>* const terminated_;
   const int exceptions_;  // under way when this was made
   Range host_, node_;
+  const int spins_;
   std::vector<Range> nodes_;
   std::optional<SharedMemory> control_memory_;
   Control* control_ = nullptr;

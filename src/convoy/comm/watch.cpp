@@ -146,7 +146,8 @@ void Watch::tell(Transport& transport) {
 }
 
 // The ranks that this one waits for, and those that they wait for. Where we wait for all, one that
-// waits for all at the same place waits for those that we wait for.
+// waits for all at the same place waits for those that we wait for. (It is not the same place where
+// one waits for its node, whose first rank waits for all.)
 std::vector<int> Watch::awaited() const {
   std::vector<int> ranks;
   std::vector<char> is_in(seen_.size(), 0);
@@ -160,14 +161,19 @@ std::vector<int> Watch::awaited() const {
     for (Index rank = range.begin; rank < range.end; ++rank) add(rank);
   };
   if (waits_for_ >= 0) add(waits_for_);
-  if (waits_for_ == kEveryone) add_all(among_);
+  if (waits_for_ == kEveryone || waits_for_ == kNodeMates) add_all(among_);
   const Standing mine = standing(rank_);
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const Standing other = standing(ranks[i]);
     if (!other.known || !other.waits()) continue;
     add(other.waits_for);
-    const bool like_us = waits_for_ == kEveryone && other.same_place(mine);
-    if (other.waits_for == kEveryone && !like_us) add_all({0, board_.size()});
+    if (other.waits_for == waits_for_ && other.same_place(mine)) continue;
+    if (other.waits_for == kEveryone) add_all({0, board_.size()});
+    if (other.waits_for == kNodeMates) {
+      for (int rank = 0; rank < board_.size(); ++rank) {
+        if (on_board(rank)) add(rank);
+      }
+    }
   }
   std::ranges::sort(ranks);
   return ranks;

@@ -51,7 +51,7 @@ class Watch {
   // Ranks whose pid stands on the board are watched as processes from here on.
   void see_processes();
 
-  // This rank waits: for one rank, or kEveryone of `among`. Publishes it.
+  // This rank waits: for one rank, or (kEveryone, kNodeMates) all of `among`. Publishes it.
   void begin(int waits_for, Range among, Meeting meeting) noexcept;
   void end() noexcept;
 

@@ -22,6 +22,8 @@
 namespace convoy {
 namespace {
 
+constexpr Index kUpdateFloats = 1024;
+
 class CpuEngine final : public Engine {
  public:
   CpuEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
@@ -52,6 +54,9 @@ class CpuEngine final : public Engine {
                                               communicator));
     }
     pieces_.resize(teams_.size());
+    for (int w = 0; w < layout_.workers; ++w) {
+      sum_scratch_.emplace_back(GradientSum::scratch_rows() * most_floats(net));
+    }
   }
 
   StretchResult run(const Stretch& stretch) override {
@@ -209,21 +214,36 @@ class CpuEngine final : public Engine {
                  kFloatsPerLine);
   }
 
-  // Finishes the tree over this worker's slice of the arena and updates the weights there.
+  // Finishes the tree over this worker's slice of the arena and updates the weights there, a few
+  // rows at a time, so that their sums stay in the cache.
   bool update(int worker, float rate) {
     const Range slice = slice_of(worker);
-    const Generations::Step step{sum_.root(), tally_.samples, rate};
+    const Generations::Step step{tally_.samples, rate};
+    float* scratch = sum_scratch_[static_cast<std::size_t>(worker)].data();
     bool finite = true;
     for (const ParameterBlock& block : net_.parameter_blocks()) {
       const Range rows = Generations::rows_in(block, slice);
-      if (rows.empty()) continue;
-      if (!sum_.exchanges()) {
-        sum_.add({block.offset + rows.begin * block.shape.columns,
-                  block.offset + rows.end * block.shape.columns});
+      const Index columns = block.shape.columns;
+      const Index most = std::max<Index>(1, kUpdateFloats / columns);
+      for (Index begin = rows.begin; begin < rows.end; begin += most) {
+        const Range some{begin, std::min(begin + most, rows.end)};
+        const Range elements{block.offset + some.begin * columns,
+                             block.offset + some.end * columns};
+        const float* sum =
+            sum_.exchanges() ? sum_.root() + elements.begin : sum_.sum(elements, scratch);
+        finite = generations_.update_rows(block, some, sum, step) && finite;
       }
-      finite = generations_.update_rows(block, rows, step) && finite;
     }
     return finite;
+  }
+
+  // Floats that are updated at once: at least a row.
+  static Index most_floats(const Net& net) {
+    Index most = kUpdateFloats;
+    for (const ParameterBlock& block : net.parameter_blocks()) {
+      most = std::max(most, block.shape.columns);
+    }
+    return most;
   }
 
   // Worker 0 alone, after all have updated: if all new weights are finite, on all ranks of the
@@ -292,6 +312,7 @@ class CpuEngine final : public Engine {
   GradientSum sum_;
   std::optional<TensorRanks> ranks_;
   std::vector<std::unique_ptr<Team>> teams_;
+  std::vector<Buffer<float>> sum_scratch_;  // of each worker
 
   // Of the step in progress; written by worker 0 while all others wait.
   std::vector<TeamPieces> pieces_;

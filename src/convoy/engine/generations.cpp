@@ -23,27 +23,30 @@ Range Generations::rows_in(const ParameterBlock& block, Range slice) {
   return {row_of(slice.begin), row_of(slice.end)};
 }
 
-bool Generations::update_rows(const ParameterBlock& block, Range rows, const Step& step) const {
+bool Generations::update_rows(const ParameterBlock& block, Range rows, const float* gradient_sum,
+                              const Step& step) const {
   const Layer& layer = plan_.net().layers()[static_cast<std::size_t>(block.layer)];
   const Range weights{rows.begin, std::min(rows.end, block.shape.taps)};
   const Range bias{std::max(rows.begin, block.shape.taps), rows.end};
   bool finite = true;
   if (!weights.empty()) {
-    finite = update_elements(block, weights, step, layer.weight_learning_rate_factor);
+    finite = update_elements(block, weights, gradient_sum, step, layer.weight_learning_rate_factor);
     pack(block, weights, next());
   }
   if (!bias.empty()) {
-    finite = update_elements(block, bias, step, layer.bias_learning_rate_factor) && finite;
+    const float* sum = gradient_sum + (bias.begin - rows.begin) * block.shape.columns;
+    finite = update_elements(block, bias, sum, step, layer.bias_learning_rate_factor) && finite;
   }
   return finite;
 }
 
-bool Generations::update_elements(const ParameterBlock& block, Range rows, const Step& step,
+bool Generations::update_elements(const ParameterBlock& block, Range rows,
+                                  const float* gradient_sum, const Step& step,
                                   double factor) const {
   const Index begin = block.offset + rows.begin * block.shape.columns;
   UpdatePass<float> pass;
   pass.size = rows.size() * block.shape.columns;
-  pass.gradient_sum = step.gradient_sum + begin;
+  pass.gradient_sum = gradient_sum;
   pass.weights = now().parameters.get() + begin;
   pass.new_weights = next().parameters.get() + begin;
   if (optimizer_.momentum != 0) {

@@ -27,12 +27,13 @@ class Generations {
   static Range rows_in(const ParameterBlock& block, Range slice);
 
   struct Step {
-    const float* gradient_sum = nullptr;  // [arena]
-    Index samples = 1;                    // 1 / samples is applied here and nowhere else
+    Index samples = 1;  // 1 / samples is applied here and nowhere else
     float rate = 0;
   };
-  // The next generation's rows. Are all of them finite? Any worker, each on other rows.
-  bool update_rows(const ParameterBlock& block, Range rows, const Step& step) const;
+  // The next generation's rows, from the sum of their gradients [rows][columns]. Are all of them
+  // finite? Any worker, each on other rows.
+  bool update_rows(const ParameterBlock& block, Range rows, const float* gradient_sum,
+                   const Step& step) const;
 
   // The next generation becomes the current one. Called once a step by one thread of each rank.
   void flip() { current_ = 1 - current_; }
@@ -50,8 +51,8 @@ class Generations {
 
   const Generation& now() const { return generations_[current_]; }
   const Generation& next() const { return generations_[1 - current_]; }
-  bool update_elements(const ParameterBlock& block, Range rows, const Step& step,
-                       double factor) const;
+  bool update_elements(const ParameterBlock& block, Range rows, const float* gradient_sum,
+                       const Step& step, double factor) const;
   void pack(const ParameterBlock& block, Range rows, const Generation& generation) const;
 
   const Plan& plan_;

@@ -118,16 +118,19 @@ Tally GradientSum::merge(Index grains, Index first_place, Index end_place) {
   pieces_.clear();
   flags_ = 0;
   std::array<float*, static_cast<std::size_t>(kMostNodes)> stack;
+  std::array<bool, static_cast<std::size_t>(kMostNodes)> is_slot;
   tree::Counter counter(grains);
   for (Index place = first_place; place < end_place; ++place) {
     for (Index i = 0; i < header(place).records; ++i) {
       const Record& record = records(place)[i];
       const auto top = static_cast<std::size_t>(counter.depth());
       stack[top] = slot(place, record.slot);
+      is_slot[top] = true;
       tallies_[top] = record.tally;
       counter.push(record.node, [&](Index at) {
         const auto left = static_cast<std::size_t>(at);
-        merges_.push_back({stack[left], stack[left + 1]});
+        merges_.push_back({at, stack[left], stack[left + 1], is_slot[left], is_slot[left + 1]});
+        is_slot[left] = false;
         tallies_[left].add(tallies_[left + 1]);
       });
     }
@@ -160,8 +163,23 @@ Tally GradientSum::gather(Index grains, std::span<const TeamPieces> teams, std::
 void GradientSum::add(Range elements) const {
   if (elements.empty()) return;
   for (const Merge& merge : merges_) {
-    backend_.add(elements.size(), merge.into + elements.begin, merge.from + elements.begin);
+    backend_.add(elements.size(), merge.left + elements.begin, merge.right + elements.begin);
   }
+}
+
+Index GradientSum::scratch_rows() {
+  return kMostNodes;
+}
+
+const float* GradientSum::sum(Range elements, float* scratch) const {
+  if (merges_.empty()) return root_ + elements.begin;
+  const Index size = elements.size();
+  for (const Merge& merge : merges_) {
+    float* into = scratch + merge.depth * size;
+    if (merge.left_is_slot) std::copy_n(merge.left + elements.begin, size, into);
+    backend_.add(size, into, merge.right_is_slot ? merge.right + elements.begin : into + size);
+  }
+  return scratch;
 }
 
 Range GradientSum::slice_before_exchange(Range node_slice, int worker, int workers) const {

@@ -4,10 +4,12 @@
 //
 //   gather     worker 0   ranks of a node tell each other which nodes of the tree they hold, and
 //                         where: gradients lie in memory that they share
-//   add        everyone   the additions that finish the node's part of the tree, in slices
-//   exchange   worker 0   between nodes (tree_reduce.hpp); not needed for one node
+//   sum        everyone   the additions that finish the tree, in slices, each by who updates it
 //
-// With one node, each worker does its slice's additions right before it updates the slice.
+// With several nodes the second is in two parts:
+//
+//   add        everyone   the additions that finish the node's part of the tree, in slices, in
+//   place exchange   worker 0   between nodes (tree_reduce.hpp)
 #pragma once
 
 #include <memory>
@@ -45,17 +47,23 @@ class GradientSum {
   // has grains or not. Returns the node's tally, which is that of all ranks unless exchanges().
   Tally gather(Index grains, std::span<const TeamPieces> teams, std::uint32_t flags);
 
-  // Everyone, each on other elements of the arena.
-  void add(Range elements) const;
-
   bool exchanges() const { return exchanges_; }
+
+  // Everyone, where nothing is exchanged: the sum over all grains of these elements of the arena.
+  // It lies in `scratch` [scratch_rows()][elements] or where it was: slots are only read, so that
+  // what the neighbours read and soon write anew stays with them.
+  const float* sum(Range elements, float* scratch) const;
+  static Index scratch_rows();
+
+  // Everyone, each on other elements, before an exchange.
+  void add(Range elements) const;
   // Which elements `worker` of `workers` of this rank adds before an exchange, given its slice
   // among the workers of the node.
   Range slice_before_exchange(Range node_slice, int worker, int workers) const;
   // Collective; worker 0 alone. The tally of all ranks.
   Tally exchange();
 
-  // After gather (and add) or exchange: the sum over all grains.
+  // After an exchange: the sum over all grains.
   const float* root() const { return root_; }
 
   // Collective; outside of a step: gather and exchange of tallies alone.
@@ -72,9 +80,13 @@ class GradientSum {
     Index records;
     std::uint32_t flags;
   };
+  // The value at `depth` of the counter's stack becomes itself plus the one above. What was not yet
+  // added to lies in its slot.
   struct Merge {
-    float* into;
-    const float* from;
+    Index depth;
+    float* left;
+    float* right;
+    bool left_is_slot, right_is_slot;
   };
 
   Header& header(Index place) const { return headers_[place * kHeaderStride]; }
