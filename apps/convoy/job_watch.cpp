@@ -32,9 +32,10 @@ Activity activity(const BoardEntry& entry) {
   return static_cast<Activity>(entry.activity.load(std::memory_order_acquire));
 }
 
-// Changes when the rank does something. One that waits gets nowhere, however lively it looks out.
-std::uint64_t movement(const BoardEntry& entry) {
-  const bool waits = entry.waiting != 0;
+// Changes when the rank does something. One that waits gets nowhere, however lively it looks out:
+// unless it waits for a rank that we do not see.
+std::uint64_t movement(const BoardEntry& entry, bool elsewhere) {
+  const bool waits = entry.waiting != 0 && !elsewhere;
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const std::uint64_t value :
        {std::uint64_t{entry.activity}, std::uint64_t{waits}, std::uint64_t{entry.sequence},
@@ -47,7 +48,8 @@ std::uint64_t movement(const BoardEntry& entry) {
 // How a process ended that the launcher had started, by the launcher's own exit code.
 std::string in_words(std::optional<int> status) {
   constexpr int kBySignal = 128;
-  if (!status || *status == 0) return "its process ended";
+  constexpr int kHydraKnowsNot = 255;
+  if (!status || *status == 0 || *status == kHydraKnowsNot) return "its process ended";
   if (*status > kBySignal && *status < kBySignal + 65) {
     return fmt::format("ended by signal {}, {}", *status - kBySignal,
                        strsignal(*status - kBySignal));
@@ -71,11 +73,16 @@ JobWatch::~JobWatch() {
 
 void JobWatch::look(double seconds) {
   seconds_ += seconds;
+  bool all_came = false;  // none gets beyond its start without the others
   for (int r = 0; r < board_.size(); ++r) {
     const Activity now = activity(board_[r]);
     began_ = began_ || now == Activity::training || now == Activity::evaluating ||
              now == Activity::saving || board_[r].step > 0;
+    all_came = all_came || began_ || (code(r) && is_clean(*code(r)));
+  }
+  for (int r = 0; r < board_.size(); ++r) {
     look_at_process(r);
+    elsewhere_ = elsewhere_ || (all_came && !ranks_[static_cast<std::size_t>(r)].came);
     look_at_movement(r, seconds);
   }
   find_lost();
@@ -97,7 +104,7 @@ void JobWatch::look_at_process(int r) {
 
 void JobWatch::look_at_movement(int r, double seconds) {
   Rank& rank = ranks_[static_cast<std::size_t>(r)];
-  const std::uint64_t now = movement(board_[r]);
+  const std::uint64_t now = movement(board_[r], elsewhere_);
   rank.still = now == rank.movement ? rank.still + seconds : 0;
   rank.movement = now;
 }
@@ -127,7 +134,7 @@ void JobWatch::find_stalled() {
   bool all_here = true;
   for (int r = 0; r < board_.size(); ++r) {
     const Rank& rank = ranks_[static_cast<std::size_t>(r)];
-    if (rank.dead || code(r)) continue;
+    if (rank.dead || code(r) || is_elsewhere(r)) continue;
     if (!rank.came || board_[r].pulse == 0) {
       all_here = false;
       if (seconds_ < start_timeout_) continue;
@@ -156,11 +163,19 @@ std::string JobWatch::place(int rank) const {
   return fmt::format("in step {}, {}", board_[rank].step.load(), to_string(now));
 }
 
+bool JobWatch::came() const {
+  return std::ranges::any_of(ranks_, &Rank::came);
+}
+
+bool JobWatch::is_elsewhere(int rank) const {
+  return elsewhere_ && !ranks_[static_cast<std::size_t>(rank)].came;
+}
+
 bool JobWatch::done() const {
   for (int r = 0; r < board_.size(); ++r) {
-    if (!code(r) || !is_clean(*code(r))) return false;
+    if (!is_elsewhere(r) && !is_clean(code(r).value_or(kPeer))) return false;
   }
-  return true;
+  return came();
 }
 
 bool JobWatch::trouble() const {
@@ -173,7 +188,7 @@ bool JobWatch::trouble() const {
 
 bool JobWatch::settled() const {
   for (int r = 0; r < board_.size(); ++r) {
-    if (!code(r) && !ranks_[static_cast<std::size_t>(r)].dead) return false;
+    if (!code(r) && !is_elsewhere(r) && !ranks_[static_cast<std::size_t>(r)].dead) return false;
   }
   return true;
 }
@@ -187,7 +202,11 @@ void JobWatch::forward(int signal) {
 }
 
 Ending JobWatch::verdict(std::optional<int> launcher) const {
-  if (done()) return {*code(0), ""};
+  if (done()) {
+    int seen = 0;
+    while (is_elsewhere(seen)) ++seen;
+    return {*code(seen), ""};
+  }
   // What a rank says of itself explains what the others say of it.
   for (int r = 0; r < board_.size(); ++r) {
     if (is_users(code(r).value_or(kDone))) return {*code(r), board_.reason(r)};
@@ -215,10 +234,9 @@ Ending JobWatch::verdict(std::optional<int> launcher) const {
   }
   if (!blame.empty()) return {kPeer, blame};
   if (stalled_ != kNobody) return {kPeer, stall_};
-  const bool none = std::ranges::none_of(ranks_, &Rank::came);
-  return {none ? static_cast<int>(Fault::unavailable) : kPeer,
+  return {came() ? kPeer : static_cast<int>(Fault::unavailable),
           fmt::format("the launcher ended {} ({})",
-                      none ? "and started nothing" : "before the ranks", in_words(launcher))};
+                      came() ? "before the ranks" : "and started nothing", in_words(launcher))};
 }
 
 }  // namespace convoy::app
