@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// convoy train in small, on many ranks of which one goes wrong. It trains a tiny net in the folder
+// OUT, or goes on with the run that is there; who speaks prints the digest of its last state.
+//
+//   faulty_rank supervise OUT WORD...   three ranks; prints exit code, message and output
+//   faulty_rank rank OUT WORD...        one of them, or the only one
+//   faulty_rank launcher OUT WORD...    prints the command that supervise would start
+//
+// Words are memory=messages|window, threads=N, ranks-by=data|tensor, verify-every=N, stall=SECONDS,
+// start=SECONDS and fault=KIND@RANK:MOMENT (faulty_communicator.hpp).
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <map>
+
+#include "apps/convoy/output.hpp"
+#include "apps/convoy/ranks.hpp"
+#include "apps/convoy/signals.hpp"
+#include "apps/convoy/supervisor.hpp"
+#include "tests/faults/user/faulty_communicator.hpp"
+#include "tests/train/support.hpp"
+
+namespace {
+
+using namespace convoy;
+using namespace convoy::app;
+
+constexpr int kRanks = 3;
+constexpr Index kSaveEvery = 5;  // steps; an epoch has eight
+
+struct Options {
+  std::filesystem::path out;
+  std::map<std::string, std::string> words{
+      {"memory", "window"}, {"threads", "1"}, {"ranks-by", "data"},      {"verify-every", "0"},
+      {"stall", "30"},      {"start", "60"},  {"fault", "none@-1:never"}};
+  const std::string& operator[](const std::string& name) const { return words.at(name); }
+};
+
+Options parse(int argc, char** argv) {
+  Options options;
+  options.out = argv[2];
+  for (int i = 3; i < argc; ++i) {
+    const std::string word = argv[i];
+    const std::size_t equals = word.find('=');
+    options.words.at(word.substr(0, equals)) = word.substr(equals + 1);
+  }
+  return options;
+}
+
+// As convoy train --ranks starts them.
+std::vector<std::string> launcher() {
+  std::vector<std::string> words{mpi_launcher(), "-np", fmt::format("{}", kRanks)};
+  if (mpi_library().starts_with("Open MPI")) {
+    for (const char* word :
+         {"--bind-to", "none", "--oversubscribe", "--quiet", "--mca", "plm", "isolated"}) {
+      words.emplace_back(word);
+    }
+  } else {
+    for (const char* word : {"-bind-to", "none", "-launcher", "fork", "-disable-auto-cleanup"}) {
+      words.emplace_back(word);
+    }
+  }
+  return words;
+}
+
+int supervise_it(const Options& options, int argc, char** argv) {
+  Job job;
+  job.ranks = kRanks;
+  job.quiet = true;
+  job.stall_timeout = std::stod(options["stall"]);
+  job.start_timeout = std::stod(options["start"]);
+  job.command = launcher();
+  job.command.insert(job.command.end(), {argv[0], "rank"});
+  job.command.insert(job.command.end(), argv + 2, argv + argc);
+  job.variables = {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
+  const JobEnd end = supervise(job);
+  write_stdout(fmt::format("{}|{}|{}", end.ending.code, end.ending.message, end.output));
+  return end.ending.code;
+}
+
+// Flips a bit of one rank's weights once so many steps are done.
+class Flips final : public Observer {
+ public:
+  Flips(const test::InjectedFault& fault, Engine& engine, int rank)
+      : fault_(fault), engine_(engine), rank_(rank) {}
+  void progress(const Progress& at) override {
+    if (fault_.kind != "flip" || (at.epoch - 1) * at.steps_per_epoch + at.step != fault_.step) {
+      return;
+    }
+    ModelState state = engine_.state();
+    if (rank_ == fault_.rank) {
+      auto* bytes = reinterpret_cast<unsigned char*>(state.parameters.data());
+      bytes[0] ^= 1U;
+    }
+    engine_.set_state(state);
+  }
+
+ private:
+  const test::InjectedFault& fault_;
+  Engine& engine_;
+  int rank_;
+};
+
+void train(const Options& options, const test::InjectedFault& fault, Communicator& communicator,
+           const std::atomic<bool>* stop, bool& began) {
+  const Model model = train_tests::tiny_model();
+  const TrainAndTest data = train_tests::tiny_data();
+  EngineOptions how;
+  how.threads = std::stoi(options["threads"]);
+  how.ranks_by = options["ranks-by"] == "tensor" ? Cut::tensor : Cut::data;
+  how.oversubscribe = true;
+  how.batch = model.train.batch;
+  how.grain = model.train.grain;
+  const auto engine = make_cpu_engine(model.net, optimizer_of(model.train), how, communicator);
+  const bool is_there = on_first_rank(communicator, [&] {
+                          return std::string(exists(options.out) ? "yes" : "no");
+                        }) == "yes";
+  Trainer trainer =
+      is_there
+          ? Trainer::resume(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out)
+          : Trainer(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out);
+  began = true;
+  Flips observer(fault, *engine, communicator.rank());
+  const TrainResult result =
+      trainer.train(observer, stop, {CheckpointEvery::Unit::steps, kSaveEvery},
+                    std::stoll(options["verify-every"]));
+  if (speaks()) write_stdout(result.state_sha256);
+}
+
+void be_rank(const Options& options) {
+  const StopSignals signals(true);
+  RanksOptions together;
+  together.memory = options["memory"] == "messages" ? RanksOptions::Memory::messages
+                                                    : RanksOptions::Memory::window;
+  together.stall_timeout = std::stod(options["stall"]);
+  together.terminated = signals.terminated();
+  arrive();
+  const test::InjectedFault fault = test::parse_fault(options["fault"]);
+  if (fault.moment == "init" && fault.rank == announced_rank()) test::go_wrong(fault);
+  const std::unique_ptr<Communicator> communicator = job_communicator(together);
+  bool began = false;
+  try {
+    test::FaultyCommunicator faulty(*communicator, fault);
+    train(options, fault, faulty, signals.requested(), began);
+  } catch (const test::Leaves&) {
+  } catch (...) {
+    const std::exception_ptr error = std::current_exception();
+    const std::string told = fail_job(*communicator, error);
+    if (!told.empty() && is_rank() && began) report_failure(options.out, told);
+    throw;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string role = argv[1];
+  const Options options = parse(argc, argv);
+  if (role == "supervise") return supervise_it(options, argc, argv);
+  if (role == "launcher") {
+    write_stdout(fmt::format("{}", fmt::join(launcher(), "\n")));
+    return 0;
+  }
+  join_job();
+  Ending ending;
+  try {
+    be_rank(options);
+  } catch (...) {
+    ending = ending_of(std::current_exception());
+  }
+  return leave_job(ending);
+}
