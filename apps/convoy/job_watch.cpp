@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "convoy/convoy.hpp"
 
@@ -43,6 +44,15 @@ std::uint64_t movement(const BoardEntry& entry, bool elsewhere) {
     hash = (hash ^ value) * 0x100000001b3U;
   }
   return hash;
+}
+
+// By a signal, or a debugger.
+bool is_stopped(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/stat", process));
+  std::string text;
+  std::getline(file, text);
+  const std::size_t behind = text.rfind(") ");  // "pid (name) state ...": a name may hold anything
+  return behind != std::string::npos && (text[behind + 2] == 'T' || text[behind + 2] == 't');
 }
 
 // How a process ended that the launcher had started, by the launcher's own exit code.
@@ -118,9 +128,10 @@ bool JobWatch::is_lost(int rank) const {
   return ranks_[static_cast<std::size_t>(rank)].dead && !code(rank);
 }
 
-// Where several are found at once, one that kept the others waiting.
+// Where several are found at once, one that kept the others waiting. After a failure the launcher
+// ends the others: they are not lost.
 void JobWatch::find_lost() {
-  if (lost_ != kNobody) return;
+  if (trouble()) return;
   for (int r = 0; r < board_.size(); ++r) {
     if (!is_lost(r)) continue;
     if (lost_ == kNobody || (board_[lost_].waiting != 0 && board_[r].waiting == 0)) lost_ = r;
@@ -131,29 +142,42 @@ void JobWatch::find_lost() {
 void JobWatch::find_stalled() {
   if (stalled_ != kNobody) return;
   int busy = kNobody, waiting = kNobody;  // the ones that have not moved for the longest
-  bool all_here = true;
+  std::vector<int> absent;
   for (int r = 0; r < board_.size(); ++r) {
     const Rank& rank = ranks_[static_cast<std::size_t>(r)];
     if (rank.dead || code(r) || is_elsewhere(r)) continue;
     if (!rank.came || board_[r].pulse == 0) {
-      all_here = false;
-      if (seconds_ < start_timeout_) continue;
-      stalled_ = r;
-      stall_ = fmt::format("rank {} did not start (in {:.0f} s)", r, start_timeout_);
-      return;
+      absent.push_back(r);
+      continue;
     }
     int& worst = board_[r].waiting == 0 ? busy : waiting;
     const auto still = [&](int other) { return ranks_[static_cast<std::size_t>(other)].still; };
     if (worst == kNobody || still(r) > still(worst)) worst = r;
   }
+  if (!absent.empty() && seconds_ >= start_timeout_) return blame_absent(absent);
   // Who waits is excused by one that is busy, or still to come.
-  const int suspect = busy != kNobody ? busy : all_here ? waiting : kNobody;
+  const int suspect = busy != kNobody ? busy : absent.empty() ? waiting : kNobody;
   if (suspect == kNobody) return;
   const double still = ranks_[static_cast<std::size_t>(suspect)].still;
   if (still < stall_timeout_ + ranks_first(stall_timeout_)) return;
   stalled_ = suspect;
   stall_ = fmt::format("rank {} hangs {} (no sign of life for {:.0f} s)", suspect, place(suspect),
                        still);
+}
+
+// Where MPI starts, ranks wait for each other unseen: one that never came, or is stopped, keeps the
+// others.
+void JobWatch::blame_absent(const std::vector<int>& absent) {
+  auto culprit = std::ranges::find_if(
+      absent, [this](int r) { return !ranks_[static_cast<std::size_t>(r)].came; });
+  if (culprit == absent.end()) {
+    culprit = std::ranges::find_if(absent, [this](int r) { return is_stopped(board_[r].pid); });
+  }
+  const bool any = culprit == absent.end();
+  stalled_ = any ? absent.front() : *culprit;
+  const std::string more =
+      any && absent.size() > 1 ? fmt::format(" (and {} more)", absent.size() - 1) : "";
+  stall_ = fmt::format("rank {}{} did not start (in {:.0f} s)", stalled_, more, start_timeout_);
 }
 
 std::string JobWatch::place(int rank) const {

@@ -50,6 +50,7 @@ class JobWatch {
   void look_at_movement(int rank, double seconds);
   void find_lost();
   void find_stalled();
+  void blame_absent(const std::vector<int>& absent);
   std::string place(int rank) const;
 
   const Board& board_;

@@ -92,7 +92,7 @@ std::unique_ptr<Communicator> job_communicator(const RanksOptions& options) {
   return is_rank() ? mpi(options) : alone();
 }
 
-bool fail_job(Communicator& communicator, const std::exception_ptr& error) noexcept {
+std::string fail_job(Communicator& communicator, const std::exception_ptr& error) noexcept {
   try {
     const Ending ending = ending_of(error);
     bool shared = false;
@@ -115,9 +115,10 @@ bool fail_job(Communicator& communicator, const std::exception_ptr& error) noexc
     self.told_code = ending.code;
     if (is_supervised()) tell_supervisor({ending.code, self.told});
     communicator.fail(self.told);
+    if (self.has_voice && !is_supervised()) return self.told;
   } catch (...) {  // out of memory: the others will see this process end
   }
-  return self.has_voice && !is_supervised();
+  return {};
 }
 
 int leave_job(const Ending& ending) noexcept {

@@ -169,9 +169,8 @@ int train(const CLI::App& command, const TrainOptions& options) {
     return run_job(command, options, *communicator, signals, began);
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
-    if (fail_job(*communicator, error) && is_rank() && !began.empty()) {
-      report_failure(began, ending_of(error).message);
-    }
+    const std::string told = fail_job(*communicator, error);
+    if (!told.empty() && is_rank() && !began.empty()) report_failure(began, told);
     throw;  // through the communicator's end, which then waits for nobody
   }
 }
