@@ -137,6 +137,9 @@ int be_rank(const std::string& part) {
   mine.pulse = 1;
   arrive();
   write_stderr("RANK\n");
+  for (int r = 0; r < board->size(); ++r) {  // nobody trains before all are here
+    while ((*board)[r].pid == 0) std::this_thread::sleep_for(1ms);
+  }
   return leave_job(play(part, mine));
 }
 
