@@ -69,10 +69,12 @@ std::string in_words(std::optional<int> status) {
 
 }  // namespace
 
-JobWatch::JobWatch(const Board& board, double stall_timeout, double start_timeout)
+JobWatch::JobWatch(const Board& board, double stall_timeout, double start_timeout,
+                   bool several_machines)
     : board_(board),
       stall_timeout_(stall_timeout),
       start_timeout_(start_timeout),
+      several_machines_(several_machines),
       ranks_(static_cast<std::size_t>(board.size())) {}
 
 JobWatch::~JobWatch() {
@@ -83,7 +85,7 @@ JobWatch::~JobWatch() {
 
 void JobWatch::look(double seconds) {
   seconds_ += seconds;
-  bool all_came = false;  // none gets beyond its start without the others
+  bool all_came = false;  // no rank gets beyond its start without the others
   for (int r = 0; r < board_.size(); ++r) {
     const Activity now = activity(board_[r]);
     began_ = began_ || now == Activity::training || now == Activity::evaluating ||
@@ -92,7 +94,8 @@ void JobWatch::look(double seconds) {
   }
   for (int r = 0; r < board_.size(); ++r) {
     look_at_process(r);
-    elsewhere_ = elsewhere_ || (all_came && !ranks_[static_cast<std::size_t>(r)].came);
+    elsewhere_ =
+        elsewhere_ || (several_machines_ && all_came && !ranks_[static_cast<std::size_t>(r)].came);
     look_at_movement(r, seconds);
   }
   find_lost();

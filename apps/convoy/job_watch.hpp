@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a supervisor sees of the ranks of its job: the board, and whether their processes live. It
 // waits for nobody, so it sees what a rank that waits, or the launcher, would not live to tell.
+// Ranks on other machines it does not see: those on this one say what becomes of them.
 #pragma once
 
 #include <optional>
@@ -15,7 +16,8 @@ namespace convoy::app {
 class JobWatch {
  public:
   // Seconds until a rank that does not move counts as hung, and until all must have come.
-  JobWatch(const Board& board, double stall_timeout, double start_timeout);
+  // `several_machines`: a rank that is not seen may be on another one.
+  JobWatch(const Board& board, double stall_timeout, double start_timeout, bool several_machines);
   ~JobWatch();
   JobWatch(const JobWatch&) = delete;
   JobWatch& operator=(const JobWatch&) = delete;
@@ -24,7 +26,8 @@ class JobWatch {
   // itself was not stopped.
   void look(double seconds);
 
-  bool began() const { return began_; }  // a rank was seen to train
+  bool came() const;                     // a rank was seen
+  bool began() const { return began_; }  // one was seen to train
   bool done() const;                     // all ranks came to an end, and that is no error
   bool trouble() const;                  // a rank failed, died or hangs
   bool settled() const;                  // every rank has told how it ends, or is dead
@@ -44,6 +47,7 @@ class JobWatch {
     std::uint64_t movement = 0;  // what the board showed last
     double still = 0;            // seconds for which it has
   };
+  bool is_elsewhere(int rank) const;
   bool is_lost(int rank) const;  // its process ended without a word
   std::optional<int> code(int rank) const;
   void look_at_process(int rank);
@@ -55,9 +59,11 @@ class JobWatch {
 
   const Board& board_;
   const double stall_timeout_, start_timeout_;
+  const bool several_machines_;
   std::vector<Rank> ranks_;
   double seconds_ = 0;
   bool began_ = false;
+  bool elsewhere_ = false;  // a rank is on another machine
   int lost_ = kNobody;      // the first
   std::string lost_place_;  // where it was when it was found
   int stalled_ = kNobody;

@@ -27,35 +27,41 @@ std::vector<std::string> own_words() {
   return words;
 }
 
-// What each rank is started with: our own words but --ranks, and the folder where we chose it.
+// What each rank is started with: our own words but those for us, and the folder where we chose it.
 std::vector<std::string> rank_command(const fs::path& folder, bool folder_is_given) {
   const std::vector<std::string> own = own_words();
   std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(), own[1]};
   if (!folder_is_given) words.insert(words.end(), {"--out", folder.string()});
   for (std::size_t i = 2; i < own.size(); ++i) {
-    if (own[i] == "--ranks") {
+    if (own[i] == "--ranks" || own[i] == "--hosts") {
       ++i;
-    } else if (!own[i].starts_with("--ranks=")) {
+    } else if (!own[i].starts_with("--ranks=") && !own[i].starts_with("--hosts=")) {
       words.push_back(own[i]);
     }
   }
   return words;
 }
 
-// Ranks go where the kernel puts them, on this machine, and errors are told by us.
-std::vector<std::string> launcher_command(int ranks) {
-  std::vector<std::string> words{mpi_launcher(), "-np", fmt::format("{}", ranks)};
+// Ranks go where the kernel puts them, without `hosts` on this machine, and errors are told by us.
+std::vector<std::string> launcher_command(int ranks, const std::string& hosts) {
+  using Words = std::vector<std::string>;
+  Words words{mpi_launcher(), "-np", fmt::format("{}", ranks)};
+  const auto add = [&words](const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+  };
   const std::string library = mpi_library();
   if (library.starts_with("Open MPI")) {
-    for (const char* word : {"--bind-to", "none", "--oversubscribe", "--quiet", "--mca", "plm",
-                             "isolated", "--mca", "ras", "^slurm,tm,gridengine", "-x"}) {
-      words.emplace_back(word);
-    }
-    words.insert(words.end(), {kBoardVariable, "-x", kLeashVariable});
+    add({"--bind-to", "none", "--oversubscribe", "--quiet"});
+    for (const char* name : kJobVariables) add({"-x", name});
+    add(hosts.empty() ? Words{"--mca", "plm", "isolated", "--mca", "ras", "^slurm,tm,gridengine"}
+                      : Words{"--host", hosts});
   } else if (library.starts_with("MPICH")) {
-    for (const char* word : {"-bind-to", "none", "-launcher", "fork", "-disable-auto-cleanup"}) {
-      words.emplace_back(word);
-    }
+    add({"-bind-to", "none", "-disable-auto-cleanup"});
+    add(hosts.empty() ? Words{"-launcher", "fork"} : Words{"-hosts", hosts});
+  } else if (!hosts.empty()) {
+    throw UserError(Fault::unavailable, "--hosts is not available",
+                    fmt::format("how {} is told them is not known here", library),
+                    "start convoy train by its launcher, without --ranks");
   }
   return words;
 }
@@ -90,9 +96,10 @@ int launch(const CLI::App& command, const TrainOptions& options) {
   ranks_options(options.ranks);
   Job job;
   job.ranks = ranks;
+  job.several_machines = !options.ranks.hosts.empty();
   job.stall_timeout = options.ranks.stall_timeout;
   job.quiet = options.quiet;
-  job.command = launcher_command(ranks);
+  job.command = launcher_command(ranks, options.ranks.hosts);
   const bool folder_is_given = !options.out.empty() || !options.resume.empty();
   for (std::string& word : rank_command(run.folder, folder_is_given)) {
     job.command.push_back(std::move(word));
@@ -110,6 +117,7 @@ int launch(const CLI::App& command, const TrainOptions& options) {
     if (end.ending.code == static_cast<int>(Fault::peer)) {
       message += fmt::format(": to go on: convoy train --resume {} --ranks {}", run.folder.string(),
                              ranks);
+      if (job.several_machines) message += " --hosts " + options.ranks.hosts;
     }
   }
   throw SharedError(static_cast<Fault>(end.ending.code), message);

@@ -52,11 +52,17 @@ void add_ranks(CLI::App& command, RanksLayout& layout) {
         ->capture_default_str()
         ->check(one_of(std::move(words)));
   };
-  add("--ranks", layout.ranks,
-      "Start N processes on this machine by MPI and watch over them; default: 1, or as many as "
-      "mpirun or srun started")
-      ->check(whole_number(1))
-      ->type_name("N");
+  CLI::Option* ranks =
+      add("--ranks", layout.ranks,
+          "Start N processes on this machine by MPI and watch over them; default: 1, or as many as "
+          "mpirun or srun started")
+          ->check(whole_number(1))
+          ->type_name("N");
+  add("--hosts", layout.hosts,
+      "Start them on these machines, this one among them, with so many on each; reached as mpirun "
+      "does it (by ssh). Program, data and run folder must be there under the same names")
+      ->needs(ranks)
+      ->type_name("HOST:N,...");
   add_choice("--ranks-by", layout.ranks_by, {"data", "tensor"},
              "Cut the work among ranks by 'data' or by 'tensor', as --threads-by does");
   add_choice("--reduction", layout.reduction, {"tree", "root", "fast"},

@@ -6,10 +6,12 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 
 #include "convoy/comm/board.hpp"
 #include "output.hpp"
@@ -60,6 +62,15 @@ void tell_supervisor(const Ending& ending) {
 
 }  // namespace
 
+std::string this_machine() {
+  std::string boot;
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::getline(file, boot);
+  struct stat processes {};
+  stat("/proc/self/ns/pid", &processes);
+  return fmt::format("{}-{}", boot, processes.st_ino);
+}
+
 void join_job() {
   self.ranks = announced_ranks();
   self.rank = self.ranks > 1 ? announced_rank() : 0;
@@ -67,7 +78,13 @@ void join_job() {
   self.has_voice = self.rank == 0;
   const char* leash = std::getenv(kLeashVariable);
   const char* board = std::getenv(kBoardVariable);
-  if (leash == nullptr || board == nullptr) return;
+  const char* machine = std::getenv(kMachineVariable);
+  if (leash == nullptr || board == nullptr || machine == nullptr) return;
+  if (machine != this_machine()) {
+    // Here the names mean something else. When the supervisor ends, the launcher ends this rank.
+    for (const char* name : kJobVariables) unsetenv(name);
+    return;
+  }
   put_on_leash(leash);
   self.board = Board::open_file(board, self.ranks);
 }

@@ -3,22 +3,29 @@
 // supervisor (supervisor.hpp) they tell it, and it speaks.
 #pragma once
 
+#include <array>
+
 #include "convoy/convoy.hpp"
 #include "exit_codes.hpp"
 
 namespace convoy::app {
 
-// Environment variables that a supervisor sets for its ranks: where the board lies, and a pipe that
-// breaks when the supervisor ends.
+// Environment variables that a supervisor sets for its ranks: where the board lies, a pipe that
+// breaks when the supervisor ends, and the machine on which both are found.
 inline constexpr const char* kBoardVariable = "CONVOY_BOARD";
 inline constexpr const char* kLeashVariable = "CONVOY_LEASH";
+inline constexpr const char* kMachineVariable = "CONVOY_MACHINE";
+inline constexpr std::array kJobVariables{kBoardVariable, kLeashVariable, kMachineVariable};
+
+// This machine, or container: the same in processes that see each other's /proc.
+std::string this_machine();
 
 // First of all. If a launcher started this process as one of several, it is a rank from here on;
 // one under a supervisor is killed by the kernel when that ends, however it ends.
 void join_job();
 
 bool is_rank();        // of several
-bool is_supervised();  // by a process that sees the board
+bool is_supervised();  // by a process on this machine, that sees the board
 bool speaks();         // of several, the first: messages of a run come from it
 
 // The supervisor may send signals from here on.

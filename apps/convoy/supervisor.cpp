@@ -57,7 +57,8 @@ class Desk {
     auto entry = [](const char* name, int descriptor) {
       return fmt::format("{}=/proc/{}/fd/{}", name, getpid(), descriptor);
     };
-    return {entry(kBoardVariable, file_), entry(kLeashVariable, leash_[0])};
+    return {entry(kBoardVariable, file_), entry(kLeashVariable, leash_[0]),
+            fmt::format("{}={}", kMachineVariable, this_machine())};
   }
 
   std::unique_ptr<Board> board;
@@ -82,7 +83,7 @@ JobEnd supervise(const Job& job) {
   variables.insert(variables.end(), job.variables.begin(), job.variables.end());
   const StopSignals signals(job.quiet, StopSignals::Second::noted);
   ProcessTree tree(job.command, variables);
-  JobWatch watch(*desk.board, job.stall_timeout, job.start_timeout);
+  JobWatch watch(*desk.board, job.stall_timeout, job.start_timeout, job.several_machines);
   JobEnd end;
   std::optional<int> launcher;
   std::string laments;
@@ -115,7 +116,7 @@ JobEnd supervise(const Job& job) {
   if (is_clean(end.ending.code)) {
     write_stderr(laments);
   } else {
-    if (is_crash(launcher)) write_stderr(laments);
+    if (is_crash(launcher) || !watch.came()) write_stderr(laments);
     end.output.clear();
   }
   return end;

@@ -14,7 +14,8 @@ struct Job {
   std::vector<std::string> command;    // the launcher, its options, the program, its arguments
   std::vector<std::string> variables;  // NAME=VALUE, for all of them
   int ranks = 1;
-  double stall_timeout = 30;  // seconds
+  bool several_machines = false;  // some ranks are out of sight
+  double stall_timeout = 30;      // seconds
   double start_timeout = 60;
   bool quiet = false;
 };

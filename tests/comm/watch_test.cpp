@@ -339,6 +339,17 @@ TEST_F(WatchTest, ARankElsewhereThatWaitsForSomethingElseIsNamed) {
   EXPECT_GE(mailbox.told.size(), 2U) << "it may have come just before it answered";
 }
 
+// The first rank of our node waits for a message from another machine, and we for the first one.
+TEST_F(WatchTest, TheRankElsewhereIsNamedThatOurNodeWaitsFor) {
+  start_waiting(1, kEveryone, {0, kRanks}, Meeting::exchange);
+  Mailbox mailbox;
+  mailbox.answers = {Mailbox::status(2, Meeting::exchange)};
+  Watch watch(board_, 0, kStall);
+  watch.see_processes();
+  watch.begin(kNodeMates, {0, 2}, Meeting::exchange);
+  EXPECT_NE(verdict(watch, &mailbox).find("failed on rank 3 (no sign of life"), std::string::npos);
+}
+
 TEST_F(WatchTest, WhoIsAskedAnswersOnce) {
   Mailbox mailbox;
   mailbox.incoming = {Mailbox::status(1, Meeting::exchange), Mailbox::status(9, Meeting::exchange)};
