@@ -6,8 +6,8 @@
 namespace convoy {
 
 std::unique_ptr<Transport> mpi_transport() {
-  throw UserError(Fault::unavailable, "no ranks", "Convoy was built without MPI",
-                  "build it with -DCONVOY_MPI=ON, or use threads");
+  throw UserError(Fault::unavailable, "ranks are not available", "Convoy was built without MPI",
+                  "build it with -DCONVOY_MPI=ON, or start it without a launcher and use threads");
 }
 
 std::string mpi_launcher() {
