@@ -185,6 +185,7 @@ std::string text_of_surroundings() {
                {"  memory", as_bytes(static_cast<double>(facts.memory_bytes))},
                {"  instruction sets", fmt::format("{}", fmt::join(available_isas(), ", "))},
                {"  devices", "cpu"},
+               {"  ranks", mpi_library().empty() ? "none: built without MPI" : mpi_library()},
                {"  system", facts.system},
                {"  compiler", facts.compiler},
                {"  version", std::string(kVersion)}},
@@ -208,6 +209,7 @@ Json json_of_surroundings() {
   json["machine"] = to_json(machine_facts());
   json["isas"] = available_isas();
   json["devices"] = {"cpu"};
+  json["mpi"] = mpi_library().empty() ? Json(nullptr) : Json(mpi_library());
   return json;
 }
 

@@ -74,7 +74,7 @@ Ranks::Ranks(std::unique_ptr<Transport> transport, const RanksOptions& options)
 Ranks::~Ranks() {
   if (std::uncaught_exceptions() > exceptions_ && !failed_) fail("an exception ended it");
   try {
-    if (!failed_) all_agree(true, {0, size_});
+    if (!failed_) all_agree(true, {0, size_}, Meeting::end);
   } catch (const std::exception&) {
     failed_ = true;  // who comes late to the end finds the others gone
   }
@@ -158,7 +158,7 @@ void Ranks::choose_nodes(RanksOptions::Memory memory, bool one_node, bool shared
 }
 
 // Whether `mine` is true on all of `among`, by messages through the first of them.
-bool Ranks::all_agree(bool mine, Range among) {
+bool Ranks::all_agree(bool mine, Range among, Meeting meeting) {
   if (among.size() <= 1) return mine;
   const int first = static_cast<int>(among.begin);
   char verdict = mine;
@@ -166,8 +166,8 @@ bool Ranks::all_agree(bool mine, Range among) {
     const Outgoing out{first, bytes_of(verdict)};
     char word = 0;
     const Incoming in{first, writable_bytes_of(word)};
-    exchange({&out, 1}, {}, Meeting::start);
-    exchange({}, {&in, 1}, Meeting::start);
+    exchange({&out, 1}, {}, meeting);
+    exchange({}, {&in, 1}, meeting);
     return word != 0;
   }
   std::vector<char> words(static_cast<std::size_t>(among.size()), mine);
@@ -178,9 +178,9 @@ bool Ranks::all_agree(bool mine, Range among) {
     in.push_back({other, writable_bytes_of(words[static_cast<std::size_t>(i)])});
     out.push_back({other, bytes_of(verdict)});
   }
-  exchange({}, in, Meeting::start);
+  exchange({}, in, meeting);
   verdict = std::all_of(words.begin(), words.end(), [](char word) { return word != 0; });
-  exchange(out, {}, Meeting::start);
+  exchange(out, {}, meeting);
   return verdict != 0;
 }
 

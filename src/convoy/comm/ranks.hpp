@@ -48,7 +48,7 @@ class Ranks final : public Communicator {
   bool share_control();
   void choose_board(bool shared);
   void choose_nodes(RanksOptions::Memory memory, bool one_node, bool shared);
-  bool all_agree(bool mine, Range among);
+  bool all_agree(bool mine, Range among, Meeting meeting = Meeting::start);
   void finish(int waits_for, Meeting meeting);
   void look();
 
