@@ -112,7 +112,8 @@ std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Ra
 std::string train(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
                   const Run& run = {}, std::uint64_t cuts_seed = 1);
 
-// The same on one rank of a job that is there already, without a stop; layout.nodes is not looked at.
+// The same on one rank of a job that is there already, without a stop; layout.nodes is not looked
+// at.
 std::string train_on(Communicator& communicator, const Problem& problem, const Sizes& sizes,
                      const RunLayout& layout, const Run& run = {}, std::uint64_t cuts_seed = 1);
 
