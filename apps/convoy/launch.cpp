@@ -45,7 +45,7 @@ std::vector<std::string> rank_command(const fs::path& folder, bool folder_is_giv
 // Ranks go where the kernel puts them, without `hosts` on this machine, and errors are told by us.
 std::vector<std::string> launcher_command(int ranks, const std::string& hosts) {
   using Words = std::vector<std::string>;
-  Words words{mpi_launcher(), "-np", fmt::format("{}", ranks)};
+  Words words{mpi_launcher()};
   const auto add = [&words](const Words& more) {
     words.insert(words.end(), more.begin(), more.end());
   };
@@ -63,6 +63,7 @@ std::vector<std::string> launcher_command(int ranks, const std::string& hosts) {
                     fmt::format("how {} is told them is not known here", library),
                     "start convoy train by its launcher, without --ranks");
   }
+  add({"-np", fmt::format("{}", ranks)});  // MPICH's launcher ignores some options that come later
   return words;
 }
 
