@@ -190,6 +190,14 @@ std::string JobWatch::place(int rank) const {
   return fmt::format("in step {}, {}", board_[rank].step.load(), to_string(now));
 }
 
+std::vector<int> JobWatch::living() const {
+  std::vector<int> processes;
+  for (const Rank& rank : ranks_) {
+    if (rank.process >= 0 && !rank.dead) processes.push_back(rank.process);
+  }
+  return processes;
+}
+
 bool JobWatch::came() const {
   return std::ranges::any_of(ranks_, &Rank::came);
 }

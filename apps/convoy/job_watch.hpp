@@ -26,6 +26,7 @@ class JobWatch {
   // itself was not stopped.
   void look(double seconds);
 
+  std::vector<int> living() const;       // pidfds of the ranks that were not seen to end
   bool came() const;                     // a rank was seen
   bool began() const { return began_; }  // one was seen to train
   bool done() const;                     // all ranks came to an end, and that is no error

@@ -159,8 +159,9 @@ ProcessTree::~ProcessTree() {
   }
 }
 
-void ProcessTree::listen(int milliseconds) {
-  std::array<pollfd, 2> ends{{{out_, POLLIN, 0}, {err_, POLLIN, 0}}};  // -1 is passed over
+void ProcessTree::listen(int milliseconds, const std::vector<int>& processes) {
+  std::vector<pollfd> ends{{out_, POLLIN, 0}, {err_, POLLIN, 0}};  // -1 is passed over
+  for (const int process : processes) ends.push_back({process, POLLIN, 0});
   poll(ends.data(), ends.size(), milliseconds);
   drain(out_, output_);
   drain(err_, errors_);

@@ -22,8 +22,9 @@ class ProcessTree {
   ProcessTree(const ProcessTree&) = delete;
   ProcessTree& operator=(const ProcessTree&) = delete;
 
-  // Waits at most so long for something to come in, then takes it.
-  void listen(int milliseconds);
+  // Waits at most so long for something to come in, or for the end of one of `processes` (pidfds);
+  // then takes what came.
+  void listen(int milliseconds, const std::vector<int>& processes = {});
   std::string take_output();  // what came on stdout since
   std::string take_errors();  // on stderr
 

@@ -89,7 +89,8 @@ JobEnd supervise(const Job& job) {
   std::string laments;
   double in_trouble = 0, done = 0;
   for (Stopwatch tick;;) {
-    tree.listen(kTickMs);
+    // The first rank to end is the one to blame, and a launcher may end the others right after it.
+    tree.listen(kTickMs, watch.living());
     const double passed = std::min(tick.seconds(), kMostOfATick);
     tick.restart();
     launcher = tree.ended();
