@@ -35,7 +35,8 @@ void arrive();
 std::unique_ptr<Communicator> job_communicator(const RanksOptions& options);
 
 // In the handler of an exception that ends this rank, before the communicator goes: tells the other
-// ranks why, and settles which of them tells the user: that one gets the words, with the rank's name.
+// ranks why, and settles which of them tells the user: that one gets the words, with the rank's
+// name.
 std::string fail_job(Communicator& communicator, const std::exception_ptr& error) noexcept;
 
 // Last of all: says what is to be said, and gives the exit code.

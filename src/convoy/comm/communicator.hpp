@@ -85,12 +85,12 @@ class Communicator {
   virtual void publish(Activity activity, std::int64_t step) noexcept = 0;
   virtual void pulse() noexcept = 0;
 
-  // Not collective, and never throws: this rank ends for this reason and will come to no meeting any
-  // more. Those that wait for it leave at once where they share a node with it.
+  // Not collective, and never throws: this rank ends for this reason and will come to no meeting
+  // any more. Those that wait for it leave at once where they share a node with it.
   virtual void fail(std::string_view reason) noexcept = 0;
 
-  // Not collective: true for the first rank of each machine that asks. It tells the user why the job
-  // failed; the others, which fail because of it, say nothing.
+  // Not collective: true for the first rank of each machine that asks. It tells the user why the
+  // job failed; the others, which fail because of it, say nothing.
   virtual bool claim_voice() noexcept { return true; }
 };
 
@@ -116,16 +116,16 @@ struct RanksOptions {
   // where it can be had.
   enum class Memory { automatic, window, messages };
   Memory memory = Memory::automatic;
-  bool one_node = false;       // window on all or on none: what ranks cut by tensor need
-  double stall_timeout = 30;   // seconds without a sign of life until a rank counts as hung
+  bool one_node = false;      // window on all or on none: what ranks cut by tensor need
+  double stall_timeout = 30;  // seconds without a sign of life until a rank counts as hung
   // Once true (the program got SIGTERM, which may mean that a rank died): waits for ranks that are
   // not seen to live end after half a second. May be null.
   const std::atomic<bool>* terminated = nullptr;
 };
 
-// The job that MPI sees (MPI_COMM_WORLD, nodes in order). Initialises MPI where nobody did, and then
-// finalises it with the communicator, unless an exception is under way: then the other ranks learn
-// that this one failed. At most one at a time. UserError(unavailable) in a build without MPI.
+// The job that MPI sees (MPI_COMM_WORLD, nodes in order). Initialises MPI where nobody did, and
+// then finalises it with the communicator, unless an exception is under way: then the other ranks
+// learn that this one failed. At most one at a time. UserError(unavailable) in a build without MPI.
 std::unique_ptr<Communicator> mpi(const RanksOptions& options = {});
 
 // Was this process started as one of several by a launcher (mpirun, srun)? 1 where not.

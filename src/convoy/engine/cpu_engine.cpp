@@ -206,7 +206,9 @@ class CpuEngine final : public Engine {
 
   // Worker 0 alone, once the tally of all ranks is there.
   void judge() {
-    if (tally_.flags & Tally::not_finite) fail_step();
+    if (!(tally_.flags & Tally::not_finite)) return;
+    fail_step();
+    communicator_.meet(Meeting::update);  // all of the node have read what a next step writes anew
   }
 
   Range slice_of(int worker) const {
