@@ -29,6 +29,7 @@ struct Gathering {
   Index arrived = 0;
   std::int64_t generation = 0;
   Meeting meeting = Meeting::start;
+  std::int64_t step = 0;
   std::vector<std::span<std::byte>> brought;
   std::shared_ptr<std::byte[]> block;
 };
@@ -36,6 +37,7 @@ struct Gathering {
 struct Message {
   std::vector<std::byte> bytes;
   Meeting meeting;
+  std::int64_t step;
 };
 
 // What all threads share. Everything is guarded by one mutex.
@@ -70,7 +72,12 @@ class Job {
     if (place.arrived > 0 && place.meeting != meeting) {
       blame(rank, "came for another meeting than the ranks that wait");
     }
+    const std::int64_t step = states_[index(rank)].step;
+    if (place.arrived > 0 && place.step != step) {
+      blame(rank, "came in another step than the ranks that wait");
+    }
     place.meeting = meeting;
+    place.step = step;
     place.brought[index(rank - static_cast<int>(place.ranks.begin))] = brings;
     if (++place.arrived == place.ranks.size()) {
       last();
@@ -86,7 +93,8 @@ class Job {
   void send(int rank, const Outgoing& out, Meeting meeting) {
     const std::lock_guard lock(mutex_);
     if (out.to < 0 || out.to >= size_ || out.to == rank) blame(rank, "sends to no other rank");
-    mail_[{rank, out.to}].push_back({{out.bytes.begin(), out.bytes.end()}, meeting});
+    mail_[{rank, out.to}].push_back(
+        {{out.bytes.begin(), out.bytes.end()}, meeting, states_[index(rank)].step});
     wake_[index(out.to)].notify_one();
   }
 
@@ -98,6 +106,7 @@ class Job {
     const Message message = std::move(box.front());
     box.pop_front();
     if (message.meeting != meeting) blame(in.from, "sent a message of another meeting");
+    if (message.step != states_[index(rank)].step) blame(in.from, "sent it in another step");
     if (message.bytes.size() != in.bytes.size()) blame(in.from, "sent a message of another size");
     std::copy(message.bytes.begin(), message.bytes.end(), in.bytes.begin());
   }

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <random>
 
+#include "convoy/comm/collectives.hpp"
 #include "convoy/train/predictor.hpp"
+#include "tests/comm/thread_communicator.hpp"
 #include "tests/train/support.hpp"
 
 namespace convoy {
@@ -61,6 +63,37 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
     EXPECT_EQ(result.weights_sha256, wanted.weights_sha256);
     EXPECT_EQ(result.state_sha256, wanted.state_sha256);
     EXPECT_EQ(content(result.epochs), content(wanted.epochs));
+  }
+}
+
+// Rank 0 alone has a folder to write; all go on to what they meet for next in the same step.
+TEST(Resume, RanksStopAndGoOnTogether) {
+  const TrainAndTest data = tiny_data(61, 0);
+  const DataSettings settings{"synthetic", 0, 0};
+  const Model model = tiny_model();
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  Observer nobody;
+  const auto communicator = alone();
+  const TrainResult wanted =
+      Trainer(model, data, settings, *tiny_engine(model, *communicator), *communicator, "")
+          .train(nobody);
+  for (const RunStatus status : {RunStatus::stopped, RunStatus::done}) {
+    test::run_ranks({2, 1}, [&](Communicator& ranks) {
+      const auto engine = tiny_engine(model, ranks);
+      Stopper stopper(1);
+      Trainer trainer = status == RunStatus::stopped
+                            ? Trainer(model, data, settings, *engine, ranks, run)
+                            : Trainer::resume(model, data, settings, *engine, ranks, run);
+      const bool stops = status == RunStatus::stopped && ranks.rank() == 2;
+      const TrainResult result = trainer.train(stopper, stops ? &stopper.stop : nullptr,
+                                               {CheckpointEvery::Unit::epochs, 1});
+      EXPECT_EQ(result.status, status);
+      EXPECT_EQ(result.checkpoint.empty(), ranks.rank() != 0);
+      if (status == RunStatus::done) EXPECT_EQ(result.state_sha256, wanted.state_sha256);
+      EXPECT_EQ(all_gather(ranks, result.state_sha256, Meeting::end),
+                std::vector<std::string>(3, result.state_sha256));
+    });
   }
 }
 

@@ -82,6 +82,7 @@ class Communicator {
   virtual void sum(std::span<double> values) = 0;
 
   // What this rank is doing, and how far: a sign of life. From any one thread; costs a store.
+  // Collective calls carry the step, which has to be the same on all ranks that come.
   virtual void publish(Activity activity, std::int64_t step) noexcept = 0;
   virtual void pulse() noexcept = 0;
 

@@ -44,7 +44,7 @@ struct TrainResult {
   double train_seconds = 0;          // sum over `epochs` and the unfinished one
   std::string weights_sha256;
   std::string state_sha256;
-  std::filesystem::path checkpoint;  // the newest; empty without a run folder
+  std::filesystem::path checkpoint;  // the newest; empty without a run folder, and beyond rank 0
 };
 
 // One run. Not thread-safe, but for `stop`. All functions are collective over the ranks, who give

@@ -230,9 +230,10 @@ class Training {
 
   void save() {
     if (!state_.keeps) return;
+    // On all ranks, though one writes: what they meet for next carries the step.
+    state_.communicator.publish(Activity::saving, place().step);
     if (state_.communicator.size() > 1) verify();
     if (!state_.folder) return;
-    state_.communicator.publish(Activity::saving, place().step);
     const Checkpoint checkpoint = state_.checkpoint();
     state_.newest = state_.folder->save(checkpoint);
     state_.folder->report({"running", place(), checkpoint.weights_sha256, ""});
