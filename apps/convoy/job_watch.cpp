@@ -236,7 +236,7 @@ void JobWatch::forward(int signal) {
   }
 }
 
-Ending JobWatch::verdict(std::optional<int> launcher) const {
+Ending JobWatch::verdict(std::optional<int> launcher, bool killed) const {
   if (done()) {
     int seen = 0;
     while (is_elsewhere(seen)) ++seen;
@@ -254,7 +254,7 @@ Ending JobWatch::verdict(std::optional<int> launcher) const {
     }
     return {kPeer, fmt::format("rank {} failed in step {} ({})", r, board_[r].step.load(), reason)};
   }
-  if (lost_ != kNobody) {
+  if (lost_ != kNobody && !killed) {
     // The launcher's exit code may be that of another rank.
     for (int r = 0; r < board_.size(); ++r) {
       if (launcher == code(r)) launcher.reset();
@@ -267,8 +267,8 @@ Ending JobWatch::verdict(std::optional<int> launcher) const {
     const std::string reason = code(r) == kPeer ? board_.reason(r) : std::string();
     if (!reason.empty() && (blame.empty() || reason.size() < blame.size())) blame = reason;
   }
-  if (!blame.empty()) return {kPeer, blame};
-  if (stalled_ != kNobody) return {kPeer, stall_};
+  if (!blame.empty() && !killed) return {kPeer, blame};
+  if (stalled_ != kNobody && !killed) return {kPeer, stall_};
   return {came() ? kPeer : static_cast<int>(Fault::unavailable),
           fmt::format("the launcher ended {} ({})",
                       came() ? "before the ranks" : "and started nothing", in_words(launcher))};

@@ -36,8 +36,9 @@ class JobWatch {
   // Sends it to those that came since the last call, too.
   void forward(int signal);
 
-  // Who is to blame, and the exit code for it. `launcher`: how the launcher ended, if it has.
-  Ending verdict(std::optional<int> launcher) const;
+  // Who is to blame, and the exit code for it. `launcher`: how the launcher ended, if it has;
+  // `killed`: by a signal, so that it is to blame for the ranks that went with it.
+  Ending verdict(std::optional<int> launcher, bool killed) const;
 
  private:
   struct Rank {

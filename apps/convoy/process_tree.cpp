@@ -178,7 +178,9 @@ std::string ProcessTree::take_errors() {
 void ProcessTree::reap() noexcept {
   int status = 0;
   for (pid_t id = 0; (id = waitpid(-1, &status, WNOHANG)) > 0;) {
-    if (id == program_) status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (id != program_) continue;
+    killed_ = WIFSIGNALED(status);
+    status_ = killed_ ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   }
 }
 

@@ -30,6 +30,7 @@ class ProcessTree {
 
   // How the program ended, once it has: its exit code, or 128 + signal.
   std::optional<int> ended();
+  bool killed() const { return killed_; }  // it ended by a signal
 
   // SIGTERM to all, SIGKILL to who is still there a second later (the program itself may clean up
   // for two seconds more). Returns when none is left.
@@ -42,6 +43,7 @@ class ProcessTree {
   int out_ = -1, err_ = -1;
   std::string output_, errors_;
   std::optional<int> status_;
+  bool killed_ = false;
 };
 
 }  // namespace convoy::app

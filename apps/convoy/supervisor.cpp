@@ -107,11 +107,12 @@ JobEnd supervise(const Job& job) {
     if (watch.done() && (launcher || (done += passed) > kLauncherMayTake)) break;
     if (trouble && ((launcher && watch.settled()) || (in_trouble += passed) > kTimeToSettle)) break;
   }
+  const bool killed = tree.killed();  // by somebody else
   tree.end();
   tree.listen(0);
   end.at_once = signals.again();
   end.began = watch.began();
-  end.ending = watch.verdict(launcher);
+  end.ending = watch.verdict(launcher, killed);
   end.output += tree.take_output();
   laments += tree.take_errors();
   if (is_clean(end.ending.code)) {

@@ -155,6 +155,8 @@ TEST_F(Supervisor, SurvivesItsLauncher) {
   const Result orphaned = supervised({"works", "hangs"}, "dies");
   EXPECT_EQ(orphaned.code, 77);
   EXPECT_NE(orphaned.message.find("the launcher ended"), std::string::npos) << orphaned.message;
+  const Result both = supervised({"waits", "waits"}, "dies", "30");
+  EXPECT_EQ(both.message, "the launcher ended before the ranks (ended by signal 9, Killed)");
   EXPECT_EQ(supervised({"waits", "dies"}, "hangs").code, 77);
   EXPECT_EQ(supervised({"ends", "ends"}, "hangs").code, 0);
 }
