@@ -243,9 +243,10 @@ Tally GradientSum::sum_tallies(Index grains, std::span<const TeamPieces> teams) 
   grains_ = grains;
   header(place_).flags = 0;
   publish_merged(grains, teams);
-  if (ranks_by_ == Cut::tensor) return merge(grains, place_, place_ + 1);
   communicator_.meet(Meeting::evaluation);
-  Tally tally = merge(grains, 0, node_.size());
+  // Cut by tensor, every rank holds the same nodes.
+  Tally tally =
+      ranks_by_ == Cut::data ? merge(grains, 0, node_.size()) : merge(grains, place_, place_ + 1);
   if (tallies_between_nodes_) {
     tally = exchange_between_nodes(*tallies_between_nodes_, Meeting::evaluation);
   }

@@ -8,8 +8,9 @@
 //
 // With several nodes the second is in two parts:
 //
-//   add        everyone   the additions that finish the node's part of the tree, in slices, in
-//   place exchange   worker 0   between nodes (tree_reduce.hpp)
+//   add        everyone   the additions that finish the node's part of the tree, in slices and
+//                         in place
+//   exchange   worker 0   between nodes (tree_reduce.hpp)
 #pragma once
 
 #include <memory>
