@@ -25,7 +25,7 @@ struct alignas(kAlignment) BoardEntry {
   std::atomic<std::uint8_t> waiting;    // 1: in a meeting
   std::atomic<std::uint8_t> meeting;    // Meeting, while waiting
   std::atomic<std::int32_t> waits_for;  // a rank, kNobody, kEveryone, kNodeMates
-  std::atomic<std::uint32_t> sequence;  // number of meetings it came to
+  std::atomic<std::uint32_t> sequence;  // of its meetings: the step they are in
   std::atomic<std::int64_t> step;
   std::atomic<std::uint64_t> pulse;  // changes with every sign of life
   std::atomic<std::uint32_t> has_reason;

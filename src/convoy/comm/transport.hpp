@@ -18,7 +18,7 @@ struct StatusMessage {
   std::int32_t rank = 0;
   std::int32_t activity = 0;
   std::int32_t meeting = -1;  // that it waits in; -1: in none
-  std::int32_t sequence = 0;  // of that meeting
+  std::int32_t sequence = 0;  // the step that meeting is in
   std::int64_t step = 0;
 };
 
