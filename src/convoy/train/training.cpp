@@ -230,9 +230,9 @@ class Training {
 
   void save() {
     if (!state_.keeps) return;
+    if (state_.communicator.size() > 1) verify();
     // On all ranks, though one writes: what they meet for next carries the step.
     state_.communicator.publish(Activity::saving, place().step);
-    if (state_.communicator.size() > 1) verify();
     if (!state_.folder) return;
     const Checkpoint checkpoint = state_.checkpoint();
     state_.newest = state_.folder->save(checkpoint);
