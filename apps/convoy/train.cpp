@@ -124,10 +124,23 @@ int conclude(ProgressReport& report, const Run& run, const TrainResult& result) 
   return kDone;
 }
 
+// Ranks that a launcher started with different options would meet for different things. (Of what
+// the run is, rank 0's choice counts.)
+void agree_on_layout(Communicator& communicator, const TrainOptions& options) {
+  RunFacts facts;
+  facts.layout = fmt::format(
+      "--ranks-by {}\n--threads-by {}\n--reduction {}\n--checkpoint-every {}\n"
+      "--verify-every {}",
+      options.ranks.ranks_by, options.layout.threads_by, options.ranks.reduction,
+      options.checkpoint_every, options.ranks.verify_every);
+  agree(communicator, facts);
+}
+
 // The run, on this rank. `began`: from here on the folder is this job's.
 int run_job(const CLI::App& command, const TrainOptions& options, Communicator& communicator,
             std::optional<StopSignals>& signals, fs::path& began) {
   const CheckpointEvery every = parse_checkpoint_every(options.checkpoint_every);
+  agree_on_layout(communicator, options);
   const Run run = choose_run(command, options, communicator);
   const EngineOptions layout = engine_options(options.layout, options.ranks, run.model.train);
   const TrainAndTest data = load_data(communicator, run.data.name);

@@ -146,6 +146,18 @@ TEST_F(TrainRanks, ALauncherWillDo) {
   EXPECT_NE(ended.err.find("3 ranks x "), std::string::npos);
 }
 
+// Each rank has a command line of its own only where a launcher is told so.
+TEST_F(TrainRanks, RanksWithOtherOptionsAreNamed) {
+  const Arguments other = convoy(words({"--out", "run", "--ranks-by", "tensor"}));
+  Arguments all = words({"--out", "run"});
+  all.insert(all.end(), {":", "-n", "1"});
+  all.insert(all.end(), other.begin(), other.end());
+  const Ended ended = launched("2", all);
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_TRUE(
+      is_message(ended, "rank 2 differs from rank 0 in the layout ('--ranks-by tensor', not"));
+}
+
 TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutGoesOn) {
   const json whole =
       trained({"--epochs", "300", "--out", "whole", "--checkpoint-every", "1000epoch"});
