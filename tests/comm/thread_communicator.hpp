@@ -2,8 +2,9 @@
 // Ranks as threads of one process: a whole job in a test, of any shape, without MPI.
 //
 // Stricter than the real thing: messages have to have the size that the receiver expects and be for
-// the same meeting in the same step, all have to be received, and a rank that leaves while others wait for it ends
-// the job at once. Sums are added in the order of the ranks. Nothing waits longer than 20 seconds.
+// the same meeting in the same step, all have to be received, and a rank that leaves while others
+// wait for it ends the job at once. Sums are added in the order of the ranks. Nothing waits longer
+// than 20 seconds.
 #pragma once
 
 #include <functional>
