@@ -180,7 +180,9 @@ TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutGoesOn) {
 TEST_F(TrainRanks, ARankThatDiesOrHangsEndsTheJob) {
   for (const int number : {SIGKILL, SIGSTOP}) {
     const auto child = begun({"--ranks", "3", "--stall-timeout", "2"});
-    kill(process(2), number);
+    const pid_t second = process(2);
+    ASSERT_GT(second, 1) << "kill(-1) would be the end of all processes of this machine";
+    kill(second, number);
     const Ended ended = child->wait();
     EXPECT_EQ(ended.code, 77) << ended.err;
     const std::string last = ended.err.substr(ended.err.rfind("convoy: "));

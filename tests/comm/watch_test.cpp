@@ -165,7 +165,8 @@ TEST_F(WatchTest, AStoppedRankIsNamedAndOneThatWorksIsNot) {
   EXPECT_NO_THROW(look_often(watch, 1.2));
   kill(child, SIGSTOP);
   EXPECT_EQ(verdict(watch),
-            "the update of step 17 failed on rank 2 (no sign of life for 1 s; it is in step 17, "
+            "the update of step 17 failed on rank 2 (no sign of life for 1 s, the stall timeout; "
+            "it is in step 17, "
             "training, and waits for nobody)");
 }
 
@@ -174,7 +175,8 @@ TEST_F(WatchTest, SeveralSilentRanksAreCounted) {
   wait_at(1, kEveryone, Meeting::stage);  // or so it says: those who wait for nobody come first
   Watch watch = waiting_watch(kStall);
   EXPECT_EQ(verdict(watch),
-            "the update of step 17 failed on rank 2 (and 1 more) (no sign of life for 0.4 s; it is "
+            "the update of step 17 failed on rank 2 (and 1 more) (no sign of life for 0.4 s, the "
+            "stall timeout; it is "
             "in step 2, evaluating, and waits for nobody)");
 }
 
@@ -185,7 +187,8 @@ TEST_F(WatchTest, WhoIsStoppedWhileItWaitsIsNamed) {
   wait_at(1, kEveryone, Meeting::update);
   Watch watch = waiting_watch(2 * kStall);
   EXPECT_EQ(verdict(watch),
-            "the update of step 17 failed on rank 1 (no sign of life for 0.8 s; it is in step 16, "
+            "the update of step 17 failed on rank 1 (no sign of life for 0.8 s, the stall timeout; "
+            "it is in step 16, "
             "training, and waits for all in the update)");
 }
 

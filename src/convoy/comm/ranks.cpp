@@ -136,6 +136,11 @@ void Ranks::choose_nodes(RanksOptions::Memory memory, bool one_node, bool shared
                     "start all of them in one container, or use messages");
   }
   const bool several_hosts = host_.size() < size_;
+  if (memory == RanksOptions::Memory::window && one_node && several_hosts) {
+    throw UserError(Fault::unavailable, "ranks of several machines can't share memory",
+                    "cut by tensor, either all of them share it or none do",
+                    "use messages, or ranks of one machine");
+  }
   const bool windows = memory != RanksOptions::Memory::messages && !(one_node && several_hosts);
   // Each host decides for itself; all have to know how.
   std::vector<char> joined(static_cast<std::size_t>(size_), 0);

@@ -237,8 +237,8 @@ void Watch::check_silent(std::span<const int> awaited) const {
     if (ranks.empty()) continue;
     const Standing now = standing(ranks.front());
     blame(ranks.front(), ranks.size(),
-          fmt::format("no sign of life for {:g} s; it is in {}, and {}", stall_timeout_,
-                      state(ranks.front()), waiting(now)));
+          fmt::format("no sign of life for {:g} s, the stall timeout; it is in {}, and {}",
+                      stall_timeout_, state(ranks.front()), waiting(now)));
   }
   if (all_stuck) {
     const Standing now = standing(awaited.front());
