@@ -179,7 +179,7 @@ TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutGoesOn) {
 
 TEST_F(TrainRanks, ARankThatDiesOrHangsEndsTheJob) {
   for (const int number : {SIGKILL, SIGSTOP}) {
-    const auto child = begun({"--ranks", "3", "--stall-timeout", "2"});
+    const auto child = begun({"--ranks", "3", "--stall-timeout", "4"});
     const pid_t second = process(2);
     ASSERT_GT(second, 1) << "kill(-1) would be the end of all processes of this machine";
     kill(second, number);
