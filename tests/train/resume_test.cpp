@@ -90,7 +90,9 @@ TEST(Resume, RanksStopAndGoOnTogether) {
                                                {CheckpointEvery::Unit::epochs, 1});
       EXPECT_EQ(result.status, status);
       EXPECT_EQ(result.checkpoint.empty(), ranks.rank() != 0);
-      if (status == RunStatus::done) EXPECT_EQ(result.state_sha256, wanted.state_sha256);
+      if (status == RunStatus::done) {
+        EXPECT_EQ(result.state_sha256, wanted.state_sha256);
+      }
       EXPECT_EQ(all_gather(ranks, result.state_sha256, Meeting::end),
                 std::vector<std::string>(3, result.state_sha256));
     });
