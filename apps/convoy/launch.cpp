@@ -51,8 +51,9 @@ std::vector<std::string> launcher_command(int ranks, const std::string& hosts) {
   };
   const std::string library = mpi_library();
   if (library.starts_with("Open MPI")) {
+    // Ranks of this machine have our environment without -x, which would not go together with a
+    // user's OMPI_MCA_mca_base_env_list; others have no use for it.
     add({"--bind-to", "none", "--oversubscribe", "--quiet"});
-    for (const char* name : kJobVariables) add({"-x", name});
     add(hosts.empty() ? Words{"--mca", "plm", "isolated", "--mca", "ras", "^slurm,tm,gridengine"}
                       : Words{"--host", hosts});
   } else if (library.starts_with("MPICH")) {

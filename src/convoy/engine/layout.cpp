@@ -118,8 +118,8 @@ void number_workers(Layout& layout, Communicator& communicator) {
 void warn_of_idle(const EngineOptions& options, Layout& layout, const Communicator& communicator,
                   int asked, Index grains) {
   const Index of_rank = (grains + communicator.size() - 1) / communicator.size();
-  const std::string why =
-      fmt::format("a batch of {} is {} grains of {}", options.batch, grains, options.grain);
+  const std::string why = fmt::format("a batch of {} is {} grain{} of {}", options.batch, grains,
+                                      grains == 1 ? "" : "s", options.grain);
   if (options.ranks_by == Cut::data && communicator.size() > grains) {
     layout.warnings.push_back(
         fmt::format("{} of {} ranks have no grain and idle ({}): use a larger --batch, a smaller "
