@@ -112,6 +112,19 @@ Problem dense() {
           0.05F};
 }
 
+// Activations of which a thread takes one grain or two at a time, and a dense layer whose weight
+// gradient waits for all of them.
+Problem large() {
+  return {"large",
+          Net("large", {24, 24, 1}, {},
+              chain({Conv2d{{}, 24, {3, 3}, {1, 1}, {1, 1}, true}, Activation{{}, kRelu},
+                     Conv2d{{}, 8, {4, 4}, {4, 4}, {0, 0}, true}, Dense{{}, 40, true},
+                     Activation{{}, kTanh}, Dense{{}, 3, true}}),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, false, 0},
+          0.05F};
+}
+
 // Inputs so small that gradients and velocities are denormal numbers.
 Problem tiny_numbers() {
   return {"tiny_numbers",
@@ -130,8 +143,8 @@ std::string hex(std::span<const std::byte> bytes) {
 }  // namespace
 
 const std::vector<Problem>& problems() {
-  static const std::vector<Problem> all{strided(),  classic(), readers(),
-                                        branches(), dense(),   tiny_numbers()};
+  static const std::vector<Problem> all{strided(), classic(), readers(),     branches(),
+                                        dense(),   large(),   tiny_numbers()};
   return all;
 }
 

@@ -40,18 +40,17 @@ class CpuEngine final : public Engine {
         barrier_(layout_.workers),
         generations_(plan_, optimizer, backend_, communicator),
         sum_(communicator, options, plan_, layout_.crew, backend_, layout_.teams,
-             slots_of_a_team(options)),
+             Team::slots_of(layout_.share)),
         finite_(static_cast<std::size_t>(layout_.workers)),
         node_finite_(allocate<Flag>(communicator, node_ranks(communicator).size())) {
     if (options.ranks_by == Cut::tensor && communicator.size() > 1) {
-      ranks_.emplace(plan_, layout_.crew, communicator, barrier_, layout_.slab_grains * grain_,
-                     layout_.teams);
+      ranks_.emplace(plan_, layout_.crew, communicator, barrier_,
+                     layout_.share.slab_grains * grain_, layout_.teams);
     }
     for (int t = 0; t < layout_.teams; ++t) {
       const TeamSeat seat{t, layout_.crew, ranks_ ? &*ranks_ : nullptr};
-      teams_.push_back(std::make_unique<Team>(plan_, seat, layout_.slab_grains, grain_,
-                                              sum_.slots(t), slots_of_a_team(options),
-                                              communicator));
+      teams_.push_back(
+          std::make_unique<Team>(plan_, seat, layout_.share, sum_.slots(t), communicator));
     }
     pieces_.resize(teams_.size());
     for (int w = 0; w < layout_.workers; ++w) {
@@ -111,13 +110,6 @@ class CpuEngine final : public Engine {
     int number;
     int member;
   };
-
-  Index slots_of_a_team(const EngineOptions& options) const {
-    const Index grains = (options.batch + grain_ - 1) / grain_;
-    const Index ranks = options.ranks_by == Cut::data ? communicator_.size() : 1;
-    const Index of_rank = (grains + ranks - 1) / ranks;
-    return tree::max_depth((of_rank + layout_.teams - 1) / layout_.teams);
-  }
 
   Seat seat_of(int worker) {
     const int team = worker / layout_.crew.local;

@@ -25,4 +25,11 @@ struct Crew {
   }
 };
 
+// How much of a batch a team takes.
+struct TeamShare {
+  Index grain = 1;        // samples
+  Index slab_grains = 1;  // at once
+  Index grains = 1;       // of the largest batch
+};
+
 }  // namespace convoy

@@ -16,9 +16,11 @@
 namespace convoy {
 namespace {
 
-// A slab of a team whose members meet after every stage holds as many grains as this much memory
-// takes: few meetings, and no more memory for a larger batch.
-constexpr Index kSlabBytes = Index{32} << 20;
+// A slab holds as many grains as this much memory takes. Of one thread: what stays in its
+// second-level cache, so that dense layers see many samples at once. Of a team whose members meet
+// after every stage: few meetings, and no more memory for a larger batch.
+constexpr Index kThreadSlabBytes = Index{1} << 20;
+constexpr Index kTeamSlabBytes = Index{32} << 20;
 
 // Far above any machine; each thread takes memory of its own.
 constexpr int kMostThreads = 4096;
@@ -157,11 +159,13 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
     layout.crew.first = layout.crew.local * communicator.rank();
     layout.crew.one_memory = communicator.nodes().size() == 1;
   }
-  if (tensor_ranks || options.threads_by == Cut::tensor) {
-    const Index sample_bytes = plan.workspace_floats() * static_cast<Index>(sizeof(float)) +
-                               plan.workspace_choices() * static_cast<Index>(sizeof(Choice));
-    layout.slab_grains = std::clamp<Index>(kSlabBytes / (sample_bytes * options.grain), 1, of_rank);
-  }
+  const Index sample_bytes = plan.workspace_floats() * static_cast<Index>(sizeof(float)) +
+                             plan.workspace_choices() * static_cast<Index>(sizeof(Choice));
+  const Index slab_bytes = layout.crew.all > 1 ? kTeamSlabBytes : kThreadSlabBytes;
+  layout.share.grain = options.grain;
+  layout.share.grains = (of_rank + layout.teams - 1) / layout.teams;
+  layout.share.slab_grains =
+      std::clamp<Index>(slab_bytes / (sample_bytes * options.grain), 1, layout.share.grains);
   layout.workers = layout.teams * layout.crew.local;
   number_workers(layout, communicator);
   return layout;

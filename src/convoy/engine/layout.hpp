@@ -14,8 +14,8 @@ namespace convoy {
 struct Layout {
   int workers = 1;  // of this rank: teams, each with crew.local members
   int teams = 1;
-  Crew crew;              // of each team
-  Index slab_grains = 1;  // that a team takes at once
+  Crew crew;        // of each team
+  TeamShare share;  // of the largest team
   // The workers of all ranks that share this one's memory, and the number of this rank's first.
   int node_workers = 1;
   int first_node_worker = 0;

@@ -6,6 +6,14 @@
 namespace convoy {
 namespace {
 
+// Floats of a weight gradient that are computed at once for several grains: with the partial sums
+// of the tree, and what they are computed from, they stay in the second-level cache.
+constexpr Index kBlockFloats = 4096;
+
+Index rows_at_once(const ParameterShape& shape, Index grains) {
+  return grains == 1 ? shape.rows() : std::max<Index>(1, kBlockFloats / shape.columns);
+}
+
 // Enough for the tallies of any evaluation, whose gradients take no slots.
 constexpr Index kEvaluationDepth = tree::max_depth(Index{1} << 32);
 
@@ -17,19 +25,22 @@ std::shared_ptr<std::byte[]> workspace_memory(const Plan& plan, const TeamSeat& 
 
 }  // namespace
 
-Team::Team(const Plan& plan, const TeamSeat& seat, Index slab_grains, Index grain, float* slots,
-           Index slot_count, Communicator& communicator)
+Team::Team(const Plan& plan, const TeamSeat& seat, const TeamShare& share, float* slots,
+           Communicator& communicator)
     : plan_(plan),
       seat_(seat),
-      slab_grains_(slab_grains),
+      share_(share),
       communicator_(communicator),
       barrier_(seat.crew.local),
-      memory_(workspace_memory(plan, seat, slab_grains * grain, communicator)),
-      workspace_(plan, slab_grains * grain, memory_.get()),
+      memory_(workspace_memory(plan, seat, share.slab_grains * share.grain, communicator)),
+      workspace_(plan, share.slab_grains * share.grain, memory_.get()),
       slots_(slots),
-      tallies_(static_cast<std::size_t>(std::max<Index>(slot_count, kEvaluationDepth))),
-      grain_tallies_(static_cast<std::size_t>(slab_grains)) {
+      tallies_(static_cast<std::size_t>(std::max<Index>(slots_of(share), kEvaluationDepth))),
+      grain_tallies_(static_cast<std::size_t>(share.slab_grains)) {
   for (int i = 0; i < seat.crew.local; ++i) scratch_.emplace_back(plan.scratch_floats());
+  if (seat.crew.all == 1 && share.grains > share.slab_grains) {
+    deferral_.emplace(plan, share.grain, share.grains * share.grain);
+  }
 }
 
 // After a stage (null: after something that other ranks have no part in unless they share the
@@ -99,23 +110,37 @@ void Team::loss(int member, const Work& work, const Slab& slab, const ScoreSink&
   }
 }
 
-// Each grain's gradient goes to the counter's next slot, and is merged with its siblings at once;
-// all of it for this layer and this member's rows alone, so that no other member has to be waited
-// for.
+// At once, or kept for later.
 void Team::weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab) {
+  const Index first = slab.samples.begin - work.list.range(work.grains).begin;
+  if (deferral_ && deferral_->keep(stage, workspace_, first, slab.size())) return;
+  add_weight_gradients(member, stage, work, layer_values(stage, workspace_), slab.grains, counter_);
+}
+
+// `values`: of the samples of `grains`. `before`: the counter before these grains. Each grain's
+// gradient goes to the counter's next slot, and is merged with its siblings at once; all of it for
+// this layer and this member's rows alone, so that no other member has to be waited for, and a
+// block of rows at a time, so that the partial sums stay in the cache.
+void Team::add_weight_gradients(int member, const Stage& stage, const Work& work,
+                                const LayerValues& values, Range grains,
+                                const tree::Counter& before) {
   const ParameterBlock& block = *plan_.block(stage.layer);
-  const Range units = seat_.crew.part(stage_units(plan_, stage, slab.size()), member);
-  const Index begin = block.offset + units.begin * block.shape.columns;
-  const Index size = units.size() * block.shape.columns;
-  tree::Counter counter = counter_;
-  for (Index g = slab.grains.begin; g < slab.grains.end; ++g) {
-    const Range samples = work.list.range({g, g + 1});
-    run_weight_gradient(plan_, stage, work.backend, workspace_,
-                        {samples.begin - slab.samples.begin, samples.end - slab.samples.begin},
-                        slot(counter.depth()), scratch_[static_cast<std::size_t>(member)].data(),
-                        units);
-    counter.push({g, g + 1},
-                 [&](Index i) { work.backend.add(size, slot(i) + begin, slot(i + 1) + begin); });
+  const Range units = seat_.crew.part(stage_units(plan_, stage, 0), member);
+  const Index rows = rows_at_once(block.shape, grains.size());
+  const Index first = work.list.range(grains).begin;
+  for (Index row = units.begin; row < units.end; row += rows) {
+    const Range some{row, std::min(row + rows, units.end)};
+    const Index begin = block.offset + some.begin * block.shape.columns;
+    const Index size = some.size() * block.shape.columns;
+    tree::Counter counter = before;
+    for (Index g = grains.begin; g < grains.end; ++g) {
+      const Range samples = work.list.range({g, g + 1});
+      run_weight_gradient(plan_, stage, work.backend, values,
+                          {samples.begin - first, samples.end - first}, slot(counter.depth()),
+                          scratch_[static_cast<std::size_t>(member)].data(), some);
+      counter.push({g, g + 1},
+                   [&](Index i) { work.backend.add(size, slot(i) + begin, slot(i + 1) + begin); });
+    }
   }
 }
 
@@ -132,12 +157,12 @@ void Team::count(const Slab& slab) {
 }
 
 Index Team::rounds(Index grains) const {
-  return (grains + slab_grains_ - 1) / slab_grains_;
+  return (grains + share_.slab_grains - 1) / share_.slab_grains;
 }
 
 Team::Slab Team::slab(const Work& work, Index round) const {
-  const Index begin = std::min(work.grains.begin + round * slab_grains_, work.grains.end);
-  const Range grains{begin, std::min(begin + slab_grains_, work.grains.end)};
+  const Index begin = std::min(work.grains.begin + round * share_.slab_grains, work.grains.end);
+  const Range grains{begin, std::min(begin + share_.slab_grains, work.grains.end)};
   return {grains, grains.empty() ? Range{} : work.list.range(grains)};
 }
 
@@ -156,6 +181,12 @@ bool Team::add_gradients(int member, const Work& work) {
       }
     }
     if (!meet(member, nullptr, [&] { count(slab); })) return false;
+  }
+  if (deferral_) {
+    for (const Deferral::Kept& kept : deferral_->kept()) {
+      add_weight_gradients(member, *kept.stage, work, kept.values(), work.grains,
+                           tree::Counter(work.list.count()));
+    }
   }
   return true;
 }

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "convoy/data/normalizer.hpp"
 #include "convoy/engine/barrier.hpp"
 #include "convoy/engine/crew.hpp"
+#include "convoy/engine/deferral.hpp"
 #include "convoy/engine/gradient_sum.hpp"
 #include "convoy/engine/tensor_ranks.hpp"
 #include "convoy/plan/plan.hpp"
@@ -50,9 +52,10 @@ struct TeamSeat {
 // One team, and its mutable memory.
 class Team {
  public:
-  // `slots`: [slot_count][arena], how deep the binary counter may get; of the caller.
-  Team(const Plan& plan, const TeamSeat& seat, Index slab_grains, Index grain, float* slots,
-       Index slot_count, Communicator& communicator);
+  // `slots`: [slots_of(share)][arena], as many as the binary counter may need; of the caller.
+  Team(const Plan& plan, const TeamSeat& seat, const TeamShare& share, float* slots,
+       Communicator& communicator);
+  static Index slots_of(const TeamShare& share) { return tree::max_depth(share.grains); }
 
   // Every member calls these with the same arguments. `rounds`: slabs to go through, more than the
   // grains need where other teams have more. `weights` stay unchanged meanwhile. False: the barrier
@@ -89,6 +92,8 @@ class Team {
   bool forward(int member, const Work& work, const Slab& slab);
   bool run(int member, const Stage& stage, const Work& work, Index samples);
   void weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab);
+  void add_weight_gradients(int member, const Stage& stage, const Work& work,
+                            const LayerValues& values, Range grains, const tree::Counter& before);
   void loss(int member, const Work& work, const Slab& slab, const ScoreSink& sink,
             bool with_gradient);
   void count(const Slab& slab);
@@ -96,12 +101,13 @@ class Team {
 
   const Plan& plan_;
   const TeamSeat seat_;
-  const Index slab_grains_;
+  const TeamShare share_;
   Communicator& communicator_;
   Barrier barrier_;
   std::shared_ptr<std::byte[]> memory_;  // of the workspace
   Workspace workspace_;
   std::vector<Buffer<float>> scratch_;  // [local members]
+  std::optional<Deferral> deferral_;    // where this thread alone goes through several slabs
   float* slots_;                        // [slots][arena]: gradients of the nodes on the counter
   std::vector<Tally> tallies_;          // of the nodes on the counter
   std::vector<Tally> grain_tallies_;    // of the grains of a slab

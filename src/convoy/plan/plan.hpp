@@ -111,9 +111,17 @@ void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range unit
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
                Workspace& workspace, Index samples, float* scratch, Range units);
 
+// What a weight gradient is computed from, for a number of samples: of the workspace, or kept from
+// it.
+struct LayerValues {
+  const float* x = nullptr;   // [samples][in]
+  const float* dy = nullptr;  // [samples][out]
+};
+LayerValues layer_values(const Stage& stage, Workspace& workspace);
+
 // The weight gradient of samples [samples) alone, into the arena `gradient`.
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
-                         Workspace& workspace, Range samples, float* gradient, float* scratch,
+                         const LayerValues& values, Range samples, float* gradient, float* scratch,
                          Range units);
 
 // How the units of a stage lie in memory: `length` elements each, one after the other; or (dense)

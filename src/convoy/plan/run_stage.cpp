@@ -121,15 +121,19 @@ void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, con
   }
 }
 
+LayerValues layer_values(const Stage& stage, Workspace& workspace) {
+  return {workspace.at(stage.x), workspace.at(stage.dy)};
+}
+
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
-                         Workspace& workspace, Range samples, float* gradient, float* scratch,
+                         const LayerValues& values, Range samples, float* gradient, float* scratch,
                          Range units) {
   if (units.empty()) return;
   const Op& op = op_of(plan, stage);
   WeightGradient<float> pass;
   pass.samples = samples.size();
-  pass.x = workspace.at(stage.x) + samples.begin * input_shape(op).size();
-  pass.dy = workspace.at(stage.dy) + samples.begin * output_shape(op).size();
+  pass.x = values.x + samples.begin * input_shape(op).size();
+  pass.dy = values.dy + samples.begin * output_shape(op).size();
   pass.gradient = gradient + plan.block(stage.layer)->offset;
   pass.scratch = scratch;
   backend.weight_gradient(op, pass, units);

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/engine/deferral.hpp"
+
+#include <algorithm>
+
+namespace convoy {
+namespace {
+
+const Op& op_of(const Plan& plan, const Stage& stage) {
+  return plan.net().layers()[static_cast<std::size_t>(stage.layer)].op;
+}
+
+}  // namespace
+
+Deferral::Deferral(const Plan& plan, Index grain, Index samples) : plan_(plan) {
+  for (const Stage& stage : plan.backward()) {
+    if (stage.kind != StageKind::weight_gradient) continue;
+    const Op& op = op_of(plan, stage);
+    const Index in = input_shape(op).size(), out = output_shape(op).size();
+    if (parameter_shape(op).size() <= grain * (in + out)) continue;
+    kept_.push_back({&stage, Buffer<float>(samples * in), Buffer<float>(samples * out)});
+  }
+}
+
+bool Deferral::keep(const Stage& stage, Workspace& workspace, Index first, Index samples) {
+  const auto kept =
+      std::find_if(kept_.begin(), kept_.end(), [&](const Kept& k) { return k.stage == &stage; });
+  if (kept == kept_.end()) return false;
+  const Op& op = op_of(plan_, stage);
+  const Index in = input_shape(op).size(), out = output_shape(op).size();
+  const LayerValues values = layer_values(stage, workspace);
+  std::copy_n(values.x, samples * in, kept->x.data() + first * in);
+  std::copy_n(values.dy, samples * out, kept->dy.data() + first * out);
+  return true;
+}
+
+}  // namespace convoy
