@@ -110,7 +110,7 @@ HWY_INLINE void tile(D d, const Product& p, const Segments& segments, const Rows
   constexpr int kAccumulators = kRows + (kSums ? 1 : 0);
   bool add = p.add;
   for (const Segment s : segments) {
-    V sum[kAccumulators][kVectors];
+    Register<D> sum[kAccumulators][kVectors];
     HWY_UNROLL(16)
     for (int i = 0; i < kAccumulators; ++i) {
       HWY_UNROLL(2)
@@ -121,7 +121,7 @@ HWY_INLINE void tile(D d, const Product& p, const Segments& segments, const Rows
       const float* b = p.b + row * p.b_row + s.terms.begin * p.b_term + column;
       for (Index t = s.terms.begin; t < s.terms.end; ++t, at += p.a_term, b += p.b_term) {
         const auto column_of_a = rows.at(at);
-        V w[kVectors];
+        Register<D> w[kVectors];
         if constexpr (kVectors == 2) w[0] = hn::LoadU(d, b);
         w[kVectors - 1] = hn::MaskedLoad(last, d, b + (kVectors - 1) * vl);
         HWY_UNROLL(16)

@@ -30,11 +30,11 @@ HWY_INLINE void subsample_pixels(D d, const Subsample& op, const float* paramete
   const Index C = op.in.channels, columns = op.shared ? 1 : C;
   const Index line = op.in.width * C, step = op.stride.width * C;
   const auto mask = first_lanes(d, C - c);
-  hn::Vec<D> total[kPixels];
+  Register<D> total[kPixels];
   for (int i = 0; i < kPixels; ++i) total[i] = hn::Zero(d);
   bool first = true;
   for (const Segment s : Segments(op.kernel.height, op.kernel.width)) {
-    hn::Vec<D> sum[kPixels];
+    Register<D> sum[kPixels];
     for (int i = 0; i < kPixels; ++i) sum[i] = hn::Zero(d);
     for (Index ky = s.rows.begin; ky < s.rows.end; ++ky) {
       for (Index kx = s.terms.begin; kx < s.terms.end; ++kx) {
@@ -46,7 +46,10 @@ HWY_INLINE void subsample_pixels(D d, const Subsample& op, const float* paramete
         }
       }
     }
-    for (int i = 0; i < kPixels; ++i) total[i] = first ? sum[i] : hn::Add(total[i], sum[i]);
+    for (int i = 0; i < kPixels; ++i) {
+      const hn::Vec<D> value = sum[i];
+      total[i] = first ? value : hn::Add(total[i], value);
+    }
     first = false;
   }
   for (int i = 0; i < kPixels; ++i) {
@@ -189,7 +192,7 @@ HWY_INLINE void subsample_segment(D d, const Subsample& op, const Segment& s, co
   const Shape out = output_shape(op);
   const Index C = op.in.channels, line = op.stride.height * op.in.width * C;
   const auto mask = first_lanes(d, C - c);
-  hn::Vec<D> sum[kTaps];
+  Register<D> sum[kTaps];
   for (int i = 0; i < kTaps; ++i) sum[i] = hn::Zero(d);
   for (Index oy = s.rows.begin; oy < s.rows.end; ++oy) {
     for (Index ox = s.terms.begin; ox < s.terms.end; ++ox) {
@@ -211,7 +214,8 @@ HWY_INLINE void subsample_segment(D d, const Subsample& op, const Segment& s, co
       }
     } else {
       float* total = gradient + i * C + c;
-      hn::BlendedStore(first ? sum[i] : hn::Add(hn::MaskedLoad(mask, d, total), sum[i]), mask, d,
+      const hn::Vec<D> value = sum[i];
+      hn::BlendedStore(first ? value : hn::Add(hn::MaskedLoad(mask, d, total), value), mask, d,
                        total);
     }
   }
