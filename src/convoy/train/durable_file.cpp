@@ -51,11 +51,15 @@ void write_all(const FileDescriptor& descriptor, const fs::path& file,
   }
 }
 
-void sync_and_close(FileDescriptor& descriptor, const fs::path& file) {
-  if (retry([&] { return ::fsync(descriptor.get()); }) < 0) fail("fsync", file);
+void close_or_throw(FileDescriptor& descriptor, const fs::path& file) {
   if (const int error = descriptor.close(); error != 0) {
     throw SystemError(Fault::io, "close", file.string(), error);
   }
+}
+
+void sync_and_close(FileDescriptor& descriptor, const fs::path& file) {
+  if (retry([&] { return ::fsync(descriptor.get()); }) < 0) fail("fsync", file);
+  close_or_throw(descriptor, file);
 }
 
 fs::path folder_of(const fs::path& file) {
@@ -78,6 +82,19 @@ class Temporary {
  private:
   fs::path file_;
 };
+
+// `last` is done to the temporary before it is renamed.
+template <class Last>
+void write_and_rename(const fs::path& file, std::span<const std::span<const std::byte>> parts,
+                      Last last) {
+  Temporary temporary(
+      fs::path(fmt::format("{}.{}{}", file.string(), ::getpid(), kTemporarySuffix)));
+  FileDescriptor descriptor = open_or_throw(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC);
+  for (const auto& part : parts) write_all(descriptor, temporary.path(), part);
+  last(descriptor, temporary.path());
+  if (::rename(temporary.path().c_str(), file.c_str()) != 0) fail("rename", file);
+  temporary.keep();
+}
 
 }  // namespace
 
@@ -104,19 +121,18 @@ int FileDescriptor::close() {
 }
 
 void replace_file(const fs::path& file, std::span<const std::span<const std::byte>> parts) {
-  Temporary temporary(
-      fs::path(fmt::format("{}.{}{}", file.string(), ::getpid(), kTemporarySuffix)));
-  FileDescriptor descriptor = open_or_throw(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC);
-  for (const auto& part : parts) write_all(descriptor, temporary.path(), part);
-  sync_and_close(descriptor, temporary.path());
-  if (::rename(temporary.path().c_str(), file.c_str()) != 0) fail("rename", file);
-  temporary.keep();
+  write_and_rename(file, parts, sync_and_close);
   sync_folder(folder_of(file));
 }
 
 void replace_file(const fs::path& file, std::string_view text) {
   const std::span<const std::byte> part = std::as_bytes(std::span(text));
   replace_file(file, std::span(&part, 1));
+}
+
+void replace_file_unsynced(const fs::path& file, std::string_view text) {
+  const std::span<const std::byte> part = std::as_bytes(std::span(text));
+  write_and_rename(file, std::span(&part, 1), close_or_throw);
 }
 
 void append_to_file(const fs::path& file, std::string_view text) {

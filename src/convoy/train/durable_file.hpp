@@ -37,6 +37,10 @@ void replace_file(const std::filesystem::path& file,
                   std::span<const std::span<const std::byte>> parts);
 void replace_file(const std::filesystem::path& file, std::string_view text);
 
+// The same without syncing, which takes milliseconds: whole after a kill, but after a power failure
+// perhaps an older one, or empty. For what people look at and nothing reads back.
+void replace_file_unsynced(const std::filesystem::path& file, std::string_view text);
+
 // Adds `text` at the end and syncs.
 void append_to_file(const std::filesystem::path& file, std::string_view text);
 

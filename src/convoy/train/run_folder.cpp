@@ -303,7 +303,7 @@ void RunFolder::report(const RunReport& report) {
                                 {"weights_sha256", report.weights_sha256},
                                 {"updated", now_in_words()}};
   if (!report.message.empty()) status["message"] = report.message;
-  replace_file(folder_ / "status.json", to_text(status) + "\n");
+  replace_file_unsynced(folder_ / "status.json", to_text(status) + "\n");
 }
 
 void report_failure(const std::filesystem::path& folder, std::string_view message) noexcept {
@@ -313,7 +313,7 @@ void report_failure(const std::filesystem::path& folder, std::string_view messag
     status["status"] = "failed";
     status["updated"] = now_in_words();
     status["message"] = message;
-    replace_file(file, to_text(status) + "\n");
+    replace_file_unsynced(file, to_text(status) + "\n");
   } catch (const std::exception&) {  // the message went to stderr as well
   }
 }
