@@ -1,231 +1,237 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the same net on the same images with Convoy and with PyTorch, side by side in one run.
+"""Trains the same nets on the same images with Convoy and with PyTorch, side by side in one run.
 
-    bench/against_pytorch.py                         tiny-relu, batch 32, 5 alternating rounds
-    bench/against_pytorch.py --model lenet5 --rounds 7
+    bench/against_pytorch.py                                the five rows of docs/performance.md
+    bench/against_pytorch.py --model lenet5 --rounds 7      only this net's
+    bench/against_pytorch.py --model lenet5 --batch 64      another batch
     bench/against_pytorch.py --json > result.json
 
-Both programs read the data in file order, with the same batch, loss and learning rate, in FP32. Each
-configuration runs once in every round, in a process of its own, so that what else the machine does hits
-all alike; printed are medians over the rounds, and ratios of medians. PyTorch's figure is its best over
-{1, 2} threads x {contiguous, channels_last}; loading data and start-up count for neither program.
-Needs torch and numpy: Debian's python3-torch, or `pip install torch numpy`.
+Both read the data in file order, with the same batch, loss and learning rate, in FP32. In every round
+each configuration trains once, Convoy and PyTorch in turn, so that what else the machine does hits all
+alike; printed are medians over the rounds, and ratios of medians. PyTorch's configurations are {1, 2}
+threads x {contiguous, channels_last} x {eager, torch.compile}, each in a process of its own, with the
+fastest of its three ways to run SGD; one that does not work is named with the reason. Images lie in
+memory as tensors of a batch each; loading, start-up, warm-up and compilation count for nobody.
+
+The FMA peak is what `convoy bench` measures, once in every round. PyTorch comes from PyPI,
+`python3 -m venv FOLDER && FOLDER/bin/pip install torch numpy`, with --python FOLDER/bin/python (its default
+build brings CUDA libraries: some GB); or it is Debian's python3-torch, with --python /usr/bin/python3.
 """
 
 import argparse
-import gzip
+import collections
+import contextlib
+import itertools
 import json
-import os
 import pathlib
-import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-DATA_FOLDERS = {"fashion-mnist": "/usr/share/datasets/fashion-mnist"}
+import convoy_runs
+import pytorch_nets
+
+# Images of a measurement, and how often Convoy goes through them: a second or two for either program.
+Row = collections.namedtuple("Row", "model batch images passes")
+ROWS = [Row("tiny-relu", 32, 28800, 8), Row("tiny-sigmoid", 32, 28800, 8),
+        Row("tiny-sigmoid", 1, 4000, 40), Row("lenet5", 32, 12000, 4), Row("vgg-small", 64, 1920, 2)]
+THREADS, LAYOUTS, MODES = (1, 2), ("contiguous", "channels_last"), ("eager", "compile")
+Setting = collections.namedtuple("Setting", "threads layout mode")
 
 
-def net(torch, model):
-    """The four models of models/*.toml."""
-    nn = torch.nn
+class PyTorch:
+    """One configuration, in a process of its own that trains whenever it is told to."""
 
-    class Subsample(nn.Module):
-        """One 4x4 kernel and one bias shared by all channels."""
+    def __init__(self, args, row, data, parameters, setting):
+        self.setting, self.rates, self.failure, self.sgd, self.version = setting, [], None, "", ""
+        self.errors = tempfile.TemporaryFile("w+")
+        options = {**setting._asdict(), "model": row.model, "batch": row.batch, "data": data,
+                   "parameters": parameters}
+        self.process = subprocess.Popen([args.python, pytorch_nets.__file__, json.dumps(options)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors, text=True)
+        self.limit = threading.Timer(args.patience, self.give_up, [args.patience])
+        self.limit.start()
 
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(1, 1, 4, stride=4)
+    def give_up(self, patience):
+        self.failure = f"not ready after {patience} s"
+        self.process.kill()
 
-        def forward(self, x):
-            n, c, h, w = x.shape
-            return self.conv(x.reshape(n * c, 1, h, w)).reshape(n, c, h // 4, w // 4)
+    def wait_until_ready(self):
+        facts = self.read()
+        self.limit.cancel()
+        if facts:
+            self.version = facts["torch"]
 
-    if model == "tiny-relu":
-        return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                             nn.Linear(1352, 10))
-    if model == "tiny-sigmoid":
-        return nn.Sequential(nn.Conv2d(1, 6, 5), nn.Sigmoid(), Subsample(), nn.Sigmoid(),
-                             nn.Flatten(), nn.Linear(216, 10))
-    if model == "lenet5":
-        return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-                             nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                             nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-                             nn.Linear(84, 10))
-    if model == "vgg-small":
-        return nn.Sequential(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(),
-                             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-                             nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
-                             nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-                             nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10))
-    raise SystemExit(f"no PyTorch twin of model '{model}'")
+    def read(self):
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self.process.wait()
+        self.errors.seek(0)
+        lines = [text.strip() for text in self.errors if text.strip()]
+        self.failure = self.failure or (lines or [f"exit code {self.process.returncode}"])[-1]
+        return None
 
+    def measure(self, count=True):
+        if self.failure:
+            return
+        with contextlib.suppress(BrokenPipeError):  # read() says why
+            print("go", file=self.process.stdin, flush=True)
+        facts = self.read()
+        if facts:
+            self.sgd = facts["sgd"]
+            if count:
+                self.rates.append(facts["images_per_second"])
 
-def read_idx(folder, stem):
-    for name in (stem, stem + ".gz"):
-        path = pathlib.Path(folder) / name
-        if path.exists():
-            opener = gzip.open if name.endswith(".gz") else open
-            with opener(path, "rb") as file:
-                return file.read()
-    raise SystemExit(f"no {stem}[.gz] in {folder}: set CONVOY_DATA or install dataset-fashion-mnist")
-
-
-def data_folder(name):
-    if "CONVOY_DATA" in os.environ:
-        folder = pathlib.Path(os.environ["CONVOY_DATA"]) / name
-        if folder.exists():
-            return folder
-    return DATA_FOLDERS.get(name, name)
-
-
-def run_pytorch(args):
-    """One PyTorch measurement; prints one JSON line."""
-    import numpy as np
-    import torch
-
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(1)
-    folder = data_folder(args.data)
-    images = np.frombuffer(read_idx(folder, "train-images-idx3-ubyte"), np.uint8, offset=16)
-    labels = np.frombuffer(read_idx(folder, "train-labels-idx1-ubyte"), np.uint8, offset=8)
-    count = min(args.samples, len(labels))
-    x = torch.from_numpy(images.reshape(-1, 1, 28, 28)[:count].astype(np.float32) / 255)
-    y = torch.from_numpy(labels[:count].astype(np.int64))
-    model = net(torch, args.model)
-    if args.layout == "channels_last":
-        model = model.to(memory_format=torch.channels_last)
-        x = x.contiguous(memory_format=torch.channels_last)
-    if args.model == "tiny-sigmoid":
-        target = torch.nn.functional.one_hot(y, 10).float()
-
-        def loss_of(scores, begin, end):
-            return torch.nn.functional.binary_cross_entropy_with_logits(
-                scores, target[begin:end], reduction="sum") / (end - begin)
-    else:
-
-        def loss_of(scores, begin, end):
-            return torch.nn.functional.cross_entropy(scores, y[begin:end])
-
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-
-    def steps(first, last):
-        for begin in range(first, last, args.batch):
-            end = min(begin + args.batch, last)
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(model(x[begin:end]), begin, end)
-            loss.backward()
-            optimizer.step()
-
-    steps(0, min(count, 20 * args.batch))  # warm-up
-    start = time.perf_counter()
-    steps(0, count)
-    print(json.dumps({"images_per_second": count / (time.perf_counter() - start)}))
+    def end(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
 
 
-def run_convoy(args, threads):
-    folder = tempfile.mkdtemp(prefix="convoy-bench-")
-    try:
-        command = [args.program, "train", args.model, "--data", args.data, "--epochs", "1", "--batch",
-                   str(args.batch), "--limit", str(args.samples), "--no-shuffle", "--threads",
-                   str(threads), "--json", "--quiet", "--out", os.path.join(folder, "run"),
-                   "--set", "train.learning_rate=0.01", "--set", "train.schedule=constant",
-                   "--set", "train.momentum=0"]
-        result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-        return json.loads(result.stdout)
-    finally:
-        shutil.rmtree(folder)
+def run_convoy(args, row, data, threads):
+    return convoy_runs.train(args.program, row.model, "--no-shuffle", "--data", data,
+                             "--batch", row.batch, "--epochs", row.passes, "--threads", threads,
+                             "--set", "train.learning_rate=0.01", "--set", "train.schedule=constant",
+                             "--set", "train.momentum=0", "--set", "train.warmup_epochs=0")
 
 
-def pytorch_images_per_second(args, threads, layout):
-    command = [args.python, __file__, "--worker", "--model", args.model, "--data", args.data,
-               "--batch", str(args.batch), "--samples", str(args.samples), "--threads", str(threads),
-               "--layout", layout]
-    result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return json.loads(result.stdout)["images_per_second"]
+def spread(values):
+    return {"images_per_second": statistics.median(values), "lowest": min(values),
+            "highest": max(values)}
 
 
-def measure(args):
-    pytorch = {(t, layout): [] for t in (1, 2) for layout in ("contiguous", "channels_last")}
-    convoy = {1: [], 2: []}
-    machine, isa = {}, ""
+def in_words(entry):
+    return f"{entry['threads']} thread{'s' * (entry['threads'] > 1)}, {entry['layout']}, {entry['mode']}"
+
+
+def measure(args, row, folder):
+    convoy_runs.copy_data(args.data, row.images, folder)
+    data = str(folder)
+    parameters = convoy_runs.model_facts(args.program, row.model)["parameters"]
+    convoy_runs.log(f"{row.model}, {row.batch}: PyTorch starts and compiles")
+    workers = [PyTorch(args, row, data, parameters, Setting(*setting))
+               for setting in itertools.product(THREADS, LAYOUTS, MODES)]
+    for worker in workers:
+        worker.wait_until_ready()
+    for worker in workers:  # once all are still: warm up, and choose how to run SGD
+        worker.measure(count=False)
+        convoy_runs.log(f"{row.model}, {row.batch}: PyTorch, {in_words(worker.setting._asdict())}: "
+                        f"{worker.failure or 'ready'}")
+    convoy = {threads: [] for threads in THREADS}
+    peaks = []
     for round_ in range(args.rounds):
-        print(f"round {round_ + 1} of {args.rounds}, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
-        for threads in convoy:
-            document = run_convoy(args, threads)
-            convoy[threads].append(document["epochs"][0]["images_per_second"])
-            machine, isa = document["machine"], document["isa"]
-        for threads, layout in pytorch:
-            pytorch[threads, layout].append(pytorch_images_per_second(args, threads, layout))
-    return pytorch, convoy, machine, isa
+        convoy_runs.log(f"{row.model}, {row.batch}: round {round_ + 1} of {args.rounds}")
+        peaks.append(convoy_runs.fma_peak(args.program))
+        for threads, rates in convoy.items():  # Convoy, four of PyTorch, Convoy, the other four
+            document = run_convoy(args, row, data, threads)
+            rates.append(convoy_runs.images_per_second(document))
+            for worker in workers:
+                if worker.setting.threads == threads:
+                    worker.measure()
+    for worker in workers:
+        worker.end()
+    return summary(args, row, workers, convoy, peaks, document)
 
 
-def torch_version(python):
-    code = "import torch; print(torch.__version__)"
-    return subprocess.run([python, "-c", code], stdout=subprocess.PIPE, check=True,
-                          text=True).stdout.strip()
-
-
-def report(args, pytorch, convoy, machine, isa):
-    rows = [{"program": "PyTorch", "threads": t, "layout": layout,
-             "images_per_second": statistics.median(values), "lowest": min(values),
-             "highest": max(values)} for (t, layout), values in pytorch.items()]
-    rows += [{"program": "Convoy", "threads": t, "layout": "NHWC",
-              "images_per_second": statistics.median(values), "lowest": min(values),
-              "highest": max(values)} for t, values in convoy.items()]
-
-    def best(program, threads):
-        return max(r["images_per_second"] for r in rows
-                   if r["program"] == program and r["threads"] in threads)
-
-    ratios = {
-        "convoy 1 thread / pytorch best 1 thread": best("Convoy", (1,)) / best("PyTorch", (1,)),
-        "convoy 1 thread / pytorch best overall": best("Convoy", (1,)) / best("PyTorch", (1, 2)),
-        "convoy 2 threads / pytorch best overall": best("Convoy", (2,)) / best("PyTorch", (1, 2)),
-        "convoy 2 threads / convoy 1 thread": best("Convoy", (2,)) / best("Convoy", (1,)),
+def summary(args, row, workers, convoy, peaks, document):
+    pytorch = [{**w.setting._asdict(), "sgd": w.sgd, **spread(w.rates)} for w in workers
+               if not w.failure]
+    if not any(entry["threads"] == 1 for entry in pytorch):
+        raise SystemExit(f"no PyTorch measurement: {workers[0].failure}")
+    ours = {threads: spread(rates) for threads, rates in convoy.items()}
+    rate = ours[1]["images_per_second"]
+    best = max(pytorch, key=lambda e: e["images_per_second"])
+    best1 = max((e for e in pytorch if e["threads"] == 1), key=lambda e: e["images_per_second"])
+    flops = convoy_runs.model_facts(args.program, row.model)["flops_per_sample"]
+    peak = statistics.median(peaks) if all(peaks) else None
+    return {
+        **row._asdict(), "pytorch": pytorch, "convoy": {str(t): s for t, s in ours.items()},
+        "failed": [{**w.setting._asdict(), "reason": w.failure} for w in workers if w.failure],
+        "torch": next(w.version for w in workers if w.version),
+        "machine": document["machine"], "isa": document["isa"],
+        "pytorch_best_1_thread": best1, "pytorch_best": best,
+        "ratio_1_thread": rate / best1["images_per_second"],
+        "ratio_2_threads": ours[2]["images_per_second"] / best["images_per_second"],
+        "flops_per_sample": flops, "fma_peak": peak,
+        "share_of_peak": rate * flops / peak if peak else None,
     }
-    document = {"schema": "convoy.against_pytorch/1", "model": args.model, "data": args.data,
-                "batch": args.batch, "samples": args.samples, "rounds": args.rounds,
-                "machine": machine, "isa": isa, "torch": torch_version(args.python),
-                "python": platform.python_version(), "rows": rows, "ratios": ratios}
-    if args.json:
-        print(json.dumps(document, indent=1))
-        return
-    print(f"{args.model}, batch {args.batch}, {args.samples} images of {args.data}, medians of "
-          f"{args.rounds} alternating rounds")
-    print(f"{machine.get('cpu', '')}, {machine.get('usable_cores', '?')} cores, Convoy {isa}, "
-          f"PyTorch {document['torch']}")
-    print(f"{'program':8} {'threads':>7} {'layout':>13} {'images/s':>10} {'lowest':>10} {'highest':>10}")
-    for row in rows:
-        print(f"{row['program']:8} {row['threads']:7} {row['layout']:>13} "
-              f"{row['images_per_second']:10.0f} {row['lowest']:10.0f} {row['highest']:10.0f}")
-    for name, ratio in ratios.items():
-        print(f"{name}: {ratio:.2f}")
+
+
+def show(args, results):
+    first = results[0]
+    print(f"{time.strftime('%-d %B %Y')}, {first['machine']['cpu']}, "
+          f"{first['machine']['usable_cores']} cores, Convoy {first['isa']}, PyTorch {first['torch']}, "
+          f"{args.data}; images/s, medians of {args.rounds} alternating rounds\n")
+    rows, details = [], []
+    for r in results:
+        one, best, ours = r["pytorch_best_1_thread"], r["pytorch_best"], r["convoy"]
+        name = f"{r['model']}, {r['batch']}"
+        rows.append([
+            name, f"{one['images_per_second']:,.0f} ({one['layout']}, {one['mode']})",
+            f"{best['images_per_second']:,.0f} ({in_words(best)})",
+            f"{ours['1']['images_per_second']:,.0f}", f"{ours['2']['images_per_second']:,.0f}",
+            f"{r['ratio_1_thread']:.1f} x", f"{r['ratio_2_threads']:.1f} x",
+            f"{r['share_of_peak']:.0%} of {r['fma_peak'] / 1e9:.1f} GFLOP/s" if r["fma_peak"]
+            else "`convoy bench` failed"])
+        for e in r["pytorch"]:
+            details.append([name, f"PyTorch, {in_words(e)}, SGD {e['sgd']}", e])
+        details += [[name, f"Convoy, {t} thread{'s' * (t != '1')}", s] for t, s in ours.items()]
+    print(convoy_runs.table(
+        ["net, batch", "PyTorch's best, 1 thread", "PyTorch's best", "Convoy, 1 thread",
+         "Convoy, 2 threads", "1 thread : best 1 thread", "2 threads : best",
+         "share of FMA peak, 1 thread"], rows))
+    print()
+    print(convoy_runs.table(
+        ["net, batch", "program", "images/s", "lowest", "highest"],
+        [[name, what] + [f"{e[key]:,.0f}" for key in ("images_per_second", "lowest", "highest")]
+         for name, what, e in details]))
+    for r in results:
+        for e in r["failed"]:
+            print(f"\n{r['model']}, {r['batch']}: PyTorch, {in_words(e)}, does not work: {e['reason']}")
+
+
+def chosen_rows(args):
+    if not args.model:
+        return ROWS
+    rows = [row for row in ROWS if row.model == args.model]
+    if not rows:
+        raise SystemExit(f"no PyTorch twin of model '{args.model}'")
+    if args.batch:  # whole batches: torch.compile would compile the last one anew
+        row = next((row for row in rows if row.batch == args.batch), rows[0])
+        rows = [row._replace(batch=args.batch, images=max(row.images // args.batch, 1) * args.batch)]
+    return rows
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="tiny-relu")
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--samples", type=int, default=60000)
+    parser.add_argument("--model")
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--data", default="fashion-mnist", help="28 x 28 x 1, 10 classes")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--program", default=str(ROOT / "build/release/convoy"))
+    parser.add_argument("--program", default=str(convoy_runs.PROGRAM))
     parser.add_argument("--python", default=sys.executable, help="the Python that has torch")
+    parser.add_argument("--patience", type=int, default=600, metavar="SECONDS",
+                        help="for a configuration of PyTorch to start and compile")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
-    parser.add_argument("--layout", default="contiguous", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.worker:
-        run_pytorch(args)
+    results = []
+    for row in chosen_rows(args):
+        with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
+            results.append(measure(args, row, pathlib.Path(folder)))
+    if args.json:
+        print(json.dumps({"schema": "convoy.against_pytorch/2", "data": args.data,
+                          "rounds": args.rounds, "rows": results}, indent=1))
     else:
-        report(args, *measure(args))
+        show(args, results)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the measuring scripts of this folder share: data, one training run of Convoy, the FMA peak."""
+
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "build/release/convoy"
+TEST_IMAGES = 16  # few: an evaluation is not what is measured
+
+
+def log(text):
+    print(f"{text}, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
+
+
+def data_folder(name):
+    """Where `convoy info` finds the data; or the folder that `name` is."""
+    if os.path.isdir(name):
+        return pathlib.Path(name)
+    for folder in (os.environ.get("CONVOY_DATA"), "~/.local/share/convoy", "/usr/share/datasets"):
+        path = pathlib.Path(folder or "").expanduser() / name
+        if folder and path.exists():
+            return path
+    raise SystemExit(f"no data '{name}': set CONVOY_DATA or install dataset-fashion-mnist")
+
+
+def read_idx(folder, stem):
+    for name, opener in ((stem, open), (stem + ".gz", gzip.open)):
+        path = pathlib.Path(folder) / name
+        if path.exists():
+            with opener(path, "rb") as file:
+                return file.read()
+    raise SystemExit(f"no {stem}[.gz] in {folder}")
+
+
+def copy_data(name, samples, folder):
+    """The first images of a data set, plain files: what both programs read, in this order."""
+    source = data_folder(name)
+    for part, count in (("train", samples), ("t10k", TEST_IMAGES)):
+        images = read_idx(source, f"{part}-images-idx3-ubyte")
+        labels = read_idx(source, f"{part}-labels-idx1-ubyte")
+        magic, there, rows, columns = struct.unpack(">4I", images[:16])
+        count = min(count, there)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">4I", magic, count, rows, columns) + images[16:16 + count * rows * columns])
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+            labels[:4] + struct.pack(">I", count) + labels[8:8 + count])
+
+
+def train(program, model, *options):
+    """The JSON document of one `convoy train`, and process_seconds, from its start to its exit."""
+    folder = tempfile.mkdtemp(prefix="convoy-bench-")
+    try:
+        command = [program, "train", model, "--checkpoint-every", "1000000steps", "--json", "--quiet",
+                   "--out", os.path.join(folder, "run"), *map(str, options)]
+        start = time.perf_counter()
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        seconds = time.perf_counter() - start
+        if result.returncode != 0:
+            raise SystemExit(f"{' '.join(map(str, command))} failed:\n{result.stderr}")
+        return {**json.loads(result.stdout), "process_seconds": seconds}
+    finally:
+        shutil.rmtree(folder)
+
+
+def images_per_second(document):
+    return document["samples"] * len(document["epochs"]) / document["train_seconds"]
+
+
+def model_facts(program, model):
+    result = subprocess.run([program, "info", model, "--json"], stdout=subprocess.PIPE, check=True)
+    return json.loads(result.stdout)["model"]
+
+
+def fma_peak(program):
+    """FLOP/s of one core, as measured now by `convoy bench`; None in a version without it."""
+    command = [program, "bench", "tiny-relu", "--threads", "1", "--seconds", "0.5", "--json", "--quiet"]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if result.returncode != 0:
+        return None
+    return next(limit["flops_per_second"] for limit in json.loads(result.stdout)["limits"]
+                if limit["threads"] == 1)
+
+
+def table(header, rows):
+    """Markdown."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
