@@ -37,8 +37,8 @@ import pytorch_nets
 
 # Images of a measurement, and how often Convoy goes through them: a second or two for either program.
 Row = collections.namedtuple("Row", "model batch images passes")
-ROWS = [Row("tiny-relu", 32, 28800, 8), Row("tiny-sigmoid", 32, 28800, 8),
-        Row("tiny-sigmoid", 1, 4000, 40), Row("lenet5", 32, 12000, 4), Row("vgg-small", 64, 1920, 2)]
+ROWS = [Row("tiny-relu", 32, 19200, 12), Row("tiny-sigmoid", 32, 14400, 16),
+        Row("tiny-sigmoid", 1, 4000, 40), Row("lenet5", 32, 9600, 5), Row("vgg-small", 64, 1280, 3)]
 THREADS, LAYOUTS, MODES = (1, 2), ("contiguous", "channels_last"), ("eager", "compile")
 Setting = collections.namedtuple("Setting", "threads layout mode")
 
