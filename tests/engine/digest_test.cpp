@@ -184,7 +184,7 @@ TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
 
 INSTANTIATE_TEST_SUITE_P(All, EngineDigest,
                          testing::Values("strided", "classic", "readers", "branches", "dense",
-                                         "large", "tiny_numbers"),
+                                         "large", "thin", "tiny_numbers"),
                          [](const auto& test) { return test.param; });
 
 TEST(EngineDigestOf, ProblemsThatShouldHoldDenormalsDo) {
@@ -273,6 +273,7 @@ readers: weights 68c792c117d37be4 state 1c70da4217ef215f losses 0x1.f33dfbe3dfac
 branches: weights c9a6733c4132cd1e state 47dd836eb439c112 losses 0x1.4ff7774099768p+8 113 0x1.3c75d33e82493p+8 126
 dense: weights f7a2264d7c95cc09 state 5c8b5da3526dfb36 losses 0x1.2bf311cf68007p+9 32 0x1.043116201192bp+9 76
 large: weights 5cf87b8dfdb9cda4 state 3ceee357905f7425 losses 0x1.1a609ae8fd57fp+8 113 0x1.703448fbe9d5fp+7 188
+thin: weights 858e4b6f15425a43 state e0f9b3e3df95822b losses 0x1.a1733d95b6243p+8 91 0x1.8dde9e77b3313p+8 80
 tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77ef07cbep+8 80 0x1.1a8c666ef53efp+8 86
 )");
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "tests/ops/rounds.hpp"
 #include "tests/plan/random_net.hpp"
@@ -25,11 +26,18 @@ struct Content {
 
 class Simulation {
  public:
-  explicit Simulation(const Net& net)
-      : net_(net), plan_(net), memory_(static_cast<std::size_t>(plan_.workspace_floats()), 0) {}
+  Simulation(const Net& net, Fusion fusion)
+      : net_(net),
+        plan_(net, fusion),
+        memory_(static_cast<std::size_t>(plan_.workspace_floats()), 0) {}
 
   void run() {
-    ASSERT_EQ(static_cast<std::size_t>(count()), plan_.forward().size());
+    int layers = 0;
+    for (const Stage& stage : plan_.forward()) {
+      EXPECT_EQ(stage.layer, layers);
+      layers = last(stage) + 1;
+    }
+    ASSERT_EQ(count(), layers);
     write(plan_.input(), {kNetInput, {}});
     for (const Stage& stage : plan_.forward()) forward(stage);
     const Stage& loss = plan_.loss();
@@ -37,7 +45,8 @@ class Simulation {
     write(loss.dx, {count() - 1, {kLoss}});
     meet();
     for (const Stage& stage : plan_.backward()) backward(stage);
-    for (int i = 0; i < count(); ++i) {
+    for (const Stage& stage : plan_.forward()) {
+      const int i = stage.layer;
       const bool trains = parameter_shape(layer(i).op).size() > 0;
       EXPECT_EQ(weight_gradients_[i], trains ? 1 : 0) << "layer " << i;
       std::size_t wanted = 0;
@@ -48,6 +57,7 @@ class Simulation {
 
  private:
   int count() const { return static_cast<int>(net_.layers().size()); }
+  static int last(const Stage& stage) { return stage.layer + stage.fused; }
   const Layer& layer(int i) const { return net_.layers()[static_cast<std::size_t>(i)]; }
   Index size_of(int value) const {
     return (value == kNetInput ? net_.input() : output_shape(layer(value).op)).size();
@@ -110,10 +120,10 @@ class Simulation {
     EXPECT_EQ(stage.other != kNowhere, inputs.size() == 2);
     if (stage.other != kNowhere) read(stage.other, {inputs[1], {}});
     if (!works_in_place(layer(stage.layer).op) || stage.y != stage.x) {
-      expect_apart(stage.x, inputs[0], stage.y, stage.layer);
-      if (stage.other != kNowhere) expect_apart(stage.other, inputs[1], stage.y, stage.layer);
+      expect_apart(stage.x, inputs[0], stage.y, last(stage));
+      if (stage.other != kNowhere) expect_apart(stage.other, inputs[1], stage.y, last(stage));
     }
-    write(stage.y, {stage.layer, {}});
+    write(stage.y, {last(stage), {}});
     meet();
   }
 
@@ -121,7 +131,8 @@ class Simulation {
     SCOPED_TRACE("backward of layer " + std::to_string(stage.layer));
     if (stage.kind == StageKind::weight_gradient) {
       read(stage.x, {layer(stage.layer).inputs[0], {}});
-      read(stage.dy, complete_gradient(stage.layer));
+      read(stage.dy, complete_gradient(last(stage)));
+      if (stage.fused > 0) read(stage.y, {last(stage), {}});
       ++weight_gradients_[stage.layer];
       not_met_.insert(not_met_.end(), read_.begin(), read_.end());
       read_.clear();
@@ -138,9 +149,11 @@ class Simulation {
 
   void input_gradient(const Stage& stage) {
     const Layer& l = layer(stage.layer);
-    read(stage.dy, complete_gradient(stage.layer));
+    read(stage.dy, complete_gradient(last(stage)));
     // Only these look at what they wrote.
-    if (std::holds_alternative<Activation>(l.op)) read(stage.y, {stage.layer, {}});
+    if (std::holds_alternative<Activation>(l.op) || stage.fused > 0) {
+      read(stage.y, {last(stage), {}});
+    }
     std::vector<int> wanted;
     for (const int input : l.inputs) {
       if (trains_at_or_below(input)) wanted.push_back(input);
@@ -149,7 +162,7 @@ class Simulation {
     ASSERT_LT(done.size(), wanted.size());
     const int input = wanted[done.size()];
     if (!works_in_place(l.op) || stage.dx != stage.dy) {
-      expect_apart(stage.dy, stage.layer, stage.dx, input);
+      expect_apart(stage.dy, last(stage), stage.dx, input);
     }
     write(stage.dx, {input, {stage.layer}});
     done.push_back(stage.dx);
@@ -185,9 +198,56 @@ TEST(Plan, EveryStageFindsWhatItReadsAndGradientsAreAddedInOrder) {
   for (int round = 0; round < rounds(3000); ++round) {
     const Net net = RandomNet(random, static_cast<int>(random.pick(0, 14))).net();
     SCOPED_TRACE("round " + std::to_string(round));
-    Simulation(net).run();
-    if (testing::Test::HasFailure()) return;
+    for (const Fusion fusion : {Fusion::none, Fusion::conv_blocks}) {
+      Simulation(net, fusion).run();
+      if (testing::Test::HasFailure()) return;
+    }
   }
+}
+
+// The last layer of each stage but the last.
+std::vector<int> last_layers(const Plan& plan) {
+  std::vector<int> last;
+  for (const Stage& stage : plan.forward()) last.push_back(stage.layer + stage.fused);
+  last.pop_back();
+  return last;
+}
+
+TEST(Plan, ConvolutionReluAndPoolAreFusedWhereNobodyElseReadsWhatLiesBetween) {
+  const Activation relu{{}, ActivationFunction::relu};
+  const Conv2d conv{{}, 2, {3, 3}, {1, 1}, {1, 1}, true};
+  const Pool2d average{{}, Pooling::average}, overlapping{{}, Pooling::max, {3, 3}};
+  const auto plan = [](std::vector<Layer> layers) {
+    const int last = static_cast<int>(layers.size()) - 1;
+    layers.push_back(make_layer("scores", Dense{{}, 2, true}, {last}));
+    static std::vector<std::unique_ptr<Net>> nets;
+    nets.push_back(std::make_unique<Net>("net", Shape{8, 8, 1}, Normalization{}, std::move(layers),
+                                         LossFunction::softmax_cross_entropy));
+    EXPECT_EQ(Plan(*nets.back()).forward().size(), nets.back()->layers().size());
+    return Plan(*nets.back(), Fusion::conv_blocks);
+  };
+  const auto start = [&] {
+    return std::vector<Layer>{make_layer("conv", conv, {kNetInput}), make_layer("relu", relu, {0})};
+  };
+  const auto with = [&](std::vector<Layer> more) {
+    std::vector<Layer> layers = start();
+    layers.insert(layers.end(), more.begin(), more.end());
+    return plan(std::move(layers));
+  };
+  using Last = std::vector<int>;
+  EXPECT_EQ(last_layers(with({})), (Last{1}));
+  EXPECT_EQ(last_layers(with({make_layer("pool", Pool2d{}, {1})})), (Last{2}));
+  EXPECT_EQ(last_layers(with({make_layer("pool", average, {1})})), (Last{1, 2}));
+  EXPECT_EQ(last_layers(with({make_layer("pool", overlapping, {1})})), (Last{1, 2}));
+  EXPECT_EQ(last_layers(with({make_layer("pool", Pool2d{}, {1}), make_layer("conv 2", conv, {2})})),
+            (Last{2, 3}));
+  // Another reader of the ReLU's output, and of the convolution's.
+  EXPECT_EQ(last_layers(with({make_layer("conv 2", conv, {1}), make_layer("add", Add{}, {2, 1})})),
+            (Last{1, 2, 3}));
+  EXPECT_EQ(last_layers(with({make_layer("add", Add{}, {1, 0})})), (Last{0, 1, 2}));
+  EXPECT_EQ(last_layers(plan({make_layer("conv", conv, {kNetInput}),
+                              make_layer("tanh", Activation{{}, ActivationFunction::tanh}, {0})})),
+            (Last{0, 1}));
 }
 
 // Ranges that have to lie apart, in an arena of `size`.

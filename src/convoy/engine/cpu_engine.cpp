@@ -24,16 +24,22 @@ namespace {
 
 constexpr Index kUpdateFloats = 1024;
 
+// Workers that share an operation's outputs take any range of them; a fused stage has no ranges.
+Fusion fusion(const EngineOptions& options, const Backend& backend) {
+  const bool shared = options.threads_by == Cut::tensor || options.ranks_by == Cut::tensor;
+  return backend.block_forward && !shared ? Fusion::conv_blocks : Fusion::none;
+}
+
 class CpuEngine final : public Engine {
  public:
   CpuEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
             Communicator& communicator)
       : net_(net),
-        plan_(net),
+        backend_(find_backend(options.isa)),
+        plan_(net, fusion(options, backend_)),
         optimizer_(optimizer),
         batch_(options.batch),
         grain_(options.grain),
-        backend_(find_backend(options.isa)),
         communicator_(communicator),
         layout_(choose_layout(options, plan_, communicator)),
         normalizer_(net.normalization(), net.input().channels),
@@ -293,11 +299,11 @@ class CpuEngine final : public Engine {
   };
 
   const Net& net_;
+  const Backend& backend_;
   const Plan plan_;
   const Sgd optimizer_;
   const Index batch_;  // the largest
   const Index grain_;
-  const Backend& backend_;
   Communicator& communicator_;
   const Layout layout_;
   const Normalizer normalizer_;

@@ -14,7 +14,7 @@ const Op& op_of(const Plan& plan, const Stage& stage) {
 
 Deferral::Deferral(const Plan& plan, Index grain, Index samples) : plan_(plan) {
   for (const Stage& stage : plan.backward()) {
-    if (stage.kind != StageKind::weight_gradient) continue;
+    if (stage.kind != StageKind::weight_gradient || stage.fused > 0) continue;
     const Op& op = op_of(plan, stage);
     const Index in = input_shape(op).size(), out = output_shape(op).size();
     if (parameter_shape(op).size() <= grain * (in + out)) continue;
@@ -28,7 +28,7 @@ bool Deferral::keep(const Stage& stage, Workspace& workspace, Index first, Index
   if (kept == kept_.end()) return false;
   const Op& op = op_of(plan_, stage);
   const Index in = input_shape(op).size(), out = output_shape(op).size();
-  const LayerValues values = layer_values(stage, workspace);
+  const LayerValues values = layer_values(plan_, stage, workspace);
   std::copy_n(values.x, samples * in, kept->x.data() + first * in);
   std::copy_n(values.dy, samples * out, kept->dy.data() + first * out);
   return true;

@@ -114,7 +114,8 @@ void Team::loss(int member, const Work& work, const Slab& slab, const ScoreSink&
 void Team::weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab) {
   const Index first = slab.samples.begin - work.list.range(work.grains).begin;
   if (deferral_ && deferral_->keep(stage, workspace_, first, slab.size())) return;
-  add_weight_gradients(member, stage, work, layer_values(stage, workspace_), slab.grains, counter_);
+  add_weight_gradients(member, stage, work, layer_values(plan_, stage, workspace_), slab.grains,
+                       counter_);
 }
 
 // `values`: of the samples of `grains`. `before`: the counter before these grains. Each grain's

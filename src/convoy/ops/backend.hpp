@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "convoy/ops/conv_block.hpp"
 #include "convoy/ops/loss.hpp"
 #include "convoy/ops/op.hpp"
 #include "convoy/ops/pass.hpp"
@@ -19,6 +20,11 @@ struct Backend {
   void (*forward)(const Op&, const Forward<float>&, Range units);
   void (*input_gradient)(const Op&, const InputGradient<float>&, Range units);
   void (*weight_gradient)(const Op&, const WeightGradient<float>&, Range units);
+  // The same for a block of layers, all units of forward and input gradient; null where a backend
+  // runs them one by one.
+  void (*block_forward)(const ConvBlock&, const Forward<float>&);
+  void (*block_input_gradient)(const ConvBlock&, const InputGradient<float>&);
+  void (*block_weight_gradient)(const ConvBlock&, const WeightGradient<float>&, Range units);
   // Prepares weight rows [units) for input_gradient; elements of other rows stay as they are.
   void (*pack)(const Op&, const float* parameters, float* packed, Range units);
   LossSum (*loss)(const Loss&, const LossPass<float>&);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/ops/op.hpp"
 #include "convoy/ops/padding.hpp"
+#include "convoy/ops/thin_conv.hpp"
 
 namespace convoy {
 
@@ -14,8 +15,9 @@ Index packed_size(const Op& op) {
 Index scratch_size(const Op& op) {
   const auto* conv = std::get_if<Conv2d>(&op);
   if (!conv) return 0;
-  return std::max(input_border(*conv).around(conv->in).size(),
-                  gradient_border(*conv).around(output_shape(*conv)).size());
+  const Index bordered = std::max(input_border(*conv).around(conv->in).size(),
+                                  gradient_border(*conv).around(output_shape(*conv)).size());
+  return is_thin(*conv) ? std::max(bordered, thin_scratch_size(*conv)) : bordered;
 }
 
 }  // namespace convoy

@@ -54,6 +54,8 @@ struct WeightGradient {
   const Real* dy = nullptr;  // [B][out]
   Real* gradient = nullptr;  // the operation's block
   Real* scratch = nullptr;
+  const Real* y = nullptr;         // [B][out], of a block (conv_block.hpp)
+  const Choice* choice = nullptr;  // likewise
 };
 
 }  // namespace convoy

@@ -27,6 +27,8 @@ struct Pool2d {
   Extent kernel{2, 2};
   Extent stride{2, 2};
   Extent padding{0, 0};  // at most half of the kernel
+
+  friend constexpr bool operator==(const Pool2d&, const Pool2d&) = default;
 };
 
 constexpr Shape output_shape(const Pool2d& op) {

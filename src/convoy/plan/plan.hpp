@@ -2,10 +2,15 @@
 // A net compiled for training: which pass runs after which, and where everything lies in a
 // workspace. Immutable and shared; all memory that a pass touches is an argument.
 //
+// A convolution, its ReLU and the 2x2 max pool after that may be fused: one stage a pass (ops/
+// conv_block.hpp), with the same bits, whose values in between are never written. Fused stages are
+// run whole, by one worker.
+//
 // Where several layers read one value, each writes its own gradient; they are added in descending
 // layer order, the order in which the backward pass comes to them.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "convoy/net/net.hpp"
@@ -25,12 +30,15 @@ enum class StageKind {
 using Place = Index;
 inline constexpr Place kNowhere = -1;
 
+enum class Fusion { none, conv_blocks };
+
 struct Stage {
   StageKind kind = StageKind::forward;
-  int layer = 0;
+  int layer = 0;           // of a fused stage: the convolution
+  int fused = 0;           // how many layers after it belong to the stage
   Place x = kNowhere;      // what the layer reads
   Place other = kNowhere;  // its second input; of add_gradients: the addend
-  Place y = kNowhere;      // what it wrote
+  Place y = kNowhere;      // what it wrote, or the last of the fused layers
   Place dy = kNowhere;
   Place dx = kNowhere;  // of add_gradients: the sum, and its first addend
   Index size = 0;       // of add_gradients: elements per sample
@@ -38,7 +46,7 @@ struct Stage {
 
 class Plan {
  public:
-  explicit Plan(const Net& net);
+  explicit Plan(const Net& net, Fusion fusion = Fusion::none);
 
   const Net& net() const { return *net_; }
   Place input() const { return input_; }
@@ -55,6 +63,10 @@ class Plan {
   // Weights prepared for input gradients: a second arena beside the parameters.
   Index packed_size() const { return packed_size_; }
   Place packed(int layer) const { return packed_[static_cast<std::size_t>(layer)]; }
+  // What a fused stage runs.
+  const ConvBlock& conv_block(const Stage& stage) const {
+    return *conv_blocks_[static_cast<std::size_t>(stage.layer)];
+  }
   // The parameter block of a layer, or null.
   const ParameterBlock* block(int layer) const { return blocks_[static_cast<std::size_t>(layer)]; }
 
@@ -68,6 +80,7 @@ class Plan {
   std::vector<Place> choices_;
   std::vector<Place> packed_;
   std::vector<const ParameterBlock*> blocks_;
+  std::vector<std::optional<ConvBlock>> conv_blocks_;  // by the layer of the convolution
   Index workspace_floats_ = 0;
   Index workspace_choices_ = 0;
   Index scratch_floats_ = 0;
@@ -116,8 +129,10 @@ void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, con
 struct LayerValues {
   const float* x = nullptr;   // [samples][in]
   const float* dy = nullptr;  // [samples][out]
+  const float* y = nullptr;   // [samples][out], of a fused stage
+  const Choice* choice = nullptr;
 };
-LayerValues layer_values(const Stage& stage, Workspace& workspace);
+LayerValues layer_values(const Plan& plan, const Stage& stage, Workspace& workspace);
 
 // The weight gradient of samples [samples) alone, into the arena `gradient`.
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,

@@ -9,6 +9,10 @@ const Op& op_of(const Plan& plan, const Stage& stage) {
   return plan.net().layers()[static_cast<std::size_t>(stage.layer)].op;
 }
 
+Shape stage_output_shape(const Plan& plan, const Stage& stage) {
+  return stage.fused > 0 ? output_shape(plan.conv_block(stage)) : output_shape(op_of(plan, stage));
+}
+
 const float* parameters_of(const Plan& plan, const Stage& stage, const Weights& weights) {
   const ParameterBlock* block = plan.block(stage.layer);
   return block ? weights.parameters + block->offset : nullptr;
@@ -30,7 +34,9 @@ void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
   pass.y = workspace.at(stage.y);
   pass.choice = choices_of(plan, stage, workspace);
   pass.scratch = scratch;
-  backend.forward(op_of(plan, stage), pass, units);
+  if (stage.fused == 0) return backend.forward(op_of(plan, stage), pass, units);
+  CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
+  backend.block_forward(plan.conv_block(stage), pass);
 }
 
 void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
@@ -46,7 +52,9 @@ void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& bac
   pass.choice = choices_of(plan, stage, workspace);
   pass.dx = workspace.at(stage.dx);
   pass.scratch = scratch;
-  backend.input_gradient(op_of(plan, stage), pass, units);
+  if (stage.fused == 0) return backend.input_gradient(op_of(plan, stage), pass, units);
+  CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
+  backend.block_input_gradient(plan.conv_block(stage), pass);
 }
 
 static_assert(sizeof(Choice) == sizeof(float));
@@ -121,8 +129,9 @@ void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, con
   }
 }
 
-LayerValues layer_values(const Stage& stage, Workspace& workspace) {
-  return {workspace.at(stage.x), workspace.at(stage.dy)};
+LayerValues layer_values(const Plan& plan, const Stage& stage, Workspace& workspace) {
+  return {workspace.at(stage.x), workspace.at(stage.dy), workspace.at(stage.y),
+          choices_of(plan, stage, workspace)};
 }
 
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
@@ -130,13 +139,17 @@ void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& ba
                          Range units) {
   if (units.empty()) return;
   const Op& op = op_of(plan, stage);
+  const Index out = samples.begin * stage_output_shape(plan, stage).size();
   WeightGradient<float> pass;
   pass.samples = samples.size();
   pass.x = values.x + samples.begin * input_shape(op).size();
-  pass.dy = values.dy + samples.begin * output_shape(op).size();
+  pass.dy = values.dy + out;
   pass.gradient = gradient + plan.block(stage.layer)->offset;
   pass.scratch = scratch;
-  backend.weight_gradient(op, pass, units);
+  if (stage.fused == 0) return backend.weight_gradient(op, pass, units);
+  pass.y = values.y + out;
+  pass.choice = values.choice ? values.choice + out : nullptr;
+  backend.block_weight_gradient(plan.conv_block(stage), pass, units);
 }
 
 }  // namespace convoy

@@ -34,6 +34,9 @@ const Backend& backend() {
       [](const Op& op, const WeightGradient<float>& pass, Range units) {
         visit_trainable([&](const auto& o) { reference::weight_gradient(o, pass, units); }, op);
       },
+      nullptr,
+      nullptr,
+      nullptr,
       [](const Op&, const float*, float*, Range) {},  // reads the weights as they are
       [](const Loss& op, const LossPass<float>& pass) { return reference::loss(op, pass); },
       [](const Sgd& op, const UpdatePass<float>& pass) { return reference::update(op, pass); },

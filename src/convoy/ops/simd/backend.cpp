@@ -21,6 +21,7 @@
 
 #if HWY_TARGET & CONVOY_FMA_TARGETS
 #include "convoy/ops/simd/conv2d-inl.hpp"
+#include "convoy/ops/simd/conv_block-inl.hpp"
 #include "convoy/ops/simd/dense-inl.hpp"
 #include "convoy/ops/simd/elementwise-inl.hpp"
 #include "convoy/ops/simd/loss-inl.hpp"
@@ -54,6 +55,15 @@ const Backend& backend() {
       },
       [](const Op& op, const WeightGradient<float>& pass, Range units) {
         visit_trainable([&](const auto& o) { HWY_NAMESPACE::weight_gradient(o, pass, units); }, op);
+      },
+      [](const ConvBlock& block, const Forward<float>& pass) {
+        HWY_NAMESPACE::forward(block, pass);
+      },
+      [](const ConvBlock& block, const InputGradient<float>& pass) {
+        HWY_NAMESPACE::input_gradient(block, pass);
+      },
+      [](const ConvBlock& block, const WeightGradient<float>& pass, Range units) {
+        HWY_NAMESPACE::weight_gradient(block, pass, units);
       },
       [](const Op& op, const float* parameters, float* packed, Range units) {
         if (const auto* conv = std::get_if<Conv2d>(&op)) pack(*conv, parameters, packed, units);

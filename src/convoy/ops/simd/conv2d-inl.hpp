@@ -13,6 +13,7 @@
 #include "convoy/ops/phase.hpp"
 #include "convoy/ops/rectangle.hpp"
 #include "convoy/ops/simd/product-inl.hpp"
+#include "convoy/ops/simd/thin_block-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -29,35 +30,47 @@ HWY_INLINE void for_each_rectangle(Range units, Index height, Index width, const
   }
 }
 
-// M: pixels, N: filters, terms: taps. A: x with its border. B: the weights as they are.
+// The outputs of a rectangle of one sample, to `c`, a row c_outer from the next. M: pixels, N:
+// filters, terms: taps. A: x with its border. B: the weights as they are.
+HWY_INLINE void forward_rectangle(const Conv2d& op, const float* x, const Rectangle& r,
+                                  const float* parameters, float* c, Index c_outer) {
+  const Shape padded = input_border(op).around(op.in);
+  const Index F = op.filters, line = padded.width * padded.channels;
+  Product p;
+  p.m_outer = r.rows.size();
+  p.m_inner = r.columns.size();
+  p.n = F;
+  p.row_count = op.kernel.height;
+  p.row_length = op.kernel.width * op.in.channels;
+  p.a = x + r.rows.begin * op.stride.height * line +
+        r.columns.begin * op.stride.width * op.in.channels;
+  p.a_outer = op.stride.height * line;
+  p.a_inner = op.stride.width * op.in.channels;
+  p.a_row = line;
+  p.a_term = 1;
+  p.b = parameters;
+  p.b_row = p.row_length * F;
+  p.b_term = F;
+  p.c = c;
+  p.c_outer = c_outer;
+  p.c_inner = F;
+  p.bias = op.bias ? parameters + op.kernel.area() * op.in.channels * F : nullptr;
+  product(p);
+}
+
 inline void forward(const Conv2d& op, const Forward<float>& pass, Range units) {
   const Shape out = output_shape(op);
-  const Border border = input_border(op);
-  const Shape padded = border.around(op.in);
-  const Index F = op.filters, line = padded.width * padded.channels;
+  if (is_thin(op) && units.size() == out.height * out.width * pass.samples) {
+    return with_thin<ThinForward>(op, pass.samples, pass);
+  }
   for_each_rectangle(units, out.height, out.width, [&](Index b, const Rectangle& r) HWY_ATTR {
     const Index top = r.rows.begin * op.stride.height;
     const Range rows{top, (r.rows.end - 1) * op.stride.height + op.kernel.height};
-    const float* x = with_border(pass.x + b * op.in.size(), op.in, border, rows, pass.scratch);
-    Product p;
-    p.m_outer = r.rows.size();
-    p.m_inner = r.columns.size();
-    p.n = F;
-    p.row_count = op.kernel.height;
-    p.row_length = op.kernel.width * op.in.channels;
-    p.a = x + top * line + r.columns.begin * op.stride.width * op.in.channels;
-    p.a_outer = op.stride.height * line;
-    p.a_inner = op.stride.width * op.in.channels;
-    p.a_row = line;
-    p.a_term = 1;
-    p.b = pass.parameters;
-    p.b_row = p.row_length * F;
-    p.b_term = F;
-    p.c = pass.y + ((b * out.height + r.rows.begin) * out.width + r.columns.begin) * F;
-    p.c_outer = out.width * F;
-    p.c_inner = F;
-    p.bias = op.bias ? pass.parameters + op.kernel.area() * op.in.channels * F : nullptr;
-    product(p);
+    const float* x =
+        with_border(pass.x + b * op.in.size(), op.in, input_border(op), rows, pass.scratch);
+    const Index pixel = (b * out.height + r.rows.begin) * out.width + r.columns.begin;
+    forward_rectangle(op, x, r, pass.parameters, pass.y + pixel * op.filters,
+                      out.width * op.filters);
   });
 }
 
@@ -147,6 +160,18 @@ HWY_INLINE void input_gradient_of_phase(const Conv2d& op, const float* packed, c
   product(p);
 }
 
+// A rectangle of dx of one sample, from dy with its border.
+HWY_INLINE void input_gradient_rectangle(const Conv2d& op, const float* packed, const float* dy,
+                                         float* dx, const Rectangle& r) {
+  const Border border = gradient_border(op);
+  const Shape padded = border.around(output_shape(op));
+  for (Index y = 0; y < op.stride.height; ++y) {
+    for (Index x = 0; x < op.stride.width; ++x) {
+      input_gradient_of_phase(op, packed, dy, padded, border, dx, r, y, x);
+    }
+  }
+}
+
 inline void input_gradient(const Conv2d& op, const InputGradient<float>& pass, Range units) {
   const Shape out = output_shape(op);
   const Border border = gradient_border(op);
@@ -158,50 +183,54 @@ inline void input_gradient(const Conv2d& op, const InputGradient<float>& pass, R
         std::min((r.rows.end - 1 + op.padding.height) / op.stride.height + border.top + 1,
                  padded.height)};
     const float* dy = with_border(pass.dy + b * out.size(), out, border, rows, pass.scratch);
-    for (Index y = 0; y < op.stride.height; ++y) {
-      for (Index x = 0; x < op.stride.width; ++x) {
-        input_gradient_of_phase(op, pass.packed, dy, padded, border, pass.dx + b * op.in.size(), r,
-                                y, x);
-      }
-    }
+    input_gradient_rectangle(op, pass.packed, dy, pass.dx + b * op.in.size(), r);
   });
 }
 
-// M: taps, N: filters, terms: pixels. A: x with its border. B: dy as it is.
-inline void weight_gradient(const Conv2d& op, const WeightGradient<float>& pass, Range units) {
-  const Shape out = output_shape(op);
-  const Border border = input_border(op);
-  const Shape padded = border.around(op.in);
+// Weight rows [units) of one sample, from x with its border and dy, whose rows are dy_row apart;
+// added to the gradient of the samples before. M: taps, N: filters, terms: pixels.
+HWY_INLINE void weight_gradient_of_sample(const Conv2d& op, const float* x, const float* dy,
+                                          Index dy_row, float* gradient, bool add, Range units) {
+  const Shape out = output_shape(op), padded = input_border(op).around(op.in);
   const Index F = op.filters, line = padded.width * padded.channels;
   const Index row = op.kernel.width * op.in.channels, taps = op.kernel.height * row;
   const bool bias = units.end > taps;
   const Rectangles parts = rectangles({units.begin, std::min(units.end, taps)}, row);
+  Product p;
+  p.n = F;
+  p.row_count = out.height;
+  p.row_length = out.width;
+  p.a_outer = line;
+  p.a_inner = 1;
+  p.a_row = op.stride.height * line;
+  p.a_term = op.stride.width * op.in.channels;
+  p.b = dy;
+  p.b_row = dy_row;
+  p.b_term = F;
+  p.c_outer = row * F;
+  p.c_inner = F;
+  p.add = add;
+  for (int i = 0; i < std::max(parts.count, 1); ++i) {
+    const Rectangle& r = parts.parts[i];
+    p.m_outer = r.rows.size();
+    p.m_inner = r.columns.size();
+    p.a = x + r.rows.begin * line + r.columns.begin;
+    p.c = gradient + (r.rows.begin * row + r.columns.begin) * F;
+    p.column_sums = bias && i >= parts.count - 1 ? gradient + taps * F : nullptr;
+    product(p);
+  }
+}
+
+inline void weight_gradient(const Conv2d& op, const WeightGradient<float>& pass, Range units) {
+  const Shape out = output_shape(op), padded = input_border(op).around(op.in);
+  if (is_thin(op) && units.size() == op.kernel.area() * op.in.channels + (op.bias ? 1 : 0)) {
+    return with_thin<ThinWeightGradient>(op, pass.samples, pass);
+  }
   for (Index b = 0; b < pass.samples; ++b) {
-    const float* x =
-        with_border(pass.x + b * op.in.size(), op.in, border, {0, padded.height}, pass.scratch);
-    Product p;
-    p.n = F;
-    p.row_count = out.height;
-    p.row_length = out.width;
-    p.a_outer = line;
-    p.a_inner = 1;
-    p.a_row = op.stride.height * line;
-    p.a_term = op.stride.width * op.in.channels;
-    p.b = pass.dy + b * out.size();
-    p.b_row = out.width * F;
-    p.b_term = F;
-    p.c_outer = row * F;
-    p.c_inner = F;
-    p.add = b > 0;
-    for (int i = 0; i < std::max(parts.count, 1); ++i) {
-      const Rectangle& r = parts.parts[i];
-      p.m_outer = r.rows.size();
-      p.m_inner = r.columns.size();
-      p.a = x + r.rows.begin * line + r.columns.begin;
-      p.c = pass.gradient + (r.rows.begin * row + r.columns.begin) * F;
-      p.column_sums = bias && i >= parts.count - 1 ? pass.gradient + taps * F : nullptr;
-      product(p);
-    }
+    const float* x = with_border(pass.x + b * op.in.size(), op.in, input_border(op),
+                                 {0, padded.height}, pass.scratch);
+    weight_gradient_of_sample(op, x, pass.dy + b * out.size(), out.width * op.filters,
+                              pass.gradient, b > 0, units);
   }
 }
 

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// One sample in a vector, lane = filter (S = 1), or two side by side, lane = filter * 2 + sample
+// (S = 2).
+#if defined(CONVOY_OPS_SIMD_SIDE_BY_SIDE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef CONVOY_OPS_SIMD_SIDE_BY_SIDE_INL_HPP
+#undef CONVOY_OPS_SIMD_SIDE_BY_SIDE_INL_HPP
+#else
+#define CONVOY_OPS_SIMD_SIDE_BY_SIDE_INL_HPP
+#endif
+
+#include <cstring>
+
+#include "convoy/ops/padding.hpp"
+#include "convoy/ops/simd/lanes-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace convoy::HWY_NAMESPACE {
+
+using Vector = hn::Vec<Full>;
+using HalfVector = hn::Half<Full>;
+using Int = hn::RebindToSigned<Full>;
+
+// One number for all lanes; or two neighbours, one for the lanes of each sample.
+template <int S>
+HWY_INLINE Vector broadcast(const float* x) {
+  if constexpr (S == 1) {
+    return hn::Set(Full(), *x);
+  } else {
+    double pair;
+    std::memcpy(&pair, x, sizeof pair);
+    return hn::BitCast(Full(), hn::Set(hn::RepartitionToWide<Full>(), pair));
+  }
+}
+
+// Lanes of two samples that have a half each <-> side by side.
+template <class V>
+HWY_INLINE V interleave_halves(V v) {
+  const hn::DFromV<V> d;
+  alignas(64) std::int32_t lane[HWY_LANES(float)];
+  const auto half = static_cast<std::int32_t>(lanes(d)) / 2;
+  for (std::int32_t i = 0; i < 2 * half; ++i) lane[i] = i / 2 + i % 2 * half;
+  return hn::TableLookupLanes(v, hn::SetTableIndices(d, lane));
+}
+
+template <class V>
+HWY_INLINE V split_halves(V v) {
+  const hn::DFromV<V> d;
+  alignas(64) std::int32_t lane[HWY_LANES(float)];
+  const auto half = static_cast<std::int32_t>(lanes(d)) / 2;
+  for (std::int32_t i = 0; i < 2 * half; ++i) lane[i] = i % half * 2 + i / half;
+  return hn::TableLookupLanes(v, hn::SetTableIndices(d, lane));
+}
+
+// `count` filters of each sample, from where each has them; other lanes 0.
+template <int S>
+HWY_INLINE Vector load_filters(const float* first, const float* second, Index count) {
+  if constexpr (S == 1) {
+    return hn::MaskedLoad(first_lanes(Full(), count), Full(), first);
+  } else {
+    const HalfVector half;
+    const auto mask = first_lanes(half, count);
+    return interleave_halves(
+        hn::Combine(Full(), hn::MaskedLoad(mask, half, second), hn::MaskedLoad(mask, half, first)));
+  }
+}
+
+template <int S>
+HWY_INLINE void store_filters(Vector v, float* first, float* second, Index count) {
+  if constexpr (S == 1) {
+    hn::BlendedStore(v, first_lanes(Full(), count), Full(), first);
+  } else {
+    const HalfVector half;
+    const auto mask = first_lanes(half, count);
+    const Vector halves = split_halves(v);
+    hn::BlendedStore(hn::LowerHalf(half, halves), mask, half, first);
+    hn::BlendedStore(hn::UpperHalf(half, halves), mask, half, second);
+  }
+}
+
+// The filters of the first sample alone.
+template <int S>
+HWY_INLINE void store_first(Vector v, float* to, Index count) {
+  if constexpr (S == 1) {
+    hn::BlendedStore(v, first_lanes(Full(), count), Full(), to);
+  } else {
+    const HalfVector half;
+    hn::BlendedStore(hn::LowerHalf(half, split_halves(v)), first_lanes(half, count), half, to);
+  }
+}
+
+// The same with a byte each, whose values are those of the lanes. Whole halves of vectors are
+// read and written: memory has room for a multiple of 8.
+template <int S>
+HWY_INLINE hn::Vec<Int> load_bytes(const std::int8_t* first, const std::int8_t* second,
+                                   Index count) {
+  const hn::Rebind<std::int8_t, Full> bytes;
+  const hn::Half<decltype(bytes)> half;
+  if constexpr (S == 1) {
+    if (2 * count > lanes(Full())) return hn::PromoteTo(Int(), hn::LoadU(bytes, first));
+    return hn::PromoteTo(Int(), hn::ZeroExtendVector(bytes, hn::LoadU(half, first)));
+  } else {
+    return interleave_halves(
+        hn::PromoteTo(Int(), hn::Combine(bytes, hn::LoadU(half, second), hn::LoadU(half, first))));
+  }
+}
+
+template <int S>
+HWY_INLINE void store_bytes(hn::Vec<Int> v, std::int8_t* first, std::int8_t* second, Index count) {
+  const hn::Rebind<std::int8_t, Full> bytes;
+  const hn::Half<decltype(bytes)> half;
+  if constexpr (S == 1) {
+    const auto demoted = hn::DemoteTo(bytes, v);
+    if (2 * count > lanes(Full())) {
+      hn::StoreU(demoted, bytes, first);
+    } else {
+      hn::StoreU(hn::LowerHalf(half, demoted), half, first);
+    }
+  } else {
+    const auto demoted = hn::DemoteTo(bytes, split_halves(v));
+    hn::StoreU(hn::LowerHalf(half, demoted), half, first);
+    hn::StoreU(hn::UpperHalf(half, demoted), half, second);
+  }
+}
+
+// x with its border; of two samples, their numbers in turn. `to`: S times the bordered size.
+template <int S>
+HWY_INLINE const float* side_by_side(const float* first, const float* second, const Shape& shape,
+                                     const Border& border, float* to) {
+  const Shape outer = border.around(shape);
+  if constexpr (S == 1) {
+    return with_border(first, shape, border, {0, outer.height}, to);
+  } else {
+    const Full d;
+    const Index width = outer.width * outer.channels * S, body = shape.width * shape.channels;
+    const Index left = border.left * outer.channels * S;
+    for (Index row = 0; row < outer.height; ++row, to += width) {
+      const Index inner = row - border.top;
+      if (inner < 0 || inner >= shape.height) {
+        std::fill_n(to, width, 0.0F);
+        continue;
+      }
+      std::fill_n(to, left, 0.0F);
+      const float* a = first + inner * body;
+      const float* b = second + inner * body;
+      Index i = 0;
+      for (; i + lanes(d) <= body; i += lanes(d)) {
+        hn::StoreInterleaved2(hn::LoadU(d, a + i), hn::LoadU(d, b + i), d, to + left + i * S);
+      }
+      for (; i < body; ++i) {
+        to[left + i * S] = a[i];
+        to[left + i * S + 1] = b[i];
+      }
+      std::fill_n(to + left + body * S, width - left - body * S, 0.0F);
+    }
+    return to - outer.height * width;
+  }
+}
+
+}  // namespace convoy::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

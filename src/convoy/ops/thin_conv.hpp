@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which convolutions are thin: so few channels that vectors and tiles made for wide layers would be
+// mostly empty. They have code of their own (simd/thin_conv-inl.hpp), with the same bits.
+#pragma once
+
+#include <algorithm>
+
+#include "convoy/ops/conv2d.hpp"
+#include "convoy/ops/padding.hpp"
+#include "convoy/ops/segments.hpp"
+
+namespace convoy {
+
+// Samples that lie side by side in a vector, and the lanes of the longest vector in use.
+inline constexpr Index kSideBySide = 2;
+inline constexpr Index kMostLanes = 16;
+
+constexpr bool is_thin(const Conv2d& op) {
+  const Shape out = output_shape(op);
+  const bool kernel = op.kernel == Extent{3, 3} || op.kernel == Extent{5, 5};
+  const bool channels = op.in.channels == 1 || op.in.channels == 3;
+  // A row of outputs is not longer than a segment, so segments are whole rows.
+  return kernel && channels && op.stride == Extent{1, 1} && out.height >= 2 && out.width >= 2 &&
+         out.width <= kSegmentTerms;
+}
+
+// Segments of a sample's sum in the weight gradient.
+constexpr Index gradient_segments(const Conv2d& op) {
+  const Shape out = output_shape(op);
+  const Index rows = std::max<Index>(1, kSegmentTerms / out.width);
+  return (out.height + rows - 1) / rows;
+}
+
+// Elements of scratch for one pass: two samples side by side; then sums of all segments and their
+// total, or the weights as vectors; then a row of dy.
+constexpr Index thin_scratch_size(const Conv2d& op) {
+  const Index taps = op.kernel.area() * op.in.channels + 1;
+  return align_floats(kSideBySide * input_border(op).around(op.in).size()) +
+         (gradient_segments(op) + 1) * taps * kMostLanes + 2 * output_shape(op).width * kMostLanes;
+}
+
+}  // namespace convoy

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// A block of convolution, ReLU and max pool gives the bits of these operations one after the other,
+// in the reference: forward, both gradients, any cut of the weight rows; for thin convolutions and
+// others, sides that a pool does not cover, hostile numbers.
+#include "convoy/ops/conv_block.hpp"
+
+#include <gtest/gtest.h>
+
+#include "convoy/ops/backend.hpp"
+#include "tests/ops/guarded.hpp"
+#include "tests/ops/random_ops.hpp"
+#include "tests/ops/rounds.hpp"
+
+namespace convoy::test {
+namespace {
+
+using Floats = Guarded<float>;
+
+ConvBlock random_block(Random& random) {
+  Conv2d conv;
+  const bool thin = random.chance(60);
+  if (thin) {
+    const Index side = random.chance(50) ? 3 : 5;
+    conv.kernel = {side, side};
+    conv.in = {random.pick(side, 18), random.pick(side, 18), random.chance(60) ? 1 : 3};
+    conv.filters = random.chance(50) ? random.pick(1, 8) : random.channels(40);
+  } else {
+    conv.kernel = {random.pick(1, 5), random.pick(1, 5)};
+    conv.stride = {random.pick(1, 2), random.pick(1, 2)};
+    conv.in = {random.pick(5, 12), random.pick(5, 12), random.channels(20)};
+    conv.filters = random.channels(33);
+  }
+  conv.padding = {random.pick(0, conv.kernel.height - 1), random.pick(0, conv.kernel.width - 1)};
+  conv.bias = random.chance(80);
+  const Shape out = output_shape(conv);
+  ConvBlock block{conv, random.chance(60) && out.height >= 2 && out.width >= 2};
+  block.pool = block.pool && is_fusible(block);
+  return block;
+}
+
+// The three operations in the reference.
+struct Composition {
+  ConvBlock block;
+  Index samples;
+  Floats x, parameters, y, dy, dx, gradient;
+
+  Composition(const ConvBlock& b, Index n, Random& random, Values values)
+      : block(b),
+        samples(n),
+        x(n * b.conv.in.size(), random.pick(0, 3)),
+        parameters(parameter_shape(Op(b.conv)).size(), random.pick(0, 3)),
+        y(n * output_shape(b).size(), random.pick(0, 3)),
+        dy(y.size(), random.pick(0, 3)),
+        dx(x.size()),
+        gradient(parameters.size()) {
+    for (Floats* array : {&x, &parameters, &dy}) {
+      for (Index i = 0; i < array->size(); ++i) (*array)[i] = random_float(random, values);
+    }
+    const Backend& reference = reference::backend();
+    const Op conv = block.conv, relu = Activation{output_shape(block.conv)}, pool = pool_of(block);
+    const Index size = n * output_shape(block.conv).size();
+    Floats sums(size), rectified(size), unpooled(size), unrectified(size);
+    Guarded<Choice> choice(y.size());
+    reference.forward(conv, {n, x.data(), nullptr, parameters.data(), sums.data()},
+                      {0, forward_units(conv, n)});
+    Floats& last = block.pool ? rectified : y;
+    reference.forward(relu, {n, sums.data(), nullptr, nullptr, last.data()},
+                      {0, forward_units(relu, n)});
+    if (block.pool) {
+      reference.forward(pool, {n, last.data(), nullptr, nullptr, y.data(), choice.data()},
+                        {0, forward_units(pool, n)});
+      reference.input_gradient(
+          pool, {n, dy.data(), y.data(), nullptr, nullptr, choice.data(), unpooled.data()},
+          {0, input_gradient_units(pool, n)});
+    }
+    const float* gradient_of_relu = block.pool ? unpooled.data() : dy.data();
+    reference.input_gradient(
+        relu, {n, gradient_of_relu, last.data(), nullptr, nullptr, nullptr, unrectified.data()},
+        {0, input_gradient_units(relu, n)});
+    reference.input_gradient(
+        conv, {n, unrectified.data(), sums.data(), parameters.data(), nullptr, nullptr, dx.data()},
+        {0, input_gradient_units(conv, n)});
+    reference.weight_gradient(conv, {n, x.data(), unrectified.data(), gradient.data()},
+                              {0, weight_gradient_units(conv)});
+  }
+};
+
+void expect_same(const Floats& expected, const Floats& actual, const char* what) {
+  ASSERT_TRUE(actual.guards_hold()) << what;
+  for (Index i = 0; i < expected.size(); ++i) {
+    ASSERT_TRUE(same_bits(expected[i], actual[i]))
+        << what << "[" << i << "]: " << actual[i] << " instead of " << expected[i];
+  }
+}
+
+void check(const Composition& c, const Backend& backend, Random& random) {
+  Floats scratch(scratch_size(c.block)), y(c.y.size(), random.pick(0, 3));
+  Guarded<Choice> choice(c.y.size());
+  Choice* choices = c.block.pool ? choice.data() : nullptr;
+  backend.block_forward(c.block, {c.samples, c.x.data(), nullptr, c.parameters.data(), y.data(),
+                                  choices, scratch.data()});
+  expect_same(c.y, y, "y");
+  ASSERT_TRUE(choice.guards_hold());
+
+  const Op conv = c.block.conv;
+  Floats packed(packed_size(conv)), dx(c.dx.size());
+  backend.pack(conv, c.parameters.data(), packed.data(), {0, parameter_shape(conv).taps});
+  backend.block_input_gradient(c.block, {c.samples, c.dy.data(), y.data(), c.parameters.data(),
+                                         packed.data(), choices, dx.data(), scratch.data()});
+  expect_same(c.dx, dx, "dx");
+
+  // Of all rows at once, and of any parts of them.
+  Floats gradient(c.gradient.size()), parts(c.gradient.size(), random.pick(0, 3));
+  WeightGradient<float> pass{c.samples,      c.x.data(), c.dy.data(), gradient.data(),
+                             scratch.data(), y.data(),   choices};
+  backend.block_weight_gradient(c.block, pass, {0, weight_gradient_units(conv)});
+  expect_same(c.gradient, gradient, "gradient");
+  pass.gradient = parts.data();
+  for (const Range& part : random_partition(random, weight_gradient_units(conv))) {
+    backend.block_weight_gradient(c.block, pass, part);
+  }
+  expect_same(c.gradient, parts, "gradient in parts");
+  ASSERT_TRUE(scratch.guards_hold());
+}
+
+TEST(ConvBlockTest, IsItsOperationsOneAfterTheOther) {
+  Random random(11);
+  for (int round = 0; round < rounds(1200); ++round) {
+    const ConvBlock block = random_block(random);
+    const Index samples = random.pick(1, 5);
+    const Composition composition(block, samples, random, values_of(round));
+    for (const Backend* backend : backends()) {
+      if (!backend->block_forward) continue;
+      SCOPED_TRACE(
+          fmt::format("round {}, {}: {} samples {}x{}x{}, {} filters {}x{}, stride {} {}, padding "
+                      "{} {}, pool {}",
+                      round, backend->name, samples, block.conv.in.height, block.conv.in.width,
+                      block.conv.in.channels, block.conv.filters, block.conv.kernel.height,
+                      block.conv.kernel.width, block.conv.stride.height, block.conv.stride.width,
+                      block.conv.padding.height, block.conv.padding.width, block.pool));
+      check(composition, *backend, random);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace convoy::test
