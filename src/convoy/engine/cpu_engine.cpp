@@ -42,7 +42,7 @@ class CpuEngine final : public Engine {
         grain_(options.grain),
         communicator_(communicator),
         layout_(choose_layout(options, plan_, communicator)),
-        normalizer_(net.normalization(), net.input().channels),
+        normalizer_(net.normalization(), net.input().channels, backend_),
         barrier_(layout_.workers),
         generations_(plan_, optimizer, backend_, communicator),
         sum_(communicator, options, plan_, layout_.crew, backend_, layout_.teams,

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "convoy/comm/communicator.hpp"
-#include "convoy/data/normalizer.hpp"
 #include "convoy/engine/barrier.hpp"
 #include "convoy/engine/crew.hpp"
 #include "convoy/engine/deferral.hpp"
 #include "convoy/engine/gradient_sum.hpp"
+#include "convoy/engine/normalizer.hpp"
 #include "convoy/engine/tensor_ranks.hpp"
 #include "convoy/plan/plan.hpp"
 #include "convoy/sum/tree.hpp"

@@ -8,6 +8,7 @@
 
 #include "convoy/ops/conv_block.hpp"
 #include "convoy/ops/loss.hpp"
+#include "convoy/ops/normalize.hpp"
 #include "convoy/ops/op.hpp"
 #include "convoy/ops/pass.hpp"
 #include "convoy/ops/sgd.hpp"
@@ -30,6 +31,8 @@ struct Backend {
   LossSum (*loss)(const Loss&, const LossPass<float>&);
   bool (*update)(const Sgd&, const UpdatePass<float>&);      // are all new weights finite?
   void (*add)(Index size, float* sum, const float* addend);  // sum += addend
+  // x [size] = bytes [size], channels innermost.
+  void (*normalize)(const Normalize&, Index size, const std::uint8_t* bytes, float* x);
 };
 
 // The implementations that this build has and this machine can run, the fastest first, the

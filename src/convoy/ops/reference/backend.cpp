@@ -4,6 +4,7 @@
 #include "convoy/ops/reference/conv2d.hpp"
 #include "convoy/ops/reference/dense.hpp"
 #include "convoy/ops/reference/loss.hpp"
+#include "convoy/ops/reference/normalize.hpp"
 #include "convoy/ops/reference/pool2d.hpp"
 #include "convoy/ops/reference/sgd.hpp"
 #include "convoy/ops/reference/subsample.hpp"
@@ -40,7 +41,8 @@ const Backend& backend() {
       [](const Op&, const float*, float*, Range) {},  // reads the weights as they are
       [](const Loss& op, const LossPass<float>& pass) { return reference::loss(op, pass); },
       [](const Sgd& op, const UpdatePass<float>& pass) { return reference::update(op, pass); },
-      add};
+      add,
+      reference::normalize};
   return table;
 }
 

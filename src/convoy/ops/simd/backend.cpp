@@ -25,6 +25,7 @@
 #include "convoy/ops/simd/dense-inl.hpp"
 #include "convoy/ops/simd/elementwise-inl.hpp"
 #include "convoy/ops/simd/loss-inl.hpp"
+#include "convoy/ops/simd/normalize-inl.hpp"
 #include "convoy/ops/simd/pool2d-inl.hpp"
 #include "convoy/ops/simd/subsample-inl.hpp"
 
@@ -71,7 +72,10 @@ const Backend& backend() {
       },
       [](const Loss& op, const LossPass<float>& pass) { return HWY_NAMESPACE::loss(op, pass); },
       [](const Sgd& op, const UpdatePass<float>& pass) { return HWY_NAMESPACE::update(op, pass); },
-      [](Index size, float* sum, const float* addend) { HWY_NAMESPACE::add(size, sum, addend); }};
+      [](Index size, float* sum, const float* addend) { HWY_NAMESPACE::add(size, sum, addend); },
+      [](const Normalize& op, Index size, const std::uint8_t* bytes, float* x) {
+        HWY_NAMESPACE::normalize(op, size, bytes, x);
+      }};
   return table;
 }
 
