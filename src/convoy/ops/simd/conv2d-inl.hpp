@@ -14,6 +14,7 @@
 #include "convoy/ops/rectangle.hpp"
 #include "convoy/ops/simd/product-inl.hpp"
 #include "convoy/ops/simd/thin_block-inl.hpp"
+#include "convoy/ops/simd/transpose-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -93,14 +94,16 @@ inline Index phase_offset(const Conv2d& op, Index row_phase, Index column_phase)
 // Packed: for each phase [ky descending][kx descending][f][c]. Unit: a weight row (ky, kx, c).
 inline void pack(const Conv2d& op, const float* weights, float* packed, Range units) {
   const Index C = op.in.channels, F = op.filters;
-  for (Index unit = units.begin; unit < units.end; ++unit) {
+  for (Index unit = units.begin; unit < units.end;) {
     const Index ky = unit / (op.kernel.width * C), kx = unit / C % op.kernel.width, c = unit % C;
+    const Index channels = std::min(C - c, units.end - unit);  // of this tap
     const Index row_phase = ky % op.stride.height, column_phase = kx % op.stride.width;
     const Phase py = phase_of(row_phase, 0, op.kernel.height, op.stride.height);
     const Phase px = phase_of(column_phase, 0, op.kernel.width, op.stride.width);
     const Index j = py.taps - 1 - ky / op.stride.height, i = px.taps - 1 - kx / op.stride.width;
     const Index tap = phase_offset(op, row_phase, column_phase) + j * px.taps + i;
-    for (Index f = 0; f < F; ++f) packed[(tap * F + f) * C + c] = weights[unit * F + f];
+    transpose({weights + unit * F, F, channels, F, packed + tap * F * C + c, C});
+    unit += channels;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "convoy/ops/pass.hpp"
 #include "convoy/ops/rectangle.hpp"
 #include "convoy/ops/simd/product-inl.hpp"
+#include "convoy/ops/simd/transpose-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -52,12 +53,7 @@ inline void input_gradient(const Dense& op, const InputGradient<float>& pass, Ra
 // Packed: [n][k]. Unit: a weight row k.
 inline void pack(const Dense& op, const float* weights, float* packed, Range units) {
   const Index K = op.in.size(), N = op.units;
-  for (Index k = units.begin; k < units.end; k += kFloatsPerLine) {
-    const Index end = std::min(k + kFloatsPerLine, units.end);
-    for (Index n = 0; n < N; ++n) {
-      for (Index i = k; i < end; ++i) packed[n * K + i] = weights[i * N + n];
-    }
-  }
+  transpose({weights + units.begin * N, N, units.size(), N, packed + units.begin, K});
 }
 
 // M: k, N: n, terms: samples. The bias is the row of sums of dy.
