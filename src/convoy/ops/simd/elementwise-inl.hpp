@@ -89,33 +89,52 @@ inline void add(Index size, float* sum, const float* addend) {
   map({0, size}, sum, addend, sum, [](Vector a, Vector b) HWY_ATTR { return hn::Add(a, b); });
 }
 
-// One vector of the arena, the lanes of `mask`. Returns the new weights.
+// How a whole vector, or the lanes of a mask, come from memory and go back.
+struct AllLanes {
+  HWY_INLINE Vector load(const float* from) const { return hn::LoadU(Full(), from); }
+  HWY_INLINE void store(Vector v, float* to) const { hn::StoreU(v, Full(), to); }
+};
+struct SomeLanes {
+  hn::Mask<Full> mask;
+  HWY_INLINE Vector load(const float* from) const { return hn::MaskedLoad(mask, Full(), from); }
+  HWY_INLINE void store(Vector v, float* to) const { hn::BlendedStore(v, mask, Full(), to); }
+};
+
+// One vector of the arena. Returns the new weights.
+template <class Access>
 HWY_INLINE Vector update_vector(const Sgd& op, const UpdatePass<float>& pass, Index i,
-                                hn::Mask<Full> mask) {
+                                const Access& access) {
   const Full d;
-  const auto w = hn::MaskedLoad(mask, d, pass.weights + i);
-  auto g = hn::Mul(hn::MaskedLoad(mask, d, pass.gradient_sum + i), hn::Set(d, pass.scale));
+  const auto w = access.load(pass.weights + i);
+  auto g = hn::Mul(access.load(pass.gradient_sum + i), hn::Set(d, pass.scale));
   if (op.weight_decay != 0) g = hn::MulAdd(hn::Set(d, op.weight_decay), w, g);
   if (op.momentum != 0) {
     const auto momentum = hn::Set(d, op.momentum);
-    const auto v = hn::MulAdd(momentum, hn::MaskedLoad(mask, d, pass.velocity + i), g);
-    hn::BlendedStore(v, mask, d, pass.new_velocity + i);
+    const auto v = hn::MulAdd(momentum, access.load(pass.velocity + i), g);
+    access.store(v, pass.new_velocity + i);
     g = op.nesterov ? hn::MulAdd(momentum, v, g) : v;
   }
   const auto new_w = hn::NegMulAdd(hn::Set(d, pass.rate), g, w);
-  hn::BlendedStore(new_w, mask, d, pass.new_weights + i);
+  access.store(new_w, pass.new_weights + i);
   return new_w;
 }
 
-// Returns whether all new weights are finite.
-inline bool update(const Sgd& op, const UpdatePass<float>& pass) {
+// Returns whether all new weights are finite. By value: no store could be to them, for all that the
+// compiler knows.
+inline bool update(const Sgd op, const UpdatePass<float> pass) {
   const Full d;
-  auto zero_times_all = hn::Zero(d);  // NaN once a weight is infinite or NaN
-  for (Index i = 0; i < pass.size; i += lanes(d)) {
-    const auto w = update_vector(op, pass, i, first_lanes(d, pass.size - i));
-    zero_times_all = hn::MulAdd(w, hn::Zero(d), zero_times_all);
+  const Index vl = lanes(d);
+  const auto zero = hn::Zero(d);
+  auto zeros = zero;  // 0 times each weight: NaN once one is infinite or NaN, and stays it under Or
+  Index i = 0;
+  for (; i + vl <= pass.size; i += vl) {
+    zeros = hn::Or(zeros, hn::Mul(update_vector(op, pass, i, AllLanes{}), zero));
   }
-  return hn::AllTrue(d, hn::Eq(zero_times_all, zero_times_all));
+  if (i < pass.size) {
+    const SomeLanes rest{first_lanes(d, pass.size - i)};
+    zeros = hn::Or(zeros, hn::Mul(update_vector(op, pass, i, rest), zero));
+  }
+  return hn::AllTrue(d, hn::Eq(zeros, zero));
 }
 
 }  // namespace convoy::HWY_NAMESPACE
