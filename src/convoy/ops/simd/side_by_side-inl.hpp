@@ -67,11 +67,17 @@ HWY_INLINE Vector load_filters(const float* first, const float* second, Index co
 template <int S>
 HWY_INLINE void store_filters(Vector v, float* first, float* second, Index count) {
   if constexpr (S == 1) {
+    if (count == lanes(Full())) return hn::StoreU(v, Full(), first);
     hn::BlendedStore(v, first_lanes(Full(), count), Full(), first);
   } else {
     const HalfVector half;
-    const auto mask = first_lanes(half, count);
     const Vector halves = split_halves(v);
+    if (count == lanes(half)) {
+      hn::StoreU(hn::LowerHalf(half, halves), half, first);
+      hn::StoreU(hn::UpperHalf(half, halves), half, second);
+      return;
+    }
+    const auto mask = first_lanes(half, count);
     hn::BlendedStore(hn::LowerHalf(half, halves), mask, half, first);
     hn::BlendedStore(hn::UpperHalf(half, halves), mask, half, second);
   }
@@ -108,15 +114,21 @@ template <int S>
 HWY_INLINE void store_bytes(hn::Vec<Int> v, std::int8_t* first, std::int8_t* second, Index count) {
   const hn::Rebind<std::int8_t, Full> bytes;
   const hn::Half<decltype(bytes)> half;
+  const hn::RebindToUnsigned<Int> words;
+  const hn::RebindToUnsigned<decltype(bytes)> low_bytes;
+  // The low byte of each lane.
+  const auto demote = [=](auto lanes) HWY_ATTR {
+    return hn::BitCast(bytes, hn::TruncateTo(low_bytes, hn::BitCast(words, lanes)));
+  };
   if constexpr (S == 1) {
-    const auto demoted = hn::DemoteTo(bytes, v);
+    const auto demoted = demote(v);
     if (2 * count > lanes(Full())) {
       hn::StoreU(demoted, bytes, first);
     } else {
       hn::StoreU(hn::LowerHalf(half, demoted), half, first);
     }
   } else {
-    const auto demoted = hn::DemoteTo(bytes, split_halves(v));
+    const auto demoted = demote(split_halves(v));
     hn::StoreU(hn::LowerHalf(half, demoted), half, first);
     hn::StoreU(hn::UpperHalf(half, demoted), half, second);
   }

@@ -47,57 +47,72 @@ HWY_INLINE const std::int8_t* choice_bytes(const ConvBlock& block, const Choice*
   return choice_bytes(block, const_cast<Choice*>(choice), sample);
 }
 
-// Where the windows of a panel go.
+// Where the windows of a panel go, after ReLU and pool.
 template <int S>
-struct PoolSink {
-  Index filters, out_filters, width, stride;
-  float* y[2];
-  std::int8_t* choice[2];
-
+class PoolSink {
+ public:
   PoolSink(const ConvBlock& block, const Forward<float>& pass, const Panel& p)
-      : filters(p.filters),
-        out_filters(block.conv.filters),
-        width(output_shape(block).width),
-        stride(choice_stride(block)) {
-    for (int s = 0; s < 2; ++s) {
-      y[s] = pass.y + p.sample[s] * output_shape(block).size() + p.first;
-      choice[s] = choice_bytes(block, pass.choice, p.sample[s]) + p.first;
+      : filters_(p.filters),
+        out_filters_(block.conv.filters),
+        width_(output_shape(block).width),
+        stride_(choice_stride(block)) {
+    for (int s = 0; s < S; ++s) {
+      y_[s] = pass.y + p.sample[s] * output_shape(block).size() + p.first;
+      choice_[s] = choice_bytes(block, pass.choice, p.sample[s]) + p.first;
     }
   }
 
-  HWY_INLINE void operator()(Index oy, Index ox, Vector v0, Vector v1, Vector v2, Vector v3) const {
+  HWY_INLINE void begin(Index oy, Index ox) {
+    const Index at = oy / 2 * width_ + ox / 2;
+    y_at_ = at * out_filters_;
+    choice_at_ = at * stride_;
+  }
+  HWY_INLINE void put(Vector v0, Vector v1, Vector v2, Vector v3) {
     Vector best;
     hn::Vec<Int> tap;
     pool_window(v0, v1, v2, v3, best, tap);
-    const Index at = oy / 2 * width + ox / 2;
-    store_filters<S>(best, y[0] + at * out_filters, y[1] + at * out_filters, filters);
-    store_bytes<S>(tap, choice[0] + at * stride, choice[1] + at * stride, filters);
+    store_filters<S>(best, y_[0] + y_at_, y_[S - 1] + y_at_, filters_);
+    store_bytes<S>(tap, choice_[0] + choice_at_, choice_[S - 1] + choice_at_, filters_);
+    y_at_ += out_filters_;
+    choice_at_ += stride_;
   }
+
+ private:
+  Index filters_, out_filters_, width_, stride_;
+  float* y_[S];
+  std::int8_t* choice_[S];
+  Index y_at_ = 0, choice_at_ = 0;
 };
 
 // The outputs themselves, after a ReLU or not.
 template <int S, bool kRelu>
-struct OutputSink {
-  Index filters, out_filters, width;
-  float* y[2];
-
+class OutputSink {
+ public:
   OutputSink(const Conv2d& conv, const Forward<float>& pass, const Panel& p)
-      : filters(p.filters), out_filters(conv.filters), width(output_shape(conv).width) {
-    for (int s = 0; s < 2; ++s) {
-      y[s] = pass.y + p.sample[s] * output_shape(conv).size() + p.first;
+      : filters_(p.filters), out_filters_(conv.filters), width_(output_shape(conv).width) {
+    for (int s = 0; s < S; ++s) {
+      y_[s] = pass.y + p.sample[s] * output_shape(conv).size() + p.first;
     }
   }
 
-  HWY_INLINE void operator()(Index oy, Index ox, Vector v0, Vector v1, Vector v2, Vector v3) const {
-    const Index at = (oy * width + ox) * out_filters, below = at + width * out_filters;
-    put(at, v0);
-    put(at + out_filters, v1);
-    put(below, v2);
-    put(below + out_filters, v3);
+  HWY_INLINE void begin(Index oy, Index ox) { at_ = (oy * width_ + ox) * out_filters_; }
+  HWY_INLINE void put(Vector v0, Vector v1, Vector v2, Vector v3) {
+    const Index below = at_ + width_ * out_filters_;
+    store(at_, v0);
+    store(at_ + out_filters_, v1);
+    store(below, v2);
+    store(below + out_filters_, v3);
+    at_ += 2 * out_filters_;
   }
-  HWY_INLINE void put(Index at, Vector v) const {
-    store_filters<S>(kRelu ? relu(v) : v, y[0] + at, y[1] + at, filters);
+
+ private:
+  HWY_INLINE void store(Index at, Vector v) const {
+    store_filters<S>(kRelu ? relu(v) : v, y_[0] + at, y_[S - 1] + at, filters_);
   }
+
+  Index filters_, out_filters_, width_;
+  float* y_[S];
+  Index at_ = 0;
 };
 
 // dy of the convolution, of a panel: from dy of the block, which is made so for a pooled row at a

@@ -95,26 +95,31 @@ HWY_INLINE void window(const float* x, Index line, const float* HWY_RESTRICT wei
   }
 }
 
-// All outputs of a panel, windows[0] x windows[1] of them; the last ones overlap those before where
-// a side is odd, unless a pool leaves these out.
+// All outputs of a panel; where a side is odd the last windows overlap those before, unless a pool
+// leaves these outputs out.
 template <int K, int C, int S, class Sink>
 HWY_INLINE void forward_panel(const float* x, Index line, const Shape& out, const float* weights,
-                              Vector bias, bool covers_odd, const Sink& sink) {
+                              Vector bias, bool covers_odd, Sink& sink) {
   const Index rows = covers_odd ? out.height : out.height / 2 * 2;
-  const Index columns = covers_odd ? out.width : out.width / 2 * 2;
+  const auto run = [&](const float* at) HWY_ATTR {
+    Register<Full> sum[2][2];
+    window<K, C, S>(at, line, weights, sum);
+    sink.put(hn::Add(sum[0][0], bias), hn::Add(sum[0][1], bias), hn::Add(sum[1][0], bias),
+             hn::Add(sum[1][1], bias));
+  };
   for (Index row = 0; row < rows; row += 2) {
     const Index oy = std::min(row, out.height - 2);
-    for (Index column = 0; column < columns; column += 2) {
-      const Index ox = std::min(column, out.width - 2);
-      Register<Full> sum[2][2];
-      window<K, C, S>(x + oy * line + ox * C * S, line, weights, sum);
-      sink(oy, ox, hn::Add(sum[0][0], bias), hn::Add(sum[0][1], bias), hn::Add(sum[1][0], bias),
-           hn::Add(sum[1][1], bias));
+    const float* at = x + oy * line;
+    sink.begin(oy, 0);
+    for (Index ox = 0; ox + 2 <= out.width; ox += 2, at += 2 * C * S) run(at);
+    if (covers_odd && out.width % 2 != 0) {
+      sink.begin(oy, out.width - 2);
+      run(at - C * S);
     }
   }
 }
 
-// make_sink(panel): void(oy, ox, v00, v01, v10, v11).
+// make_sink(panel): begin(oy, ox), then put(v00, v01, v10, v11) of windows side by side.
 template <int K, int C, int S, class MakeSink>
 HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, bool covers_odd,
                              const MakeSink& make_sink) {
@@ -131,8 +136,8 @@ HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, bool 
         }
         const Vector b =
             op.bias ? load_filters<S>(bias + p.first, bias + p.first, p.filters) : hn::Zero(Full());
-        forward_panel<K, C, S>(x, line, output_shape(op), scratch.sums, b, covers_odd,
-                               make_sink(p));
+        auto sink = make_sink(p);
+        forward_panel<K, C, S>(x, line, output_shape(op), scratch.sums, b, covers_odd, sink);
       });
 }
 
