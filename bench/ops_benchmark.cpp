@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every operation and pass of the four models, one grain on one core, against the FMA peak measured
-// in the same run.
+// in the same run, data in cache: for work on an operation. (`convoy bench` measures the stages of
+// a plan in the order of training.)
 //
 //   cmake --preset release -DCONVOY_BUILD_BENCHMARKS=ON && cmake --build --preset release
 //   build/release/bench/ops_benchmark --benchmark_filter=lenet5
@@ -10,8 +11,8 @@
 #include <string>
 
 #include "convoy/convoy.hpp"
+#include "convoy/measure/rates.hpp"
 #include "convoy/ops/backend.hpp"
-#include "peak.hpp"
 
 namespace convoy::bench {
 namespace {
@@ -97,7 +98,7 @@ void add_model(const std::string& name, double peak) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  const double peak = convoy::bench::measured_fma_peak();
+  const double peak = convoy::measure::fma_peak(1, 0.3);
   std::printf("%s, %s, FMA peak of one core %.1f GFLOP/s, grains of 4\n",
               convoy::machine_facts().cpu.c_str(), convoy::find_backend("auto").name, peak / 1e9);
   for (const char* model : {"tiny-relu", "tiny-sigmoid", "lenet5", "vgg-small"}) {

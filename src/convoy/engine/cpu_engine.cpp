@@ -24,19 +24,13 @@ namespace {
 
 constexpr Index kUpdateFloats = 1024;
 
-// Workers that share an operation's outputs take any range of them; a fused stage has no ranges.
-Fusion fusion(const EngineOptions& options, const Backend& backend) {
-  const bool shared = options.threads_by == Cut::tensor || options.ranks_by == Cut::tensor;
-  return backend.block_forward && !shared ? Fusion::conv_blocks : Fusion::none;
-}
-
 class CpuEngine final : public Engine {
  public:
   CpuEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
             Communicator& communicator)
       : net_(net),
         backend_(find_backend(options.isa)),
-        plan_(net, fusion(options, backend_)),
+        plan_(net, choose_fusion(options, backend_)),
         optimizer_(optimizer),
         batch_(options.batch),
         grain_(options.grain),

@@ -26,4 +26,7 @@ struct Layout {
 // Collective.
 Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicator& communicator);
 
+// Workers that share an operation's outputs take any range of them; a fused stage has no ranges.
+Fusion choose_fusion(const EngineOptions& options, const Backend& backend);
+
 }  // namespace convoy

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/measure/stages.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "convoy/base/clock.hpp"
+#include "convoy/base/float_environment.hpp"
+
+namespace convoy::measure {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::int64_t now() {
+  return Clock::now().time_since_epoch().count();
+}
+
+double as_seconds(std::int64_t ticks) {
+  return std::chrono::duration<double>(Clock::duration(ticks)).count();
+}
+
+double reading_the_clock() {
+  std::vector<std::int64_t> ticks(1001);
+  for (std::int64_t& tick : ticks) tick = now();
+  for (std::size_t i = ticks.size() - 1; i > 0; --i) ticks[i] -= ticks[i - 1];
+  std::nth_element(ticks.begin() + 1, ticks.begin() + 501, ticks.end());
+  return as_seconds(ticks[501]);
+}
+
+// As the engine's: floats of a weight gradient that are computed at once for several grains.
+constexpr Index kBlockFloats = 4096;
+
+constexpr Index kFloat = sizeof(float), kChoice = sizeof(Choice);
+
+StagePass pass_of(StageKind kind) {
+  switch (kind) {
+    case StageKind::forward:
+      return StagePass::forward;
+    case StageKind::loss:
+      return StagePass::loss;
+    case StageKind::weight_gradient:
+      return StagePass::weight_gradient;
+    case StageKind::input_gradient:
+      return StagePass::input_gradient;
+    case StageKind::add_gradients:
+      return StagePass::add_gradients;
+  }
+  return StagePass::forward;
+}
+
+// The layers whose work a stage does, the first that computes forward first.
+std::vector<int> layers_of(const Stage& stage) {
+  std::vector<int> layers;
+  for (int i = 0; i <= stage.fused; ++i) layers.push_back(stage.layer + i);
+  return layers;
+}
+
+}  // namespace
+
+std::string_view to_string(StagePass pass) {
+  switch (pass) {
+    case StagePass::input:
+      return "normalise";
+    case StagePass::forward:
+      return "forward";
+    case StagePass::loss:
+      return "loss";
+    case StagePass::add_gradients:
+      return "add gradients";
+    case StagePass::input_gradient:
+      return "input gradient";
+    case StagePass::weight_gradient:
+      return "weight gradient";
+  }
+  return "";
+}
+
+std::string StageFacts::name() const {
+  if (layers.empty()) return "input";
+  std::string name = layers.front();
+  std::string_view base = layers.front();  // what the names of its activations begin with
+  for (std::size_t i = 1; i < layers.size(); ++i) {
+    const std::string_view layer = layers[i];
+    const bool belongs = layer.starts_with(base) && layer.substr(base.size()).starts_with(".");
+    name += "+" + std::string(layer.substr(belongs ? base.size() + 1 : 0));
+    if (!belongs) base = layer;
+  }
+  return name;
+}
+
+StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& data,
+                       std::span<const float> parameters, Index batch, const TeamShare& share)
+    : plan_(plan),
+      backend_(backend),
+      data_(data),
+      batch_(batch),
+      share_(share),
+      normalizer_(plan.net().normalization(), plan.net().input().channels, backend),
+      parameters_(static_cast<Index>(parameters.size())),
+      packed_(plan.packed_size()),
+      slots_(tree::max_depth(grains()) * plan.net().arena_size()),
+      scratch_(plan.scratch_floats()),
+      memory_(Workspace::bytes(plan, share.slab_grains * share.grain)),
+      workspace_(plan, share.slab_grains * share.grain, memory_.data()),
+      list_(static_cast<std::size_t>(batch)) {
+  if (grains() > share.slab_grains) deferral_.emplace(plan, share.grain, grains() * share.grain);
+  std::copy(parameters.begin(), parameters.end(), parameters_.data());
+  for (const ParameterBlock& block : plan.net().parameter_blocks()) {
+    if (plan.packed(block.layer) == kNowhere) continue;
+    backend.pack(plan.net().layers()[static_cast<std::size_t>(block.layer)].op,
+                 parameters_.data() + block.offset, packed_.data() + plan.packed(block.layer),
+                 {0, block.shape.taps});
+  }
+  facts_.push_back({{}, StagePass::input, 0, batch * plan.net().input().size() * (1 + kFloat)});
+  for (const Stage& stage : plan.forward()) facts_.push_back(facts_of(stage));
+  facts_.push_back(facts_of(plan.loss()));
+  for (const Stage& stage : plan.backward()) facts_.push_back(facts_of(stage));
+  ticks_.resize(facts_.size() + 1);
+  sums_.resize(facts_.size());
+  times_.resize(facts_.size());
+  clock_seconds_ = reading_the_clock();
+}
+
+StageFacts StageTimes::facts_of(const Stage& stage) const {
+  const std::vector<int> layers = layers_of(stage);
+  const auto op_of = [&](int layer) -> const Op& {
+    return plan_.net().layers()[static_cast<std::size_t>(layer)].op;
+  };
+  StageFacts facts;
+  facts.pass = pass_of(stage.kind);
+  Index parameters = 0, choices = 0;  // floats; bytes
+  for (const int layer : layers) {
+    const Op& op = op_of(layer);
+    facts.layers.push_back(plan_.net().layers()[static_cast<std::size_t>(layer)].name);
+    if (stage.kind == StageKind::forward) facts.flops += batch_ * forward_flops(op);
+    if (stage.kind == StageKind::input_gradient) facts.flops += batch_ * input_gradient_flops(op);
+    if (stage.kind == StageKind::weight_gradient) facts.flops += batch_ * weight_gradient_flops(op);
+    parameters += parameter_shape(op).size();
+    if (keeps_choice(op)) choices += kChoice * output_shape(op).size();
+  }
+  const Index in = input_shape(op_of(layers.front())).size();
+  const Index out = output_shape(op_of(layers.back())).size();
+  // Read beside x, or beside dy: the second input; the output of an elementwise layer, for its
+  // slope.
+  if (stage.fused > 0 && choices > 0) {
+    const Shape pixels = output_shape(op_of(layers.back()));
+    choices = pixels.height * pixels.width * choice_stride(plan_.conv_block(stage));
+  }
+  const bool looks = std::holds_alternative<Activation>(op_of(layers.back()));
+  const Index other = stage.kind != StageKind::forward ? (looks ? out : 0)
+                      : stage.other == kNowhere        ? 0
+                                                       : in;
+  const Index slabs = (grains() + share_.slab_grains - 1) / share_.slab_grains;
+  switch (stage.kind) {
+    case StageKind::forward:
+    case StageKind::input_gradient:
+      facts.bytes = kFloat * (batch_ * (in + other + out) + slabs * parameters) + batch_ * choices;
+      break;
+    case StageKind::weight_gradient: {
+      const bool waits =
+          deferral_ && std::any_of(deferral_->kept().begin(), deferral_->kept().end(),
+                                   [&](const auto& k) { return k.stage == &stage; });
+      const Index of_fused = layers.size() > 1 && looks ? out : 0;  // y, for the slope
+      facts.bytes = kFloat * (batch_ * (in + out + of_fused) + (waits ? 1 : slabs) * parameters) +
+                    batch_ * choices;
+      break;
+    }
+    case StageKind::loss:
+      facts.bytes = kFloat * batch_ * 2 * plan_.net().loss().classes;
+      break;
+    case StageKind::add_gradients:
+      facts.bytes = kFloat * batch_ * 3 * stage.size;
+      break;
+  }
+  return facts;
+}
+
+void StageTimes::loss(Range grains) {
+  const Index classes = plan_.net().loss().classes;
+  const Index first = samples_of(grains).begin;
+  for (Index g = grains.begin; g < grains.end; ++g) {
+    const Range samples = samples_of({g, g + 1});
+    LossPass<float> pass;
+    pass.samples = samples.size();
+    pass.logits = workspace_.at(plan_.loss().x) + (samples.begin - first) * classes;
+    pass.labels = workspace_.labels + (samples.begin - first);
+    pass.dlogits = workspace_.at(plan_.loss().dx) + (samples.begin - first) * classes;
+    backend_.loss(plan_.net().loss(), pass);
+  }
+}
+
+void StageTimes::weight_gradient(const Stage& stage, const LayerValues& values, Range grains,
+                                 const tree::Counter& before) {
+  const ParameterBlock& block = *plan_.block(stage.layer);
+  const Index rows = grains.size() == 1 ? block.shape.rows()
+                                        : std::max<Index>(1, kBlockFloats / block.shape.columns);
+  const Index first = samples_of(grains).begin;
+  for (Index row = 0; row < block.shape.rows(); row += rows) {
+    const Range some{row, std::min(row + rows, block.shape.rows())};
+    const Index begin = block.offset + some.begin * block.shape.columns;
+    const Index size = some.size() * block.shape.columns;
+    tree::Counter counter = before;
+    for (Index g = grains.begin; g < grains.end; ++g) {
+      const Range samples = samples_of({g, g + 1});
+      run_weight_gradient(plan_, stage, backend_, values,
+                          {samples.begin - first, samples.end - first}, slot(counter.depth()),
+                          scratch_.data(), some);
+      counter.push({g, g + 1},
+                   [&](Index i) { backend_.add(size, slot(i) + begin, slot(i + 1) + begin); });
+    }
+  }
+}
+
+// Through all stages, and the time of each added to its sum.
+void StageTimes::slab(Range grains) {
+  const Range samples = samples_of(grains);
+  const Weights weights{parameters_.data(), packed_.data()};
+  const auto run = [&](const Stage& stage) {
+    run_stage(plan_, stage, backend_, weights, workspace_, samples.size(), scratch_.data(),
+              {0, stage_units(plan_, stage, samples.size())});
+  };
+  auto tick = ticks_.begin();
+  *tick++ = now();
+  normalizer_.fill(data_,
+                   std::span(list_).subspan(static_cast<std::size_t>(samples.begin),
+                                            static_cast<std::size_t>(samples.size())),
+                   workspace_.at(plan_.input()), workspace_.labels);
+  *tick++ = now();
+  for (const Stage& stage : plan_.forward()) {
+    run(stage);
+    *tick++ = now();
+  }
+  loss(grains);
+  *tick++ = now();
+  for (const Stage& stage : plan_.backward()) {
+    if (stage.kind != StageKind::weight_gradient) {
+      run(stage);
+    } else if (!deferral_ || !deferral_->keep(stage, workspace_, samples.begin, samples.size())) {
+      weight_gradient(stage, layer_values(plan_, stage, workspace_), grains, counter_);
+    }
+    *tick++ = now();
+  }
+  for (std::size_t i = 0; i < sums_.size(); ++i) {
+    sums_[i] += std::max(as_seconds(ticks_[i + 1] - ticks_[i]) - clock_seconds_, 0.0);
+  }
+  for (Index g = grains.begin; g < grains.end; ++g) counter_.push({g, g + 1}, [](Index) {});
+}
+
+void StageTimes::step() {
+  for (std::uint32_t& sample : list_) {
+    sample = static_cast<std::uint32_t>(next_);
+    next_ = (next_ + 1) % data_.size();
+  }
+  std::fill(sums_.begin(), sums_.end(), 0.0);
+  counter_ = tree::Counter(grains());
+  for (Index g = 0; g < grains(); g += share_.slab_grains) {
+    slab({g, std::min(g + share_.slab_grains, grains())});
+  }
+  if (!deferral_) return;
+  const std::size_t backward = 2 + plan_.forward().size();  // its first stage, among all
+  for (const Deferral::Kept& kept : deferral_->kept()) {
+    const Stopwatch watch;
+    weight_gradient(*kept.stage, kept.values(), {0, grains()}, tree::Counter(grains()));
+    sums_[backward + static_cast<std::size_t>(kept.stage - plan_.backward().data())] +=
+        watch.seconds();
+  }
+}
+
+void StageTimes::run(double seconds) {
+  constexpr int kLeast = 2;
+  const FloatEnvironment modes;
+  const Stopwatch watch;
+  step();  // caches and branch predictors belonged to somebody else
+  for (int i = 0; i < kLeast || watch.seconds() < seconds; ++i) {
+    step();
+    for (std::size_t stage = 0; stage < times_.size(); ++stage) {
+      times_[stage].push_back(sums_[stage]);
+    }
+  }
+}
+
+std::vector<double> StageTimes::seconds_of(std::size_t stage) const {
+  return times_[stage];
+}
+
+}  // namespace convoy::measure

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long each stage of a plan takes in a step of one worker, the gradients of a batch: it goes
+// through the batch slab by slab, in the order of training, on real images and weights, and the
+// clock is read between the stages. So every stage finds its data where training would have left
+// them. (The loop is that of engine/team_work.cpp for a team of one, without its meetings.)
+//
+//   flops   a multiply-add is two, nothing else counts (as in op.hpp)
+//   bytes   each array that a stage reads or writes, once a slab: input, output, parameters (or
+//           their gradient) and choices of a max pool; the intermediate values of fused layers are
+//           none of them
+//
+// A weight gradient has its additions of the tree with it, which count for neither.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convoy/data/dataset.hpp"
+#include "convoy/engine/crew.hpp"
+#include "convoy/engine/deferral.hpp"
+#include "convoy/engine/normalizer.hpp"
+#include "convoy/plan/plan.hpp"
+#include "convoy/sum/tree.hpp"
+
+namespace convoy::measure {
+
+enum class StagePass { input, forward, loss, add_gradients, input_gradient, weight_gradient };
+std::string_view to_string(StagePass pass);  // "input gradient"
+
+// A stage, and what it does in a step.
+struct StageFacts {
+  std::vector<std::string> layers;  // several where they are fused; none: the input's
+  StagePass pass = StagePass::forward;
+  Index flops = 0;
+  Index bytes = 0;
+
+  std::string name() const;  // "conv1"; "conv1+relu+pool1" of conv1, conv1.relu and pool1
+};
+
+class StageTimes {
+ public:
+  // A step is a batch of `batch` samples, of which `share` says how they are taken. `data` fits the
+  // net. `plan`, `backend` and `data` must outlive this.
+  StageTimes(const Plan& plan, const Backend& backend, const Dataset& data,
+             std::span<const float> parameters, Index batch, const TeamShare& share);
+
+  const std::vector<StageFacts>& stages() const { return facts_; }  // in the order of training
+
+  void run(double seconds);  // measures for about so long, at least two steps
+  std::vector<double> seconds_of(std::size_t stage) const;  // in each step so far
+
+ private:
+  void step();
+  void slab(Range grains);
+  void loss(Range grains);
+  void weight_gradient(const Stage& stage, const LayerValues& values, Range grains,
+                       const tree::Counter& before);
+  StageFacts facts_of(const Stage& stage) const;
+  Index grains() const { return (batch_ + share_.grain - 1) / share_.grain; }
+  Range samples_of(Range grains) const {
+    return {grains.begin * share_.grain, std::min(grains.end * share_.grain, batch_)};
+  }
+  float* slot(Index i) { return slots_.data() + i * plan_.net().arena_size(); }
+
+  const Plan& plan_;
+  const Backend& backend_;
+  const Dataset& data_;
+  const Index batch_;
+  const TeamShare share_;
+  Normalizer normalizer_;
+  Buffer<float> parameters_, packed_, slots_, scratch_;
+  Buffer<std::byte> memory_;
+  Workspace workspace_;
+  std::optional<Deferral> deferral_;
+  std::vector<std::uint32_t> list_;  // the samples of a step
+  Index next_ = 0;                   // sample
+  tree::Counter counter_;
+  std::vector<StageFacts> facts_;
+  std::vector<std::int64_t> ticks_;         // of one slab: before the first stage, after each
+  std::vector<double> sums_;                // [stage], of this step: seconds
+  std::vector<std::vector<double>> times_;  // [stage]
+  double clock_seconds_ = 0;                // that a reading of the clock takes
+};
+
+}  // namespace convoy::measure
