@@ -55,22 +55,6 @@ std::string data_of_run(const fs::path& checkpoint) {
   return open_run(folder).data.name;
 }
 
-// Throws UserError(bad_data) where the net cannot read the images or lacks a class.
-void check_fit(const Net& net, const Dataset& data, std::string_view data_name) {
-  if (data.image_shape() != net.input()) {
-    throw UserError(Fault::bad_data, fmt::format("{} does not fit model {}", data_name, net.name()),
-                    fmt::format("its images are {}, the model reads {}",
-                                to_string(data.image_shape()), to_string(net.input())),
-                    "choose another data set, or a model made for it");
-  }
-  if (data.classes() > net.loss().classes) {
-    throw UserError(Fault::bad_data, fmt::format("{} does not fit model {}", data_name, net.name()),
-                    fmt::format("it has {} classes, the model tells {} apart", data.classes(),
-                                net.loss().classes),
-                    "choose another data set, or a model made for it");
-  }
-}
-
 std::vector<std::string> class_names(const Checkpoint& checkpoint, Index classes) {
   std::vector<std::string> names = checkpoint.class_names;
   for (Index i = static_cast<Index>(names.size()); i < classes; ++i) {

@@ -74,26 +74,6 @@ std::vector<LayerFacts> layer_facts(const Net& net) {
   return facts;
 }
 
-// Columns as wide as they must be, two spaces apart; those of `right` are set to the right.
-std::string aligned(const std::vector<std::vector<std::string>>& rows,
-                    const std::vector<bool>& right) {
-  std::vector<std::size_t> widths(right.size());
-  for (const auto& row : rows) {
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      line += right[c] ? fmt::format("{:>{}}  ", row[c], widths[c])
-                       : fmt::format("{:<{}}  ", row[c], widths[c]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
-
 std::string_view name(LossFunction function) {
   return function == LossFunction::softmax_cross_entropy ? "softmax_cross_entropy"
                                                          : "sigmoid_binary_cross_entropy";

@@ -2,10 +2,12 @@
 #include "output.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace convoy::app {
@@ -24,6 +26,12 @@ int write_all(int descriptor, std::string_view text) {
     if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }
   return 0;
+}
+
+int open_to_write(const std::filesystem::path& file, int flags) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+  if (descriptor < 0) throw SystemError(Fault::io, "open", file.string(), errno);
+  return descriptor;
 }
 
 std::string_view name(ScheduleKind kind) {
@@ -67,6 +75,41 @@ void write_json(const Json& document) {
 
 void write_stderr(std::string_view text) {
   write_all(STDERR_FILENO, text);
+}
+
+void check_writable(const std::filesystem::path& file) {
+  const bool exists = std::filesystem::exists(file);
+  const int descriptor = open_to_write(file, 0);
+  ::close(descriptor);
+  if (!exists) ::unlink(file.c_str());
+}
+
+void save_file(const std::filesystem::path& file, std::string_view text) {
+  const int descriptor = open_to_write(file, O_TRUNC);
+  int error = write_all(descriptor, text);
+  if (::close(descriptor) != 0 && error == 0) error = errno;  // some file systems write here
+  if (error == 0) return;
+  if (std::filesystem::is_regular_file(file)) ::unlink(file.c_str());
+  throw SystemError(Fault::io, "write", file.string(), error);
+}
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows,
+                    const std::vector<bool>& right) {
+  std::vector<std::size_t> widths(right.size());
+  for (const auto& row : rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      line += right[c] ? fmt::format("{:>{}}  ", row[c], widths[c])
+                       : fmt::format("{:<{}}  ", row[c], widths[c]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
 }
 
 Json to_json(const TrainSettings& settings) {

@@ -2,9 +2,11 @@
 // stdout carries data only; everything else goes to stderr.
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "convoy/convoy.hpp"
 
@@ -23,6 +25,17 @@ void write_json(const Json& document);  // one line
 
 // To stderr, whatever becomes of it.
 void write_stderr(std::string_view text);
+
+// A file that a command makes. Call the first before work begins that would be lost: it throws
+// SystemError(io) where the file cannot be written, and changes nothing. The second writes all of
+// it, or throws SystemError(io) and leaves no half of it.
+void check_writable(const std::filesystem::path& file);
+void save_file(const std::filesystem::path& file, std::string_view text);
+
+// Rows of text in columns as wide as they must be, two spaces apart; those of `right` are set to
+// the right.
+std::string aligned(const std::vector<std::vector<std::string>>& rows,
+                    const std::vector<bool>& right);
 
 Json to_json(const TrainSettings& settings);
 Json to_json(const MachineFacts& facts);

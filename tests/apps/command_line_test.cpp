@@ -21,7 +21,7 @@ class CommandLine : public ::testing::Test {
 
 TEST_F(CommandLine, MistakesAreNamed) {
   const Mistake mistakes[] = {
-      {{}, "train, eval, predict, info, fetch"},
+      {{}, "train, eval, predict, info, fetch, bench"},
       {{"trian"}, "did you mean train?"},
       {{"evla", "x"}, "did you mean eval?"},
       {{"--verison"}, "did you mean --version?"},
@@ -70,6 +70,18 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"predict", "nowhere", "x"}, "nowhere", 66},
       {{"info", "--batch", "3"}, "MODEL"},
       {{"info", "nowhere.toml"}, "nowhere.toml", 66},
+      {{"bnech"}, "did you mean bench?"},
+      {{"bench", "--secnds", "1"}, "did you mean --seconds?"},
+      {{"bench", "--seconds", "0"}, "--seconds"},
+      {{"bench", "--seconds", "nan"}, "--seconds"},
+      {{"bench", "--batch", "0"}, "--batch"},
+      {{"bench", "--isa", "mmx"}, "reference"},
+      {{"bench", "--svg"}, "--svg"},
+      {{"bench", "a", "b"}, "b is one argument too many"},
+      {{"bench", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
+      {{"bench", "--device", "cuda"}, "built without CUDA", 69},
+      {{"bench", "lenet6"}, "did you mean 'lenet5'?", 66},
+      {{"bench", "--data", "fashon-mnist"}, "fashion-mnist", 66},
   };
   for (const Mistake& mistake : mistakes) {
     std::string line;
@@ -101,7 +113,7 @@ TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
 TEST_F(CommandLine, HelpAndVersionGoToStdout) {
   const Arguments lines[] = {{"--help"},          {"--version"},         {"train", "--help"},
                              {"eval", "--help"},  {"predict", "--help"}, {"info", "--help"},
-                             {"fetch", "--help"}, {"train", "x", "-h"}};
+                             {"fetch", "--help"}, {"bench", "--help"},   {"train", "x", "-h"}};
   for (const Arguments& line : lines) {
     const Ended ended = run(line, folder_);
     EXPECT_EQ(ended.code, 0);

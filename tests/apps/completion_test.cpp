@@ -31,7 +31,7 @@ class Completion : public ::testing::Test {
 };
 
 TEST_F(Completion, Words) {
-  EXPECT_EQ(offered("''"), "train eval predict info fetch\n");
+  EXPECT_EQ(offered("''"), "train eval predict info fetch bench\n");
   EXPECT_EQ(offered("tr"), "train\n");
   EXPECT_EQ(offered("train tiny-r"), "tiny-relu\n");
   EXPECT_EQ(offered("train --resume-"), "--resume-if-present\n");
@@ -41,6 +41,7 @@ TEST_F(Completion, Words) {
   EXPECT_EQ(offered("train --isa ref"), "reference\n");
   EXPECT_EQ(offered("train lenet5 --epochs 3 tin"), "\n");  // there is a model
   EXPECT_EQ(offered("train --epochs 3 tiny-s"), "tiny-sigmoid\n");
+  EXPECT_EQ(offered("bench --seconds 3 tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("fetch ''"), "fashion-mnist mnist cifar10\n");
 }
 
@@ -54,7 +55,7 @@ TEST_F(Completion, Files) {
 }
 
 TEST_F(Completion, OffersEveryOptionOfTheHelp) {
-  for (const std::string command : {"train", "eval", "predict", "info"}) {
+  for (const std::string command : {"train", "eval", "predict", "info", "bench"}) {
     const std::string options = offered(command + " --");
     EXPECT_NE(options.find("--json"), std::string::npos) << command;
     std::string option;

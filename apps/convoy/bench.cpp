@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// convoy bench: what this machine can do at most, and how near to it a model's stages come.
+#include "convoy/measure/bench.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "bench_report.hpp"
+#include "commands.hpp"
+#include "exit_codes.hpp"
+#include "help.hpp"
+#include "options.hpp"
+#include "output.hpp"
+
+namespace convoy::app {
+namespace {
+
+struct BenchOptions {
+  std::string model = "tiny-relu";
+  std::optional<Index> batch;
+  std::vector<std::string> set;
+  std::string data;
+  Layout layout;
+  double seconds = 10;
+  std::string svg;
+  bool json = false;
+  bool quiet = false;
+};
+
+Model chosen_model(const BenchOptions& options) {
+  std::vector<Override> overrides;
+  if (options.batch) overrides.push_back(fmt::format("train.batch={}", *options.batch));
+  overrides.insert(overrides.end(), options.set.begin(), options.set.end());
+  return load_model(options.model, overrides);
+}
+
+// The images, and how they are called.
+std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const Net& net) {
+  if (options.data.empty()) return {measure::images_for(net), "synthetic"};
+  const TrainAndTest data = load_data(options.data);
+  check_fit(net, data.train, data.name);
+  return {data.train, data.name};
+}
+
+// On a terminal a line that is redrawn, elsewhere a line at the beginning.
+void tell(const BenchOptions& options, std::string_view model, int round) {
+  if (options.quiet) return;
+  const bool live = isatty(STDERR_FILENO) == 1;
+  if (live && round == measure::kRounds) return write_stderr("\r\033[K");
+  if (!live && round > 0) return;
+  write_stderr(
+      fmt::format("{}measuring {} for about {:g} s{}", live ? "\r" : "", model, options.seconds,
+                  live ? fmt::format(", round {} of {} ", round + 1, measure::kRounds) : "\n"));
+}
+
+int bench(const BenchOptions& options) {
+  const Model model = chosen_model(options);
+  const EngineOptions engine = engine_options(options.layout, model.train);
+  const auto [data, data_name] = chosen_data(options, model.net);
+  if (!options.svg.empty()) check_writable(options.svg);
+  const measure::BenchResult result =
+      measure::bench(model, data, engine, options.seconds,
+                     [&](int round) { tell(options, model.net.name(), round); });
+  tell(options, model.net.name(), measure::kRounds);
+  for (const std::string& text : result.warnings) {
+    write_stderr(fmt::format("convoy: warning: {}\n", text));
+  }
+  const BenchSubject subject{model, data_name};
+  if (!options.svg.empty()) save_file(options.svg, roofline_svg(roofline(subject, result)));
+  if (options.json) {
+    write_json(document(subject, result));
+  } else {
+    write_stdout(table(subject, result));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command = app.add_subcommand(
+      "bench", "This machine's peak and bandwidth, and how near a model's stages come");
+  auto options = std::make_shared<BenchOptions>();
+  command
+      ->add_option("MODEL", options->model,
+                   "A model's name (see 'convoy info') or a .toml file; default: tiny-relu")
+      ->type_name("");
+  command->add_option("--batch", options->batch, "Samples in a step; default: the model file's")
+      ->check(whole_number(1))
+      ->type_name("N");
+  command
+      ->add_option("--set", options->set,
+                   "Override any key of the model file, for example train.grain=8; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--data", options->data,
+                   "fashion-mnist, mnist, cifar10, synthetic, or a folder with the files of one; "
+                   "default: made images of the shape that the model reads")
+      ->type_name("NAME|DIR");
+  command->add_option("--seconds", options->seconds, "Measure for about so long")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value >= 0.01 && value <= 1e6
+                       ? std::string()
+                       : text + " is not a number from 0.01 up to 1000000";
+          },
+          ""))
+      ->type_name("S")
+      ->capture_default_str();
+  add_layout(*command, options->layout);
+  command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
+  command->add_option("--svg", options->svg, "Draw the roofline picture into this file")
+      ->type_name("FILE")
+      ->group(kOutputGroup);
+  command->add_flag("--quiet", options->quiet, "No progress on stderr")->group(kOutputGroup);
+  command->footer(
+      "Measures, in five alternating rounds: the peak of fused multiply-adds (FP32) and the\n"
+      "bandwidth of memory and caches, of one thread and of all; each stage of the model's plan "
+      "(a\n"
+      "layer or several fused ones, in one pass) as one worker goes through it; and whole "
+      "training\n"
+      "steps. docs/performance.md says how each figure is defined.\n"
+      "Exit codes: as of 'convoy train'.\n\n"
+      "Examples:\n"
+      "  convoy bench\n"
+      "  convoy bench vgg-small --threads 1 --svg roofline.svg\n"
+      "  convoy bench lenet5 --batch 128 --data mnist --json");
+  command->callback([options, &action] { action = [options] { return bench(*options); }; });
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What convoy bench measured: for a person, for a program, and as a picture.
+#pragma once
+
+#include <string>
+
+#include "convoy/measure/bench.hpp"
+#include "convoy/report/roofline.hpp"
+#include "output.hpp"
+
+namespace convoy::app {
+
+struct BenchSubject {
+  const Model& model;  // with the batch that was asked for
+  std::string data;    // its name
+};
+
+std::string table(const BenchSubject& subject, const measure::BenchResult& result);
+Json document(const BenchSubject& subject, const measure::BenchResult& result);
+Roofline roofline(const BenchSubject& subject, const measure::BenchResult& result);
+
+}  // namespace convoy::app
