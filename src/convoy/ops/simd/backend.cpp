@@ -4,12 +4,22 @@
 // there the reference runs instead (slow, same bits).
 #include "convoy/ops/backend.hpp"
 
+#include <sys/prctl.h>
+
 #include <string>
 
 #include "convoy/base/check.hpp"
 #include "convoy/ops/visit.hpp"
 
+// SVE is compiled for one length of vector, -msve-vector-bits=N, and then nothing else is: Highway
+// does not choose by this length.
+#if defined(__aarch64__) && defined(__ARM_FEATURE_SVE_BITS) && __ARM_FEATURE_SVE_BITS > 0
+#define HWY_COMPILE_ONLY_STATIC
+#elif defined(__aarch64__)
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#else
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#endif
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "convoy/ops/simd/backend.cpp"
 #include <hwy/foreach_target.h>
@@ -94,6 +104,30 @@ const Backend& backend() {
 namespace convoy {
 namespace {
 
+#if defined(HWY_COMPILE_ONLY_STATIC)
+std::int64_t targets() {
+  const int length = ::prctl(PR_SVE_GET_VL);  // negative: no SVE
+  const int bits = length < 0 ? 0 : 8 * (length & PR_SVE_VL_LEN_MASK);
+  if (bits != __ARM_FEATURE_SVE_BITS) {
+    throw UserError(Fault::usage,
+                    "this build needs a processor with SVE vectors of " +
+                        std::to_string(__ARM_FEATURE_SVE_BITS) + " bits",
+                    bits == 0 ? "this one has no SVE" : "here they have " + std::to_string(bits),
+                    "configure it with another CONVOY_SVE_BITS, or without");
+  }
+  return HWY_STATIC_TARGET;
+}
+#else
+std::int64_t targets() {
+  return hwy::SupportedTargets() & HWY_TARGETS & CONVOY_FMA_TARGETS;
+}
+#endif
+
+#if (HWY_TARGETS & (HWY_TARGETS - 1)) == 0
+const Backend& backend_of_target(std::int64_t /*the only one*/) {
+  return HWY_STATIC_DISPATCH(backend)();
+}
+#else
 HWY_EXPORT(backend);
 
 // Highway's table of this function's variants, entered for one target (not for the best, as its own
@@ -103,12 +137,12 @@ const Backend& backend_of_target(std::int64_t target) {
   chosen.Update(target);
   return HWY_DISPATCH_TABLE(backend)[chosen.GetIndex()]();
 }
+#endif
 
 std::vector<const Backend*> find_backends() {
   std::vector<const Backend*> found;
   // A lower bit is a better target.
-  for (std::int64_t left = hwy::SupportedTargets() & HWY_TARGETS & CONVOY_FMA_TARGETS; left != 0;
-       left &= left - 1) {
+  for (std::int64_t left = targets(); left != 0; left &= left - 1) {
     found.push_back(&backend_of_target(left & -left));
   }
   found.push_back(&reference::backend());

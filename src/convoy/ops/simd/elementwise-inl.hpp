@@ -95,7 +95,7 @@ struct AllLanes {
   HWY_INLINE void store(Vector v, float* to) const { hn::StoreU(v, Full(), to); }
 };
 struct SomeLanes {
-  hn::Mask<Full> mask;
+  MaskRegister<Full> mask;
   HWY_INLINE Vector load(const float* from) const { return hn::MaskedLoad(mask, Full(), from); }
   HWY_INLINE void store(Vector v, float* to) const { hn::BlendedStore(v, mask, Full(), to); }
 };

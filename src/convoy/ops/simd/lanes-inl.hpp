@@ -22,15 +22,21 @@ using Full = hn::ScalableTag<float>;
 using Half = hn::ScalableTag<float, -1>;
 using Quarter = hn::ScalableTag<float, -2>;
 
-// A vector that may be an element of an array or a member. Those of SVE have no size that C++
-// knows, unless the compiler is told the one length that it compiles for (see backend.cpp).
+// A vector, and a mask, that may be an element of an array or a member. Those of SVE have no size
+// that C++ knows, unless the compiler is told the one length that it compiles for (see
+// backend.cpp).
 #if HWY_HAVE_SCALABLE || HWY_TARGET == HWY_SVE_256 || HWY_TARGET == HWY_SVE2_128
 typedef svfloat32_t SizedVector __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)));
+typedef svbool_t SizedMask __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)));
 template <class D>
 using Register = SizedVector;
+template <class D>
+using MaskRegister = SizedMask;
 #else
 template <class D>
 using Register = hn::Vec<D>;
+template <class D>
+using MaskRegister = hn::Mask<D>;
 #endif
 
 // Calls Function<D>::call(arguments...) with the narrowest tag D whose vector holds `columns`, else
