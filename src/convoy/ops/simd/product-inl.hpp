@@ -5,6 +5,8 @@
 // A tile of C, up to kTileRows rows of one or two vectors, stays in registers for a segment: each
 // term broadcasts one number of A per row and multiplies it with a vector of B. Vectors run over n,
 // never across a sum. After a segment the tile is stored to C (first) or added to it (later ones).
+// All tiles of a panel of columns do a segment before the next: its rows of B stay in the first
+// cache.
 #if defined(CONVOY_OPS_SIMD_PRODUCT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_PRODUCT_INL_HPP
 #undef CONVOY_OPS_SIMD_PRODUCT_INL_HPP
@@ -13,6 +15,9 @@
 #endif
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
 
 #include "convoy/ops/segments.hpp"
 #include "convoy/ops/simd/lanes-inl.hpp"
@@ -41,207 +46,254 @@ struct Product {
   float* column_sums = nullptr;  // [N]: one more row of C, whose A is 1 everywhere
 };
 
-// 32 registers hold 12 x 2 accumulators, two vectors of B and a broadcast; 16 hold half of that.
-inline constexpr int kTileRows = HWY_MAX_BYTES == 32 ? 12 : 14;
-inline constexpr int kTileRowsOfTwo = HWY_MAX_BYTES == 32 ? 5 : 12;
+// 32 registers hold 14 x 2 accumulators, two vectors of B and a broadcast; 16 hold half of that.
+inline constexpr int kTileRows = HWY_MAX_BYTES == 32 ? 12 : 16;
+inline constexpr int kTileRowsOfTwo = HWY_MAX_BYTES == 32 ? 6 : 14;
 // Rows of the m grid at least this long are cut into tiles of their own, so that a tile's rows of A
 // lie evenly apart; shorter ones are joined.
 inline constexpr Index kLongRow = 8;
 
-// The rows of a tile: where those of A and C start. at(term) is a view of one column of A.
+// A segment of a panel of columns: what all its tiles share.
+struct Work {
+  Index row_count, row_length;  // of terms
+  Index a_term, a_skip;         // from one term to the next; from a row's end to the next row
+  Index b_term, b_skip;
+  const float* b;      // the first term
+  Index columns_left;  // of C, from the panel's last vector on
+  bool add;
+  const float* bias;
+  float* column_sums;
+
+  // The m grid.
+  Index m_inner;
+  Index a_inner, a_wrap;  // from one row to the next; the same behind the last of m_inner
+  Index c_inner, c_wrap;
+};
+
+// The rows of a tile: where those of A and C start. at(i) is the element of A's row i for the term
+// that advance() has come to.
 //   AdjacentRows  one float apart in A: one pointer serves all
-//   EvenRows      evenly apart: one pointer serves three rows (an address adds an index once or
-//                 twice)
+//   EvenRows      evenly apart: one pointer serves four rows, so that all stay in registers
 //   AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
+template <int kRows>
 struct AdjacentRows {
-  const float* a0;
-  float* c0;
-  Index c_step;
+  AdjacentRows(const Work& work, const float* a0, float* c0, Index)
+      : a(a0), c_begin(c0), c_step(work.c_inner) {}
+  HWY_INLINE float at(int i) const { return a[i]; }
+  HWY_INLINE void advance(Index floats) { a += floats; }
+  HWY_INLINE float* c(int i) const { return c_begin + i * c_step; }
 
-  struct Column {
-    const float* a;
-    HWY_INLINE float operator[](int i) const { return a[i]; }
-  };
-  HWY_INLINE Column at(Index term) const { return {a0 + term}; }
-  HWY_INLINE float* c(int i) const { return c0 + i * c_step; }
+  const float* a;
+  float* c_begin;
+  Index c_step;
 };
 
+template <int kRows>
 struct EvenRows {
-  const float* a0;
+  EvenRows(const Work& work, const float* a0, float* c0, Index)
+      : a_step(work.a_inner), c_begin(c0), c_step(work.c_inner) {
+    HWY_UNROLL(4)
+    for (int i = 0; i < kPointers; ++i) a[i] = a0 + 4 * i * a_step;
+  }
+  HWY_INLINE float at(int i) const { return a[i / 4][i % 4 * a_step]; }
+  HWY_INLINE void advance(Index floats) {
+    HWY_UNROLL(4)
+    for (int i = 0; i < kPointers; ++i) a[i] += floats;
+  }
+  HWY_INLINE float* c(int i) const { return c_begin + i * c_step; }
+
+  static constexpr int kPointers = (kRows + 3) / 4;
+  const float* a[kPointers];
   Index a_step;
-  float* c0;
+  float* c_begin;
   Index c_step;
-
-  struct Column {
-    const float* a[(kTileRows + 2) / 3];
-    Index step;
-    HWY_INLINE float operator[](int i) const { return a[i / 3][i % 3 * step]; }
-  };
-  HWY_INLINE Column at(Index term) const {
-    Column column;
-    column.step = a_step;
-    HWY_UNROLL(8)
-    for (int i = 0; i < (kTileRows + 2) / 3; ++i) column.a[i] = a0 + term + 3 * i * a_step;
-    return column;
-  }
-  HWY_INLINE float* c(int i) const { return c0 + i * c_step; }
 };
 
+template <int kRows>
 struct AnyRows {
-  const float* a_rows[kTileRows];
-  float* c_rows[kTileRows];
-
-  struct Column {
-    const AnyRows& rows;
-    Index term;
-    HWY_INLINE float operator[](int i) const { return rows.a_rows[i][term]; }
-  };
-  HWY_INLINE Column at(Index term) const { return {*this, term}; }
+  AnyRows(const Work& work, const float* a0, float* c0, Index inner) : a(a0) {
+    Index distance = 0;
+    for (int i = 0; i < kRows; ++i) {
+      a_rows[i] = distance;
+      c_rows[i] = c0;
+      const bool wrap = ++inner == work.m_inner;
+      if (wrap) inner = 0;
+      distance += wrap ? work.a_wrap : work.a_inner;
+      c0 += wrap ? work.c_wrap : work.c_inner;
+    }
+  }
+  HWY_INLINE float at(int i) const { return a[a_rows[i]]; }
+  HWY_INLINE void advance(Index floats) { a += floats; }
   HWY_INLINE float* c(int i) const { return c_rows[i]; }
+
+  const float* a;
+  Index a_rows[kRows];
+  float* c_rows[kRows];
 };
 
-// One tile, all its terms. kSums: and the column sums.
-template <class D, int kRows, int kVectors, bool kSums, class Rows>
-HWY_INLINE void tile(D d, const Product& p, const Segments& segments, const Rows& rows,
-                     Index column) {
+// The last vector of a row: a mask costs an instruction that competes with multiply-adds, and
+// storing through one is slow on some processors.
+template <bool kWhole, class D>
+HWY_INLINE hn::Vec<D> load_last(D d, hn::Mask<D> mask, const float* from) {
+  if constexpr (kWhole) {
+    return hn::LoadU(d, from);
+  } else {
+    return hn::MaskedLoad(mask, d, from);
+  }
+}
+
+template <bool kWhole, class D>
+HWY_INLINE void store_last(hn::Vec<D> value, hn::Mask<D> mask, D d, float* to) {
+  if constexpr (kWhole) {
+    hn::StoreU(value, d, to);
+  } else {
+    hn::BlendedStore(value, mask, d, to);
+  }
+}
+
+// One tile, whose first row starts at a and c, `inner` in its row of the m grid. kSums: and the
+// column sums.
+template <class D, int kRows, int kVectors, bool kWhole, bool kSums, template <int> class Rows>
+HWY_NOINLINE void tile(const Work& work, const float* a, float* c, Index inner) {
+  const D d;
   using V = hn::Vec<D>;
-  const Index vl = lanes(d);
-  const auto last = first_lanes(d, p.n - column - (kVectors - 1) * vl);
   constexpr int kAccumulators = kRows + (kSums ? 1 : 0);
-  bool add = p.add;
-  for (const Segment s : segments) {
-    Register<D> sum[kAccumulators][kVectors];
-    HWY_UNROLL(16)
-    for (int i = 0; i < kAccumulators; ++i) {
-      HWY_UNROLL(2)
-      for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::Zero(d);
-    }
-    for (Index row = s.rows.begin; row < s.rows.end; ++row) {
-      Index at = row * p.a_row + s.terms.begin * p.a_term;
-      const float* b = p.b + row * p.b_row + s.terms.begin * p.b_term + column;
-      for (Index t = s.terms.begin; t < s.terms.end; ++t, at += p.a_term, b += p.b_term) {
-        const auto column_of_a = rows.at(at);
-        Register<D> w[kVectors];
-        if constexpr (kVectors == 2) w[0] = hn::LoadU(d, b);
-        w[kVectors - 1] = hn::MaskedLoad(last, d, b + (kVectors - 1) * vl);
-        HWY_UNROLL(16)
-        for (int i = 0; i < kRows; ++i) {
-          const V x = hn::Set(d, column_of_a[i]);
-          HWY_UNROLL(2)
-          for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]);
-        }
-        if constexpr (kSums) {
-          HWY_UNROLL(2)
-          for (int j = 0; j < kVectors; ++j) sum[kRows][j] = hn::Add(w[j], sum[kRows][j]);
-        }
+  const Index vl = lanes(d);
+  const auto last = first_lanes(d, work.columns_left);
+  const Index at_last = (kVectors - 1) * vl;
+  Rows<std::max(kRows, 1)> rows(work, a, c, inner);
+  Register<D> sum[kAccumulators][kVectors];
+  HWY_UNROLL(17)
+  for (int i = 0; i < kAccumulators; ++i) {
+    HWY_UNROLL(2)
+    for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::Zero(d);
+  }
+  const float* b = work.b;
+  const Index a_term = work.a_term, b_term = work.b_term, row_length = work.row_length;
+  for (Index row = work.row_count; row > 0; --row, rows.advance(work.a_skip), b += work.b_skip) {
+    for (Index t = row_length; t > 0; --t, rows.advance(a_term), b += b_term) {
+      Register<D> w[kVectors];
+      if constexpr (kVectors == 2) w[0] = hn::LoadU(d, b);
+      w[kVectors - 1] = load_last<kWhole>(d, last, b + at_last);
+      HWY_UNROLL(16)
+      for (int i = 0; i < kRows; ++i) {
+        const V x = hn::Set(d, rows.at(i));
+        HWY_UNROLL(2)
+        for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]);
+      }
+      if constexpr (kSums) {
+        HWY_UNROLL(2)
+        for (int j = 0; j < kVectors; ++j) sum[kRows][j] = hn::Add(w[j], sum[kRows][j]);
       }
     }
-    const float* bias = p.bias && segments.is_last(s) ? p.bias + column : nullptr;
-    HWY_UNROLL(16)
+  }
+  const auto row_of_c = [&](int i) HWY_ATTR { return i < kRows ? rows.c(i) : work.column_sums; };
+  if (work.add) {
+    HWY_UNROLL(17)
     for (int i = 0; i < kAccumulators; ++i) {
-      float* c = (i < kRows ? rows.c(i) : p.column_sums) + column;
-      HWY_UNROLL(2)
-      for (int j = 0; j < kVectors; ++j, c += vl) {
-        const bool full = j < kVectors - 1;
-        V value = sum[i][j];
-        if (add) value = hn::Add(full ? hn::LoadU(d, c) : hn::MaskedLoad(last, d, c), value);
-        if (bias) {
-          value =
-              hn::Add(value, full ? hn::LoadU(d, bias) : hn::MaskedLoad(last, d, bias + j * vl));
-        }
-        if (full) {
-          hn::StoreU(value, d, c);
-        } else {
-          hn::BlendedStore(value, last, d, c);
-        }
-      }
+      const float* to = row_of_c(i);
+      if constexpr (kVectors == 2) sum[i][0] = hn::Add(hn::LoadU(d, to), sum[i][0]);
+      const V value = sum[i][kVectors - 1];
+      sum[i][kVectors - 1] = hn::Add(load_last<kWhole>(d, last, to + at_last), value);
     }
-    add = true;
+  }
+  if (work.bias) {
+    HWY_UNROLL(17)
+    for (int i = 0; i < kAccumulators; ++i) {
+      if constexpr (kVectors == 2) sum[i][0] = hn::Add(sum[i][0], hn::LoadU(d, work.bias));
+      const V value = sum[i][kVectors - 1];
+      sum[i][kVectors - 1] = hn::Add(value, load_last<kWhole>(d, last, work.bias + at_last));
+    }
+  }
+  HWY_UNROLL(17)
+  for (int i = 0; i < kAccumulators; ++i) {
+    float* to = row_of_c(i);
+    if constexpr (kVectors == 2) hn::StoreU(sum[i][0], d, to);
+    store_last<kWhole>(hn::Vec<D>(sum[i][kVectors - 1]), last, d, to + at_last);
   }
 }
 
-// Where a tile starts in the m grid.
-struct TileStart {
-  Index outer;
-  Index inner;
-};
+using TileFunction = void (*)(const Work&, const float* a, float* c, Index inner);
 
-template <class D, int kRows, int kVectors, bool kSums>
-HWY_NOINLINE void tile_rows(const Product& p, const Segments& segments, TileStart at,
-                            Index column) {
-  const float* a = p.a + at.outer * p.a_outer + at.inner * p.a_inner;
-  float* c = p.c + at.outer * p.c_outer + at.inner * p.c_inner;
-  if (at.inner + kRows <= p.m_inner) {
-    if (kVectors == 1 && !kSums && p.a_inner == 1) {
-      const AdjacentRows rows{a, c, p.c_inner};
-      tile<D, kRows, kVectors, kSums>(D(), p, segments, rows, column);
-    } else {
-      const EvenRows rows{a, p.a_inner, c, p.c_inner};
-      tile<D, kRows, kVectors, kSums>(D(), p, segments, rows, column);
-    }
-    return;
-  }
-  AnyRows rows;
-  for (int i = 0; i < kRows; ++i) {
-    rows.a_rows[i] = a;
-    rows.c_rows[i] = c;
-    a += p.a_inner;
-    c += p.c_inner;
-    if (++at.inner == p.m_inner) {
-      at = {at.outer + 1, 0};
-      a = p.a + at.outer * p.a_outer;
-      c = p.c + at.outer * p.c_outer;
-    }
-  }
-  tile<D, kRows, kVectors, kSums>(D(), p, segments, rows, column);
-}
-
-template <class D, int kRows, int kVectors>
-HWY_INLINE void dispatch_rows(const Product& p, const Segments& segments, TileStart at, Index count,
-                              Index column, bool sums) {
-  if constexpr (kRows > 0) {
-    if (count < kRows) {
-      return dispatch_rows<D, kRows - 1, kVectors>(p, segments, at, count, column, sums);
-    }
-    if (!sums) return tile_rows<D, kRows, kVectors, false>(p, segments, at, column);
-  }
-  if (sums) tile_rows<D, kRows, kVectors, true>(p, segments, at, column);
+// Element i: the tile of kFirst + i rows.
+template <class D, int kVectors, bool kWhole, bool kSums, template <int> class Rows, int... kRows>
+constexpr std::array<TileFunction, sizeof...(kRows)> tiles_of(
+    std::integer_sequence<int, kRows...>) {
+  return {tile<D, kRows + (kSums ? 0 : 1), kVectors, kWhole, kSums, Rows>...};
 }
 
 // Columns from `column` on, kVectors vectors wide, all rows in nearly equal tiles. The column sums
 // go with the last tile.
-template <class D, int kVectors>
+template <class D, int kVectors, bool kWhole>
 HWY_INLINE void column_panel(const Product& p, Index column) {
   constexpr int kMost = kVectors == 2 ? kTileRowsOfTwo : kTileRows;
-  const Segments segments(p.row_count, p.row_length);
-  const bool joined = p.m_inner < kLongRow || p.column_sums;
+  using Counts = std::make_integer_sequence<int, kMost>;
+  static constexpr auto kAdjacent = tiles_of<D, kVectors, kWhole, false, AdjacentRows>(Counts());
+  static constexpr auto kEven = tiles_of<D, kVectors, kWhole, false, EvenRows>(Counts());
+  static constexpr auto kAny = tiles_of<D, kVectors, kWhole, false, AnyRows>(Counts());
+  static constexpr auto kAdjacentAndSums =
+      tiles_of<D, kVectors, kWhole, true, AdjacentRows>(Counts());
+  static constexpr auto kAnyAndSums = tiles_of<D, kVectors, kWhole, true, AnyRows>(Counts());
+
+  const bool adjacent = p.a_inner == 1;
+  const bool joined = p.m_inner < kLongRow;
   const Index blocks = joined ? 1 : p.m_outer;
-  const Index rows = (joined ? p.m_outer * p.m_inner : p.m_inner) + (p.column_sums ? 1 : 0);
-  const Index tiles = (rows + kMost - 1) / kMost;
-  for (Index block = 0; block < blocks; ++block) {
-    for (Index i = 0; i < tiles; ++i) {
-      const Range part = split(rows, tiles, i);
-      const bool sums = p.column_sums && i == tiles - 1;
-      const Index count = part.size() - (sums ? 1 : 0);
-      TileStart at{block, part.begin};
-      if (joined && part.begin > 0) at = {part.begin / p.m_inner, part.begin % p.m_inner};
-      dispatch_rows<D, kMost, kVectors>(p, segments, at, count, column, sums);
+  const Index rows = joined ? p.m_outer * p.m_inner : p.m_inner;
+  const Segments segments(p.row_count, p.row_length);
+  Work work;
+  work.a_term = p.a_term;
+  work.b_term = p.b_term;
+  work.columns_left = p.n - column - (kVectors - 1) * lanes(D());
+  work.add = p.add;
+  work.column_sums = p.column_sums ? p.column_sums + column : nullptr;
+  work.m_inner = p.m_inner;
+  work.a_inner = p.a_inner;
+  work.a_wrap = p.a_outer - (p.m_inner - 1) * p.a_inner;
+  work.c_inner = p.c_inner;
+  work.c_wrap = p.c_outer - (p.m_inner - 1) * p.c_inner;
+  for (const Segment s : segments) {
+    work.row_count = s.rows.size();
+    work.row_length = s.terms.size();
+    work.a_skip = p.a_row - work.row_length * p.a_term;
+    work.b_skip = p.b_row - work.row_length * p.b_term;
+    work.b = p.b + s.rows.begin * p.b_row + s.terms.begin * p.b_term + column;
+    work.bias = p.bias && segments.is_last(s) ? p.bias + column : nullptr;
+    const float* a = p.a + s.rows.begin * p.a_row + s.terms.begin * p.a_term;
+    float* c = p.c + column;
+    for (Index block = 0; block < blocks; ++block, a += p.a_outer, c += p.c_outer) {
+      const bool with_sums = p.column_sums && block == blocks - 1;
+      const Index tiles = (rows + (with_sums ? 1 : 0) + kMost - 1) / kMost;
+      for (Index i = 0; i < tiles; ++i) {
+        const Range part = split(rows + (with_sums ? 1 : 0), tiles, i);
+        const bool sums = with_sums && i == tiles - 1;
+        const Index count = part.size() - (sums ? 1 : 0);
+        const Index outer = joined && part.begin > 0 ? part.begin / p.m_inner : 0;
+        const Index inner = part.begin - outer * p.m_inner;
+        const bool one_row = inner + count <= p.m_inner;
+        const auto& table = sums       ? (adjacent && one_row ? kAdjacentAndSums : kAnyAndSums)
+                            : !one_row ? kAny
+                            : adjacent ? kAdjacent
+                                       : kEven;
+        table[static_cast<std::size_t>(sums ? count : count - 1)](
+            work, a + outer * p.a_outer + inner * p.a_inner,
+            c + outer * p.c_outer + inner * p.c_inner, inner);
+      }
     }
+    work.add = true;
   }
 }
 
 HWY_INLINE void product(const Product& p) {
   const Index vl = lanes(Full());
   Index column = 0;
-  for (; p.n - column > vl; column += 2 * vl) column_panel<Full, 2>(p, column);
+  for (; p.n - column >= 2 * vl; column += 2 * vl) column_panel<Full, 2, true>(p, column);
   const Index left = p.n - column;
-  if (left <= 0) return;
-  if (left <= lanes(Quarter())) {
-    column_panel<Quarter, 1>(p, column);
-  } else if (left <= lanes(Half())) {
-    column_panel<Half, 1>(p, column);
-  } else {
-    column_panel<Full, 1>(p, column);
+  if (left > vl) {
+    column_panel<Full, 2, false>(p, column);
+  } else if (left == vl) {
+    column_panel<Full, 1, true>(p, column);
+  } else if (left > 0) {
+    column_panel<Full, 1, false>(p, column);
   }
 }
 
