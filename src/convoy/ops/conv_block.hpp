@@ -46,10 +46,9 @@ constexpr Shape output_shape(const ConvBlock& block) {
 
 // Elements of private scratch that a pass may use.
 constexpr Index scratch_size(const ConvBlock& block) {
-  const Shape out = output_shape(block.conv);
   const Index x = align_floats(input_border(block.conv).around(block.conv.in).size());
-  const Index dy = gradient_border(block.conv).around(out).size();
-  return std::max(x + dy, thin_scratch_size(block.conv));
+  return std::max({x + bordered_gradient_size(block.conv), thin_scratch_size(block.conv),
+                   narrow_scratch_size(block.conv)});
 }
 
 }  // namespace convoy

@@ -15,8 +15,8 @@ Index packed_size(const Op& op) {
 Index scratch_size(const Op& op) {
   const auto* conv = std::get_if<Conv2d>(&op);
   if (!conv) return 0;
-  const Index bordered = std::max(input_border(*conv).around(conv->in).size(),
-                                  gradient_border(*conv).around(output_shape(*conv)).size());
+  const Index bordered = std::max({input_border(*conv).around(conv->in).size(),
+                                   bordered_gradient_size(*conv), narrow_scratch_size(*conv)});
   return is_thin(*conv) ? std::max(bordered, thin_scratch_size(*conv)) : bordered;
 }
 

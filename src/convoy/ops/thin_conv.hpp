@@ -39,4 +39,17 @@ constexpr Index thin_scratch_size(const Conv2d& op) {
          (gradient_segments(op) + 1) * taps * kMostLanes + 2 * output_shape(op).width * kMostLanes;
 }
 
+// dy with the border that the input gradient reads, in whole vectors.
+constexpr Index bordered_gradient_size(const Conv2d& op) {
+  return align_floats(gradient_border(op).around(output_shape(op)).size());
+}
+
+// The same for the input gradient where its channels fill half a vector or less
+// (simd/narrow_gradient-inl.hpp): dy of two samples, apart and side by side; the weights as
+// vectors.
+constexpr Index narrow_scratch_size(const Conv2d& op) {
+  if (op.stride != Extent{1, 1} || kSideBySide * op.in.channels > kMostLanes) return 0;
+  return 2 * kSideBySide * bordered_gradient_size(op) + op.kernel.area() * op.filters * kMostLanes;
+}
+
 }  // namespace convoy

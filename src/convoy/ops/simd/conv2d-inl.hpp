@@ -12,6 +12,7 @@
 #include "convoy/ops/pass.hpp"
 #include "convoy/ops/phase.hpp"
 #include "convoy/ops/rectangle.hpp"
+#include "convoy/ops/simd/narrow_gradient-inl.hpp"
 #include "convoy/ops/simd/product-inl.hpp"
 #include "convoy/ops/simd/thin_block-inl.hpp"
 #include "convoy/ops/simd/transpose-inl.hpp"
@@ -179,6 +180,13 @@ inline void input_gradient(const Conv2d& op, const InputGradient<float>& pass, R
   const Shape out = output_shape(op);
   const Border border = gradient_border(op);
   const Shape padded = border.around(out);
+  if (is_narrow(op, pass.samples) && units.size() == op.in.height * op.in.width * pass.samples) {
+    return narrow_input_gradients(op, pass, [&](Index b, float* to) {
+      const float* dy = pass.dy + b * out.size();
+      const float* done = with_border(dy, out, border, {0, padded.height}, to);
+      if (done == dy) std::copy_n(dy, out.size(), to);
+    });
+  }
   for_each_rectangle(units, op.in.height, op.in.width, [&](Index b, const Rectangle& r) HWY_ATTR {
     const Index last_tap = op.kernel.height - 1 - op.stride.height * border.top;
     const Range rows{

@@ -125,6 +125,10 @@ HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
 
 inline void input_gradient(const ConvBlock& block, const InputGradient<float>& pass) {
   const Conv2d& conv = block.conv;
+  if (is_narrow(conv, pass.samples)) {
+    return narrow_input_gradients(
+        conv, pass, [&](Index b, float* to) HWY_ATTR { conv_gradient(block, pass, b, to); });
+  }
   for (Index b = 0; b < pass.samples; ++b) {
     conv_gradient(block, pass, b, pass.scratch);
     input_gradient_rectangle(conv, pass.packed, pass.scratch, pass.dx + b * conv.in.size(),

@@ -134,6 +134,19 @@ HWY_INLINE void store_bytes(hn::Vec<Int> v, std::int8_t* first, std::int8_t* sec
   }
 }
 
+// n numbers of two samples in turn.
+HWY_INLINE void interleave(const float* first, const float* second, Index n, float* to) {
+  const Full d;
+  Index i = 0;
+  for (; i + lanes(d) <= n; i += lanes(d)) {
+    hn::StoreInterleaved2(hn::LoadU(d, first + i), hn::LoadU(d, second + i), d, to + 2 * i);
+  }
+  for (; i < n; ++i) {
+    to[2 * i] = first[i];
+    to[2 * i + 1] = second[i];
+  }
+}
+
 // x with its border; of two samples, their numbers in turn. `to`: S times the bordered size.
 template <int S>
 HWY_INLINE const float* side_by_side(const float* first, const float* second, const Shape& shape,
@@ -142,7 +155,6 @@ HWY_INLINE const float* side_by_side(const float* first, const float* second, co
   if constexpr (S == 1) {
     return with_border(first, shape, border, {0, outer.height}, to);
   } else {
-    const Full d;
     const Index width = outer.width * outer.channels * S, body = shape.width * shape.channels;
     const Index left = border.left * outer.channels * S;
     for (Index row = 0; row < outer.height; ++row, to += width) {
@@ -152,16 +164,7 @@ HWY_INLINE const float* side_by_side(const float* first, const float* second, co
         continue;
       }
       std::fill_n(to, left, 0.0F);
-      const float* a = first + inner * body;
-      const float* b = second + inner * body;
-      Index i = 0;
-      for (; i + lanes(d) <= body; i += lanes(d)) {
-        hn::StoreInterleaved2(hn::LoadU(d, a + i), hn::LoadU(d, b + i), d, to + left + i * S);
-      }
-      for (; i < body; ++i) {
-        to[left + i * S] = a[i];
-        to[left + i * S + 1] = b[i];
-      }
+      interleave(first + inner * body, second + inner * body, body, to + left);
       std::fill_n(to + left + body * S, width - left - body * S, 0.0F);
     }
     return to - outer.height * width;
