@@ -174,8 +174,9 @@ TEST_F(CommandLine, InfoCountsAsTheDesignDoes) {
     const char* model;
     int parameters, flops;
   };
-  for (const Known& known : {Known{"tiny-relu", 13610, 275808}, Known{"tiny-sigmoid", 2343, 379296},
-                             Known{"lenet5", 61706, 2263920}}) {
+  for (const Known& known :
+       {Known{"tiny-relu", 13610, 275808}, Known{"tiny-sigmoid", 2343, 379296},
+        Known{"lenet5", 61706, 2263920}, Known{"mnist-fast", 106122, 2274304}}) {
     const nlohmann::json json =
         document(run({"info", known.model, "--batch", "33", "--json"}, folder_));
     EXPECT_EQ(json["schema"], "convoy.info/1");

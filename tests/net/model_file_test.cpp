@@ -96,7 +96,8 @@ TEST(Models, AreThoseOfTheDesign) {
   const std::vector<Known> all = {{"tiny-relu", 13'610, 275'808, 4},
                                   {"tiny-sigmoid", 2'343, 379'296, 5},
                                   {"lenet5", 61'706, 2'263'920, 11},
-                                  {"vgg-small", 467'818, 111'699'456, 13}};
+                                  {"vgg-small", 467'818, 111'699'456, 13},
+                                  {"mnist-fast", 106'122, 2'274'304, 7}};
   for (const Known& known : all) {
     const Model model = load_model(model_path(known.name));
     EXPECT_EQ(model.net.name(), known.name);

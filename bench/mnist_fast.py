@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Trains mnist-fast on MNIST from many seeds: how accurate it becomes, and how long that takes.
+
+    bench/mnist_fast.py                             seeds 1 to 20, 2 threads: a table in Markdown
+    bench/mnist_fast.py --seeds 5 --threads 1
+    bench/mnist_fast.py --json > result.json
+
+The accuracy is that of the last weights on the 10,000 test images, whichever epoch was the best; it depends
+on the seed alone, neither on the machine nor on its threads. The training time is that of all steps,
+shuffling included; loading, testing after each epoch and writing the run folder are not training.
+Needs MNIST: `convoy fetch mnist`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def train(args, seed):
+    with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
+        command = [args.program, "train", args.model, "--data", "mnist", "--seed", str(seed),
+                   "--threads", str(args.threads), "--json", "--quiet",
+                   "--out", os.path.join(folder, "run")]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def summary(values):
+    return {"mean": statistics.mean(values), "lowest": min(values), "highest": max(values)}
+
+
+def measure(args):
+    runs = []
+    for seed in range(1, args.seeds + 1):
+        result = train(args, seed)
+        runs.append({"seed": seed, "test_accuracy": result["epochs"][-1]["test_accuracy"],
+                     "train_seconds": result["train_seconds"],
+                     "weights_sha256": result["weights_sha256"]})
+        print(f"seed {seed}: {100 * runs[-1]['test_accuracy']:.2f} %, "
+              f"{runs[-1]['train_seconds']:.2f} s, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
+    return {"schema": "convoy.mnist_fast/1", "model": args.model, "threads": result["threads"],
+            "seeds": args.seeds, "epochs": len(result["epochs"]), "batch": result["batch"],
+            "isa": result["isa"], "machine": result["machine"],
+            "test_accuracy": summary([run["test_accuracy"] for run in runs]),
+            "train_seconds": summary([run["train_seconds"] for run in runs]), "runs": runs}
+
+
+def report(document):
+    accuracy, seconds = document["test_accuracy"], document["train_seconds"]
+    threads = document["threads"]
+    print(f"{document['model']} on MNIST, {document['epochs']} epochs, batch {document['batch']}; "
+          f"{document['isa']}, {document['machine'].get('cpu', '')}, "
+          f"{document['machine'].get('usable_cores', '?')} cores\n")
+    print(f"| seeds 1 to {document['seeds']} | mean | lowest | highest |")
+    print("| --- | --- | --- | --- |")
+    print("| test accuracy | " + " | ".join(f"{100 * accuracy[k]:.{d}f} %" for k, d in
+                                             (("mean", 3), ("lowest", 2), ("highest", 2))) + " |")
+    print(f"| training, {threads} thread{'' if threads == 1 else 's'} | "
+          + " | ".join(f"{seconds[k]:.2f} s" for k in ("mean", "lowest", "highest")) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20, help="how many, from 1")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--model", default="mnist-fast", help="a name, or a file")
+    parser.add_argument("--program", default=str(ROOT / "build/release/convoy"))
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    if args.seeds < 1:
+        parser.error("--seeds must be at least 1")
+    document = measure(args)
+    if args.json:
+        print(json.dumps(document, indent=1))
+    else:
+        report(document)
+
+
+if __name__ == "__main__":
+    main()
