@@ -38,6 +38,10 @@ ConvBlock random_block(Random& random) {
   return block;
 }
 
+void fill(Floats& array, Random& random, Values values) {
+  for (Index i = 0; i < array.size(); ++i) array[i] = random_float(random, values);
+}
+
 // The three operations in the reference.
 struct Composition {
   ConvBlock block;
@@ -53,9 +57,10 @@ struct Composition {
         dy(y.size(), random.pick(0, 3)),
         dx(x.size()),
         gradient(parameters.size()) {
-    for (Floats* array : {&x, &parameters, &dy}) {
-      for (Index i = 0; i < array->size(); ++i) (*array)[i] = random_float(random, values);
-    }
+    fill(x, random, values);
+    fill(dy, random, values);
+    // The weights have to be finite (conv2d.hpp).
+    fill(parameters, random, values == Values::hostile ? Values::tiny : values);
     const Backend& reference = reference::backend();
     const Op conv = block.conv, relu = Activation{output_shape(block.conv)}, pool = pool_of(block);
     const Index size = n * output_shape(block.conv).size();

@@ -48,7 +48,10 @@ struct Case {
         dx(x.size()),
         gradient(parameters.size()),
         choice(y.size()) {
-    for (Floats* array : {&x, &other, &parameters, &dy}) fill(*array, random, values);
+    for (Floats* array : {&x, &other, &dy}) fill(*array, random, values);
+    // The weights of a convolution have to be finite (conv2d.hpp).
+    const bool finite = std::holds_alternative<Conv2d>(o) && values == Values::hostile;
+    fill(parameters, random, finite ? Values::tiny : values);
     forward(reference::backend(), y, choice, {0, forward_units(op, b)});
     input_gradient(reference::backend(), dx, {0, input_gradient_units(op, b)});
     if (parameters.size() > 0) {

@@ -15,8 +15,11 @@ Roofline some_roofline() {
   Roofline roofline;
   roofline.title = "a net";
   roofline.subtitle = "a machine";
-  roofline.roofs = {{{"peak of one", 1e11}, {{"memory of one", 1e10}, {"L1 of one", 2e11}}},
-                    {{"peak of two", 2e11}, {{"memory of two", 1.5e10}}}};
+  roofline.roofs.resize(2);
+  roofline.roofs[0].peak = {"peak of one", 1e11};
+  roofline.roofs[0].bandwidths = {{"memory of one", 1e10}, {"L1 of one", 2e11}};
+  roofline.roofs[1].peak = {"peak of two", 2e11};
+  roofline.roofs[1].bandwidths = {{"memory of two", 1.5e10}};
   roofline.series = {"forward", "backward"};
   roofline.points = {{"conv1 forward", 0, 4.5, 6e10, 0.6}, {"conv1 backward", 1, 6, 5e10, 0.5}};
   return roofline;

@@ -47,8 +47,8 @@ constexpr Shape output_shape(const ConvBlock& block) {
 // Elements of private scratch that a pass may use.
 constexpr Index scratch_size(const ConvBlock& block) {
   const Index x = align_floats(input_border(block.conv).around(block.conv.in).size());
-  return std::max({x + bordered_gradient_size(block.conv), thin_scratch_size(block.conv),
-                   narrow_scratch_size(block.conv)});
+  return std::max({x + bordered_gradient_size(block.conv), input_gradient_scratch_size(block.conv),
+                   thin_scratch_size(block.conv), narrow_scratch_size(block.conv)});
 }
 
 }  // namespace convoy

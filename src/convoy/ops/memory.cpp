@@ -16,7 +16,7 @@ Index scratch_size(const Op& op) {
   const auto* conv = std::get_if<Conv2d>(&op);
   if (!conv) return 0;
   const Index bordered = std::max({input_border(*conv).around(conv->in).size(),
-                                   bordered_gradient_size(*conv), narrow_scratch_size(*conv)});
+                                   input_gradient_scratch_size(*conv), narrow_scratch_size(*conv)});
   return is_thin(*conv) ? std::max(bordered, thin_scratch_size(*conv)) : bordered;
 }
 

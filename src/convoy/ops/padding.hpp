@@ -37,6 +37,14 @@ constexpr Border gradient_border(const Conv2d& op) {
           after(op.in.width, op.padding.width, op.stride.width, out.width)};
 }
 
+// dy with its border, in whole vectors, and a zero for every channel of dx.
+constexpr Index bordered_gradient_size(const Conv2d& op) {
+  return align_floats(gradient_border(op).around(output_shape(op)).size());
+}
+constexpr Index input_gradient_scratch_size(const Conv2d& op) {
+  return bordered_gradient_size(op) + op.in.channels;
+}
+
 // Rows [rows.begin, rows.end) of `padded` (counted with the border) from x; x where no border is
 // needed.
 template <class Real>

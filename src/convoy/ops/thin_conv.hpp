@@ -39,17 +39,19 @@ constexpr Index thin_scratch_size(const Conv2d& op) {
          (gradient_segments(op) + 1) * taps * kMostLanes + 2 * output_shape(op).width * kMostLanes;
 }
 
-// dy with the border that the input gradient reads, in whole vectors.
-constexpr Index bordered_gradient_size(const Conv2d& op) {
-  return align_floats(gradient_border(op).around(output_shape(op)).size());
+// The input gradient has such code where dx has few channels (simd/narrow_gradient-inl.hpp), and a
+// segment is one row of the kernel or several.
+constexpr bool is_narrow(const Conv2d& op) {
+  const bool kernel = op.kernel == Extent{3, 3} || op.kernel == Extent{5, 5};
+  return kernel && op.stride == Extent{1, 1} && kSideBySide * op.in.channels <= kMostLanes &&
+         op.kernel.width * op.filters <= kSegmentTerms;
 }
 
-// The same for the input gradient where its channels fill half a vector or less
-// (simd/narrow_gradient-inl.hpp): dy of two samples, apart and side by side; the weights as
-// vectors.
+// dy of two samples, of four side by side, the weights as vectors, two rows of dx of four samples.
 constexpr Index narrow_scratch_size(const Conv2d& op) {
-  if (op.stride != Extent{1, 1} || kSideBySide * op.in.channels > kMostLanes) return 0;
-  return 2 * kSideBySide * bordered_gradient_size(op) + op.kernel.area() * op.filters * kMostLanes;
+  if (!is_narrow(op)) return 0;
+  return 6 * align_floats(output_shape(op).size()) +
+         (op.kernel.area() * op.filters + 4 * op.in.width) * kMostLanes;
 }
 
 }  // namespace convoy

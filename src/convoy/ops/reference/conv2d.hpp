@@ -61,15 +61,19 @@ void input_gradient(const Conv2d& op, const InputGradient<Real>& pass, Range uni
             const Index ky = py.tap(j, op.stride.height);
             for (Index t = s.terms.begin; t < s.terms.end; ++t) {
               const Index kx = px.tap(t / F, op.stride.width), f = t % F;
-              sum.term(padded(pass.dy, out, b, (iy + op.padding.height - ky) / op.stride.height,
-                              (ix + op.padding.width - kx) / op.stride.width, f),
+              const Index oy = (iy + op.padding.height - ky) / op.stride.height;
+              const Index ox = (ix + op.padding.width - kx) / op.stride.width;
+              // (These are whole numbers: the taps are those of the phase.)
+              if (iy + op.padding.height < ky || oy >= out.height) continue;
+              if (ix + op.padding.width < kx || ox >= out.width) continue;
+              sum.term(pass.dy[((b * out.height + oy) * out.width + ox) * F + f],
                        pass.parameters[((ky * op.kernel.width + kx) * C + c) * F + f]);
             }
           }
           sum.end_segment();
         }
       }
-      pass.dx[unit * C + c] = sum.total();
+      pass.dx[unit * C + c] = sum.total() + Real{0};
     }
   }
 }

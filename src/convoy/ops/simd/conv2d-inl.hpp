@@ -123,8 +123,9 @@ HWY_INLINE Positions positions_of(Range range, Index phase, Index padding, Index
 // The pixels of one phase in a rectangle. M: pixels, N: channels, terms: (taps of the phase,
 // filters).
 HWY_INLINE void input_gradient_of_phase(const Conv2d& op, const float* packed, const float* dy,
-                                        const Shape& padded, const Border& border, float* dx,
-                                        const Rectangle& r, Index row_phase, Index column_phase) {
+                                        const float* zeros, const Shape& padded,
+                                        const Border& border, float* dx, const Rectangle& r,
+                                        Index row_phase, Index column_phase) {
   const Index C = op.in.channels, F = op.filters, line = padded.width * F;
   const Positions ys = positions_of(r.rows, row_phase, op.padding.height, op.stride.height);
   const Positions xs = positions_of(r.columns, column_phase, op.padding.width, op.stride.width);
@@ -161,17 +162,25 @@ HWY_INLINE void input_gradient_of_phase(const Conv2d& op, const float* packed, c
   p.c = c;
   p.c_outer = op.stride.height * op.in.width * C;
   p.c_inner = op.stride.width * C;
+  p.bias = zeros;
   product(p);
+}
+
+// The zeros that are added last, in a pass's scratch.
+HWY_INLINE const float* zeros_in(const Conv2d& op, float* scratch) {
+  float* zeros = scratch + bordered_gradient_size(op);
+  std::fill_n(zeros, op.in.channels, 0.0F);
+  return zeros;
 }
 
 // A rectangle of dx of one sample, from dy with its border.
 HWY_INLINE void input_gradient_rectangle(const Conv2d& op, const float* packed, const float* dy,
-                                         float* dx, const Rectangle& r) {
+                                         const float* zeros, float* dx, const Rectangle& r) {
   const Border border = gradient_border(op);
   const Shape padded = border.around(output_shape(op));
   for (Index y = 0; y < op.stride.height; ++y) {
     for (Index x = 0; x < op.stride.width; ++x) {
-      input_gradient_of_phase(op, packed, dy, padded, border, dx, r, y, x);
+      input_gradient_of_phase(op, packed, dy, zeros, padded, border, dx, r, y, x);
     }
   }
 }
@@ -181,12 +190,11 @@ inline void input_gradient(const Conv2d& op, const InputGradient<float>& pass, R
   const Border border = gradient_border(op);
   const Shape padded = border.around(out);
   if (is_narrow(op, pass.samples) && units.size() == op.in.height * op.in.width * pass.samples) {
-    return narrow_input_gradients(op, pass, [&](Index b, float* to) {
-      const float* dy = pass.dy + b * out.size();
-      const float* done = with_border(dy, out, border, {0, padded.height}, to);
-      if (done == dy) std::copy_n(dy, out.size(), to);
+    return with_narrow(op, pass, [&](Index b, float* to) {
+      std::copy_n(pass.dy + b * out.size(), out.size(), to);
     });
   }
+  const float* zeros = zeros_in(op, pass.scratch);
   for_each_rectangle(units, op.in.height, op.in.width, [&](Index b, const Rectangle& r) HWY_ATTR {
     const Index last_tap = op.kernel.height - 1 - op.stride.height * border.top;
     const Range rows{
@@ -194,7 +202,7 @@ inline void input_gradient(const Conv2d& op, const InputGradient<float>& pass, R
         std::min((r.rows.end - 1 + op.padding.height) / op.stride.height + border.top + 1,
                  padded.height)};
     const float* dy = with_border(pass.dy + b * out.size(), out, border, rows, pass.scratch);
-    input_gradient_rectangle(op, pass.packed, dy, pass.dx + b * op.in.size(), r);
+    input_gradient_rectangle(op, pass.packed, dy, zeros, pass.dx + b * op.in.size(), r);
   });
 }
 

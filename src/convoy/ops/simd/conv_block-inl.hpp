@@ -92,11 +92,11 @@ HWY_INLINE void unpool_row(const float* dy, const std::int8_t* choice, Index str
   }
 }
 
-// dy of the convolution, of sample b, with the border that the input gradient reads.
+// dy of the convolution, of sample b, with a border of zeros.
 template <class Pass>
-HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b, float* to) {
+HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
+                              const Border& border, float* to) {
   const Shape conv_out = output_shape(block.conv), out = output_shape(block);
-  const Border border = gradient_border(block.conv);
   const Index F = block.conv.filters, line = border.around(conv_out).width * F;
   const Index stride = choice_stride(block);
   const float* dy = pass.dy + b * out.size();
@@ -126,12 +126,14 @@ HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
 inline void input_gradient(const ConvBlock& block, const InputGradient<float>& pass) {
   const Conv2d& conv = block.conv;
   if (is_narrow(conv, pass.samples)) {
-    return narrow_input_gradients(
-        conv, pass, [&](Index b, float* to) HWY_ATTR { conv_gradient(block, pass, b, to); });
+    return with_narrow(conv, pass, [&](Index b, float* to) HWY_ATTR {
+      conv_gradient(block, pass, b, Border{}, to);
+    });
   }
+  const float* zeros = zeros_in(conv, pass.scratch);
   for (Index b = 0; b < pass.samples; ++b) {
-    conv_gradient(block, pass, b, pass.scratch);
-    input_gradient_rectangle(conv, pass.packed, pass.scratch, pass.dx + b * conv.in.size(),
+    conv_gradient(block, pass, b, gradient_border(conv), pass.scratch);
+    input_gradient_rectangle(conv, pass.packed, pass.scratch, zeros, pass.dx + b * conv.in.size(),
                              {{0, conv.in.height}, {0, conv.in.width}});
   }
 }
@@ -150,7 +152,7 @@ inline void weight_gradient(const ConvBlock& block, const WeightGradient<float>&
   for (Index b = 0; b < pass.samples; ++b) {
     const float* x = with_border(pass.x + b * conv.in.size(), conv.in, input_border(conv),
                                  {0, padded.height}, pass.scratch);
-    conv_gradient(block, pass, b, dy);
+    conv_gradient(block, pass, b, border, dy);
     weight_gradient_of_sample(conv, x, dy + border.top * line + border.left * conv.filters, line,
                               pass.gradient, b > 0, units);
   }
