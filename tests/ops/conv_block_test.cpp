@@ -18,12 +18,10 @@ using Floats = Guarded<float>;
 
 ConvBlock random_block(Random& random) {
   Conv2d conv;
-  const bool thin = random.chance(60);
-  if (thin) {
-    const Index side = random.chance(50) ? 3 : 5;
-    conv.kernel = {side, side};
-    conv.in = {random.pick(side, 18), random.pick(side, 18), random.chance(60) ? 1 : 3};
-    conv.filters = random.chance(50) ? random.pick(1, 8) : random.channels(40);
+  if (random.chance(70)) {
+    make_thin(random, conv);
+    conv.in.height = random.pick(conv.kernel.height, 18);
+    conv.in.width = random.pick(conv.kernel.width, 18);
   } else {
     conv.kernel = {random.pick(1, 5), random.pick(1, 5)};
     conv.stride = {random.pick(1, 2), random.pick(1, 2)};

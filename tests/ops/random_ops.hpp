@@ -131,6 +131,15 @@ inline bool fits(const Shape& in, Extent kernel, Extent padding) {
          in.width + 2 * padding.width >= kernel.width;
 }
 
+// Few channels: simd/thin_conv-inl.hpp and simd/narrow_gradient-inl.hpp.
+inline void make_thin(Random& random, Conv2d& op) {
+  const Index side = random.chance(50) ? 3 : 5;
+  op.kernel = {side, side};
+  op.in.channels = random.chance(40) ? 1 : random.pick(2, 8);
+  op.filters = random.chance(50) ? random.pick(1, 8) : random.channels(40);
+  op.stride = {1, 1};
+}
+
 inline Conv2d random_conv2d(Random& random, const Bounds& bounds) {
   for (;;) {
     Conv2d op;
@@ -139,6 +148,7 @@ inline Conv2d random_conv2d(Random& random, const Bounds& bounds) {
     op.kernel = random_extent(random, 1, bounds.kernel);
     if (op.in.width >= 100 && random.chance(50)) op.kernel.width = random.pick(50, 150);
     op.stride = random.chance(50) ? Extent{1, 1} : random_extent(random, 1, 4);
+    if (bounds.kernel >= 5 && random.chance(25)) make_thin(random, op);
     if (random.chance(60)) {
       op.padding = {random.pick(0, op.kernel.height - 1), random.pick(0, op.kernel.width - 1)};
     }

@@ -34,7 +34,7 @@ void expect_same(const Guarded<T>& expected, const Guarded<T>& actual, const cha
 struct Case {
   Op op;
   Index samples;
-  Floats x, other, parameters, y, dy, dx, gradient;
+  Floats x, other, parameters, weights, y, dy, dx, gradient;
   Guarded<Choice> choice;
 
   Case(const Op& o, Index b, Random& random, Values values)
@@ -43,15 +43,17 @@ struct Case {
         x(b * input_shape(o).size(), random.pick(0, 3)),
         other(x.size()),
         parameters(parameter_shape(o).size(), random.pick(0, 3)),
+        weights(parameters.size(), random.pick(0, 3)),
         y(b * output_shape(o).size(), random.pick(0, 3)),
         dy(y.size(), random.pick(0, 3)),
         dx(x.size()),
         gradient(parameters.size()),
         choice(y.size()) {
     for (Floats* array : {&x, &other, &dy}) fill(*array, random, values);
-    // The weights of a convolution have to be finite (conv2d.hpp).
+    fill(parameters, random, values);
+    // For the input gradient the weights of a convolution have to be finite (conv2d.hpp).
     const bool finite = std::holds_alternative<Conv2d>(o) && values == Values::hostile;
-    fill(parameters, random, finite ? Values::tiny : values);
+    fill(weights, random, finite ? Values::tiny : values);
     forward(reference::backend(), y, choice, {0, forward_units(op, b)});
     input_gradient(reference::backend(), dx, {0, input_gradient_units(op, b)});
     if (parameters.size() > 0) {
@@ -76,12 +78,12 @@ struct Case {
   void input_gradient(const Backend& backend, Floats& to, Range units) const {
     Floats scratch(scratch_size(op)), packed(packed_size(op));
     const Index rows = packed.size() > 0 ? parameter_shape(op).taps : 0;
-    backend.pack(op, parameters.data(), packed.data(), {0, rows});
+    backend.pack(op, weights.data(), packed.data(), {0, rows});
     backend.input_gradient(op,
                            {.samples = samples,
                             .dy = dy.data(),
                             .y = y.data(),
-                            .parameters = parameters.data(),
+                            .parameters = weights.data(),
                             .packed = packed.data(),
                             .choice = keeps_choice(op) ? choice.data() : nullptr,
                             .dx = to.data(),
@@ -103,10 +105,15 @@ struct Case {
   }
 };
 
-// Runs a pass over random parts of its units, in random order. The first part may touch nothing but
-// what its units own; all of them write what one call over all units does.
+// Runs a pass over all units at once, and over random parts of them in random order. The first part
+// may touch nothing but what its units own; all of them write what one call over all units does.
 void check_parts(const Case& c, PassKind kind, Index units, const Floats& expected, Random& random,
                  const std::function<void(Floats&, Range)>& call) {
+  Floats whole(expected.size(), random.pick(0, 3));
+  call(whole, {0, units});
+  if (testing::Test::HasFatalFailure()) return;
+  ASSERT_TRUE(whole.guards_hold());
+  expect_same(expected, whole, "whole output");
   std::vector<Range> parts = random_partition(random, units);
   for (std::size_t i = parts.size(); i > 1; --i) {
     std::swap(parts[i - 1],

@@ -86,7 +86,10 @@ class Buffer {
 
  private:
   static_assert(std::is_trivially_destructible_v<T>);
-  static std::size_t bytes(Index size) { return static_cast<std::size_t>(size) * sizeof(T); }
+  // Whole cache lines, since a vector's masked load may read a whole vector.
+  static std::size_t bytes(Index size) {
+    return (static_cast<std::size_t>(size) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+  }
   struct Free {
     void operator()(T* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
   };

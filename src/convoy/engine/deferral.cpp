@@ -6,6 +6,9 @@
 namespace convoy {
 namespace {
 
+// Of copies for one layer. A larger batch gives up speed, not memory.
+constexpr Index kMostFloats = Index{16} << 20;
+
 const Op& op_of(const Plan& plan, const Stage& stage) {
   return plan.net().layers()[static_cast<std::size_t>(stage.layer)].op;
 }
@@ -18,6 +21,7 @@ Deferral::Deferral(const Plan& plan, Index grain, Index samples) : plan_(plan) {
     const Op& op = op_of(plan, stage);
     const Index in = input_shape(op).size(), out = output_shape(op).size();
     if (parameter_shape(op).size() <= grain * (in + out)) continue;
+    if (samples * (in + out) > kMostFloats) continue;
     kept_.push_back({&stage, Buffer<float>(samples * in), Buffer<float>(samples * out)});
   }
 }

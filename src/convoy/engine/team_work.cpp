@@ -3,16 +3,10 @@
 
 #include <cmath>
 
+#include "convoy/engine/weight_gradients.hpp"
+
 namespace convoy {
 namespace {
-
-// Floats of a weight gradient that are computed at once for several grains: with the partial sums
-// of the tree, and what they are computed from, they stay in the second-level cache.
-constexpr Index kBlockFloats = 4096;
-
-Index rows_at_once(const ParameterShape& shape, Index grains) {
-  return grains == 1 ? shape.rows() : std::max<Index>(1, kBlockFloats / shape.columns);
-}
 
 // Enough for the tallies of any evaluation, whose gradients take no slots.
 constexpr Index kEvaluationDepth = tree::max_depth(Index{1} << 32);
@@ -114,35 +108,21 @@ void Team::loss(int member, const Work& work, const Slab& slab, const ScoreSink&
 void Team::weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab) {
   const Index first = slab.samples.begin - work.list.range(work.grains).begin;
   if (deferral_ && deferral_->keep(stage, workspace_, first, slab.size())) return;
-  add_weight_gradients(member, stage, work, layer_values(plan_, stage, workspace_), slab.grains,
-                       counter_);
+  add_up(member, stage, work, layer_values(plan_, stage, workspace_), slab.grains, counter_);
 }
 
-// `values`: of the samples of `grains`. `before`: the counter before these grains. Each grain's
-// gradient goes to the counter's next slot, and is merged with its siblings at once; all of it for
-// this layer and this member's rows alone, so that no other member has to be waited for, and a
-// block of rows at a time, so that the partial sums stay in the cache.
-void Team::add_weight_gradients(int member, const Stage& stage, const Work& work,
-                                const LayerValues& values, Range grains,
-                                const tree::Counter& before) {
-  const ParameterBlock& block = *plan_.block(stage.layer);
-  const Range units = seat_.crew.part(stage_units(plan_, stage, 0), member);
-  const Index rows = rows_at_once(block.shape, grains.size());
+// `values`: of the samples of `grains`. `before`: the counter before these grains. Of this member's
+// rows alone, so that no other member has to be waited for.
+void Team::add_up(int member, const Stage& stage, const Work& work, const LayerValues& values,
+                  Range grains, const tree::Counter& before) {
   const Index first = work.list.range(grains).begin;
-  for (Index row = units.begin; row < units.end; row += rows) {
-    const Range some{row, std::min(row + rows, units.end)};
-    const Index begin = block.offset + some.begin * block.shape.columns;
-    const Index size = some.size() * block.shape.columns;
-    tree::Counter counter = before;
-    for (Index g = grains.begin; g < grains.end; ++g) {
-      const Range samples = work.list.range({g, g + 1});
-      run_weight_gradient(plan_, stage, work.backend, values,
-                          {samples.begin - first, samples.end - first}, slot(counter.depth()),
-                          scratch_[static_cast<std::size_t>(member)].data(), some);
-      counter.push({g, g + 1},
-                   [&](Index i) { work.backend.add(size, slot(i) + begin, slot(i + 1) + begin); });
-    }
-  }
+  const GradientPart part{values, grains,
+                          before, seat_.crew.part(stage_units(plan_, stage, 0), member),
+                          slots_, scratch_[static_cast<std::size_t>(member)].data()};
+  add_weight_gradients(plan_, stage, work.backend, part, [&](Index g) {
+    const Range samples = work.list.range({g, g + 1});
+    return Range{samples.begin - first, samples.end - first};
+  });
 }
 
 // Pushes the slab's grains and their tallies; their gradients have been merged already.
@@ -185,8 +165,8 @@ bool Team::add_gradients(int member, const Work& work) {
   }
   if (deferral_) {
     for (const Deferral::Kept& kept : deferral_->kept()) {
-      add_weight_gradients(member, *kept.stage, work, kept.values(), work.grains,
-                           tree::Counter(work.list.count()));
+      add_up(member, *kept.stage, work, kept.values(), work.grains,
+             tree::Counter(work.list.count()));
     }
   }
   return true;

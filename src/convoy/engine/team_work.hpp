@@ -92,12 +92,11 @@ class Team {
   bool forward(int member, const Work& work, const Slab& slab);
   bool run(int member, const Stage& stage, const Work& work, Index samples);
   void weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab);
-  void add_weight_gradients(int member, const Stage& stage, const Work& work,
-                            const LayerValues& values, Range grains, const tree::Counter& before);
+  void add_up(int member, const Stage& stage, const Work& work, const LayerValues& values,
+              Range grains, const tree::Counter& before);
   void loss(int member, const Work& work, const Slab& slab, const ScoreSink& sink,
             bool with_gradient);
   void count(const Slab& slab);
-  float* slot(Index i) { return slots_ + i * plan_.net().arena_size(); }
 
   const Plan& plan_;
   const TeamSeat seat_;

@@ -6,6 +6,7 @@
 
 #include "convoy/base/clock.hpp"
 #include "convoy/base/float_environment.hpp"
+#include "convoy/engine/weight_gradients.hpp"
 
 namespace convoy::measure {
 namespace {
@@ -27,9 +28,6 @@ double reading_the_clock() {
   std::nth_element(ticks.begin() + 1, ticks.begin() + 501, ticks.end());
   return as_seconds(ticks[501]);
 }
-
-// As the engine's: floats of a weight gradient that are computed at once for several grains.
-constexpr Index kBlockFloats = 4096;
 
 constexpr Index kFloat = sizeof(float), kChoice = sizeof(Choice);
 
@@ -192,24 +190,13 @@ void StageTimes::loss(Range grains) {
 
 void StageTimes::weight_gradient(const Stage& stage, const LayerValues& values, Range grains,
                                  const tree::Counter& before) {
-  const ParameterBlock& block = *plan_.block(stage.layer);
-  const Index rows = grains.size() == 1 ? block.shape.rows()
-                                        : std::max<Index>(1, kBlockFloats / block.shape.columns);
   const Index first = samples_of(grains).begin;
-  for (Index row = 0; row < block.shape.rows(); row += rows) {
-    const Range some{row, std::min(row + rows, block.shape.rows())};
-    const Index begin = block.offset + some.begin * block.shape.columns;
-    const Index size = some.size() * block.shape.columns;
-    tree::Counter counter = before;
-    for (Index g = grains.begin; g < grains.end; ++g) {
-      const Range samples = samples_of({g, g + 1});
-      run_weight_gradient(plan_, stage, backend_, values,
-                          {samples.begin - first, samples.end - first}, slot(counter.depth()),
-                          scratch_.data(), some);
-      counter.push({g, g + 1},
-                   [&](Index i) { backend_.add(size, slot(i) + begin, slot(i + 1) + begin); });
-    }
-  }
+  const GradientPart part{values,        grains,         before, {0, stage_units(plan_, stage, 0)},
+                          slots_.data(), scratch_.data()};
+  add_weight_gradients(plan_, stage, backend_, part, [&](Index g) {
+    const Range samples = samples_of({g, g + 1});
+    return Range{samples.begin - first, samples.end - first};
+  });
 }
 
 // Through all stages, and the time of each added to its sum.

@@ -65,7 +65,6 @@ class StageTimes {
   Range samples_of(Range grains) const {
     return {grains.begin * share_.grain, std::min(grains.end * share_.grain, batch_)};
   }
-  float* slot(Index i) { return slots_.data() + i * plan_.net().arena_size(); }
 
   const Plan& plan_;
   const Backend& backend_;

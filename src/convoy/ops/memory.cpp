@@ -17,7 +17,7 @@ Index scratch_size(const Op& op) {
   if (!conv) return 0;
   const Index bordered = std::max({input_border(*conv).around(conv->in).size(),
                                    input_gradient_scratch_size(*conv), narrow_scratch_size(*conv)});
-  return is_thin(*conv) ? std::max(bordered, thin_scratch_size(*conv)) : bordered;
+  return std::max(bordered, thin_scratch_size(*conv));
 }
 
 }  // namespace convoy

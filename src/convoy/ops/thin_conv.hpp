@@ -34,6 +34,7 @@ constexpr Index gradient_segments(const Conv2d& op) {
 // Elements of scratch for one pass: two samples side by side; then sums of all segments and their
 // total, or the weights as vectors; then a row of dy.
 constexpr Index thin_scratch_size(const Conv2d& op) {
+  if (!is_thin(op)) return 0;
   const Index taps = op.kernel.area() * op.in.channels + 1;
   return align_floats(kSideBySide * input_border(op).around(op.in).size()) +
          (gradient_segments(op) + 1) * taps * kMostLanes + 2 * output_shape(op).width * kMostLanes;

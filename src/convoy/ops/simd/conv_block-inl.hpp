@@ -33,7 +33,7 @@ HWY_INLINE void pool_row(const float* rows, Index filters, Index width, Index li
       pool_window(hn::MaskedLoad(mask, Full(), x), hn::MaskedLoad(mask, Full(), x + filters),
                   hn::MaskedLoad(mask, Full(), x + line),
                   hn::MaskedLoad(mask, Full(), x + line + filters), best, tap);
-      hn::BlendedStore(best, mask, Full(), y + ox * filters + f);
+      store_lanes(best, mask, Full(), y + ox * filters + f);
       std::int8_t* bytes = choice + ox * stride + f;
       store_bytes<1>(tap, bytes, bytes, count);
     }
@@ -85,8 +85,8 @@ HWY_INLINE void unpool_row(const float* dy, const std::int8_t* choice, Index str
       const auto gradient = hn::Add(hn::Zero(d), hn::MaskedLoad(mask, d, dy + ox * filters + f));
       for (int column = 0; column < 2; ++column) {
         const auto won = hn::Eq(tap, hn::Set(Int(), 2 * row + column));
-        hn::BlendedStore(hn::IfThenElseZero(hn::RebindMask(d, won), gradient), mask, d,
-                         to + column * filters + f);
+        store_lanes(hn::IfThenElseZero(hn::RebindMask(d, won), gradient), mask, d,
+                    to + column * filters + f);
       }
     }
   }

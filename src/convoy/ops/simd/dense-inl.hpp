@@ -11,7 +11,6 @@
 #include "convoy/ops/pass.hpp"
 #include "convoy/ops/rectangle.hpp"
 #include "convoy/ops/simd/product-inl.hpp"
-#include "convoy/ops/simd/side_by_side-inl.hpp"
 #include "convoy/ops/simd/transpose-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -90,9 +89,9 @@ HWY_INLINE void add_outer_products(const Dense& op, const WeightGradient<float>&
       }
       if (two) {
         hn::StoreU(sum, d, to);
-        hn::BlendedStore(second, last, d, to + vl);
+        store_lanes(second, last, d, to + vl);
       } else {
-        hn::BlendedStore(sum, last, d, to);
+        store_lanes(sum, last, d, to);
       }
     }
   }

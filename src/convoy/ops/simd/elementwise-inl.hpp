@@ -28,16 +28,14 @@ HWY_INLINE void map(Range range, const float* x, const float* other, float* y,
   }
   if (i < range.end) {
     const auto mask = first_lanes(d, range.end - i);
-    hn::BlendedStore(function(hn::MaskedLoad(mask, d, x + i), hn::MaskedLoad(mask, d, other + i)),
-                     mask, d, y + i);
+    store_lanes(function(hn::MaskedLoad(mask, d, x + i), hn::MaskedLoad(mask, d, other + i)), mask,
+                d, y + i);
   }
 }
 
 HWY_INLINE Range elements(Range units, Index size) {
   return {std::min(units.begin * kColumnBlock, size), std::min(units.end * kColumnBlock, size)};
 }
-
-using Vector = hn::Vec<Full>;
 
 inline void forward(const Activation& op, const Forward<float>& pass, Range units) {
   const Range range = elements(units, pass.samples * op.in.size());
@@ -97,7 +95,7 @@ struct AllLanes {
 struct SomeLanes {
   MaskRegister<Full> mask;
   HWY_INLINE Vector load(const float* from) const { return hn::MaskedLoad(mask, Full(), from); }
-  HWY_INLINE void store(Vector v, float* to) const { hn::BlendedStore(v, mask, Full(), to); }
+  HWY_INLINE void store(Vector v, float* to) const { store_lanes(v, mask, Full(), to); }
 };
 
 // One vector of the arena. Returns the new weights.

@@ -11,7 +11,10 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
+
 #include "convoy/base/tensor.hpp"
+#include "convoy/ops/thin_conv.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -19,6 +22,7 @@ namespace convoy::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Full = hn::ScalableTag<float>;
+using Vector = hn::Vec<Full>;
 using Half = hn::ScalableTag<float, -1>;
 using Quarter = hn::ScalableTag<float, -2>;
 
@@ -28,6 +32,7 @@ using Quarter = hn::ScalableTag<float, -2>;
 #if HWY_HAVE_SCALABLE || HWY_TARGET == HWY_SVE_256 || HWY_TARGET == HWY_SVE2_128
 typedef svfloat32_t SizedVector __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)));
 typedef svbool_t SizedMask __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)));
+static_assert(__ARM_FEATURE_SVE_BITS / 32 <= kMostLanes);
 template <class D>
 using Register = SizedVector;
 template <class D>
@@ -61,6 +66,19 @@ HWY_INLINE Index lanes(D d) {
 template <class D>
 HWY_INLINE hn::Mask<D> first_lanes(D d, Index left) {
   return hn::FirstN(d, static_cast<size_t>(left < lanes(d) ? left : lanes(d)));
+}
+
+// Writes the first lanes, those of a mask of first_lanes(), and touches no others: neighbours may
+// be another worker's. (Highway's blended store for NEON reads a whole vector and writes it back.)
+template <class V, class M, class D>
+HWY_INLINE void store_lanes(V v, M first, D d, hn::TFromD<D>* to) {
+#if HWY_TARGET == HWY_NEON
+  hn::TFromD<D> all[HWY_MAX_LANES_D(D)];
+  hn::StoreU(v, d, all);
+  std::copy_n(all, hn::CountTrue(d, first), to);
+#else
+  hn::BlendedStore(v, first, d, to);
+#endif
 }
 
 }  // namespace convoy::HWY_NAMESPACE

@@ -54,13 +54,13 @@ inline LossSum loss(const Loss& op, const LossPass<float>& pass) {
       const auto p = softmax
                          ? hn::Div(exp(d, hn::Sub(logits, hn::Set(d, largest))), hn::Set(d, sum))
                          : sigmoid(d, logits);
-      if (pass.probabilities) hn::BlendedStore(p, mask, d, pass.probabilities + b * N + i);
+      if (pass.probabilities) store_lanes(p, mask, d, pass.probabilities + b * N + i);
       if (pass.labels && pass.dlogits) {
         const hn::RebindToSigned<Full> di;
         const auto label = hn::Set(di, static_cast<std::int32_t>(pass.labels[b] - i));
         const auto hot = hn::RebindMask(d, hn::Eq(hn::Iota(di, 0), label));
         const auto target = hn::IfThenElseZero(hot, hn::Set(d, 1.0F));
-        hn::BlendedStore(hn::Sub(p, target), mask, d, pass.dlogits + b * N + i);
+        store_lanes(hn::Sub(p, target), mask, d, pass.dlogits + b * N + i);
       }
     }
   }

@@ -41,8 +41,8 @@ HWY_INLINE void max_of_window(D d, const Pool2d& op, const PoolWindow<D>& window
                               hn::Set(di, static_cast<Choice>(ky * width + kx)), winner);
     }
   }
-  hn::BlendedStore(best, mask, d, y);
-  hn::BlendedStore(winner, hn::RebindMask(di, mask), di, choice);
+  store_lanes(best, mask, d, y);
+  store_lanes(winner, hn::RebindMask(di, mask), di, choice);
 }
 
 template <class D>
@@ -62,7 +62,7 @@ HWY_INLINE void average_of_window(D d, const Pool2d& op, const PoolWindow<D>& wi
     total = first ? sum : hn::Add(total, sum);
     first = false;
   }
-  hn::BlendedStore(hn::Mul(total, hn::Set(d, scale)), mask, d, y);
+  store_lanes(hn::Mul(total, hn::Set(d, scale)), mask, d, y);
 }
 
 template <class D>
@@ -137,15 +137,14 @@ HWY_INLINE void gradient_of_tiled_row(D d, const Pool2d& op, const InputGradient
       const auto dy = hn::MaskedLoad(mask, d, pass.dy + at + c);
       if (op.pooling == Pooling::average) {
         const auto share = hn::Add(hn::Zero(d), hn::Mul(dy, scale));
-        for (Index kx = 0; kx < width; ++kx) hn::BlendedStore(share, mask, d, dx + kx * C + c);
+        for (Index kx = 0; kx < width; ++kx) store_lanes(share, mask, d, dx + kx * C + c);
         continue;
       }
       const auto choice = hn::MaskedLoad(hn::RebindMask(di, mask), di, pass.choice + at + c);
       const auto gradient = hn::Add(hn::Zero(d), dy);
       for (Index kx = 0; kx < width; ++kx) {
         const auto won = hn::Eq(choice, hn::Set(di, static_cast<Choice>(ky * width + kx)));
-        hn::BlendedStore(hn::IfThenElseZero(hn::RebindMask(d, won), gradient), mask, d,
-                         dx + kx * C + c);
+        store_lanes(hn::IfThenElseZero(hn::RebindMask(d, won), gradient), mask, d, dx + kx * C + c);
       }
     }
   }
@@ -194,7 +193,7 @@ struct PoolInputGradient {
                 sum = hn::IfThenElse(hn::RebindMask(d, won), hn::Add(sum, dy), sum);
               }
             }
-            hn::BlendedStore(sum, mask, d, dx + c);
+            store_lanes(sum, mask, d, dx + c);
           }
         }
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one micro-kernel: C[m][n] = sum over terms of A[m][term] * B[term][n], the order of its
-// additions that of segments.hpp. Convolution, dense layer and all their gradients are calls of it.
+// additions that of segments.hpp. Convolution, dense layer and their gradients are calls of it, but
+// where channels or samples are few.
 //
 // A tile of C, up to kTileRows rows of one or two vectors, stays in registers for a segment: each
 // term broadcasts one number of A per row and multiplies it with a vector of B. Vectors run over n,
@@ -147,7 +148,7 @@ HWY_INLINE void store_last(hn::Vec<D> value, hn::Mask<D> mask, D d, float* to) {
   if constexpr (kWhole) {
     hn::StoreU(value, d, to);
   } else {
-    hn::BlendedStore(value, mask, d, to);
+    store_lanes(value, mask, d, to);
   }
 }
 

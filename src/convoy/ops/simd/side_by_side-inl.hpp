@@ -16,7 +16,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-using Vector = hn::Vec<Full>;
 using HalfVector = hn::Half<Full>;
 using Int = hn::RebindToSigned<Full>;
 
@@ -68,7 +67,7 @@ template <int S>
 HWY_INLINE void store_filters(Vector v, float* first, float* second, Index count) {
   if constexpr (S == 1) {
     if (count == lanes(Full())) return hn::StoreU(v, Full(), first);
-    hn::BlendedStore(v, first_lanes(Full(), count), Full(), first);
+    store_lanes(v, first_lanes(Full(), count), Full(), first);
   } else {
     const HalfVector half;
     const Vector halves = split_halves(v);
@@ -78,8 +77,8 @@ HWY_INLINE void store_filters(Vector v, float* first, float* second, Index count
       return;
     }
     const auto mask = first_lanes(half, count);
-    hn::BlendedStore(hn::LowerHalf(half, halves), mask, half, first);
-    hn::BlendedStore(hn::UpperHalf(half, halves), mask, half, second);
+    store_lanes(hn::LowerHalf(half, halves), mask, half, first);
+    store_lanes(hn::UpperHalf(half, halves), mask, half, second);
   }
 }
 
@@ -87,10 +86,10 @@ HWY_INLINE void store_filters(Vector v, float* first, float* second, Index count
 template <int S>
 HWY_INLINE void store_first(Vector v, float* to, Index count) {
   if constexpr (S == 1) {
-    hn::BlendedStore(v, first_lanes(Full(), count), Full(), to);
+    store_lanes(v, first_lanes(Full(), count), Full(), to);
   } else {
     const HalfVector half;
-    hn::BlendedStore(hn::LowerHalf(half, split_halves(v)), first_lanes(half, count), half, to);
+    store_lanes(hn::LowerHalf(half, split_halves(v)), first_lanes(half, count), half, to);
   }
 }
 

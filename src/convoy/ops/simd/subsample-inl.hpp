@@ -57,7 +57,7 @@ HWY_INLINE void subsample_pixels(D d, const Subsample& op, const float* paramete
       const float* bias = parameters + op.kernel.area() * columns;
       total[i] = hn::Add(total[i], tap_weight(d, op, bias, c, mask));
     }
-    hn::BlendedStore(total[i], mask, d, y + i * C + c);
+    store_lanes(total[i], mask, d, y + i * C + c);
   }
 }
 
@@ -137,7 +137,7 @@ HWY_INLINE void gradient_of_tiled_row(D d, const Subsample& op, const InputGradi
       const auto g = hn::MaskedLoad(mask, d, dy + c);
       for (Index kx = 0; kx < width; ++kx) {
         const auto w = tap_weight(d, op, weights + kx * columns, c, mask);
-        hn::BlendedStore(hn::MulAdd(g, w, hn::Zero(d)), mask, d, dx + kx * C + c);
+        store_lanes(hn::MulAdd(g, w, hn::Zero(d)), mask, d, dx + kx * C + c);
       }
     }
   }
@@ -166,7 +166,7 @@ struct SubsampleInputGradient {
               gradient = subsample_gradient(d, op, pass.parameters, pass.dy + b * out_size, iy, ix,
                                             py, px, c, mask);
             }
-            hn::BlendedStore(gradient, mask, d, dx + c);
+            store_lanes(gradient, mask, d, dx + c);
           }
         }
       }
@@ -215,8 +215,7 @@ HWY_INLINE void subsample_segment(D d, const Subsample& op, const Segment& s, co
     } else {
       float* total = gradient + i * C + c;
       const hn::Vec<D> value = sum[i];
-      hn::BlendedStore(first ? value : hn::Add(hn::MaskedLoad(mask, d, total), value), mask, d,
-                       total);
+      store_lanes(first ? value : hn::Add(hn::MaskedLoad(mask, d, total), value), mask, d, total);
     }
   }
 }

@@ -134,8 +134,8 @@ HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, bool 
             hn::Store(load_filters<S>(w, w, p.filters), Full(), scratch.sums + tap * lanes(Full()));
           }
         }
-        const Vector b =
-            op.bias ? load_filters<S>(bias + p.first, bias + p.first, p.filters) : hn::Zero(Full());
+        Vector b = hn::Set(Full(), -0.0F);  // which changes no sum, not even -0
+        if (op.bias) b = load_filters<S>(bias + p.first, bias + p.first, p.filters);
         auto sink = make_sink(p);
         forward_panel<K, C, S>(x, line, output_shape(op), scratch.sums, b, covers_odd, sink);
       });

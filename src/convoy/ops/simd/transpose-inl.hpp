@@ -7,6 +7,8 @@
 #define CONVOY_OPS_SIMD_TRANSPOSE_INL_HPP
 #endif
 
+#include <algorithm>
+
 #include "convoy/ops/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
