@@ -73,7 +73,7 @@ HWY_INLINE hn::Mask<D> first_lanes(D d, Index left) {
 template <class V, class M, class D>
 HWY_INLINE void store_lanes(V v, M first, D d, hn::TFromD<D>* to) {
 #if HWY_TARGET == HWY_NEON
-  hn::TFromD<D> all[HWY_MAX_LANES_D(D)];
+  hn::TFromD<D> all[HWY_LANES(hn::TFromD<D>)];
   hn::StoreU(v, d, all);
   std::copy_n(all, hn::CountTrue(d, first), to);
 #else
