@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/engine/normalizer.hpp"
 
-#include "convoy/base/check.hpp"
-
 namespace convoy {
 namespace {
 
@@ -14,11 +12,10 @@ void prefetch(std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 Normalizer::Normalizer(const Normalization& normalization, Index channels, const Backend& backend)
-    : normalize_(make_normalize(normalization, channels)), channels_(channels), backend_(backend) {}
+    : normalize_(make_normalize(normalization, channels)), backend_(backend) {}
 
 void Normalizer::fill(const Dataset& data, std::span<const std::uint32_t> samples, float* x,
                       Label* labels) const {
-  CONVOY_ASSERT(data.image_shape().channels == channels_);
   const Index size = data.image_shape().size();
   for (const std::uint32_t sample : samples) prefetch(data.image(sample));
   for (std::size_t i = 0; i < samples.size(); ++i) {

@@ -16,13 +16,13 @@ class Normalizer {
   // Throws as make_normalize() does. Keeps a reference to the backend.
   Normalizer(const Normalization& normalization, Index channels, const Backend& backend);
 
-  // x = [samples.size()][height][width][channels]; labels = [samples.size()] unless null.
+  // Of images with that many channels. x = [samples.size()][height][width][channels]; labels =
+  // [samples.size()] unless null.
   void fill(const Dataset& data, std::span<const std::uint32_t> samples, float* x,
             Label* labels) const;
 
  private:
   const Normalize normalize_;
-  const Index channels_;
   const Backend& backend_;
 };
 
