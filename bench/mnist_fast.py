@@ -14,22 +14,9 @@ Needs MNIST: `convoy fetch mnist`.
 
 import argparse
 import json
-import os
-import pathlib
 import statistics
-import subprocess
-import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-
-
-def train(args, seed):
-    with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
-        command = [args.program, "train", args.model, "--data", "mnist", "--seed", str(seed),
-                   "--threads", str(args.threads), "--json", "--quiet",
-                   "--out", os.path.join(folder, "run")]
-        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+import convoy_runs
 
 
 def summary(values):
@@ -39,12 +26,13 @@ def summary(values):
 def measure(args):
     runs = []
     for seed in range(1, args.seeds + 1):
-        result = train(args, seed)
+        result = convoy_runs.train(args.program, args.model, "--data", "mnist", "--seed", seed,
+                                   "--threads", args.threads)
         runs.append({"seed": seed, "test_accuracy": result["epochs"][-1]["test_accuracy"],
                      "train_seconds": result["train_seconds"],
                      "weights_sha256": result["weights_sha256"]})
-        print(f"seed {seed}: {100 * runs[-1]['test_accuracy']:.2f} %, "
-              f"{runs[-1]['train_seconds']:.2f} s, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
+        convoy_runs.log(f"seed {seed}: {100 * runs[-1]['test_accuracy']:.2f} %, "
+                        f"{runs[-1]['train_seconds']:.2f} s")
     return {"schema": "convoy.mnist_fast/1", "model": args.model, "threads": result["threads"],
             "seeds": args.seeds, "epochs": len(result["epochs"]), "batch": result["batch"],
             "isa": result["isa"], "machine": result["machine"],
@@ -58,12 +46,12 @@ def report(document):
     print(f"{document['model']} on MNIST, {document['epochs']} epochs, batch {document['batch']}; "
           f"{document['isa']}, {document['machine'].get('cpu', '')}, "
           f"{document['machine'].get('usable_cores', '?')} cores\n")
-    print(f"| seeds 1 to {document['seeds']} | mean | lowest | highest |")
-    print("| --- | --- | --- | --- |")
-    print("| test accuracy | " + " | ".join(f"{100 * accuracy[k]:.{d}f} %" for k, d in
-                                             (("mean", 3), ("lowest", 2), ("highest", 2))) + " |")
-    print(f"| training, {threads} thread{'' if threads == 1 else 's'} | "
-          + " | ".join(f"{seconds[k]:.2f} s" for k in ("mean", "lowest", "highest")) + " |")
+    print(convoy_runs.table(
+        [f"seeds 1 to {document['seeds']}", "mean", "lowest", "highest"],
+        [["test accuracy", f"{100 * accuracy['mean']:.3f} %", f"{100 * accuracy['lowest']:.2f} %",
+          f"{100 * accuracy['highest']:.2f} %"],
+         [f"training, {threads} thread{'' if threads == 1 else 's'}",
+          *(f"{seconds[k]:.2f} s" for k in ("mean", "lowest", "highest"))]]))
 
 
 def main():
@@ -72,7 +60,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=20, help="how many, from 1")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--model", default="mnist-fast", help="a name, or a file")
-    parser.add_argument("--program", default=str(ROOT / "build/release/convoy"))
+    parser.add_argument("--program", default=str(convoy_runs.PROGRAM))
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.seeds < 1:
