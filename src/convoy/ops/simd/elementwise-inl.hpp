@@ -37,13 +37,19 @@ HWY_INLINE Range elements(Range units, Index size) {
   return {std::min(units.begin * kColumnBlock, size), std::min(units.end * kColumnBlock, size)};
 }
 
+HWY_INLINE Vector relu(Vector x) {
+  return hn::IfThenElseZero(hn::Gt(x, hn::Zero(Full())), x);
+}
+
+HWY_INLINE Vector relu_gradient(Vector y, Vector dy) {
+  return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Full())), dy);
+}
+
 inline void forward(const Activation& op, const Forward<float>& pass, Range units) {
   const Range range = elements(units, pass.samples * op.in.size());
   switch (op.function) {
     case ActivationFunction::relu:
-      return map(range, pass.x, pass.x, pass.y, [](Vector x, Vector) HWY_ATTR {
-        return hn::IfThenElseZero(hn::Gt(x, hn::Zero(Full())), x);
-      });
+      return map(range, pass.x, pass.x, pass.y, [](Vector x, Vector) HWY_ATTR { return relu(x); });
     case ActivationFunction::sigmoid:
       return map(range, pass.x, pass.x, pass.y,
                  [](Vector x, Vector) HWY_ATTR { return sigmoid(Full(), x); });
@@ -57,9 +63,8 @@ inline void input_gradient(const Activation& op, const InputGradient<float>& pas
   const Range range = elements(units, pass.samples * op.in.size());
   switch (op.function) {
     case ActivationFunction::relu:
-      return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
-        return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Full())), dy);
-      });
+      return map(range, pass.y, pass.dy, pass.dx,
+                 [](Vector y, Vector dy) HWY_ATTR { return relu_gradient(y, dy); });
     case ActivationFunction::sigmoid:
       return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
         const auto one = hn::Set(Full(), 1.0F);

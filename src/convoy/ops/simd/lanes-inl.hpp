@@ -72,13 +72,13 @@ HWY_INLINE hn::Mask<D> first_lanes(D d, Index left) {
 // be another worker's. (Highway's blended store for NEON reads a whole vector and writes it back.)
 template <class V, class M, class D>
 HWY_INLINE void store_lanes(V v, M first, D d, hn::TFromD<D>* to) {
-#if HWY_TARGET == HWY_NEON
-  hn::TFromD<D> all[HWY_LANES(hn::TFromD<D>)];
-  hn::StoreU(v, d, all);
-  std::copy_n(all, hn::CountTrue(d, first), to);
-#else
-  hn::BlendedStore(v, first, d, to);
-#endif
+  if constexpr (HWY_TARGET == HWY_NEON) {
+    hn::TFromD<D> all[HWY_LANES(hn::TFromD<D>)];
+    hn::StoreU(v, d, all);
+    std::copy_n(all, hn::CountTrue(d, first), to);
+  } else {
+    hn::BlendedStore(v, first, d, to);
+  }
 }
 
 }  // namespace convoy::HWY_NAMESPACE

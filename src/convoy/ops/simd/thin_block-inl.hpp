@@ -9,6 +9,7 @@
 #endif
 
 #include "convoy/ops/conv_block.hpp"
+#include "convoy/ops/simd/elementwise-inl.hpp"
 #include "convoy/ops/simd/thin_conv-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,10 +32,6 @@ HWY_INLINE void pool_window(Vector v0, Vector v1, Vector v2, Vector v3, Vector& 
   take(v1, 1, best, tap);
   take(v2, 2, best, tap);
   take(v3, 3, best, tap);
-}
-
-HWY_INLINE Vector relu(Vector v) {
-  return hn::IfThenElseZero(hn::Gt(v, hn::Zero(Full())), v);
 }
 
 HWY_INLINE std::int8_t* choice_bytes(const ConvBlock& block, Choice* choice, Index sample) {
@@ -186,7 +183,7 @@ class OutputSource {
     const Vector dy = load_filters<S>(dy_[0] + at, dy_[1] + at, filters_);
     if constexpr (!kRelu) return dy;
     const Vector y = load_filters<S>(y_[0] + at, y_[1] + at, filters_);
-    return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Full())), dy);
+    return relu_gradient(y, dy);
   }
 
  private:
