@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "convoy/plan/plan.hpp"
 #include "convoy/sum/tree.hpp"
@@ -23,12 +25,33 @@ struct GradientPart {
   float* scratch = nullptr;
 };
 
+// The same where a kernel adds grains up itself.
+template <class SamplesOf>
+void add_weight_gradient_sums(const Plan& plan, const Stage& stage, const Backend& backend,
+                              const GradientPart& part, const SamplesOf& samples_of) {
+  tree::Counter counter = part.before;
+  for (Index g = part.grains.begin; g < part.grains.end;) {
+    const Index depth = counter.depth(), first = samples_of(g).begin;
+    std::array<GrainStep, kMostGrainSteps> steps;
+    std::size_t count = 0;
+    for (; g < part.grains.end && count < steps.size(); ++g, ++count) {
+      steps[count].samples = samples_of(g).size();
+      counter.push({g, g + 1}, [&](Index) { ++steps[count].merges; });
+    }
+    run_weight_gradient_sum(plan, stage, backend, part.values, first, std::span(steps).first(count),
+                            part.slots, depth, part.units);
+  }
+}
+
 // Each grain's gradient goes to the counter's next slot, and is merged with its siblings at once; a
 // block of rows at a time, so that the partial sums stay in the cache. samples_of(g): the samples
 // of a grain, counted from the first of part.grains.
 template <class SamplesOf>
 void add_weight_gradients(const Plan& plan, const Stage& stage, const Backend& backend,
                           const GradientPart& part, const SamplesOf& samples_of) {
+  if (has_weight_gradient_sum(plan, stage, backend)) {
+    return add_weight_gradient_sums(plan, stage, backend, part, samples_of);
+  }
   const ParameterBlock& block = *plan.block(stage.layer);
   const Index arena = plan.net().arena_size();
   const Index rows = part.grains.size() == 1

@@ -21,8 +21,11 @@ struct Backend {
   void (*forward)(const Op&, const Forward<float>&, Range units);
   void (*input_gradient)(const Op&, const InputGradient<float>&, Range units);
   void (*weight_gradient)(const Op&, const WeightGradient<float>&, Range units);
-  // The same for a block of layers, all units of forward and input gradient; null where a backend
-  // runs them one by one.
+  // Of several grains and their sums along the tree, at most kSegmentTerms samples a grain; null
+  // where a backend does one after the other.
+  void (*weight_gradient_sum)(const Dense&, const WeightGradientSum<float>&, Range units);
+  // The three passes for a block of layers, all units of forward and input gradient; null where a
+  // backend runs them one by one.
   void (*block_forward)(const ConvBlock&, const Forward<float>&);
   void (*block_input_gradient)(const ConvBlock&, const InputGradient<float>&);
   void (*block_weight_gradient)(const ConvBlock&, const WeightGradient<float>&, Range units);

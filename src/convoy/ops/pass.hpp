@@ -14,7 +14,9 @@
 // [column].
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "convoy/base/tensor.hpp"
 
@@ -56,6 +58,26 @@ struct WeightGradient {
   Real* scratch = nullptr;
   const Real* y = nullptr;         // [B][out], of a block (conv_block.hpp)
   const Choice* choice = nullptr;  // likewise
+};
+
+// The weight gradients of consecutive grains, added up as a binary counter does (sum/tree.hpp).
+// `depth` slots are in use before. Each grain's gradient goes into the next slot; then, `merges`
+// times, the last slot in use is added to the one before it: slot[d - 1] = slot[d - 1] + slot[d],
+// and slot d is free. What a free slot holds is not defined.
+struct GrainStep {
+  Index samples = 0;
+  int merges = 0;
+};
+inline constexpr std::size_t kMostGrainSteps = 16;
+
+template <class Real>
+struct WeightGradientSum {
+  const Real* x = nullptr;            // [B][in], B: of all grains
+  const Real* dy = nullptr;           // [B][out]
+  std::span<const GrainStep> grains;  // at least 1, at most kMostGrainSteps
+  Real* slots = nullptr;              // [slot][...]: the operation's block in the first slot
+  Index slot_size = 0;                // from one slot to the next
+  Index depth = 0;
 };
 
 }  // namespace convoy

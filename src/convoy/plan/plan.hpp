@@ -139,6 +139,16 @@ void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& ba
                          const LayerValues& values, Range samples, float* gradient, float* scratch,
                          Range units);
 
+// Does the backend add up this stage's weight gradients itself?
+bool has_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend);
+
+// Those of consecutive grains, the first of which begins with sample `first`, into `slots`
+// [slot][arena] of which `depth` are in use.
+void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend,
+                             const LayerValues& values, Index first,
+                             std::span<const GrainStep> grains, float* slots, Index depth,
+                             Range units);
+
 // How the units of a stage lie in memory: `length` elements each, one after the other; or (dense)
 // blocks of kColumnBlock of the `columns` of each sample.
 struct UnitLayout {

@@ -152,4 +152,24 @@ void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& ba
   backend.block_weight_gradient(plan.conv_block(stage), pass, units);
 }
 
+bool has_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend) {
+  return backend.weight_gradient_sum && std::holds_alternative<Dense>(op_of(plan, stage));
+}
+
+void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend,
+                             const LayerValues& values, Index first,
+                             std::span<const GrainStep> grains, float* slots, Index depth,
+                             Range units) {
+  if (units.empty()) return;
+  const Dense& dense = std::get<Dense>(op_of(plan, stage));
+  WeightGradientSum<float> pass;
+  pass.x = values.x + first * dense.in.size();
+  pass.dy = values.dy + first * dense.units;
+  pass.grains = grains;
+  pass.slots = slots + plan.block(stage.layer)->offset;
+  pass.slot_size = plan.net().arena_size();
+  pass.depth = depth;
+  backend.weight_gradient_sum(dense, pass, units);
+}
+
 }  // namespace convoy

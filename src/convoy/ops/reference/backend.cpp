@@ -38,6 +38,7 @@ const Backend& backend() {
       nullptr,
       nullptr,
       nullptr,
+      nullptr,
       [](const Op&, const float*, float*, Range) {},  // reads the weights as they are
       [](const Loss& op, const LossPass<float>& pass) { return reference::loss(op, pass); },
       [](const Sgd& op, const UpdatePass<float>& pass) { return reference::update(op, pass); },

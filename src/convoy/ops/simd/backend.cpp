@@ -67,6 +67,9 @@ const Backend& backend() {
       [](const Op& op, const WeightGradient<float>& pass, Range units) {
         visit_trainable([&](const auto& o) { HWY_NAMESPACE::weight_gradient(o, pass, units); }, op);
       },
+      [](const Dense& op, const WeightGradientSum<float>& pass, Range units) {
+        HWY_NAMESPACE::weight_gradient_sum(op, pass, units);
+      },
       [](const ConvBlock& block, const Forward<float>& pass) {
         HWY_NAMESPACE::forward(block, pass);
       },

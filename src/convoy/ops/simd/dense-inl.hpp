@@ -10,6 +10,7 @@
 #include "convoy/ops/op.hpp"
 #include "convoy/ops/pass.hpp"
 #include "convoy/ops/rectangle.hpp"
+#include "convoy/ops/simd/dense_gradient-inl.hpp"
 #include "convoy/ops/simd/product-inl.hpp"
 #include "convoy/ops/simd/transpose-inl.hpp"
 
@@ -56,65 +57,15 @@ inline void pack(const Dense& op, const float* weights, float* packed, Range uni
   transpose({weights + units.begin * N, N, units.size(), N, packed + units.begin, K});
 }
 
-// Samples whose dy stays in registers while the rows of the gradient go by.
-inline constexpr int kMostSamples = 8;
-
-// Weight rows [rows) of a weight gradient of few samples: so few terms are not worth a tile. Of all
-// columns, one or two vectors at a time.
-template <int kSamples>
-HWY_INLINE void add_outer_products(const Dense& op, const WeightGradient<float>& pass, Range rows) {
-  const Full d;
-  constexpr int kVectors = HWY_MAX_BYTES == 32 && kSamples > 4 ? 1 : 2;
-  const Index K = op.in.size(), N = op.units, vl = lanes(d);
-  const float* x[kSamples];
-  for (int b = 0; b < kSamples; ++b) x[b] = pass.x + b * K;
-  for (Index n = 0; n < N; n += kVectors * vl) {
-    const bool two = kVectors == 2 && N - n > vl;
-    const auto last = first_lanes(d, two ? N - n - vl : N - n);
-    Register<Full> dy[kSamples][2];
-    HWY_UNROLL(8)
-    for (int b = 0; b < kSamples; ++b) {
-      const float* from = pass.dy + b * N + n;
-      dy[b][0] = two ? hn::LoadU(d, from) : hn::MaskedLoad(last, d, from);
-      dy[b][1] = two ? hn::MaskedLoad(last, d, from + vl) : hn::Zero(d);
-    }
-    float* to = pass.gradient + rows.begin * N + n;
-    for (Index k = rows.begin; k < rows.end; ++k, to += N) {
-      Vector sum = hn::Zero(d), second = hn::Zero(d);
-      HWY_UNROLL(8)
-      for (int b = 0; b < kSamples; ++b) {
-        const Vector value = hn::Set(d, x[b][k]);
-        sum = hn::MulAdd(value, dy[b][0], sum);
-        if (kVectors == 2 && two) second = hn::MulAdd(value, dy[b][1], second);
-      }
-      if (two) {
-        hn::StoreU(sum, d, to);
-        store_lanes(second, last, d, to + vl);
-      } else {
-        store_lanes(sum, last, d, to);
-      }
-    }
-  }
-}
-
-template <int kSamples>
-HWY_INLINE void dispatch_samples(const Dense& op, const WeightGradient<float>& pass, Range rows) {
-  if constexpr (kSamples > 1) {
-    if (pass.samples < kSamples) return dispatch_samples<kSamples - 1>(op, pass, rows);
-  }
-  add_outer_products<kSamples>(op, pass, rows);
-}
-
 // The bias is the row of sums of dy: M 0. Otherwise M: k, N: n, terms: samples.
 inline void weight_gradient(const Dense& op, const WeightGradient<float>& pass, Range units) {
   const Index K = op.in.size(), N = op.units;
-  const bool few = pass.samples <= kMostSamples;
-  if (few) {
-    dispatch_samples<kMostSamples>(op, pass, {units.begin, std::min(units.end, K)});
-    if (units.end <= K) return;
+  if (pass.samples <= kSegmentTerms) {
+    const GrainStep all{pass.samples, 0};
+    return weight_gradient_sum(op, {pass.x, pass.dy, {&all, 1}, pass.gradient, 0, 0}, units);
   }
   Product p;
-  p.m_inner = few ? 0 : std::max<Index>(0, std::min(units.end, K) - units.begin);
+  p.m_inner = std::max<Index>(0, std::min(units.end, K) - units.begin);
   p.n = N;
   p.row_length = pass.samples;
   p.a = pass.x + units.begin;
