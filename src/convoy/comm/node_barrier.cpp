@@ -10,9 +10,6 @@
 #include <climits>
 
 #include "convoy/base/check.hpp"
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace convoy {
 namespace {
@@ -25,14 +22,6 @@ constexpr std::uint32_t kCountMask = (1U << kCountBits) - 1;
 
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
-
-void pause() {
-#if defined(__x86_64__)
-  _mm_pause();
-#else
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-#endif
-}
 
 // Returns on a wake, a signal, after a tenth of a second, or at once where `word` has changed.
 // FUTEX_PRIVATE_FLAG must not be set: others are in other processes.

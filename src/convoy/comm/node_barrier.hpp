@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "convoy/base/spin.hpp"
+
 namespace convoy {
 
 // Lives in zeroed shared memory. One thread of each of `ranks` processes.
@@ -17,9 +19,9 @@ class NodeBarrier {
   // what for: false, on all, where they came for different things (nobody then waits any more).
   // `look` is called every tenth of a second or so while waiting, and throws when there is no point
   // in waiting any longer (the barrier is of no use then). Place 0 leads. At most 4095 ranks.
-  // `spins`: turns before it yields: kPatient where every rank has a core.
-  static constexpr int kPatient = 2000, kBrief = 200;
-  bool meet(int place, int ranks, int tag, const std::function<void()>& look, int spins = kBrief);
+  // `spins`: turns before it yields.
+  bool meet(int place, int ranks, int tag, const std::function<void()>& look,
+            int spins = kBriefSpins);
 
   // No process waits here any more: wakes all, whose `look` will say why. Never throws.
   void wake_all() noexcept;

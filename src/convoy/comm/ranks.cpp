@@ -27,7 +27,7 @@ Range host_of(const std::vector<int>& hosts, int rank) {
 }
 
 // First in a hurry, then sleeping: on a machine with more ranks than cores others have work to do.
-void pause(int turn) {
+void wait_a_turn(int turn) {
   if (turn < kSpins) return;
   if (turn < kSpins + kYields) {
     sched_yield();
@@ -56,7 +56,7 @@ Ranks::Ranks(std::unique_ptr<Transport> transport, const RanksOptions& options)
       exceptions_(std::uncaught_exceptions()),
       host_(host_of(transport_->hosts(), rank_)),
       node_(host_),
-      spins_(host_.size() <= usable_cores() ? NodeBarrier::kPatient : NodeBarrier::kBrief),
+      spins_(spins_for(static_cast<int>(host_.size()))),
       // Until the host's board is there, a private one.
       board_(std::make_unique<Board>(convoy::alone()->allocate(Board::bytes(size_)), size_)),
       look_([this] { look(); }) {
@@ -251,7 +251,7 @@ void Ranks::finish(int waits_for, Meeting meeting) {
   watch_->begin(waits_for, {0, size_}, meeting);
   Stopwatch since_look;
   for (int turn = 0; !transport_->done(); ++turn) {
-    pause(turn);
+    wait_a_turn(turn);
     if (turn >= kSpins && since_look.seconds() > kLookEvery) {
       look();
       since_look.restart();

@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/engine/barrier.hpp"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace convoy {
 namespace {
 
-constexpr int kSpins = 200;
 // Added to arrived_ when the barrier breaks, so that a sleeping leader sees it change.
 constexpr std::uint32_t kBroken = 1U << 16;
 
-void pause() {
-#if defined(__x86_64__)
-  _mm_pause();
-#else
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-#endif
-}
-
 // Until `value` is no longer `old`: spins, then sleeps.
-std::uint32_t wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
-  for (int i = 0; i < kSpins; ++i) {
+std::uint32_t wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old, int spins) {
+  for (int i = 0; i < spins; ++i) {
     const std::uint32_t now = value.load(std::memory_order_acquire);
     if (now != old) return now;
     pause();
@@ -37,13 +24,13 @@ bool Barrier::arrive_and_wait() {
   const std::uint32_t phase = phase_.load(std::memory_order_acquire);
   if (broken_.load(std::memory_order_acquire)) return false;
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 2 == workers_) arrived_.notify_one();
-  wait_while(phase_, phase);
+  wait_while(phase_, phase, spins_);
   return !broken_.load(std::memory_order_acquire);
 }
 
 bool Barrier::wait_for_others() {
   std::uint32_t arrived = arrived_.load(std::memory_order_acquire);
-  while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived);
+  while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived, spins_);
   return !broken_.load(std::memory_order_acquire);
 }
 

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where workers meet. A worker that waits spins briefly and then sleeps in the kernel, so a busy
-// machine slows a run down but does not make it collapse. Breakable: a worker that fails lets all
-// others leave.
+// Where workers meet. A worker that waits spins (base/spin.hpp) and then sleeps in the kernel, so a
+// busy machine slows a run down but does not make it collapse. Breakable: a worker that fails lets
+// all others leave.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+
+#include "convoy/base/spin.hpp"
 
 namespace convoy {
 
 // For a fixed number of workers; worker 0 leads. Thread-safe.
 class Barrier {
  public:
-  explicit Barrier(int workers) : workers_(static_cast<std::uint32_t>(workers)) {}
+  explicit Barrier(int workers, int spins = kBriefSpins)
+      : workers_(static_cast<std::uint32_t>(workers)), spins_(spins) {}
 
   // Returns once all workers are here, and true; or false, as soon as the barrier is broken.
   // Between the last arrival and the first departure worker 0 runs `completion` (others pass none):
@@ -41,6 +44,7 @@ class Barrier {
   void release();
 
   const std::uint32_t workers_;
+  const int spins_;
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> phase_{0};
   alignas(64) std::atomic<bool> broken_{false};

@@ -37,7 +37,7 @@ class CpuEngine final : public Engine {
         communicator_(communicator),
         layout_(choose_layout(options, plan_, communicator)),
         normalizer_(net.normalization(), net.input().channels, backend_),
-        barrier_(layout_.workers),
+        barrier_(layout_.workers, layout_.spins),
         generations_(plan_, optimizer, backend_, communicator),
         sum_(communicator, options, plan_, layout_.crew, backend_, layout_.teams,
              Team::slots_of(layout_.share)),
@@ -48,7 +48,7 @@ class CpuEngine final : public Engine {
                      layout_.share.slab_grains * grain_, layout_.teams);
     }
     for (int t = 0; t < layout_.teams; ++t) {
-      const TeamSeat seat{t, layout_.crew, ranks_ ? &*ranks_ : nullptr};
+      const TeamSeat seat{t, layout_.crew, ranks_ ? &*ranks_ : nullptr, layout_.spins};
       teams_.push_back(
           std::make_unique<Team>(plan_, seat, layout_.share, sum_.slots(t), communicator));
     }

@@ -168,6 +168,7 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
       std::clamp<Index>(slab_bytes / (sample_bytes * options.grain), 1, layout.share.grains);
   layout.workers = layout.teams * layout.crew.local;
   number_workers(layout, communicator);
+  layout.spins = spins_for(layout.node_workers);
   return layout;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "convoy/base/spin.hpp"
 #include "convoy/engine/crew.hpp"
 #include "convoy/engine/engine.hpp"
 #include "convoy/plan/plan.hpp"
@@ -19,6 +20,7 @@ struct Layout {
   // The workers of all ranks that share this one's memory, and the number of this rank's first.
   int node_workers = 1;
   int first_node_worker = 0;
+  int spins = kBriefSpins;  // of a worker that waits
   std::vector<std::string> warnings;
 };
 

@@ -25,7 +25,7 @@ Team::Team(const Plan& plan, const TeamSeat& seat, const TeamShare& share, float
       seat_(seat),
       share_(share),
       communicator_(communicator),
-      barrier_(seat.crew.local),
+      barrier_(seat.crew.local, seat.spins),
       memory_(workspace_memory(plan, seat, share.slab_grains * share.grain, communicator)),
       workspace_(plan, share.slab_grains * share.grain, memory_.get()),
       slots_(slots),

@@ -47,6 +47,7 @@ struct TeamSeat {
   int number = 0;
   Crew crew;
   TensorRanks* ranks = nullptr;  // where ranks are cut by tensor
+  int spins = kBriefSpins;       // of a member that waits
 };
 
 // One team, and its mutable memory.

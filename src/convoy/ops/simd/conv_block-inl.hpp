@@ -109,8 +109,7 @@ HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
     if (!block.pool) {
       written = conv_out.width * F;
       map({0, written}, pass.y + b * out.size() + row * written, dy + row * written, body,
-          [](Vector y, Vector g)
-              HWY_ATTR { return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Full())), g); });
+          [](Vector y, Vector g) HWY_ATTR { return relu_gradient(y, g); });
     } else if (row / 2 < out.height) {
       const Index oy = row / 2;
       written = 2 * out.width * F;

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "convoy/base/check.hpp"
 #include "convoy/ops/segments.hpp"
 #include "convoy/ops/simd/lanes-inl.hpp"
 
@@ -72,10 +73,13 @@ struct Work {
 };
 
 // The rows of a tile: where those of A and C start. at(i) is the element of A's row i for the term
-// that advance() has come to.
+// that advance() has come to; at(i, t), where terms are neighbours in A, of the one t terms on.
 //   AdjacentRows  one float apart in A: one pointer serves all
-//   EvenRows      evenly apart: one pointer serves four rows, so that all stay in registers
+//   EvenRows      evenly apart, terms neighbours: one pointer serves four rows, so that all stay in
+//                 registers, and moves on once for kTerms terms
 //   AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
+inline constexpr int kTerms = 4;
+
 template <int kRows>
 struct AdjacentRows {
   AdjacentRows(const Work& work, const float* a0, float* c0, Index)
@@ -84,6 +88,7 @@ struct AdjacentRows {
   HWY_INLINE void advance(Index floats) { a += floats; }
   HWY_INLINE float* c(int i) const { return c_begin + i * c_step; }
 
+  static constexpr bool kAdjacentTerms = false;
   const float* a;
   float* c_begin;
   Index c_step;
@@ -96,13 +101,14 @@ struct EvenRows {
     HWY_UNROLL(4)
     for (int i = 0; i < kPointers; ++i) a[i] = a0 + 4 * i * a_step;
   }
-  HWY_INLINE float at(int i) const { return a[i / 4][i % 4 * a_step]; }
+  HWY_INLINE float at(int i, int t = 0) const { return a[i / 4][i % 4 * a_step + t]; }
   HWY_INLINE void advance(Index floats) {
     HWY_UNROLL(4)
     for (int i = 0; i < kPointers; ++i) a[i] += floats;
   }
   HWY_INLINE float* c(int i) const { return c_begin + i * c_step; }
 
+  static constexpr bool kAdjacentTerms = true;
   static constexpr int kPointers = (kRows + 3) / 4;
   const float* a[kPointers];
   Index a_step;
@@ -127,6 +133,7 @@ struct AnyRows {
   HWY_INLINE void advance(Index floats) { a += floats; }
   HWY_INLINE float* c(int i) const { return c_rows[i]; }
 
+  static constexpr bool kAdjacentTerms = false;
   const float* a;
   Index a_rows[kRows];
   float* c_rows[kRows];
@@ -171,21 +178,33 @@ HWY_NOINLINE void tile(const Work& work, const float* a, float* c, Index inner) 
   }
   const float* b = work.b;
   const Index a_term = work.a_term, b_term = work.b_term, row_length = work.row_length;
+  const auto add_term = [&](const auto& at, const float* from) HWY_ATTR {
+    Register<D> w[kVectors];
+    if constexpr (kVectors == 2) w[0] = hn::LoadU(d, from);
+    w[kVectors - 1] = load_last<kWhole>(d, last, from + at_last);
+    HWY_UNROLL(16)
+    for (int i = 0; i < kRows; ++i) {
+      const V x = hn::Set(d, at(i));
+      HWY_UNROLL(2)
+      for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]);
+    }
+    if constexpr (kSums) {
+      HWY_UNROLL(2)
+      for (int j = 0; j < kVectors; ++j) sum[kRows][j] = hn::Add(w[j], sum[kRows][j]);
+    }
+  };
   for (Index row = work.row_count; row > 0; --row, rows.advance(work.a_skip), b += work.b_skip) {
-    for (Index t = row_length; t > 0; --t, rows.advance(a_term), b += b_term) {
-      Register<D> w[kVectors];
-      if constexpr (kVectors == 2) w[0] = hn::LoadU(d, b);
-      w[kVectors - 1] = load_last<kWhole>(d, last, b + at_last);
-      HWY_UNROLL(16)
-      for (int i = 0; i < kRows; ++i) {
-        const V x = hn::Set(d, rows.at(i));
-        HWY_UNROLL(2)
-        for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(x, w[j], sum[i][j]);
+    Index left = row_length;
+    if constexpr (rows.kAdjacentTerms) {
+      for (; left >= kTerms; left -= kTerms, rows.advance(kTerms)) {
+        HWY_UNROLL(4)
+        for (int t = 0; t < kTerms; ++t, b += b_term) {
+          add_term([&](int i) HWY_ATTR { return rows.at(i, t); }, b);
+        }
       }
-      if constexpr (kSums) {
-        HWY_UNROLL(2)
-        for (int j = 0; j < kVectors; ++j) sum[kRows][j] = hn::Add(w[j], sum[kRows][j]);
-      }
+    }
+    for (; left > 0; --left, rows.advance(a_term), b += b_term) {
+      add_term([&](int i) HWY_ATTR { return rows.at(i); }, b);
     }
   }
   const auto row_of_c = [&](int i) HWY_ATTR { return i < kRows ? rows.c(i) : work.column_sums; };
@@ -237,6 +256,7 @@ HWY_INLINE void column_panel(const Product& p, Index column) {
   static constexpr auto kAnyAndSums = tiles_of<D, kVectors, kWhole, true, AnyRows>(Counts());
 
   const bool adjacent = p.a_inner == 1;
+  CONVOY_ASSERT(adjacent || p.a_term == 1);
   const bool joined = p.m_inner < kLongRow;
   const Index blocks = joined ? 1 : p.m_outer;
   const Index rows = joined ? p.m_outer * p.m_inner : p.m_inner;
