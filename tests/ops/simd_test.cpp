@@ -313,6 +313,20 @@ TEST(Losses, GiveTheBitsOfTheReference) {
   }
 }
 
+// Sweeps all of float's range coarsely: the losses' exponentials and logarithms, in double.
+TEST(Losses, AgreeOverAllMagnitudes) {
+  const Loss op{1, LossFunction::sigmoid_binary_cross_entropy};
+  for (std::uint32_t i = 0; i < 1U << 16; ++i) {
+    const float logit = std::bit_cast<float>(i << 16 | (i * 40503U & 0xFFFFU));
+    const Label label = i % 2;  // 1 is no class: softplus alone
+    const LossPass<float> pass{.samples = 1, .logits = &logit, .labels = &label};
+    const double expected = reference::backend().loss(op, pass).loss;
+    for (const Backend* backend : backends()) {
+      ASSERT_TRUE(same_bits(expected, backend->loss(op, pass).loss)) << logit << backend->name;
+    }
+  }
+}
+
 TEST(Updates, GiveTheBitsOfTheReference) {
   Random random(11);
   for (int round = 0; round < rounds(300); ++round) {

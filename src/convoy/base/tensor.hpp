@@ -58,6 +58,7 @@ struct Range {
 // Part `part` of `parts` contiguous, nearly equal parts of [0, n); the first n % parts are longer
 // by one. `unit` keeps the cuts on multiples of itself.
 constexpr Range split(Index n, Index parts, Index part, Index unit = 1) {
+  if (parts == 1) return {0, n};  // without two divisions, as often as there are stages in a step
   const Index units = (n + unit - 1) / unit;
   const Index share = units / parts, rest = units % parts;
   const Index begin = part * share + std::min(part, rest);

@@ -17,8 +17,9 @@ Generations::Generations(const Plan& plan, const Sgd& optimizer, const Backend& 
 
 Range Generations::rows_in(const ParameterBlock& block, Range slice) {
   const auto row_of = [&](Index element) {
-    const Index row = (element - block.offset + block.shape.columns - 1) / block.shape.columns;
-    return std::clamp<Index>(element <= block.offset ? 0 : row, 0, block.shape.rows());
+    if (element <= block.offset) return Index{0};
+    if (element >= block.offset + block.shape.size()) return block.shape.rows();
+    return (element - block.offset + block.shape.columns - 1) / block.shape.columns;
   };
   return {row_of(slice.begin), row_of(slice.end)};
 }

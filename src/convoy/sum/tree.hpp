@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <memory>
 #include <span>
 
 #include "convoy/base/tensor.hpp"
@@ -40,7 +41,7 @@ class Counter {
   Counter& operator=(const Counter& other) {
     grains_ = other.grains_;
     depth_ = other.depth_;
-    std::copy_n(other.stack_.begin(), depth_, stack_.begin());
+    std::uninitialized_copy_n(other.stack_.begin(), depth_, stack_.begin());
     return *this;
   }
 
@@ -48,7 +49,7 @@ class Counter {
   // at depth i has to become itself plus the value at depth i + 1 (0 is the bottom).
   template <class Merge>
   void push(const Node& node, const Merge& merge) {
-    stack_[static_cast<std::size_t>(depth_++)] = node;
+    std::construct_at(&stack_[static_cast<std::size_t>(depth_++)], node);
     while (depth_ > 1 && are_siblings(from_top(1), from_top(0), grains_)) {
       from_top(1).end = from_top(0).end;
       --depth_;
@@ -64,7 +65,11 @@ class Counter {
 
   Index grains_ = 0;
   Index depth_ = 0;
-  std::array<Node, 66> stack_;  // max_depth(2^32) and one more
+  // max_depth(2^32) and one more. In a union, since nobody need set it to zero: a step makes a
+  // counter for each of its weight gradients, and may take no longer than that.
+  union {
+    std::array<Node, 66> stack_;
+  };
 };
 
 // The maximal nodes of the tree over n grains that lie in [grains), in order, pushed by push(node):

@@ -32,6 +32,23 @@ HWY_INLINE float sum_of_exponentials(const float* z, Index n, float largest) {
   return sum.total();
 }
 
+// Sum over n of softplus(z[n]) - (n is the label ? z[n] : 0), in double.
+HWY_INLINE double sigmoid_loss(const float* z, Index n, Label label) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, hn::ScalableTag<double>> d_float;
+  HWY_ALIGN double values[HWY_MAX_BYTES / sizeof(double)];
+  double loss = 0;
+  for (Index i = 0; i < n; i += lanes(d)) {
+    const Index count = std::min(n - i, lanes(d));
+    const auto logits = hn::MaskedLoad(first_lanes(d_float, count), d_float, z + i);
+    hn::Store(softplus(d, hn::PromoteTo(d, logits)), d, values);
+    for (Index lane = 0; lane < count; ++lane) {
+      loss += values[lane] - (i + lane == label ? static_cast<double>(z[label]) : 0.0);
+    }
+  }
+  return loss;
+}
+
 // All samples of the pass.
 inline LossSum loss(const Loss& op, const LossPass<float>& pass) {
   const Full d;
@@ -45,7 +62,8 @@ inline LossSum loss(const Loss& op, const LossPass<float>& pass) {
     const float sum = softmax ? sum_of_exponentials(z, N, largest) : 0.0F;
     if (pass.predictions) pass.predictions[b] = static_cast<std::uint16_t>(best);
     if (pass.labels) {
-      total.loss += reference::loss_of_sample(op, z, pass.labels[b], largest, sum);
+      total.loss += softmax ? reference::loss_of_sample(op, z, pass.labels[b], largest, sum)
+                            : sigmoid_loss(z, N, pass.labels[b]);
       total.correct += best == pass.labels[b] ? 1 : 0;
     }
     for (Index i = 0; i < N; i += lanes(d)) {
