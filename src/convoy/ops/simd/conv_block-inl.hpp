@@ -12,6 +12,7 @@
 #include "convoy/ops/conv_block.hpp"
 #include "convoy/ops/simd/conv2d-inl.hpp"
 #include "convoy/ops/simd/elementwise-inl.hpp"
+#include "convoy/ops/simd/sparse_gradient-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -125,6 +126,7 @@ HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
 
 inline void input_gradient(const ConvBlock& block, const InputGradient<float>& pass) {
   const Conv2d& conv = block.conv;
+  if (is_sparse(conv, block.pool)) return sparse_input_gradient(block, pass);
   if (is_narrow(conv, pass.samples)) {
     return with_narrow(conv, pass, [&](Index b, float* to) HWY_ATTR {
       conv_gradient(block, pass, b, Border{}, to);
