@@ -50,7 +50,8 @@ constexpr Index scratch_size(const ConvBlock& block) {
   const Index x = align_floats(input_border(block.conv).around(block.conv.in).size());
   return std::max({x + bordered_gradient_size(block.conv), input_gradient_scratch_size(block.conv),
                    thin_scratch_size(block.conv), narrow_scratch_size(block.conv),
-                   sparse_scratch_size(block.conv, block.pool)});
+                   sparse_scratch_size(block.conv, block.pool),
+                   sparse_weights_scratch_size(block.conv, block.pool)});
 }
 
 }  // namespace convoy

@@ -13,6 +13,7 @@
 #include "convoy/ops/simd/conv2d-inl.hpp"
 #include "convoy/ops/simd/elementwise-inl.hpp"
 #include "convoy/ops/simd/sparse_gradient-inl.hpp"
+#include "convoy/ops/simd/sparse_weights-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -146,6 +147,10 @@ inline void weight_gradient(const ConvBlock& block, const WeightGradient<float>&
   const Index rows = conv.kernel.area() * conv.in.channels + (conv.bias ? 1 : 0);
   if (is_thin(conv) && units.size() == rows) {
     return with_thin<ThinBlockWeightGradient>(conv, pass.samples, block, pass);
+  }
+  if (has_sparse_weights(conv, block.pool) && units.size() == rows &&
+      sparse_weight_gradient(block, pass)) {
+    return;
   }
   const Shape padded = input_border(conv).around(conv.in);
   const Border border = gradient_border(conv);
