@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A block of convolution, ReLU and max pool gives the bits of these operations one after the other,
-// in the reference: forward, both gradients, any cut of the weight rows; for thin convolutions and
-// others, sides that a pool does not cover, hostile numbers.
+// in the reference: forward, both gradients, any cut of the weight rows; for thin convolutions,
+// those with a sparse gradient and others, sides that a pool does not cover, hostile numbers.
 #include "convoy/ops/conv_block.hpp"
 
 #include <gtest/gtest.h>
@@ -16,12 +16,21 @@ namespace {
 
 using Floats = Guarded<float>;
 
+// Behind a pool, simd/sparse_gradient-inl.hpp.
+void make_sparse(Random& random, Conv2d& conv) {
+  conv.in.channels = random.channels(40);
+  const Index most = kSegmentTerms / conv.kernel.width;
+  conv.filters = random.chance(70) ? random.pick(most / 2 + 1, most) : random.chance(50) ? 32 : 64;
+}
+
 ConvBlock random_block(Random& random) {
   Conv2d conv;
   if (random.chance(70)) {
     make_thin(random, conv);
-    conv.in.height = random.pick(conv.kernel.height, 18);
-    conv.in.width = random.pick(conv.kernel.width, 18);
+    const bool sparse = random.chance(30);
+    if (sparse) make_sparse(random, conv);
+    conv.in.height = random.pick(conv.kernel.height, sparse ? 10 : 18);
+    conv.in.width = random.pick(conv.kernel.width, sparse ? 10 : 18);
   } else {
     conv.kernel = {random.pick(1, 5), random.pick(1, 5)};
     conv.stride = {random.pick(1, 2), random.pick(1, 2)};

@@ -16,6 +16,7 @@
 #include "convoy/ops/conv2d.hpp"
 #include "convoy/ops/padding.hpp"
 #include "convoy/ops/pool2d.hpp"
+#include "convoy/ops/sparse_gradient.hpp"
 #include "convoy/ops/thin_conv.hpp"
 
 namespace convoy {
@@ -48,7 +49,9 @@ constexpr Shape output_shape(const ConvBlock& block) {
 constexpr Index scratch_size(const ConvBlock& block) {
   const Index x = align_floats(input_border(block.conv).around(block.conv.in).size());
   return std::max({x + bordered_gradient_size(block.conv), input_gradient_scratch_size(block.conv),
-                   thin_scratch_size(block.conv), narrow_scratch_size(block.conv)});
+                   thin_scratch_size(block.conv), narrow_scratch_size(block.conv),
+                   sparse_scratch_size(block.conv, block.pool),
+                   sparse_weights_scratch_size(block.conv, block.pool)});
 }
 
 }  // namespace convoy

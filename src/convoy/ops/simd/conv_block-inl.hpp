@@ -12,6 +12,8 @@
 #include "convoy/ops/conv_block.hpp"
 #include "convoy/ops/simd/conv2d-inl.hpp"
 #include "convoy/ops/simd/elementwise-inl.hpp"
+#include "convoy/ops/simd/sparse_gradient-inl.hpp"
+#include "convoy/ops/simd/sparse_weights-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -124,6 +126,7 @@ HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
 
 inline void input_gradient(const ConvBlock& block, const InputGradient<float>& pass) {
   const Conv2d& conv = block.conv;
+  if (is_sparse(conv, block.pool)) return sparse_input_gradient(block, pass);
   if (is_narrow(conv, pass.samples)) {
     return with_narrow(conv, pass, [&](Index b, float* to) HWY_ATTR {
       conv_gradient(block, pass, b, Border{}, to);
@@ -143,6 +146,10 @@ inline void weight_gradient(const ConvBlock& block, const WeightGradient<float>&
   const Index rows = conv.kernel.area() * conv.in.channels + (conv.bias ? 1 : 0);
   if (is_thin(conv) && units.size() == rows) {
     return with_thin<ThinBlockWeightGradient>(conv, pass.samples, block, pass);
+  }
+  if (has_sparse_weights(conv, block.pool) && units.size() == rows &&
+      sparse_weight_gradient(block, pass)) {
+    return;
   }
   const Shape padded = input_border(conv).around(conv.in);
   const Border border = gradient_border(conv);
