@@ -31,13 +31,15 @@ constexpr Index gradient_segments(const Conv2d& op) {
   return (out.height + rows - 1) / rows;
 }
 
-// Elements of scratch for one pass: two samples side by side; then sums of all segments and their
-// total, or the weights as vectors; then a row of dy.
+// Elements of scratch for one pass: two samples side by side; then, forward, the weights as vectors;
+// or the sums of all segments and their total, and dy of a segment, of a row before and one after.
 constexpr Index thin_scratch_size(const Conv2d& op) {
   if (!is_thin(op)) return 0;
   const Index taps = op.kernel.area() * op.in.channels + 1;
+  const Index panels = (op.filters + kMostLanes - 1) / kMostLanes;
   return align_floats(kSideBySide * input_border(op).around(op.in).size()) +
-         (gradient_segments(op) + 1) * taps * kMostLanes + 2 * output_shape(op).width * kMostLanes;
+         kMostLanes * std::max(panels * taps, (gradient_segments(op) + 1) * taps + kSegmentTerms +
+                                                  2 * output_shape(op).width);
 }
 
 // The input gradient has such code where dx has few channels (simd/narrow_gradient-inl.hpp), and a
