@@ -57,9 +57,8 @@ HWY_INLINE Vector load_filters(const float* first, const float* second, Index co
     return hn::MaskedLoad(first_lanes(Full(), count), Full(), first);
   } else {
     const HalfVector half;
-    const auto both = [](auto low, auto high) HWY_ATTR {
-      return interleave_halves(hn::Combine(Full(), high, low));
-    };
+    const auto both = [](auto low, auto high)
+                          HWY_ATTR { return interleave_halves(hn::Combine(Full(), high, low)); };
     if (count == lanes(half)) return both(hn::LoadU(half, first), hn::LoadU(half, second));
     const auto mask = first_lanes(half, count);
     return both(hn::MaskedLoad(mask, half, first), hn::MaskedLoad(mask, half, second));
@@ -100,10 +99,15 @@ HWY_INLINE void store_filters(Vector v0, Vector v1, float* first, float* second,
   store_filters<S>(v1, first + stride, second + stride, count);
 }
 
-// The filters of the first of two samples alone.
+// The filters of the first sample alone.
+template <int S>
 HWY_INLINE void store_first(Vector v, float* to, Index count) {
-  const HalfVector half;
-  store_lanes(hn::LowerHalf(half, split_halves(v)), first_lanes(half, count), half, to);
+  if constexpr (S == 1) {
+    store_lanes(v, first_lanes(Full(), count), Full(), to);
+  } else {
+    const HalfVector half;
+    store_lanes(hn::LowerHalf(half, split_halves(v)), first_lanes(half, count), half, to);
+  }
 }
 
 // The same with a byte each, whose values are those of the lanes. Whole halves of vectors are
@@ -127,8 +131,8 @@ HWY_INLINE hn::Vec<Int> load_bytes(const std::int8_t* first, const std::int8_t* 
 HWY_INLINE hn::Vec<hn::Rebind<std::int8_t, Full>> low_bytes(hn::Vec<Int> v) {
   const hn::Rebind<std::int8_t, Full> bytes;
   const hn::RebindToUnsigned<Int> words;
-  return hn::BitCast(bytes,
-                     hn::TruncateTo(hn::RebindToUnsigned<decltype(bytes)>(), hn::BitCast(words, v)));
+  return hn::BitCast(
+      bytes, hn::TruncateTo(hn::RebindToUnsigned<decltype(bytes)>(), hn::BitCast(words, v)));
 }
 
 template <int S>

@@ -111,8 +111,8 @@ class OutputSink {
       HWY_UNROLL(4)
       for (int j = 0; j < kColumns; ++j) {
         const Index at = ((oy + i) * width_ + ox + j) * filters_ + panel.first;
-        const Vector value = kRelu ? relu(v[i][j]) : Vector(v[i][j]);
-        store_filters<S>(value, y_[0] + at, y_[S - 1] + at, panel.filters);
+        const Vector sum = v[i][j];
+        store_filters<S>(kRelu ? relu(sum) : sum, y_[0] + at, y_[S - 1] + at, panel.filters);
       }
     }
   }
@@ -121,6 +121,11 @@ class OutputSink {
   Index filters_, width_;
   float* y_[S];
 };
+
+HWY_INLINE Vector of_tap(std::int32_t number, hn::Vec<Int> winner, Vector dy) {
+  const auto won = hn::Eq(winner, hn::Set(Int(), number));
+  return hn::IfThenElseZero(hn::RebindMask(Full(), won), dy);
+}
 
 // dy of the convolution, of a panel, from dy of the block.
 template <int S>
@@ -160,14 +165,10 @@ class PoolSource {
       const Vector dy =
           hn::Add(hn::Zero(d), load_filters<S>(dy_[0] + at, dy_[1] + at, panel.filters));
       const auto tap = load_bytes<S>(choice_[0] + choice, choice_[1] + choice, panel.filters);
-      const auto of = [&](std::int32_t number) HWY_ATTR {
-        const auto won = hn::Eq(tap, hn::Set(Int(), number));
-        return hn::IfThenElseZero(hn::RebindMask(d, won), dy);
-      };
-      hn::Store(of(0), d, first);
-      hn::Store(of(1), d, first + vl);
-      hn::Store(of(2), d, second);
-      hn::Store(of(3), d, second + vl);
+      hn::Store(of_tap(0, tap, dy), d, first);
+      hn::Store(of_tap(1, tap, dy), d, first + vl);
+      hn::Store(of_tap(2, tap, dy), d, second);
+      hn::Store(of_tap(3, tap, dy), d, second + vl);
     }
     if (width_ % 2 != 0) {
       hn::Store(hn::Zero(d), d, first);
@@ -236,8 +237,8 @@ struct ThinBlockWeightGradient {
   static HWY_NOINLINE void call(const Conv2d& conv, const ConvBlock& block,
                                 const WeightGradient<float>& pass) {
     if (block.pool) {
-      weight_gradient_thin<K, C, S>(
-          conv, pass, [&](const Pair& p) { return PoolSource<S>(block, pass, p); });
+      weight_gradient_thin<K, C, S>(conv, pass,
+                                    [&](const Pair& p) { return PoolSource<S>(block, pass, p); });
     } else {
       weight_gradient_thin<K, C, S>(
           conv, pass, [&](const Pair& p) { return OutputSource<S, true>(conv, pass, p); });

@@ -9,9 +9,10 @@
 // its border, to [row][column][channel][sample]. More filters than a vector has lanes are done in
 // panels.
 //
-// Forward computes 2x2 outputs at a time, which share inputs and are what a 2x2 pool needs; a Sink
-// says what becomes of them. The weight gradient keeps all its sums in registers and takes two
-// columns at a time; a Source says what dy is. Orders of additions: conv2d.hpp.
+// Forward computes 2x4 outputs at a time: eight chains keep the multipliers busy, neighbours share
+// inputs, and they are two windows of a 2x2 pool. A Sink says what becomes of them. The weight
+// gradient has a Source write dy of a segment, then keeps all its sums in registers and takes two
+// columns at a time. Orders of additions: conv2d.hpp.
 #if defined(CONVOY_OPS_SIMD_THIN_CONV_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_THIN_CONV_INL_HPP
 #undef CONVOY_OPS_SIMD_THIN_CONV_INL_HPP
@@ -44,12 +45,12 @@ struct Panel {
 struct ThinScratch {
   ThinScratch(const Conv2d& op, float* scratch)
       : x(scratch),
-        sums(x + align_floats(kSideBySide * input_border(op).around(op.in).size())),
-        dy(sums +
-           (gradient_segments(op) + 1) * (op.kernel.area() * op.in.channels + 1) * kMostLanes) {}
+        weights(x + align_floats(kSideBySide * input_border(op).around(op.in).size())),
+        sums(weights),
+        dy(sums + thin_sums_size(op)) {}
   float* x;
-  float* weights() const { return sums; }
-  float* sums;
+  float* weights;  // forward
+  float* sums;     // of the weight gradient
   float* dy;
 };
 
@@ -73,10 +74,11 @@ HWY_INLINE Panel panel_from(Index first, Index filters) {
   return {first, std::min(lanes(Full()) / S, filters - first)};
 }
 
-// 2 rows of kColumns outputs, whose first input is *x: chains over (ky, kx, c), then the bias.
+// 2 rows of kColumns outputs, whose first inputs are x[row][at]: chains over (ky, kx, c), then the
+// bias.
 template <int K, int C, int S, int kColumns>
-HWY_INLINE void outputs(const float* x, Index line, const float* HWY_RESTRICT weights, Vector bias,
-                        Register<Full> (&sum)[2][kColumns]) {
+HWY_INLINE void outputs(const float* const (&x)[K + 1], Index at, const float* HWY_RESTRICT weights,
+                        Vector bias, Register<Full> (&sum)[2][kColumns]) {
   const Full d;
   HWY_UNROLL(2)
   for (int i = 0; i < 2; ++i) {
@@ -90,7 +92,7 @@ HWY_INLINE void outputs(const float* x, Index line, const float* HWY_RESTRICT we
     for (int column = 0; column < (K + kColumns - 1) * C; ++column) {
       HWY_UNROLL(2)
       for (int i = 0; i < 2; ++i) {
-        const Vector value = broadcast<S>(x + (ky + i) * line + column * S);
+        const Vector value = broadcast<S>(x[ky + i] + at + column * S);
         HWY_UNROLL(4)
         for (int j = 0; j < kColumns; ++j) {
           const int tap = column - j * C;
@@ -113,16 +115,19 @@ template <int K, int C, int S, class Sink>
 HWY_INLINE void forward_rows(const float* x, Index line, Index oy, Index columns,
                              const float* weights, Vector bias, const Panel& panel,
                              const Sink& sink) {
+  const float* input[K + 1];
+  HWY_UNROLL(6)
+  for (int row = 0; row <= K; ++row) input[row] = x + row * line;
   Index ox = 0;
   for (; ox + 4 <= columns; ox += 4) {
     Register<Full> sum[2][4];
-    outputs<K, C, S>(x + ox * C * S, line, weights, bias, sum);
+    outputs<K, C, S>(input, ox * C * S, weights, bias, sum);
     sink.put(oy, ox, panel, sum);
   }
   for (; ox < columns; ox += 2) {
     const Index left = std::min(ox, columns - 2);
     Register<Full> sum[2][2];
-    outputs<K, C, S>(x + left * C * S, line, weights, bias, sum);
+    outputs<K, C, S>(input, left * C * S, weights, bias, sum);
     sink.put(oy, left, panel, sum);
   }
 }
@@ -137,14 +142,14 @@ HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, const
   const Index filters = op.filters, vl = lanes(d);
   const ThinScratch scratch(op, pass.scratch);
   // Of each panel the weights, then the bias: -0, which changes no sum, where there is none.
-  float* to = scratch.weights();
+  float* to = scratch.weights;
   for (Index f = 0; f < filters; f += vl / S) {
     const float* from = pass.parameters + f;
     for (Index tap = 0; tap <= taps; ++tap, from += filters, to += vl) {
       const bool none = tap == taps && !op.bias;
-      hn::Store(none ? hn::Set(d, -0.0F)
-                     : load_filters<S>(from, from, panel_from<S>(f, filters).filters),
-                d, to);
+      hn::Store(
+          none ? hn::Set(d, -0.0F) : load_filters<S>(from, from, panel_from<S>(f, filters).filters),
+          d, to);
     }
   }
   for (Index b = 0; b < pass.samples; b += S) {
@@ -153,7 +158,7 @@ HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, const
     const auto sink = make_sink(pair);
     for (Index row = 0; row < out.height; row += 2) {
       const Index oy = std::min(row, out.height - 2);
-      const float* weights = scratch.weights();
+      const float* weights = scratch.weights;
       for (Index f = 0; f < filters; f += vl / S, weights += (taps + 1) * vl) {
         forward_rows<K, C, S>(x + oy * line, line, oy, out.width, weights,
                               hn::Load(d, weights + taps * vl), panel_from<S>(f, filters), sink);
@@ -162,15 +167,15 @@ HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, const
   }
 }
 
-// One term (kColumns == 1) or two of all sums; x: at the first one's first tap.
+// One term (kColumns == 1) or two of all sums; x[ky][at]: the first one's first tap.
 template <int C, int S, int kRows, int kRowTaps, int kColumns, bool kBias>
-HWY_INLINE void add_terms(const float* x, Index line, Vector first, Vector second,
+HWY_INLINE void add_terms(const float* const (&x)[kRows], Index at, Vector first, Vector second,
                           Register<Full> (&sum)[kRows * kRowTaps + 1]) {
   HWY_UNROLL(5)
   for (int ky = 0; ky < kRows; ++ky) {
     HWY_UNROLL(18)
     for (int column = 0; column < kRowTaps + (kColumns - 1) * C; ++column) {
-      const Vector value = broadcast<S>(x + ky * line + column * S);
+      const Vector value = broadcast<S>(x[ky] + at + column * S);
       if (column < kRowTaps) {
         Register<Full>& s = sum[ky * kRowTaps + column];
         s = hn::MulAdd(value, first, s);
@@ -188,9 +193,9 @@ HWY_INLINE void add_terms(const float* x, Index line, Vector first, Vector secon
 }
 
 // The chains of a segment for kRows rows of the kernel: one vector a tap, and one for the bias, to
-// `sums`. x: at the first output's first tap; dy: [rows][width], a vector each. `step` is 2 * C * S,
-// which the compiler must not know: it would keep inputs for the next columns in registers, and a
-// broadcast from there, unlike one from memory, takes a turn of the multipliers.
+// `sums`. x: at the first output's first tap; dy: [rows][width], a vector each. `step` is 2 * C *
+// S, which the compiler must not know: it would keep inputs for the next columns in registers, and
+// a broadcast from there, unlike one from memory, takes a turn of the multipliers.
 template <int C, int S, int kRows, int kRowTaps, bool kBias>
 HWY_INLINE void sum_segment(const float* x, Index line, Index step, const float* dy, Index rows,
                             Index width, float* HWY_RESTRICT sums) {
@@ -200,13 +205,16 @@ HWY_INLINE void sum_segment(const float* x, Index line, Index step, const float*
   HWY_UNROLL(28)
   for (int i = 0; i <= kRows * kRowTaps; ++i) sum[i] = hn::Zero(d);
   for (Index row = 0; row < rows; ++row, x += line) {
-    const float* at = x;
+    const float* input[kRows];
+    HWY_UNROLL(5)
+    for (int ky = 0; ky < kRows; ++ky) input[ky] = x + ky * line;
+    Index at = 0;
     for (Index pair = 0; pair < width / 2; ++pair, at += step, dy += 2 * vl) {
-      add_terms<C, S, kRows, kRowTaps, 2, kBias>(at, line, hn::Load(d, dy), hn::Load(d, dy + vl),
+      add_terms<C, S, kRows, kRowTaps, 2, kBias>(input, at, hn::Load(d, dy), hn::Load(d, dy + vl),
                                                  sum);
     }
     if (width % 2 != 0) {
-      add_terms<C, S, kRows, kRowTaps, 1, kBias>(at, line, hn::Load(d, dy), hn::Zero(d), sum);
+      add_terms<C, S, kRows, kRowTaps, 1, kBias>(input, at, hn::Load(d, dy), hn::Zero(d), sum);
       dy += vl;
     }
   }
@@ -214,36 +222,36 @@ HWY_INLINE void sum_segment(const float* x, Index line, Index step, const float*
   for (int i = 0; i < kRows * kRowTaps + (kBias ? 1 : 0); ++i) hn::Store(sum[i], d, sums + i * vl);
 }
 
-// Two samples: totals += the segments of the first, then those of the second; of the first sample of
-// all the first segment begins the total. [segments][vectors], [vectors]; in totals the lanes of
-// the first sample count.
+// totals += `count` segments of the first sample, then those of the second; the first segment of
+// all begins the totals. [segments][vectors], [vectors]; in totals the lanes of the first sample
+// count. Two vectors at a time (taps and bias are an even number), because each is one long chain.
+template <int S>
 HWY_INLINE void add_segments(const float* segments, Index count, Index vectors, bool begins,
                              bool both, float* totals) {
   const Full d;
   const Index vl = lanes(d), step = vectors * vl;
-  for (Index i = 0; i < vectors; ++i) {
-    const float* values = segments + i * vl;
-    Vector total = hn::Load(d, values);
-    if (!begins) total = hn::Add(hn::Load(d, totals + i * vl), total);
-    for (Index s = 1; s < count; ++s) total = hn::Add(total, hn::Load(d, values + s * step));
-    if (both) {
-      total = hn::Reverse2(d, total);
-      for (Index s = 0; s < count; ++s) total = hn::Add(total, hn::Load(d, values + s * step));
-      total = hn::Reverse2(d, total);
+  for (Index i = 0; i < vectors; i += 2, segments += 2 * vl, totals += 2 * vl) {
+    Vector total0 = hn::Load(d, segments), total1 = hn::Load(d, segments + vl);
+    if (!begins) {
+      total0 = hn::Add(hn::Load(d, totals), total0);
+      total1 = hn::Add(hn::Load(d, totals + vl), total1);
     }
-    hn::Store(total, d, totals + i * vl);
-  }
-}
-
-// One sample: rows of the gradient, of a panel's filters, += a segment.
-HWY_INLINE void add_segment(const float* sums, Index rows, bool begins, Index filters, Index line,
-                            float* gradient) {
-  const Full d;
-  const auto mask = first_lanes(d, filters);
-  for (Index i = 0; i < rows; ++i, gradient += line) {
-    Vector total = hn::Load(d, sums + i * lanes(d));
-    if (!begins) total = hn::Add(hn::MaskedLoad(mask, d, gradient), total);
-    store_lanes(total, mask, d, gradient);
+    for (Index s = 1; s < count; ++s) {
+      total0 = hn::Add(total0, hn::Load(d, segments + s * step));
+      total1 = hn::Add(total1, hn::Load(d, segments + s * step + vl));
+    }
+    if (S == 2 && both) {
+      total0 = hn::Reverse2(d, total0);
+      total1 = hn::Reverse2(d, total1);
+      for (Index s = 0; s < count; ++s) {
+        total0 = hn::Add(total0, hn::Load(d, segments + s * step));
+        total1 = hn::Add(total1, hn::Load(d, segments + s * step + vl));
+      }
+      total0 = hn::Reverse2(d, total0);
+      total1 = hn::Reverse2(d, total1);
+    }
+    hn::Store(total0, d, totals);
+    hn::Store(total1, d, totals + vl);
   }
 }
 
@@ -259,13 +267,15 @@ HWY_INLINE void weight_gradient_thin(const Conv2d& op, const WeightGradient<floa
                                      const MakeSource& make_source) {
   constexpr int kRows = kernel_rows(K, C), kRowTaps = K * C;
   const Index taps = K * K * C, vl = lanes(Full());
-  const Index gradient_rows = taps + (op.bias ? 1 : 0), step = 2 * op.in.channels * S;
+  const Index step = 2 * op.in.channels * S, size = (taps + 1) * vl;
   const Index line = input_border(op).around(op.in).width * C * S;
   const Index segments = gradient_segments(op), height = output_shape(op).height;
   const Index width = output_shape(op).width, segment_rows = kSegmentTerms / width;
   const ThinScratch scratch(op, pass.scratch);
   float* dy = scratch.dy + width * vl;
-  float* totals = scratch.sums + segments * (taps + 1) * vl;
+  // One sample's segments are added at once, those of two wait until the first one's are complete.
+  const Index kept = S == 2 ? segments : 1;
+  float* totals = scratch.sums + kept * size;
   for (Index b = 0; b < pass.samples; b += S) {
     const Pair pair = pair_from<S>(b, pass.samples);
     const float* x = input_of<S>(op, pass.x, pair, scratch.x);
@@ -273,8 +283,9 @@ HWY_INLINE void weight_gradient_thin(const Conv2d& op, const WeightGradient<floa
     for (Index s = 0; s < segments; ++s) {
       const Range rows{s * segment_rows, std::min((s + 1) * segment_rows, height)};
       const float* at = x + rows.begin * line;
-      float* sums = scratch.sums + (S == 2 ? s * (taps + 1) * vl : 0);
-      for (Index f = 0; f < op.filters; f += vl / S) {
+      float* sums = scratch.sums + s % kept * size;
+      float* panel_totals = totals;
+      for (Index f = 0; f < op.filters; f += vl / S, panel_totals += size) {
         const Panel panel = panel_from<S>(f, op.filters);
         source.put(rows, panel, dy);
         HWY_UNROLL(1)
@@ -286,18 +297,19 @@ HWY_INLINE void weight_gradient_thin(const Conv2d& op, const WeightGradient<floa
                                                  rows.size(), width,
                                                  sums + (K - kRows) * kRowTaps * vl);
         if constexpr (S == 1) {
-          add_segment(sums, gradient_rows, b + s == 0, panel.filters, op.filters,
-                      pass.gradient + f);
+          add_segments<S>(sums, 1, taps + 1, b + s == 0, false, panel_totals);
         }
       }
     }
     if constexpr (S == 2) {
-      add_segments(scratch.sums, segments, taps + 1, b == 0, pair.both, totals);
+      add_segments<S>(scratch.sums, segments, taps + 1, b == 0, pair.both, totals);
     }
   }
-  if constexpr (S == 2) {
-    for (Index i = 0; i < gradient_rows; ++i) {
-      store_first(hn::Load(Full(), totals + i * vl), pass.gradient + i * op.filters, op.filters);
+  for (Index f = 0; f < op.filters; f += vl / S, totals += size) {
+    const Panel panel = panel_from<S>(f, op.filters);
+    for (Index i = 0; i < taps + (op.bias ? 1 : 0); ++i) {
+      store_first<S>(hn::Load(Full(), totals + i * vl), pass.gradient + i * op.filters + f,
+                     panel.filters);
     }
   }
 }
