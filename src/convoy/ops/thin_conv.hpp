@@ -31,13 +31,20 @@ constexpr Index gradient_segments(const Conv2d& op) {
   return (out.height + rows - 1) / rows;
 }
 
-// Elements of scratch for one pass: two samples side by side; then sums of all segments and their
-// total, or the weights as vectors; then a row of dy.
+// Elements for the weight gradient's sums, vectors of them for every tap and the bias: of all
+// segments and their total; or of one segment, and the totals of all filters.
+constexpr Index thin_sums_size(const Conv2d& op) {
+  const Index lanes = (op.filters + kMostLanes - 1) / kMostLanes * kMostLanes;
+  return (op.kernel.area() * op.in.channels + 1) *
+         (kMostLanes + std::max(lanes, gradient_segments(op) * kMostLanes));
+}
+
+// Elements of scratch for one pass: two samples side by side; then, forward, the weights as
+// vectors; or the sums, and dy of a segment, of a row before and one after.
 constexpr Index thin_scratch_size(const Conv2d& op) {
   if (!is_thin(op)) return 0;
-  const Index taps = op.kernel.area() * op.in.channels + 1;
-  return align_floats(kSideBySide * input_border(op).around(op.in).size()) +
-         (gradient_segments(op) + 1) * taps * kMostLanes + 2 * output_shape(op).width * kMostLanes;
+  return align_floats(kSideBySide * input_border(op).around(op.in).size()) + thin_sums_size(op) +
+         (kSegmentTerms + 2 * output_shape(op).width) * kMostLanes;
 }
 
 // The input gradient has such code where dx has few channels (simd/narrow_gradient-inl.hpp), and a

@@ -57,9 +57,11 @@ HWY_INLINE Vector load_filters(const float* first, const float* second, Index co
     return hn::MaskedLoad(first_lanes(Full(), count), Full(), first);
   } else {
     const HalfVector half;
+    const auto both = [](auto low, auto high)
+                          HWY_ATTR { return interleave_halves(hn::Combine(Full(), high, low)); };
+    if (count == lanes(half)) return both(hn::LoadU(half, first), hn::LoadU(half, second));
     const auto mask = first_lanes(half, count);
-    return interleave_halves(
-        hn::Combine(Full(), hn::MaskedLoad(mask, half, second), hn::MaskedLoad(mask, half, first)));
+    return both(hn::MaskedLoad(mask, half, first), hn::MaskedLoad(mask, half, second));
   }
 }
 
@@ -80,6 +82,21 @@ HWY_INLINE void store_filters(Vector v, float* first, float* second, Index count
     store_lanes(hn::LowerHalf(half, halves), mask, half, first);
     store_lanes(hn::UpperHalf(half, halves), mask, half, second);
   }
+}
+
+// Of two pixels side by side, `stride` apart.
+template <int S>
+HWY_INLINE void store_filters(Vector v0, Vector v1, float* first, float* second, Index count,
+                              Index stride) {
+  if constexpr (S == 2) {
+    if (count == lanes(HalfVector()) && stride == count) {
+      hn::StoreU(hn::ConcatEven(Full(), v1, v0), Full(), first);
+      hn::StoreU(hn::ConcatOdd(Full(), v1, v0), Full(), second);
+      return;
+    }
+  }
+  store_filters<S>(v0, first, second, count);
+  store_filters<S>(v1, first + stride, second + stride, count);
 }
 
 // The filters of the first sample alone.
@@ -104,45 +121,67 @@ HWY_INLINE hn::Vec<Int> load_bytes(const std::int8_t* first, const std::int8_t* 
     if (2 * count > lanes(Full())) return hn::PromoteTo(Int(), hn::LoadU(bytes, first));
     return hn::PromoteTo(Int(), hn::ZeroExtendVector(bytes, hn::LoadU(half, first)));
   } else {
-    return interleave_halves(
-        hn::PromoteTo(Int(), hn::Combine(bytes, hn::LoadU(half, second), hn::LoadU(half, first))));
+    const auto pairs = hn::InterleaveLower(hn::ZeroExtendVector(bytes, hn::LoadU(half, first)),
+                                           hn::ZeroExtendVector(bytes, hn::LoadU(half, second)));
+    return hn::PromoteTo(Int(), pairs);
   }
+}
+
+// The low byte of each lane.
+HWY_INLINE hn::Vec<hn::Rebind<std::int8_t, Full>> low_bytes(hn::Vec<Int> v) {
+  const hn::Rebind<std::int8_t, Full> bytes;
+  const hn::RebindToUnsigned<Int> words;
+  return hn::BitCast(
+      bytes, hn::TruncateTo(hn::RebindToUnsigned<decltype(bytes)>(), hn::BitCast(words, v)));
 }
 
 template <int S>
 HWY_INLINE void store_bytes(hn::Vec<Int> v, std::int8_t* first, std::int8_t* second, Index count) {
   const hn::Rebind<std::int8_t, Full> bytes;
   const hn::Half<decltype(bytes)> half;
-  const hn::RebindToUnsigned<Int> words;
-  const hn::RebindToUnsigned<decltype(bytes)> low_bytes;
-  // The low byte of each lane.
-  const auto demote = [=](auto lanes) HWY_ATTR {
-    return hn::BitCast(bytes, hn::TruncateTo(low_bytes, hn::BitCast(words, lanes)));
-  };
   if constexpr (S == 1) {
-    const auto demoted = demote(v);
+    const auto all = low_bytes(v);
     if (2 * count > lanes(Full())) {
-      hn::StoreU(demoted, bytes, first);
+      hn::StoreU(all, bytes, first);
     } else {
-      hn::StoreU(hn::LowerHalf(half, demoted), half, first);
+      hn::StoreU(hn::LowerHalf(half, all), half, first);
     }
   } else {
-    const auto demoted = demote(split_halves(v));
-    hn::StoreU(hn::LowerHalf(half, demoted), half, first);
-    hn::StoreU(hn::UpperHalf(half, demoted), half, second);
+    const auto all = low_bytes(split_halves(v));
+    hn::StoreU(hn::LowerHalf(half, all), half, first);
+    hn::StoreU(hn::UpperHalf(half, all), half, second);
   }
 }
 
-// n numbers of two samples in turn.
+template <int S>
+HWY_INLINE void store_bytes(hn::Vec<Int> v0, hn::Vec<Int> v1, std::int8_t* first,
+                            std::int8_t* second, Index count, Index stride) {
+  if constexpr (S == 2) {
+    if (stride == lanes(HalfVector())) {
+      const hn::Rebind<std::int8_t, Full> bytes;
+      hn::StoreU(low_bytes(hn::ConcatEven(Int(), v1, v0)), bytes, first);
+      hn::StoreU(low_bytes(hn::ConcatOdd(Int(), v1, v0)), bytes, second);
+      return;
+    }
+  }
+  store_bytes<S>(v0, first, second, count);
+  store_bytes<S>(v1, first + stride, second + stride, count);
+}
+
+// n numbers of two samples in turn; the last vectors overlap those before.
 HWY_INLINE void interleave(const float* first, const float* second, Index n, float* to) {
   const Full d;
-  Index i = 0;
-  for (; i + lanes(d) <= n; i += lanes(d)) {
-    hn::StoreInterleaved2(hn::LoadU(d, first + i), hn::LoadU(d, second + i), d, to + 2 * i);
+  const Index vl = lanes(d);
+  if (n < vl) {
+    for (Index i = 0; i < n; ++i) {
+      to[2 * i] = first[i];
+      to[2 * i + 1] = second[i];
+    }
+    return;
   }
-  for (; i < n; ++i) {
-    to[2 * i] = first[i];
-    to[2 * i + 1] = second[i];
+  for (Index next = 0; next < n; next += vl) {
+    const Index i = std::min(next, n - vl);
+    hn::StoreInterleaved2(hn::LoadU(d, first + i), hn::LoadU(d, second + i), d, to + 2 * i);
   }
 }
 
@@ -153,6 +192,9 @@ HWY_INLINE const float* side_by_side(const float* first, const float* second, co
   const Shape outer = border.around(shape);
   if constexpr (S == 1) {
     return with_border(first, shape, border, {0, outer.height}, to);
+  } else if (border.empty()) {
+    interleave(first, second, shape.size(), to);
+    return to;
   } else {
     const Index width = outer.width * outer.channels * S, body = shape.width * shape.channels;
     const Index left = border.left * outer.channels * S;

@@ -19,7 +19,11 @@ namespace convoy::HWY_NAMESPACE {
 // +0 is the first of all. That is what both do one after the other, for NaN too.
 HWY_INLINE void take(Vector v, std::int32_t number, Vector& best, hn::Vec<Int>& tap) {
   const auto better = hn::Gt(v, best);
-  best = hn::IfThenElse(better, v, best);
+  if constexpr (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2) {
+    best = hn::Max(v, best);  // x86 defines it so: one instruction for all
+  } else {
+    best = hn::IfThenElse(better, v, best);
+  }
   tap = hn::IfThenElse(hn::RebindMask(Int(), better), hn::Set(Int(), number), tap);
 }
 
@@ -44,164 +48,186 @@ HWY_INLINE const std::int8_t* choice_bytes(const ConvBlock& block, const Choice*
   return choice_bytes(block, const_cast<Choice*>(choice), sample);
 }
 
-// Where the windows of a panel go, after ReLU and pool.
+// Where the outputs of a panel go, after ReLU and pool.
 template <int S>
 class PoolSink {
  public:
-  PoolSink(const ConvBlock& block, const Forward<float>& pass, const Panel& p)
-      : filters_(p.filters),
-        out_filters_(block.conv.filters),
+  PoolSink(const ConvBlock& block, const Forward<float>& pass, const Pair& pair)
+      : filters_(block.conv.filters),
         width_(output_shape(block).width),
         stride_(choice_stride(block)) {
     for (int s = 0; s < S; ++s) {
-      y_[s] = pass.y + p.sample[s] * output_shape(block).size() + p.first;
-      choice_[s] = choice_bytes(block, pass.choice, p.sample[s]) + p.first;
+      y_[s] = pass.y + pair.sample[s] * output_shape(block).size();
+      choice_[s] = choice_bytes(block, pass.choice, pair.sample[s]);
     }
   }
 
-  HWY_INLINE void begin(Index oy, Index ox) {
-    const Index at = oy / 2 * width_ + ox / 2;
-    y_at_ = at * out_filters_;
-    choice_at_ = at * stride_;
-  }
-  HWY_INLINE void put(Vector v0, Vector v1, Vector v2, Vector v3) {
+  template <int kColumns>
+  HWY_INLINE void put(Index oy, Index ox, const Panel& panel,
+                      const Register<Full> (&v)[2][kColumns]) const {
+    const Index pixel = oy / 2 * width_ + ox / 2;
+    const Index y = pixel * filters_ + panel.first, choice = pixel * stride_ + panel.first;
+    float* first = y_[0] + y;
+    float* second = y_[S - 1] + y;
+    std::int8_t* first_choice = choice_[0] + choice;
+    std::int8_t* second_choice = choice_[S - 1] + choice;
     Vector best;
     hn::Vec<Int> tap;
-    pool_window(v0, v1, v2, v3, best, tap);
-    store_filters<S>(best, y_[0] + y_at_, y_[S - 1] + y_at_, filters_);
-    store_bytes<S>(tap, choice_[0] + choice_at_, choice_[S - 1] + choice_at_, filters_);
-    y_at_ += out_filters_;
-    choice_at_ += stride_;
+    pool_window(v[0][0], v[0][1], v[1][0], v[1][1], best, tap);
+    if constexpr (kColumns == 2) {
+      store_filters<S>(best, first, second, panel.filters);
+      store_bytes<S>(tap, first_choice, second_choice, panel.filters);
+    } else {
+      Vector next_best;
+      hn::Vec<Int> next_tap;
+      pool_window(v[0][2], v[0][3], v[1][2], v[1][3], next_best, next_tap);
+      store_filters<S>(best, next_best, first, second, panel.filters, filters_);
+      store_bytes<S>(tap, next_tap, first_choice, second_choice, panel.filters, stride_);
+    }
   }
 
  private:
-  Index filters_, out_filters_, width_, stride_;
+  Index filters_, width_, stride_;
   float* y_[S];
   std::int8_t* choice_[S];
-  Index y_at_ = 0, choice_at_ = 0;
 };
 
 // The outputs themselves, after a ReLU or not.
 template <int S, bool kRelu>
 class OutputSink {
  public:
-  OutputSink(const Conv2d& conv, const Forward<float>& pass, const Panel& p)
-      : filters_(p.filters), out_filters_(conv.filters), width_(output_shape(conv).width) {
+  OutputSink(const Conv2d& conv, const Forward<float>& pass, const Pair& pair)
+      : filters_(conv.filters), width_(output_shape(conv).width) {
     for (int s = 0; s < S; ++s) {
-      y_[s] = pass.y + p.sample[s] * output_shape(conv).size() + p.first;
+      y_[s] = pass.y + pair.sample[s] * output_shape(conv).size();
     }
   }
 
-  HWY_INLINE void begin(Index oy, Index ox) { at_ = (oy * width_ + ox) * out_filters_; }
-  HWY_INLINE void put(Vector v0, Vector v1, Vector v2, Vector v3) {
-    const Index below = at_ + width_ * out_filters_;
-    store(at_, v0);
-    store(at_ + out_filters_, v1);
-    store(below, v2);
-    store(below + out_filters_, v3);
-    at_ += 2 * out_filters_;
+  template <int kColumns>
+  HWY_INLINE void put(Index oy, Index ox, const Panel& panel,
+                      const Register<Full> (&v)[2][kColumns]) const {
+    HWY_UNROLL(2)
+    for (int i = 0; i < 2; ++i) {
+      HWY_UNROLL(4)
+      for (int j = 0; j < kColumns; ++j) {
+        const Index at = ((oy + i) * width_ + ox + j) * filters_ + panel.first;
+        const Vector sum = v[i][j];
+        store_filters<S>(kRelu ? relu(sum) : sum, y_[0] + at, y_[S - 1] + at, panel.filters);
+      }
+    }
   }
 
  private:
-  HWY_INLINE void store(Index at, Vector v) const {
-    store_filters<S>(kRelu ? relu(v) : v, y_[0] + at, y_[S - 1] + at, filters_);
-  }
-
-  Index filters_, out_filters_, width_;
+  Index filters_, width_;
   float* y_[S];
-  Index at_ = 0;
 };
 
-// dy of the convolution, of a panel: from dy of the block, which is made so for a pooled row at a
-// time.
+HWY_INLINE Vector of_tap(std::int32_t number, hn::Vec<Int> winner, Vector dy) {
+  const auto won = hn::Eq(winner, hn::Set(Int(), number));
+  return hn::IfThenElseZero(hn::RebindMask(Full(), won), dy);
+}
+
+// dy of the convolution, of a panel, from dy of the block.
 template <int S>
 class PoolSource {
  public:
-  PoolSource(const ConvBlock& block, const WeightGradient<float>& pass, const Panel& p, float* row)
-      : filters_(p.filters),
-        out_filters_(block.conv.filters),
+  PoolSource(const ConvBlock& block, const WeightGradient<float>& pass, const Pair& pair)
+      : filters_(block.conv.filters),
         stride_(choice_stride(block)),
-        out_(output_shape(block)),
-        row_(row),
-        taps_(reinterpret_cast<std::int32_t*>(row + out_.width * lanes(Full()))) {
+        width_(output_shape(block.conv).width),
+        out_(output_shape(block)) {
     for (int s = 0; s < 2; ++s) {
-      dy_[s] = pass.dy + p.sample[s] * out_.size() + p.first;
-      choice_[s] = choice_bytes(block, pass.choice, p.sample[s]) + p.first;
+      dy_[s] = pass.dy + pair.sample[s] * out_.size();
+      choice_[s] = choice_bytes(block, pass.choice, pair.sample[s]);
     }
   }
 
-  HWY_INLINE void begin_row(Index oy) {
-    const Full d;
-    odd_ = oy % 2;
-    covered_ = oy / 2 < out_.height ? 2 * out_.width : 0;
-    if (covered_ == 0 || oy / 2 == ready_) return;
-    ready_ = oy / 2;
-    for (Index x = 0; x < out_.width; ++x) {
-      const Index at = ready_ * out_.width + x, pixel = at * out_filters_;
-      const Vector dy = load_filters<S>(dy_[0] + pixel, dy_[1] + pixel, filters_);
-      hn::Store(hn::Add(hn::Zero(d), dy), d, row_ + x * lanes(d));
-      hn::Store(load_bytes<S>(choice_[0] + at * stride_, choice_[1] + at * stride_, filters_),
-                Int(), taps_ + x * lanes(d));
+  HWY_INLINE void put(Range rows, const Panel& panel, float* HWY_RESTRICT to) const {
+    const Index line = width_ * lanes(Full());
+    for (Index oy = rows.begin / 2; 2 * oy < rows.end; ++oy) {
+      float* at = to + (2 * oy - rows.begin) * line;
+      if (oy < out_.height) {
+        put_windows(oy, panel, at, at + line);
+      } else {
+        std::fill_n(at, line, 0.0F);
+      }
     }
-  }
-  HWY_INLINE Vector at(Index ox) const {
-    const Full d;
-    if (ox >= covered_) return hn::Zero(d);
-    const Index x = ox / 2 * lanes(d);
-    const auto tap = hn::Set(Int(), static_cast<std::int32_t>(2 * odd_ + ox % 2));
-    const auto won = hn::Eq(hn::Load(Int(), taps_ + x), tap);
-    return hn::IfThenElseZero(hn::RebindMask(d, won), hn::Load(d, row_ + x));
   }
 
  private:
-  Index filters_, out_filters_, stride_;
+  HWY_INLINE void put_windows(Index oy, const Panel& panel, float* HWY_RESTRICT first,
+                              float* HWY_RESTRICT second) const {
+    const Full d;
+    const Index vl = lanes(d);
+    Index pixel = oy * out_.width;
+    for (Index x = 0; x < out_.width; ++x, ++pixel, first += 2 * vl, second += 2 * vl) {
+      const Index at = pixel * filters_ + panel.first, choice = pixel * stride_ + panel.first;
+      const Vector dy =
+          hn::Add(hn::Zero(d), load_filters<S>(dy_[0] + at, dy_[1] + at, panel.filters));
+      const auto tap = load_bytes<S>(choice_[0] + choice, choice_[1] + choice, panel.filters);
+      hn::Store(of_tap(0, tap, dy), d, first);
+      hn::Store(of_tap(1, tap, dy), d, first + vl);
+      hn::Store(of_tap(2, tap, dy), d, second);
+      hn::Store(of_tap(3, tap, dy), d, second + vl);
+    }
+    if (width_ % 2 != 0) {
+      hn::Store(hn::Zero(d), d, first);
+      hn::Store(hn::Zero(d), d, second);
+    }
+  }
+
+  Index filters_, stride_, width_;
   Shape out_;
-  float* row_;          // [width][lanes]
-  std::int32_t* taps_;  // likewise
   const float* dy_[2];
   const std::int8_t* choice_[2];
-  Index ready_ = -1;  // the pooled row that is in row_ and taps_
-  Index odd_ = 0, covered_ = 0;
 };
 
 // dy as it is, or where y is above zero.
 template <int S, bool kRelu>
 class OutputSource {
  public:
-  OutputSource(const Conv2d& conv, const WeightGradient<float>& pass, const Panel& p)
-      : filters_(p.filters), out_filters_(conv.filters), width_(output_shape(conv).width) {
+  OutputSource(const Conv2d& conv, const WeightGradient<float>& pass, const Pair& pair)
+      : filters_(conv.filters), width_(output_shape(conv).width) {
     for (int s = 0; s < 2; ++s) {
-      const Index first = p.sample[s] * output_shape(conv).size() + p.first;
+      const Index first = pair.sample[s] * output_shape(conv).size();
       dy_[s] = pass.dy + first;
       y_[s] = kRelu ? pass.y + first : nullptr;
     }
   }
 
-  HWY_INLINE void begin_row(Index oy) { row_ = oy * width_ * out_filters_; }
-  HWY_INLINE Vector at(Index ox) const {
-    const Index at = row_ + ox * out_filters_;
-    const Vector dy = load_filters<S>(dy_[0] + at, dy_[1] + at, filters_);
-    if constexpr (!kRelu) return dy;
-    const Vector y = load_filters<S>(y_[0] + at, y_[1] + at, filters_);
-    return relu_gradient(y, dy);
+  HWY_INLINE void put(Range rows, const Panel& panel, float* HWY_RESTRICT to) const {
+    const Full d;
+    Index at = rows.begin * width_ * filters_ + panel.first;
+    for (Index left = rows.size() * width_; left > 0; --left, at += filters_) {
+      Vector dy = load_filters<S>(dy_[0] + at, dy_[1] + at, panel.filters);
+      if constexpr (kRelu) {
+        dy = relu_gradient(load_filters<S>(y_[0] + at, y_[1] + at, panel.filters), dy);
+      }
+      hn::Store(dy, d, to);
+      to += lanes(d);
+    }
   }
 
  private:
-  Index filters_, out_filters_, width_, row_ = 0;
+  Index filters_, width_;
   const float* dy_[2];
   const float* y_[2];
 };
+
+constexpr Shape whole_windows(const Shape& out) {
+  return {out.height / 2 * 2, out.width / 2 * 2, out.channels};
+}
 
 template <int K, int C, int S>
 struct ThinBlockForward {
   static HWY_NOINLINE void call(const Conv2d& conv, const ConvBlock& block,
                                 const Forward<float>& pass) {
     if (block.pool) {
-      forward_thin<K, C, S>(conv, pass, false,
-                            [&](const Panel& p) { return PoolSink<S>(block, pass, p); });
+      forward_thin<K, C, S>(conv, pass, whole_windows(output_shape(conv)),
+                            [&](const Pair& p) { return PoolSink<S>(block, pass, p); });
     } else {
-      forward_thin<K, C, S>(conv, pass, true,
-                            [&](const Panel& p) { return OutputSink<S, true>(conv, pass, p); });
+      forward_thin<K, C, S>(conv, pass, output_shape(conv),
+                            [&](const Pair& p) { return OutputSink<S, true>(conv, pass, p); });
     }
   }
 };
@@ -211,12 +237,11 @@ struct ThinBlockWeightGradient {
   static HWY_NOINLINE void call(const Conv2d& conv, const ConvBlock& block,
                                 const WeightGradient<float>& pass) {
     if (block.pool) {
-      float* row = ThinScratch(conv, pass.scratch).dy;
-      weight_gradient_thin<K, C, S>(
-          conv, pass, [&](const Panel& p) { return PoolSource<S>(block, pass, p, row); });
+      weight_gradient_thin<K, C, S>(conv, pass,
+                                    [&](const Pair& p) { return PoolSource<S>(block, pass, p); });
     } else {
       weight_gradient_thin<K, C, S>(
-          conv, pass, [&](const Panel& p) { return OutputSource<S, true>(conv, pass, p); });
+          conv, pass, [&](const Pair& p) { return OutputSource<S, true>(conv, pass, p); });
     }
   }
 };
@@ -225,8 +250,8 @@ struct ThinBlockWeightGradient {
 template <int K, int C, int S>
 struct ThinForward {
   static HWY_NOINLINE void call(const Conv2d& conv, const Forward<float>& pass) {
-    forward_thin<K, C, S>(conv, pass, true,
-                          [&](const Panel& p) { return OutputSink<S, false>(conv, pass, p); });
+    forward_thin<K, C, S>(conv, pass, output_shape(conv),
+                          [&](const Pair& p) { return OutputSink<S, false>(conv, pass, p); });
   }
 };
 
@@ -234,7 +259,7 @@ template <int K, int C, int S>
 struct ThinWeightGradient {
   static HWY_NOINLINE void call(const Conv2d& conv, const WeightGradient<float>& pass) {
     weight_gradient_thin<K, C, S>(
-        conv, pass, [&](const Panel& p) { return OutputSource<S, false>(conv, pass, p); });
+        conv, pass, [&](const Pair& p) { return OutputSource<S, false>(conv, pass, p); });
   }
 };
 
