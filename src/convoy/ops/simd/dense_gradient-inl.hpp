@@ -78,13 +78,16 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
   };
 
   Index top = p.depth, in_slots = p.depth;  // levels below in_slots are in slots, others in `stack`
-  for (const GrainStep& grain : p.grains) {
+  const GrainStep* grain = p.grains.data();
+  const GrainStep* last_grain = &p.grains.back();
+  for (bool more = true; more; ++grain) {
+    more = grain != last_grain;
     HWY_UNROLL(16)
     for (int i = 0; i < kRows; ++i) {
       HWY_UNROLL(4)
       for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::Zero(d);
     }
-    for (Index s = 0; s < grain.samples; ++s, x += p.x_sample, dy += p.dy_sample) {
+    for (Index s = 0; s < grain->samples; ++s, x += p.x_sample, dy += p.dy_sample) {
       Register<Full> g[kVectors];
       HWY_UNROLL(4)
       for (int j = 0; j < kVectors - 1; ++j) g[j] = hn::LoadU(d, dy + j * vl);
@@ -96,7 +99,7 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
         for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(value, g[j], sum[i][j]);
       }
     }
-    for (int m = 0; m < grain.merges; ++m) {
+    for (int m = 0; m < grain->merges; ++m) {
       --top;
       if (top < in_slots) {
         add_slot(top);
@@ -105,7 +108,7 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
       }
     }
     in_slots = std::min(in_slots, top);
-    if (&grain != &p.grains.back()) {
+    if (more) {
       float* to = stack[top - p.least];
       HWY_UNROLL(16)
       for (int i = 0; i < kRows; ++i) {

@@ -67,6 +67,10 @@ HWY_INLINE void find_terms(const Conv2d& op, const std::int8_t* choice, Index st
 // of the kernel are sum[(k + R) % K]: R moves on with the pixels.
 template <int K, int V>
 struct SparseSums {
+  HWY_INLINE SparseSums() {  // one that the compiler makes would not be compiled for the target
+    HWY_UNROLL(5)
+    for (int i = 0; i < K; ++i) clear(i);
+  }
   HWY_INLINE void clear(int i) {
     HWY_UNROLL(4)
     for (int v = 0; v < V; ++v) sum[i][v] = hn::Zero(Full());
@@ -114,8 +118,6 @@ HWY_NOINLINE void add_sparse_row(const Conv2d& op, const float* dy, const std::u
   const Index F = op.filters, width = output_shape(op).width;
   const Index pixels = K * F <= kSegmentTerms ? K : kSegmentTerms / F;  // of a segment
   SparseSums<K, V> sums;
-  HWY_UNROLL(5)
-  for (int k = 0; k < K; ++k) sums.clear(k);
   Index ox = 0;
   const auto pixel = [&](auto rotation) HWY_ATTR {
     constexpr int R = decltype(rotation)::value;
