@@ -23,12 +23,23 @@ void make_sparse(Random& random, Conv2d& conv) {
   conv.filters = random.chance(70) ? random.pick(most / 2 + 1, most) : random.chance(50) ? 32 : 64;
 }
 
+// Behind a pool, simd/wide_sparse_weights-inl.hpp: groups of channels, whole and not.
+void make_wide(Random& random, Conv2d& conv) {
+  conv.kernel = {3, 3};
+  conv.in.channels = random.chance(50) ? 16 * random.pick(1, 4) : random.pick(9, 50);
+  conv.filters = random.channels(20);
+}
+
 ConvBlock random_block(Random& random) {
   Conv2d conv;
   if (random.chance(70)) {
     make_thin(random, conv);
-    const bool sparse = random.chance(30);
-    if (sparse) make_sparse(random, conv);
+    const bool wide = random.chance(10), sparse = wide || random.chance(30);
+    if (wide) {
+      make_wide(random, conv);
+    } else if (sparse) {
+      make_sparse(random, conv);
+    }
     conv.in.height = random.pick(conv.kernel.height, sparse ? 10 : 18);
     conv.in.width = random.pick(conv.kernel.width, sparse ? 10 : 18);
   } else {

@@ -39,12 +39,17 @@ constexpr Index sparse_scratch_size(const Conv2d& op, bool pool) {
          2 * out.height * out.width;
 }
 
-// The weight gradient has such code where a window's row has few lanes (column, channel): their
-// sums and copies stay in the cache. A row of dy is not longer than a segment.
+// The weight gradient has such code too, one for few channels (simd/sparse_weights-inl.hpp), one
+// for more and a 3x3 kernel (simd/wide_sparse_weights-inl.hpp). A row of dy is not longer than a
+// segment.
+constexpr bool has_few_channels(const Conv2d& op) {
+  return 2 * op.in.channels <= kMostLanes;
+}
 constexpr bool has_sparse_weights(const Conv2d& op, bool pool) {
-  const bool kernel = op.kernel == Extent{3, 3} || op.kernel == Extent{5, 5};
+  const bool kernel =
+      op.kernel == Extent{3, 3} || (op.kernel == Extent{5, 5} && has_few_channels(op));
   return pool && kernel && op.stride == Extent{1, 1} && !is_thin(op) &&
-         2 * op.in.channels <= kMostLanes && output_shape(op).width <= kSegmentTerms / 2;
+         output_shape(op).width <= kSegmentTerms / 2;
 }
 
 // Lanes of a row of the kernel.
@@ -66,11 +71,20 @@ constexpr Index sparse_term_words(const Conv2d& op) {
   return kSegmentTerms / 32 * ((op.filters + 15) / 16 * 16);
 }
 
+// Of many channels: lanes of a pixel of x.
+constexpr Index sparse_channel_lanes(const Conv2d& op) {
+  return (op.in.channels + kMostLanes - 1) / kMostLanes * kMostLanes;
+}
+
 constexpr Index sparse_weights_scratch_size(const Conv2d& op, bool pool) {
   if (!has_sparse_weights(op, pool)) return 0;
-  const Shape out = output_shape(op);
-  return align_floats(input_border(op).around(op.in).size()) + sparse_windows(op) +
-         sparse_sums(op) + sparse_term_words(op) + align_floats(2 * out.height * out.width);
+  const Shape out = output_shape(op), padded = input_border(op).around(op.in);
+  const Index lists = sparse_term_words(op) + align_floats(2 * out.height * out.width);
+  if (has_few_channels(op)) {
+    return align_floats(padded.size()) + sparse_windows(op) + sparse_sums(op) + lists;
+  }
+  return sparse_channel_lanes(op) * (padded.height * padded.width + op.kernel.area() * op.filters) +
+         lists;
 }
 
 }  // namespace convoy

@@ -14,6 +14,7 @@
 #include "convoy/ops/simd/elementwise-inl.hpp"
 #include "convoy/ops/simd/sparse_gradient-inl.hpp"
 #include "convoy/ops/simd/sparse_weights-inl.hpp"
+#include "convoy/ops/simd/wide_sparse_weights-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -147,9 +148,10 @@ inline void weight_gradient(const ConvBlock& block, const WeightGradient<float>&
   if (is_thin(conv) && units.size() == rows) {
     return with_thin<ThinBlockWeightGradient>(conv, pass.samples, block, pass);
   }
-  if (has_sparse_weights(conv, block.pool) && units.size() == rows &&
-      sparse_weight_gradient(block, pass)) {
-    return;
+  if (has_sparse_weights(conv, block.pool) && units.size() == rows) {
+    const bool done = has_few_channels(conv) ? sparse_weight_gradient(block, pass)
+                                             : wide_sparse_weight_gradient(block, pass);
+    if (done) return;
   }
   const Shape padded = input_border(conv).around(conv.in);
   const Border border = gradient_border(conv);
