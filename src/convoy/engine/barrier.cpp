@@ -1,36 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/engine/barrier.hpp"
 
+#include <algorithm>
+
 namespace convoy {
 namespace {
 
 // Added to arrived_ when the barrier breaks, so that a sleeping leader sees it change.
 constexpr std::uint32_t kBroken = 1U << 16;
 
-// Until `value` is no longer `old`: spins, then sleeps.
-std::uint32_t wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old, int spins) {
+}  // namespace
+
+// Until `value` is no longer `old`: spins, then sleeps. Who spun in vain spins half as long the
+// next time: somebody else has the core of the one that is waited for.
+std::uint32_t Barrier::wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
+  const int spins = spins_.load(std::memory_order_relaxed);
   for (int i = 0; i < spins; ++i) {
     const std::uint32_t now = value.load(std::memory_order_acquire);
-    if (now != old) return now;
+    if (now != old) {
+      if (spins < most_spins_) {
+        spins_.store(std::min(2 * spins, most_spins_), std::memory_order_relaxed);
+      }
+      return now;
+    }
     pause();
   }
+  spins_.store(std::max(spins / 2, kBriefSpins), std::memory_order_relaxed);
   value.wait(old, std::memory_order_acquire);
   return value.load(std::memory_order_acquire);
 }
-
-}  // namespace
 
 bool Barrier::arrive_and_wait() {
   const std::uint32_t phase = phase_.load(std::memory_order_acquire);
   if (broken_.load(std::memory_order_acquire)) return false;
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 2 == workers_) arrived_.notify_one();
-  wait_while(phase_, phase, spins_);
+  wait_while(phase_, phase);
   return !broken_.load(std::memory_order_acquire);
 }
 
 bool Barrier::wait_for_others() {
   std::uint32_t arrived = arrived_.load(std::memory_order_acquire);
-  while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived, spins_);
+  while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived);
   return !broken_.load(std::memory_order_acquire);
 }
 

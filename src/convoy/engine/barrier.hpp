@@ -14,8 +14,9 @@ namespace convoy {
 // For a fixed number of workers; worker 0 leads. Thread-safe.
 class Barrier {
  public:
+  // `spins`: at most, of who waits.
   explicit Barrier(int workers, int spins = kBriefSpins)
-      : workers_(static_cast<std::uint32_t>(workers)), spins_(spins) {}
+      : workers_(static_cast<std::uint32_t>(workers)), most_spins_(spins), spins_(spins) {}
 
   // Returns once all workers are here, and true; or false, as soon as the barrier is broken.
   // Between the last arrival and the first departure worker 0 runs `completion` (others pass none):
@@ -39,12 +40,14 @@ class Barrier {
   void reset();
 
  private:
+  std::uint32_t wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old);
   bool arrive_and_wait();
   bool wait_for_others();
   void release();
 
   const std::uint32_t workers_;
-  const int spins_;
+  const int most_spins_;
+  std::atomic<int> spins_;
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> phase_{0};
   alignas(64) std::atomic<bool> broken_{false};
