@@ -5,6 +5,7 @@
     bench/against_pytorch.py                                the five rows of docs/performance.md
     bench/against_pytorch.py --model lenet5 --rounds 7      only this net's
     bench/against_pytorch.py --model lenet5 --batch 64      another batch
+    bench/against_pytorch.py --model tiny-sigmoid --batch 1 --images 800    where PyTorch takes minutes
     bench/against_pytorch.py --json > result.json
 
 Both read the data in file order, with the same batch, loss and learning rate, in FP32. In every round
@@ -207,6 +208,9 @@ def chosen_rows(args):
     if args.batch:  # whole batches: torch.compile would compile the last one anew
         row = next((row for row in rows if row.batch == args.batch), rows[0])
         rows = [row._replace(batch=args.batch, images=max(row.images // args.batch, 1) * args.batch)]
+    if args.images:  # Convoy trains on as many as before, in more passes
+        rows = [row._replace(images=max(args.images // row.batch, 1) * row.batch,
+                             passes=max(row.passes * row.images // args.images, 1)) for row in rows]
     return rows
 
 
@@ -215,6 +219,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model")
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--images", type=int, help="of a measurement of PyTorch, where it is slow")
     parser.add_argument("--data", default="fashion-mnist", help="28 x 28 x 1, 10 classes")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--program", default=str(convoy_runs.PROGRAM))

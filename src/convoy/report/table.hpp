@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// A table of text, and what it looks like in a report, a paper or a spreadsheet. Cells are UTF-8.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace convoy {
+
+struct Table {
+  struct Column {
+    std::string title;
+    bool number = true;  // set to the right
+  };
+
+  std::string name;     // of its files: "speedup"
+  std::string caption;  // a sentence
+  std::vector<Column> columns;
+  std::vector<std::vector<std::string>> rows;  // [row][column]
+};
+
+std::string to_markdown(const Table& table);  // without the caption
+std::string to_csv(const Table& table);       // RFC 4180, a line of titles first
+std::string to_latex(const Table& table);     // a `table` float with booktabs' rules
+std::string to_html(const Table& table);      // a <table> with its <caption>
+
+}  // namespace convoy
