@@ -126,7 +126,7 @@ int run(const CLI::App& command, const StudyOptions& options) {
     write_stderr(fmt::format("convoy: stopped; the same command goes on in {}\n", out.string()));
   }
   if (options.json) {
-    write_stdout(to_json(study));
+    write_json(Json::parse(to_json(study)));
   } else if (done) {
     write_stdout(study::markdown(study, analyse(study)));
   }
