@@ -17,6 +17,7 @@ class Page {
   Page(std::string title, std::string subtitle);
 
   void section(std::string_view heading);  // with an entry in the list of contents
+  void subsection(std::string_view heading);
   void paragraph(std::string_view text);
   void note(std::string_view text);     // small print
   void warning(std::string_view text);  // a flag: told by a mark and a word, not by colour alone
