@@ -48,12 +48,12 @@ nav li::before { content: counter(entry) "\2002"; color: var(--muted); font-vari
 nav a { color: inherit; text-decoration-color: var(--rule); }
 nav a:hover { text-decoration-color: currentColor; }
 .note { color: var(--muted); font: 0.86rem/1.5 var(--sans); }
-.flag { max-width: 50rem; padding: 0.6rem 0.9rem; border-left: 4px solid; border-radius: 0 4px 4px 0; font: 0.93rem/1.5 var(--sans); break-inside: avoid; }
+.flag { max-width: 43rem; padding: 0.6rem 0.9rem; border-left: 4px solid; border-radius: 0 4px 4px 0; font: 0.93rem/1.5 var(--sans); break-inside: avoid; }
 .flag + .flag { margin-top: -0.4rem; }
 .warning { color: var(--warn); background: var(--warn-panel); border-color: var(--warn-rule); }
 .good { color: var(--good); background: var(--good-panel); border-color: var(--good-rule); }
 figure { margin: 1.75rem 0; break-inside: avoid; }
-figure svg { display: block; width: 100%; max-width: 41rem; height: auto; }
+figure svg { display: block; width: 100%; max-width: 37rem; height: auto; }
 figcaption, caption { color: var(--muted); font: 0.86rem/1.45 var(--sans); text-align: left; }
 figcaption { margin-top: 0.4rem; max-width: 41rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1.5rem 2rem; margin: 1.75rem 0; }

@@ -92,34 +92,41 @@ std::string Canvas::head() const {
       1 - plot_bottom_ / height_, 1 - 14 / kWidth);
   if (!title_.empty()) {
     text += fmt::format("set label {} at {} left font 'sans-serif:Bold,13'\n", quoted(title_),
-                        at(left(), 14));
+                        at(kLeft, 14));
   }
   return text;
 }
 
+// All in one row where there is room, else in columns.
 Key::Key(std::vector<std::string> labels) : labels_(std::move(labels)) {
-  if (labels_.empty()) return;
-  constexpr double kAll = kWidth - 28, kAround = kSample + kGap + kBetween;
-  double widest = 0;
+  constexpr double kAll = kWidth - 2 * Canvas::kLeft, kAround = kSample + kGap + kBetween;
+  double widest = 0, sum = 0;
   for (std::string& label : labels_) {
     label = fitting(label, kAll - kAround);
-    widest = std::max(widest, label_width(label));
+    const double width = label_width(label) + kAround;
+    lefts_.push_back(sum);
+    sum += width;
+    widest = std::max(widest, width);
   }
-  const auto room = static_cast<std::size_t>((kAll + kBetween) / (widest + kAround));
-  columns_ = std::clamp<std::size_t>(room, 1, labels_.size());
+  if (sum <= kAll + kBetween) {
+    lefts_.resize(std::max<std::size_t>(lefts_.size(), 1));
+    return;
+  }
+  const auto room = static_cast<std::size_t>((kAll + kBetween) / widest);
+  const std::size_t columns = std::clamp<std::size_t>(room, 1, labels_.size());
   // Rows as full as each other.
-  const std::size_t rows = (labels_.size() + columns_ - 1) / columns_;
-  columns_ = (labels_.size() + rows - 1) / rows;
-  column_width_ = std::min(kAll / static_cast<double>(columns_), widest + kAround);
+  const std::size_t rows = (labels_.size() + columns - 1) / columns;
+  lefts_.resize((labels_.size() + rows - 1) / rows);
+  for (std::size_t c = 0; c < lefts_.size(); ++c) lefts_[c] = static_cast<double>(c) * widest;
 }
 
 double Key::height() const {
-  return kRow * static_cast<double>((labels_.size() + columns_ - 1) / columns_);
+  return kRow * static_cast<double>((labels_.size() + lefts_.size() - 1) / lefts_.size());
 }
 
 Key::Place Key::place(const Canvas& canvas, std::size_t entry) const {
-  return {canvas.left() + column_width_ * static_cast<double>(entry % columns_),
-          canvas.key_top() + kRow * (static_cast<double>(entry / columns_) + 0.5)};
+  return {Canvas::kLeft + lefts_[entry % lefts_.size()],
+          canvas.key_top() + kRow * (static_cast<double>(entry / lefts_.size()) + 0.5)};
 }
 
 std::string Key::text(const Canvas& canvas, std::size_t entry) const {

@@ -51,7 +51,7 @@ class Canvas {
   // `below`: from the plot's lower edge to the key.
   Canvas(std::string_view title, double below, double key_height);
 
-  double left() const { return 14; }
+  static constexpr double kLeft = 4;
   double key_top() const { return plot_bottom_ + below_; }
   std::string head() const;                  // terminal, margins, axes, title
   std::string at(double x, double y) const;  // "screen 0.1,0.2"
@@ -77,8 +77,7 @@ class Key {
  private:
   static constexpr double kRow = 19, kGap = 8, kBetween = 16;
   std::vector<std::string> labels_;
-  std::size_t columns_ = 1;
-  double column_width_ = 0;
+  std::vector<double> lefts_;  // of the columns
 };
 
 // As a string of gnuplot's, in which nothing has a meaning.
