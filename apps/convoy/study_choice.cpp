@@ -71,13 +71,13 @@ StudyPlan plan_of_model(const StudyOptions& options) {
   for (const std::string& text : options.layouts) layouts.push_back(study::parse_grid(text));
   if (layouts.empty()) layouts = usual_layouts();
   if (options.mode != "weak") {
-    plan.experiments.push_back(experiment(options, "strong scaling", Scaling::strong, layouts));
+    plan.experiments.push_back(experiment(options, "Strong scaling", Scaling::strong, layouts));
   }
   if (options.mode != "strong") {
-    plan.experiments.push_back(experiment(options, "weak scaling", Scaling::weak, layouts));
+    plan.experiments.push_back(experiment(options, "Weak scaling", Scaling::weak, layouts));
   }
   if (options.per_layer) {
-    plan.experiments.push_back(experiment(options, "layers alone", Scaling::strong, layouts));
+    plan.experiments.push_back(experiment(options, "Layers alone", Scaling::strong, layouts));
     plan.experiments.back().per_layer = true;
   }
   return plan;

@@ -45,7 +45,7 @@ TEST_F(StudyCommand, LeavesEverythingThatItPromises) {
     EXPECT_GT(run["peak_memory_bytes"], 0);
   }
   for (const char* file : {"report.html", "tables.md", "tables.tex",
-                           "tables/strong-scaling-scaling.csv", "tables/layers-alone-layers.csv"}) {
+                           "tables/strong-scaling-speedup.csv", "tables/layers-alone-layers.csv"}) {
     EXPECT_TRUE(fs::is_regular_file(folder_ / ("s/" + std::string(file)))) << file;
   }
   EXPECT_FALSE(fs::exists(folder_ / "s/run")) << "what a run leaves is nobody's";
@@ -112,9 +112,9 @@ TEST_F(StudyCommand, DryRunShowsTheCommandsAndRunsNothing) {
 }
 
 TEST_F(StudyCommand, ALauncherOfOnesOwn) {
-  const Ended ended =
-      run(small({"--out", "s", "--quiet", "--json", "--launcher", "env LAUNCHED={ranks}x{threads}"}),
-          folder_);
+  const Ended ended = run(
+      small({"--out", "s", "--quiet", "--json", "--launcher", "env LAUNCHED={ranks}x{threads}"}),
+      folder_);
   ASSERT_EQ(ended.code, 0) << ended.err;
   EXPECT_EQ(document(ended)["commands"][1][1], "LAUNCHED=1x2");
 }
@@ -135,9 +135,10 @@ TEST_F(StudyCommand, MistakesAreFoundBeforeAnythingRuns) {
 }
 
 TEST_F(StudyCommand, AProcessThatFailsIsNamedWithWhatItSaid) {
-  const Ended ended = run(small({"--out", "s", "--quiet", "--set", "train.learning_rate=1e30"}), folder_);
+  const Ended ended =
+      run(small({"--out", "s", "--quiet", "--set", "train.learning_rate=1e30"}), folder_);
   EXPECT_EQ(ended.code, 76);
-  EXPECT_THAT(ended.err, HasSubstr("strong scaling 1x1"));
+  EXPECT_THAT(ended.err, HasSubstr("Strong scaling 1x1"));
   EXPECT_FALSE(fs::exists(folder_ / "s/run"));
 }
 

@@ -22,9 +22,9 @@ constexpr Family kFamilies[] = {{"threads", [](const Grid& g) { return g.ranks =
                                    return g.workers() == 1 || (g.ranks > 1 && g.threads > 1);
                                  }}};
 
-using Figure = Estimate LayoutResult::*;
+using Value = Estimate LayoutResult::*;
 
-std::vector<Curve> by_workers(const ExperimentResult& result, Figure figure, double factor = 1) {
+std::vector<Curve> by_workers(const ExperimentResult& result, Value value, double factor = 1) {
   std::vector<Curve> curves;
   for (const Family& family : kFamilies) {
     Curve curve;
@@ -36,7 +36,7 @@ std::vector<Curve> by_workers(const ExperimentResult& result, Figure figure, dou
     std::ranges::stable_sort(layouts, {}, [](auto* layout) { return layout->grid.workers(); });
     if (layouts.size() < 2) continue;  // the serial one alone
     for (const LayoutResult* layout : layouts) {
-      const Estimate& e = layout->*figure;
+      const Estimate& e = layout->*value;
       curve.x.push_back(layout->grid.workers());
       curve.y.push_back(factor * e.value);
       curve.low.push_back(factor * e.low);
@@ -213,21 +213,34 @@ Plot layer_plot(const ExperimentResult& result, const std::string& id) {
 
 }  // namespace
 
-std::vector<Plot> plots(const Results& results, std::size_t experiment) {
+std::vector<Figure> figures(const Results& results, std::size_t experiment) {
   const ExperimentResult& result = results.experiments[experiment];
   const std::string id = slug(result.experiment->name);
-  std::vector<Plot> all;
+  const bool weak = result.experiment->scaling == Scaling::weak;
+  std::vector<Figure> all;
   if (most_workers(result) > 1) {
-    all.push_back(speedup_plot(result, id));
-    all.push_back(efficiency_plot(result, id));
-    all.push_back(time_plot(result, id));
+    all.push_back(
+        {speedup_plot(result, id),
+         fmt::format("Against the best serial run, with 95 % intervals; dashed: what would "
+                     "be ideal, and {} law as fitted within the cores.",
+                     weak ? "Gustafson's" : "Amdahl's")});
+    all.push_back({efficiency_plot(result, id), "Speedup over workers, with 95 % intervals."});
+    all.push_back({time_plot(result, id), "Of training steps alone, with 95 % intervals."});
   }
-  all.push_back(breakdown_plot(result, id));
-  all.push_back(by_epoch(result, id, false));
-  all.push_back(by_seconds(result, id, false));
-  all.push_back(by_epoch(result, id, true));
-  all.push_back(by_seconds(result, id, true));
-  if (!result.layers.empty()) all.push_back(layer_plot(result, id));
+  all.push_back({breakdown_plot(result, id),
+                 "An average worker's time, by layout (ranks x threads). What is missing to 100 % "
+                 "was not covered by the clock."});
+  all.push_back(
+      {by_epoch(result, id, false), "Layouts that came to the same weights share a curve."});
+  all.push_back({by_seconds(result, id, false), "The run of each layout with the median time."});
+  all.push_back(
+      {by_epoch(result, id, true), "Layouts that came to the same weights share a curve."});
+  all.push_back({by_seconds(result, id, true), "The run of each layout with the median time."});
+  if (!result.layers.empty()) {
+    all.push_back(
+        {layer_plot(result, id),
+         "Each layer with its activation alone, forward and backward, and the whole net."});
+  }
   return all;
 }
 

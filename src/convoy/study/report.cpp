@@ -102,16 +102,15 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   page.paragraph(fmt::format("{}.", in_words(*result.experiment, result.layouts.front())));
   add_flags(page, result);
   const std::vector<Table> all = tables_of(results, number);
-  page.table(all.front());
+  constexpr std::size_t kAbovePlots = 2;  // times and speedups
+  for (std::size_t i = 0; i < kAbovePlots; ++i) page.table(all[i]);
   if (const std::string fit = fit_in_words(result); !fit.empty()) page.paragraph(fit);
-  std::vector<std::pair<std::string, std::string>> figures;
-  const std::vector<Plot> drawn = plots(results, number);
-  for (std::size_t i = 0; i < drawn.size(); ++i) {
-    figures.emplace_back(pictures[i],
-                         std::visit([](const auto& plot) { return plot.title; }, drawn[i]));
+  std::vector<std::pair<std::string, std::string>> drawn;
+  for (const Figure& figure : figures(results, number)) {
+    drawn.emplace_back(pictures[drawn.size()], figure.caption);
   }
-  page.figures(figures);
-  for (std::size_t i = 1; i < all.size(); ++i) page.table(all[i]);
+  page.figures(drawn);
+  for (std::size_t i = kAbovePlots; i < all.size(); ++i) page.table(all[i]);
   page.paragraph("The exact commands (each run adds a folder of its own by --out):");
   page.code(commands_of(study, number));
 }
@@ -142,11 +141,10 @@ std::vector<std::string> flag_lines(const ExperimentResult& result) {
 
 std::string report_page(const Study& study, const Results& results) {
   std::vector<Plot> all;
-  std::vector<std::size_t> counts;
+  std::vector<std::size_t> ends;  // of an experiment's plots among all
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    const std::vector<Plot> some = plots(results, e);
-    counts.push_back(some.size());
-    all.insert(all.end(), some.begin(), some.end());
+    for (Figure& figure : figures(results, e)) all.push_back(std::move(figure.plot));
+    ends.push_back(all.size());
   }
   const std::vector<std::string> drawn = draw(all);
   Page page(study.plan.name,
@@ -156,12 +154,11 @@ std::string report_page(const Study& study, const Results& results) {
   page.paragraph(kMethod);
   page.facts(study_facts(study, results));
   for (const std::string& flag : results.flags) page.warning(flag);
-  std::size_t first = 0;
+  auto first = drawn.begin();
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    add_experiment(page, study, results, e,
-                   {drawn.begin() + static_cast<std::ptrdiff_t>(first),
-                    drawn.begin() + static_cast<std::ptrdiff_t>(first + counts[e])});
-    first += counts[e];
+    const auto end = drawn.begin() + static_cast<std::ptrdiff_t>(ends[e]);
+    add_experiment(page, study, results, e, {first, end});
+    first = end;
   }
   page.section("The machine");
   page.facts(machine_facts(study));

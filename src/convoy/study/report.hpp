@@ -16,8 +16,12 @@ namespace convoy::study {
 // for. Their names are unique in the study, and names of files.
 std::vector<Table> tables(const Results& results);
 
-// The plots of an experiment, in the order of the page.
-std::vector<Plot> plots(const Results& results, std::size_t experiment);
+struct Figure {
+  Plot plot;
+  std::string caption;
+};
+// Of an experiment, in the order of the page.
+std::vector<Figure> figures(const Results& results, std::size_t experiment);
 
 // report.html. Throws like require_gnuplot().
 std::string report_page(const Study& study, const Results& results);

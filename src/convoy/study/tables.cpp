@@ -28,10 +28,9 @@ std::string mark(const LayoutResult& layout) {
   return layout.flags.empty() ? "" : "!";
 }
 
-Table scaling_table(const ExperimentResult& result) {
+Table times_table(const ExperimentResult& result) {
   const Experiment& experiment = *result.experiment;
-  const bool weak = experiment.scaling == Scaling::weak;
-  Table table{name_of(result, "scaling"),
+  Table table{name_of(result, "times"),
               fmt::format("{}: {}. Geometric means over the rounds, in brackets 95 % intervals; "
                           "layouts are ranks x threads; ! marks a layout with a flag.",
                           experiment.name, in_words(experiment, result.layouts.front())),
@@ -41,9 +40,6 @@ Table scaling_table(const ExperimentResult& result) {
                {"s / epoch"},
                {"ms / step"},
                {"images / s"},
-               {weak ? "scaled speedup" : "speedup"},
-               {"efficiency"},
-               {"Karp-Flatt"},
                {"of FMA peak"},
                {"digest", false},
                {"!", false}},
@@ -51,23 +47,42 @@ Table scaling_table(const ExperimentResult& result) {
   for (const LayoutResult& layout : result.layouts) {
     const std::string digest =
         layout.runs.empty() ? "-" : layout.runs.front()->weights_sha256.substr(0, 8);
+    const double rate = layout.images_per_second.value;
     table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.grid.workers()),
                           fmt::format("{}", layout.runs.size()), interval(layout.epoch_seconds),
                           milliseconds(layout.step_seconds),
-                          std::isfinite(layout.images_per_second.value)
-                              ? with_commas(static_cast<Index>(layout.images_per_second.value))
-                              : "-",
+                          std::isfinite(rate) ? with_commas(static_cast<Index>(rate)) : "-",
+                          percent(layout.share_of_peak), digest, mark(layout)});
+  }
+  return table;
+}
+
+Table speedup_table(const ExperimentResult& result) {
+  const bool weak = result.experiment->scaling == Scaling::weak;
+  Table table{name_of(result, "speedup"),
+              fmt::format("{}: {}, against the best serial run of the same problem.",
+                          result.experiment->name,
+                          weak ? "images a second by so many workers, each with a batch of its own"
+                               : "the same training by more workers"),
+              {{"layout", false},
+               {"workers"},
+               {weak ? "scaled speedup" : "speedup"},
+               {"efficiency"},
+               {"Karp-Flatt fraction"},
+               {"!", false}},
+              {}};
+  for (const LayoutResult& layout : result.layouts) {
+    table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.grid.workers()),
                           or_withheld(layout, times(layout.speedup)),
                           or_withheld(layout, percent(layout.efficiency)),
-                          or_withheld(layout, interval(layout.serial_share)),
-                          percent(layout.share_of_peak), digest, mark(layout)});
+                          or_withheld(layout, interval(layout.serial_share)), mark(layout)});
   }
   return table;
 }
 
 Table time_table(const ExperimentResult& result) {
   Table table{
-      name_of(result, "time"),
+      name_of(result, "breakdown"),
       fmt::format("{}: where the time of a step goes, as shares of an average worker; bytes "
                   "that all ranks send as messages; memory of all ranks together.",
                   result.experiment->name),
@@ -153,7 +168,8 @@ Table layer_table(const ExperimentResult& result) {
 std::vector<Table> tables(const Results& results) {
   std::vector<Table> all;
   for (const ExperimentResult& result : results.experiments) {
-    all.push_back(scaling_table(result));
+    all.push_back(times_table(result));
+    all.push_back(speedup_table(result));
     all.push_back(time_table(result));
     all.push_back(accuracy_table(results, result));
     if (!result.layers.empty()) all.push_back(layer_table(result));
