@@ -13,8 +13,11 @@ study::Study made_study(const std::vector<study::Grid>& layouts, int cores, int 
   made.date = "2026-01-02T03:04:05Z";
   made.plan.name = "made";
   made.plan.repeats = repeats;
-  made.plan.experiments = {
-      {.name = "by data", .scaling = scaling, .layouts = layouts, .batch = 32}};
+  study::Experiment& experiment = made.plan.experiments.emplace_back();
+  experiment.name = "by data";
+  experiment.scaling = scaling;
+  experiment.layouts = layouts;
+  experiment.batch = 32;
   made.machine.facts = {"a processor", cores, cores, 1 << 30, "a system", "a compiler"};
   made.flops_per_sample = 1000;
   made.layers = {{"conv1", "conv2d"}, {"conv1.relu", "relu"}, {"dense1", "dense"}};
@@ -36,7 +39,8 @@ study::Study made_study(const std::vector<study::Grid>& layouts, int cores, int 
       run.weights_sha256 = std::string(64, weak ? static_cast<char>('a' + l) : 'a');
       run.epochs = {{0.9, 0.8, 0.7, run.train_seconds / 2}, {0.5, 0.4, 0.9, run.train_seconds / 2}};
       run.profile_seconds = run.train_seconds;
-      run.shares = {.compute = 0.7 * run.train_seconds, .waiting = 0.2 * run.train_seconds};
+      run.shares.compute = 0.7 * run.train_seconds;
+      run.shares.waiting = 0.2 * run.train_seconds;
       run.layers = {{"conv1", "forward", 0.3 * run.train_seconds},
                     {"conv1.relu", "forward", 0.1 * run.train_seconds},
                     {"dense1", "forward", 0.1 * run.train_seconds},
