@@ -99,6 +99,7 @@ code { font-family: var(--mono); }
   .scroll { overflow: visible; }
   thead { display: table-header-group; }
   table { font-size: 8.5pt; }
+  th, td { padding: 0.25rem 0.5rem; }
   .pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
   pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
   p { orphans: 3; widows: 3; }
