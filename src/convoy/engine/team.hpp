@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 namespace convoy {
 
@@ -13,6 +14,9 @@ int most_workers();
 // Runs work(0) .. work(workers - 1), each on a thread of its own, work(0) on the caller's. `work`
 // must not throw. Throws UserError(unavailable) where the threads can't be had.
 void run_workers(int workers, const std::function<void(int)>& work);
+
+// "OpenMP 4.5"; empty where no threads can be started.
+std::string threads_library();
 
 // What the environment asks for (OMP_NUM_THREADS), 0 if nothing.
 int threads_by_environment();

@@ -8,6 +8,10 @@ int most_workers() {
   return 1;
 }
 
+std::string threads_library() {
+  return "";
+}
+
 int threads_by_environment() {
   return 0;
 }

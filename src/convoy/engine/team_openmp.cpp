@@ -13,6 +13,22 @@ int most_workers() {
   return omp_get_thread_limit();
 }
 
+std::string threads_library() {
+  struct Version {
+    int date;
+    const char* name;
+  };
+  for (const Version& version : {Version{202111, "5.2"},
+                                 {202011, "5.1"},
+                                 {201811, "5.0"},
+                                 {201511, "4.5"},
+                                 {201307, "4.0"},
+                                 {201107, "3.1"}}) {
+    if (_OPENMP >= version.date) return std::string("OpenMP ") + version.name;
+  }
+  return "OpenMP";
+}
+
 int threads_by_environment() {
   // The first number of a list such as "4,2"; omp_get_max_threads() would count cores where it is
   // unset.

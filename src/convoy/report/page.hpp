@@ -17,12 +17,14 @@ class Page {
   Page(std::string title, std::string subtitle);
 
   void section(std::string_view heading);  // with an entry in the list of contents
+  void subsection(std::string_view heading);
   void paragraph(std::string_view text);
   void note(std::string_view text);     // small print
   void warning(std::string_view text);  // a flag: told by a mark and a word, not by colour alone
   void good(std::string_view text);     // what was checked and holds
   void figure(std::string_view svg, std::string_view caption);
-  void figures(const std::vector<std::pair<std::string, std::string>>& svg_and_caption);  // side by side
+  void figures(
+      const std::vector<std::pair<std::string, std::string>>& svg_and_caption);  // side by side
   void table(const Table& table);
   void code(std::string_view text);  // commands, as they are
   void facts(const std::vector<std::pair<std::string, std::string>>& names_and_values);

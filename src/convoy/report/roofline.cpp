@@ -338,14 +338,7 @@ class Picture {
 
   // What fits between a mark and the numbers.
   static std::string shortened(const std::string& label) {
-    constexpr double kRoom = kKeyWidth - 88 - 44 - 48;
-    std::string text = label;
-    if (svg::text_width(text, kSmall) <= kRoom) return text;
-    while (!text.empty() && svg::text_width(text + "...", kSmall) > kRoom) {
-      while ((static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
-      text.pop_back();  // the first byte of a character
-    }
-    return text + "...";
+    return svg::shortened(label, kSmall, kKeyWidth - 88 - 44 - 48);
   }
 
   const Roofline& roofline_;

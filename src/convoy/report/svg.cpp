@@ -3,15 +3,56 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
 
 namespace convoy::svg {
 
+namespace {
+
+// Bytes of the character that `text` begins with; 0 where these bytes are none (RFC 3629).
+std::size_t character_size(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first < 0xC2   ? 0
+                           : first < 0xE0 ? 2
+                           : first < 0xF0 ? 3
+                           : first < 0xF5 ? 4
+                                          : 0;
+  if (size == 0 || size > text.size()) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const unsigned second = byte(1);
+  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+  const bool surrogate = first == 0xED && second >= 0xA0, beyond = first == 0xF4 && second >= 0x90;
+  return overlong || surrogate || beyond ? 0 : size;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    if (size == 0) {
+      result += "\xEF\xBF\xBD";  // U+FFFD, the replacement character
+    } else if (size == 1 && (static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7F)) {
+      result += ' ';
+    } else {
+      result += text.substr(0, size);
+    }
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return result;
+}
+
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     switch (c) {
       case '&':
         result += "&amp;";
@@ -26,8 +67,7 @@ std::string escaped(std::string_view text) {
         result += "&quot;";
         break;
       default:
-        // Control characters have no place in XML.
-        result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+        result += c;
     }
   }
   return result;
@@ -43,6 +83,16 @@ Box text_box(Point at, std::string_view text, double font_size, std::string_view
   const double width = text_width(text, font_size);
   const double left = at.x - (anchor == "middle" ? width / 2 : anchor == "end" ? width : 0);
   return {left, at.y - 0.8 * font_size, left + width, at.y + 0.25 * font_size};
+}
+
+std::string shortened(std::string_view text, double font_size, double width) {
+  std::string result(text);
+  if (text_width(result, font_size) <= width) return result;
+  while (!result.empty() && text_width(result + "...", font_size) > width) {
+    while ((static_cast<unsigned char>(result.back()) & 0xC0) == 0x80) result.pop_back();
+    result.pop_back();  // the first byte of a character
+  }
+  return result + "...";
 }
 
 std::string line(Point from, Point to, std::string_view style) {

@@ -22,12 +22,19 @@ struct Box {
   }
 };
 
-// Text of another origin inside of an element or attribute: no character ends it, or is refused by
-// a reader of XML.
+// Text of another origin as one line of good UTF-8: control characters become spaces, bytes that
+// are no character U+FFFD.
+std::string printable(std::string_view text);
+
+// The same, inside of an element or attribute: no character ends it, or is refused by a reader of
+// XML.
 std::string escaped(std::string_view text);
 
 // About how wide sans-serif text becomes; rather more than less.
 double text_width(std::string_view text, double font_size);
+
+// As much of good UTF-8 as has room, with three dots where that is not all.
+std::string shortened(std::string_view text, double font_size, double width);
 
 // The box of a text that begins ("start"), is centred ("middle") or ends ("end") at `at`.
 Box text_box(Point at, std::string_view text, double font_size, std::string_view anchor);

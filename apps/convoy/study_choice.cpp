@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "study_choice.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "convoy/convoy.hpp"
+#include "help.hpp"
+#include "options.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+using study::Experiment;
+using study::Grid;
+using study::Scaling;
+using study::StudyPlan;
+
+constexpr const char* kStudyGroup = "Study";
+
+// What a study file says itself.
+constexpr const char* kOnlyWithModel[] = {"--layouts",   "--ranks-by", "--threads-by", "--mode",
+                                          "--per-layer", "--batch",    "--limit",      "--set"};
+
+// A .toml file with experiments in it; a model file has layers.
+std::optional<std::string> study_text(const std::string& subject) {
+  if (!subject.ends_with(".toml") || !fs::exists(subject)) return std::nullopt;
+  std::ifstream file(subject, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (text.find("[[experiment]]") == std::string::npos) return std::nullopt;
+  return text;
+}
+
+// 1, 2, 4 ... and all cores.
+std::vector<Grid> usual_layouts() {
+  std::vector<Grid> layouts{{1, 1}};
+  const int cores = usable_cores();
+  for (int n = 2; n <= cores; n = n * 2 > cores && n < cores ? cores : n * 2) {
+    layouts.push_back({1, n});
+    if (!mpi_library().empty()) layouts.push_back({n, 1});
+  }
+  return layouts;
+}
+
+Experiment experiment(const StudyOptions& options, std::string name, Scaling scaling,
+                      const std::vector<Grid>& layouts) {
+  Experiment e;
+  e.name = std::move(name);
+  e.scaling = scaling;
+  e.layouts = layouts;
+  e.ranks_by = options.ranks_by;
+  e.threads_by = options.threads_by;
+  e.batch = options.batch;
+  e.epochs = options.epochs;
+  e.limit = options.limit;
+  e.set = options.set;
+  if (scaling == Scaling::weak && !e.batch) {
+    e.batch = load_model(options.subject, options.set).train.batch;
+  }
+  return e;
+}
+
+StudyPlan plan_of_model(const StudyOptions& options) {
+  StudyPlan plan;
+  plan.model = options.subject;
+  std::vector<Grid> layouts;
+  for (const std::string& text : options.layouts) layouts.push_back(study::parse_grid(text));
+  if (layouts.empty()) layouts = usual_layouts();
+  if (options.mode != "weak") {
+    plan.experiments.push_back(experiment(options, "Strong scaling", Scaling::strong, layouts));
+  }
+  if (options.mode != "strong") {
+    plan.experiments.push_back(experiment(options, "Weak scaling", Scaling::weak, layouts));
+  }
+  if (options.per_layer) {
+    plan.experiments.push_back(experiment(options, "Layers alone", Scaling::strong, layouts));
+    plan.experiments.back().per_layer = true;
+  }
+  return plan;
+}
+
+StudyPlan plan_of_file(const CLI::App& command, const StudyOptions& options,
+                       const std::string& text) {
+  for (const char* name : kOnlyWithModel) {
+    if (command.get_option(name)->count() == 0) continue;
+    throw UserError(Fault::usage, fmt::format("{} with a study file", name),
+                    "its experiments say that themselves",
+                    fmt::format("change it in {}", options.subject));
+  }
+  StudyPlan plan = study::parse_plan(text, options.subject);
+  for (Experiment& e : plan.experiments) {
+    if (options.epochs) e.epochs = options.epochs;
+  }
+  return plan;
+}
+
+}  // namespace
+
+void add_study_options(CLI::App& command, StudyOptions& options) {
+  command
+      .add_option(
+          "MODEL|STUDY.toml", options.subject,
+          "A model (see 'convoy info'), or a file that describes a study; default: tiny-relu")
+      ->type_name("");
+  command.add_option("--data", options.data, "As of convoy train; default: fashion-mnist")
+      ->type_name("NAME|DIR")
+      ->group(kDataGroup);
+  const auto add = [&](const char* name, auto& value, const char* text, const char* type) {
+    return command.add_option(name, value, text)->type_name(type)->group(kStudyGroup);
+  };
+  add("--layouts", options.layouts,
+      "RANKSxTHREADS, separated by commas, such as 1x1,1x2,2x1; default: 1, 2, 4 ... threads and "
+      "ranks, up to the cores",
+      "LIST")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add("--ranks-by", options.ranks_by, "How ranks share the work", "data|tensor")
+      ->check(one_of({"data", "tensor"}))
+      ->capture_default_str();
+  add("--threads-by", options.threads_by, "How threads share it", "data|tensor")
+      ->check(one_of({"data", "tensor"}))
+      ->capture_default_str();
+  add("--mode", options.mode,
+      "strong: the same problem for all; weak: --batch samples a step for each worker",
+      "strong|weak|both")
+      ->check(one_of({"strong", "weak", "both"}))
+      ->capture_default_str();
+  command.add_flag("--per-layer", options.per_layer, "Each layer alone as well")
+      ->group(kStudyGroup);
+  add("--batch", options.batch, "Samples in a step; weak: for each worker", "N")
+      ->check(whole_number(1));
+  add("--epochs", options.epochs, "Of each run; default: the model file's", "N")
+      ->check(whole_number(1));
+  add("--limit", options.limit, "Use the first N training images only", "N")
+      ->check(whole_number(1));
+  add("--set", options.set, "Override any key of the model file; repeatable", "KEY=VALUE")
+      ->allow_extra_args(false);
+  add("--repeats", options.repeats,
+      "Rounds, in each of which every configuration runs once; default: 5", "N")
+      ->check(whole_number(1));
+  add("--seed", options.seed, "Of the order of the runs; default: 1", "N")->check(whole_number(0));
+  add("--target-accuracy", options.target_accuracy,
+      "Of the time to accuracy; default: what every run reaches", "X")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value > 0 && value <= 1
+                       ? std::string()
+                       : text + " is not a fraction from 0 to 1";
+          },
+          ""));
+  add("--device", options.device, "What trains", "cpu")
+      ->check(one_of({"cpu"}))
+      ->capture_default_str();
+  add("--launcher", options.launcher,
+      "Starts the ranks, such as 'srun -n {ranks} -c {threads}'; default: convoy train --ranks",
+      "COMMAND");
+  command.add_flag("--dry-run", options.dry_run, "Print the runs and an estimate; run nothing")
+      ->group(kStudyGroup);
+  command
+      .add_option("--out", options.out,
+                  "Folder of the study; one that was interrupted goes on; default: runs/study-NAME")
+      ->type_name("DIR")
+      ->group(kOutputGroup);
+  command.add_flag("--json", options.json, "study.json on stdout instead of tables")
+      ->group(kOutputGroup);
+  command.add_flag("--quiet", options.quiet, "No progress on stderr")->group(kOutputGroup);
+}
+
+StudyPlan choose_study(const CLI::App& command, const StudyOptions& options) {
+  const std::optional<std::string> text = study_text(options.subject);
+  StudyPlan plan = text ? plan_of_file(command, options, *text) : plan_of_model(options);
+  if (options.data) plan.data = *options.data;
+  if (options.repeats) plan.repeats = *options.repeats;
+  if (options.seed) plan.seed = *options.seed;
+  if (options.target_accuracy) plan.target_accuracy = options.target_accuracy;
+  if (options.launcher) plan.launcher = *options.launcher;
+  if (plan.name.empty()) plan.name = plan.model + " on " + plan.data;
+  study::complete(plan, options.subject, Fault::usage);
+  return plan;
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "study_run.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include "convoy/convoy.hpp"
+#include "convoy/measure/rates.hpp"
+#include "convoy/report/metrics.hpp"
+#include "convoy/study/machine.hpp"
+#include "process_tree.hpp"
+#include "signals.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+using study::Configuration;
+using study::RunRecord;
+using study::Study;
+using study::StudyPlan;
+
+constexpr int kTickMs = 50;
+constexpr double kLookSeconds = 0.2;  // at what else the machine does, before each run
+constexpr double kPeakSeconds = 0.1;
+constexpr Index kWarmUpImages = 2000;
+
+struct Stopped {};
+
+std::string name_of(const StudyPlan& plan, const Configuration& which) {
+  const study::Experiment& experiment = plan.experiments[which.experiment];
+  return fmt::format("{} {}", experiment.name, to_string(experiment.layouts[which.layout]));
+}
+
+// What a failed process said last is what its user has to know.
+[[noreturn]] void fail(const std::string& name, const std::vector<std::string>& command, int code,
+                       const std::string& errors) {
+  std::string last = errors.substr(0, errors.find_last_not_of('\n') + 1);
+  last.erase(0, last.rfind('\n') + 1);
+  constexpr std::string_view kOurs = "convoy: ";
+  if (last.starts_with(kOurs)) last.erase(0, kOurs.size());
+  const bool known = code == 2 || (code >= 65 && code <= 77);
+  throw UserError(known ? static_cast<Fault>(code) : Fault::internal,
+                  fmt::format("'{}' failed with exit code {}", name, code), last,
+                  fmt::format("try it alone: {}", fmt::join(command, " ")));
+}
+
+struct Finished {
+  std::string output;
+  double seconds = 0;
+};
+
+// One process, from its start to its exit. Its run folder is nobody's afterwards.
+Finished run_process(const std::string& name, std::vector<std::string> command,
+                     const fs::path& run_folder, const StopSignals& signals) {
+  fs::remove_all(run_folder);
+  command.insert(command.end(), {"--out", run_folder.string()});
+  const Stopwatch clock;
+  ProcessTree tree(command, {});
+  std::optional<int> code;
+  std::string output, errors;
+  while (!(code = tree.ended())) {
+    if (*signals.requested()) throw Stopped();
+    tree.listen(kTickMs);
+    output += tree.take_output();
+    errors += tree.take_errors();
+  }
+  const double seconds = clock.seconds();
+  tree.end();
+  tree.listen(0);
+  output += tree.take_output();
+  errors += tree.take_errors();
+  fs::remove_all(run_folder);
+  if (*code != 0) fail(name, command, *code, errors);
+  return {std::move(output), seconds};
+}
+
+RunRecord measure(const Study& study, const Configuration& which, int round,
+                  const fs::path& run_folder, const StopSignals& signals) {
+  const study::Load load = study::look_at_load(kLookSeconds);
+  const std::string name = name_of(study.plan, which);
+  const std::vector<std::string> command = study_command(study.plan, which);
+  const Finished finished = run_process(name, command, run_folder, signals);
+  try {
+    RunRecord run = study::run_record(finished.output);
+    run.experiment = which.experiment;
+    run.layout = which.layout;
+    run.round = round;
+    run.load = load.average;
+    run.busy_cores = load.busy_cores;
+    run.process_seconds = finished.seconds;
+    return run;
+  } catch (const std::invalid_argument& error) {
+    fail(name, command, static_cast<int>(Fault::internal), error.what());
+  }
+}
+
+// The same on few images, so that files are in the page cache and the machine is awake.
+void warm_up(const Study& study, const Configuration& which, const fs::path& run_folder,
+             const StopSignals& signals) {
+  StudyPlan brief = study.plan;
+  study::Experiment& experiment = brief.experiments[which.experiment];
+  experiment.limit = std::min(experiment.limit.value_or(kWarmUpImages), kWarmUpImages);
+  experiment.epochs = 1;
+  run_process(name_of(study.plan, which), study_command(brief, which), run_folder, signals);
+}
+
+// For as many threads as a layout can use at once.
+void measure_peaks(Study& study) {
+  const int cores = study.machine.facts.usable_cores;
+  for (const study::Experiment& experiment : study.plan.experiments) {
+    for (const study::Grid& grid : experiment.layouts) {
+      const int threads = std::min(grid.workers(), cores);
+      if (std::ranges::find(study.peaks, threads, &study::PeakRecord::threads) ==
+          study.peaks.end()) {
+        study.peaks.push_back({threads, 0});
+      }
+    }
+  }
+  std::ranges::sort(study.peaks, {}, &study::PeakRecord::threads);
+  double fewer = 0;  // more threads can do what fewer did
+  for (study::PeakRecord& peak : study.peaks) {
+    const double rate = measure::fma_peak(peak.threads, kPeakSeconds);
+    peak.flops_per_second = std::max({peak.flops_per_second, rate, fewer});
+    fewer = peak.flops_per_second;
+  }
+}
+
+bool is_done(const Study& study, const Configuration& which, int round) {
+  return std::ranges::any_of(study.runs, [&](const RunRecord& run) {
+    return run.experiment == which.experiment && run.layout == which.layout && run.round == round;
+  });
+}
+
+// Seconds of the runs that are left, by those that are done: of the same configuration, else of
+// any.
+double time_left(const Study& study) {
+  std::map<std::pair<std::size_t, std::size_t>, std::pair<double, int>> done;
+  double all = 0;
+  for (const RunRecord& run : study.runs) {
+    auto& [seconds, count] = done[{run.experiment, run.layout}];
+    seconds += run.process_seconds + kLookSeconds;
+    ++count;
+    all += run.process_seconds + kLookSeconds;
+  }
+  double left = 0;
+  for (const Configuration& which : study::configurations(study.plan)) {
+    const auto known = done.find({which.experiment, which.layout});
+    const int count = known == done.end() ? 0 : known->second.second;
+    const double each = known == done.end() ? all / static_cast<double>(study.runs.size())
+                                            : known->second.first / count;
+    left += each * (study.plan.repeats - count);
+  }
+  return left;
+}
+
+void run_all(Study& study, const study::StudyFolder& folder, const StopSignals& signals,
+             const std::function<void(const std::string&)>& say) {
+  const std::vector<Configuration> all = study::configurations(study.plan);
+  const std::size_t total = all.size() * static_cast<std::size_t>(study.plan.repeats);
+  if (study.runs.size() < total) {
+    say(fmt::format("warm-up: {} configurations", all.size()));
+    for (const Configuration& which : all) warm_up(study, which, folder.run_folder(), signals);
+  }
+  for (int round = 1; round <= study.plan.repeats; ++round) {
+    bool measured_peaks = false;
+    for (const Configuration& which : study::shuffled_round(study.plan, round)) {
+      if (is_done(study, which, round)) continue;
+      if (!measured_peaks) measure_peaks(study);
+      measured_peaks = true;
+      study.runs.push_back(measure(study, which, round, folder.run_folder(), signals));
+      folder.save(study);
+      const RunRecord& run = study.runs.back();
+      say(fmt::format("round {}/{}  run {}/{}  {}: {} of training, {} in all  ETA {}", round,
+                      study.plan.repeats, study.runs.size(), total, name_of(study.plan, which),
+                      as_duration(run.train_seconds), as_duration(run.process_seconds),
+                      as_clock(time_left(study))));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> study_command(const StudyPlan& plan, const Configuration& which) {
+  std::vector<std::string> words = study::launcher_words(plan, which);
+  words.push_back(fs::read_symlink("/proc/self/exe").string());
+  const std::vector<std::string> more = study::train_words(plan, which);
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+bool run_study(Study& study, const study::StudyFolder& folder,
+               const std::function<void(const std::string&)>& say) {
+  const StopSignals signals(true);
+  try {
+    run_all(study, folder, signals, say);
+    return true;
+  } catch (const Stopped&) {
+    fs::remove_all(folder.run_folder());
+    return false;
+  }
+}
+
+}  // namespace convoy::app

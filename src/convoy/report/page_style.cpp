@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/report/page_style.hpp"
+
+namespace convoy {
+namespace {
+
+// c1 .. c8 are Okabe and Ito's colours, darker or lighter where they would be too near to the page.
+// All text has at least 4.5 times the contrast of its ground, all lines of plots 3 times (WCAG AA).
+constexpr std::string_view kStyle = R"css(
+:root {
+  color-scheme: light dark;
+  --page: #ffffff; --ink: #1c2127; --muted: #57606a; --rule: #d4d9df; --grid: #e4e8ec;
+  --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178;
+  --warn: #7a3e00; --warn-panel: #fff5e8; --warn-rule: #d98a2b;
+  --good: #17603a; --good-panel: #eef8f2; --good-rule: #3c9b68;
+  --c1: #0072b2; --c2: #d55e00; --c3: #008a63; --c4: #b8528e;
+  --c5: #a87300; --c6: #2a8fc4; --c7: #4a5058; --c8: #807600;
+  --serif: Charter, "Bitstream Charter", "Source Serif 4", "Source Serif Pro", Cambria, Georgia, serif;
+  --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", Arial, sans-serif;
+  --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+}
+@media screen and (prefers-color-scheme: dark) {
+  :root {
+    --page: #14181d; --ink: #dde3e9; --muted: #9ba6b2; --rule: #353d46; --grid: #283039;
+    --panel: #1b2027; --link: #7cc0ee; --heat: 77 163 224;
+    --warn: #ffc078; --warn-panel: #2a2115; --warn-rule: #b9752a;
+    --good: #86d6a6; --good-panel: #15261d; --good-rule: #3c9b68;
+    --c1: #4da3e0; --c2: #ff8a3c; --c3: #2fc49a; --c4: #e08fc0;
+    --c5: #f0b429; --c6: #8fd0f7; --c7: #c5ccd4; --c8: #e6db4f;
+  }
+}
+* { box-sizing: border-box; }
+html { background: var(--page); color: var(--ink); -webkit-text-size-adjust: 100%; }
+body { margin: 0 auto; padding: 0 1.25rem 4rem; max-width: 62rem; font: 1.0625rem/1.6 var(--serif); }
+header { padding: 3.5rem 0 1.25rem; border-bottom: 1px solid var(--rule); }
+h1, h2, h3 { font-family: var(--sans); line-height: 1.2; text-wrap: balance; break-after: avoid; }
+h1 { margin: 0; font-size: 2.1rem; font-weight: 650; letter-spacing: -0.015em; overflow-wrap: anywhere; }
+h2 { margin: 3.25rem 0 1rem; font-size: 1.4rem; font-weight: 650; letter-spacing: -0.01em; overflow-wrap: anywhere; }
+h3 { margin: 2.25rem 0 0.75rem; font-size: 1.06rem; font-weight: 650; overflow-wrap: anywhere; }
+p { margin: 0 0 1rem; max-width: 43rem; overflow-wrap: break-word; }
+a { color: var(--link); text-underline-offset: 0.15em; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+.subtitle { margin: 0.6rem 0 0; color: var(--muted); font-size: 1.12rem; line-height: 1.45; }
+nav { margin: 1.25rem 0 0; font: 0.9rem/1.5 var(--sans); }
+nav ol { display: flex; flex-wrap: wrap; gap: 0.3rem 1.5rem; margin: 0; padding: 0; list-style: none; counter-reset: entry; }
+nav li { counter-increment: entry; }
+nav li::before { content: counter(entry) "\2002"; color: var(--muted); font-variant-numeric: tabular-nums; }
+nav a { color: inherit; text-decoration-color: var(--rule); }
+nav a:hover { text-decoration-color: currentColor; }
+.note { color: var(--muted); font: 0.86rem/1.5 var(--sans); }
+.flag { max-width: 43rem; padding: 0.6rem 0.9rem; border-left: 4px solid; border-radius: 0 4px 4px 0; font: 0.93rem/1.5 var(--sans); break-inside: avoid; }
+.flag + .flag { margin-top: -0.4rem; }
+.warning { color: var(--warn); background: var(--warn-panel); border-color: var(--warn-rule); }
+.good { color: var(--good); background: var(--good-panel); border-color: var(--good-rule); }
+figure { margin: 1.75rem 0; break-inside: avoid; }
+figure svg { display: block; width: 100%; max-width: 37rem; height: auto; }
+figcaption, caption { color: var(--muted); font: 0.86rem/1.45 var(--sans); text-align: left; }
+figcaption { margin-top: 0.4rem; max-width: 41rem; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1.5rem 2rem; margin: 1.75rem 0; }
+.pair figure { margin: 0; }
+.plot { color: var(--ink); font-family: var(--sans); }
+.plot .c1 { color: var(--c1); } .plot .c2 { color: var(--c2); } .plot .c3 { color: var(--c3); }
+.plot .c4 { color: var(--c4); } .plot .c5 { color: var(--c5); } .plot .c6 { color: var(--c6); }
+.plot .c7 { color: var(--c7); } .plot .c8 { color: var(--c8); }
+.plot .ideal { color: var(--muted); } .plot .grid { color: var(--grid); } .plot .page { color: var(--page); }
+.plot .halo text { stroke: var(--page); stroke-width: 3px; paint-order: stroke; font-size: 11px; }
+.plot text { font-variant-numeric: tabular-nums; }
+.scroll { margin: 1.5rem 0; overflow-x: auto; }
+table { border-collapse: collapse; font: 0.86rem/1.4 var(--sans); font-variant-numeric: tabular-nums; }
+caption { caption-side: top; padding-bottom: 0.5rem; }
+th, td { padding: 0.32rem 0.75rem; text-align: left; vertical-align: baseline; }
+th:first-child, td:first-child { padding-left: 0.25rem; }
+th:last-child, td:last-child { padding-right: 0.25rem; }
+th { font-weight: 400; }
+thead { border-top: 2px solid var(--ink); border-bottom: 1px solid var(--ink); }
+thead th { font-weight: 600; vertical-align: bottom; }
+tbody { border-bottom: 2px solid var(--ink); }
+tbody tr + tr { border-top: 1px solid var(--grid); }
+tr { break-inside: avoid; }
+.number { text-align: right; white-space: nowrap; }
+.facts { display: grid; grid-template-columns: fit-content(15rem) 1fr; gap: 0.25rem 1.5rem; margin: 1.25rem 0; font: 0.9rem/1.5 var(--sans); }
+.facts dt { color: var(--muted); } .facts dd { margin: 0; overflow-wrap: anywhere; }
+pre { margin: 1.25rem 0; padding: 0.75rem 1rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--rule); border-radius: 4px; font: 0.83rem/1.5 var(--mono); }
+code { font-family: var(--mono); }
+@media (max-width: 40rem) {
+  body { font-size: 1rem; padding: 0 1rem 3rem; }
+  header { padding-top: 2rem; }
+  h1 { font-size: 1.6rem; }
+  .facts { grid-template-columns: 1fr; gap: 0; }
+  .facts dd { margin-bottom: 0.5rem; }
+}
+@page { margin: 18mm 16mm; }
+@media print {
+  :root { color-scheme: light; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { max-width: none; padding: 0; font-size: 10.5pt; }
+  header { padding-top: 0; }
+  a { color: inherit; text-decoration: none; }
+  .scroll { overflow: visible; }
+  thead { display: table-header-group; }
+  table { font-size: 8.5pt; }
+  th, td { padding: 0.25rem 0.5rem; }
+  .pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
+  pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
+  p { orphans: 3; widows: 3; }
+}
+)css";
+
+}  // namespace
+
+std::string_view page_style() {
+  return kStyle;
+}
+
+}  // namespace convoy

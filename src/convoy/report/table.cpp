@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/report/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "convoy/base/check.hpp"
+#include "convoy/report/svg.hpp"
+
+namespace convoy {
+namespace {
+
+using Row = std::vector<std::string>;
+using Escape = std::function<std::string(std::string_view)>;
+
+Row titles(const Table& table) {
+  Row row;
+  for (const Table::Column& column : table.columns) row.push_back(column.title);
+  return row;
+}
+
+Row escaped_row(const Row& row, const Escape& escape) {
+  Row result;
+  for (const std::string& cell : row) result.push_back(escape(cell));
+  return result;
+}
+
+// All rows, titles first, as many cells each as there are columns.
+std::vector<Row> all_rows(const Table& table, const Escape& escape) {
+  std::vector<Row> rows{escaped_row(titles(table), escape)};
+  for (const Row& row : table.rows) {
+    CONVOY_ASSERT(row.size() == table.columns.size());
+    rows.push_back(escaped_row(row, escape));
+    rows.back().resize(table.columns.size());
+  }
+  return rows;
+}
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::string markdown_text(std::string_view text) {
+  std::string result;
+  for (const char c : svg::printable(text)) {
+    if (c == '<') {
+      result += "&lt;";
+    } else if (c == '&') {
+      result += "&amp;";
+    } else {
+      if (std::string_view("\\|*_`[]~").find(c) != std::string_view::npos) result += '\\';
+      result += c;
+    }
+  }
+  return result;
+}
+
+std::string csv_field(std::string_view text) {
+  const bool plain =
+      text.find_first_of(",\"\r\n") == text.npos && !text.starts_with(' ') && !text.ends_with(' ');
+  if (plain) return std::string(text);
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"') result += '"';
+    result += c;
+  }
+  return result + "\"";
+}
+
+std::string html_cell(std::string_view tag, std::string_view scope, bool number,
+                      std::string_view text) {
+  return fmt::format("<{0}{1}{2}>{3}</{0}>", tag,
+                     scope.empty() ? std::string() : fmt::format(" scope=\"{}\"", scope),
+                     number ? " class=\"number\"" : "", text);
+}
+
+}  // namespace
+
+std::string to_markdown(const Table& table) {
+  const std::vector<Row> rows = all_rows(table, markdown_text);
+  std::vector<std::size_t> widths(table.columns.size(), 3);  // of the rule's "--:"
+  for (const Row& row : rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      widths[c] = std::max(widths[c], characters(row[c]));
+    }
+  }
+  std::string text;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::size_t c = 0; c < rows[r].size(); ++c) {
+      const std::string blank(widths[c] - characters(rows[r][c]), ' ');
+      text += table.columns[c].number ? "| " + blank + rows[r][c] + " "
+                                      : "| " + rows[r][c] + blank + " ";
+    }
+    text += "|\n";
+    if (r > 0) continue;
+    for (std::size_t c = 0; c < widths.size(); ++c) {
+      const std::string rule(widths[c] - 1, '-');
+      text += table.columns[c].number ? "| " + rule + ": " : "| " + rule + "- ";
+    }
+    text += "|\n";
+  }
+  return text;
+}
+
+std::string to_csv(const Table& table) {
+  std::string text;
+  for (const Row& row : all_rows(table, csv_field)) {
+    for (std::size_t c = 0; c < row.size(); ++c) text += (c > 0 ? "," : "") + row[c];
+    text += "\r\n";
+  }
+  return text;
+}
+
+std::string to_html(const Table& table) {
+  const std::vector<Row> rows = all_rows(table, svg::escaped);
+  std::string text =
+      fmt::format("<table>\n<caption>{}</caption>\n<thead>\n<tr>", svg::escaped(table.caption));
+  for (std::size_t c = 0; c < table.columns.size(); ++c) {
+    text += html_cell("th", "col", table.columns[c].number, rows[0][c]);
+  }
+  text += "</tr>\n</thead>\n<tbody>\n";
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    text += "<tr>";
+    for (std::size_t c = 0; c < table.columns.size(); ++c) {
+      const bool number = table.columns[c].number;
+      // The first cell names its row, where it is a name.
+      text += c == 0 && !number ? html_cell("th", "row", false, rows[r][c])
+                                : html_cell("td", "", number, rows[r][c]);
+    }
+    text += "</tr>\n";
+  }
+  return text + "</tbody>\n</table>\n";
+}
+
+}  // namespace convoy

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runs of a study come to, and what makes a figure of it a lie. A speedup is one of the
+// same computation: where digests differ it is withheld, not printed with a caveat.
+//
+//   serial            the best layout 1x1 of the same problem in the study
+//   speedup S(p)      strong: T(1) / T(p), T = seconds of all training steps of a run
+//                     weak:   p t(1) / t(p), t = seconds of a step (scaled speedup, Gustafson)
+//   efficiency        S(p) / p, p = ranks x threads
+//   time to accuracy  training seconds until the end of the first epoch whose test accuracy reaches
+//                     the target
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "convoy/study/record.hpp"
+#include "convoy/study/statistics.hpp"
+
+namespace convoy::study {
+
+struct LayoutResult {
+  Grid grid;
+  std::vector<const RunRecord*> runs;  // of rounds 1, 2, ...
+  Estimate epoch_seconds, step_seconds, images_per_second;
+  bool withheld = false;                       // no figure compares this layout with the serial one
+  Estimate speedup, efficiency, serial_share;  // serial_share: Karp and Flatt's
+  Estimate share_of_peak;                      // of as many threads as have cores; NaN: not known
+  bool reaches_target = false;                 // in every run
+  Estimate target_seconds, target_speedup;
+  double accuracy = 0, loss = 0;  // after the last epoch of the first run
+  std::int64_t batch = 0;
+  TimeShares shares;  // parts of the time of steps, averaged over the runs; other: the rest
+  double bytes_per_step = 0;
+  std::int64_t peak_memory_bytes = 0;  // the most of all runs
+  std::vector<std::string> flags;
+};
+
+// A layer with its activation, alone.
+struct LayerResult {
+  std::string name, type;  // "conv1", "conv2d"; of the whole net "whole net", ""
+  struct AtLayout {
+    Grid grid;
+    bool withheld = false;
+    Estimate forward, backward, both;  // seconds of a step
+    Estimate speedup, efficiency;      // of both
+  };
+  std::vector<AtLayout> layouts;
+};
+
+struct ExperimentResult {
+  const Experiment* experiment = nullptr;
+  std::vector<LayoutResult> layouts;  // as in the experiment
+  Estimate serial_fraction;  // Amdahl's (strong) or Gustafson's (weak): points within the cores
+  std::vector<LayerResult> layers;  // where the experiment asks for them
+};
+
+struct Results {
+  double target_accuracy = 0;
+  std::vector<ExperimentResult> experiments;
+  std::vector<std::string> flags;  // of the whole study
+};
+
+// `study` must outlive the result. Layouts without a run yet have no figures and a flag.
+Results analyse(const Study& study);
+
+}  // namespace convoy::study

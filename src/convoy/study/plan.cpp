@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/study/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "convoy/base/check.hpp"
+#include "convoy/data/order.hpp"
+
+namespace convoy::study {
+namespace {
+
+constexpr std::string_view kRanks = "{ranks}", kThreads = "{threads}";
+
+void replace_all(std::string& text, std::string_view what, std::string_view by) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at)) {
+    text.replace(at, what.size(), by);
+    at += by.size();
+  }
+}
+
+// The serial layout comes first, and is there.
+void complete_layouts(Experiment& experiment, Fault fault, std::string_view source) {
+  auto& layouts = experiment.layouts;
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    if (std::find(layouts.begin(), layouts.begin() + static_cast<std::ptrdiff_t>(i), layouts[i]) !=
+        layouts.begin() + static_cast<std::ptrdiff_t>(i)) {
+      throw UserError(fault,
+                      fmt::format("{}: layout {} stands twice in '{}'", source,
+                                  to_string(layouts[i]), experiment.name),
+                      "", "write it once; 'repeats' says how often it runs");
+    }
+  }
+  const auto serial = std::find(layouts.begin(), layouts.end(), Grid{});
+  if (serial == layouts.end()) {
+    layouts.insert(layouts.begin(), Grid{});
+  } else {
+    std::rotate(layouts.begin(), serial, serial + 1);
+  }
+}
+
+void check_launcher(const StudyPlan& plan, Fault fault, std::string_view source) {
+  if (plan.launcher.empty() || plan.launcher.find(kRanks) != std::string::npos) return;
+  throw UserError(
+      fault, fmt::format("{}: the launcher '{}' has no {{ranks}}", source, plan.launcher),
+      "the number of ranks stands there", "write for example 'srun -n {ranks} -c {threads}'");
+}
+
+const Experiment& experiment_of(const StudyPlan& plan, const Configuration& which) {
+  return plan.experiments[which.experiment];
+}
+
+const Grid& grid_of(const StudyPlan& plan, const Configuration& which) {
+  return experiment_of(plan, which).layouts[which.layout];
+}
+
+}  // namespace
+
+std::string to_string(const Grid& grid) {
+  return fmt::format("{}x{}", grid.ranks, grid.threads);
+}
+
+Grid parse_grid(std::string_view text) {
+  constexpr int kMost = 1 << 20;
+  Grid grid;
+  const char* end = text.data() + text.size();
+  const auto [x, first_error] = std::from_chars(text.data(), end, grid.ranks);
+  if (first_error == std::errc() && x != end && *x == 'x') {
+    const auto [stop, error] = std::from_chars(x + 1, end, grid.threads);
+    if (error == std::errc() && stop == end && grid.ranks >= 1 && grid.threads >= 1 &&
+        grid.ranks <= kMost && grid.threads <= kMost) {
+      return grid;
+    }
+  }
+  throw UserError(Fault::usage, fmt::format("'{}' is no layout", text), "",
+                  "write RANKSxTHREADS, for example 2x1");
+}
+
+std::string_view to_string(Scaling scaling) {
+  return scaling == Scaling::strong ? "strong" : "weak";
+}
+
+void complete(StudyPlan& plan, std::string_view source, Fault fault) {
+  std::set<std::string> names;
+  for (Experiment& experiment : plan.experiments) {
+    if (!names.insert(experiment.name).second) {
+      throw UserError(fault,
+                      fmt::format("{}: two experiments are called '{}'", source, experiment.name),
+                      "", "give each a name of its own");
+    }
+    complete_layouts(experiment, fault, source);
+  }
+  if (plan.experiments.empty()) {
+    throw UserError(fault, fmt::format("{} has no experiment", source), "",
+                    "add a table [[experiment]]");
+  }
+  check_launcher(plan, fault, source);
+}
+
+std::vector<Configuration> configurations(const StudyPlan& plan) {
+  std::vector<Configuration> all;
+  for (std::size_t e = 0; e < plan.experiments.size(); ++e) {
+    for (std::size_t l = 0; l < plan.experiments[e].layouts.size(); ++l) all.push_back({e, l});
+  }
+  return all;
+}
+
+std::vector<Configuration> shuffled_round(const StudyPlan& plan, int round) {
+  const std::vector<Configuration> all = configurations(plan);
+  std::vector<Configuration> shuffled;
+  for (const std::uint32_t i :
+       epoch_order(Order{}, static_cast<Index>(all.size()), plan.seed, round)) {
+    shuffled.push_back(all[i]);
+  }
+  return shuffled;
+}
+
+std::vector<std::string> train_words(const StudyPlan& plan, const Configuration& which) {
+  const Experiment& experiment = experiment_of(plan, which);
+  const Grid& grid = grid_of(plan, which);
+  std::vector<std::string> words{"train", plan.model, "--data", plan.data};
+  const auto add = [&](const char* option, const auto& value) {
+    words.insert(words.end(), {option, fmt::format("{}", value)});
+  };
+  if (experiment.batch) {
+    const bool grows = experiment.scaling == Scaling::weak;
+    add("--batch", *experiment.batch * (grows ? grid.workers() : 1));
+  }
+  if (experiment.epochs) add("--epochs", *experiment.epochs);
+  if (experiment.limit) add("--limit", *experiment.limit);
+  if (experiment.order == "shards") {
+    add("--order", fmt::format("shards:{}", grid.workers()));
+  } else if (!experiment.order.empty()) {
+    add("--order", experiment.order);
+  }
+  for (const std::string& set : experiment.set) add("--set", set);
+  if (grid.ranks > 1 && plan.launcher.empty()) add("--ranks", grid.ranks);
+  if (grid.ranks > 1) add("--ranks-by", experiment.ranks_by);
+  add("--threads", grid.threads);
+  if (grid.threads > 1) add("--threads-by", experiment.threads_by);
+  if (experiment.per_layer) words.emplace_back("--no-fusion");
+  if (plan.device != "cpu") add("--device", plan.device);
+  words.insert(words.end(), {"--oversubscribe", "--profile", "--json", "--quiet"});
+  return words;
+}
+
+std::vector<std::string> launcher_words(const StudyPlan& plan, const Configuration& which) {
+  const Grid& grid = grid_of(plan, which);
+  std::vector<std::string> words;
+  std::size_t at = 0;
+  while ((at = plan.launcher.find_first_not_of(' ', at)) != std::string::npos) {
+    const std::size_t end = std::min(plan.launcher.find(' ', at), plan.launcher.size());
+    std::string word = plan.launcher.substr(at, end - at);
+    replace_all(word, kRanks, fmt::format("{}", grid.ranks));
+    replace_all(word, kThreads, fmt::format("{}", grid.threads));
+    words.push_back(std::move(word));
+    at = end;
+  }
+  return words;
+}
+
+}  // namespace convoy::study

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/study/record.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <stdexcept>
+
+#include "convoy/base/version.hpp"
+#include "convoy/train/strict_json.hpp"
+
+namespace convoy::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kSchema = "convoy.study/1";
+
+// JSON has no NaN: null.
+double number(const nlohmann::json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+template <class T>
+Json optional(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+template <class T>
+std::optional<T> optional(const nlohmann::json& value) {
+  return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
+}
+
+Json json_of(const TimeShares& t) {
+  return {{"compute", t.compute},     {"input", t.input},
+          {"waiting", t.waiting},     {"communication", t.communication},
+          {"reduction", t.reduction}, {"update", t.update}};
+}
+
+TimeShares shares_of(const nlohmann::json& j) {
+  return {j.at("compute"),       j.at("input"),     j.at("waiting"),
+          j.at("communication"), j.at("reduction"), j.at("update")};
+}
+
+Json json_of(const EpochRecord& e) {
+  return {{"train_loss", e.train_loss},
+          {"test_loss", e.test_loss},
+          {"test_accuracy", e.test_accuracy},
+          {"seconds", e.seconds}};
+}
+
+EpochRecord epoch_of(const nlohmann::json& j) {
+  return {number(j.at("train_loss")), number(j.at("test_loss")), number(j.at("test_accuracy")),
+          j.at("seconds")};
+}
+
+Json json_of(const RunRecord& run) {
+  Json json{{"experiment", run.experiment},
+            {"layout", run.layout},
+            {"round", run.round},
+            {"load", run.load},
+            {"busy_cores", run.busy_cores},
+            {"process_seconds", run.process_seconds},
+            {"train_seconds", run.train_seconds},
+            {"samples", run.samples},
+            {"batch", run.batch},
+            {"steps", run.steps},
+            {"ranks", run.ranks},
+            {"threads", run.threads},
+            {"contract", run.contract},
+            {"isa", run.isa},
+            {"weights_sha256", run.weights_sha256},
+            {"epochs", Json::array()},
+            {"profile_seconds", run.profile_seconds},
+            {"shares", json_of(run.shares)},
+            {"bytes_sent", run.bytes_sent},
+            {"peak_memory_bytes", run.peak_memory_bytes},
+            {"layers", Json::array()}};
+  for (const EpochRecord& epoch : run.epochs) json["epochs"].push_back(json_of(epoch));
+  for (const LayerRecord& layer : run.layers) {
+    json["layers"].push_back(
+        {{"layer", layer.layer}, {"pass", layer.pass}, {"seconds", layer.seconds}});
+  }
+  return json;
+}
+
+RunRecord run_of(const nlohmann::json& j) {
+  RunRecord run;
+  run.experiment = j.at("experiment");
+  run.layout = j.at("layout");
+  run.round = j.at("round");
+  run.load = j.at("load");
+  run.busy_cores = j.at("busy_cores");
+  run.process_seconds = j.at("process_seconds");
+  run.train_seconds = j.at("train_seconds");
+  run.samples = j.at("samples");
+  run.batch = j.at("batch");
+  run.steps = j.at("steps");
+  run.ranks = j.at("ranks");
+  run.threads = j.at("threads");
+  run.contract = j.at("contract");
+  run.isa = j.at("isa");
+  run.weights_sha256 = j.at("weights_sha256");
+  for (const auto& epoch : j.at("epochs")) run.epochs.push_back(epoch_of(epoch));
+  run.profile_seconds = j.at("profile_seconds");
+  run.shares = shares_of(j.at("shares"));
+  run.bytes_sent = j.at("bytes_sent");
+  run.peak_memory_bytes = j.at("peak_memory_bytes");
+  for (const auto& layer : j.at("layers")) {
+    run.layers.push_back({layer.at("layer"), layer.at("pass"), layer.at("seconds")});
+  }
+  return run;
+}
+
+Json json_of(const Experiment& e) {
+  Json layouts = Json::array();
+  for (const Grid& grid : e.layouts) layouts.push_back(to_string(grid));
+  return {{"name", e.name},
+          {"scaling", to_string(e.scaling)},
+          {"layouts", std::move(layouts)},
+          {"ranks_by", e.ranks_by},
+          {"threads_by", e.threads_by},
+          {"per_layer", e.per_layer},
+          {"batch", optional(e.batch)},
+          {"epochs", optional(e.epochs)},
+          {"limit", optional(e.limit)},
+          {"order", e.order},
+          {"set", e.set}};
+}
+
+Experiment experiment_of(const nlohmann::json& j) {
+  Experiment e;
+  e.name = j.at("name");
+  e.scaling = j.at("scaling") == "weak" ? Scaling::weak : Scaling::strong;
+  for (const auto& layout : j.at("layouts")) {
+    e.layouts.push_back(parse_grid(layout.get<std::string>()));
+  }
+  e.ranks_by = j.at("ranks_by");
+  e.threads_by = j.at("threads_by");
+  e.per_layer = j.at("per_layer");
+  e.batch = optional<Index>(j.at("batch"));
+  e.epochs = optional<Index>(j.at("epochs"));
+  e.limit = optional<Index>(j.at("limit"));
+  e.order = j.at("order");
+  e.set = j.at("set").get<std::vector<std::string>>();
+  return e;
+}
+
+Json json_of(const StudyPlan& plan) {
+  Json json{{"name", plan.name},
+            {"model", plan.model},
+            {"data", plan.data},
+            {"device", plan.device},
+            {"repeats", plan.repeats},
+            {"seed", plan.seed},
+            {"target_accuracy", optional(plan.target_accuracy)},
+            {"launcher", plan.launcher},
+            {"experiments", Json::array()}};
+  for (const Experiment& e : plan.experiments) json["experiments"].push_back(json_of(e));
+  return json;
+}
+
+StudyPlan plan_of(const nlohmann::json& j) {
+  StudyPlan plan;
+  plan.name = j.at("name");
+  plan.model = j.at("model");
+  plan.data = j.at("data");
+  plan.device = j.at("device");
+  plan.repeats = j.at("repeats");
+  plan.seed = j.at("seed");
+  plan.target_accuracy = optional<double>(j.at("target_accuracy"));
+  plan.launcher = j.at("launcher");
+  for (const auto& e : j.at("experiments")) plan.experiments.push_back(experiment_of(e));
+  return plan;
+}
+
+Json json_of(const MachineRecord& machine) {
+  return {{"cpu", machine.facts.cpu},
+          {"cores", machine.facts.cores},
+          {"usable_cores", machine.facts.usable_cores},
+          {"memory_bytes", machine.facts.memory_bytes},
+          {"system", machine.facts.system},
+          {"compiler", machine.facts.compiler},
+          {"mpi", machine.mpi},
+          {"threading", machine.threading}};
+}
+
+MachineRecord machine_of(const nlohmann::json& j) {
+  MachineRecord machine;
+  machine.facts = {j.at("cpu"),          j.at("cores"),  j.at("usable_cores"),
+                   j.at("memory_bytes"), j.at("system"), j.at("compiler")};
+  machine.mpi = j.at("mpi");
+  machine.threading = j.at("threading");
+  return machine;
+}
+
+// A run must be one of the plan's: what is computed indexes by it.
+void check_place(const StudyPlan& plan, const RunRecord& run) {
+  if (run.experiment >= plan.experiments.size() ||
+      run.layout >= plan.experiments[run.experiment].layouts.size() || run.round < 1) {
+    throw std::invalid_argument("a run is none of its plan's");
+  }
+}
+
+// `read` of JSON that may hold anything.
+template <class Read>
+auto reading(const Read& read) {
+  try {
+    return read();
+  } catch (const nlohmann::json::exception& error) {
+    throw std::invalid_argument(error.what());
+  } catch (const UserError& error) {
+    throw std::invalid_argument(error.what());
+  }
+}
+
+TimeShares average_of(const nlohmann::json& workers) {
+  TimeShares sum;
+  for (const auto& worker : workers) {
+    const TimeShares one = shares_of(worker);
+    sum.compute += one.compute;
+    sum.input += one.input;
+    sum.waiting += one.waiting;
+    sum.communication += one.communication;
+    sum.reduction += one.reduction;
+    sum.update += one.update;
+  }
+  const auto n = static_cast<double>(workers.size());
+  return {sum.compute / n,       sum.input / n,     sum.waiting / n,
+          sum.communication / n, sum.reduction / n, sum.update / n};
+}
+
+std::string joined(const nlohmann::json& layers) {
+  std::string text;
+  for (const auto& layer : layers) text += (text.empty() ? "" : "+") + layer.get<std::string>();
+  return text.empty() ? "input" : text;
+}
+
+RunRecord from_train_document(const nlohmann::json& j) {
+  if (j.at("schema") != "convoy.train/1") throw std::invalid_argument("it is not convoy.train/1");
+  if (j.at("status") != "done") {
+    throw std::invalid_argument(fmt::format("its status is {}", j.at("status").dump()));
+  }
+  RunRecord run;
+  run.train_seconds = j.at("train_seconds");
+  run.samples = j.at("samples");
+  run.batch = j.at("batch");
+  run.ranks = j.at("ranks");
+  run.threads = j.at("threads");
+  run.contract = j.at("contract");
+  run.isa = j.at("isa");
+  run.weights_sha256 = j.at("weights_sha256");
+  for (const auto& epoch : j.at("epochs")) run.epochs.push_back(epoch_of(epoch));
+  const auto& profile = j.at("profile");
+  run.steps = profile.at("steps");
+  run.profile_seconds = profile.at("seconds");
+  run.shares = average_of(profile.at("workers"));
+  run.bytes_sent = profile.at("bytes_sent");
+  for (const auto& bytes : profile.at("peak_memory_bytes")) {
+    run.peak_memory_bytes += bytes.get<std::int64_t>();
+  }
+  for (const auto& layer : profile.at("layers")) {
+    run.layers.push_back({joined(layer.at("layers")), layer.at("pass"), layer.at("seconds")});
+  }
+  return run;
+}
+
+}  // namespace
+
+RunRecord run_record(std::string_view train_document) {
+  return reading([&] { return from_train_document(parse_strict_json(train_document)); });
+}
+
+std::string to_json(const RunRecord& run) {
+  return to_text(json_of(run));
+}
+
+RunRecord parse_run(std::string_view text) {
+  return reading([&] { return run_of(parse_strict_json(text)); });
+}
+
+std::string to_json(const Study& study) {
+  Json json{{"schema", kSchema},
+            {"version", study.version},
+            {"date", study.date},
+            {"plan", json_of(study.plan)},
+            {"machine", json_of(study.machine)},
+            {"flops_per_sample", study.flops_per_sample},
+            {"parameters", study.parameters},
+            {"layers", Json::array()},
+            {"peaks", Json::array()},
+            {"commands", study.commands},
+            {"runs", Json::array()}};
+  for (const LayerFacts& layer : study.layers) {
+    json["layers"].push_back({{"name", layer.name}, {"type", layer.type}});
+  }
+  for (const PeakRecord& peak : study.peaks) {
+    json["peaks"].push_back(
+        {{"threads", peak.threads}, {"flops_per_second", peak.flops_per_second}});
+  }
+  for (const RunRecord& run : study.runs) json["runs"].push_back(json_of(run));
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Study parse_study(std::string_view text) {
+  return reading([&] {
+    const nlohmann::json j = parse_strict_json(text);
+    if (j.at("schema") != kSchema) {
+      throw std::invalid_argument(fmt::format("it is not {}", kSchema));
+    }
+    Study study;
+    study.version = j.at("version");
+    study.date = j.at("date");
+    study.plan = plan_of(j.at("plan"));
+    study.machine = machine_of(j.at("machine"));
+    study.flops_per_sample = j.at("flops_per_sample");
+    study.parameters = j.at("parameters");
+    for (const auto& layer : j.at("layers")) {
+      study.layers.push_back({layer.at("name"), layer.at("type")});
+    }
+    for (const auto& peak : j.at("peaks")) {
+      study.peaks.push_back({peak.at("threads"), peak.at("flops_per_second")});
+    }
+    study.commands = j.at("commands").get<std::vector<std::vector<std::string>>>();
+    for (const auto& run : j.at("runs")) {
+      study.runs.push_back(run_of(run));
+      check_place(study.plan, study.runs.back());
+    }
+    return study;
+  });
+}
+
+std::string fingerprint(const Study& study) {
+  Json machine = json_of(study.machine);
+  machine.erase("system");  // a new kernel is no other machine
+  return to_text(Json{
+      {"version", study.version}, {"plan", json_of(study.plan)}, {"machine", std::move(machine)}});
+}
+
+}  // namespace convoy::study

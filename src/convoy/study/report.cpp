@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/study/report.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "convoy/report/metrics.hpp"
+#include "convoy/report/page.hpp"
+#include "convoy/study/words.hpp"
+
+namespace convoy::study {
+namespace {
+
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+Facts machine_facts(const Study& study) {
+  const MachineFacts& facts = study.machine.facts;
+  Facts list{
+      {"Processor", facts.cpu},
+      {"Cores",
+       fmt::format("{} online, {} usable (affinity, quota)", facts.cores, facts.usable_cores)},
+      {"Memory", as_bytes(static_cast<double>(facts.memory_bytes))},
+      {"System", facts.system},
+      {"Compiler", facts.compiler},
+      {"Threads", study.machine.threading.empty() ? "none in this build" : study.machine.threading},
+      {"Messages", study.machine.mpi.empty() ? "none in this build" : study.machine.mpi}};
+  if (!study.runs.empty()) list.emplace_back("Instruction set", study.runs.front().isa);
+  for (const PeakRecord& peak : study.peaks) {
+    list.emplace_back(
+        fmt::format("FMA peak, {} thread{}", peak.threads, peak.threads == 1 ? "" : "s"),
+        fmt::format("{:.1f} GFLOP/s, measured", peak.flops_per_second / 1e9));
+  }
+  return list;
+}
+
+Facts study_facts(const Study& study, const Results& results) {
+  const StudyPlan& plan = study.plan;
+  return {
+      {"Model", fmt::format("{}: {} parameters, {} FLOP an image", plan.model,
+                            with_commas(study.parameters), with_commas(study.flops_per_sample))},
+      {"Data", plan.data},
+      {"Runs",
+       fmt::format("{} of {} configurations, {} rounds; the order of each round is "
+                   "shuffled with the seed {}",
+                   study.runs.size(), configurations(plan).size(), plan.repeats, plan.seed)},
+      {"Target accuracy",
+       fmt::format("{}{}", as_percent(results.target_accuracy),
+                   plan.target_accuracy ? "" : " (what every run reaches in the end)")},
+      {"Began", study.date},
+      {"Convoy", study.version}};
+}
+
+// "strong": f of Amdahl with its interval; nothing where there are no points.
+std::string fit_in_words(const ExperimentResult& result) {
+  const Estimate& f = result.serial_fraction;
+  if (!std::isfinite(f.value)) return "";
+  const bool weak = result.experiment->scaling == Scaling::weak;
+  return fmt::format("{} law fits the layouts within the cores with a serial fraction of {}.",
+                     weak ? "Gustafson's" : "Amdahl's", interval(f));
+}
+
+std::string commands_of(const Study& study, std::size_t experiment) {
+  std::string text;
+  std::size_t number = 0;
+  for (const Configuration& which : configurations(study.plan)) {
+    if (which.experiment == experiment && number < study.commands.size()) {
+      for (std::size_t i = 0; i < study.commands[number].size(); ++i) {
+        const std::string& word = study.commands[number][i];
+        const bool plain = word.find_first_of(" \"'$\\*?[]{}()&|;<>#~") == std::string::npos;
+        text += fmt::format("{}{}", i == 0 ? "" : " ", plain ? word : "'" + word + "'");
+      }
+      text += "\n";
+    }
+    ++number;
+  }
+  return text;
+}
+
+// The tables of all experiments are in one list: those of this one.
+std::vector<Table> tables_of(const Results& results, std::size_t experiment) {
+  Results one;
+  one.target_accuracy = results.target_accuracy;
+  one.experiments.push_back(results.experiments[experiment]);
+  return tables(one);
+}
+
+void add_flags(Page& page, const ExperimentResult& result) {
+  const std::vector<std::string> lines = flag_lines(result);
+  for (const std::string& flag : lines) page.warning(flag);
+  if (lines.empty()) {
+    page.good(
+        "No flag: digests agree, the machine was free, no layout has more workers than cores, and "
+        "every layout ran at least three times.");
+  }
+}
+
+void add_experiment(Page& page, const Study& study, const Results& results, std::size_t number,
+                    const std::vector<std::string>& pictures) {
+  const ExperimentResult& result = results.experiments[number];
+  page.section(result.experiment->name);
+  page.paragraph(fmt::format("{}.", in_words(*result.experiment, result.layouts.front())));
+  add_flags(page, result);
+  const std::vector<Table> all = tables_of(results, number);
+  constexpr std::size_t kAbovePlots = 2;  // times and speedups
+  for (std::size_t i = 0; i < kAbovePlots; ++i) page.table(all[i]);
+  if (const std::string fit = fit_in_words(result); !fit.empty()) page.paragraph(fit);
+  std::vector<std::pair<std::string, std::string>> drawn;
+  for (const Figure& figure : figures(results, number)) {
+    drawn.emplace_back(pictures[drawn.size()], figure.caption);
+  }
+  page.figures(drawn);
+  for (std::size_t i = kAbovePlots; i < all.size(); ++i) page.table(all[i]);
+  page.paragraph("The exact commands (each run adds a folder of its own by --out):");
+  page.code(commands_of(study, number));
+}
+
+constexpr const char* kMethod =
+    "Every configuration ran in a process of its own, once in every round, after a warm-up that is "
+    "not counted. Times are wall time of the training steps alone: no loading, no evaluation. "
+    "Speedups are against the best serial run of the same problem, formed within each round before "
+    "they are averaged (geometric mean; 95 % intervals by Student's t of the logarithms). "
+    "Efficiency "
+    "is speedup over workers; the Karp-Flatt fraction is what serial part would explain the "
+    "speedup. "
+    "A speedup is printed only where the digests of the trained weights agree: then it is one of "
+    "the "
+    "same computation.";
+
+}  // namespace
+
+std::vector<std::string> flag_lines(const ExperimentResult& result) {
+  std::vector<std::string> lines;
+  for (const LayoutResult& layout : result.layouts) {
+    for (const std::string& flag : layout.flags) {
+      lines.push_back(fmt::format("{}: {}", to_string(layout.grid), flag));
+    }
+  }
+  return lines;
+}
+
+std::string report_page(const Study& study, const Results& results) {
+  std::vector<Plot> all;
+  std::vector<std::size_t> ends;  // of an experiment's plots among all
+  for (std::size_t e = 0; e < results.experiments.size(); ++e) {
+    for (Figure& figure : figures(results, e)) all.push_back(std::move(figure.plot));
+    ends.push_back(all.size());
+  }
+  const std::vector<std::string> drawn = draw(all);
+  Page page(study.plan.name,
+            fmt::format("A scaling study by Convoy {}: {} on {}, {}", study.version,
+                        study.plan.model, study.plan.data, study.date));
+  page.section("What was done");
+  page.paragraph(kMethod);
+  page.facts(study_facts(study, results));
+  for (const std::string& flag : results.flags) page.warning(flag);
+  auto first = drawn.begin();
+  for (std::size_t e = 0; e < results.experiments.size(); ++e) {
+    const auto end = drawn.begin() + static_cast<std::ptrdiff_t>(ends[e]);
+    add_experiment(page, study, results, e, {first, end});
+    first = end;
+  }
+  page.section("The machine");
+  page.facts(machine_facts(study));
+  return page.text();
+}
+
+std::string markdown(const Study& study, const Results& results) {
+  std::string text =
+      fmt::format("# {}\n\n{} on {}, Convoy {}, {}. {}\n\n", study.plan.name, study.plan.model,
+                  study.plan.data, study.version, study.date, study.machine.facts.cpu);
+  for (const std::string& flag : results.flags) text += fmt::format("- **Flag:** {}\n", flag);
+  for (std::size_t e = 0; e < results.experiments.size(); ++e) {
+    const ExperimentResult& result = results.experiments[e];
+    text += fmt::format("\n## {}\n\n", result.experiment->name);
+    for (const std::string& flag : flag_lines(result))
+      text += fmt::format("- **Flag:** {}\n", flag);
+    if (const std::string fit = fit_in_words(result); !fit.empty()) text += "\n" + fit + "\n";
+    for (const Table& table : tables_of(results, e)) {
+      text += fmt::format("\n{}\n\n{}", table.caption, to_markdown(table));
+    }
+  }
+  return text;
+}
+
+std::string latex(const Study& study, const Results& results) {
+  std::string text =
+      fmt::format("% {}: {} on {}, Convoy {}, {}\n% needs \\usepackage{{booktabs}}\n",
+                  study.plan.name, study.plan.model, study.plan.data, study.version, study.date);
+  for (std::size_t e = 0; e < results.experiments.size(); ++e) {
+    for (const std::string& flag : flag_lines(results.experiments[e])) {
+      text += fmt::format("% flag: {}\n", flag);
+    }
+    for (const Table& table : tables_of(results, e)) text += "\n" + to_latex(table);
+  }
+  return text;
+}
+
+}  // namespace convoy::study

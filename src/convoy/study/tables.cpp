@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "convoy/report/metrics.hpp"
+#include "convoy/study/report.hpp"
+#include "convoy/study/words.hpp"
+
+namespace convoy::study {
+namespace {
+
+std::string name_of(const ExperimentResult& result, std::string_view kind) {
+  return fmt::format("{}-{}", slug(result.experiment->name), kind);
+}
+
+std::string share(double part) {
+  return fmt::format("{:.1f} %", 100 * part);
+}
+
+std::string or_withheld(const LayoutResult& layout, const std::string& text) {
+  return layout.withheld ? "withheld" : text;
+}
+
+// A superscript would be lost in CSV: flagged layouts have a mark in a column of their own.
+std::string mark(const LayoutResult& layout) {
+  return layout.flags.empty() ? "" : "!";
+}
+
+Table times_table(const ExperimentResult& result) {
+  const Experiment& experiment = *result.experiment;
+  Table table{name_of(result, "times"),
+              fmt::format("{}: {}. Geometric means over the rounds, in brackets 95 % intervals; "
+                          "layouts are ranks x threads; ! marks a layout with a flag.",
+                          experiment.name, in_words(experiment, result.layouts.front())),
+              {{"layout", false},
+               {"workers"},
+               {"runs"},
+               {"s / epoch"},
+               {"ms / step"},
+               {"images / s"},
+               {"of FMA peak"},
+               {"digest", false},
+               {"!", false}},
+              {}};
+  for (const LayoutResult& layout : result.layouts) {
+    const std::string digest =
+        layout.runs.empty() ? "-" : layout.runs.front()->weights_sha256.substr(0, 8);
+    const double rate = layout.images_per_second.value;
+    table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.grid.workers()),
+                          fmt::format("{}", layout.runs.size()), interval(layout.epoch_seconds),
+                          milliseconds(layout.step_seconds),
+                          std::isfinite(rate) ? with_commas(static_cast<Index>(rate)) : "-",
+                          percent(layout.share_of_peak), digest, mark(layout)});
+  }
+  return table;
+}
+
+Table speedup_table(const ExperimentResult& result) {
+  const bool weak = result.experiment->scaling == Scaling::weak;
+  Table table{name_of(result, "speedup"),
+              fmt::format("{}: {}, against the best serial run of the same problem.",
+                          result.experiment->name,
+                          weak ? "images a second by so many workers, each with a batch of its own"
+                               : "the same training by more workers"),
+              {{"layout", false},
+               {"workers"},
+               {weak ? "scaled speedup" : "speedup"},
+               {"efficiency"},
+               {"Karp-Flatt fraction"},
+               {"!", false}},
+              {}};
+  for (const LayoutResult& layout : result.layouts) {
+    table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.grid.workers()),
+                          or_withheld(layout, times(layout.speedup)),
+                          or_withheld(layout, percent(layout.efficiency)),
+                          or_withheld(layout, interval(layout.serial_share)), mark(layout)});
+  }
+  return table;
+}
+
+Table time_table(const ExperimentResult& result) {
+  Table table{
+      name_of(result, "breakdown"),
+      fmt::format("{}: where the time of a step goes, as shares of an average worker; bytes "
+                  "that all ranks send as messages; memory of all ranks together.",
+                  result.experiment->name),
+      {{"layout", false},
+       {"compute"},
+       {"input"},
+       {"waiting"},
+       {"communication"},
+       {"reduction"},
+       {"update"},
+       {"other"},
+       {"sent / step"},
+       {"peak memory"}},
+      {}};
+  for (const LayoutResult& layout : result.layouts) {
+    if (layout.runs.empty()) continue;
+    const TimeShares& s = layout.shares;
+    const double rest =
+        1 - s.compute - s.input - s.waiting - s.communication - s.reduction - s.update;
+    table.rows.push_back(
+        {to_string(layout.grid), share(s.compute), share(s.input), share(s.waiting),
+         share(s.communication), share(s.reduction), share(s.update), share(std::max(rest, 0.0)),
+         as_bytes(layout.bytes_per_step), as_bytes(static_cast<double>(layout.peak_memory_bytes))});
+  }
+  return table;
+}
+
+Table accuracy_table(const Results& results, const ExperimentResult& result) {
+  Table table{name_of(result, "accuracy"),
+              fmt::format("{}: what was learnt, and the training time until the end of the first "
+                          "epoch with a test accuracy of {} or more.",
+                          result.experiment->name, as_percent(results.target_accuracy)),
+              {{"layout", false},
+               {"global batch"},
+               {"epochs"},
+               {"train loss"},
+               {"test accuracy"},
+               {"s to accuracy"},
+               {"speedup to accuracy"}},
+              {}};
+  for (const LayoutResult& layout : result.layouts) {
+    if (layout.runs.empty()) continue;
+    table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.batch),
+                          fmt::format("{}", layout.runs.front()->epochs.size()),
+                          fmt::format("{:.4f}", layout.loss), as_percent(layout.accuracy),
+                          layout.reaches_target ? interval(layout.target_seconds) : "not reached",
+                          or_withheld(layout, times(layout.target_speedup))});
+  }
+  return table;
+}
+
+Table layer_table(const ExperimentResult& result) {
+  Table table{name_of(result, "layers"),
+              fmt::format("{}: each layer with its activation alone, microseconds of a step, by so "
+                          "many workers. A layer's time is that of its slowest worker; cut by "
+                          "tensor, with the meeting after it. Backward: input and weight gradient.",
+                          result.experiment->name),
+              {{"layer", false},
+               {"type", false},
+               {"layout", false},
+               {"workers"},
+               {"forward"},
+               {"backward"},
+               {"both"},
+               {"speedup"},
+               {"efficiency"}},
+              {}};
+  const auto microseconds = [](const Estimate& seconds) { return digits(1e6 * seconds.value); };
+  for (const LayerResult& layer : result.layers) {
+    for (const LayerResult::AtLayout& at : layer.layouts) {
+      table.rows.push_back({layer.name, layer.type, to_string(at.grid),
+                            fmt::format("{}", at.grid.workers()), microseconds(at.forward),
+                            microseconds(at.backward), microseconds(at.both),
+                            at.withheld ? "withheld" : times(at.speedup),
+                            at.withheld ? "withheld" : percent(at.efficiency)});
+    }
+  }
+  return table;
+}
+
+}  // namespace
+
+std::vector<Table> tables(const Results& results) {
+  std::vector<Table> all;
+  for (const ExperimentResult& result : results.experiments) {
+    all.push_back(times_table(result));
+    all.push_back(speedup_table(result));
+    all.push_back(time_table(result));
+    all.push_back(accuracy_table(results, result));
+    if (!result.layers.empty()) all.push_back(layer_table(result));
+  }
+  return all;
+}
+
+}  // namespace convoy::study

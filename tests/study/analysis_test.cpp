@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a study makes of known times, and each flag by a case made for it.
+#include "convoy/study/analysis.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "convoy/study/report.hpp"
+#include "convoy/study/statistics.hpp"
+#include "tests/study/made_study.hpp"
+
+namespace convoy::study {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+const std::vector<Grid> kLayouts{{1, 1}, {1, 2}, {2, 1}};
+
+// Ten seconds serial; a round's own factor slows all of it; workers halve it.
+double ideal(const Grid& grid, int round) {
+  return 10.0 / grid.workers() * (1 + 0.1 * round);
+}
+
+std::vector<std::string> flags(const Study& study, std::size_t layout) {
+  return analyse(study).experiments.at(0).layouts.at(layout).flags;
+}
+
+TEST(Analysis, FindsTheSpeedupThatIsThere) {
+  const Study study = test::made_study(kLayouts, 2, 5, ideal);
+  const Results results = analyse(study);
+  const LayoutResult& two = results.experiments[0].layouts[1];
+  EXPECT_NEAR(two.speedup.value, 2, 1e-9);
+  EXPECT_NEAR(two.speedup.high, 2, 1e-6) << "a round's factor cancels out";
+  EXPECT_NEAR(two.efficiency.value, 1, 1e-9);
+  EXPECT_NEAR(two.serial_share.value, 0, 1e-9);
+  EXPECT_NEAR(results.experiments[0].serial_fraction.value, 0, 1e-9);
+  EXPECT_NEAR(two.shares.compute, 0.7, 1e-12);
+  EXPECT_NEAR(two.step_seconds.value * 60, two.epoch_seconds.value * 2, 1e-9);
+  EXPECT_TRUE(std::isnan(two.share_of_peak.value)) << "no peak was measured";
+}
+
+TEST(Analysis, TimeToAccuracyIsThatOfTheFirstEpochWhichReachesIt) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  study.plan.target_accuracy = 0.6;
+  const Results results = analyse(study);
+  const LayoutResult& two = results.experiments[0].layouts[1];
+  EXPECT_NEAR(two.target_seconds.value, two.epoch_seconds.value, 1e-9);
+  EXPECT_NEAR(two.target_speedup.value, 2, 1e-9);
+  study.plan.target_accuracy = 0.95;
+  EXPECT_FALSE(analyse(study).experiments[0].layouts[1].reaches_target);
+  study.plan.target_accuracy.reset();
+  EXPECT_NEAR(analyse(study).target_accuracy, 0.9, 1e-9) << "what all reach";
+}
+
+TEST(Analysis, WeakScalingIsJudgedByStepsOfGrownBatches) {
+  // A step takes as long however many workers share its samples: perfect.
+  const Study study = test::made_study(
+      kLayouts, 2, 3, [](const Grid& grid, int) { return 6.0 / grid.workers(); }, Scaling::weak);
+  const ExperimentResult result = analyse(study).experiments[0];
+  EXPECT_NEAR(result.layouts[1].speedup.value, 2, 1e-9);
+  EXPECT_NEAR(result.serial_fraction.value, 0, 1e-9);
+  EXPECT_THAT(result.layouts[1].flags, Contains(HasSubstr("global batch is 64, not 32")));
+  EXPECT_THAT(result.layouts[0].flags, IsEmpty());
+}
+
+TEST(Analysis, LayersHaveTheirActivationsAndPasses) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  study.plan.experiments[0].per_layer = true;
+  const auto layers = analyse(study).experiments[0].layers;
+  ASSERT_EQ(layers.size(), 3u);
+  EXPECT_EQ(layers[0].name, "conv1");
+  const double step = analyse(study).experiments[0].layouts[0].step_seconds.value;
+  EXPECT_NEAR(layers[0].layouts[0].forward.value, 0.4 * step, 1e-9);
+  EXPECT_NEAR(layers[0].layouts[0].backward.value, 0.2 * step, 1e-9);
+  EXPECT_NEAR(layers[0].layouts[0].both.value, 0.6 * step, 1e-9);
+  EXPECT_NEAR(layers[0].layouts[1].speedup.value, 2, 1e-9);
+  EXPECT_EQ(layers[2].name, "whole net");
+  EXPECT_NEAR(layers[2].layouts[0].both.value, step, 1e-9);
+}
+
+TEST(Flags, NoneWhereNothingIsWrong) {
+  const Study study = test::made_study(kLayouts, 2, 3, [](const Grid& grid, int round) {
+    return 10.0 / std::sqrt(grid.workers()) * (1 + 0.001 * round);
+  });
+  for (std::size_t l = 0; l < kLayouts.size(); ++l) EXPECT_THAT(flags(study, l), IsEmpty());
+  EXPECT_THAT(analyse(study).flags, IsEmpty());
+}
+
+TEST(Flags, AnotherDigestWithholdsTheSpeedup) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  for (RunRecord& run : study.runs) {
+    if (run.layout == 1) run.weights_sha256 = std::string(64, 'b');
+  }
+  const Results results = analyse(study);
+  const LayoutResult& two = results.experiments[0].layouts[1];
+  EXPECT_TRUE(two.withheld);
+  EXPECT_TRUE(std::isnan(two.speedup.value));
+  EXPECT_THAT(two.flags, Contains(HasSubstr("not that of the serial run")));
+  const std::string text = markdown(study, results);
+  EXPECT_THAT(text, HasSubstr("withheld"));
+  EXPECT_FALSE(results.experiments[0].layouts[2].withheld);
+}
+
+TEST(Flags, RunsOfOneLayoutThatDiffer) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  study.runs.back().weights_sha256 = std::string(64, 'c');
+  EXPECT_TRUE(analyse(study).experiments[0].layouts[2].withheld);
+  EXPECT_THAT(flags(study, 2), Contains(HasSubstr("2 different digests")));
+}
+
+TEST(Flags, WithoutTheContractNothingIsCompared) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  for (RunRecord& run : study.runs) run.contract = run.layout != 1;
+  EXPECT_TRUE(analyse(study).experiments[0].layouts[1].withheld);
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("without the contract")));
+}
+
+TEST(Flags, MoreWorkersThanCores) {
+  const Study study = test::made_study({{1, 1}, {2, 2}}, 2, 3, ideal);
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("4 workers on 2 cores")));
+  EXPECT_THAT(flags(study, 0), Not(Contains(HasSubstr("cores"))));
+}
+
+TEST(Flags, WorkersWithoutWork) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  for (RunRecord& run : study.runs) run.threads = 1;
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("only 1 of 2 workers")));
+}
+
+TEST(Flags, ABusyMachine) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  study.runs.front().busy_cores = 1.5;
+  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("before 1 of 3 runs")));
+}
+
+TEST(Flags, FewRepeats) {
+  const Study study = test::made_study(kLayouts, 2, 2, ideal);
+  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("fewer than 3")));
+  EXPECT_THAT(analyse(study).flags, Contains(HasSubstr("every layout ran twice")));
+}
+
+TEST(Flags, SuperLinear) {
+  const Study study = test::made_study(kLayouts, 2, 4, [](const Grid& grid, int round) {
+    return (grid.workers() == 1 ? 10 : 4) * (1 + 0.01 * round);
+  });
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("above the number of workers")));
+}
+
+TEST(Flags, NoiseThatSaysNothing) {
+  const Study study = test::made_study(
+      kLayouts, 2, 3, [](const Grid& grid, int round) { return 10.0 * round / grid.workers(); });
+  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("of the time wide")));
+}
+
+TEST(Flags, RunsThatAreMissing) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  study.runs.resize(4);
+  const Results results = analyse(study);
+  EXPECT_THAT(results.flags, Contains(HasSubstr("only 4 of 9 runs")));
+  EXPECT_THAT(results.experiments[0].layouts[2].flags, Contains(HasSubstr("no run yet")));
+}
+
+}  // namespace
+}  // namespace convoy::study

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/study/plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "convoy/study/record.hpp"
+#include "tests/study/made_study.hpp"
+
+namespace convoy::study {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+constexpr const char* kFile = R"(name = "both"
+model = "lenet5"
+data = "mnist"
+repeats = 3
+target_accuracy = 0.9
+launcher = "srun  -n {ranks} -c {threads}"
+
+[[experiment]]
+name = "strong"
+layouts = ["2x1", "1x2"]
+ranks_by = "tensor"
+limit = 1000
+set = ["train.momentum=0.9"]
+
+[[experiment]]
+name = "weak"
+scaling = "weak"
+layouts = ["1x1", "4x2"]
+batch = 8
+order = "shards"
+per_layer = true
+)";
+
+std::string message_of(std::string_view text) {
+  try {
+    parse_plan(text, "s.toml");
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.fault(), Fault::bad_data);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(StudyFile, SaysWhatIsToBeDone) {
+  const StudyPlan plan = parse_plan(kFile, "s.toml");
+  EXPECT_EQ(plan.name, "both");
+  EXPECT_EQ(plan.repeats, 3);
+  EXPECT_DOUBLE_EQ(*plan.target_accuracy, 0.9);
+  ASSERT_EQ(plan.experiments.size(), 2u);
+  EXPECT_THAT(plan.experiments[0].layouts, ElementsAre(Grid{1, 1}, Grid{2, 1}, Grid{1, 2}))
+      << "the serial layout is added";
+  EXPECT_THAT(train_words(plan, {0, 1}),
+              ElementsAre("train", "lenet5", "--data", "mnist", "--limit", "1000", "--set",
+                          "train.momentum=0.9", "--ranks-by", "tensor", "--threads", "1",
+                          "--oversubscribe", "--profile", "--json", "--quiet"));
+  EXPECT_THAT(train_words(plan, {1, 1}),
+              IsSupersetOf({"--batch", "64", "shards:8", "--no-fusion"}));
+  EXPECT_THAT(launcher_words(plan, {1, 1}), ElementsAre("srun", "-n", "4", "-c", "2"));
+}
+
+TEST(StudyFile, WithoutALauncherConvoyStartsTheRanks) {
+  StudyPlan plan = parse_plan(kFile, "s.toml");
+  plan.launcher.clear();
+  EXPECT_THAT(train_words(plan, {0, 1}), IsSupersetOf({"--ranks", "2"}));
+  EXPECT_TRUE(launcher_words(plan, {0, 1}).empty());
+}
+
+TEST(StudyFile, MistakesAreNamedWithTheirLine) {
+  EXPECT_THAT(message_of("repeat = 3\n"), HasSubstr("s.toml:1"));
+  EXPECT_THAT(message_of("repeat = 3\n"), HasSubstr("did you mean 'repeats'"));
+  EXPECT_THAT(message_of(""), HasSubstr("no experiment"));
+  const std::string head = "[[experiment]]\nname = \"a\"\n";
+  EXPECT_THAT(message_of(head), HasSubstr("layouts"));
+  EXPECT_THAT(message_of(head + "layouts = [\"2*1\"]\n"), HasSubstr("s.toml:3"));
+  EXPECT_THAT(message_of(head + "layouts = [\"0x1\"]\n"), HasSubstr("RANKSxTHREADS"));
+  EXPECT_THAT(message_of(head + "layouts = [\"2x1\", \"2x1\"]\n"), HasSubstr("twice"));
+  EXPECT_THAT(message_of(head + "layouts = [\"2x1\"]\nscaling = \"weak\"\n"), HasSubstr("batch"));
+  EXPECT_THAT(message_of(head + "layouts = [\"2x1\"]\n" + head + "layouts = [\"1x1\"]\n"),
+              HasSubstr("two experiments are called 'a'"));
+  EXPECT_THAT(message_of("launcher = \"srun\"\n" + head + "layouts = [\"2x1\"]\n"),
+              HasSubstr("{ranks}"));
+}
+
+TEST(StudyPlan, EveryRoundRunsEverythingOnceInAnOrderOfItsOwn) {
+  const StudyPlan plan = parse_plan(kFile, "s.toml");
+  const auto key = [](const Configuration& c) { return 10 * c.experiment + c.layout; };
+  std::vector<std::vector<std::size_t>> orders;
+  for (int round = 1; round <= 4; ++round) {
+    std::vector<std::size_t> order, sorted, all;
+    for (const Configuration& c : shuffled_round(plan, round)) order.push_back(key(c));
+    for (const Configuration& c : configurations(plan)) all.push_back(key(c));
+    sorted = order;
+    std::ranges::sort(sorted);
+    EXPECT_EQ(sorted, all);
+    orders.push_back(order);
+  }
+  EXPECT_FALSE(orders[0] == orders[1] && orders[1] == orders[2] && orders[2] == orders[3]);
+}
+
+TEST(StudyDocument, ComesBackAsItWas) {
+  Study study = test::made_study({{1, 1}, {2, 1}}, 2, 3, [](const Grid& grid, int round) {
+    return 1.5 / grid.workers() + round;
+  });
+  study.plan.target_accuracy = 0.25;
+  study.peaks = {{1, 1.5e11}};
+  study.machine.mpi = "Open MPI";
+  study.runs[1].epochs[0].train_loss = std::numeric_limits<double>::quiet_NaN();
+  const std::string text = to_json(study);
+  EXPECT_EQ(to_json(parse_study(text)), text);
+  EXPECT_EQ(fingerprint(parse_study(text)), fingerprint(study));
+  EXPECT_EQ(to_json(parse_run(to_json(study.runs[2]))), to_json(study.runs[2]));
+}
+
+TEST(StudyDocument, WhatIsNoStudyIsRefused) {
+  const std::string good =
+      to_json(test::made_study({{1, 1}}, 2, 1, [](const Grid&, int) { return 1.0; }));
+  const auto refused = [](const std::string& text) {
+    EXPECT_THROW(parse_study(text), std::invalid_argument) << text.substr(0, 80);
+  };
+  refused("");
+  refused("{}");
+  refused(good.substr(0, good.size() / 2));
+  for (const auto& [from, to] :
+       {std::pair<std::string, std::string>{"convoy.study/1", "convoy.study/2"},
+        {"\"layout\": 0", "\"layout\": 7"},
+        {"\"experiment\": 0", "\"experiment\": -1"},
+        {"\"1x1\"", "\"1y1\""},
+        {"\"runs\"", "\"walks\""}}) {
+    std::string bad = good;
+    const std::size_t at = bad.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    refused(bad.replace(at, from.size(), to));
+  }
+}
+
+}  // namespace
+}  // namespace convoy::study
