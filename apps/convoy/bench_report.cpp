@@ -12,7 +12,6 @@ namespace {
 
 using measure::BenchResult;
 using measure::Limits;
-using measure::StagePass;
 using measure::StageResult;
 using measure::StepResult;
 
@@ -94,9 +93,9 @@ std::string stages_table(const BenchResult& result) {
     const double rate = flops_per_second(stage);
     sum += share_of_step(result, stage);
     rows.push_back(
-        {stage.facts.name(), std::string(to_string(stage.facts.pass)),
-         microseconds(stage.seconds.median), percent(share_of_step(result, stage)),
-         or_blank(works, giga(rate)), or_blank(works, percent(ratio(rate, peak))),
+        {stage.facts.name(), std::string(stage.facts.pass()), microseconds(stage.seconds.median),
+         percent(share_of_step(result, stage)), or_blank(works, giga(rate)),
+         or_blank(works, percent(ratio(rate, peak))),
          or_blank(works, fmt::format("{:.2f}", ratio(stage.facts.flops, stage.facts.bytes))),
          giga(ratio(static_cast<double>(stage.facts.bytes), stage.seconds.median))});
   }
@@ -170,7 +169,7 @@ Json document(const BenchSubject& subject, const BenchResult& result) {
     const double rate = flops_per_second(stage);
     json["stages"].push_back({{"name", stage.facts.name()},
                               {"layers", stage.facts.layers},
-                              {"pass", to_string(stage.facts.pass)},
+                              {"pass", stage.facts.pass()},
                               {"seconds", to_json(stage.seconds)},
                               {"flops", stage.facts.flops},
                               {"bytes", stage.facts.bytes},
@@ -213,12 +212,12 @@ Roofline roofline(const BenchSubject& subject, const BenchResult& result) {
     picture.roofs.push_back(std::move(roof));
   }
   // In the order of the series.
-  constexpr std::array kPasses{StagePass::forward, StagePass::input_gradient,
-                               StagePass::weight_gradient};
+  constexpr std::array kPasses{StageKind::forward, StageKind::input_gradient,
+                               StageKind::weight_gradient};
   for (std::size_t series = 0; series < kPasses.size(); ++series) {
     picture.series.emplace_back(to_string(kPasses[series]));
     for (const StageResult& stage : result.stages) {
-      if (stage.facts.pass != kPasses[series] || stage.facts.flops == 0) continue;
+      if (stage.facts.kind != kPasses[series] || stage.facts.flops == 0) continue;
       const double rate = flops_per_second(stage);
       picture.points.push_back({fmt::format("{} {}", stage.facts.name(), picture.series.back()),
                                 series, ratio(stage.facts.flops, stage.facts.bytes), rate,

@@ -85,8 +85,16 @@ void check_writable(const std::filesystem::path& file) {
 }
 
 void save_file(const std::filesystem::path& file, std::string_view text) {
+  save_file(file, [text](const TextSink& write) { write(text); });
+}
+
+void save_file(const std::filesystem::path& file,
+               const std::function<void(const TextSink&)>& produce) {
   const int descriptor = open_to_write(file, O_TRUNC);
-  int error = write_all(descriptor, text);
+  int error = 0;
+  produce([&](std::string_view text) {
+    if (error == 0) error = write_all(descriptor, text);
+  });
   if (::close(descriptor) != 0 && error == 0) error = errno;  // some file systems write here
   if (error == 0) return;
   if (std::filesystem::is_regular_file(file)) ::unlink(file.c_str());

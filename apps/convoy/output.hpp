@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -31,6 +32,11 @@ void write_stderr(std::string_view text);
 // it, or throws SystemError(io) and leaves no half of it.
 void check_writable(const std::filesystem::path& file);
 void save_file(const std::filesystem::path& file, std::string_view text);
+// The same, of a text too long to be in memory: `produce` calls its argument with one part after
+// the other.
+using TextSink = std::function<void(std::string_view)>;
+void save_file(const std::filesystem::path& file,
+               const std::function<void(const TextSink&)>& produce);
 
 // Rows of text in columns as wide as they must be, two spaces apart; those of `right` are set to
 // the right.

@@ -12,9 +12,11 @@
 #include "exit_codes.hpp"
 #include "launch.hpp"
 #include "output.hpp"
+#include "profile.hpp"
 #include "ranks.hpp"
 #include "run_choice.hpp"
 #include "signals.hpp"
+#include "trace.hpp"
 
 namespace convoy::app {
 namespace {
@@ -130,10 +132,46 @@ void agree_on_layout(Communicator& communicator, const TrainOptions& options) {
   RunFacts facts;
   facts.layout = fmt::format(
       "--ranks-by {}\n--threads-by {}\n--reduction {}\n--checkpoint-every {}\n"
-      "--verify-every {}",
+      "--verify-every {}\n--trace {}\n--profile {}\n--no-fusion {}",
       options.ranks.ranks_by, options.layout.threads_by, options.ranks.reduction,
-      options.checkpoint_every, options.ranks.verify_every);
+      options.checkpoint_every, options.ranks.verify_every, options.trace, options.profile,
+      options.no_fusion);
   agree(communicator, facts);
+}
+
+// Null: nobody asks where the time goes.
+std::unique_ptr<Timeline> timeline_for(const TrainOptions& options) {
+  if (options.trace.empty() && !options.profile) return nullptr;
+  return std::make_unique<Timeline>(options.trace.empty() ? 0 : kTraceEvents);
+}
+
+// Before work begins that would be lost.
+void check_trace(Communicator& communicator, const TrainOptions& options) {
+  if (options.trace.empty()) return;
+  on_first_rank(communicator, [&] {
+    check_writable(options.trace);
+    return std::string();
+  });
+}
+
+void save_trace(ProgressReport& report, Communicator& communicator, const TrainOptions& options,
+                const Timings& timings) {
+  on_first_rank(
+      communicator,
+      [&] {
+        save_file(options.trace, [&](const TextSink& write) {
+          write_trace(timings, write, [&] { communicator.pulse(); });
+        });
+        return std::string();
+      },
+      Meeting::end);
+  if (const Index missing = timings.missing_from(); missing >= 0) {
+    report.warning(fmt::format(
+        "the trace lacks events from step {} on (it holds {} of a worker): trace fewer steps, for "
+        "example with --epochs 1 or --limit",
+        missing + 1, with_commas(kTraceEvents)));
+  }
+  report.line(fmt::format("trace: {}; open it in ui.perfetto.dev", options.trace));
 }
 
 // The run, on this rank. `began`: from here on the folder is this job's.
@@ -142,7 +180,11 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   const CheckpointEvery every = parse_checkpoint_every(options.checkpoint_every);
   agree_on_layout(communicator, options);
   const Run run = choose_run(command, options, communicator);
-  const EngineOptions layout = engine_options(options.layout, options.ranks, run.model.train);
+  check_trace(communicator, options);
+  const std::unique_ptr<Timeline> timeline = timeline_for(options);
+  EngineOptions layout = engine_options(options.layout, options.ranks, run.model.train);
+  layout.fuse = !options.no_fusion;
+  layout.timeline = timeline.get();
   const TrainAndTest data = load_data(communicator, run.data.name);
 
   const bool quiet = options.quiet || !speaks();
@@ -158,8 +200,16 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   const TrainResult result =
       trainer.train(report, signals->requested(), every, options.ranks.verify_every);
   const int code = conclude(report, run, result);
-  if (options.json && speaks()) {
-    write_json(document(result, run, data, *engine, communicator, options));
+  Timings timings;
+  if (timeline) timings = gather_timings(*timeline, communicator);
+  if (!options.trace.empty()) save_trace(report, communicator, options, timings);
+  if (!speaks()) return code;
+  if (options.json) {
+    Json json = document(result, run, data, *engine, communicator, options);
+    if (options.profile) json["profile"] = profile_json(timings);
+    write_json(json);
+  } else if (options.profile) {
+    report.line(profile_table(timings));
   }
   return code;
 }

@@ -87,6 +87,16 @@ void add_output_options(CLI::App& command, TrainOptions& options) {
       ->type_name("EVERY")
       ->capture_default_str()
       ->group(kOutputGroup);
+  command
+      .add_option(
+          "--trace", options.trace,
+          "Write a timeline of all workers to FILE, for ui.perfetto.dev or chrome://tracing")
+      ->type_name("FILE")
+      ->group(kOutputGroup);
+  command
+      .add_flag("--profile", options.profile,
+                "Say where the time of the steps went: in the JSON document, else on stderr")
+      ->group(kOutputGroup);
   command.add_flag("--json", options.json, "One JSON document on stdout")->group(kOutputGroup);
   command.add_flag("--quiet", options.quiet, "Nothing on stderr but errors")->group(kOutputGroup);
 }
@@ -97,6 +107,10 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
   add_problem_options(command, options);
   add_data_options(command, options);
   add_layout(command, options.layout);
+  command
+      .add_flag("--no-fusion", options.no_fusion,
+                "Every layer is a stage of its own, with a time of its own; slower")
+      ->group(kLayoutGroup);
   add_ranks(command, options.ranks);
   add_output_options(command, options);
 }

@@ -21,10 +21,13 @@ struct TrainOptions {
   Index limit = 0;
   Layout layout;
   RanksLayout ranks;
+  bool no_fusion = false;
   std::string out;
   std::string resume;
   bool resume_if_present = false;
   std::string checkpoint_every = "1epoch";
+  std::string trace;
+  bool profile = false;
   bool json = false;
   bool quiet = false;
 };

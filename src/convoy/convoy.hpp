@@ -5,6 +5,7 @@
 //   load_model, parse_model    net/     a network and how to train it, from a TOML file or text
 //   alone, mpi                 comm/    who takes part: this process alone, or the ranks of a job
 //   make_cpu_engine            engine/  what computes: threads, and how work is divided among them
+//   Timeline, gather_timings   engine/  where the time of each worker went, for who asks
 //   Trainer, Observer          train/   the run: epochs, metrics, checkpoints, resuming
 //   Predictor                  train/   a trained checkpoint inside a program of your own
 //   UserError, SystemError     base/    what is thrown when something is wrong
@@ -25,6 +26,7 @@
 #include "convoy/data/dataset.hpp"
 #include "convoy/data/order.hpp"
 #include "convoy/engine/engine.hpp"
+#include "convoy/engine/timings.hpp"
 #include "convoy/net/model_file.hpp"
 #include "convoy/net/net.hpp"
 #include "convoy/train/agreement.hpp"

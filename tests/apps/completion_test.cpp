@@ -41,6 +41,7 @@ TEST_F(Completion, Words) {
   EXPECT_EQ(offered("train --isa ref"), "reference\n");
   EXPECT_EQ(offered("train lenet5 --epochs 3 tin"), "\n");  // there is a model
   EXPECT_EQ(offered("train --epochs 3 tiny-s"), "tiny-sigmoid\n");
+  EXPECT_EQ(offered("train --profile --no-fusion tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("bench --seconds 3 tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("fetch ''"), "fashion-mnist mnist cifar10\n");
 }
@@ -51,6 +52,7 @@ TEST_F(Completion, Files) {
   std::filesystem::create_directory(folder_.path / "my runs");
   EXPECT_EQ(offered("train my"), "my model.toml my runs\n");
   EXPECT_EQ(offered("train --out my"), "my runs\n");
+  EXPECT_EQ(offered("train --trace my"), "my image.png my model.toml my runs\n");
   EXPECT_EQ(offered("predict 'my runs' 'my i'"), "my image.png\n");
 }
 

@@ -50,6 +50,21 @@ TEST(Collectives, AllGatherGivesTheBytesOfEachRank) {
   }
 }
 
+TEST(Collectives, GatherGivesTheBytesOfEachRankToRankZero) {
+  for (const auto& job : kJobs) {
+    run_ranks(job, [](Communicator& communicator) {
+      for (int round = 0; round < 6; ++round) {
+        const auto all = gather(communicator, text_of(communicator.rank(), round), Meeting::end);
+        ASSERT_EQ(all.size(),
+                  communicator.rank() == 0 ? static_cast<std::size_t>(communicator.size()) : 0U);
+        for (std::size_t rank = 0; rank < all.size(); ++rank) {
+          EXPECT_EQ(all[rank], text_of(static_cast<int>(rank), round));
+        }
+      }
+    });
+  }
+}
+
 TEST(Collectives, BroadcastGivesTheBytesOfRankZero) {
   for (const auto& job : kJobs) {
     run_ranks(job, [](Communicator& communicator) {

@@ -32,9 +32,10 @@ int RunLayout::ranks() const {
 
 std::string describe(const RunLayout& layout) {
   const auto word = [](Cut cut) { return cut == Cut::data ? "data" : "tensor"; };
-  return fmt::format("ranks of nodes [{}] by {} ({}), {} threads by {} on {}",
+  return fmt::format("ranks of nodes [{}] by {} ({}), {} threads by {} on {}{}",
                      fmt::join(layout.nodes, " "), word(layout.ranks_by),
-                     to_string(layout.reduction), layout.threads, word(layout.cut), layout.isa);
+                     to_string(layout.reduction), layout.threads, word(layout.cut), layout.isa,
+                     layout.fuse ? "" : ", not fused");
 }
 
 RunLayout random_layout(Random& random) {
@@ -44,6 +45,7 @@ RunLayout random_layout(Random& random) {
   layout.threads = threads[random.pick(0, 4)];
   layout.cut = random.chance(50) ? Cut::data : Cut::tensor;
   layout.isa = isas[static_cast<std::size_t>(random.pick(0, static_cast<Index>(isas.size()) - 1))];
+  layout.fuse = random.chance(70);
   return layout;
 }
 
@@ -84,6 +86,8 @@ void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunL
   options.reduction = layout.reduction;
   options.oversubscribe = true;
   options.isa = layout.isa;
+  options.fuse = layout.fuse;
+  options.timeline = layout.timeline;
   options.batch = sizes.batch;
   options.grain = sizes.grain;
   engine = make_cpu_engine(problem.net, problem.sgd, options, communicator);

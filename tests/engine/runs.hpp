@@ -37,6 +37,8 @@ struct RunLayout {
   std::vector<int> nodes{1};  // ranks of each; they share memory
   Cut ranks_by = Cut::data;
   Reduction reduction = Reduction::tree;
+  bool fuse = true;
+  Timeline* timeline = nullptr;
 
   int ranks() const;
 };

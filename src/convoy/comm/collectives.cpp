@@ -115,6 +115,32 @@ std::vector<std::string> all_gather(Communicator& communicator, std::string_view
   return all;
 }
 
+std::vector<std::string> gather(Communicator& communicator, std::string_view mine,
+                                Meeting meeting) {
+  const int rank = communicator.rank(), size = communicator.size();
+  if (size == 1) return {std::string(mine)};
+  std::vector<Head> heads(index(size));
+  heads[index(rank)] = Head(mine);
+  if (rank > 0) {
+    const Head& head = heads[index(rank)];
+    const Outgoing first{0, bytes_of(head)}, rest{0, bytes_of(mine)};
+    communicator.exchange({&first, 1}, {}, meeting);
+    communicator.exchange({&rest, head.is_all() ? 0U : 1U}, {}, meeting);
+    return {};
+  }
+  std::vector<Incoming> in;
+  for (int r = 1; r < size; ++r) in.push_back({r, bytes_of(heads[index(r)])});
+  communicator.exchange({}, in, meeting);
+  std::vector<std::string> all{std::string(mine)};
+  for (int r = 1; r < size; ++r) all.push_back(heads[index(r)].text());
+  in.clear();
+  for (int r = 1; r < size; ++r) {
+    if (!heads[index(r)].is_all()) in.push_back({r, bytes_of(all[index(r)])});
+  }
+  communicator.exchange({}, in, meeting);
+  return all;
+}
+
 std::string broadcast(Communicator& communicator, std::string_view of_first_rank, Meeting meeting) {
   if (communicator.size() == 1) return std::string(of_first_rank);
   Head head(communicator.rank() == 0 ? of_first_rank : std::string_view());

@@ -30,6 +30,10 @@ class SharedError : public Error {
 std::vector<std::string> all_gather(Communicator& communicator, std::string_view mine,
                                     Meeting meeting);
 
+// The same for rank 0 alone; the others get nothing.
+//   one exchange of each with rank 0; a second one of those whose bytes are long
+std::vector<std::string> gather(Communicator& communicator, std::string_view mine, Meeting meeting);
+
 // The bytes of rank 0; those of the others are not looked at.
 //   down a binomial tree: ceil(log2 size) exchanges; as many again where they are long
 std::string broadcast(Communicator& communicator, std::string_view of_first_rank, Meeting meeting);

@@ -16,6 +16,7 @@
 #include "convoy/engine/generations.hpp"
 #include "convoy/engine/gradient_sum.hpp"
 #include "convoy/engine/layout.hpp"
+#include "convoy/engine/recorded_communicator.hpp"
 #include "convoy/engine/team.hpp"
 #include "convoy/engine/team_work.hpp"
 
@@ -34,35 +35,42 @@ class CpuEngine final : public Engine {
         optimizer_(optimizer),
         batch_(options.batch),
         grain_(options.grain),
-        communicator_(communicator),
+        timeline_(options.timeline),
+        recorded_(recorded(communicator, options.timeline)),
+        communicator_(recorded_ ? *recorded_ : communicator),
         layout_(choose_layout(options, plan_, communicator)),
         normalizer_(net.normalization(), net.input().channels, backend_),
         barrier_(layout_.workers, layout_.spins),
-        generations_(plan_, optimizer, backend_, communicator),
-        sum_(communicator, options, plan_, layout_.crew, backend_, layout_.teams,
+        generations_(plan_, optimizer, backend_, communicator_),
+        sum_(communicator_, options, plan_, layout_.crew, backend_, layout_.teams,
              Team::slots_of(layout_.share)),
         finite_(static_cast<std::size_t>(layout_.workers)),
-        node_finite_(allocate<Flag>(communicator, node_ranks(communicator).size())) {
+        node_finite_(allocate<Flag>(communicator_, node_ranks(communicator).size())) {
     if (options.ranks_by == Cut::tensor && communicator.size() > 1) {
-      ranks_.emplace(plan_, layout_.crew, communicator, barrier_,
+      ranks_.emplace(plan_, layout_.crew, communicator_, barrier_,
                      layout_.share.slab_grains * grain_, layout_.teams);
     }
     for (int t = 0; t < layout_.teams; ++t) {
       const TeamSeat seat{t, layout_.crew, ranks_ ? &*ranks_ : nullptr, layout_.spins};
       teams_.push_back(
-          std::make_unique<Team>(plan_, seat, layout_.share, sum_.slots(t), communicator));
+          std::make_unique<Team>(plan_, seat, layout_.share, sum_.slots(t), communicator_));
     }
     pieces_.resize(teams_.size());
     for (int w = 0; w < layout_.workers; ++w) {
       sum_scratch_.emplace_back(GradientSum::scratch_rows() * most_floats(net));
     }
+    if (timeline_) timeline_->prepare(plan_, layout_.workers);
   }
 
   StretchResult run(const Stretch& stretch) override {
     check_stretch(net_, batch_, stretch);
     result_ = {Outcome::finished, 0, stretch.before, 0};
     leave_ = false;
+    // Together, so that nobody's steps begin with waiting for what another does between stretches.
+    if (timeline_) all_gather(communicator_, "", Meeting::update);
+    const StretchSpan span(timeline_, result_.steps_done);
     run_parallel([&](int worker) {
+      if (Lane* const lane = lane_of(worker)) lane->start();
       for (Index step = stretch.steps.begin; step < stretch.steps.end && !leave_; ++step) {
         if (!run_step(worker, stretch, step)) return;
       }
@@ -80,9 +88,10 @@ class CpuEngine final : public Engine {
     const ScoreSink sink{evaluation.predictions.data(),
                          with_probabilities ? evaluation.probabilities.data() : nullptr};
     const GrainList list{&data, samples, grain_};
+    const TimeSpan span(timeline_, TimeKind::evaluation);
     run_parallel([&](int worker) {
       const Seat seat = seat_of(worker);
-      if (!seat.team.evaluate(seat.member, work_of(seat, list), sink)) return;
+      if (!seat.team.evaluate(seat.member, work_of(seat, list, nullptr), sink)) return;
       barrier_.meet(worker,
                     [&] { evaluation.tally = sum_.sum_tallies(list.count(), pieces_of_teams()); });
     });
@@ -102,6 +111,7 @@ class CpuEngine final : public Engine {
   std::string isa() const override { return backend_.name; }
   std::string device() const override { return "cpu"; }
   const std::vector<std::string>& warnings() const override { return layout_.warnings; }
+  Timeline* timeline() const override { return timeline_; }
 
  private:
   // Where a worker sits: its team, and its place there.
@@ -116,14 +126,22 @@ class CpuEngine final : public Engine {
     return {*teams_[static_cast<std::size_t>(team)], team, worker % layout_.crew.local};
   }
 
-  Team::Work work_of(const Seat& seat, const GrainList& list) {
+  static std::unique_ptr<Communicator> recorded(Communicator& communicator, Timeline* timeline) {
+    if (timeline == nullptr) return nullptr;
+    return std::make_unique<RecordedCommunicator>(communicator, *timeline);
+  }
+
+  // Null: nobody asks for a timeline.
+  Lane* lane_of(int worker) const { return timeline_ ? timeline_->lanes() + worker : nullptr; }
+
+  Team::Work work_of(const Seat& seat, const GrainList& list, Lane* lanes) {
     const Range mine = sum_.grains_of_rank(list.count());
     const Range part = split(mine.size(), layout_.teams, seat.number);
     const Range grains{mine.begin + part.begin, mine.begin + part.end};
     // Ranks cut by tensor go through the stages together, teams without a grain left too.
     const Index rounds =
         seat.team.rounds(ranks_ ? split(mine.size(), layout_.teams, 0).size() : grains.size());
-    return {backend_, generations_.weights(), normalizer_, list, grains, rounds};
+    return {backend_, generations_.weights(), normalizer_, list, grains, rounds, lanes};
   }
 
   std::span<const TeamPieces> pieces_of_teams() {
@@ -166,10 +184,13 @@ class CpuEngine final : public Engine {
     if (worker == 0) communicator_.publish(Activity::training, stretch.first_step + step);
 
     const Seat seat = seat_of(worker);
-    if (!seat.team.add_gradients(seat.member, work_of(seat, list))) return false;
+    Lane* const lane = lane_of(worker);
+    if (lane) lane->step(stretch.first_step + step);
+    const Team::Work work = work_of(seat, list, lane ? lane - seat.member : nullptr);
+    if (!seat.team.add_gradients(seat.member, work)) return false;
 
     const bool exchanges = sum_.exchanges();
-    if (!barrier_.meet(worker, [&] {
+    if (!meet(worker, [&] {
           tally_ = sum_.gather(list.count(), pieces_of_teams(), flags_of(stretch));
           if (!exchanges) judge();
         })) {
@@ -177,9 +198,12 @@ class CpuEngine final : public Engine {
     }
     if (exchanges) {
       sum_.add(sum_.slice_before_exchange(slice_of(worker), worker, layout_.workers));
-      if (!barrier_.meet(worker, [&] {
+      if (lane) lane->lap(TimeKind::reduction);
+      if (!meet(worker, [&] {
+            if (lane) lane->lap(TimeKind::waiting);
             tally_ = sum_.exchange();
             judge();
+            if (lane) lane->lap(TimeKind::reduction);
           })) {
         return false;
       }
@@ -187,7 +211,17 @@ class CpuEngine final : public Engine {
     if (leave_) return true;
     const float rate = stretch.learning_rates[static_cast<std::size_t>(step - stretch.steps.begin)];
     finite_[static_cast<std::size_t>(worker)].value = update(worker, rate);
-    return barrier_.meet(worker, [&] { record(); });
+    return meet(worker, [&] { record(); });
+  }
+
+  // All workers of the node.
+  template <class Completion>
+  bool meet(int worker, const Completion& completion) {
+    if (!barrier_.meet(worker, completion)) return false;
+    if (Lane* const lane = lane_of(worker); lane && layout_.node_workers > 1) {
+      lane->lap(TimeKind::waiting);
+    }
+    return true;
   }
 
   // A flag of this rank, which travels to all.
@@ -214,6 +248,9 @@ class CpuEngine final : public Engine {
     const Range slice = slice_of(worker);
     const Generations::Step step{tally_.samples, rate};
     float* scratch = sum_scratch_[static_cast<std::size_t>(worker)].data();
+    Lane* const lane = lane_of(worker);
+    Lane* const turns = sum_.exchanges() || !sum_.adds() ? nullptr : lane;
+    if (turns) turns->begin_turns();
     bool finite = true;
     for (const ParameterBlock& block : net_.parameter_blocks()) {
       const Range rows = Generations::rows_in(block, slice);
@@ -225,8 +262,15 @@ class CpuEngine final : public Engine {
                              block.offset + some.end * columns};
         const float* sum =
             sum_.exchanges() ? sum_.root() + elements.begin : sum_.sum(elements, scratch);
+        if (turns) turns->turn(TimeKind::reduction);
         finite = generations_.update_rows(block, some, sum, step) && finite;
+        if (turns) turns->turn(TimeKind::update);
       }
+    }
+    if (turns) {
+      turns->end_turns();
+    } else if (lane) {
+      lane->lap(TimeKind::update);
     }
     return finite;
   }
@@ -298,6 +342,8 @@ class CpuEngine final : public Engine {
   const Sgd optimizer_;
   const Index batch_;  // the largest
   const Index grain_;
+  Timeline* const timeline_;
+  const std::unique_ptr<Communicator> recorded_;  // where there is a timeline
   Communicator& communicator_;
   const Layout layout_;
   const Normalizer normalizer_;

@@ -20,6 +20,8 @@
 
 namespace convoy {
 
+class Timeline;
+
 // How work is divided, among ranks and among the threads of a rank.
 enum class Cut { data, tensor };
 
@@ -31,9 +33,11 @@ struct EngineOptions {
   Cut ranks_by = Cut::data;  // tensor: on one node, or with messages (RanksOptions::one_node)
   Reduction reduction = Reduction::tree;  // root and fast: of ranks cut by data
   bool oversubscribe = false;             // more threads than usable cores
+  bool fuse = true;                       // several layers may be one stage of the plan
   std::string isa = "auto";               // auto | reference | a name of available_isas()
   Index batch = 32;                       // the largest that will be asked for; 1 to 2^31 - 1
   Index grain = 4;                        // 1 to 128
+  Timeline* timeline = nullptr;           // where the time of steps goes; null: nobody asks
 };
 
 // Consecutive steps of one epoch, which end at the next log, evaluation or checkpoint.
@@ -102,10 +106,13 @@ class Engine {
   // How the options were bent (more threads than cores, idle workers), with the remedy; may be
   // empty.
   virtual const std::vector<std::string>& warnings() const = 0;
+
+  // The one it was given; may be null.
+  virtual Timeline* timeline() const { return nullptr; }
 };
 
-// The engine keeps references to `net` and `communicator`: both must outlive it. Weights start at
-// zero: call set_state.
+// The engine keeps references to `net`, `communicator` and the timeline: they must outlive it.
+// Weights start at zero: call set_state.
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
                                         const EngineOptions& options, Communicator& communicator);
 

@@ -50,6 +50,9 @@ class GradientSum {
 
   bool exchanges() const { return exchanges_; }
 
+  // Whether sum() has something to add in this step.
+  bool adds() const { return !merges_.empty(); }
+
   // Everyone, where nothing is exchanged: the sum over all grains of these elements of the arena.
   // It lies in `scratch` [scratch_rows()][elements] or where it was: slots are only read, so that
   // what the neighbours read and soon write anew stays with them.

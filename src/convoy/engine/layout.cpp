@@ -174,7 +174,7 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
 
 Fusion choose_fusion(const EngineOptions& options, const Backend& backend) {
   const bool shared = options.threads_by == Cut::tensor || options.ranks_by == Cut::tensor;
-  return backend.block_forward && !shared ? Fusion::conv_blocks : Fusion::none;
+  return options.fuse && backend.block_forward && !shared ? Fusion::conv_blocks : Fusion::none;
 }
 
 }  // namespace convoy

@@ -28,7 +28,8 @@ struct Layout {
 // Collective.
 Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicator& communicator);
 
-// Workers that share an operation's outputs take any range of them; a fused stage has no ranges.
+// None where it is not wanted, or workers share an operation's outputs: they take any range of
+// them, and a fused stage has no ranges.
 Fusion choose_fusion(const EngineOptions& options, const Backend& backend);
 
 }  // namespace convoy

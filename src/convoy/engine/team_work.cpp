@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "convoy/engine/weight_gradients.hpp"
+#include "convoy/plan/stage_names.hpp"
 
 namespace convoy {
 namespace {
@@ -40,23 +41,40 @@ Team::Team(const Plan& plan, const TeamSeat& seat, const TeamShare& share, float
 // After a stage (null: after something that other ranks have no part in unless they share the
 // workspace). The completion runs once for the team, when its members on this rank are here.
 template <class Completion>
-bool Team::meet(int member, const Stage* stage, const Completion& completion) {
-  if (seat_.ranks == nullptr) return barrier_.meet(member, completion);
-  // All workers of the rank meet, of all teams: with several, each has one member.
-  if (seat_.crew.local > 1) return seat_.ranks->meet(member, stage, completion);
-  completion();
-  return seat_.ranks->meet(seat_.number, stage, [] {});
+bool Team::meet(int member, const Work& work, const Stage* stage, const Completion& completion) {
+  Lane* const lane = seat_.crew.all > 1 ? work.lane(member) : nullptr;
+  bool all_came = true;
+  if (seat_.ranks == nullptr) {
+    all_came = barrier_.meet(member, completion);
+  } else if (seat_.crew.local > 1) {
+    // All workers of the rank meet, of all teams: with several, each has one member.
+    all_came = seat_.ranks->meet(member, stage, lane, completion);
+  } else {
+    completion();
+    all_came = seat_.ranks->meet(seat_.number, stage, lane, [] {});
+  }
+  if (lane) lane->lap(TimeKind::waiting);
+  return all_came;
 }
 
-bool Team::meet(int member, const Stage* stage) {
-  return meet(member, stage, [] {});
+bool Team::meet(int member, const Work& work, const Stage* stage) {
+  return meet(member, work, stage, [] {});
 }
 
 bool Team::run(int member, const Stage& stage, const Work& work, Index samples) {
   const Range units = seat_.crew.part(stage_units(plan_, stage, samples), member);
   run_stage(plan_, stage, work.backend, work.weights, workspace_, samples,
             scratch_[static_cast<std::size_t>(member)].data(), units);
-  return meet(member, &stage);
+  return end_stage(member, work, stage, &stage);
+}
+
+// The stage is done on this member's part, and they meet; `output`: as meet()'s stage.
+bool Team::end_stage(int member, const Work& work, const Stage& stage, const Stage* output) {
+  Lane* const lane = work.lane(member);
+  if (lane) lane->lap_stage(stage_number(plan_, stage));
+  if (!meet(member, work, output)) return false;
+  if (lane) lane->met_after_stage();
+  return true;
 }
 
 // Fills the input and goes forward through all layers.
@@ -71,7 +89,8 @@ bool Team::forward(int member, const Work& work, const Slab& slab) {
   const Index image = plan_.net().input().size();
   work.normalizer.fill(*work.list.data, samples, workspace_.at(plan_.input()) + mine.begin * image,
                        workspace_.labels + mine.begin);
-  if (!meet(member)) return false;
+  if (Lane* const lane = work.lane(member)) lane->lap(TimeKind::input);
+  if (!meet(member, work)) return false;
   for (const Stage& stage : plan_.forward()) {
     if (!run(member, stage, work, slab.size())) return false;
   }
@@ -107,8 +126,11 @@ void Team::loss(int member, const Work& work, const Slab& slab, const ScoreSink&
 // At once, or kept for later.
 void Team::weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab) {
   const Index first = slab.samples.begin - work.list.range(work.grains).begin;
-  if (deferral_ && deferral_->keep(stage, workspace_, first, slab.size())) return;
-  add_up(member, stage, work, layer_values(plan_, stage, workspace_), slab.grains, counter_);
+  const bool waits = deferral_ && deferral_->keep(stage, workspace_, first, slab.size());
+  if (!waits) {
+    add_up(member, stage, work, layer_values(plan_, stage, workspace_), slab.grains, counter_);
+  }
+  if (Lane* const lane = work.lane(member)) lane->lap_stage(stage_number(plan_, stage));
 }
 
 // `values`: of the samples of `grains`. `before`: the counter before these grains. Of this member's
@@ -148,12 +170,13 @@ Team::Slab Team::slab(const Work& work, Index round) const {
 }
 
 bool Team::add_gradients(int member, const Work& work) {
-  if (!meet(member, nullptr, [&] { counter_ = tree::Counter(work.list.count()); })) return false;
+  if (!meet(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
+    return false;
   for (Index round = 0; round < work.rounds; ++round) {
     const Slab slab = this->slab(work, round);
     if (!forward(member, work, slab)) return false;
     loss(member, work, slab, {}, true);
-    if (!meet(member)) return false;
+    if (!end_stage(member, work, plan_.loss(), nullptr)) return false;
     for (const Stage& stage : plan_.backward()) {
       if (stage.kind == StageKind::weight_gradient) {
         weight_gradient(member, stage, work, slab);
@@ -161,24 +184,26 @@ bool Team::add_gradients(int member, const Work& work) {
         return false;
       }
     }
-    if (!meet(member, nullptr, [&] { count(slab); })) return false;
+    if (!meet(member, work, nullptr, [&] { count(slab); })) return false;
   }
   if (deferral_) {
     for (const Deferral::Kept& kept : deferral_->kept()) {
       add_up(member, *kept.stage, work, kept.values(), work.grains,
              tree::Counter(work.list.count()));
+      if (Lane* const lane = work.lane(member)) lane->lap_stage(stage_number(plan_, *kept.stage));
     }
   }
   return true;
 }
 
 bool Team::evaluate(int member, const Work& work, const ScoreSink& sink) {
-  if (!meet(member, nullptr, [&] { counter_ = tree::Counter(work.list.count()); })) return false;
+  if (!meet(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
+    return false;
   for (Index round = 0; round < work.rounds; ++round) {
     const Slab slab = this->slab(work, round);
     if (!forward(member, work, slab)) return false;
     loss(member, work, slab, sink, false);
-    if (!meet(member, nullptr, [&] { count(slab); })) return false;
+    if (!meet(member, work, nullptr, [&] { count(slab); })) return false;
   }
   return true;
 }

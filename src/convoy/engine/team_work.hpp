@@ -68,6 +68,9 @@ class Team {
     GrainList list;
     Range grains;
     Index rounds = 0;
+    Lane* lanes = nullptr;  // of the team's members; null: nothing is recorded
+
+    Lane* lane(int member) const { return lanes ? lanes + member : nullptr; }
   };
   Index rounds(Index grains) const;  // that so many grains need
   bool add_gradients(int member, const Work& work);
@@ -88,10 +91,11 @@ class Team {
 
   Slab slab(const Work& work, Index round) const;
   template <class Completion>
-  bool meet(int member, const Stage* stage, const Completion& completion);
-  bool meet(int member, const Stage* stage = nullptr);
+  bool meet(int member, const Work& work, const Stage* stage, const Completion& completion);
+  bool meet(int member, const Work& work, const Stage* stage = nullptr);
   bool forward(int member, const Work& work, const Slab& slab);
   bool run(int member, const Stage& stage, const Work& work, Index samples);
+  bool end_stage(int member, const Work& work, const Stage& stage, const Stage* output);
   void weight_gradient(int member, const Stage& stage, const Work& work, const Slab& slab);
   void add_up(int member, const Stage& stage, const Work& work, const LayerValues& values,
               Range grains, const tree::Counter& before);

@@ -9,6 +9,7 @@
 #include "convoy/comm/communicator.hpp"
 #include "convoy/engine/barrier.hpp"
 #include "convoy/engine/crew.hpp"
+#include "convoy/engine/timeline.hpp"
 #include "convoy/plan/plan.hpp"
 
 namespace convoy {
@@ -29,12 +30,14 @@ class TensorRanks {
   TeamOutput& output(int team) { return outputs_[static_cast<std::size_t>(team)]; }
 
   // Every worker of every rank, after the same stage (null: it ran none whose output others need).
-  // False: the barrier was broken.
+  // `lane`: the worker's, or null. False: the barrier was broken.
   template <class Completion>
-  bool meet(int worker, const Stage* stage, const Completion& completion) {
+  bool meet(int worker, const Stage* stage, Lane* lane, const Completion& completion) {
     return barrier_.meet(worker, [&] {
       completion();
+      if (lane) lane->lap(TimeKind::waiting);
       after(stage);
+      if (lane) lane->lap(crew_.one_memory ? TimeKind::waiting : TimeKind::communication);
     });
   }
 

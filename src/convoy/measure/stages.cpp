@@ -2,89 +2,31 @@
 #include "convoy/measure/stages.hpp"
 
 #include <algorithm>
-#include <chrono>
 
-#include "convoy/base/clock.hpp"
 #include "convoy/base/float_environment.hpp"
 #include "convoy/engine/weight_gradients.hpp"
 
 namespace convoy::measure {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-std::int64_t now() {
-  return Clock::now().time_since_epoch().count();
-}
-
-double as_seconds(std::int64_t ticks) {
-  return std::chrono::duration<double>(Clock::duration(ticks)).count();
-}
-
-double reading_the_clock() {
-  std::vector<std::int64_t> ticks(1001);
-  for (std::int64_t& tick : ticks) tick = now();
-  for (std::size_t i = ticks.size() - 1; i > 0; --i) ticks[i] -= ticks[i - 1];
-  std::nth_element(ticks.begin() + 1, ticks.begin() + 501, ticks.end());
-  return as_seconds(ticks[501]);
+std::int64_t reading_the_clock() {
+  std::vector<std::int64_t> readings(1001);
+  for (std::int64_t& reading : readings) reading = ticks();
+  for (std::size_t i = readings.size() - 1; i > 0; --i) readings[i] -= readings[i - 1];
+  std::nth_element(readings.begin() + 1, readings.begin() + 501, readings.end());
+  return readings[501];
 }
 
 constexpr Index kFloat = sizeof(float), kChoice = sizeof(Choice);
 
-StagePass pass_of(StageKind kind) {
-  switch (kind) {
-    case StageKind::forward:
-      return StagePass::forward;
-    case StageKind::loss:
-      return StagePass::loss;
-    case StageKind::weight_gradient:
-      return StagePass::weight_gradient;
-    case StageKind::input_gradient:
-      return StagePass::input_gradient;
-    case StageKind::add_gradients:
-      return StagePass::add_gradients;
-  }
-  return StagePass::forward;
-}
-
-// The layers whose work a stage does, the first that computes forward first.
-std::vector<int> layers_of(const Stage& stage) {
-  std::vector<int> layers;
-  for (int i = 0; i <= stage.fused; ++i) layers.push_back(stage.layer + i);
-  return layers;
-}
-
 }  // namespace
 
-std::string_view to_string(StagePass pass) {
-  switch (pass) {
-    case StagePass::input:
-      return "normalise";
-    case StagePass::forward:
-      return "forward";
-    case StagePass::loss:
-      return "loss";
-    case StagePass::add_gradients:
-      return "add gradients";
-    case StagePass::input_gradient:
-      return "input gradient";
-    case StagePass::weight_gradient:
-      return "weight gradient";
-  }
-  return "";
+std::string StageFacts::name() const {
+  return layers.empty() ? "input" : joined_name(layers);
 }
 
-std::string StageFacts::name() const {
-  if (layers.empty()) return "input";
-  std::string name = layers.front();
-  std::string_view base = layers.front();  // what the names of its activations begin with
-  for (std::size_t i = 1; i < layers.size(); ++i) {
-    const std::string_view layer = layers[i];
-    const bool belongs = layer.starts_with(base) && layer.substr(base.size()).starts_with(".");
-    name += "+" + std::string(layer.substr(belongs ? base.size() + 1 : 0));
-    if (!belongs) base = layer;
-  }
-  return name;
+std::string_view StageFacts::pass() const {
+  return kind ? to_string(*kind) : "normalise";
 }
 
 StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& data,
@@ -110,42 +52,42 @@ StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& 
                  parameters_.data() + block.offset, packed_.data() + plan.packed(block.layer),
                  {0, block.shape.taps});
   }
-  facts_.push_back({{}, StagePass::input, 0, batch * plan.net().input().size() * (1 + kFloat)});
+  facts_.push_back({{}, {}, 0, batch * plan.net().input().size() * (1 + kFloat)});
   for (const Stage& stage : plan.forward()) facts_.push_back(facts_of(stage));
   facts_.push_back(facts_of(plan.loss()));
   for (const Stage& stage : plan.backward()) facts_.push_back(facts_of(stage));
   ticks_.resize(facts_.size() + 1);
   sums_.resize(facts_.size());
   times_.resize(facts_.size());
-  clock_seconds_ = reading_the_clock();
+  clock_ticks_ = reading_the_clock();
 }
 
 StageFacts StageTimes::facts_of(const Stage& stage) const {
-  const std::vector<int> layers = layers_of(stage);
   const auto op_of = [&](int layer) -> const Op& {
     return plan_.net().layers()[static_cast<std::size_t>(layer)].op;
   };
   StageFacts facts;
-  facts.pass = pass_of(stage.kind);
+  facts.layers = stage_layers(plan_, stage);
+  facts.kind = stage.kind;
   Index parameters = 0, choices = 0;  // floats; bytes
-  for (const int layer : layers) {
+  const int last = stage.layer + stage.fused;
+  for (int layer = stage.layer; layer <= last; ++layer) {
     const Op& op = op_of(layer);
-    facts.layers.push_back(plan_.net().layers()[static_cast<std::size_t>(layer)].name);
     if (stage.kind == StageKind::forward) facts.flops += batch_ * forward_flops(op);
     if (stage.kind == StageKind::input_gradient) facts.flops += batch_ * input_gradient_flops(op);
     if (stage.kind == StageKind::weight_gradient) facts.flops += batch_ * weight_gradient_flops(op);
     parameters += parameter_shape(op).size();
     if (keeps_choice(op)) choices += kChoice * output_shape(op).size();
   }
-  const Index in = input_shape(op_of(layers.front())).size();
-  const Index out = output_shape(op_of(layers.back())).size();
+  const Index in = input_shape(op_of(stage.layer)).size();
+  const Index out = output_shape(op_of(last)).size();
   // Read beside x, or beside dy: the second input; the output of an elementwise layer, for its
   // slope.
   if (stage.fused > 0 && choices > 0) {
-    const Shape pixels = output_shape(op_of(layers.back()));
+    const Shape pixels = output_shape(op_of(last));
     choices = pixels.height * pixels.width * choice_stride(plan_.conv_block(stage));
   }
-  const bool looks = std::holds_alternative<Activation>(op_of(layers.back()));
+  const bool looks = std::holds_alternative<Activation>(op_of(last));
   const Index other = stage.kind != StageKind::forward ? (looks ? out : 0)
                       : stage.other == kNowhere        ? 0
                                                        : in;
@@ -159,7 +101,7 @@ StageFacts StageTimes::facts_of(const Stage& stage) const {
       const bool waits =
           deferral_ && std::any_of(deferral_->kept().begin(), deferral_->kept().end(),
                                    [&](const auto& k) { return k.stage == &stage; });
-      const Index of_fused = layers.size() > 1 && looks ? out : 0;  // y, for the slope
+      const Index of_fused = stage.fused > 0 && looks ? out : 0;  // y, for the slope
       facts.bytes = kFloat * (batch_ * (in + out + of_fused) + (waits ? 1 : slabs) * parameters) +
                     batch_ * choices;
       break;
@@ -208,28 +150,28 @@ void StageTimes::slab(Range grains) {
               {0, stage_units(plan_, stage, samples.size())});
   };
   auto tick = ticks_.begin();
-  *tick++ = now();
+  *tick++ = ticks();
   normalizer_.fill(data_,
                    std::span(list_).subspan(static_cast<std::size_t>(samples.begin),
                                             static_cast<std::size_t>(samples.size())),
                    workspace_.at(plan_.input()), workspace_.labels);
-  *tick++ = now();
+  *tick++ = ticks();
   for (const Stage& stage : plan_.forward()) {
     run(stage);
-    *tick++ = now();
+    *tick++ = ticks();
   }
   loss(grains);
-  *tick++ = now();
+  *tick++ = ticks();
   for (const Stage& stage : plan_.backward()) {
     if (stage.kind != StageKind::weight_gradient) {
       run(stage);
     } else if (!deferral_ || !deferral_->keep(stage, workspace_, samples.begin, samples.size())) {
       weight_gradient(stage, layer_values(plan_, stage, workspace_), grains, counter_);
     }
-    *tick++ = now();
+    *tick++ = ticks();
   }
   for (std::size_t i = 0; i < sums_.size(); ++i) {
-    sums_[i] += std::max(as_seconds(ticks_[i + 1] - ticks_[i]) - clock_seconds_, 0.0);
+    sums_[i] += std::max(ticks_[i + 1] - ticks_[i] - clock_ticks_, std::int64_t{0});
   }
   for (Index g = grains.begin; g < grains.end; ++g) counter_.push({g, g + 1}, [](Index) {});
 }
@@ -239,18 +181,17 @@ void StageTimes::step() {
     sample = static_cast<std::uint32_t>(next_);
     next_ = (next_ + 1) % data_.size();
   }
-  std::fill(sums_.begin(), sums_.end(), 0.0);
+  std::fill(sums_.begin(), sums_.end(), 0);
   counter_ = tree::Counter(grains());
   for (Index g = 0; g < grains(); g += share_.slab_grains) {
     slab({g, std::min(g + share_.slab_grains, grains())});
   }
   if (!deferral_) return;
-  const std::size_t backward = 2 + plan_.forward().size();  // its first stage, among all
   for (const Deferral::Kept& kept : deferral_->kept()) {
-    const Stopwatch watch;
+    const std::int64_t begin = ticks();
     weight_gradient(*kept.stage, kept.values(), {0, grains()}, tree::Counter(grains()));
-    sums_[backward + static_cast<std::size_t>(kept.stage - plan_.backward().data())] +=
-        watch.seconds();
+    // The first of all is the input's.
+    sums_[static_cast<std::size_t>(1 + stage_number(plan_, *kept.stage))] += ticks() - begin;
   }
 }
 
@@ -268,7 +209,10 @@ void StageTimes::run(double seconds) {
 }
 
 std::vector<double> StageTimes::seconds_of(std::size_t stage) const {
-  return times_[stage];
+  const double scale = scale_.seconds_per_tick();
+  std::vector<double> seconds;
+  for (const std::int64_t sum : times_[stage]) seconds.push_back(static_cast<double>(sum) * scale);
+  return seconds;
 }
 
 }  // namespace convoy::measure

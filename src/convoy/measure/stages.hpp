@@ -20,26 +20,25 @@
 #include <string_view>
 #include <vector>
 
+#include "convoy/base/clock.hpp"
 #include "convoy/data/dataset.hpp"
 #include "convoy/engine/crew.hpp"
 #include "convoy/engine/deferral.hpp"
 #include "convoy/engine/normalizer.hpp"
-#include "convoy/plan/plan.hpp"
+#include "convoy/plan/stage_names.hpp"
 #include "convoy/sum/tree.hpp"
 
 namespace convoy::measure {
 
-enum class StagePass { input, forward, loss, add_gradients, input_gradient, weight_gradient };
-std::string_view to_string(StagePass pass);  // "input gradient"
-
 // A stage, and what it does in a step.
 struct StageFacts {
   std::vector<std::string> layers;  // several where they are fused; none: the input's
-  StagePass pass = StagePass::forward;
+  std::optional<StageKind> kind;    // none: the input is filled
   Index flops = 0;
   Index bytes = 0;
 
-  std::string name() const;  // "conv1"; "conv1+relu+pool1" of conv1, conv1.relu and pool1
+  std::string name() const;       // as joined_name(), or "input"
+  std::string_view pass() const;  // "input gradient", or "normalise"
 };
 
 class StageTimes {
@@ -80,10 +79,11 @@ class StageTimes {
   Index next_ = 0;                   // sample
   tree::Counter counter_;
   std::vector<StageFacts> facts_;
-  std::vector<std::int64_t> ticks_;         // of one slab: before the first stage, after each
-  std::vector<double> sums_;                // [stage], of this step: seconds
-  std::vector<std::vector<double>> times_;  // [stage]
-  double clock_seconds_ = 0;                // that a reading of the clock takes
+  std::vector<std::int64_t> ticks_;               // of one slab: before the first stage, after each
+  std::vector<std::int64_t> sums_;                // [stage], of this step: ticks
+  std::vector<std::vector<std::int64_t>> times_;  // [stage]
+  std::int64_t clock_ticks_ = 0;                  // that a reading of the clock takes
+  TickScale scale_;
 };
 
 }  // namespace convoy::measure

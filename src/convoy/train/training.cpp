@@ -9,6 +9,7 @@
 #include "convoy/base/check.hpp"
 #include "convoy/base/clock.hpp"
 #include "convoy/comm/collectives.hpp"
+#include "convoy/engine/timeline.hpp"
 #include "convoy/train/agreement.hpp"
 #include "convoy/train/schedule.hpp"
 #include "convoy/train/trainer_state.hpp"
@@ -208,6 +209,7 @@ class Training {
     place().epoch_tally = {};
     place().epoch_seconds = 0;
     if (state_.folder) {
+      const TimeSpan span(state_.engine.timeline(), TimeKind::checkpoint);
       state_.folder->append(metrics);
       if (is_best(metrics)) state_.folder->save_best(state_.checkpoint());
     }
@@ -223,6 +225,7 @@ class Training {
   }
 
   void verify() {
+    const TimeSpan span(state_.engine.timeline(), TimeKind::verification);
     verify_weights(state_.communicator,
                    state_sha256(state_.model.net, state_.engine.state(), place().step),
                    place().step);
@@ -234,6 +237,7 @@ class Training {
     // On all ranks, though one writes: what they meet for next carries the step.
     state_.communicator.publish(Activity::saving, place().step);
     if (!state_.folder) return;
+    const TimeSpan span(state_.engine.timeline(), TimeKind::checkpoint);
     const Checkpoint checkpoint = state_.checkpoint();
     state_.newest = state_.folder->save(checkpoint);
     state_.folder->report({"running", place(), checkpoint.weights_sha256, ""});

@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <optional>
 
+#include "convoy/engine/timeline.hpp"
 #include "tests/engine/runs.hpp"
 #include "tests/ops/rounds.hpp"
 
@@ -60,7 +62,9 @@ long allocations_of(Engine& engine, const Problem& problem, const Dataset& data,
   return allocations - before;
 }
 
-bool steps_allocate_nothing(const Problem& problem, const RunLayout& layout) {
+bool steps_allocate_nothing(const Problem& problem, RunLayout layout, Index events = -1) {
+  std::optional<Timeline> timeline;
+  if (events >= 0) layout.timeline = &timeline.emplace(events);
   Machine machine(problem, {200, 4, 1}, layout);
   machine.engine->set_state(initial_state(problem));
   const Dataset data = data_for(problem, 200);
@@ -68,8 +72,9 @@ bool steps_allocate_nothing(const Problem& problem, const RunLayout& layout) {
   const long five = allocations_of(*machine.engine, problem, data, 5);
   const long fifty = allocations_of(*machine.engine, problem, data, 50);
   if (five == fifty) return true;
-  std::fprintf(stderr, "%s, %s: %ld allocations in 5 steps, %ld in 50\n", problem.name.c_str(),
-               describe(layout).c_str(), five, fifty);
+  std::fprintf(stderr, "%s, %s, %ld events: %ld allocations in 5 steps, %ld in 50\n",
+               problem.name.c_str(), describe(layout).c_str(), static_cast<long>(events), five,
+               fifty);
   return false;
 }
 
@@ -90,6 +95,11 @@ int main() {
     }
     good = test::steps_allocate_nothing(problem, {3, Cut::data, "auto"}) && good;
     good = test::steps_allocate_nothing(problem, {2, Cut::tensor, "auto"}) && good;
+    for (const Index events : {0, 100, 1 << 16}) {  // none, soon full, never full
+      good = test::steps_allocate_nothing(problem, {1, Cut::data, "auto"}, events) && good;
+      good = test::steps_allocate_nothing(problem, {3, Cut::data, "auto"}, events) && good;
+      good = test::steps_allocate_nothing(problem, {2, Cut::tensor, "auto"}, events) && good;
+    }
   }
   return good ? 0 : 1;
 }

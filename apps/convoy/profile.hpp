@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the time of a run's steps went, in numbers.
+#pragma once
+
+#include "convoy/convoy.hpp"
+#include "output.hpp"
+
+namespace convoy::app {
+
+// The object `profile` of convoy train's document (docs/formats.md).
+Json profile_json(const Timings& timings);
+
+// The same in a few lines for a person: shares of the time, of the mean worker and of those at the
+// ends, and the stages that take most.
+std::string profile_table(const Timings& timings);
+
+}  // namespace convoy::app
