@@ -101,6 +101,7 @@ int run(int argc, char** argv) {
   add_info(app, action);
   add_fetch(app, action);
   add_bench(app, action);
+  add_report(app, action);
   for (CLI::App* command : app.get_subcommands(nullptr)) command->group("Commands");
   // After the commands, which would inherit it.
   app.footer(
