@@ -78,7 +78,7 @@ tbody { border-bottom: 2px solid var(--ink); }
 tbody tr + tr { border-top: 1px solid var(--grid); }
 tr { break-inside: avoid; }
 .number { text-align: right; }
-td.number { white-space: nowrap; }
+td.number, .short { white-space: nowrap; }
 .facts { display: grid; grid-template-columns: fit-content(15rem) 1fr; gap: 0.25rem 1.5rem; margin: 1.25rem 0; font: 0.9rem/1.5 var(--sans); }
 .facts dt { color: var(--muted); } .facts dd { margin: 0; overflow-wrap: anywhere; }
 pre { margin: 1.25rem 0; padding: 0.75rem 1rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--rule); border-radius: 4px; font: 0.83rem/1.5 var(--mono); }
@@ -118,6 +118,9 @@ summary { cursor: pointer; color: var(--link); }
   .pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
   pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
   p { orphans: 3; widows: 3; }
+  p:has(+ .gallery) { break-after: avoid; }
+  .facts { break-inside: avoid; }
+  details:not([open]) { display: none; }
 }
 )css";
 
