@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 
 #include "commands.hpp"
 #include "convoy/report/metrics.hpp"
+#include "evaluation.hpp"
 #include "exit_codes.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -24,24 +24,6 @@ struct EvalOptions {
   bool json = false;
 };
 
-struct Confusion {
-  Index classes = 0;
-  std::vector<Index> counts;  // [true][predicted]
-
-  Index operator()(Index truth, Index predicted) const {
-    return counts[static_cast<std::size_t>(truth * classes + predicted)];
-  }
-};
-
-Confusion confusion(const Dataset& data, const Evaluation& evaluation, Index classes) {
-  Confusion result{classes, std::vector<Index>(static_cast<std::size_t>(classes * classes))};
-  for (Index i = 0; i < data.size(); ++i) {
-    const Index predicted = evaluation.predictions[static_cast<std::size_t>(i)];
-    ++result.counts[static_cast<std::size_t>(data.label(i) * classes + predicted)];
-  }
-  return result;
-}
-
 // The data that the run was trained on, where the checkpoint lies in a run folder.
 std::string data_of_run(const fs::path& checkpoint) {
   const fs::path folder = fs::is_directory(checkpoint)
@@ -55,20 +37,11 @@ std::string data_of_run(const fs::path& checkpoint) {
   return open_run(folder).data.name;
 }
 
-std::vector<std::string> class_names(const Checkpoint& checkpoint, Index classes) {
-  std::vector<std::string> names = checkpoint.class_names;
-  for (Index i = static_cast<Index>(names.size()); i < classes; ++i) {
-    names.push_back(fmt::format("{}", i));
-  }
-  return names;
-}
-
 std::string table(const Confusion& matrix, const std::vector<std::string>& names) {
-  const Index largest = *std::max_element(matrix.counts.begin(), matrix.counts.end());
-  const int width = 2 + static_cast<int>(std::max(fmt::formatted_size("{}", largest),
-                                                  fmt::formatted_size("{}", matrix.classes - 1)));
+  const int width = 2 + static_cast<int>(std::max(fmt::formatted_size("{}", matrix.largest()),
+                                                  fmt::formatted_size("{}", matrix.classes() - 1)));
   std::vector<std::string> labels;
-  for (Index i = 0; i < matrix.classes; ++i) {
+  for (Index i = 0; i < matrix.classes(); ++i) {
     const std::string& name = names[static_cast<std::size_t>(i)];
     labels.push_back(name == fmt::format("{}", i) ? name : fmt::format("{} {}", i, name));
   }
@@ -76,15 +49,12 @@ std::string table(const Confusion& matrix, const std::vector<std::string>& names
   for (const std::string& label : labels) label_width = std::max(label_width, label.size());
 
   std::string text = fmt::format("{:{}}  predicted\n{:{}}", "", label_width, "true", label_width);
-  for (Index j = 0; j < matrix.classes; ++j) text += fmt::format("{:{}}", j, width);
+  for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", j, width);
   text += "    correct\n";
-  for (Index i = 0; i < matrix.classes; ++i) {
+  for (Index i = 0; i < matrix.classes(); ++i) {
     text += fmt::format("{:{}}", labels[static_cast<std::size_t>(i)], label_width);
-    Index sum = 0;
-    for (Index j = 0; j < matrix.classes; ++j) {
-      text += fmt::format("{:{}}", matrix(i, j), width);
-      sum += matrix(i, j);
-    }
+    const Index sum = matrix.samples(i);
+    for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", matrix(i, j), width);
     const double correct =
         static_cast<double>(matrix(i, i)) / static_cast<double>(std::max<Index>(sum, 1));
     text += fmt::format("  {:>9}\n", sum > 0 ? as_percent(correct) : "-");
@@ -95,36 +65,22 @@ std::string table(const Confusion& matrix, const std::vector<std::string>& names
 int eval(const EvalOptions& options) {
   const Checkpoint checkpoint = load_checkpoint(options.checkpoint);
   const Net& net = checkpoint.model.net;
-  EngineOptions layout = engine_options(options.layout, checkpoint.model.train);
+  // Before the data is looked for: what the layout lacks is told at once.
+  engine_options(options.layout, checkpoint.model.train);
   const TrainAndTest data =
       load_data(options.data.empty() ? data_of_run(options.checkpoint) : options.data);
-  check_fit(net, data.test, data.name);
-  // All threads have grains to evaluate, however small the batch was that the model learnt with.
-  const Index threads = std::max(layout.oversubscribe ? layout.threads : 0, usable_cores());
-  layout.batch = std::max(layout.batch, std::min(threads * layout.grain, data.test.size()));
-
-  const std::unique_ptr<Communicator> communicator = alone();
-  const std::unique_ptr<Engine> engine =
-      make_cpu_engine(net, optimizer_of(checkpoint.model.train), layout, *communicator);
-  for (const std::string& text : engine->warnings()) {
+  const TestResult result = test(checkpoint, data, options.layout);
+  for (const std::string& text : result.warnings) {
     write_stderr(fmt::format("convoy: warning: {}\n", text));
   }
-  engine->set_state(checkpoint.state);
-  std::vector<std::uint32_t> samples(static_cast<std::size_t>(data.test.size()));
-  std::iota(samples.begin(), samples.end(), 0u);
-  const Evaluation evaluation = engine->evaluate(data.test, samples);
-
-  const auto count = static_cast<double>(std::max<Index>(evaluation.tally.samples, 1));
-  const double accuracy = static_cast<double>(evaluation.tally.correct) / count;
-  const double loss = evaluation.tally.loss / count;
-  const Index classes = net.loss().classes;
-  const Confusion matrix = confusion(data.test, evaluation, classes);
-  const std::vector<std::string> names = class_names(checkpoint, classes);
+  const Confusion& matrix = result.confusion;
+  const Index classes = matrix.classes();
+  const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
     write_stdout(fmt::format(
         "{} on {}, {} test images, after {} steps\naccuracy  {}\nloss      {:.4f}\n\n{}",
         net.name(), data.name, with_commas(data.test.size()), with_commas(checkpoint.position.step),
-        as_percent(accuracy), loss, table(matrix, names)));
+        as_percent(result.accuracy), result.loss, table(matrix, names)));
     return kDone;
   }
   Json rows = Json::array();
@@ -141,8 +97,8 @@ int eval(const EvalOptions& options) {
               {"epoch", checkpoint.position.epoch},
               {"step", checkpoint.position.step},
               {"samples", data.test.size()},
-              {"accuracy", accuracy},
-              {"loss", loss},
+              {"accuracy", result.accuracy},
+              {"loss", result.loss},
               {"class_names", names},
               {"confusion_matrix", std::move(rows)},  // [true][predicted]
               {"weights_sha256", checkpoint.weights_sha256},

@@ -102,6 +102,7 @@ int run(int argc, char** argv) {
   add_fetch(app, action);
   add_bench(app, action);
   add_study(app, action);
+  add_report(app, action);
   for (CLI::App* command : app.get_subcommands(nullptr)) command->group("Commands");
   // After the commands, which would inherit it.
   app.footer(

@@ -31,7 +31,7 @@ class Completion : public ::testing::Test {
 };
 
 TEST_F(Completion, Words) {
-  EXPECT_EQ(offered("''"), "train eval predict info fetch bench\n");
+  EXPECT_EQ(offered("''"), "train eval predict info fetch bench report\n");
   EXPECT_EQ(offered("tr"), "train\n");
   EXPECT_EQ(offered("train tiny-r"), "tiny-relu\n");
   EXPECT_EQ(offered("train --resume-"), "--resume-if-present\n");
@@ -54,6 +54,8 @@ TEST_F(Completion, Files) {
   EXPECT_EQ(offered("train --out my"), "my runs\n");
   EXPECT_EQ(offered("train --trace my"), "my image.png my model.toml my runs\n");
   EXPECT_EQ(offered("predict 'my runs' 'my i'"), "my image.png\n");
+  EXPECT_EQ(offered("report my"), "my runs\n");
+  EXPECT_EQ(offered("report --out 'my i'"), "my image.png\n");
 }
 
 TEST_F(Completion, OffersEveryOptionOfTheHelp) {

@@ -134,7 +134,7 @@ TEST(Table, HtmlIsWellFormedAndSaysWhatTheCellsSay) {
        {"All & <sundry>", "<script>", "a&b", "</td>", "two lines", "\\textbf{x}"}) {
     EXPECT_TRUE(std::count(texts->begin(), texts->end(), text) > 0) << text;
   }
-  EXPECT_EQ(occurrences(html, "<th scope=\"row\">"), static_cast<int>(kNasty.size()));
+  EXPECT_EQ(occurrences(html, "<th scope=\"row\""), static_cast<int>(kNasty.size()));
   EXPECT_EQ(occurrences(html, "<th scope=\"col\""), 2);
   EXPECT_NE(html.find("\xEF\xBF\xBD\xEF\xBF\xBD"), std::string::npos) << "what is no UTF-8";
 }

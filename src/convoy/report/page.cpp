@@ -18,18 +18,6 @@ constexpr std::string_view kHead =
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
     "<meta name=\"color-scheme\" content=\"light dark\"/>\n";
 
-// Text of several lines, as it is.
-std::string escaped_lines(std::string_view text) {
-  std::string result;
-  while (true) {
-    const auto end = text.find('\n');
-    result += svg::escaped(text.substr(0, end));
-    if (end == text.npos) return result;
-    result += '\n';
-    text.remove_prefix(end + 1);
-  }
-}
-
 std::string figure_html(std::string_view svg, std::string_view caption) {
   return fmt::format("<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n", svg,
                      svg::escaped(caption));
@@ -92,7 +80,7 @@ void Page::table(const Table& table) {
 }
 
 void Page::code(std::string_view text) {
-  body_ += fmt::format("<pre tabindex=\"0\"><code>{}</code></pre>\n", escaped_lines(text));
+  body_ += fmt::format("<pre tabindex=\"0\"><code>{}</code></pre>\n", svg::escaped_lines(text));
 }
 
 void Page::facts(const std::vector<std::pair<std::string, std::string>>& names_and_values) {

@@ -10,7 +10,7 @@ constexpr std::string_view kStyle = R"css(
 :root {
   color-scheme: light dark;
   --page: #ffffff; --ink: #1c2127; --muted: #57606a; --rule: #d4d9df; --grid: #e4e8ec;
-  --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178;
+  --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178; --heat-miss: 213 94 0;
   --warn: #7a3e00; --warn-panel: #fff5e8; --warn-rule: #d98a2b;
   --good: #17603a; --good-panel: #eef8f2; --good-rule: #3c9b68;
   --c1: #0072b2; --c2: #d55e00; --c3: #008a63; --c4: #b8528e;
@@ -22,7 +22,7 @@ constexpr std::string_view kStyle = R"css(
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #14181d; --ink: #dde3e9; --muted: #9ba6b2; --rule: #353d46; --grid: #283039;
-    --panel: #1b2027; --link: #7cc0ee; --heat: 77 163 224;
+    --panel: #1b2027; --link: #7cc0ee; --heat: 77 163 224; --heat-miss: 255 138 60;
     --warn: #ffc078; --warn-panel: #2a2115; --warn-rule: #b9752a;
     --good: #86d6a6; --good-panel: #15261d; --good-rule: #3c9b68;
     --c1: #4da3e0; --c2: #ff8a3c; --c3: #2fc49a; --c4: #e08fc0;
@@ -68,7 +68,7 @@ figcaption { margin-top: 0.4rem; max-width: 41rem; }
 .scroll { margin: 1.5rem 0; overflow-x: auto; }
 table { border-collapse: collapse; font: 0.86rem/1.4 var(--sans); font-variant-numeric: tabular-nums; }
 caption { caption-side: top; padding-bottom: 0.5rem; }
-th, td { padding: 0.32rem 0.75rem; text-align: left; vertical-align: baseline; }
+th, td { padding: 0.32rem 0.65rem; text-align: left; vertical-align: baseline; }
 th:first-child, td:first-child { padding-left: 0.25rem; }
 th:last-child, td:last-child { padding-right: 0.25rem; }
 th { font-weight: 400; }
@@ -77,11 +77,27 @@ thead th { font-weight: 600; vertical-align: bottom; }
 tbody { border-bottom: 2px solid var(--ink); }
 tbody tr + tr { border-top: 1px solid var(--grid); }
 tr { break-inside: avoid; }
-.number { text-align: right; white-space: nowrap; }
+.number { text-align: right; }
+td.number, .short { white-space: nowrap; }
 .facts { display: grid; grid-template-columns: fit-content(15rem) 1fr; gap: 0.25rem 1.5rem; margin: 1.25rem 0; font: 0.9rem/1.5 var(--sans); }
 .facts dt { color: var(--muted); } .facts dd { margin: 0; overflow-wrap: anywhere; }
 pre { margin: 1.25rem 0; padding: 0.75rem 1rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--rule); border-radius: 4px; font: 0.83rem/1.5 var(--mono); }
 code { font-family: var(--mono); }
+details { margin: 1.25rem 0; font: 0.9rem/1.5 var(--sans); }
+summary { cursor: pointer; color: var(--link); }
+.confusion td { min-width: 3.1rem; padding: 0.4rem 0.5rem; text-align: right; }
+.confusion thead th { max-width: 5.5rem; padding: 0.3rem 0.5rem; text-align: right; overflow-wrap: break-word; font-weight: 400; }
+.confusion thead tr:first-child th { max-width: none; font-weight: 600; }
+.confusion thead th[scope="colgroup"] { text-align: left; }
+.confusion tbody th { white-space: nowrap; }
+.confusion tbody tr + tr { border-top: 1px solid var(--page); }
+.confusion .hit { background: rgb(var(--heat) / var(--share)); }
+.confusion .miss { background: rgb(var(--heat-miss) / var(--share)); }
+.confusion .zero { color: var(--muted); }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); gap: 1.1rem 0.9rem; margin: 1.25rem 0; padding: 0; list-style: none; }
+.gallery li { break-inside: avoid; font: 0.78rem/1.35 var(--sans); }
+.gallery img { display: block; width: 5rem; height: 5rem; margin-bottom: 0.35rem; object-fit: contain; image-rendering: pixelated; border: 1px solid var(--rule); }
+.gallery span { display: block; color: var(--muted); }
 @media (max-width: 40rem) {
   body { font-size: 1rem; padding: 0 1rem 3rem; }
   header { padding-top: 2rem; }
@@ -93,16 +109,19 @@ code { font-family: var(--mono); }
 @media print {
   :root { color-scheme: light; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { max-width: none; padding: 0; font-size: 10.5pt; }
+  html { font-size: 10pt; }
+  body { max-width: none; padding: 0; }
   header { padding-top: 0; }
   a { color: inherit; text-decoration: none; }
   .scroll { overflow: visible; }
   thead { display: table-header-group; }
-  table { font-size: 8.5pt; }
   th, td { padding: 0.25rem 0.5rem; }
   .pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
   pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
   p { orphans: 3; widows: 3; }
+  p:has(+ .gallery) { break-after: avoid; }
+  .facts { break-inside: avoid; }
+  details:not([open]) { display: none; }
 }
 )css";
 

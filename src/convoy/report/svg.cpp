@@ -85,6 +85,17 @@ Box text_box(Point at, std::string_view text, double font_size, std::string_view
   return {left, at.y - 0.8 * font_size, left + width, at.y + 0.25 * font_size};
 }
 
+std::string escaped_lines(std::string_view text) {
+  std::string result;
+  while (true) {
+    const auto end = text.find('\n');
+    result += escaped(text.substr(0, end));
+    if (end == text.npos) return result;
+    result += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::string shortened(std::string_view text, double font_size, double width) {
   std::string result(text);
   if (text_width(result, font_size) <= width) return result;

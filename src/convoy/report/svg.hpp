@@ -29,6 +29,7 @@ std::string printable(std::string_view text);
 // The same, inside of an element or attribute: no character ends it, or is refused by a reader of
 // XML.
 std::string escaped(std::string_view text);
+std::string escaped_lines(std::string_view text);  // keeps the ends of its lines
 
 // About how wide sans-serif text becomes; rather more than less.
 double text_width(std::string_view text, double font_size);

@@ -71,11 +71,16 @@ std::string csv_field(std::string_view text) {
   return result + "\"";
 }
 
+// A name breaks into lines only where it is long.
 std::string html_cell(std::string_view tag, std::string_view scope, bool number,
                       std::string_view text) {
+  constexpr std::size_t kShort = 24;
+  const char* kind = number                       ? " class=\"number\""
+                     : characters(text) <= kShort ? " class=\"short\""
+                                                  : "";
   return fmt::format("<{0}{1}{2}>{3}</{0}>", tag,
-                     scope.empty() ? std::string() : fmt::format(" scope=\"{}\"", scope),
-                     number ? " class=\"number\"" : "", text);
+                     scope.empty() ? std::string() : fmt::format(" scope=\"{}\"", scope), kind,
+                     text);
 }
 
 }  // namespace

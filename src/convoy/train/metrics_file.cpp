@@ -55,4 +55,32 @@ EpochMetrics parse_metrics_line(std::string_view text) {
   }
 }
 
+MetricsLines read_metrics(const std::filesystem::path& folder, Index epochs) {
+  const std::filesystem::path file = folder / "metrics.jsonl";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return {{}, {}, true};
+  const std::string text = read_text(file, "metrics file");
+  MetricsLines good;
+  for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
+    end = text.find('\n', begin);
+    if (end == std::string::npos) break;  // a line that was still being written
+    const std::string line = text.substr(begin, end - begin);
+    try {
+      const EpochMetrics metrics = parse_metrics_line(line);
+      const Index last = good.epochs.empty() ? 0 : good.epochs.back().epoch;
+      if (metrics.epoch <= last || metrics.epoch > epochs) continue;
+      good.epochs.push_back(metrics);
+      good.text += line + "\n";
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+  }
+  good.all_of_file = good.text == text;
+  return good;
+}
+
+std::vector<EpochMetrics> epochs_of_run(const std::filesystem::path& folder) {
+  return read_metrics(folder, std::numeric_limits<Index>::max()).epochs;
+}
+
 }  // namespace convoy

@@ -245,28 +245,9 @@ void RunFolder::replace_identity(const RunIdentity& identity) {
 }
 
 std::vector<EpochMetrics> RunFolder::keep_metrics(Index epochs) {
-  const fs::path file = folder_ / "metrics.jsonl";
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return {};
-  const std::string text = read_text(file, "metrics file");
-  std::vector<EpochMetrics> kept;
-  std::string good;
-  for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
-    end = text.find('\n', begin);
-    if (end == std::string::npos) break;  // a line that was still being written
-    const std::string line = text.substr(begin, end - begin);
-    try {
-      const EpochMetrics metrics = parse_metrics_line(line);
-      const Index last = kept.empty() ? 0 : kept.back().epoch;
-      if (metrics.epoch <= last || metrics.epoch > epochs) continue;
-      kept.push_back(metrics);
-      good += line + "\n";
-    } catch (const std::invalid_argument&) {
-      continue;
-    }
-  }
-  if (good != text) replace_file(file, good);
-  return kept;
+  const MetricsLines lines = read_metrics(folder_, epochs);
+  if (!lines.all_of_file) replace_file(folder_ / "metrics.jsonl", lines.text);
+  return lines.epochs;
 }
 
 void RunFolder::append(const EpochMetrics& metrics) {

@@ -84,6 +84,14 @@ class RunFolder {
   FileDescriptor lock_;
 };
 
+// The good lines of a folder's metrics.jsonl, of epochs 1 .. `epochs`, in ascending order.
+struct MetricsLines {
+  std::vector<EpochMetrics> epochs;
+  std::string text;          // these lines
+  bool all_of_file = false;  // there is nothing else in it
+};
+MetricsLines read_metrics(const std::filesystem::path& folder, Index epochs);
+
 // A line of metrics.jsonl, without its end. parse throws std::invalid_argument.
 std::string metrics_line(const EpochMetrics& metrics);
 EpochMetrics parse_metrics_line(std::string_view line);

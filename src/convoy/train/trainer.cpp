@@ -270,7 +270,8 @@ Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
 
 RunConfig open_run(const std::filesystem::path& folder) {
   RunIdentity identity = read_identity(folder);
-  return {std::move(identity.model), std::move(identity.data)};
+  return {std::move(identity.model), std::move(identity.data), std::move(identity.train_sha256),
+          std::move(identity.test_sha256)};
 }
 
 std::string_view to_string(RunStatus status) {

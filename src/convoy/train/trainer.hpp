@@ -90,8 +90,12 @@ class Trainer {
 struct RunConfig {
   Model model;
   DataSettings data;
+  std::string train_sha256, test_sha256;  // of the data that it was trained and tested on
 };
 RunConfig open_run(const std::filesystem::path& folder);  // throws UserError, SystemError
+
+// The epochs that it has done, as far as its metrics can be read. Throws SystemError(io).
+std::vector<EpochMetrics> epochs_of_run(const std::filesystem::path& folder);
 
 // A job that ended where its rank 0 could not say so any more: the folder's status.json becomes
 // "failed" with this message, as well as it can be had.
