@@ -81,11 +81,13 @@ int report(const CLI::App& command, const ReportOptions& options) {
 }  // namespace
 
 void add_report(CLI::App& app, std::function<int()>& action) {
-  CLI::App* command = app.add_subcommand(
-      "report", "Curves, confusion matrix and mistakes of training runs, as one HTML file; or a study's anew");
+  CLI::App* command = app.add_subcommand("report",
+                                         "Curves, confusion matrix and mistakes of training runs, "
+                                         "as one HTML file; or a study's anew");
   auto options = std::make_shared<ReportOptions>();
-  command->add_option("RUN", options->runs,
-                      "Run folders, finished or not; or the folder of one study")->required();
+  command
+      ->add_option("RUN", options->runs, "Run folders, finished or not; or the folder of one study")
+      ->required();
   command
       ->add_option("--data", options->data,
                    "Test all of them on this; default: each on the data that it was trained on")
