@@ -46,6 +46,9 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   for (const study::Experiment& experiment : plan.experiments) {
     const Model model = model_of(plan, experiment);
     check_fit(model.net, data.train, data.name);
+    Layout layout;
+    layout.device = plan.device;
+    engine_options(layout, model.train);
     study.flops_per_sample = model.net.flops_per_sample();
     study.parameters = model.net.parameter_count();
     study.layers.clear();

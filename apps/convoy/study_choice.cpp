@@ -153,8 +153,8 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
                        : text + " is not a fraction from 0 to 1";
           },
           ""));
-  add("--device", options.device, "What trains", "cpu")
-      ->check(one_of({"cpu"}))
+  add("--device", options.device, "What trains", "cpu|cuda")
+      ->check(one_of({"cpu", "cuda"}))
       ->capture_default_str();
   add("--launcher", options.launcher,
       "Starts the ranks, such as 'srun -n {ranks} -c {threads}'; default: convoy train --ranks",

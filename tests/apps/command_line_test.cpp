@@ -21,7 +21,7 @@ class CommandLine : public ::testing::Test {
 
 TEST_F(CommandLine, MistakesAreNamed) {
   const Mistake mistakes[] = {
-      {{}, "train, eval, predict, info, fetch, bench"},
+      {{}, "train, eval, predict, info, fetch, bench, study, report"},
       {{"trian"}, "did you mean train?"},
       {{"evla", "x"}, "did you mean eval?"},
       {{"--verison"}, "did you mean --version?"},

@@ -31,7 +31,7 @@ class Completion : public ::testing::Test {
 };
 
 TEST_F(Completion, Words) {
-  EXPECT_EQ(offered("''"), "train eval predict info fetch bench report\n");
+  EXPECT_EQ(offered("''"), "train eval predict info fetch bench study report\n");
   EXPECT_EQ(offered("tr"), "train\n");
   EXPECT_EQ(offered("train tiny-r"), "tiny-relu\n");
   EXPECT_EQ(offered("train --resume-"), "--resume-if-present\n");
@@ -59,7 +59,8 @@ TEST_F(Completion, Files) {
 }
 
 TEST_F(Completion, OffersEveryOptionOfTheHelp) {
-  for (const std::string command : {"train", "eval", "predict", "info", "bench"}) {
+  for (const std::string command :
+       {"train", "eval", "predict", "info", "bench", "study", "report"}) {
     const std::string options = offered(command + " --");
     EXPECT_NE(options.find("--json"), std::string::npos) << command;
     std::string option;
