@@ -2,19 +2,21 @@
 // convoy study: what each way of parallelising brings, measured and reported.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <ctime>
+#include <exception>
 #include <filesystem>
 
 #include "commands.hpp"
+#include "convoy/measure/bench.hpp"
 #include "convoy/measure/steps.hpp"
 #include "convoy/report/metrics.hpp"
 #include "convoy/report/plots.hpp"
 #include "convoy/study/folder.hpp"
 #include "convoy/study/machine.hpp"
 #include "convoy/study/report.hpp"
+#include "convoy/study/words.hpp"
 #include "exit_codes.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -36,6 +38,16 @@ Model model_of(const StudyPlan& plan, const study::Experiment& experiment) {
   return load_model(plan.model, overrides);
 }
 
+// What of a net has to be the same in all experiments.
+std::string net_of(const Model& model) {
+  std::string text =
+      fmt::format("{} {}", model.net.flops_per_sample(), model.net.parameter_count());
+  for (const Layer& layer : model.net.layers()) {
+    text += fmt::format(" {} {}", layer.name, type_name(layer.op));
+  }
+  return text;
+}
+
 // What can be found wrong is found before anything is measured.
 Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   Study study;
@@ -43,75 +55,113 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   study.plan = plan;
   study.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   study.machine = study::machine_record();
+  Layout layout;
+  layout.device = plan.device;
+  const Model first = model_of(plan, plan.experiments.front());
   for (const study::Experiment& experiment : plan.experiments) {
     const Model model = model_of(plan, experiment);
     check_fit(model.net, data.train, data.name);
-    Layout layout;
-    layout.device = plan.device;
     engine_options(layout, model.train);
-    study.flops_per_sample = model.net.flops_per_sample();
-    study.parameters = model.net.parameter_count();
-    study.layers.clear();
-    for (const Layer& layer : model.net.layers()) {
-      study.layers.push_back({layer.name, std::string(type_name(layer.op))});
-    }
+    if (net_of(model) == net_of(first)) continue;
+    throw UserError(Fault::bad_data, fmt::format("'{}' trains another net", experiment.name),
+                    "a study has one", "make a study of each net");
+  }
+  study.flops_per_sample = first.net.flops_per_sample();
+  study.parameters = first.net.parameter_count();
+  study.model_sha256 = study::sha256_of(load_model(plan.model).text);
+  study.data_sha256 = data.train.sha256();
+  for (const Layer& layer : first.net.layers()) {
+    study.layers.push_back({layer.name, std::string(type_name(layer.op))});
   }
   for (const study::Configuration& which : study::configurations(plan)) {
     std::vector<std::string> command = study_command(plan, which);
-    const auto program = std::ranges::find(command, std::string("train"));
-    *(program - 1) = "convoy";  // as typed, not where it lies
+    command[study::launcher_words(plan, which).size()] = "convoy";  // as typed, not where it lies
     study.commands.push_back(std::move(command));
   }
   return study;
 }
 
-// Of one process, by a few steps of one thread here. Workers beyond the cores take turns.
-double estimate(const StudyPlan& plan, const study::Configuration& which,
-                const TrainAndTest& data) {
-  constexpr double kStart = 0.7, kLook = 0.3;  // of a process; at the steps
-  const study::Experiment& experiment = plan.experiments[which.experiment];
-  const Model model = model_of(plan, experiment);
+// Seconds of a step of one thread, and of a test image.
+struct Pace {
+  double step = 0, test_image = 0;
+};
+
+Pace pace_of(const Model& model, const Dataset& data) {
+  constexpr double kLook = 0.3, kForwardPart = 1.0 / 3;
   EngineOptions options;
   options.threads = 1;
   options.batch = model.train.batch;
   options.grain = model.train.grain;
-  measure::StepTimes steps(model, data.train, options);
+  measure::StepTimes steps(model, data, options);
   steps.run(kLook);
-  std::vector<double> seconds = steps.seconds();
-  std::ranges::sort(seconds);
+  const double step = measure::spread_of(steps.seconds()).median;
+  return {step, kForwardPart * step / static_cast<double>(model.train.batch)};
+}
+
+// Of one process. Workers beyond the cores take turns; what their meetings cost is not in it.
+double estimate(const study::Experiment& experiment, const study::Grid& grid, const Model& model,
+                const Pace& pace, const TrainAndTest& data) {
+  constexpr double kStart = 0.9;  // of a process, and the look before it
   const Index samples = std::min(experiment.limit.value_or(data.train.size()), data.train.size());
-  const double epoch = seconds[seconds.size() / 2] * static_cast<double>(samples) /
-                       static_cast<double>(model.train.batch);
-  const int workers = std::min(experiment.layouts[which.layout].workers(), usable_cores());
-  return kStart + epoch * static_cast<double>(model.train.epochs) / workers;
+  const double epoch =
+      pace.step * static_cast<double>(samples) / static_cast<double>(model.train.batch) +
+      pace.test_image * static_cast<double>(data.test.size());
+  return kStart +
+         epoch * static_cast<double>(model.train.epochs) / std::min(grid.workers(), usable_cores());
 }
 
 void print_dry_run(const StudyPlan& plan, const TrainAndTest& data, const fs::path& folder) {
   double all = 0;
   std::string text;
-  for (const study::Configuration& which : study::configurations(plan)) {
-    const study::Experiment& experiment = plan.experiments[which.experiment];
-    const double seconds = estimate(plan, which, data);
-    all += seconds * plan.repeats;
-    std::vector<std::string> command = study_command(plan, which);
-    text += fmt::format("{} {}, about {} each:\n  {}\n", experiment.name,
-                        to_string(experiment.layouts[which.layout]), as_duration(seconds),
-                        fmt::join(command, " "));
+  std::size_t count = 0;
+  for (std::size_t e = 0; e < plan.experiments.size(); ++e) {
+    const study::Experiment& experiment = plan.experiments[e];
+    const Model model = model_of(plan, experiment);
+    const Pace pace = pace_of(model, data.train);
+    for (std::size_t l = 0; l < experiment.layouts.size(); ++l, ++count) {
+      const double seconds = estimate(experiment, experiment.layouts[l], model, pace, data);
+      all += seconds * plan.repeats;
+      text += fmt::format("{} {}, about {} each:\n  {}\n", experiment.name,
+                          to_string(experiment.layouts[l]), as_duration(seconds),
+                          study::shell_command(study_command(plan, {e, l})));
+    }
   }
-  write_stdout(
-      fmt::format("{}\n{} configurations, {} rounds, about {} in all (more where workers "
-                  "outnumber the {} cores);\nresults would lie in {}\n",
-                  text, study::configurations(plan).size(), plan.repeats, as_duration(all),
-                  usable_cores(), folder.string()));
+  write_stdout(fmt::format(
+      "{}\n{}, {}, about {} in all, and a warm-up (more where workers outnumber the {},\nor meet "
+      "after "
+      "every operation); results would lie in {}\n",
+      text, study::counted(count, "configuration"),
+      study::counted(static_cast<std::size_t>(plan.repeats), "round"), as_duration(all),
+      study::counted(static_cast<std::size_t>(usable_cores()), "core"), folder.string()));
 }
 
-std::string default_folder(const StudyOptions& options) {
-  return (fs::path("runs") / ("study-" + fs::path(options.subject).stem().string())).string();
+fs::path default_folder(const StudyOptions& options) {
+  const fs::path subject(options.subject);
+  const bool is_file = subject.extension() == ".toml";
+  return fs::path("runs") / ((is_file ? "study-" : "study-of-") + subject.stem().string());
+}
+
+// What was measured before something went wrong is not lost.
+bool run_and_report(Study& study, const study::StudyFolder& folder,
+                    const std::function<void(const std::string&)>& say) {
+  bool done = false;
+  std::exception_ptr error;
+  try {
+    done = run_study(study, folder, say);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (!study.runs.empty()) {
+    folder.save_reports(study);
+    say(fmt::format("report: {}", (folder.path() / "report.html").string()));
+  }
+  if (error) std::rethrow_exception(error);
+  return done;
 }
 
 int run(const CLI::App& command, const StudyOptions& options) {
   const StudyPlan plan = choose_study(command, options);
-  const fs::path out = options.out.empty() ? default_folder(options) : options.out;
+  const fs::path out = options.out.empty() ? default_folder(options) : fs::path(options.out);
   const TrainAndTest data = load_data(plan.data);
   Study study = new_study(plan, data);
   if (options.dry_run) {
@@ -123,8 +173,7 @@ int run(const CLI::App& command, const StudyOptions& options) {
   const auto say = [&](const std::string& line) {
     if (!options.quiet) write_stderr(line + "\n");
   };
-  const bool done = run_study(study, folder, say);
-  if (!study.runs.empty()) folder.save_reports(study);
+  const bool done = run_and_report(study, folder, say);
   if (!done) {
     write_stderr(fmt::format("convoy: stopped; the same command goes on in {}\n", out.string()));
   }
@@ -133,7 +182,6 @@ int run(const CLI::App& command, const StudyOptions& options) {
   } else if (done) {
     write_stdout(study::markdown(study, analyse(study)));
   }
-  say(fmt::format("report: {}", (out / "report.html").string()));
   return done ? kDone : kStopped;
 }
 

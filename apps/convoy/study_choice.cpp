@@ -26,12 +26,13 @@ constexpr const char* kStudyGroup = "Study";
 constexpr const char* kOnlyWithModel[] = {"--layouts",   "--ranks-by", "--threads-by", "--mode",
                                           "--per-layer", "--batch",    "--limit",      "--set"};
 
-// A .toml file with experiments in it; a model file has layers.
+// The text of a .toml file that is a study's and not a model's.
 std::optional<std::string> study_text(const std::string& subject) {
-  if (!subject.ends_with(".toml") || !fs::exists(subject)) return std::nullopt;
+  std::error_code ignored;
+  if (!subject.ends_with(".toml") || !fs::is_regular_file(subject, ignored)) return std::nullopt;
   std::ifstream file(subject, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (text.find("[[experiment]]") == std::string::npos) return std::nullopt;
+  if (!study::is_plan(text, subject)) return std::nullopt;
   return text;
 }
 
@@ -162,8 +163,10 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
   command.add_flag("--dry-run", options.dry_run, "Print the runs and an estimate; run nothing")
       ->group(kStudyGroup);
   command
-      .add_option("--out", options.out,
-                  "Folder of the study; one that was interrupted goes on; default: runs/study-NAME")
+      .add_option(
+          "--out", options.out,
+          "Folder of the study; one that was interrupted goes on; default: runs/study-NAME of a "
+          "file, runs/study-of-MODEL")
       ->type_name("DIR")
       ->group(kOutputGroup);
   command.add_flag("--json", options.json, "study.json on stdout instead of tables")
@@ -175,6 +178,7 @@ StudyPlan choose_study(const CLI::App& command, const StudyOptions& options) {
   const std::optional<std::string> text = study_text(options.subject);
   StudyPlan plan = text ? plan_of_file(command, options, *text) : plan_of_model(options);
   if (options.data) plan.data = *options.data;
+  if (command.get_option("--device")->count() > 0) plan.device = options.device;
   if (options.repeats) plan.repeats = *options.repeats;
   if (options.seed) plan.seed = *options.seed;
   if (options.target_accuracy) plan.target_accuracy = options.target_accuracy;

@@ -2,7 +2,6 @@
 #include "study_run.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -12,6 +11,8 @@
 #include "convoy/measure/rates.hpp"
 #include "convoy/report/metrics.hpp"
 #include "convoy/study/machine.hpp"
+#include "convoy/study/words.hpp"
+#include "exit_codes.hpp"
 #include "process_tree.hpp"
 #include "signals.hpp"
 
@@ -46,19 +47,27 @@ std::string name_of(const StudyPlan& plan, const Configuration& which) {
   const bool known = code == 2 || (code >= 65 && code <= 77);
   throw UserError(known ? static_cast<Fault>(code) : Fault::internal,
                   fmt::format("'{}' failed with exit code {}", name, code), last,
-                  fmt::format("try it alone: {}", fmt::join(command, " ")));
+                  fmt::format("try it alone: {}", study::shell_command(command)));
+}
+
+// What is still held by someone is removed by the next run, or lies there.
+void remove(const fs::path& run_folder) {
+  std::error_code ignored;
+  fs::remove_all(run_folder, ignored);
 }
 
 struct Finished {
   std::string output;
   double seconds = 0;
+  double busy_cores = 0;  // that others used meanwhile
 };
 
 // One process, from its start to its exit. Its run folder is nobody's afterwards.
 Finished run_process(const std::string& name, std::vector<std::string> command,
                      const fs::path& run_folder, const StopSignals& signals) {
-  fs::remove_all(run_folder);
+  remove(run_folder);
   command.insert(command.end(), {"--out", run_folder.string()});
+  const study::Others others;
   const Stopwatch clock;
   ProcessTree tree(command, {});
   std::optional<int> code;
@@ -70,18 +79,24 @@ Finished run_process(const std::string& name, std::vector<std::string> command,
     errors += tree.take_errors();
   }
   const double seconds = clock.seconds();
+  const double busy_cores = others.busy_cores();
   tree.end();
   tree.listen(0);
   output += tree.take_output();
   errors += tree.take_errors();
-  fs::remove_all(run_folder);
+  remove(run_folder);
+  // A signal to the whole job reached the process, too.
+  if (*signals.requested() || *code == kStopped) throw Stopped();
   if (*code != 0) fail(name, command, *code, errors);
-  return {std::move(output), seconds};
+  return {std::move(output), seconds, busy_cores};
 }
 
 RunRecord measure(const Study& study, const Configuration& which, int round,
                   const fs::path& run_folder, const StopSignals& signals) {
-  const study::Load load = study::look_at_load(kLookSeconds);
+  const double load = study::load_average();
+  const study::Others others;
+  study::sleep_for(kLookSeconds);
+  const double busy_before = others.busy_cores();
   const std::string name = name_of(study.plan, which);
   const std::vector<std::string> command = study_command(study.plan, which);
   const Finished finished = run_process(name, command, run_folder, signals);
@@ -90,8 +105,9 @@ RunRecord measure(const Study& study, const Configuration& which, int round,
     run.experiment = which.experiment;
     run.layout = which.layout;
     run.round = round;
-    run.load = load.average;
-    run.busy_cores = load.busy_cores;
+    run.load = load;
+    run.busy_before = busy_before;
+    run.busy_during = finished.busy_cores;
     run.process_seconds = finished.seconds;
     return run;
   } catch (const std::invalid_argument& error) {
@@ -109,7 +125,8 @@ void warm_up(const Study& study, const Configuration& which, const fs::path& run
   run_process(name_of(study.plan, which), study_command(brief, which), run_folder, signals);
 }
 
-// For as many threads as a layout can use at once.
+// For as many threads as a layout can use at once. After the runs: threads may go on spinning a
+// while.
 void measure_peaks(Study& study) {
   const int cores = study.machine.facts.usable_cores;
   for (const study::Experiment& experiment : study.plan.experiments) {
@@ -167,11 +184,9 @@ void run_all(Study& study, const study::StudyFolder& folder, const StopSignals& 
     for (const Configuration& which : all) warm_up(study, which, folder.run_folder(), signals);
   }
   for (int round = 1; round <= study.plan.repeats; ++round) {
-    bool measured_peaks = false;
+    const std::size_t before = study.runs.size();
     for (const Configuration& which : study::shuffled_round(study.plan, round)) {
       if (is_done(study, which, round)) continue;
-      if (!measured_peaks) measure_peaks(study);
-      measured_peaks = true;
       study.runs.push_back(measure(study, which, round, folder.run_folder(), signals));
       folder.save(study);
       const RunRecord& run = study.runs.back();
@@ -180,6 +195,9 @@ void run_all(Study& study, const study::StudyFolder& folder, const StopSignals& 
                       as_duration(run.train_seconds), as_duration(run.process_seconds),
                       as_clock(time_left(study))));
     }
+    if (study.runs.size() == before) continue;
+    measure_peaks(study);
+    folder.save(study);
   }
 }
 
@@ -200,7 +218,7 @@ bool run_study(Study& study, const study::StudyFolder& folder,
     run_all(study, folder, signals, say);
     return true;
   } catch (const Stopped&) {
-    fs::remove_all(folder.run_folder());
+    remove(folder.run_folder());
     return false;
   }
 }

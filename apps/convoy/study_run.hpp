@@ -16,8 +16,8 @@ std::vector<std::string> study_command(const study::StudyPlan& plan,
                                        const study::Configuration& which);
 
 // Runs what the study lacks and saves it after each run. `say` is told each run as it ends. False:
-// it was asked to stop (Ctrl-C, SIGTERM), and the run in progress is lost. Throws SharedError-like
-// what the failed process said, with its exit code.
+// it was asked to stop (Ctrl-C, SIGTERM), and the run in progress is lost. Throws UserError with
+// what a process that failed said last, and its exit code.
 bool run_study(study::Study& study, const study::StudyFolder& folder,
                const std::function<void(const std::string& line)>& say);
 

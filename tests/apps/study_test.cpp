@@ -44,13 +44,13 @@ TEST_F(StudyCommand, LeavesEverythingThatItPromises) {
     EXPECT_GT(run["shares"]["compute"], 0);
     EXPECT_GT(run["peak_memory_bytes"], 0);
   }
-  for (const char* file : {"report.html", "tables.md", "tables.tex",
-                           "tables/strong-scaling-speedup.csv", "tables/layers-alone-layers.csv"}) {
+  for (const char* file :
+       {"report.html", "tables.md", "tables.tex", "tables/layouts.csv", "tables/layers.csv"}) {
     EXPECT_TRUE(fs::is_regular_file(folder_ / ("s/" + std::string(file)))) << file;
   }
   EXPECT_FALSE(fs::exists(folder_ / "s/run")) << "what a run leaves is nobody's";
   EXPECT_THAT(read_file(folder_ / "s/report.html"), HasSubstr("fewer than 3"));
-  EXPECT_THAT(read_file(folder_ / "s/tables/layers-alone-layers.csv"), HasSubstr("conv1"));
+  EXPECT_THAT(read_file(folder_ / "s/tables/layers.csv"), HasSubstr("conv1"));
   EXPECT_THAT(ended.err, HasSubstr("ETA"));
 }
 
@@ -107,16 +107,17 @@ TEST_F(StudyCommand, DryRunShowsTheCommandsAndRunsNothing) {
   const Ended ended = run(small({"--out", "s", "--dry-run"}), folder_);
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("--threads 2"));
-  EXPECT_THAT(ended.out, HasSubstr("2 configurations, 1 rounds, about"));
+  EXPECT_THAT(ended.out, HasSubstr("2 configurations, 1 round, about"));
   EXPECT_FALSE(fs::exists(folder_ / "s"));
 }
 
 TEST_F(StudyCommand, ALauncherOfOnesOwn) {
-  const Ended ended = run(
-      small({"--out", "s", "--quiet", "--json", "--launcher", "env LAUNCHED={ranks}x{threads}"}),
-      folder_);
+  const Ended ended =
+      run(small({"--out", "s", "--quiet", "--json", "--launcher", "env train={ranks}x{threads}"}),
+          folder_);
   ASSERT_EQ(ended.code, 0) << ended.err;
-  EXPECT_EQ(document(ended)["commands"][1][1], "LAUNCHED=1x2");
+  EXPECT_EQ(document(ended)["commands"][1][1], "train=1x2");
+  EXPECT_EQ(document(ended)["commands"][1][2], "convoy");
 }
 
 TEST_F(StudyCommand, MistakesAreFoundBeforeAnythingRuns) {
@@ -128,6 +129,7 @@ TEST_F(StudyCommand, MistakesAreFoundBeforeAnythingRuns) {
   const Ended both = run({"study", "s.toml", "--batch", "3"}, folder_);
   EXPECT_EQ(both.code, 2);
   EXPECT_TRUE(is_message(both, "--batch with a study file"));
+  EXPECT_EQ(run(small({"--device", "cuda"}), folder_).code, 69);
   const Ended bare = run(small({"--out", "s"}), folder_, {"PATH=/nowhere"});
   EXPECT_EQ(bare.code, 69);
   EXPECT_TRUE(is_message(bare, "gnuplot"));

@@ -54,27 +54,65 @@ TEST(Analysis, TimeToAccuracyIsThatOfTheFirstEpochWhichReachesIt) {
   study.plan.target_accuracy = 0.95;
   EXPECT_FALSE(analyse(study).experiments[0].layouts[1].reaches_target);
   study.plan.target_accuracy.reset();
-  EXPECT_NEAR(analyse(study).target_accuracy, 0.9, 1e-9) << "what all reach";
+  EXPECT_NEAR(analyse(study).experiments[0].target_accuracy, 0.9, 1e-9) << "what all reach";
 }
 
 TEST(Analysis, WeakScalingIsJudgedByStepsOfGrownBatches) {
   // A step takes as long however many workers share its samples: perfect.
   const Study study = test::made_study(
       kLayouts, 2, 3, [](const Grid& grid, int) { return 6.0 / grid.workers(); }, Scaling::weak);
-  const ExperimentResult result = analyse(study).experiments[0];
+  const Results results = analyse(study);
+  const ExperimentResult& result = results.experiments[0];
   EXPECT_NEAR(result.layouts[1].speedup.value, 2, 1e-9);
   EXPECT_NEAR(result.serial_fraction.value, 0, 1e-9);
   EXPECT_THAT(result.layouts[1].flags, Contains(HasSubstr("global batch is 64, not 32")));
   EXPECT_THAT(result.layouts[0].flags, IsEmpty());
 }
 
+// Whole epochs of whole images: a short last batch is no whole step.
+TEST(Analysis, AShortLastBatchIsNoStep) {
+  Study study = test::made_study(
+      {{1, 1}, {4, 1}}, 4, 3, [](const Grid& grid, int) { return 4.0 / grid.workers(); },
+      Scaling::weak);
+  for (RunRecord& run : study.runs) {
+    run.samples = 100;
+    run.steps = run.layout == 0 ? 8 : 2;
+  }
+  EXPECT_NEAR(analyse(study).experiments[0].layouts[1].speedup.value, 4, 1e-9);
+}
+
+// Two experiments with the same weights have one serial run to be compared with, the faster one.
+TEST(Analysis, TheBestSerialRunIsTheStudys) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  const Study slower = test::made_study(
+      kLayouts, 2, 3, [](const Grid& grid, int round) { return 2 * ideal(grid, round); });
+  study.plan.experiments.push_back(study.plan.experiments[0]);
+  study.plan.experiments[1].name = "slower";
+  for (RunRecord run : slower.runs) {
+    run.experiment = 1;
+    study.runs.push_back(run);
+  }
+  const Results results = analyse(study);
+  EXPECT_EQ(results.experiments[1].serial, "by data");
+  EXPECT_NEAR(results.experiments[1].layouts[0].speedup.value, 0.5, 1e-9);
+  EXPECT_NEAR(results.experiments[1].layouts[1].speedup.value, 1, 1e-9);
+}
+
+TEST(Analysis, WithoutASerialRunNothingIsAccused) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  std::erase_if(study.runs, [](const RunRecord& run) { return run.layout == 0; });
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("serial layout has no run yet")));
+  EXPECT_THAT(flags(study, 1), Not(Contains(HasSubstr("another computation"))));
+}
+
 TEST(Analysis, LayersHaveTheirActivationsAndPasses) {
   Study study = test::made_study(kLayouts, 2, 3, ideal);
   study.plan.experiments[0].per_layer = true;
-  const auto layers = analyse(study).experiments[0].layers;
+  const Results results = analyse(study);
+  const auto& layers = results.experiments[0].layers;
   ASSERT_EQ(layers.size(), 3u);
   EXPECT_EQ(layers[0].name, "conv1");
-  const double step = analyse(study).experiments[0].layouts[0].step_seconds.value;
+  const double step = results.experiments[0].layouts[0].step_seconds.value;
   EXPECT_NEAR(layers[0].layouts[0].forward.value, 0.4 * step, 1e-9);
   EXPECT_NEAR(layers[0].layouts[0].backward.value, 0.2 * step, 1e-9);
   EXPECT_NEAR(layers[0].layouts[0].both.value, 0.6 * step, 1e-9);
@@ -123,19 +161,23 @@ TEST(Flags, WithoutTheContractNothingIsCompared) {
 TEST(Flags, MoreWorkersThanCores) {
   const Study study = test::made_study({{1, 1}, {2, 2}}, 2, 3, ideal);
   EXPECT_THAT(flags(study, 1), Contains(HasSubstr("4 workers on 2 cores")));
-  EXPECT_THAT(flags(study, 0), Not(Contains(HasSubstr("cores"))));
+  EXPECT_THAT(flags(study, 0), Not(Contains(HasSubstr("take turns"))));
 }
 
 TEST(Flags, WorkersWithoutWork) {
   Study study = test::made_study(kLayouts, 2, 3, ideal);
-  for (RunRecord& run : study.runs) run.threads = 1;
+  for (RunRecord& run : study.runs) run.working = 1;
   EXPECT_THAT(flags(study, 1), Contains(HasSubstr("only 1 of 2 workers")));
 }
 
 TEST(Flags, ABusyMachine) {
   Study study = test::made_study(kLayouts, 2, 3, ideal);
-  study.runs.front().busy_cores = 1.5;
-  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("before 1 of 3 runs")));
+  study.runs[0].busy_before = 1.5;
+  study.runs[1].busy_during = 1.5;
+  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("before or during 2 of 3 runs")));
+  EXPECT_THAT(flags(study, 1),
+              Contains(HasSubstr("serial runs that it is compared with: other programs")))
+      << "its speedup is as doubtful";
 }
 
 TEST(Flags, FewRepeats) {
@@ -148,7 +190,29 @@ TEST(Flags, SuperLinear) {
   const Study study = test::made_study(kLayouts, 2, 4, [](const Grid& grid, int round) {
     return (grid.workers() == 1 ? 10 : 4) * (1 + 0.01 * round);
   });
-  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("above the number of workers")));
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("above what 2 workers can give")));
+}
+
+// Four workers on two cores can't be more than twice as fast.
+TEST(Flags, MoreThanTheCoresCanGive) {
+  const Study study = test::made_study({{1, 1}, {4, 1}}, 2, 4, [](const Grid& grid, int) {
+    return grid.workers() == 1 ? 10.0 : 4.0;
+  });
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("above what 2 workers can give")));
+}
+
+TEST(Flags, RunsElsewhere) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  study.runs.back().cpu = "another";
+  EXPECT_THAT(analyse(study).flags, Contains(HasSubstr("on another machine (another)")));
+}
+
+TEST(Flags, LearningLess) {
+  Study study = test::made_study(kLayouts, 2, 3, ideal);
+  for (RunRecord& run : study.runs) {
+    if (run.layout == 1) run.epochs.back().test_accuracy = 0.85;
+  }
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("learns less: 85.00 % against 90.00 %")));
 }
 
 TEST(Flags, NoiseThatSaysNothing) {

@@ -30,6 +30,8 @@ study::Study made_study(const std::vector<study::Grid>& layouts, int cores, int 
       run.samples = 960;
       run.ranks = layouts[l].ranks;
       run.threads = layouts[l].threads;
+      run.working = layouts[l].workers();
+      run.cpu = made.machine.facts.cpu;
       const bool weak = scaling == study::Scaling::weak;
       run.batch = 32 * (weak ? layouts[l].workers() : 1);
       run.steps = 2 * run.samples / run.batch;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/study/analysis.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -25,29 +27,35 @@ Estimate over(const Runs& runs, const Value& value) {
   return geometric_mean(values);
 }
 
+double train_seconds(const RunRecord& run) {
+  return run.train_seconds;
+}
+
 double epoch_seconds(const RunRecord& run) {
-  return run.train_seconds / static_cast<double>(std::max<std::size_t>(run.epochs.size(), 1));
+  return run.train_seconds / static_cast<double>(run.epochs.size());
 }
 
 double step_seconds(const RunRecord& run) {
-  return run.train_seconds / static_cast<double>(std::max<std::int64_t>(run.steps, 1));
+  return run.train_seconds / static_cast<double>(run.steps);
 }
 
-double trained_samples(const RunRecord& run) {
+double trained_images(const RunRecord& run) {
   return static_cast<double>(run.samples) * static_cast<double>(run.epochs.size());
 }
 
-// Of the same round in both.
+double image_seconds(const RunRecord& run) {
+  return run.train_seconds / trained_images(run);
+}
+
+// Of value(serial) / value(layout) in each round.
 template <class Value>
-Estimate paired_ratio(const Runs& above, const Runs& below, const Value& value) {
-  std::vector<double> a, b;
-  for (const RunRecord* one : above) {
-    const auto other = std::ranges::find(below, one->round, &RunRecord::round);
-    if (other == below.end()) continue;
-    a.push_back(value(*one));
-    b.push_back(value(**other));
+Estimate gain(const LayoutResult& serial, const LayoutResult& layout, const Value& value) {
+  std::vector<double> above, below;
+  for (const Pair& pair : paired(serial, layout)) {
+    above.push_back(value(*pair.of_first));
+    below.push_back(value(*pair.of_second));
   }
-  return ratio(a, b);
+  return ratio(above, below);
 }
 
 std::optional<double> seconds_to(const RunRecord& run, double accuracy) {
@@ -59,16 +67,16 @@ std::optional<double> seconds_to(const RunRecord& run, double accuracy) {
   return std::nullopt;
 }
 
-double last_accuracy(const RunRecord& run) {
-  return run.epochs.empty() ? 0 : run.epochs.back().test_accuracy;
-}
-
 // What all reach: the lowest of the last accuracies, in whole tenths of a percent.
-double target_of(const Study& study) {
+double target_of(const Study& study, const ExperimentResult& result) {
   if (study.plan.target_accuracy) return *study.plan.target_accuracy;
   double lowest = 1;
-  for (const RunRecord& run : study.runs) lowest = std::min(lowest, last_accuracy(run));
-  return study.runs.empty() ? 0 : std::floor(lowest * 1000) / 1000;
+  for (const LayoutResult& layout : result.layouts) {
+    for (const RunRecord* run : layout.runs) {
+      lowest = std::min(lowest, run->epochs.back().test_accuracy);
+    }
+  }
+  return std::floor(lowest * 1000) / 1000;
 }
 
 TimeShares average_shares(const Runs& runs) {
@@ -76,24 +84,20 @@ TimeShares average_shares(const Runs& runs) {
   double seconds = 0;
   for (const RunRecord* run : runs) {
     seconds += run->profile_seconds;
-    sum.compute += run->shares.compute;
-    sum.input += run->shares.input;
-    sum.waiting += run->shares.waiting;
-    sum.communication += run->shares.communication;
-    sum.reduction += run->shares.reduction;
-    sum.update += run->shares.update;
+    sum += run->shares;
   }
-  if (!(seconds > 0)) return {};
-  return {sum.compute / seconds,       sum.input / seconds,     sum.waiting / seconds,
-          sum.communication / seconds, sum.reduction / seconds, sum.update / seconds};
+  return seconds > 0 ? sum / seconds : TimeShares();
 }
 
 Estimate share_of_peak(const Study& study, const LayoutResult& layout) {
   const int threads = std::min(layout.grid.workers(), study.machine.facts.usable_cores);
   const auto peak = std::ranges::find(study.peaks, threads, &PeakRecord::threads);
   if (peak == study.peaks.end() || !(peak->flops_per_second > 0)) return kUnknown;
+  for (const RunRecord* run : layout.runs) {  // this machine's peak says nothing about another
+    if (run->cpu != study.machine.facts.cpu) return kUnknown;
+  }
   return over(layout.runs, [&](const RunRecord& run) {
-    return trained_samples(run) * static_cast<double>(study.flops_per_sample) / run.train_seconds /
+    return trained_images(run) * static_cast<double>(study.flops_per_sample) / run.train_seconds /
            peak->flops_per_second;
   });
 }
@@ -112,21 +116,19 @@ LayoutResult alone(const Study& study, std::size_t experiment, std::size_t numbe
   }
   result.epoch_seconds = over(result.runs, epoch_seconds);
   result.step_seconds = over(result.runs, step_seconds);
-  result.images_per_second = over(
-      result.runs, [](const RunRecord& run) { return trained_samples(run) / run.train_seconds; });
+  result.images_per_second =
+      over(result.runs, [](const RunRecord& run) { return 1 / image_seconds(run); });
   result.share_of_peak = share_of_peak(study, result);
   if (result.runs.empty()) return result;
   const RunRecord& first = *result.runs.front();
   result.batch = first.batch;
-  if (!first.epochs.empty()) {
-    result.accuracy = first.epochs.back().test_accuracy;
-    result.loss = first.epochs.back().train_loss;
-  }
+  result.accuracy = first.epochs.back().test_accuracy;
+  result.loss = first.epochs.back().train_loss;
   result.shares = average_shares(result.runs);
-  result.bytes_per_step = static_cast<double>(first.bytes_sent) /
-                          static_cast<double>(std::max<std::int64_t>(first.steps, 1));
+  result.bytes_per_step = static_cast<double>(first.bytes_sent) / static_cast<double>(first.steps);
   for (const RunRecord* run : result.runs) {
     result.peak_memory_bytes = std::max(result.peak_memory_bytes, run->peak_memory_bytes);
+    result.busy_cores = std::max({result.busy_cores, run->busy_before, run->busy_during});
   }
   return result;
 }
@@ -140,88 +142,104 @@ void find_target(LayoutResult& layout, double accuracy) {
       over(layout.runs, [&](const RunRecord& run) { return *seconds_to(run, accuracy); });
 }
 
-void compare(LayoutResult& layout, const Experiment& experiment, const LayoutResult& serial,
-             double accuracy) {
+void compare(LayoutResult& layout, const ExperimentResult& result, const LayoutResult& serial) {
+  const Experiment& experiment = *result.experiment;
+  if (layout.reaches_target && std::isfinite(serial.target_seconds.value)) {
+    layout.target_speedup = gain(serial, layout, [&](const RunRecord& run) {
+      return *seconds_to(run, result.target_accuracy);
+    });
+  }
   layout.withheld = !comparable(experiment, layout, serial);
   if (layout.withheld) return;
   const int workers = layout.grid.workers();
-  if (experiment.scaling == Scaling::strong) {
-    layout.speedup = paired_ratio(serial.runs, layout.runs,
-                                  [](const RunRecord& run) { return run.train_seconds; });
-  } else {
-    layout.speedup = paired_ratio(serial.runs, layout.runs, step_seconds);
-    for (double* v : {&layout.speedup.value, &layout.speedup.low, &layout.speedup.high}) {
-      *v *= workers;
-    }
-  }
+  const bool strong = experiment.scaling == Scaling::strong;
+  layout.speedup = gain(serial, layout, strong ? train_seconds : image_seconds);
   layout.efficiency = efficiency(layout.speedup, workers);
-  layout.serial_share = karp_flatt(layout.speedup, workers);
-  if (layout.reaches_target && serial.reaches_target) {
-    layout.target_speedup = paired_ratio(
-        serial.runs, layout.runs, [&](const RunRecord& run) { return *seconds_to(run, accuracy); });
-  }
+  layout.serial_share =
+      strong ? karp_flatt(layout.speedup, workers) : gustafson_share(layout.speedup, workers);
 }
 
 // Points within the cores of the machine, whose times are not those of taking turns.
-Estimate fit(const Study& study, const ExperimentResult& result, const LayoutResult& serial) {
+void fit(ExperimentResult& result, const LayoutResult& serial, int cores) {
   const bool strong = result.experiment->scaling == Scaling::strong;
-  const auto seconds = [&](const RunRecord& run) {
-    return strong ? run.train_seconds : step_seconds(run);
-  };
   std::vector<ScalingRound> rounds;
   for (const RunRecord* base : serial.runs) {
-    ScalingRound round{seconds(*base), {}, {}};
+    ScalingRound& round = rounds.emplace_back();
+    round.serial = strong ? train_seconds(*base) : image_seconds(*base);
     for (const LayoutResult& layout : result.layouts) {
       const int workers = layout.grid.workers();
-      if (layout.withheld || workers > study.machine.facts.usable_cores) continue;
       const auto run = std::ranges::find(layout.runs, base->round, &RunRecord::round);
-      if (run == layout.runs.end()) continue;
+      if (layout.withheld || workers > cores || run == layout.runs.end()) continue;
       round.workers.push_back(workers);
-      round.seconds.push_back(seconds(**run));
+      // Of an image for each worker: work that grows with them.
+      round.seconds.push_back(strong ? train_seconds(**run) : workers * image_seconds(**run));
+      if (workers > 1) result.fitted.push_back(workers);
     }
-    rounds.push_back(std::move(round));
   }
-  return strong ? amdahl_fraction(rounds) : gustafson_fraction(rounds);
+  std::ranges::sort(result.fitted);
+  const auto twins = std::ranges::unique(result.fitted);
+  result.fitted.erase(twins.begin(), twins.end());
+  result.serial_fraction = strong ? amdahl_fraction(rounds) : gustafson_fraction(rounds);
 }
 
-// For each experiment, the one whose serial layout was the fastest of those that train the same.
-std::vector<std::size_t> best_serial(const Study& study,
-                                     const std::vector<ExperimentResult>& results) {
-  std::map<std::vector<std::string>, std::size_t> best;
-  std::vector<std::vector<std::string>> problems;
+// What the serial layout of an experiment computed: layouts that came to the same weights by the
+// same steps solved one problem, fused or not. Without a digest it is no other experiment's.
+std::string problem_of(const LayoutResult& serial, std::size_t experiment) {
+  if (!comparable({}, serial, serial)) return fmt::format("experiment {}", experiment);
+  const RunRecord& run = *serial.runs.front();
+  return fmt::format("{} {} {} {}", run.weights_sha256, run.batch, run.samples, run.epochs.size());
+}
+
+// For each experiment, the one whose serial layout was the fastest of those with the same problem.
+std::vector<std::size_t> best_serial(const std::vector<ExperimentResult>& results) {
+  std::map<std::string, std::size_t> best;
+  std::vector<std::string> problems;
   for (std::size_t e = 0; e < results.size(); ++e) {
-    problems.push_back(train_words(study.plan, {e, 0}));
+    problems.push_back(problem_of(results[e].layouts.front(), e));
     const auto [at, is_new] = best.try_emplace(problems[e], e);
-    const double known = results[at->second].layouts[0].epoch_seconds.value;
-    if (!is_new && results[e].layouts[0].epoch_seconds.value < known) at->second = e;
+    const double known = results[at->second].layouts.front().epoch_seconds.value;
+    if (!is_new && results[e].layouts.front().epoch_seconds.value < known) at->second = e;
   }
   std::vector<std::size_t> chosen;
-  for (const auto& problem : problems) chosen.push_back(best[problem]);
+  for (const std::string& problem : problems) chosen.push_back(best[problem]);
   return chosen;
 }
 
 }  // namespace
 
+std::vector<Pair> paired(const LayoutResult& first, const LayoutResult& second) {
+  std::vector<Pair> pairs;
+  for (const RunRecord* run : first.runs) {
+    const auto other = std::ranges::find(second.runs, run->round, &RunRecord::round);
+    if (other != second.runs.end()) pairs.push_back({run, *other});
+  }
+  return pairs;
+}
+
 Results analyse(const Study& study) {
   Results results;
-  results.target_accuracy = target_of(study);
+  results.cores = study.machine.facts.usable_cores;
   for (std::size_t e = 0; e < study.plan.experiments.size(); ++e) {
     ExperimentResult& result = results.experiments.emplace_back();
     result.experiment = &study.plan.experiments[e];
     for (std::size_t l = 0; l < result.experiment->layouts.size(); ++l) {
       result.layouts.push_back(alone(study, e, l));
-      find_target(result.layouts.back(), results.target_accuracy);
     }
+    result.target_accuracy = target_of(study, result);
+    for (LayoutResult& layout : result.layouts) find_target(layout, result.target_accuracy);
   }
-  const std::vector<std::size_t> chosen = best_serial(study, results.experiments);
+  const std::vector<std::size_t> chosen = best_serial(results.experiments);
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
     ExperimentResult& result = results.experiments[e];
-    const LayoutResult serial = results.experiments[chosen[e]].layouts[0];
+    LayoutResult base = results.experiments[chosen[e]].layouts.front();
+    base.target_seconds = kUnknown;  // this experiment's target may be another
+    find_target(base, result.target_accuracy);
+    result.serial = study.plan.experiments[chosen[e]].name;
     for (LayoutResult& layout : result.layouts) {
-      compare(layout, *result.experiment, serial, results.target_accuracy);
-      layout.flags = flags_of(study, *result.experiment, layout, serial);
+      compare(layout, result, base);
+      layout.flags = flags_of(study, *result.experiment, layout, base);
     }
-    result.serial_fraction = fit(study, result, serial);
+    fit(result, base, results.cores);
     if (result.experiment->per_layer) result.layers = layer_results(study, result);
   }
   results.flags = flags_of(study);

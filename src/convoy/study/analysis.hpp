@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the runs of a study come to, and what makes a figure of it a lie. A speedup is one of the
-// same computation: where digests differ it is withheld, not printed with a caveat.
+// same computation: where digests differ it is withheld, not printed with a caveat. (Weak scaling
+// trains another model on every layout: its scaled speedup compares images a second, nothing else.)
 //
-//   serial            the best layout 1x1 of the same problem in the study
+//   serial            the best layout 1x1 in the study that came to the same weights
 //   speedup S(p)      strong: T(1) / T(p), T = seconds of all training steps of a run
-//                     weak:   p t(1) / t(p), t = seconds of a step (scaled speedup, Gustafson)
+//                     weak:   t(1) / t(p), t = seconds an image (scaled speedup, Gustafson)
 //   efficiency        S(p) / p, p = ranks x threads
 //   time to accuracy  training seconds until the end of the first epoch whose test accuracy reaches
-//                     the target
+//                     the target; of layouts that trained differently, too
 #pragma once
 
 #include <string>
@@ -23,7 +24,7 @@ struct LayoutResult {
   std::vector<const RunRecord*> runs;  // of rounds 1, 2, ...
   Estimate epoch_seconds, step_seconds, images_per_second;
   bool withheld = false;                       // no figure compares this layout with the serial one
-  Estimate speedup, efficiency, serial_share;  // serial_share: Karp and Flatt's
+  Estimate speedup, efficiency, serial_share;  // serial_share: Karp and Flatt's; weak: Gustafson's
   Estimate share_of_peak;                      // of as many threads as have cores; NaN: not known
   bool reaches_target = false;                 // in every run
   Estimate target_seconds, target_speedup;
@@ -31,6 +32,7 @@ struct LayoutResult {
   std::int64_t batch = 0;
   TimeShares shares;  // parts of the time of steps, averaged over the runs; other: the rest
   double bytes_per_step = 0;
+  double busy_cores = 0;               // of others, before or while it ran: the most of all runs
   std::int64_t peak_memory_bytes = 0;  // the most of all runs
   std::vector<std::string> flags;
 };
@@ -39,10 +41,9 @@ struct LayoutResult {
 struct LayerResult {
   std::string name, type;  // "conv1", "conv2d"; of the whole net "whole net", ""
   struct AtLayout {
-    Grid grid;
-    bool withheld = false;
+    const LayoutResult* layout = nullptr;
     Estimate forward, backward, both;  // seconds of a step
-    Estimate speedup, efficiency;      // of both
+    Estimate speedup, efficiency;      // of both; not where the layout's are withheld
   };
   std::vector<AtLayout> layouts;
 };
@@ -50,17 +51,28 @@ struct LayerResult {
 struct ExperimentResult {
   const Experiment* experiment = nullptr;
   std::vector<LayoutResult> layouts;  // as in the experiment
+  std::string serial;                 // the experiment that has the serial layout
+  double target_accuracy = 0;
   Estimate serial_fraction;  // Amdahl's (strong) or Gustafson's (weak): points within the cores
+  std::vector<int> fitted;   // numbers of workers, above 1, of these points
   std::vector<LayerResult> layers;  // where the experiment asks for them
 };
 
 struct Results {
-  double target_accuracy = 0;
+  int cores = 1;
   std::vector<ExperimentResult> experiments;
   std::vector<std::string> flags;  // of the whole study
 };
 
-// `study` must outlive the result. Layouts without a run yet have no figures and a flag.
+// `study` must outlive the result, which is not to be copied: it points into itself. Layouts
+// without a run yet have no figures and a flag.
 Results analyse(const Study& study);
+
+// The runs of one layout and those of another of the same round, in order.
+struct Pair {
+  const RunRecord* of_first;
+  const RunRecord* of_second;
+};
+std::vector<Pair> paired(const LayoutResult& first, const LayoutResult& second);
 
 }  // namespace convoy::study

@@ -6,8 +6,13 @@
 #include <algorithm>
 #include <set>
 
+#include "convoy/report/metrics.hpp"
+#include "convoy/study/words.hpp"
+
 namespace convoy::study {
 namespace {
+
+using Flags = std::vector<std::string>;
 
 std::set<std::string> digests_of(const LayoutResult& layout) {
   std::set<std::string> digests;
@@ -15,35 +20,58 @@ std::set<std::string> digests_of(const LayoutResult& layout) {
   return digests;
 }
 
-bool has_contract(const LayoutResult& layout) {
-  return std::ranges::all_of(layout.runs, [](const RunRecord* run) { return run->contract; });
+bool has_one_digest(const LayoutResult& layout) {
+  const bool contract =
+      std::ranges::all_of(layout.runs, [](const RunRecord* run) { return run->contract; });
+  return contract && digests_of(layout).size() == 1;
 }
 
-std::string counted(std::size_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-}
-
-// "4 workers" of a layout: ranks and threads that really worked, at most, in its runs.
+// Workers that had anything to do, at most, in its runs.
 int working(const LayoutResult& layout) {
   int most = 0;
-  for (const RunRecord* run : layout.runs) most = std::max(most, run->ranks * run->threads);
+  for (const RunRecord* run : layout.runs) most = std::max(most, run->working);
   return most;
 }
 
-void flag_digests(std::vector<std::string>& flags, const Experiment& experiment,
-                  const LayoutResult& layout, const LayoutResult& serial) {
-  if (!has_contract(layout)) {
-    flags.emplace_back("it ran without the contract of one digest: speedup withheld");
-  } else if (const std::set<std::string> own = digests_of(layout); own.size() > 1) {
-    flags.push_back(
-        fmt::format("its runs ended in {} different digests: speedup withheld", own.size()));
-  } else if (!comparable(experiment, layout, serial)) {
-    flags.emplace_back(
-        "its digest is not that of the serial run: another computation, speedup withheld");
-  }
+double width(const Estimate& e) {
+  return e.has_interval() ? (e.high - e.low) / e.value : 0;
 }
 
-void flag_workers(std::vector<std::string>& flags, const Study& study, const LayoutResult& layout) {
+// Why no figure compares the layout with the serial one.
+std::string why_withheld(const LayoutResult& layout, const LayoutResult& serial) {
+  if (serial.runs.empty()) return "the serial layout has no run yet";
+  if (!std::ranges::all_of(layout.runs, [](auto* run) { return run->contract; })) {
+    return "it ran without the contract of one digest";
+  }
+  if (const std::size_t own = digests_of(layout).size(); own > 1) {
+    return fmt::format("its runs ended in {} different digests", own);
+  }
+  if (!has_one_digest(serial)) return "the serial runs ended in different digests";
+  return "its digest is not that of the serial run: another computation";
+}
+
+// What is doubtful about its times, whatever they are compared with.
+Flags doubts_about(const LayoutResult& layout) {
+  Flags flags;
+  const auto busy = static_cast<std::size_t>(std::ranges::count_if(layout.runs, [](auto* run) {
+    return std::max(run->busy_before, run->busy_during) > kBusyCores;
+  }));
+  if (busy > 0) {
+    flags.push_back(fmt::format("other programs used the machine before or during {} of {}", busy,
+                                counted(layout.runs.size(), "run")));
+  }
+  if (layout.runs.size() < kEnoughRepeats) {
+    flags.push_back(fmt::format("{}: fewer than {} say little", counted(layout.runs.size(), "run"),
+                                kEnoughRepeats));
+  }
+  if (width(layout.epoch_seconds) > kWide) {
+    flags.push_back(fmt::format("the interval is {:.0f} % of the time wide",
+                                100 * width(layout.epoch_seconds)));
+  }
+  return flags;
+}
+
+void flag_workers(Flags& flags, const Study& study, const LayoutResult& layout) {
   const int asked = layout.grid.workers(), cores = study.machine.facts.usable_cores;
   if (asked > cores) {
     flags.push_back(fmt::format("{} workers on {}: they take turns", asked,
@@ -54,13 +82,38 @@ void flag_workers(std::vector<std::string>& flags, const Study& study, const Lay
   }
 }
 
-void flag_speedup(std::vector<std::string>& flags, const LayoutResult& layout) {
+void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
+                  const LayoutResult& serial) {
   if (layout.withheld || layout.grid.workers() < 2) return;
-  const Estimate& e = layout.efficiency;
-  if (e.has_interval() ? e.low > 1 : e.value > 1) {
-    flags.emplace_back(
-        "a speedup above the number of workers, without a cause that this study can name (caches? "
-        "a slow serial run?)");
+  const Estimate& s = layout.speedup;
+  const int most =
+      std::min({layout.grid.workers(), working(layout), study.machine.facts.usable_cores});
+  if (s.has_interval() ? s.low > most : s.value > most) {
+    flags.push_back(
+        fmt::format("a speedup above what {} can give, without a cause that this study can name "
+                    "(caches? a slow "
+                    "serial run?)",
+                    counted(static_cast<std::size_t>(most), "worker")));
+  }
+  if (width(s) > kWide) {
+    flags.push_back(fmt::format("the interval is {:.0f} % of the speedup wide", 100 * width(s)));
+  }
+  for (const std::string& doubt : doubts_about(serial)) {
+    flags.push_back("the serial runs that it is compared with: " + doubt);
+  }
+}
+
+void flag_training(Flags& flags, const Experiment& experiment, const LayoutResult& layout,
+                   const LayoutResult& serial) {
+  if (experiment.scaling == Scaling::weak && layout.batch != serial.batch) {
+    flags.push_back(fmt::format(
+        "the global batch is {}, not {}: another training, so compare the time to an accuracy and "
+        "not that of an epoch",
+        layout.batch, serial.batch));
+  }
+  if (!serial.runs.empty() && layout.accuracy < serial.accuracy - kWorseAccuracy) {
+    flags.push_back(fmt::format("it learns less: {} against {}", as_percent(layout.accuracy),
+                                as_percent(serial.accuracy)));
   }
 }
 
@@ -68,57 +121,44 @@ void flag_speedup(std::vector<std::string>& flags, const LayoutResult& layout) {
 
 bool comparable(const Experiment& experiment, const LayoutResult& layout,
                 const LayoutResult& serial) {
-  if (layout.runs.empty() || serial.runs.empty()) return false;
-  const std::set<std::string> own = digests_of(layout);
-  if (own.size() != 1 || !has_contract(layout)) return false;
+  if (!has_one_digest(layout) || !has_one_digest(serial)) return false;
   const bool same_problem = experiment.scaling == Scaling::strong;
-  return !same_problem || own == digests_of(serial);
+  return !same_problem || digests_of(layout) == digests_of(serial);
 }
 
-std::vector<std::string> flags_of(const Study& study, const Experiment& experiment,
-                                  const LayoutResult& layout, const LayoutResult& serial) {
-  std::vector<std::string> flags;
+Flags flags_of(const Study& study, const Experiment& experiment, const LayoutResult& layout,
+               const LayoutResult& serial) {
   if (layout.runs.empty()) return {"no run yet"};
-  flag_digests(flags, experiment, layout, serial);
-  if (experiment.scaling == Scaling::weak && layout.batch != serial.batch) {
-    flags.push_back(fmt::format(
-        "the global batch is {}, not {}: another training, so compare the time to an accuracy and "
-        "not that of an epoch",
-        layout.batch, serial.batch));
-  }
+  Flags flags;
+  if (layout.withheld) flags.push_back(why_withheld(layout, serial) + ": speedup withheld");
+  flag_training(flags, experiment, layout, serial);
   flag_workers(flags, study, layout);
-  const auto busy = static_cast<std::size_t>(std::ranges::count_if(
-      layout.runs, [](const RunRecord* run) { return run->busy_cores > kBusyCores; }));
-  if (busy > 0) {
-    flags.push_back(fmt::format("other programs used the machine before {} of {}", busy,
-                                counted(layout.runs.size(), "run")));
-  }
-  if (layout.runs.size() < kEnoughRepeats) {
-    flags.push_back(fmt::format("{}: fewer than {} say little", counted(layout.runs.size(), "run"),
-                                kEnoughRepeats));
-  }
-  const Estimate& time = layout.epoch_seconds;
-  if (time.has_interval() && time.high - time.low > kWide * time.value) {
-    flags.push_back(fmt::format("the interval is {:.0f} % of the time wide",
-                                100 * (time.high - time.low) / time.value));
-  }
-  flag_speedup(flags, layout);
+  const Flags doubts = doubts_about(layout);
+  flags.insert(flags.end(), doubts.begin(), doubts.end());
+  flag_speedup(flags, study, layout, serial);
   return flags;
 }
 
-std::vector<std::string> flags_of(const Study& study) {
-  std::vector<std::string> flags;
-  std::set<std::string> isas;
-  std::size_t wanted = 0;
-  for (const Experiment& experiment : study.plan.experiments) {
-    wanted += experiment.layouts.size() * static_cast<std::size_t>(study.plan.repeats);
+Flags flags_of(const Study& study) {
+  Flags flags;
+  std::set<std::string> isas, processors;
+  for (const RunRecord& run : study.runs) {
+    isas.insert(run.isa);
+    processors.insert(run.cpu);
   }
-  for (const RunRecord& run : study.runs) isas.insert(run.isa);
+  const std::size_t wanted =
+      configurations(study.plan).size() * static_cast<std::size_t>(study.plan.repeats);
   if (study.runs.size() < wanted) {
     flags.push_back(fmt::format("only {} of {} runs are done", study.runs.size(), wanted));
   }
   if (isas.size() > 1) flags.emplace_back("runs used different instruction sets");
-  if (study.plan.repeats < kEnoughRepeats) {
+  processors.erase(study.machine.facts.cpu);
+  if (!processors.empty()) {
+    flags.push_back(fmt::format(
+        "runs were on another machine ({}): what is said about cores, load and peak is of this one",
+        *processors.begin()));
+  }
+  if (study.plan.repeats < static_cast<int>(kEnoughRepeats)) {
     flags.push_back(fmt::format("every layout ran {}: intervals need at least {}",
                                 study.plan.repeats == 1 ? "once" : "twice", kEnoughRepeats));
   }

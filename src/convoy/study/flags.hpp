@@ -9,18 +9,20 @@
 
 namespace convoy::study {
 
-inline constexpr int kEnoughRepeats = 3;
-inline constexpr double kBusyCores = 0.3;  // that others used before a run
-inline constexpr double kWide = 0.2;       // of an interval, against its value
+inline constexpr std::size_t kEnoughRepeats = 3;
+inline constexpr double kBusyCores = 0.3;       // that others used before a run, or while it ran
+inline constexpr double kWide = 0.2;            // of an interval, against its value
+inline constexpr double kWorseAccuracy = 0.01;  // than the serial run's
 
-// Whether figures may compare the layout with the serial one: all of its runs, and those of the
-// serial layout where the problem is the same, came to one digest.
+// Whether the runs of a layout, and those of the serial one, each came to one digest by the
+// contract; and, where the problem is the same, to the same one. No speedup is computed otherwise.
 bool comparable(const Experiment& experiment, const LayoutResult& layout,
                 const LayoutResult& serial);
 
 // Of a layout whose figures are computed.
 std::vector<std::string> flags_of(const Study& study, const Experiment& experiment,
                                   const LayoutResult& layout, const LayoutResult& serial);
+// Of the whole study.
 std::vector<std::string> flags_of(const Study& study);
 
 }  // namespace convoy::study

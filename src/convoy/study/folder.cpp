@@ -14,11 +14,21 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kStudyFile = "study.json";
+constexpr const char* kLockFile = "lock";
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw SystemError(Fault::io, "mkdir", folder.string(), error.value());
+}
+
+// What a process leaves that was killed before it wrote anything.
+bool is_as_good_as_empty(const fs::path& folder) {
+  if (!fs::is_directory(folder)) return false;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename() != kLockFile && !is_temporary(entry.path())) return false;
+  }
+  return true;
 }
 
 [[noreturn]] void refuse(const fs::path& folder, std::string_view why) {
@@ -29,20 +39,19 @@ void make_folder(const fs::path& folder) {
 }  // namespace
 
 StudyFolder::StudyFolder(const fs::path& folder, Study& study) : folder_(folder) {
-  const bool known = is_study(folder);
-  if (!known && fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder))) {
+  if (!is_study(folder) && fs::exists(folder) && !is_as_good_as_empty(folder)) {
     refuse(folder, "it exists and holds no study");
   }
   make_folder(folder);
-  lock_ = try_lock(folder / "lock");
+  lock_ = try_lock(folder / kLockFile);
   if (!lock_) refuse(folder, "another process works in it");
-  if (!known) {
+  if (!is_study(folder)) {
     save(study);
     return;
   }
   const Study before = load_study(folder);
-  if (fingerprint(before) != fingerprint(study)) {
-    refuse(folder, "it holds another study: another plan, version or machine");
+  if (const std::string what = difference(before, study); !what.empty()) {
+    refuse(folder, fmt::format("it holds another study: {} differs", what));
   }
   study = before;
 }
@@ -73,7 +82,7 @@ Study load_study(const fs::path& folder) {
 fs::path write_reports(const Study& study, const fs::path& folder) {
   const Results results = analyse(study);
   make_folder(folder / "tables");
-  for (const Table& table : tables(results)) {
+  for (const Table& table : csv_tables(results)) {
     replace_file_unsynced(folder / "tables" / (table.name + ".csv"), to_csv(table));
   }
   replace_file_unsynced(folder / "tables.md", markdown(study, results));

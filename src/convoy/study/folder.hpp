@@ -2,7 +2,7 @@
 // A study's folder: study.json, which grows run by run, and what is made from it.
 //
 //   study.json   all that was measured; whole after each run
-//   report.html  tables.md  tables.tex  tables/NAME.csv
+//   report.html  tables.md  tables.tex  tables/*.csv
 #pragma once
 
 #include <filesystem>
@@ -15,9 +15,9 @@ namespace convoy::study {
 
 class StudyFolder {
  public:
-  // Makes the folder, or opens it where it holds the beginning of the same study (fingerprint):
-  // then `study` gets its runs. Throws UserError(usage) where it holds another study or anything
-  // else, or where another process works in it.
+  // Makes the folder, or opens it where it holds the beginning of the same study (difference() is
+  // empty): then `study` gets its runs. Throws UserError(usage) where it holds another study or
+  // anything else, or where another process works in it.
   StudyFolder(const std::filesystem::path& folder, Study& study);
 
   void save(const Study& study) const;  // study.json

@@ -40,19 +40,12 @@ Estimate over(const LayoutResult& layout, const Seconds& seconds) {
 LayerResult::AtLayout at_layout(const LayoutResult& layout, const LayoutResult& serial,
                                 const Seconds& forward, const Seconds& backward,
                                 const Seconds& both) {
-  LayerResult::AtLayout result{layout.grid,
-                               layout.withheld,
-                               over(layout, forward),
-                               over(layout, backward),
-                               over(layout, both),
-                               {},
-                               {}};
+  LayerResult::AtLayout result{
+      &layout, over(layout, forward), over(layout, backward), over(layout, both), {}, {}};
   std::vector<double> above, below;
-  for (const RunRecord* run : layout.runs) {
-    const auto base = std::ranges::find(serial.runs, run->round, &RunRecord::round);
-    if (base == serial.runs.end()) continue;
-    above.push_back(both(**base));
-    below.push_back(both(*run));
+  for (const Pair& pair : paired(serial, layout)) {
+    above.push_back(both(*pair.of_first));
+    below.push_back(both(*pair.of_second));
   }
   result.speedup = ratio(above, below);
   result.efficiency = efficiency(result.speedup, layout.grid.workers());
@@ -81,8 +74,7 @@ std::vector<LayerResult> layer_results(const Study& study, const ExperimentResul
     return [want_forward](const RunRecord& run) {
       double sum = 0;
       for (const LayerRecord& record : run.layers) {
-        const bool forward = record.pass == kForward || record.layer == "input";
-        if (forward == want_forward) sum += record.seconds;
+        if ((record.pass == kForward) == want_forward) sum += record.seconds;
       }
       return sum / static_cast<double>(std::max<std::int64_t>(run.steps, 1));
     };

@@ -1,35 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/study/machine.hpp"
 
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <string>
 
+#include "convoy/base/cgroup.hpp"
 #include "convoy/comm/communicator.hpp"
 #include "convoy/engine/team.hpp"
 
 namespace convoy::study {
 namespace {
 
-struct CpuTimes {
-  double busy = 0, all = 0;  // in ticks, of all cores
-};
-
-// The line "cpu user nice system idle iowait irq softirq steal ..." of /proc/stat.
-CpuTimes cpu_times() {
+// Seconds of all cores together in which they were not idle: the line "cpu user nice system idle
+// iowait irq softirq steal ..." of /proc/stat.
+double busy_seconds() {
   std::ifstream file("/proc/stat");
   std::string name;
   file >> name;
-  CpuTimes times;
   constexpr int kIdle = 3, kWaiting = 4, kFields = 8;  // those behind are parts of the others
-  double ticks = 0;
+  double busy = 0, ticks = 0;
   for (int field = 0; field < kFields && file >> ticks; ++field) {
-    times.all += ticks;
-    if (field != kIdle && field != kWaiting) times.busy += ticks;
+    if (field != kIdle && field != kWaiting) busy += ticks;
   }
-  return times;
+  return busy / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+// Of processes that this one started and waited for, and of those that they did.
+double child_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+}  // namespace
+
+MachineRecord machine_record() {
+  return {machine_facts(), cgroup_cpu_quota(), mpi_library(), threads_library()};
+}
+
+double load_average() {
+  double average = 0;
+  std::ifstream("/proc/loadavg") >> average;
+  return average;
+}
+
+Others::Others() : busy_(busy_seconds()), ours_(child_seconds()) {}
+
+double Others::busy_cores() const {
+  const double others = (busy_seconds() - busy_) - (child_seconds() - ours_);
+  return std::max(0.0, others / clock_.seconds());
 }
 
 void sleep_for(double seconds) {
@@ -37,24 +65,6 @@ void sleep_for(double seconds) {
   timespec rest{static_cast<time_t>(whole), static_cast<long>((seconds - whole) * 1e9)};
   while (nanosleep(&rest, &rest) != 0) {
   }
-}
-
-}  // namespace
-
-MachineRecord machine_record() {
-  return {machine_facts(), mpi_library(), threads_library()};
-}
-
-Load look_at_load(double seconds) {
-  Load load;
-  std::ifstream("/proc/loadavg") >> load.average;
-  const CpuTimes before = cpu_times();
-  sleep_for(seconds);
-  const CpuTimes after = cpu_times();
-  if (after.all > before.all) {
-    load.busy_cores = (after.busy - before.busy) / (after.all - before.all) * machine_facts().cores;
-  }
-  return load;
 }
 
 }  // namespace convoy::study

@@ -2,18 +2,28 @@
 // The machine that a study runs on, and what else it does meanwhile.
 #pragma once
 
+#include "convoy/base/clock.hpp"
 #include "convoy/study/record.hpp"
 
 namespace convoy::study {
 
 MachineRecord machine_record();
 
-struct Load {
-  double average = 0;     // runnable processes, averaged over a minute: our own runs are in it
-  double busy_cores = 0;  // that were not idle while this looked, by whomever (a hypervisor, too)
+// Runnable processes, averaged over a minute by the system: runs of our own before are in it. 0
+// where it does not say (/proc/loadavg).
+double load_average();
+
+// Cores that others kept from idling since this was made, by /proc/stat (what a hypervisor took is
+// in it): all of them but those of processes that this one started and that have ended since.
+class Others {
+ public:
+  Others();
+  double busy_cores() const;
+
+ private:
+  double busy_ = 0, ours_ = 0;  // seconds
+  Stopwatch clock_;
 };
-// Looks for `seconds`, in which this process does nothing. Zeros where the system does not say
-// (/proc/loadavg, /proc/stat).
-Load look_at_load(double seconds);
+void sleep_for(double seconds);
 
 }  // namespace convoy::study

@@ -42,6 +42,14 @@ void complete_layouts(Experiment& experiment, Fault fault, std::string_view sour
   }
 }
 
+void check_name(const Experiment& experiment, Fault fault, std::string_view source) {
+  const bool printable = std::ranges::none_of(
+      experiment.name, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+  if (printable && !experiment.name.empty()) return;
+  throw UserError(fault, fmt::format("{}: an experiment has no name that can be printed", source),
+                  "", "give it one line of text");
+}
+
 void check_launcher(const StudyPlan& plan, Fault fault, std::string_view source) {
   if (plan.launcher.empty() || plan.launcher.find(kRanks) != std::string::npos) return;
   throw UserError(
@@ -71,12 +79,27 @@ Grid parse_grid(std::string_view text) {
   if (first_error == std::errc() && x != end && *x == 'x') {
     const auto [stop, error] = std::from_chars(x + 1, end, grid.threads);
     if (error == std::errc() && stop == end && grid.ranks >= 1 && grid.threads >= 1 &&
-        grid.ranks <= kMost && grid.threads <= kMost) {
+        Index{grid.ranks} * grid.threads <= kMost) {
       return grid;
     }
   }
   throw UserError(Fault::usage, fmt::format("'{}' is no layout", text), "",
                   "write RANKSxTHREADS, for example 2x1");
+}
+
+std::string slug(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    const bool capital = c >= 'A' && c <= 'Z';
+    if (letter || capital) {
+      result += capital ? static_cast<char>(c - 'A' + 'a') : c;
+    } else if (!result.empty() && result.back() != '-') {
+      result += '-';
+    }
+  }
+  while (!result.empty() && result.back() == '-') result.pop_back();
+  return result.empty() ? "x" : result;
 }
 
 std::string_view to_string(Scaling scaling) {
@@ -86,10 +109,17 @@ std::string_view to_string(Scaling scaling) {
 void complete(StudyPlan& plan, std::string_view source, Fault fault) {
   std::set<std::string> names;
   for (Experiment& experiment : plan.experiments) {
-    if (!names.insert(experiment.name).second) {
+    check_name(experiment, fault, source);
+    if (!names.insert(slug(experiment.name)).second) {
       throw UserError(fault,
                       fmt::format("{}: two experiments are called '{}'", source, experiment.name),
-                      "", "give each a name of its own");
+                      "their files would have one name", "give each a name of its own");
+    }
+    if (experiment.per_layer && experiment.scaling == Scaling::weak) {
+      throw UserError(
+          fault, fmt::format("{}: '{}' asks for layers in weak scaling", source, experiment.name),
+          "a layer's work would grow with the workers",
+          "leave per_layer to an experiment with strong scaling");
     }
     complete_layouts(experiment, fault, source);
   }
@@ -131,7 +161,7 @@ std::vector<std::string> train_words(const StudyPlan& plan, const Configuration&
   }
   if (experiment.epochs) add("--epochs", *experiment.epochs);
   if (experiment.limit) add("--limit", *experiment.limit);
-  if (experiment.order == "shards") {
+  if (experiment.order == kOwnShards) {
     add("--order", fmt::format("shards:{}", grid.workers()));
   } else if (!experiment.order.empty()) {
     add("--order", experiment.order);

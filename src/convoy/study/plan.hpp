@@ -14,7 +14,7 @@
 
 namespace convoy::study {
 
-// RANKSxTHREADS.
+// RANKSxTHREADS, at most 2^20 workers.
 struct Grid {
   int ranks = 1;
   int threads = 1;
@@ -31,6 +31,8 @@ Grid parse_grid(std::string_view text);
 enum class Scaling { strong, weak };
 std::string_view to_string(Scaling scaling);
 
+inline constexpr std::string_view kOwnShards = "shards";  // as many as workers
+
 struct Experiment {
   std::string name;  // unique in a study
   Scaling scaling = Scaling::strong;
@@ -41,7 +43,7 @@ struct Experiment {
   std::optional<Index> batch;  // none: the model file's
   std::optional<Index> epochs;
   std::optional<Index> limit;    // of training images
-  std::string order;             // "": the model file's; shards: one for each worker
+  std::string order;             // "": the model file's; kOwnShards, or as of train
   std::vector<std::string> set;  // overrides of the model file
 
   friend bool operator==(const Experiment&, const Experiment&) = default;
@@ -54,7 +56,7 @@ struct StudyPlan {
   std::string device = "cpu";
   int repeats = 5;
   std::uint64_t seed = 1;                 // of the order of runs
-  std::optional<double> target_accuracy;  // none: what the serial run of an experiment reaches
+  std::optional<double> target_accuracy;  // none: what every run of an experiment reaches
   std::string launcher;  // "srun -n {ranks} -c {threads}"; "": convoy train --ranks
   std::vector<Experiment> experiments;
 
@@ -62,10 +64,17 @@ struct StudyPlan {
 };
 
 // Adds what is left out (the serial layout) and refuses what makes no study: throws
-// UserError(fault), with `source` in front, where there is no experiment, a name twice, a layout
-// twice, or a launcher without {ranks}.
+// UserError(fault), with `source` in front, where there is no experiment, no name or one like
+// another's (their files would have one name), a layout twice, layers in weak scaling, or a
+// launcher without {ranks}.
 void complete(StudyPlan& plan, std::string_view source, Fault fault);
 
+// For names of files and ids: lower-case letters, digits and hyphens.
+std::string slug(std::string_view text);
+
+// Whether a .toml file is a study and not a model: it has experiments, or no layers. Throws like
+// parse_plan() where it is not TOML.
+bool is_plan(std::string_view text, std::string_view source);
 // A study file. Throws UserError(bad_data) with the line; unknown keys are errors.
 StudyPlan parse_plan(std::string_view text, std::string_view source);
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "convoy/base/check.hpp"
+#include "convoy/data/order.hpp"
 #include "convoy/net/table_reader.hpp"
 #include "convoy/study/plan.hpp"
 
@@ -49,6 +50,17 @@ Grid layout_of(const TableReader& table, const ConfigValue& value) {
   }
 }
 
+std::string order_of(const TableReader& table) {
+  const std::string order = table.string("order", "");
+  if (order.empty() || order == kOwnShards) return order;
+  try {
+    return to_string(parse_order(order));
+  } catch (const UserError&) {
+    table.fail(table.find("order")->place, fmt::format("'order' is '{}'", order), "",
+               "write shuffled, sequential, shards or shards:N");
+  }
+}
+
 Experiment read_experiment(const ConfigValue& value, std::size_t number) {
   const TableReader table(value, fmt::format("experiment {}", number), kExperimentKeys);
   Experiment experiment;
@@ -64,7 +76,7 @@ Experiment read_experiment(const ConfigValue& value, std::size_t number) {
   experiment.batch = optional_integer(table, "batch");
   experiment.epochs = optional_integer(table, "epochs");
   experiment.limit = optional_integer(table, "limit");
-  experiment.order = table.string("order", "");
+  experiment.order = order_of(table);
   if (const ConfigValue* set = table.find("set")) {
     for (const ConfigValue& word : array_of(table, "set", *set)) {
       experiment.set.push_back(table.string_of("set", word));
@@ -78,6 +90,12 @@ Experiment read_experiment(const ConfigValue& value, std::size_t number) {
 }
 
 }  // namespace
+
+bool is_plan(std::string_view text, std::string_view source) {
+  const ConfigValue root = parse_config(text, source);
+  const auto* table = std::get_if<ConfigTable>(&root.data);
+  return table != nullptr && (find(*table, "experiment") || !find(*table, "layer"));
+}
 
 StudyPlan parse_plan(std::string_view text, std::string_view source) {
   const ConfigValue root = parse_config(text, source);

@@ -64,7 +64,24 @@ Curve line(std::string label, int most, double (*value)(double, double), double 
   return curve;
 }
 
-Plot speedup_plot(const ExperimentResult& result, const std::string& id) {
+// A vertical line behind which workers outnumber the cores and take turns.
+CurvePlot with_cores(CurvePlot plot, int cores) {
+  double most_x = 0, most_y = 0;
+  for (const Curve& curve : plot.curves) {
+    for (const double x : curve.x) most_x = std::max(most_x, x);
+    for (const double y : curve.y) most_y = std::max(most_y, y);
+  }
+  if (most_x <= cores) return plot;
+  Curve line;
+  line.label = fmt::format("cores: {}", cores);
+  line.ideal = true;
+  line.x = {static_cast<double>(cores), static_cast<double>(cores)};
+  line.y = {0, most_y};
+  plot.curves.push_back(std::move(line));
+  return plot;
+}
+
+CurvePlot speedup_plot(const ExperimentResult& result, const std::string& id) {
   const bool weak = result.experiment->scaling == Scaling::weak;
   const int most = most_workers(result);
   CurvePlot plot{id + "-speedup",
@@ -76,7 +93,7 @@ Plot speedup_plot(const ExperimentResult& result, const std::string& id) {
   plot.curves.insert(plot.curves.begin(),
                      line(
                          "ideal", most, [](double, double p) { return p; }, 0));
-  if (std::isfinite(result.serial_fraction.value)) {
+  if (result.serial_fraction.value >= 0 && result.serial_fraction.value <= 1) {
     plot.curves.push_back(line(fmt::format("{}, serial fraction {}", weak ? "Gustafson" : "Amdahl",
                                            digits(result.serial_fraction.value)),
                                most, weak ? gustafson_speedup : amdahl_speedup,
@@ -85,7 +102,7 @@ Plot speedup_plot(const ExperimentResult& result, const std::string& id) {
   return plot;
 }
 
-Plot efficiency_plot(const ExperimentResult& result, const std::string& id) {
+CurvePlot efficiency_plot(const ExperimentResult& result, const std::string& id) {
   CurvePlot plot{id + "-efficiency",
                  "Efficiency",
                  "workers (ranks x threads)",
@@ -98,7 +115,7 @@ Plot efficiency_plot(const ExperimentResult& result, const std::string& id) {
   return plot;
 }
 
-Plot time_plot(const ExperimentResult& result, const std::string& id) {
+CurvePlot time_plot(const ExperimentResult& result, const std::string& id) {
   return CurvePlot{id + "-time",
                    "Training time",
                    "workers (ranks x threads)",
@@ -184,7 +201,7 @@ Plot breakdown_plot(const ExperimentResult& result, const std::string& id) {
   return plot;
 }
 
-Plot layer_plot(const ExperimentResult& result, const std::string& id) {
+CurvePlot layer_plot(const ExperimentResult& result, const std::string& id) {
   CurvePlot plot{
       id + "-layers", "Speedup of each layer", "workers (ranks x threads)", "speedup", {}, true};
   plot.curves.push_back(line(
@@ -195,12 +212,12 @@ Plot layer_plot(const ExperimentResult& result, const std::string& id) {
       curve.label = fmt::format("{}, {}", layer.name, family.label);
       std::vector<const LayerResult::AtLayout*> points;
       for (const auto& at : layer.layouts) {
-        if (family.holds(at.grid) && !at.withheld) points.push_back(&at);
+        if (family.holds(at.layout->grid) && !at.layout->withheld) points.push_back(&at);
       }
-      std::ranges::stable_sort(points, {}, [](auto* at) { return at->grid.workers(); });
+      std::ranges::stable_sort(points, {}, [](auto* at) { return at->layout->grid.workers(); });
       if (points.size() < 2) continue;
       for (const auto* at : points) {
-        curve.x.push_back(at->grid.workers());
+        curve.x.push_back(at->layout->grid.workers());
         curve.y.push_back(at->speedup.value);
         curve.low.push_back(at->speedup.low);
         curve.high.push_back(at->speedup.high);
@@ -213,19 +230,20 @@ Plot layer_plot(const ExperimentResult& result, const std::string& id) {
 
 }  // namespace
 
-std::vector<Figure> figures(const Results& results, std::size_t experiment) {
-  const ExperimentResult& result = results.experiments[experiment];
+std::vector<Figure> figures(const ExperimentResult& result, int cores) {
   const std::string id = slug(result.experiment->name);
   const bool weak = result.experiment->scaling == Scaling::weak;
   std::vector<Figure> all;
   if (most_workers(result) > 1) {
     all.push_back(
-        {speedup_plot(result, id),
+        {with_cores(speedup_plot(result, id), cores),
          fmt::format("Against the best serial run, with 95 % intervals; dashed: what would "
                      "be ideal, and {} law as fitted within the cores.",
                      weak ? "Gustafson's" : "Amdahl's")});
-    all.push_back({efficiency_plot(result, id), "Speedup over workers, with 95 % intervals."});
-    all.push_back({time_plot(result, id), "Of training steps alone, with 95 % intervals."});
+    all.push_back({with_cores(efficiency_plot(result, id), cores),
+                   "Speedup over workers, with 95 % intervals."});
+    all.push_back({with_cores(time_plot(result, id), cores),
+                   "Of training steps alone, with 95 % intervals."});
   }
   all.push_back({breakdown_plot(result, id),
                  "An average worker's time, by layout (ranks x threads). What is missing to 100 % "
@@ -238,7 +256,7 @@ std::vector<Figure> figures(const Results& results, std::size_t experiment) {
   all.push_back({by_seconds(result, id, true), "The run of each layout with the median time."});
   if (!result.layers.empty()) {
     all.push_back(
-        {layer_plot(result, id),
+        {with_cores(layer_plot(result, id), cores),
          "Each layer with its activation alone, forward and backward, and the whole net."});
   }
   return all;

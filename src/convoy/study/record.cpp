@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <set>
+#include <span>
 #include <stdexcept>
+#include <tuple>
 
-#include "convoy/base/version.hpp"
+#include "convoy/base/digest.hpp"
 #include "convoy/train/strict_json.hpp"
 
 namespace convoy::study {
@@ -59,7 +62,8 @@ Json json_of(const RunRecord& run) {
             {"layout", run.layout},
             {"round", run.round},
             {"load", run.load},
-            {"busy_cores", run.busy_cores},
+            {"busy_before", run.busy_before},
+            {"busy_during", run.busy_during},
             {"process_seconds", run.process_seconds},
             {"train_seconds", run.train_seconds},
             {"samples", run.samples},
@@ -67,9 +71,11 @@ Json json_of(const RunRecord& run) {
             {"steps", run.steps},
             {"ranks", run.ranks},
             {"threads", run.threads},
+            {"working", run.working},
             {"contract", run.contract},
             {"isa", run.isa},
             {"weights_sha256", run.weights_sha256},
+            {"cpu", run.cpu},
             {"epochs", Json::array()},
             {"profile_seconds", run.profile_seconds},
             {"shares", json_of(run.shares)},
@@ -90,7 +96,8 @@ RunRecord run_of(const nlohmann::json& j) {
   run.layout = j.at("layout");
   run.round = j.at("round");
   run.load = j.at("load");
-  run.busy_cores = j.at("busy_cores");
+  run.busy_before = j.at("busy_before");
+  run.busy_during = j.at("busy_during");
   run.process_seconds = j.at("process_seconds");
   run.train_seconds = j.at("train_seconds");
   run.samples = j.at("samples");
@@ -98,9 +105,11 @@ RunRecord run_of(const nlohmann::json& j) {
   run.steps = j.at("steps");
   run.ranks = j.at("ranks");
   run.threads = j.at("threads");
+  run.working = j.at("working");
   run.contract = j.at("contract");
   run.isa = j.at("isa");
   run.weights_sha256 = j.at("weights_sha256");
+  run.cpu = j.at("cpu");
   for (const auto& epoch : j.at("epochs")) run.epochs.push_back(epoch_of(epoch));
   run.profile_seconds = j.at("profile_seconds");
   run.shares = shares_of(j.at("shares"));
@@ -181,6 +190,7 @@ Json json_of(const MachineRecord& machine) {
           {"memory_bytes", machine.facts.memory_bytes},
           {"system", machine.facts.system},
           {"compiler", machine.facts.compiler},
+          {"cpu_quota", optional(machine.cpu_quota)},
           {"mpi", machine.mpi},
           {"threading", machine.threading}};
 }
@@ -189,16 +199,31 @@ MachineRecord machine_of(const nlohmann::json& j) {
   MachineRecord machine;
   machine.facts = {j.at("cpu"),          j.at("cores"),  j.at("usable_cores"),
                    j.at("memory_bytes"), j.at("system"), j.at("compiler")};
+  machine.cpu_quota = optional<double>(j.at("cpu_quota"));
   machine.mpi = j.at("mpi");
   machine.threading = j.at("threading");
   return machine;
 }
 
-// A run must be one of the plan's: what is computed indexes by it.
-void check_place(const StudyPlan& plan, const RunRecord& run) {
-  if (run.experiment >= plan.experiments.size() ||
-      run.layout >= plan.experiments[run.experiment].layouts.size() || run.round < 1) {
-    throw std::invalid_argument("a run is none of its plan's");
+// A plan that complete() leaves as it is, and runs of it that took time: what is computed indexes
+// by the one and divides by the other.
+void check_whole(const Study& study) {
+  StudyPlan whole = study.plan;
+  complete(whole, "the plan", Fault::bad_data);
+  if (!(whole == study.plan)) {
+    throw std::invalid_argument("an experiment does not begin with the layout 1x1");
+  }
+  std::set<std::tuple<std::size_t, std::size_t, int>> seen;
+  for (const RunRecord& run : study.runs) {
+    const bool known = run.experiment < study.plan.experiments.size() &&
+                       run.layout < study.plan.experiments[run.experiment].layouts.size();
+    if (!known || run.round < 1) throw std::invalid_argument("a run is none of its plan's");
+    if (!(run.train_seconds > 0) || run.steps < 1 || run.samples < 1 || run.epochs.empty()) {
+      throw std::invalid_argument("a run has trained nothing");
+    }
+    if (!seen.insert({run.experiment, run.layout, run.round}).second) {
+      throw std::invalid_argument("a run stands in it twice");
+    }
   }
 }
 
@@ -214,26 +239,10 @@ auto reading(const Read& read) {
   }
 }
 
-TimeShares average_of(const nlohmann::json& workers) {
-  TimeShares sum;
-  for (const auto& worker : workers) {
-    const TimeShares one = shares_of(worker);
-    sum.compute += one.compute;
-    sum.input += one.input;
-    sum.waiting += one.waiting;
-    sum.communication += one.communication;
-    sum.reduction += one.reduction;
-    sum.update += one.update;
-  }
-  const auto n = static_cast<double>(workers.size());
-  return {sum.compute / n,       sum.input / n,     sum.waiting / n,
-          sum.communication / n, sum.reduction / n, sum.update / n};
-}
-
 std::string joined(const nlohmann::json& layers) {
   std::string text;
   for (const auto& layer : layers) text += (text.empty() ? "" : "+") + layer.get<std::string>();
-  return text.empty() ? "input" : text;
+  return text;
 }
 
 RunRecord from_train_document(const nlohmann::json& j) {
@@ -250,11 +259,18 @@ RunRecord from_train_document(const nlohmann::json& j) {
   run.contract = j.at("contract");
   run.isa = j.at("isa");
   run.weights_sha256 = j.at("weights_sha256");
+  run.cpu = j.at("machine").at("cpu");
   for (const auto& epoch : j.at("epochs")) run.epochs.push_back(epoch_of(epoch));
   const auto& profile = j.at("profile");
   run.steps = profile.at("steps");
   run.profile_seconds = profile.at("seconds");
-  run.shares = average_of(profile.at("workers"));
+  run.working = 0;
+  for (const auto& worker : profile.at("workers")) {
+    const TimeShares one = shares_of(worker);
+    run.shares += one;
+    run.working += one.compute > 0;
+  }
+  run.shares = run.shares / static_cast<double>(profile.at("workers").size());
   run.bytes_sent = profile.at("bytes_sent");
   for (const auto& bytes : profile.at("peak_memory_bytes")) {
     run.peak_memory_bytes += bytes.get<std::int64_t>();
@@ -271,12 +287,19 @@ RunRecord run_record(std::string_view train_document) {
   return reading([&] { return from_train_document(parse_strict_json(train_document)); });
 }
 
-std::string to_json(const RunRecord& run) {
-  return to_text(json_of(run));
+TimeShares& TimeShares::operator+=(const TimeShares& other) {
+  compute += other.compute;
+  input += other.input;
+  waiting += other.waiting;
+  communication += other.communication;
+  reduction += other.reduction;
+  update += other.update;
+  return *this;
 }
 
-RunRecord parse_run(std::string_view text) {
-  return reading([&] { return run_of(parse_strict_json(text)); });
+TimeShares TimeShares::operator/(double divisor) const {
+  return {compute / divisor,       input / divisor,     waiting / divisor,
+          communication / divisor, reduction / divisor, update / divisor};
 }
 
 std::string to_json(const Study& study) {
@@ -287,6 +310,8 @@ std::string to_json(const Study& study) {
             {"machine", json_of(study.machine)},
             {"flops_per_sample", study.flops_per_sample},
             {"parameters", study.parameters},
+            {"model_sha256", study.model_sha256},
+            {"data_sha256", study.data_sha256},
             {"layers", Json::array()},
             {"peaks", Json::array()},
             {"commands", study.commands},
@@ -315,6 +340,8 @@ Study parse_study(std::string_view text) {
     study.machine = machine_of(j.at("machine"));
     study.flops_per_sample = j.at("flops_per_sample");
     study.parameters = j.at("parameters");
+    study.model_sha256 = j.at("model_sha256");
+    study.data_sha256 = j.at("data_sha256");
     for (const auto& layer : j.at("layers")) {
       study.layers.push_back({layer.at("name"), layer.at("type")});
     }
@@ -322,19 +349,29 @@ Study parse_study(std::string_view text) {
       study.peaks.push_back({peak.at("threads"), peak.at("flops_per_second")});
     }
     study.commands = j.at("commands").get<std::vector<std::vector<std::string>>>();
-    for (const auto& run : j.at("runs")) {
-      study.runs.push_back(run_of(run));
-      check_place(study.plan, study.runs.back());
-    }
+    for (const auto& run : j.at("runs")) study.runs.push_back(run_of(run));
+    check_whole(study);
     return study;
   });
 }
 
-std::string fingerprint(const Study& study) {
-  Json machine = json_of(study.machine);
-  machine.erase("system");  // a new kernel is no other machine
-  return to_text(Json{
-      {"version", study.version}, {"plan", json_of(study.plan)}, {"machine", std::move(machine)}});
+std::string sha256_of(std::string_view text) {
+  return sha256(std::as_bytes(std::span(text)));
+}
+
+std::string difference(const Study& a, const Study& b) {
+  const auto machine = [](const Study& study) {
+    Json json = json_of(study.machine);
+    json.erase("system");  // a new kernel, and the memory that it leaves, make no other machine
+    json.erase("memory_bytes");
+    return json;
+  };
+  if (a.version != b.version) return "its version of Convoy";
+  if (!(a.plan == b.plan)) return "its plan";
+  if (a.model_sha256 != b.model_sha256) return "its model file";
+  if (a.data_sha256 != b.data_sha256) return "its data";
+  if (machine(a) != machine(b)) return "its machine";
+  return "";
 }
 
 }  // namespace convoy::study

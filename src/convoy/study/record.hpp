@@ -17,6 +17,10 @@ namespace convoy::study {
 // Seconds, of one worker, or averaged over those of a run.
 struct TimeShares {
   double compute = 0, input = 0, waiting = 0, communication = 0, reduction = 0, update = 0;
+
+  double sum() const { return compute + input + waiting + communication + reduction + update; }
+  TimeShares& operator+=(const TimeShares& other);
+  TimeShares operator/(double divisor) const;
 };
 
 struct EpochRecord {
@@ -35,14 +39,17 @@ struct RunRecord {
   std::size_t experiment = 0, layout = 0;
   int round = 1;               // from 1
   double load = 0;             // of the machine before it: runnable processes, averaged a minute
-  double busy_cores = 0;       // that others used in the moment before it
+  double busy_before = 0;      // cores that others used in the moment before it
+  double busy_during = 0;      // and while it ran
   double process_seconds = 0;  // from its start to its exit
   double train_seconds = 0;    // of its steps
   std::int64_t samples = 0;    // of an epoch
   std::int64_t batch = 0, steps = 0;
-  int ranks = 1, threads = 1;  // that really worked
+  int ranks = 1, threads = 1;  // of each rank
+  int working = 1;             // workers that had anything to compute
   bool contract = true;        // its digest can be compared
   std::string isa, weights_sha256;
+  std::string cpu;  // of the machine that it ran on
   std::vector<EpochRecord> epochs;
   double profile_seconds = 0;          // of the steps that the shares below cover
   TimeShares shares;                   // of a worker, on average
@@ -58,7 +65,8 @@ struct PeakRecord {
 
 struct MachineRecord {
   MachineFacts facts;
-  std::string mpi, threading;  // library and version; "": not in this build
+  std::optional<double> cpu_quota;  // in cores
+  std::string mpi, threading;       // library and version; "": not in this build
 };
 
 struct LayerFacts {
@@ -71,24 +79,25 @@ struct Study {
   std::string date;  // UTC, when it began
   MachineRecord machine;
   std::int64_t flops_per_sample = 0, parameters = 0;
+  std::string model_sha256, data_sha256;  // of the model's normalised text, of the training set
   std::vector<LayerFacts> layers;
   std::vector<PeakRecord> peaks;                   // the best of all rounds
   std::vector<RunRecord> runs;                     // in the order in which they ran
   std::vector<std::vector<std::string>> commands;  // of each configuration, as typed
 };
 
-// What a process said (its `convoy train --profile --json`), beside what was seen from outside.
-// Throws UserError(bad_data) where the document is not that of such a process.
+// What a process said: the document of its `convoy train --profile --json`. What is seen from
+// outside is left to the caller. Throws std::invalid_argument where the text is no such document.
 RunRecord run_record(std::string_view train_document);
 
-std::string to_json(const RunRecord& run);  // one line
-// Throw std::invalid_argument with the reason.
-RunRecord parse_run(std::string_view text);
-
 std::string to_json(const Study& study);
+// Throws std::invalid_argument with the reason; what it returns can be analysed.
 Study parse_study(std::string_view text);
 
-// What must be the same when a study goes on: the plan and the machine, as text.
-std::string fingerprint(const Study& study);
+// A hex digest of text.
+std::string sha256_of(std::string_view text);
+
+// What keeps one study from going on as the other: "its plan", "its machine" ...; empty: nothing.
+std::string difference(const Study& a, const Study& b);
 
 }  // namespace convoy::study

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "convoy/report/metrics.hpp"
@@ -13,6 +14,14 @@ namespace convoy::study {
 namespace {
 
 using Facts = std::vector<std::pair<std::string, std::string>>;
+
+std::string isa_in_words(std::string_view isa) {
+  for (const auto& [name, bits] :
+       {std::pair{"avx512", 512}, std::pair{"avx2", 256}, std::pair{"neon", 128}}) {
+    if (isa == name) return fmt::format("{}, vectors of {} bits", isa, bits);
+  }
+  return std::string(isa);
+}
 
 Facts machine_facts(const Study& study) {
   const MachineFacts& facts = study.machine.facts;
@@ -25,7 +34,13 @@ Facts machine_facts(const Study& study) {
       {"Compiler", facts.compiler},
       {"Threads", study.machine.threading.empty() ? "none in this build" : study.machine.threading},
       {"Messages", study.machine.mpi.empty() ? "none in this build" : study.machine.mpi}};
-  if (!study.runs.empty()) list.emplace_back("Instruction set", study.runs.front().isa);
+  if (!study.runs.empty()) {
+    list.emplace_back("Instruction set", isa_in_words(study.runs.front().isa));
+    const auto [lowest, highest] = std::ranges::minmax(study.runs, {}, &RunRecord::load);
+    list.emplace_back("Load before the runs",
+                      fmt::format("{:.2f} to {:.2f} (of a minute, with the runs before)",
+                                  lowest.load, highest.load));
+  }
   for (const PeakRecord& peak : study.peaks) {
     list.emplace_back(
         fmt::format("FMA peak, {} thread{}", peak.threads, peak.threads == 1 ? "" : "s"),
@@ -34,7 +49,7 @@ Facts machine_facts(const Study& study) {
   return list;
 }
 
-Facts study_facts(const Study& study, const Results& results) {
+Facts study_facts(const Study& study) {
   const StudyPlan& plan = study.plan;
   return {
       {"Model", fmt::format("{}: {} parameters, {} FLOP an image", plan.model,
@@ -51,38 +66,30 @@ Facts study_facts(const Study& study, const Results& results) {
       {"Convoy", study.version}};
 }
 
-// "strong": f of Amdahl with its interval; nothing where there are no points.
+// What the fitted law says; nothing where there are no points. One number of workers is no fit.
 std::string fit_in_words(const ExperimentResult& result) {
   const Estimate& f = result.serial_fraction;
   if (!std::isfinite(f.value)) return "";
   const bool weak = result.experiment->scaling == Scaling::weak;
-  return fmt::format("{} law fits the layouts within the cores with a serial fraction of {}.",
-                     weak ? "Gustafson's" : "Amdahl's", interval(f));
+  const char* law = weak ? "Gustafson's" : "Amdahl's";
+  if (result.fitted.size() == 1) {
+    return fmt::format(
+        "From layouts of {} alone, {} law would have a serial fraction of {}; whether it holds, "
+        "one "
+        "number of workers can't say.",
+        counted(static_cast<std::size_t>(result.fitted.front()), "worker"), law, interval(f));
+  }
+  return fmt::format("{} law fits the layouts within the cores with a serial fraction of {}.", law,
+                     interval(f));
 }
 
 std::string commands_of(const Study& study, std::size_t experiment) {
   std::string text;
-  std::size_t number = 0;
-  for (const Configuration& which : configurations(study.plan)) {
-    if (which.experiment == experiment && number < study.commands.size()) {
-      for (std::size_t i = 0; i < study.commands[number].size(); ++i) {
-        const std::string& word = study.commands[number][i];
-        const bool plain = word.find_first_of(" \"'$\\*?[]{}()&|;<>#~") == std::string::npos;
-        text += fmt::format("{}{}", i == 0 ? "" : " ", plain ? word : "'" + word + "'");
-      }
-      text += "\n";
-    }
-    ++number;
+  const std::vector<Configuration> all = configurations(study.plan);
+  for (std::size_t i = 0; i < std::min(all.size(), study.commands.size()); ++i) {
+    if (all[i].experiment == experiment) text += shell_command(study.commands[i]) + "\n";
   }
   return text;
-}
-
-// The tables of all experiments are in one list: those of this one.
-std::vector<Table> tables_of(const Results& results, std::size_t experiment) {
-  Results one;
-  one.target_accuracy = results.target_accuracy;
-  one.experiments.push_back(results.experiments[experiment]);
-  return tables(one);
 }
 
 void add_flags(Page& page, const ExperimentResult& result) {
@@ -101,12 +108,12 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   page.section(result.experiment->name);
   page.paragraph(fmt::format("{}.", in_words(*result.experiment, result.layouts.front())));
   add_flags(page, result);
-  const std::vector<Table> all = tables_of(results, number);
+  const std::vector<Table> all = tables(result);
   constexpr std::size_t kAbovePlots = 2;  // times and speedups
   for (std::size_t i = 0; i < kAbovePlots; ++i) page.table(all[i]);
   if (const std::string fit = fit_in_words(result); !fit.empty()) page.paragraph(fit);
   std::vector<std::pair<std::string, std::string>> drawn;
-  for (const Figure& figure : figures(results, number)) {
+  for (const Figure& figure : figures(result, results.cores)) {
     drawn.emplace_back(pictures[drawn.size()], figure.caption);
   }
   page.figures(drawn);
@@ -117,15 +124,18 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
 
 constexpr const char* kMethod =
     "Every configuration ran in a process of its own, once in every round, after a warm-up that is "
-    "not counted. Times are wall time of the training steps alone: no loading, no evaluation. "
-    "Speedups are against the best serial run of the same problem, formed within each round before "
-    "they are averaged (geometric mean; 95 % intervals by Student's t of the logarithms). "
-    "Efficiency "
-    "is speedup over workers; the Karp-Flatt fraction is what serial part would explain the "
-    "speedup. "
-    "A speedup is printed only where the digests of the trained weights agree: then it is one of "
+    "not counted. Times are wall time of the training steps alone: no loading, no evaluation; each "
+    "run with --profile, whose clock readings are within them. Speedups are against the best "
+    "serial "
+    "run that came to the same weights, formed within each round before they are averaged "
+    "(geometric "
+    "mean; 95 % intervals by Student's t of the logarithms). Efficiency is speedup over workers; "
     "the "
-    "same computation.";
+    "Karp-Flatt fraction is the serial part that would explain the speedup. A speedup of strong "
+    "scaling "
+    "is printed only where the digests of the trained weights agree: then it is one of the same "
+    "computation. Weak scaling trains another model on every layout: its scaled speedup compares "
+    "images a second, nothing else.";
 
 }  // namespace
 
@@ -143,7 +153,9 @@ std::string report_page(const Study& study, const Results& results) {
   std::vector<Plot> all;
   std::vector<std::size_t> ends;  // of an experiment's plots among all
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    for (Figure& figure : figures(results, e)) all.push_back(std::move(figure.plot));
+    for (Figure& figure : figures(results.experiments[e], results.cores)) {
+      all.push_back(std::move(figure.plot));
+    }
     ends.push_back(all.size());
   }
   const std::vector<std::string> drawn = draw(all);
@@ -152,7 +164,7 @@ std::string report_page(const Study& study, const Results& results) {
                         study.plan.model, study.plan.data, study.date));
   page.section("What was done");
   page.paragraph(kMethod);
-  page.facts(study_facts(study, results));
+  page.facts(study_facts(study));
   for (const std::string& flag : results.flags) page.warning(flag);
   auto first = drawn.begin();
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
@@ -176,7 +188,7 @@ std::string markdown(const Study& study, const Results& results) {
     for (const std::string& flag : flag_lines(result))
       text += fmt::format("- **Flag:** {}\n", flag);
     if (const std::string fit = fit_in_words(result); !fit.empty()) text += "\n" + fit + "\n";
-    for (const Table& table : tables_of(results, e)) {
+    for (const Table& table : tables(results.experiments[e])) {
       text += fmt::format("\n{}\n\n{}", table.caption, to_markdown(table));
     }
   }
@@ -191,7 +203,7 @@ std::string latex(const Study& study, const Results& results) {
     for (const std::string& flag : flag_lines(results.experiments[e])) {
       text += fmt::format("% flag: {}\n", flag);
     }
-    for (const Table& table : tables_of(results, e)) text += "\n" + to_latex(table);
+    for (const Table& table : tables(results.experiments[e])) text += "\n" + to_latex(table);
   }
   return text;
 }

@@ -12,16 +12,19 @@
 
 namespace convoy::study {
 
-// For each experiment: times and speedups, where the time goes, accuracies, and layers where asked
-// for. Their names are unique in the study, and names of files.
-std::vector<Table> tables(const Results& results);
+// Of an experiment: times, speedups, where the time goes, accuracies, and layers where asked for.
+std::vector<Table> tables(const ExperimentResult& result);
+
+// Of all experiments, for programs: layouts, and layers where asked for. Their names are file
+// names.
+std::vector<Table> csv_tables(const Results& results);
 
 struct Figure {
   Plot plot;
   std::string caption;
 };
-// Of an experiment, in the order of the page.
-std::vector<Figure> figures(const Results& results, std::size_t experiment);
+// Of an experiment, in the order of the page. `cores`: of the machine.
+std::vector<Figure> figures(const ExperimentResult& result, int cores);
 
 // report.html. Throws like require_gnuplot().
 std::string report_page(const Study& study, const Results& results);

@@ -133,6 +133,11 @@ Estimate karp_flatt(const Estimate& speedup, int workers) {
   return falling(speedup, [share](double s) { return (1 / s - share) / (1 - share); });
 }
 
+Estimate gustafson_share(const Estimate& speedup, int workers) {
+  if (workers < 2) return {kNan, kNan, kNan};
+  return falling(speedup, [workers](double s) { return (workers - s) / (workers - 1); });
+}
+
 Estimate amdahl_fraction(std::span<const ScalingRound> rounds) {
   // T(p) / T(1) - 1/p = f (1 - 1/p)
   return fitted_fraction(rounds, [](const ScalingRound& round, double p, double seconds) {

@@ -39,6 +39,10 @@ Estimate efficiency(const Estimate& speedup, int workers);
 // e = (1/S - 1/p) / (1 - 1/p). It falls where S rises, so the interval's ends change places.
 Estimate karp_flatt(const Estimate& speedup, int workers);
 
+// The serial fraction that a scaled speedup by `workers` > 1 shows: s = (p - S) / (p - 1), from
+// Gustafson's S = p + (1 - p) s. It falls where S rises, too.
+Estimate gustafson_share(const Estimate& speedup, int workers);
+
 // Times of one round: seconds of the same work by 1 worker, and by each number of them.
 struct ScalingRound {
   double serial = 0;
@@ -51,7 +55,7 @@ struct ScalingRound {
 Estimate amdahl_fraction(std::span<const ScalingRound> rounds);
 
 // The serial fraction s of the scaled speedup p + (1 - p) s (Gustafson 1988), the same way: here
-// `seconds` are those of a step whose work grew with p, so the scaled speedup is p T(1) / T(p).
+// `seconds` are those of work that grew with p, so the scaled speedup is p T(1) / T(p).
 Estimate gustafson_fraction(std::span<const ScalingRound> rounds);
 
 double amdahl_speedup(double fraction, double workers);

@@ -23,27 +23,29 @@ std::string or_withheld(const LayoutResult& layout, const std::string& text) {
   return layout.withheld ? "withheld" : text;
 }
 
-// A superscript would be lost in CSV: flagged layouts have a mark in a column of their own.
+// Of a layout with a flag.
 std::string mark(const LayoutResult& layout) {
   return layout.flags.empty() ? "" : "!";
 }
 
 Table times_table(const ExperimentResult& result) {
   const Experiment& experiment = *result.experiment;
-  Table table{name_of(result, "times"),
-              fmt::format("{}: {}. Geometric means over the rounds, in brackets 95 % intervals; "
-                          "layouts are ranks x threads; ! marks a layout with a flag.",
-                          experiment.name, in_words(experiment, result.layouts.front())),
-              {{"layout", false},
-               {"workers"},
-               {"runs"},
-               {"s / epoch"},
-               {"ms / step"},
-               {"images / s"},
-               {"of FMA peak"},
-               {"digest", false},
-               {"!", false}},
-              {}};
+  Table table{
+      name_of(result, "times"),
+      fmt::format("{}: {}. Geometric means over the rounds, in brackets 95 % intervals; "
+                  "layouts are ranks x threads; ! marks a layout with a flag. Of FMA peak: the "
+                  "operations' nominal FLOPs, of which sparse gradients leave some out.",
+                  experiment.name, in_words(experiment, result.layouts.front())),
+      {{"layout", false},
+       {"workers"},
+       {"runs"},
+       {"s / epoch"},
+       {"ms / step"},
+       {"images / s"},
+       {"of FMA peak"},
+       {"digest", false},
+       {"!", false}},
+      {}};
   for (const LayoutResult& layout : result.layouts) {
     const std::string digest =
         layout.runs.empty() ? "-" : layout.runs.front()->weights_sha256.substr(0, 8);
@@ -60,15 +62,16 @@ Table times_table(const ExperimentResult& result) {
 Table speedup_table(const ExperimentResult& result) {
   const bool weak = result.experiment->scaling == Scaling::weak;
   Table table{name_of(result, "speedup"),
-              fmt::format("{}: {}, against the best serial run of the same problem.",
+              fmt::format("{}: {}, against the serial run of '{}', round by round.",
                           result.experiment->name,
                           weak ? "images a second by so many workers, each with a batch of its own"
-                               : "the same training by more workers"),
+                               : "the same training by more workers",
+                          result.serial),
               {{"layout", false},
                {"workers"},
                {weak ? "scaled speedup" : "speedup"},
                {"efficiency"},
-               {"Karp-Flatt fraction"},
+               {weak ? "Gustafson's fraction" : "Karp-Flatt fraction"},
                {"!", false}},
               {}};
   for (const LayoutResult& layout : result.layouts) {
@@ -80,11 +83,12 @@ Table speedup_table(const ExperimentResult& result) {
   return table;
 }
 
-Table time_table(const ExperimentResult& result) {
+Table breakdown_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "breakdown"),
       fmt::format("{}: where the time of a step goes, as shares of an average worker; bytes "
-                  "that all ranks send as messages; memory of all ranks together.",
+                  "that all ranks send as messages; memory of all ranks together; cores that "
+                  "others used before or during a run, at most.",
                   result.experiment->name),
       {{"layout", false},
        {"compute"},
@@ -95,26 +99,28 @@ Table time_table(const ExperimentResult& result) {
        {"update"},
        {"other"},
        {"sent / step"},
-       {"peak memory"}},
+       {"memory"},
+       {"others"}},
       {}};
   for (const LayoutResult& layout : result.layouts) {
     if (layout.runs.empty()) continue;
     const TimeShares& s = layout.shares;
-    const double rest =
-        1 - s.compute - s.input - s.waiting - s.communication - s.reduction - s.update;
-    table.rows.push_back(
-        {to_string(layout.grid), share(s.compute), share(s.input), share(s.waiting),
-         share(s.communication), share(s.reduction), share(s.update), share(std::max(rest, 0.0)),
-         as_bytes(layout.bytes_per_step), as_bytes(static_cast<double>(layout.peak_memory_bytes))});
+    table.rows.push_back({to_string(layout.grid), share(s.compute), share(s.input),
+                          share(s.waiting), share(s.communication), share(s.reduction),
+                          share(s.update), share(std::max(1 - s.sum(), 0.0)),
+                          as_bytes(layout.bytes_per_step),
+                          as_bytes(static_cast<double>(layout.peak_memory_bytes)),
+                          fmt::format("{:.2f}", layout.busy_cores)});
   }
   return table;
 }
 
-Table accuracy_table(const Results& results, const ExperimentResult& result) {
+Table accuracy_table(const ExperimentResult& result) {
   Table table{name_of(result, "accuracy"),
               fmt::format("{}: what was learnt, and the training time until the end of the first "
-                          "epoch with a test accuracy of {} or more.",
-                          result.experiment->name, as_percent(results.target_accuracy)),
+                          "epoch with a test accuracy of {} or more; of layouts that trained "
+                          "differently, too. (A run of one epoch has no other end.)",
+                          result.experiment->name, as_percent(result.target_accuracy)),
               {{"layout", false},
                {"global batch"},
                {"epochs"},
@@ -129,35 +135,40 @@ Table accuracy_table(const Results& results, const ExperimentResult& result) {
                           fmt::format("{}", layout.runs.front()->epochs.size()),
                           fmt::format("{:.4f}", layout.loss), as_percent(layout.accuracy),
                           layout.reaches_target ? interval(layout.target_seconds) : "not reached",
-                          or_withheld(layout, times(layout.target_speedup))});
+                          times(layout.target_speedup)});
   }
   return table;
 }
 
 Table layer_table(const ExperimentResult& result) {
-  Table table{name_of(result, "layers"),
-              fmt::format("{}: each layer with its activation alone, microseconds of a step, by so "
-                          "many workers. A layer's time is that of its slowest worker; cut by "
-                          "tensor, with the meeting after it. Backward: input and weight gradient.",
-                          result.experiment->name),
-              {{"layer", false},
-               {"type", false},
-               {"layout", false},
-               {"workers"},
-               {"forward"},
-               {"backward"},
-               {"both"},
-               {"speedup"},
-               {"efficiency"}},
-              {}};
+  Table table{
+      name_of(result, "layers"),
+      fmt::format("{}: each layer with its activation alone, microseconds of a step, against "
+                  "the serial layout of this experiment. A layer's time is that of its "
+                  "slowest worker; cut by tensor, with the meeting after it; by data, without "
+                  "waiting. Backward: input and weight gradient. Of the whole net, backward "
+                  "has the loss, and both is the step, with input, waiting and update.",
+                  result.experiment->name),
+      {{"layer", false},
+       {"type", false},
+       {"layout", false},
+       {"workers"},
+       {"forward"},
+       {"backward"},
+       {"both"},
+       {"speedup"},
+       {"efficiency"},
+       {"!", false}},
+      {}};
   const auto microseconds = [](const Estimate& seconds) { return digits(1e6 * seconds.value); };
   for (const LayerResult& layer : result.layers) {
     for (const LayerResult::AtLayout& at : layer.layouts) {
-      table.rows.push_back({layer.name, layer.type, to_string(at.grid),
-                            fmt::format("{}", at.grid.workers()), microseconds(at.forward),
+      const Grid& grid = at.layout->grid;
+      table.rows.push_back({layer.name, layer.type, to_string(grid),
+                            fmt::format("{}", grid.workers()), microseconds(at.forward),
                             microseconds(at.backward), microseconds(at.both),
-                            at.withheld ? "withheld" : times(at.speedup),
-                            at.withheld ? "withheld" : percent(at.efficiency)});
+                            or_withheld(*at.layout, times(at.speedup)),
+                            or_withheld(*at.layout, percent(at.efficiency)), mark(*at.layout)});
     }
   }
   return table;
@@ -165,15 +176,10 @@ Table layer_table(const ExperimentResult& result) {
 
 }  // namespace
 
-std::vector<Table> tables(const Results& results) {
-  std::vector<Table> all;
-  for (const ExperimentResult& result : results.experiments) {
-    all.push_back(times_table(result));
-    all.push_back(speedup_table(result));
-    all.push_back(time_table(result));
-    all.push_back(accuracy_table(results, result));
-    if (!result.layers.empty()) all.push_back(layer_table(result));
-  }
+std::vector<Table> tables(const ExperimentResult& result) {
+  std::vector<Table> all{times_table(result), speedup_table(result), breakdown_table(result),
+                         accuracy_table(result)};
+  if (!result.layers.empty()) all.push_back(layer_table(result));
   return all;
 }
 

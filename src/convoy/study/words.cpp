@@ -8,10 +8,6 @@
 namespace convoy::study {
 namespace {
 
-std::string counted(int n, std::string_view noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-}
-
 Estimate scaled(const Estimate& e, double factor) {
   return {e.value * factor, e.low * factor, e.high * factor};
 }
@@ -51,9 +47,10 @@ std::string milliseconds(const Estimate& seconds) {
 }
 
 std::string in_words(const Grid& grid) {
-  if (grid.ranks == 1) return counted(grid.threads, "thread");
-  if (grid.threads == 1) return counted(grid.ranks, "rank");
-  return fmt::format("{} of {}", counted(grid.ranks, "rank"), counted(grid.threads, "thread"));
+  if (grid.ranks == 1) return counted(static_cast<std::size_t>(grid.threads), "thread");
+  if (grid.threads == 1) return counted(static_cast<std::size_t>(grid.ranks), "rank");
+  return fmt::format("{} of {}", counted(static_cast<std::size_t>(grid.ranks), "rank"),
+                     counted(static_cast<std::size_t>(grid.threads), "thread"));
 }
 
 std::string in_words(const Experiment& experiment, const LayoutResult& serial) {
@@ -67,19 +64,31 @@ std::string in_words(const Experiment& experiment, const LayoutResult& serial) {
   return text;
 }
 
-std::string slug(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    const bool capital = c >= 'A' && c <= 'Z';
-    if (letter || capital) {
-      result += capital ? static_cast<char>(c - 'A' + 'a') : c;
-    } else if (!result.empty() && result.back() != '-') {
-      result += '-';
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos) {
+    return std::string(word);
+  }
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
     }
   }
-  while (!result.empty() && result.back() == '-') result.pop_back();
-  return result.empty() ? "x" : result;
+  return quoted + "'";
+}
+
+std::string shell_command(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + shell_word(word);
+  return line;
+}
+
+std::string counted(std::size_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
 }
 
 }  // namespace convoy::study

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Figures of a study in words. (Internal to study/.)
+// Figures and commands of a study in words.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "convoy/study/analysis.hpp"
 
@@ -23,7 +24,11 @@ std::string in_words(const Grid& grid);
 // What an experiment does: "strong scaling, ranks by data, threads by tensor, batch 1".
 std::string in_words(const Experiment& experiment, const LayoutResult& serial);
 
-// For names of files and ids: lower case, digits and hyphens.
-std::string slug(std::string_view text);
+// A word of a command as a shell takes it.
+std::string shell_word(std::string_view word);
+std::string shell_command(const std::vector<std::string>& words);
+
+// "1 run", "2 runs".
+std::string counted(std::size_t n, std::string_view noun);
 
 }  // namespace convoy::study
