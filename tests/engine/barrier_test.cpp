@@ -49,7 +49,7 @@ class Delay {
 // (under a thread sanitizer: without a race).
 TEST(Barrier, AllMeetAndSeeWhatWasWritten) {
   for (const int workers : {1, 2, 3, 5, 8, 16}) {
-    Barrier barrier(workers);
+    Barrier barrier(workers, workers % 2 == 0 ? kPatientSpins : kBriefSpins);
     const int meetings = rounds(300);
     std::vector<int> place(static_cast<std::size_t>(workers), 0);
     int sum = 0, completions = 0;

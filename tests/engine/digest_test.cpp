@@ -62,6 +62,7 @@ TEST_P(EngineDigest, IsOneForOddSizes) {
   Random random(4);
   for (const Sizes sizes : {
            Sizes{41, 16, 1},   // grain 1
+           Sizes{90, 75, 1},   // more grains than are summed at once
            Sizes{13, 1, 4},    // batch 1
            Sizes{19, 64, 4},   // a batch larger than the data
            Sizes{23, 7, 100},  // a grain larger than the batch

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "convoy/ops/backend.hpp"
+#include "convoy/ops/sparse_gradient.hpp"
 #include "tests/ops/guarded.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"
@@ -79,9 +80,14 @@ struct Composition {
     fill(dy, random, values);
     // The weights have to be finite (conv2d.hpp).
     fill(parameters, random, values == Values::hostile ? Values::tiny : values);
+    compute();
+  }
+
+  // What the operations come to, of x, parameters and dy as they are now.
+  void compute() {
     const Backend& reference = reference::backend();
     const Op conv = block.conv, relu = Activation{output_shape(block.conv)}, pool = pool_of(block);
-    const Index size = n * output_shape(block.conv).size();
+    const Index n = samples, size = n * output_shape(block.conv).size();
     Floats sums(size), rectified(size), unpooled(size), unrectified(size);
     Guarded<Choice> choice(y.size());
     reference.forward(conv, {n, x.data(), nullptr, parameters.data(), sums.data()},
@@ -163,6 +169,34 @@ TEST(ConvBlockTest, IsItsOperationsOneAfterTheOther) {
                       block.conv.padding.height, block.conv.padding.width, block.pool));
       check(composition, *backend, random);
       if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// The pool's gradient makes +0 of a winner's -0. A sum that underflowed to -0 shows the difference:
+// -0 + (-1)(+0) is -0, -0 + (-1)(-0) would be +0.
+TEST(ConvBlockTest, AWinnersNegativeZeroIsAZero) {
+  Random random(12);
+  for (const Index channels : {4, 24}) {  // of both kernels for sparse weight gradients
+    Conv2d conv;
+    conv.in = {4, 6, channels};
+    conv.kernel = {3, 3};
+    conv.filters = 8;
+    conv.bias = true;
+    const ConvBlock block{conv, true};
+    ASSERT_TRUE(has_sparse_weights(conv, true));
+    Composition c(block, 1, random, Values::tiny);
+    for (Index i = 0; i < conv.filters; ++i) {  // every output is positive
+      c.parameters[c.parameters.size() - 1 - i] = 100;
+    }
+    for (Index i = 0; i < c.x.size(); ++i) c.x[i] = random.chance(50) ? 1e-30F : -1.0F;
+    for (Index i = 0; i < c.dy.size(); ++i) c.dy[i] = i < conv.filters ? -1e-30F : -0.0F;
+    c.compute();
+    Index negative_zeros = 0;
+    for (Index i = 0; i < c.gradient.size(); ++i) negative_zeros += same_bits(c.gradient[i], -0.0F);
+    EXPECT_GT(negative_zeros, 0) << "the case is not made";
+    for (const Backend* backend : backends()) {
+      if (backend->block_forward) check(c, *backend, random);
     }
   }
 }

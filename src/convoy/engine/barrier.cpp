@@ -12,7 +12,7 @@ constexpr std::uint32_t kBroken = 1U << 16;
 }  // namespace
 
 // Until `value` is no longer `old`: spins, then sleeps. Who spun in vain spins half as long the
-// next time: somebody else has the core of the one that is waited for.
+// next time: somebody else has the core of the one that is waited for. Who did not, twice as long.
 std::uint32_t Barrier::wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
   const int spins = spins_.load(std::memory_order_relaxed);
   for (int i = 0; i < spins; ++i) {
@@ -25,7 +25,7 @@ std::uint32_t Barrier::wait_while(const std::atomic<std::uint32_t>& value, std::
     }
     pause();
   }
-  spins_.store(std::max(spins / 2, kBriefSpins), std::memory_order_relaxed);
+  spins_.store(std::max(spins / 2, std::min(kBriefSpins, most_spins_)), std::memory_order_relaxed);
   value.wait(old, std::memory_order_acquire);
   return value.load(std::memory_order_acquire);
 }

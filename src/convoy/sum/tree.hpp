@@ -13,9 +13,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
+#include <cstddef>
 #include <memory>
+#include <new>
 #include <span>
 
 #include "convoy/base/tensor.hpp"
@@ -41,7 +42,7 @@ class Counter {
   Counter& operator=(const Counter& other) {
     grains_ = other.grains_;
     depth_ = other.depth_;
-    std::uninitialized_copy_n(other.stack_.begin(), depth_, stack_.begin());
+    std::uninitialized_copy_n(other.stack(), depth_, stack());
     return *this;
   }
 
@@ -49,7 +50,7 @@ class Counter {
   // at depth i has to become itself plus the value at depth i + 1 (0 is the bottom).
   template <class Merge>
   void push(const Node& node, const Merge& merge) {
-    std::construct_at(&stack_[static_cast<std::size_t>(depth_++)], node);
+    std::construct_at(stack() + depth_++, node);
     while (depth_ > 1 && are_siblings(from_top(1), from_top(0), grains_)) {
       from_top(1).end = from_top(0).end;
       --depth_;
@@ -58,18 +59,18 @@ class Counter {
   }
 
   Index depth() const { return depth_; }
-  std::span<const Node> nodes() const { return {stack_.data(), static_cast<std::size_t>(depth_)}; }
+  std::span<const Node> nodes() const { return {stack(), static_cast<std::size_t>(depth_)}; }
 
  private:
-  Node& from_top(Index i) { return stack_[static_cast<std::size_t>(depth_ - 1 - i)]; }
+  Node* stack() { return std::launder(reinterpret_cast<Node*>(memory_)); }
+  const Node* stack() const { return std::launder(reinterpret_cast<const Node*>(memory_)); }
+  Node& from_top(Index i) { return stack()[depth_ - 1 - i]; }
 
   Index grains_ = 0;
   Index depth_ = 0;
-  // max_depth(2^32) and one more. In a union, since nobody need set it to zero: a step makes a
-  // counter for each of its weight gradients, and may take no longer than that.
-  union {
-    std::array<Node, 66> stack_;
-  };
+  // max_depth(2^32) and one more. Bytes, since nobody need set them to zero: a step makes a counter
+  // for each of its weight gradients, and may take no longer than that.
+  alignas(Node) std::byte memory_[66 * sizeof(Node)];
 };
 
 // The maximal nodes of the tree over n grains that lie in [grains), in order, pushed by push(node):

@@ -3,7 +3,7 @@
 // (WeightGradientSum in pass.hpp). A grain has so few samples that storing its gradient, and
 // loading it again for every addition, would cost more than the multiply-adds. So a tile of the
 // gradient goes through all grains: each grain's sum is made in registers and added there to what
-// its siblings came to, which waits in a stack of a few kilobytes.
+// its siblings came to, which waits in a stack of at most 16 KiB.
 #if defined(CONVOY_OPS_SIMD_DENSE_GRADIENT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_DENSE_GRADIENT_INL_HPP
 #undef CONVOY_OPS_SIMD_DENSE_GRADIENT_INL_HPP
@@ -12,6 +12,7 @@
 #endif
 
 #include <algorithm>
+#include <bit>
 
 #include "convoy/base/check.hpp"
 #include "convoy/ops/dense.hpp"
@@ -31,16 +32,19 @@ struct GradientPanel {
   Index columns, x_sample, dy_sample;
   std::span<const GrainStep> grains;
   Index depth;      // slots in use before
-  Index least;      // the lowest slot that is written
   Index slot_size;  // from one slot to the next
   Index row;        // from one row of the gradient to the next
 };
+
+static_assert(std::has_single_bit(kMostGrainSteps));
+inline constexpr Index kMostLevel = Index{kMostGrainSteps} - 1;
 
 template <int kRows, int kVectors>
 HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* slots) {
   const Full d;
   const Index vl = lanes(d), at_last = (kVectors - 1) * vl;
   const auto last = first_lanes(d, p.columns - at_last);
+  // By level modulo its size: levels that wait are neighbours, fewer than there are grains.
   HWY_ALIGN float stack[kMostGrainSteps][kRows * kVectors * HWY_LANES(float)];
   const float* dy = p.dy;
   Register<Full> sum[kRows][kVectors];
@@ -67,7 +71,7 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
     }
   };
   const auto load_level = [&](Index level, auto&& use) HWY_ATTR {
-    const float* from = stack[level - p.least];
+    const float* from = stack[level & kMostLevel];
     HWY_UNROLL(16)
     for (int i = 0; i < kRows; ++i) {
       HWY_UNROLL(4)
@@ -109,7 +113,7 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
     }
     in_slots = std::min(in_slots, top);
     if (more) {
-      float* to = stack[top - p.least];
+      float* to = stack[top & kMostLevel];
       HWY_UNROLL(16)
       for (int i = 0; i < kRows; ++i) {
         HWY_UNROLL(4)
@@ -157,14 +161,10 @@ inline void weight_gradient_sum(const Dense& op, const WeightGradientSum<float>&
                                 Range units) {
   CONVOY_ASSERT(!pass.grains.empty() && pass.grains.size() <= kMostGrainSteps);
   const Index K = op.in.size(), N = op.units;
-  Index top = pass.depth, least = pass.depth;
-  for (const GrainStep& grain : pass.grains) {
+  for ([[maybe_unused]] const GrainStep& grain : pass.grains) {
     CONVOY_ASSERT(grain.samples <= kSegmentTerms);  // a sum is one chain
-    top -= grain.merges;
-    least = std::min(least, top);
-    ++top;
   }
-  const GradientPanel panel{pass.dy, N, K, N, pass.grains, pass.depth, least, pass.slot_size, N};
+  const GradientPanel panel{pass.dy, N, K, N, pass.grains, pass.depth, pass.slot_size, N};
   const Index end = std::min(units.end, K);
   gradient_columns(panel, end - units.begin, pass.x + units.begin, pass.slots + units.begin * N);
   if (units.end > K) {  // the bias: its x is 1 everywhere

@@ -8,6 +8,7 @@
 #define CONVOY_OPS_SIMD_SIDE_BY_SIDE_INL_HPP
 #endif
 
+#include <algorithm>
 #include <cstring>
 
 #include "convoy/ops/padding.hpp"

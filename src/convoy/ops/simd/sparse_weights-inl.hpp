@@ -4,10 +4,12 @@
 // order. Lane = (column of the kernel, channel), K rows of V vectors: their sums stay in registers
 // for a segment.
 //
-// Where x is finite, a term left out is a zero. It changes no sum but one that is -0 (such a sum
-// comes from a product too small for a float), which may become +0, and +0 stays +0. A sum of
-// segments, too, is either the same with and without such terms, or -0 without and +0 with them. So
-// a gradient that holds no -0 is that of all terms; another one is computed once more, of all.
+// Where x is finite, a term left out is a zero; where dy of the pool holds no -0 (of which the
+// pool's gradient makes +0), the others are those of the sum of all. A zero changes no sum but one
+// that is -0 (such a sum comes from a product too small for a float), which may become +0, and +0
+// stays +0. A sum of segments, too, is either the same with and without such terms, or -0 without
+// and +0 with them. So a gradient that holds no -0 is that of all terms; another one is computed
+// once more, of all.
 #if defined(CONVOY_OPS_SIMD_SPARSE_WEIGHTS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_SPARSE_WEIGHTS_INL_HPP
 #undef CONVOY_OPS_SIMD_SPARSE_WEIGHTS_INL_HPP
@@ -58,8 +60,10 @@ HWY_INLINE bool all_finite(const float* x, Index n) {
   for (; i + lanes(d) <= n; i += lanes(d)) {
     most = hn::Max(most, hn::And(hn::BitCast(d, hn::LoadU(Full(), x + i)), exponent));
   }
-  const auto rest = hn::MaskedLoad(first_lanes(Full(), n - i), Full(), x + i);
-  most = hn::Max(most, hn::And(hn::BitCast(d, rest), exponent));
+  if (i < n) {
+    const auto rest = hn::MaskedLoad(first_lanes(Full(), n - i), Full(), x + i);
+    most = hn::Max(most, hn::And(hn::BitCast(d, rest), exponent));
+  }
   return hn::AllFalse(d, hn::Eq(most, exponent));
 }
 
@@ -72,7 +76,7 @@ HWY_INLINE bool holds_negative_zero(const float* values, Index n) {
   };
   Index i = 0;
   for (; i + lanes(d) <= n; i += lanes(d)) look(hn::LoadU(Full(), values + i));
-  look(hn::MaskedLoad(first_lanes(Full(), n - i), Full(), values + i));
+  if (i < n) look(hn::MaskedLoad(first_lanes(Full(), n - i), Full(), values + i));
   return !hn::AllTrue(d, hn::Eq(found, hn::Zero(d)));
 }
 
@@ -197,7 +201,10 @@ HWY_INLINE bool sparse_weight_gradients(const ConvBlock& block, const WeightGrad
   const Shape conv_out = output_shape(op), out = output_shape(block);
   const Index C = op.in.channels, F = op.filters, vl = lanes(Full()), all = sparse_row_lanes(op);
   const Index stride = choice_stride(block), taps = K * K * C;
-  if (!all_finite(pass.x, pass.samples * op.in.size())) return false;
+  if (!all_finite(pass.x, pass.samples * op.in.size()) ||
+      holds_negative_zero(pass.dy, pass.samples * out.size())) {
+    return false;
+  }
   place_pixels(op, scratch.pixels);
   float* bias = op.bias ? pass.gradient + taps * F : nullptr;
   bool first = true;

@@ -20,7 +20,7 @@
 #define CONVOY_OPS_SIMD_THIN_CONV_INL_HPP
 #endif
 
-#include <cstring>
+#include <algorithm>
 
 #include "convoy/ops/pass.hpp"
 #include "convoy/ops/simd/side_by_side-inl.hpp"

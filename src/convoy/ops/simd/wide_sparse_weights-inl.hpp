@@ -150,6 +150,7 @@ HWY_INLINE bool wide_sparse_weight_gradient(const ConvBlock& block,
   const Shape conv_out = output_shape(op), out = output_shape(block);
   const Index C = op.in.channels, F = op.filters, vl = lanes(Full());
   const Index pixels = scratch.padded.height * scratch.padded.width;
+  if (holds_negative_zero(pass.dy, pass.samples * out.size())) return false;
   place_wide_pixels(op, scratch);
   // Calls work(first channel, vectors of the group).
   const auto for_each_group = [&](const auto& work) HWY_ATTR {
