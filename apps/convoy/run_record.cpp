@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "png.hpp"
@@ -18,7 +19,8 @@ constexpr std::size_t kConfused = 24;
 std::vector<ConfusedImage> most_confused(const Dataset& test, const TestResult& result,
                                          Index classes) {
   const auto probability = [&](Index sample, Index label) {
-    return double{result.probabilities[static_cast<std::size_t>(sample * classes + label)]};
+    const float p = result.probabilities[static_cast<std::size_t>(sample * classes + label)];
+    return std::isfinite(p) ? double{p} : 0.0;  // huge weights make what is no number
   };
   std::vector<ConfusedImage> images;
   for (Index i = 0; i < test.size(); ++i) {

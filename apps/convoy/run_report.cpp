@@ -193,16 +193,16 @@ void tell_confused(Page& page, const RunRecord& run, const std::vector<std::stri
   if (run.confused.front().png.empty()) {
     return page.note("Its images are neither grey nor of three colours, and are not shown.");
   }
-  page.paragraph(
-      fmt::format("The {} that it took, most surely, for what they are not, with the probabilities "
-                  "of the predicted and of the true class:",
-                  counted(static_cast<Index>(run.confused.size()), "test image")));
+  page.paragraph(fmt::format(
+      "The {} that it took, most surely, for what they are not, with the probability of "
+      "the predicted class (and of the true one):",
+      counted(static_cast<Index>(run.confused.size()), "test image")));
   std::vector<GalleryPicture> pictures;
   for (const ConfusedImage& image : run.confused) {
     pictures.push_back({image.png,
                         name(image.truth),
                         {fmt::format("taken for {}", name(image.predicted)),
-                         fmt::format("{} against {}", as_percent(image.probability),
+                         fmt::format("{} ({})", as_percent(image.probability),
                                      as_percent(image.truth_probability)),
                          fmt::format("test image {}", image.sample)}});
   }

@@ -86,7 +86,7 @@ code { font-family: var(--mono); }
 details { margin: 1.25rem 0; font: 0.9rem/1.5 var(--sans); }
 summary { cursor: pointer; color: var(--link); }
 .confusion td { min-width: 3.1rem; padding: 0.4rem 0.5rem; text-align: right; }
-.confusion thead th { max-width: 5.5rem; padding: 0.3rem 0.5rem; text-align: right; overflow-wrap: break-word; font-weight: 400; }
+.confusion thead th { max-width: 7rem; padding: 0.3rem 0.5rem; text-align: right; overflow-wrap: break-word; font-weight: 400; }
 .confusion thead tr:first-child th { max-width: none; font-weight: 600; }
 .confusion thead th[scope="colgroup"] { text-align: left; }
 .confusion tbody th { white-space: nowrap; }
