@@ -52,7 +52,7 @@ TEST_F(Completion, Files) {
   std::filesystem::create_directory(folder_.path / "my runs");
   EXPECT_EQ(offered("train my"), "my model.toml my runs\n");
   EXPECT_EQ(offered("train --out my"), "my runs\n");
-  EXPECT_EQ(offered("train --trace my"), "my image.png my model.toml my runs\n");
+  EXPECT_EQ(offered("train --trace 'my i'"), "my image.png\n");
   EXPECT_EQ(offered("predict 'my runs' 'my i'"), "my image.png\n");
   EXPECT_EQ(offered("report my"), "my runs\n");
   EXPECT_EQ(offered("report --out 'my i'"), "my image.png\n");

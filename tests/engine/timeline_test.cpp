@@ -136,7 +136,9 @@ void check(const Timings& timings, const RunLayout& layout) {
     EXPECT_GT(rank.peak_memory_bytes, 0u);
   }
   const WorkerTimings& first = timings.ranks[0].workers[0];
-  EXPECT_GT(first.known(), timings.ranks[0].seconds / 2) << "little is left over";
+  if (layout.threads == 1 && layout.ranks() == 1) {  // others wait for threads to start
+    EXPECT_GT(first.known(), timings.seconds / 2) << "little is left over";
+  }
   EXPECT_GT(first.seconds_of(TimeKind::evaluation), 0);
   const bool messages = layout.nodes.size() > 1;
   EXPECT_EQ(timings.bytes_sent() > 0, messages);

@@ -22,8 +22,8 @@ extern const bool kCountsCycles;
 }
 
 // The clock for short intervals, in ticks of its own: the processor's time stamp counter where that
-// ticks evenly and alike on all cores (a third of the price), else the steady clock. Never
-// descends, on any thread.
+// ticks evenly and alike on all cores, else the steady clock. Never descends on a thread; the
+// processor may read it some tens of nanoseconds away from what is written around it.
 inline std::int64_t ticks() {
 #if defined(__x86_64__)
   if (detail::kCountsCycles) return static_cast<std::int64_t>(__builtin_ia32_rdtsc());
