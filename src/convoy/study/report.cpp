@@ -59,9 +59,8 @@ Facts study_facts(const Study& study) {
        fmt::format("{} of {} configurations, {} rounds; the order of each round is "
                    "shuffled with the seed {}",
                    study.runs.size(), configurations(plan).size(), plan.repeats, plan.seed)},
-      {"Target accuracy",
-       fmt::format("{}{}", as_percent(results.target_accuracy),
-                   plan.target_accuracy ? "" : " (what every run reaches in the end)")},
+      {"Target accuracy", plan.target_accuracy ? as_percent(*plan.target_accuracy)
+                                               : "what every run of an experiment reaches"},
       {"Began", study.date},
       {"Convoy", study.version}};
 }
