@@ -51,7 +51,7 @@ std::string name_of(const StudyPlan& plan, const Configuration& which) {
 }
 
 // What is still held by someone is removed by the next run, or lies there.
-void remove(const fs::path& run_folder) {
+void remove_run(const fs::path& run_folder) {
   std::error_code ignored;
   fs::remove_all(run_folder, ignored);
 }
@@ -65,7 +65,7 @@ struct Finished {
 // One process, from its start to its exit. Its run folder is nobody's afterwards.
 Finished run_process(const std::string& name, std::vector<std::string> command,
                      const fs::path& run_folder, const StopSignals& signals) {
-  remove(run_folder);
+  remove_run(run_folder);
   command.insert(command.end(), {"--out", run_folder.string()});
   const study::Others others;
   const Stopwatch clock;
@@ -84,7 +84,7 @@ Finished run_process(const std::string& name, std::vector<std::string> command,
   tree.listen(0);
   output += tree.take_output();
   errors += tree.take_errors();
-  remove(run_folder);
+  remove_run(run_folder);
   // A signal to the whole job reached the process, too.
   if (*signals.requested() || *code == kStopped) throw Stopped();
   if (*code != 0) fail(name, command, *code, errors);
@@ -218,7 +218,7 @@ bool run_study(Study& study, const study::StudyFolder& folder,
     run_all(study, folder, signals, say);
     return true;
   } catch (const Stopped&) {
-    remove(folder.run_folder());
+    remove_run(folder.run_folder());
     return false;
   }
 }
