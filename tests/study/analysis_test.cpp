@@ -218,7 +218,7 @@ TEST(Flags, LearningLess) {
 TEST(Flags, NoiseThatSaysNothing) {
   const Study study = test::made_study(
       kLayouts, 2, 3, [](const Grid& grid, int round) { return 10.0 * round / grid.workers(); });
-  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("of the time wide")));
+  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("wider than 20 % of the time")));
 }
 
 TEST(Flags, RunsThatAreMissing) {

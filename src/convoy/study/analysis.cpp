@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <optional>
 
 #include "convoy/study/flags.hpp"
@@ -190,18 +189,26 @@ std::string problem_of(const LayoutResult& serial, std::size_t experiment) {
   return fmt::format("{} {} {} {}", run.weights_sha256, run.batch, run.samples, run.epochs.size());
 }
 
-// For each experiment, the one whose serial layout was the fastest of those with the same problem.
+// For each experiment, the one whose serial layout was the fastest of those with the same problem:
+// its own, unless another's was faster beyond doubt (of equal ones the luckiest would make all
+// others look slow).
 std::vector<std::size_t> best_serial(const std::vector<ExperimentResult>& results) {
-  std::map<std::string, std::size_t> best;
-  std::vector<std::string> problems;
-  for (std::size_t e = 0; e < results.size(); ++e) {
-    problems.push_back(problem_of(results[e].layouts.front(), e));
-    const auto [at, is_new] = best.try_emplace(problems[e], e);
-    const double known = results[at->second].layouts.front().epoch_seconds.value;
-    if (!is_new && results[e].layouts.front().epoch_seconds.value < known) at->second = e;
-  }
   std::vector<std::size_t> chosen;
-  for (const std::string& problem : problems) chosen.push_back(best[problem]);
+  for (std::size_t e = 0; e < results.size(); ++e) {
+    const LayoutResult& own = results[e].layouts.front();
+    std::size_t best = e;
+    double most = 1;
+    for (std::size_t other = 0; other < results.size(); ++other) {
+      const LayoutResult& serial = results[other].layouts.front();
+      if (problem_of(serial, other) != problem_of(own, e)) continue;
+      const Estimate faster = gain(own, serial, train_seconds);
+      if (faster.low > 1 && faster.value > most) {
+        best = other;
+        most = faster.value;
+      }
+    }
+    chosen.push_back(best);
+  }
   return chosen;
 }
 

@@ -3,7 +3,9 @@
 // same computation: where digests differ it is withheld, not printed with a caveat. (Weak scaling
 // trains another model on every layout: its scaled speedup compares images a second, nothing else.)
 //
-//   serial            the best layout 1x1 in the study that came to the same weights
+//   serial            the best layout 1x1 in the study that came to the same weights: the
+//   experiment's
+//                     own, unless another's was faster beyond doubt
 //   speedup S(p)      strong: T(1) / T(p), T = seconds of all training steps of a run
 //                     weak:   t(1) / t(p), t = seconds an image (scaled speedup, Gustafson)
 //   efficiency        S(p) / p, p = ranks x threads

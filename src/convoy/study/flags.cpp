@@ -65,8 +65,7 @@ Flags doubts_about(const LayoutResult& layout) {
                                 kEnoughRepeats));
   }
   if (width(layout.epoch_seconds) > kWide) {
-    flags.push_back(fmt::format("the interval is {:.0f} % of the time wide",
-                                100 * width(layout.epoch_seconds)));
+    flags.push_back(fmt::format("the interval is wider than {:.0f} % of the time", 100 * kWide));
   }
   return flags;
 }
@@ -96,7 +95,7 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
                     counted(static_cast<std::size_t>(most), "worker")));
   }
   if (width(s) > kWide) {
-    flags.push_back(fmt::format("the interval is {:.0f} % of the speedup wide", 100 * width(s)));
+    flags.push_back(fmt::format("the interval is wider than {:.0f} % of the speedup", 100 * kWide));
   }
   for (const std::string& doubt : doubts_about(serial)) {
     flags.push_back("the serial runs that it is compared with: " + doubt);

@@ -139,13 +139,21 @@ constexpr const char* kMethod =
 }  // namespace
 
 std::vector<std::string> flag_lines(const ExperimentResult& result) {
-  std::vector<std::string> lines;
+  std::vector<std::pair<std::string, std::string>> lines;  // flag, layouts that have it
   for (const LayoutResult& layout : result.layouts) {
     for (const std::string& flag : layout.flags) {
-      lines.push_back(fmt::format("{}: {}", to_string(layout.grid), flag));
+      const auto known =
+          std::ranges::find(lines, flag, &std::pair<std::string, std::string>::first);
+      if (known == lines.end()) {
+        lines.emplace_back(flag, to_string(layout.grid));
+      } else {
+        known->second += ", " + to_string(layout.grid);
+      }
     }
   }
-  return lines;
+  std::vector<std::string> texts;
+  for (const auto& [flag, layouts] : lines) texts.push_back(layouts + ": " + flag);
+  return texts;
 }
 
 std::string report_page(const Study& study, const Results& results) {

@@ -33,7 +33,7 @@ std::string report_page(const Study& study, const Results& results);
 std::string markdown(const Study& study, const Results& results);
 std::string latex(const Study& study, const Results& results);
 
-// "2x1: more workers ...", for each flag of an experiment's layouts.
+// "2x1, 2x2: more workers ...", for each flag that a layout of the experiment has.
 std::vector<std::string> flag_lines(const ExperimentResult& result);
 
 }  // namespace convoy::study
