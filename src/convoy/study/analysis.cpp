@@ -176,8 +176,7 @@ void fit(ExperimentResult& result, const LayoutResult& serial, int cores) {
     }
   }
   std::ranges::sort(result.fitted);
-  const auto twins = std::ranges::unique(result.fitted);
-  result.fitted.erase(twins.begin(), twins.end());
+  result.fitted.erase(std::unique(result.fitted.begin(), result.fitted.end()), result.fitted.end());
   result.serial_fraction = strong ? amdahl_fraction(rounds) : gustafson_fraction(rounds);
 }
 

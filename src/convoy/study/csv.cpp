@@ -30,9 +30,8 @@ void add_columns(Table& table, std::string_view name) {
   }
 }
 
-template <class Value>
-Row begin_row(const ExperimentResult& result, const Grid& grid, const Value& value) {
-  return {result.experiment->name, value, fmt::format("{}", grid.ranks),
+Row begin_row(const ExperimentResult& result, const Grid& grid, std::string_view second) {
+  return {result.experiment->name, std::string(second), fmt::format("{}", grid.ranks),
           fmt::format("{}", grid.threads)};
 }
 
@@ -64,7 +63,7 @@ Table layouts_csv(const Results& results) {
   for (const ExperimentResult& result : results.experiments) {
     for (const LayoutResult& layout : result.layouts) {
       if (layout.runs.empty()) continue;
-      Row row = begin_row(result, layout.grid, std::string(to_string(result.experiment->scaling)));
+      Row row = begin_row(result, layout.grid, to_string(result.experiment->scaling));
       row.push_back(fmt::format("{}", layout.runs.size()));
       row.push_back(fmt::format("{}", layout.batch));
       for (const auto& [name, estimate] : kEstimates) add(row, layout.*estimate);

@@ -237,8 +237,8 @@ std::vector<Figure> figures(const ExperimentResult& result, int cores) {
   if (most_workers(result) > 1) {
     all.push_back(
         {with_cores(speedup_plot(result, id), cores),
-         fmt::format("Against the best serial run, with 95 % intervals; dashed: what would "
-                     "be ideal, and {} law as fitted within the cores.",
+         fmt::format("Against the serial run, with 95 % intervals; thin: what would be ideal, the "
+                     "cores of the machine, and {} law where it could be fitted.",
                      weak ? "Gustafson's" : "Amdahl's")});
     all.push_back({with_cores(efficiency_plot(result, id), cores),
                    "Speedup over workers, with 95 % intervals."});

@@ -56,7 +56,7 @@ Facts study_facts(const Study& study) {
                             with_commas(study.parameters), with_commas(study.flops_per_sample))},
       {"Data", plan.data},
       {"Runs",
-       fmt::format("{} of {} configurations, {} rounds; the order of each round is "
+       fmt::format("{} runs of {} configurations in {} rounds; the order of each round is "
                    "shuffled with the seed {}",
                    study.runs.size(), configurations(plan).size(), plan.repeats, plan.seed)},
       {"Target accuracy", plan.target_accuracy ? as_percent(*plan.target_accuracy)

@@ -32,7 +32,7 @@ Table times_table(const ExperimentResult& result) {
   const Experiment& experiment = *result.experiment;
   Table table{
       name_of(result, "times"),
-      fmt::format("{}: {}. Geometric means over the rounds, in brackets 95 % intervals; "
+      fmt::format("{}. {}. Geometric means over the rounds, in brackets 95 % intervals; "
                   "layouts are ranks x threads; ! marks a layout with a flag. Of FMA peak: the "
                   "operations' nominal FLOPs, of which sparse gradients leave some out.",
                   experiment.name, in_words(experiment, result.layouts.front())),

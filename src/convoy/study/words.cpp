@@ -56,7 +56,7 @@ std::string in_words(const Grid& grid) {
 std::string in_words(const Experiment& experiment, const LayoutResult& serial) {
   const bool weak = experiment.scaling == Scaling::weak;
   std::string text = fmt::format(
-      "{} scaling, ranks by {}, threads by {}, batch {}{}", to_string(experiment.scaling),
+      "{} scaling, ranks by {}, threads by {}, batch {}{}", weak ? "Weak" : "Strong",
       experiment.ranks_by, experiment.threads_by, serial.batch, weak ? " for each worker" : "");
   if (experiment.limit) text += fmt::format(", the first {} images", *experiment.limit);
   if (!experiment.order.empty()) text += fmt::format(", order {}", experiment.order);

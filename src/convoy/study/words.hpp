@@ -21,7 +21,7 @@ std::string milliseconds(const Estimate& seconds);
 // threads".
 std::string in_words(const Grid& grid);
 
-// What an experiment does: "strong scaling, ranks by data, threads by tensor, batch 1".
+// What an experiment does: "Strong scaling, ranks by data, threads by tensor, batch 1".
 std::string in_words(const Experiment& experiment, const LayoutResult& serial);
 
 // A word of a command as a shell takes it.
