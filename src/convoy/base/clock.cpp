@@ -15,6 +15,8 @@
 namespace convoy {
 namespace {
 
+#if defined(__x86_64__)
+
 // Whether Linux itself takes its time from the counter: it found out that the cores agree.
 bool system_counts_cycles() {
   constexpr std::array<std::string_view, 3> kByCounter{"tsc", "kvm-clock",
@@ -26,15 +28,19 @@ bool system_counts_cycles() {
 }
 
 bool counts_cycles() {
-#if defined(__x86_64__)
   constexpr unsigned kPowerManagement = 0x80000007, kInvariant = 1U << 8;
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(kPowerManagement, &a, &b, &c, &d) != 0 && (d & kInvariant) != 0 &&
          system_counts_cycles();
-#else
-  return false;
-#endif
 }
+
+#else
+
+bool counts_cycles() {
+  return false;
+}
+
+#endif
 
 std::int64_t steady_nanoseconds() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
