@@ -50,12 +50,8 @@ Table layouts_csv(const Results& results) {
       {"share_of_peak", &LayoutResult::share_of_peak},
       {"target_seconds", &LayoutResult::target_seconds},
       {"target_speedup", &LayoutResult::target_speedup}};
-  constexpr std::pair<const char*, double TimeShares::*> kShares[] = {
-      {"compute", &TimeShares::compute},     {"input", &TimeShares::input},
-      {"waiting", &TimeShares::waiting},     {"communication", &TimeShares::communication},
-      {"reduction", &TimeShares::reduction}, {"update", &TimeShares::update}};
   for (const auto& [name, estimate] : kEstimates) add_columns(table, name);
-  for (const auto& [name, share] : kShares) table.columns.push_back({name});
+  for (const TimePart& part : kTimeParts) table.columns.push_back({part.name});
   for (const char* title : {"bytes_per_step", "peak_memory_bytes", "busy_cores", "target_accuracy",
                             "test_accuracy", "train_loss", "weights_sha256", "flags"}) {
     table.columns.push_back({title});
@@ -67,7 +63,9 @@ Table layouts_csv(const Results& results) {
       row.push_back(fmt::format("{}", layout.runs.size()));
       row.push_back(fmt::format("{}", layout.batch));
       for (const auto& [name, estimate] : kEstimates) add(row, layout.*estimate);
-      for (const auto& [name, share] : kShares) row.push_back(number(layout.shares.*share));
+      for (const TimePart& part : kTimeParts) {
+        row.push_back(number(layout.shares.*part.seconds));
+      }
       row.push_back(number(layout.bytes_per_step));
       row.push_back(fmt::format("{}", layout.peak_memory_bytes));
       row.push_back(number(layout.busy_cores));

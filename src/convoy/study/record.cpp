@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "convoy/base/digest.hpp"
+#include "convoy/plan/stage_names.hpp"
 #include "convoy/train/strict_json.hpp"
 
 namespace convoy::study {
@@ -34,15 +35,16 @@ std::optional<T> optional(const nlohmann::json& value) {
   return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
 }
 
-Json json_of(const TimeShares& t) {
-  return {{"compute", t.compute},     {"input", t.input},
-          {"waiting", t.waiting},     {"communication", t.communication},
-          {"reduction", t.reduction}, {"update", t.update}};
+Json json_of(const TimeShares& shares) {
+  Json json;
+  for (const TimePart& part : kTimeParts) json[part.name] = shares.*part.seconds;
+  return json;
 }
 
 TimeShares shares_of(const nlohmann::json& j) {
-  return {j.at("compute"),       j.at("input"),     j.at("waiting"),
-          j.at("communication"), j.at("reduction"), j.at("update")};
+  TimeShares shares;
+  for (const TimePart& part : kTimeParts) shares.*part.seconds = j.at(part.name);
+  return shares;
 }
 
 Json json_of(const EpochRecord& e) {
@@ -239,12 +241,6 @@ auto reading(const Read& read) {
   }
 }
 
-std::string joined(const nlohmann::json& layers) {
-  std::string text;
-  for (const auto& layer : layers) text += (text.empty() ? "" : "+") + layer.get<std::string>();
-  return text;
-}
-
 RunRecord from_train_document(const nlohmann::json& j) {
   if (j.at("schema") != "convoy.train/1") throw std::invalid_argument("it is not convoy.train/1");
   if (j.at("status") != "done") {
@@ -276,7 +272,8 @@ RunRecord from_train_document(const nlohmann::json& j) {
     run.peak_memory_bytes += bytes.get<std::int64_t>();
   }
   for (const auto& layer : profile.at("layers")) {
-    run.layers.push_back({joined(layer.at("layers")), layer.at("pass"), layer.at("seconds")});
+    run.layers.push_back({joined_name(layer.at("layers").get<std::vector<std::string>>()),
+                          layer.at("pass"), layer.at("seconds")});
   }
   return run;
 }
@@ -287,19 +284,21 @@ RunRecord run_record(std::string_view train_document) {
   return reading([&] { return from_train_document(parse_strict_json(train_document)); });
 }
 
+double TimeShares::sum() const {
+  double all = 0;
+  for (const TimePart& part : kTimeParts) all += this->*part.seconds;
+  return all;
+}
+
 TimeShares& TimeShares::operator+=(const TimeShares& other) {
-  compute += other.compute;
-  input += other.input;
-  waiting += other.waiting;
-  communication += other.communication;
-  reduction += other.reduction;
-  update += other.update;
+  for (const TimePart& part : kTimeParts) this->*part.seconds += other.*part.seconds;
   return *this;
 }
 
 TimeShares TimeShares::operator/(double divisor) const {
-  return {compute / divisor,       input / divisor,     waiting / divisor,
-          communication / divisor, reduction / divisor, update / divisor};
+  TimeShares result = *this;
+  for (const TimePart& part : kTimeParts) result.*part.seconds /= divisor;
+  return result;
 }
 
 std::string to_json(const Study& study) {

@@ -18,10 +18,19 @@ namespace convoy::study {
 struct TimeShares {
   double compute = 0, input = 0, waiting = 0, communication = 0, reduction = 0, update = 0;
 
-  double sum() const { return compute + input + waiting + communication + reduction + update; }
+  double sum() const;
   TimeShares& operator+=(const TimeShares& other);
   TimeShares operator/(double divisor) const;
 };
+
+struct TimePart {
+  const char* name;
+  double TimeShares::*seconds;
+};
+inline constexpr TimePart kTimeParts[] = {
+    {"compute", &TimeShares::compute},     {"input", &TimeShares::input},
+    {"waiting", &TimeShares::waiting},     {"communication", &TimeShares::communication},
+    {"reduction", &TimeShares::reduction}, {"update", &TimeShares::update}};
 
 struct EpochRecord {
   double train_loss = 0, test_loss = 0, test_accuracy = 0, seconds = 0;
