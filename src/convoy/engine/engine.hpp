@@ -25,7 +25,16 @@ class Timeline;
 // How work is divided, among ranks and among the threads of a rank.
 enum class Cut { data, tensor };
 
+// What computes.
+enum class Device { cpu, cuda };
+
+// How a GPU is given the steps of a stretch (engine/cuda_engine.cu): a launch for each stage, a
+// graph that repeats a step, or one kernel that runs many steps. The fewer launches, the sooner;
+// always the same bits.
+enum class Launching { automatic, stages, graph, persistent };
+
 struct EngineOptions {
+  Device device = Device::cpu;
   // 0: OMP_NUM_THREADS, else what affinity and quota allow, shared with the other ranks of the
   // machine.
   int threads = 0;
@@ -38,6 +47,10 @@ struct EngineOptions {
   Index batch = 32;                       // the largest that will be asked for; 1 to 2^31 - 1
   Index grain = 4;                        // 1 to 128
   Timeline* timeline = nullptr;           // where the time of steps goes; null: nobody asks
+
+  // Of the device cuda alone; there threads, isa and fuse mean nothing.
+  Launching launching = Launching::automatic;  // persistent where the net fits, else graph
+  Index steps_per_launch = 0;                  // of a graph or a persistent kernel; 0: a stretch
 };
 
 // Consecutive steps of one epoch, which end at the next log, evaluation or checkpoint.
@@ -78,6 +91,13 @@ struct Evaluation {
   std::vector<float> probabilities;        // [samples][classes], where asked for
 };
 
+// The kernels that a stage of the plan is on a GPU, in one step.
+struct StageLaunches {
+  int stage = 0;  // as stage_number() counts; -1: the input is filled
+  int launches = 0;
+  Index blocks = 0, threads = 0;  // of the largest; `threads` of all its blocks together
+};
+
 // Not thread-safe: one call at a time.
 class Engine {
  public:
@@ -109,6 +129,10 @@ class Engine {
 
   // The one it was given; may be null.
   virtual Timeline* timeline() const { return nullptr; }
+
+  // What was started on a GPU by run() so far: kernels and graphs, each one launch. 0 on a CPU.
+  virtual Index launches() const { return 0; }
+  virtual std::vector<StageLaunches> stage_launches() const { return {}; }
 };
 
 // The engine keeps references to `net`, `communicator` and the timeline: they must outlive it.
@@ -116,7 +140,29 @@ class Engine {
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
                                         const EngineOptions& options, Communicator& communicator);
 
+// On one GPU: of this rank's number on its machine, modulo how many there are. Throws
+// UserError(unavailable) where this build has no CUDA or the machine no GPU, or where the GPU has
+// too little memory; UserError(usage) for what a GPU does not do (cuts by tensor).
+std::unique_ptr<Engine> make_cuda_engine(const Net& net, const Sgd& optimizer,
+                                         const EngineOptions& options, Communicator& communicator);
+
+// The one of options.device.
+std::unique_ptr<Engine> make_engine(const Net& net, const Sgd& optimizer,
+                                    const EngineOptions& options, Communicator& communicator);
+
 // The vector instruction sets this build can use on this machine, best first, then "reference".
 std::vector<std::string> available_isas();
+
+// A GPU of this machine.
+struct CudaDevice {
+  std::string name;            // "NVIDIA H200"
+  int compute_capability = 0;  // 90 is 9.0
+  int multiprocessors = 0;
+  Index memory_bytes = 0;
+};
+// Empty where this build has no CUDA or the machine no GPU (or no driver).
+std::vector<CudaDevice> cuda_devices();
+// "CUDA 13.0"; empty where this build has none.
+std::string cuda_library();
 
 }  // namespace convoy
