@@ -137,7 +137,7 @@ TEST_P(FiberDigest, EveryMissingBarrierIsCaught) {
   const std::string wanted = train(problem_, some, on_gpu(Launching::persistent));
   const std::string wanted_alone = train(problem_, one_block, on_gpu(Launching::persistent));
   const fibers::Barriers seen = fibers::barriers_seen();
-  EXPECT_GE(seen.block.size(), 3u);
+  EXPECT_GE(seen.block.size(), 2u);
   EXPECT_GE(seen.grid.size(), 2u);
   const auto caught = [&](const std::string& barrier) {
     return std::ranges::any_of(schedules(), [&](fibers::Schedule schedule) {
