@@ -22,9 +22,14 @@ struct Layout {
   std::string threads_by = "data";
   bool oversubscribe = false;
   std::string isa = "auto";
+  bool no_fusion = false;  // of convoy train
   std::string device = "cpu";
+  std::string launch = "auto";  // of commands with add_launching(), as the next
+  Index steps_per_launch = 0;
 };
 void add_layout(CLI::App& command, Layout& layout);
+// How a GPU is given its work.
+void add_launching(CLI::App& command, Layout& layout);
 
 // How ranks share the work, and what is done about one that fails.
 struct RanksLayout {
@@ -39,7 +44,7 @@ struct RanksLayout {
 void add_ranks(CLI::App& command, RanksLayout& layout);
 
 // Throws UserError(usage | unavailable) where this machine or build does not have what is asked
-// for.
+// for, or what is asked for does not go together.
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings);
 EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
                              const TrainSettings& settings);
