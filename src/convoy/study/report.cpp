@@ -2,6 +2,7 @@
 #include "convoy/study/report.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -34,6 +35,10 @@ Facts machine_facts(const Study& study) {
       {"Compiler", facts.compiler},
       {"Threads", study.machine.threading.empty() ? "none in this build" : study.machine.threading},
       {"Messages", study.machine.mpi.empty() ? "none in this build" : study.machine.mpi}};
+  if (!study.machine.gpus.empty()) {
+    list.emplace_back("GPUs", fmt::format("{}", fmt::join(study.machine.gpus, ", ")));
+    list.emplace_back("GPU library", study.machine.cuda);
+  }
   if (!study.runs.empty()) {
     list.emplace_back("Instruction set", isa_in_words(study.runs.front().isa));
     const auto [lowest, highest] = std::ranges::minmax(study.runs, {}, &RunRecord::load);
@@ -42,6 +47,12 @@ Facts machine_facts(const Study& study) {
                                   lowest.load, highest.load));
   }
   for (const PeakRecord& peak : study.peaks) {
+    if (peak.bytes_per_second > 0) {
+      list.emplace_back("A GPU's FMA peak and bandwidth",
+                        fmt::format("{:.0f} GFLOP/s and {:.0f} GB/s, measured",
+                                    peak.flops_per_second / 1e9, peak.bytes_per_second / 1e9));
+      continue;
+    }
     list.emplace_back(
         fmt::format("FMA peak, {} thread{}", peak.threads, peak.threads == 1 ? "" : "s"),
         fmt::format("{:.1f} GFLOP/s, measured", peak.flops_per_second / 1e9));
@@ -51,7 +62,7 @@ Facts machine_facts(const Study& study) {
 
 Facts study_facts(const Study& study) {
   const StudyPlan& plan = study.plan;
-  return {
+  Facts facts{
       {"Model", fmt::format("{}: {} parameters, {} FLOP an image", plan.model,
                             with_commas(study.parameters), with_commas(study.flops_per_sample))},
       {"Data", plan.data},
@@ -63,6 +74,12 @@ Facts study_facts(const Study& study) {
                                                : "what every run of an experiment reaches"},
       {"Began", study.date},
       {"Convoy", study.version}};
+  if (plan.device == "cuda") {
+    facts.emplace_back("Device",
+                       "a GPU for each rank; with --profile, which launches every stage alone, "
+                       "only where layers are shown");
+  }
+  return facts;
 }
 
 // What the fitted law says; nothing where there are no points. One number of workers is no fit.
@@ -112,7 +129,7 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   for (std::size_t i = 0; i < kAbovePlots; ++i) page.table(all[i]);
   if (const std::string fit = fit_in_words(result); !fit.empty()) page.paragraph(fit);
   std::vector<std::pair<std::string, std::string>> drawn;
-  for (const Figure& figure : figures(result, results.cores)) {
+  for (const Figure& figure : figures(result, results.places)) {
     drawn.emplace_back(pictures[drawn.size()], figure.caption);
   }
   page.figures(drawn);
@@ -160,7 +177,7 @@ std::string report_page(const Study& study, const Results& results) {
   std::vector<Plot> all;
   std::vector<std::size_t> ends;  // of an experiment's plots among all
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    for (Figure& figure : figures(results.experiments[e], results.cores)) {
+    for (Figure& figure : figures(results.experiments[e], results.places)) {
       all.push_back(std::move(figure.plot));
     }
     ends.push_back(all.size());
