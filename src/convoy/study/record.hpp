@@ -48,7 +48,7 @@ struct LayerRecord {
   std::string layer;  // "conv1"; "conv1+relu" where fused
   std::string pass;   // "forward"
   double seconds = 0;
-  std::optional<KernelRecord> kernels;  // on a GPU
+  std::optional<KernelRecord> kernels = {};  // on a GPU
 };
 
 // One process that trained.
@@ -84,10 +84,10 @@ struct PeakRecord {
 
 struct MachineRecord {
   MachineFacts facts;
-  std::optional<double> cpu_quota;  // in cores
-  std::string mpi, threading;       // library and version; "": not in this build
-  std::vector<std::string> gpus;    // of a study of GPUs: their names
-  std::string cuda;                 // and the library
+  std::optional<double> cpu_quota;     // in cores
+  std::string mpi, threading;          // library and version; "": not in this build
+  std::vector<std::string> gpus = {};  // of a study of GPUs: their names
+  std::string cuda = "";               // and the library
 };
 
 struct LayerFacts {

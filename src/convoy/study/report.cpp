@@ -62,7 +62,7 @@ Facts machine_facts(const Study& study) {
 
 Facts study_facts(const Study& study) {
   const StudyPlan& plan = study.plan;
-  Facts facts{
+  return {
       {"Model", fmt::format("{}: {} parameters, {} FLOP an image", plan.model,
                             with_commas(study.parameters), with_commas(study.flops_per_sample))},
       {"Data", plan.data},
@@ -74,12 +74,6 @@ Facts study_facts(const Study& study) {
                                                : "what every run of an experiment reaches"},
       {"Began", study.date},
       {"Convoy", study.version}};
-  if (plan.device == "cuda") {
-    facts.emplace_back("Device",
-                       "a GPU for each rank; with --profile, which launches every stage alone, "
-                       "only where layers are shown");
-  }
-  return facts;
 }
 
 // What the fitted law says; nothing where there are no points. One number of workers is no fit.
@@ -138,20 +132,24 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   page.code(commands_of(study, number));
 }
 
-constexpr const char* kMethod =
-    "Every configuration ran in a process of its own, once in every round, after a warm-up that is "
-    "not counted. Times are wall time of the training steps alone: no loading, no evaluation; each "
-    "run with --profile, whose clock readings are within them. Speedups are against the best "
-    "serial "
-    "run that came to the same weights, formed within each round before they are averaged "
-    "(geometric "
-    "mean; 95 % intervals by Student's t of the logarithms). Efficiency is speedup over workers; "
-    "the "
-    "Karp-Flatt fraction is the serial part that would explain the speedup. A speedup of strong "
-    "scaling "
-    "is printed only where the digests of the trained weights agree: then it is one of the same "
-    "computation. Weak scaling trains another model on every layout: its scaled speedup compares "
-    "images a second, nothing else.";
+std::string method(const Study& study) {
+  const char* observed =
+      study.plan.device == "cuda"
+          ? "on a GPU for each rank, with --profile, which launches every stage alone, only where "
+            "layers are shown"
+          : "each run with --profile, whose clock readings are within them";
+  return fmt::format(
+      "Every configuration ran in a process of its own, once in every round, after a warm-up that "
+      "is not counted. Times are wall time of the training steps alone: no loading, no evaluation; "
+      "{}. Speedups are against the best serial run that came to the same weights, formed within "
+      "each round before they are averaged (geometric mean; 95 % intervals by Student's t of the "
+      "logarithms). Efficiency is speedup over workers; the Karp-Flatt fraction is the serial part "
+      "that would explain the speedup. A speedup of strong scaling is printed only where the "
+      "digests of the trained weights agree: then it is one of the same computation. Weak scaling "
+      "trains another model on every layout: its scaled speedup compares images a second, nothing "
+      "else.",
+      observed);
+}
 
 }  // namespace
 
@@ -187,7 +185,7 @@ std::string report_page(const Study& study, const Results& results) {
             fmt::format("A scaling study by Convoy {}: {} on {}, {}", study.version,
                         study.plan.model, study.plan.data, study.date));
   page.section("What was done");
-  page.paragraph(kMethod);
+  page.paragraph(method(study));
   page.facts(study_facts(study));
   for (const std::string& flag : results.flags) page.warning(flag);
   auto first = drawn.begin();
