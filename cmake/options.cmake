@@ -5,11 +5,11 @@ target_compile_features(convoy_options INTERFACE cxx_std_20)
 target_compile_options(convoy_options INTERFACE
   # A fused multiply-add is written out or does not happen, and no sum is rearranged, whatever flags
   # come from the environment or a parent project (docs/determinism.md).
-  -ffp-contract=off -fno-fast-math
-  -Wall -Wextra -Wconversion -Wshadow
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off> $<$<COMPILE_LANGUAGE:CXX>:-fno-fast-math>
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wshadow>"
   # gcc 12 warns of any "literal" + std::string (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651)
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
-  $<$<BOOL:${CONVOY_WARNINGS_AS_ERRORS}>:-Werror>)
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${CONVOY_WARNINGS_AS_ERRORS}>>:-Werror>)
 
 # convoy_link_privately(<library> <what it uses>...): users of a static library have to link what it
 # uses, so it is exported and found again by convoyConfig.cmake; a shared library has linked it, and

@@ -90,7 +90,10 @@ void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunL
   options.timeline = layout.timeline;
   options.batch = sizes.batch;
   options.grain = sizes.grain;
-  engine = make_cpu_engine(problem.net, problem.sgd, options, communicator);
+  options.device = layout.device;
+  options.launching = layout.launching;
+  options.steps_per_launch = layout.steps_per_launch;
+  engine = convoy::make_engine(problem.net, problem.sgd, options, communicator);
 }
 
 Dataset data_for(const Problem& problem, Index samples) {

@@ -39,6 +39,9 @@ struct RunLayout {
   Reduction reduction = Reduction::tree;
   bool fuse = true;
   Timeline* timeline = nullptr;
+  Device device = Device::cpu;
+  Launching launching = Launching::automatic;
+  Index steps_per_launch = 0;
 
   int ranks() const;
 };

@@ -17,6 +17,7 @@
 #include "convoy/engine/gradient_sum.hpp"
 #include "convoy/engine/layout.hpp"
 #include "convoy/engine/recorded_communicator.hpp"
+#include "convoy/engine/score_sharing.hpp"
 #include "convoy/engine/team.hpp"
 #include "convoy/engine/team_work.hpp"
 
@@ -95,7 +96,9 @@ class CpuEngine final : public Engine {
       barrier_.meet(worker,
                     [&] { evaluation.tally = sum_.sum_tallies(list.count(), pieces_of_teams()); });
     });
-    if (layout_.crew.all == layout_.crew.local) share_scores(list, evaluation);
+    if (layout_.crew.all == layout_.crew.local) {
+      share_scores(communicator_, list, net_.loss().classes, evaluation);
+    }
     return evaluation;
   }
 
@@ -311,25 +314,6 @@ class CpuEngine final : public Engine {
     result_.outcome = Outcome::not_finite;
     result_.last_loss = tally_.loss / static_cast<double>(tally_.samples);
     leave_ = true;
-  }
-
-  // Every rank has the scores of its own grains: all get all.
-  void share_scores(const GrainList& list, Evaluation& evaluation) {
-    if (communicator_.size() == 1) return;
-    const Index classes = net_.loss().classes;
-    const auto parts = [&](Index bytes) {
-      std::vector<Range> ranges;
-      for (int r = 0; r < communicator_.size(); ++r) {
-        const Range samples = list.range(split(list.count(), communicator_.size(), r));
-        ranges.push_back({std::min(samples.begin, samples.end) * bytes, samples.end * bytes});
-      }
-      return ranges;
-    };
-    gather_parts(communicator_, std::as_writable_bytes(std::span(evaluation.predictions)),
-                 parts(sizeof(std::uint16_t)), Meeting::evaluation);
-    if (evaluation.probabilities.empty()) return;
-    gather_parts(communicator_, std::as_writable_bytes(std::span(evaluation.probabilities)),
-                 parts(classes * static_cast<Index>(sizeof(float))), Meeting::evaluation);
   }
 
   struct alignas(kAlignment) Flag {

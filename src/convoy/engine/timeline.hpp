@@ -68,6 +68,13 @@ class alignas(kAlignment) Lane {
   // All since the end of that stage was the meeting behind it.
   void met_after_stage() { meetings_[stage_] += last_ - stage_end_; }
 
+  // What a GPU measured itself: `what` took so long, right behind what came before.
+  void advance(std::int32_t what, std::int64_t duration) {
+    totals_[static_cast<std::size_t>(what)] += duration;
+    last_ += duration;
+    mark(last_, what);
+  }
+
   // Two kinds that take turns too fast for events: totals are exact, the events are one each.
   void begin_turns() { turns_begin_ = {last_, total(TimeKind::reduction)}; }
   void turn(TimeKind kind) {

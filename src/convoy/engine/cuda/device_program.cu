@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/engine/cuda/device_program.hpp"
+
+#include <algorithm>
+
+#include "convoy/engine/cuda/kernels.cuh"
+
+namespace convoy::cuda {
+namespace {
+
+constexpr Index kFloat = sizeof(float);
+// Of a step with one sample: so few parameters that a block alone updates them sooner than blocks
+// meet.
+constexpr Index kParametersOfABlock = 8192;
+
+Work work_for(const gpu::Gpu& gpu, Index samples, Index grain, Division division) {
+  const Index threads = gpu.facts().threads_per_block;
+  if (division == Division::sample) return {1, grain, threads};
+  constexpr Index kBlocksOfAMultiprocessor = 2;
+  return {samples, grain, threads * gpu.facts().multiprocessors * kBlocksOfAMultiprocessor};
+}
+
+template <class T>
+Index shared_of(const std::vector<T>& values) {
+  return static_cast<Index>(shared_size(values.size() * sizeof(T)));
+}
+
+}  // namespace
+
+Index DeviceProgram::shared_bytes(const Compiled& compiled) {
+  return static_cast<Index>(shared_size(sizeof(BlockState))) + shared_of(compiled.tasks) +
+         shared_of(compiled.codes) + shared_of(compiled.sources) + compiled.workspace * kFloat;
+}
+
+bool DeviceProgram::fits(const gpu::Gpu& gpu, const Plan& plan, Index grain) {
+  const Compiled compiled =
+      compile(plan, work_for(gpu, 1, grain, Division::sample), Division::sample);
+  return shared_bytes(compiled) <= gpu.facts().shared_bytes;
+}
+
+DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples, Division division,
+                             Use use, Index nodes)
+    : gpu_(gpu),
+      shared_(shared),
+      work_(work_for(gpu, samples, shared.grain, division)),
+      compiled_(compile(*shared.plan, work_, division)) {
+  const Net& net = shared.plan->net();
+  const bool by_sample = division == Division::sample;
+  const Index apart = by_sample ? samples : 1;
+  codes_ = {gpu, compiled_.codes, "the program"};
+  tasks_ = {gpu, compiled_.tasks, "the program"};
+  sources_ = {gpu, compiled_.sources, "the program"};
+  one_ = {gpu, std::vector<float>{1.0F}, "the program"};
+  if (!by_sample) workspace_ = {gpu, compiled_.workspace * samples, "the activations of a batch"};
+  if (use == Use::training) {
+    partials_ = {gpu, compiled_.partials * apart, "the partial sums of weight gradients"};
+    kept_ = {gpu, compiled_.kept * apart, "the inputs of dense layers"};
+    node_sums_ = {gpu, nodes * net.arena_size(), "the gradients"};
+  }
+  losses_ = {gpu, samples, "the losses"};
+  predictions_ = {gpu, samples, "the predictions"};
+  hits_ = {gpu, samples, "the predictions"};
+  probabilities_ = {gpu, samples * net.loss().classes, "the probabilities"};
+
+  Program program;
+  program.codes = codes_.data(), program.code_count = static_cast<int>(codes_.size());
+  program.tasks = tasks_.data(), program.task_count = static_cast<int>(tasks_.size());
+  program.sources = sources_.data(), program.source_count = static_cast<int>(sources_.size());
+  program.ends = compiled_.ends;
+  program.loss = net.loss();
+  program.sgd = shared.sgd;
+  program.grain = static_cast<int>(shared.grain);
+  const auto memory = [&](Memory which) -> float*& {
+    return program.memories.at[static_cast<int>(which)];
+  };
+  memory(Memory::workspace) = workspace_.data();
+  memory(Memory::partials) = partials_.data();
+  memory(Memory::kept) = kept_.data();
+  memory(Memory::one) = one_.data();
+  program.sample_partials = compiled_.partials, program.sample_kept = compiled_.kept;
+  program.workspace_floats = compiled_.workspace;
+  std::copy_n(shared.generations, 2, program.generations);
+  program.node_sums = nodes > 0 ? node_sums_.data() : nullptr;
+  program.arena = net.arena_size();
+  program.results = {losses_.data(), predictions_.data(), hits_.data(), probabilities_.data()};
+  program_ = {gpu, std::vector<Program>{program}, "the program"};
+  if (by_sample) choose_steps_size(samples);
+}
+
+// As many blocks as have a sample, or parameters to update, at a time.
+void DeviceProgram::choose_steps_size(Index samples) {
+  const Index threads = gpu_.facts().threads_per_block;
+  const Index bytes = shared_bytes(compiled_), parameters = shared_.plan->net().parameter_count();
+  steps_size_.threads = static_cast<unsigned>(threads);
+  steps_size_.shared_bytes = static_cast<std::size_t>(bytes);
+  steps_size_.cooperative = true;
+  const Index resident =
+      gpu_.resident_blocks(run_steps_kernel, steps_size_.threads, steps_size_.shared_bytes);
+  const bool alone = samples == 1 && parameters <= kParametersOfABlock;
+  const Index useful = alone ? 1 : std::max(samples, (parameters + threads - 1) / threads);
+  steps_size_.blocks = static_cast<unsigned>(std::clamp<Index>(useful, 1, resident));
+}
+
+gpu::GridSize DeviceProgram::grid_for(Index threads) const {
+  constexpr Index kBlocksOfAMultiprocessor = 4;
+  const Index block = gpu_.facts().threads_per_block / 2;
+  const Index most = Index{gpu_.facts().multiprocessors} * kBlocksOfAMultiprocessor;
+  gpu::GridSize size;
+  size.threads = static_cast<unsigned>(block);
+  size.blocks = static_cast<unsigned>(std::clamp<Index>((threads + block - 1) / block, 1, most));
+  return size;
+}
+
+// Numbers, or tiles of numbers, that threads take one at a time.
+Index DeviceProgram::items(const Code& code) const {
+  const Net& net = shared_.plan->net();
+  const auto of_task = [&](const auto& task) -> Index {
+    using T = std::decay_t<decltype(task)>;
+    if constexpr (std::is_same_v<T, Product>) {
+      return task.tiles(work_.samples, work_.grain) * task.lanes;
+    } else if constexpr (std::is_same_v<T, Pass>) {
+      if (task.kind == PassKind::weight_gradient) return work_.samples * task.partials.stride;
+      return work_.samples * (task.kind == PassKind::forward ? output_shape(task.op).size()
+                                                             : input_shape(task.op).size());
+    } else if constexpr (std::is_same_v<T, Border>) {
+      return work_.samples * task.to.stride;
+    } else {
+      return work_.samples * task.size;
+    }
+  };
+  switch (code.kind) {
+    case CodeKind::fill:
+      return work_.samples * net.input().size();
+    case CodeKind::task:
+      return std::visit(of_task, compiled_.tasks[static_cast<std::size_t>(code.index)]);
+    case CodeKind::loss_terms:
+    case CodeKind::loss_gradient:
+      return work_.samples * net.loss().classes;
+    case CodeKind::loss_sum:
+      return work_.samples;
+    case CodeKind::sum:
+      break;
+  }
+  return compiled_.sources[static_cast<std::size_t>(code.index)].size();
+}
+
+gpu::GridSize DeviceProgram::size_of(int code) const {
+  return grid_for(items(compiled_.codes[static_cast<std::size_t>(code)]));
+}
+
+void DeviceProgram::launch_code(int code, Run* run) {
+  gpu_.launch(run_code_kernel, size_of(code), program_.data(), run, code);
+}
+
+void DeviceProgram::launch_finish(Run* run) {
+  gpu_.launch(finish_step_kernel, {}, program_.data(), run, gpu::Condition{}, 0);
+}
+
+void DeviceProgram::launch_update(Run* run, const float* sums, Index batch) {
+  gpu_.launch(update_kernel, grid_for(shared_.plan->net().arena_size()), program_.data(), run, sums,
+              static_cast<int>(batch));
+}
+
+void DeviceProgram::launch_steps(Run* run) {
+  gpu_.launch(run_steps_kernel, steps_size_, program_.data(), run);
+}
+
+std::unique_ptr<gpu::Gpu::Loop> DeviceProgram::make_loop(Run* run) {
+  return gpu_.make_loop([this, run](gpu::Condition again) {
+    for (int code = 0; code < static_cast<int>(compiled_.codes.size()); ++code) {
+      launch_code(code, run);
+    }
+    gpu_.launch(finish_step_kernel, {}, program_.data(), run, again, 1);
+  });
+}
+
+}  // namespace convoy::cuda

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Max and average pooling (ops/pool2d.hpp). Forward is output-stationary: a thread goes through the
+// window of one output. The input gradient is, too: a thread goes through the windows that hold one
+// pixel, so nothing is scattered and no order is left to chance. Bound by bandwidth; neighbouring
+// threads take neighbouring channels. Grid: any.
+#pragma once
+
+#include "convoy/ops/cuda/group.cuh"
+#include "convoy/ops/pass.hpp"
+#include "convoy/ops/pool2d.hpp"
+#include "convoy/ops/segments.hpp"
+
+namespace convoy::cuda {
+
+// Sizes as 32-bit numbers, whose divisions are fast.
+struct PoolSizes {
+  int height, width, channels, out_height, out_width;
+  int kernel_height, kernel_width, stride_height, stride_width, pad_height, pad_width;
+};
+
+__device__ inline PoolSizes sizes_of(const Pool2d& op) {
+  const Shape out = output_shape(op);
+  const auto number = [](Index n) { return static_cast<int>(n); };
+  return {number(op.in.height),      number(op.in.width),      number(op.in.channels),
+          number(out.height),        number(out.width),        number(op.kernel.height),
+          number(op.kernel.width),   number(op.stride.height), number(op.stride.width),
+          number(op.padding.height), number(op.padding.width)};
+}
+
+// A sum cut into segments (ops/segments.hpp), of which only whole rows or parts of rows are told.
+class SegmentedSum {
+ public:
+  __device__ void add(float value) { segment_ = value + segment_; }
+  __device__ void end_segment() {
+    total_ = first_ ? segment_ : total_ + segment_;
+    first_ = false;
+    segment_ = 0;
+  }
+  __device__ float total() const { return total_; }
+
+ private:
+  float segment_ = 0, total_ = 0;
+  bool first_ = true;
+};
+
+__device__ inline float average(const PoolSizes& s, const float* image, int top, int left, int c) {
+  SegmentedSum sum;
+  for (const Segment segment : Segments(s.kernel_height, s.kernel_width)) {
+    for (auto ky = static_cast<int>(segment.rows.begin); ky < segment.rows.end; ++ky) {
+      for (auto kx = static_cast<int>(segment.terms.begin); kx < segment.terms.end; ++kx) {
+        const int iy = top + ky, ix = left + kx;
+        if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
+        sum.add(image[(iy * s.width + ix) * s.channels + c]);
+      }
+    }
+    sum.end_segment();
+  }
+  return sum.total() * (1.0F / static_cast<float>(s.kernel_height * s.kernel_width));
+}
+
+struct Winner {
+  float value = 0;
+  Choice tap = -1;
+};
+
+__device__ inline Winner maximum(const PoolSizes& s, const float* image, int top, int left, int c) {
+  Winner best;
+  for (int ky = 0; ky < s.kernel_height; ++ky) {
+    for (int kx = 0; kx < s.kernel_width; ++kx) {
+      const int iy = top + ky, ix = left + kx;
+      if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
+      const float x = image[(iy * s.width + ix) * s.channels + c];
+      if (best.tap < 0 || x > best.value) best = {x, ky * s.kernel_width + kx};
+    }
+  }
+  return best;
+}
+
+__device__ inline void forward(const Pool2d& op, const Forward<float>& pass, const Group& group) {
+  const PoolSizes s = sizes_of(op);
+  const int size = static_cast<int>(pass.samples) * s.out_height * s.out_width * s.channels;
+  for (int i = group.rank; i < size; i += group.size) {
+    const int pixel = i / s.channels, c = i - pixel * s.channels;
+    const int row = pixel / s.out_width, ox = pixel - row * s.out_width;
+    const int sample = row / s.out_height, oy = row - sample * s.out_height;
+    const float* const image =
+        pass.x + static_cast<Index>(sample) * s.height * s.width * s.channels;
+    const int top = oy * s.stride_height - s.pad_height, left = ox * s.stride_width - s.pad_width;
+    if (op.pooling == Pooling::average) {
+      pass.y[i] = average(s, image, top, left, c);
+    } else {
+      const Winner winner = maximum(s, image, top, left, c);
+      pass.y[i] = winner.value;
+      pass.choice[i] = winner.tap;
+    }
+  }
+}
+
+// The windows along one axis that hold a position (windows_at() of ops/pool2d.hpp).
+__device__ inline int first_window(int position, int kernel, int stride) {
+  return position < kernel ? 0 : (position - kernel) / stride + 1;
+}
+
+__device__ inline void input_gradient(const Pool2d& op, const InputGradient<float>& pass,
+                                      const Group& group) {
+  const PoolSizes s = sizes_of(op);
+  const float scale = 1.0F / static_cast<float>(s.kernel_height * s.kernel_width);
+  const int size = static_cast<int>(pass.samples) * s.height * s.width * s.channels;
+  for (int i = group.rank; i < size; i += group.size) {
+    const int pixel = i / s.channels, c = i - pixel * s.channels;
+    const int row = pixel / s.width, px = pixel - row * s.width + s.pad_width;
+    const int sample = row / s.height, py = row - sample * s.height + s.pad_height;
+    const int y_end = std::min(py / s.stride_height + 1, s.out_height);
+    const int x_end = std::min(px / s.stride_width + 1, s.out_width);
+    float sum = 0;
+    for (int oy = first_window(py, s.kernel_height, s.stride_height); oy < y_end; ++oy) {
+      for (int ox = first_window(px, s.kernel_width, s.stride_width); ox < x_end; ++ox) {
+        const int at = ((sample * s.out_height + oy) * s.out_width + ox) * s.channels + c;
+        const int tap = (py - oy * s.stride_height) * s.kernel_width + px - ox * s.stride_width;
+        if (op.pooling == Pooling::average) {
+          sum = sum + pass.dy[at] * scale;
+        } else if (pass.choice[at] == tap) {
+          sum = sum + pass.dy[at];
+        }
+      }
+    }
+    pass.dx[i] = sum;
+  }
+}
+
+}  // namespace convoy::cuda

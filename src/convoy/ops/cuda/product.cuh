@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// The micro-kernel of all sums of products (task.hpp).
+//
+// Output-stationary: a thread keeps the sums of a tile of positions x columns in registers and goes
+// through the terms; a segment is a chain of fused multiply-adds, and its value is added to the
+// sums behind it. Where there are fewer tiles than threads, the lanes of a warp take one segment
+// each, and pass their values on in order.
+//
+// Traffic: for each term, a tile reads tile_rows numbers of `a` and tile_columns, in one access, of
+// `b`. Neighbouring threads have neighbouring columns, then neighbouring positions, so that a warp
+// reads few lines of the first-level cache (or of shared memory). Each sum is written once.
+// Grid: any; tiles are dealt out to the threads of the group in turn.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "convoy/ops/cuda/group.cuh"
+#include "convoy/ops/cuda/task.hpp"
+#include "convoy/ops/segments.hpp"
+
+namespace convoy::cuda {
+
+struct SegmentCut {
+  int first_row, rows, first_term, terms;
+};
+
+__device__ inline SegmentCut segment_of(const Product& p, int segment) {
+  if (p.row_segments == 1) {
+    const int first = segment * p.segment_rows;
+    return {first, std::min(p.segment_rows, p.rows - first), 0, p.row_length};
+  }
+  constexpr int kTerms = static_cast<int>(kSegmentTerms);
+  const int row = segment / p.row_segments;
+  const int first = (segment - row * p.row_segments) * kTerms;
+  return {row, 1, first, std::min(kTerms, p.row_length - first)};
+}
+
+// kCount neighbouring numbers, which lie on a multiple of their size.
+template <int kCount>
+__device__ inline void load(const float* from, float (&to)[kCount]) {
+  if constexpr (kCount == 4) {
+    const float4 v = *reinterpret_cast<const float4*>(from);
+    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+  } else if constexpr (kCount == 2) {
+    const float2 v = *reinterpret_cast<const float2*>(from);
+    to[0] = v.x, to[1] = v.y;
+  } else {
+    to[0] = from[0];
+  }
+}
+
+// acc = the value of one segment, for a tile whose positions begin at `a`.
+template <int kRows, int kColumns>
+__device__ inline void segment_value(const Product& p, const SegmentCut& cut,
+                                     const float* const (&a)[kRows], const float* b,
+                                     float (&acc)[kRows][kColumns]) {
+  for (int i = 0; i < kRows; ++i)
+    for (int j = 0; j < kColumns; ++j) acc[i][j] = 0;
+  for (int row = 0; row < cut.rows; ++row) {
+    int at = (cut.first_row + row) * p.a_row + cut.first_term * p.a_term;
+    const float* b_at = b + (cut.first_row + row) * p.b_row + cut.first_term * p.b_term;
+    CONVOY_UNROLL(4)
+    for (int term = 0; term < cut.terms; ++term) {
+      float weights[kColumns];
+      load(b_at, weights);
+      CONVOY_UNROLL(4)
+      for (int i = 0; i < kRows; ++i) {
+        const float x = a[i][at];
+        CONVOY_UNROLL(4)
+        for (int j = 0; j < kColumns; ++j) acc[i][j] = std::fma(x, weights[j], acc[i][j]);
+      }
+      at += p.a_term;
+      b_at += p.b_term;
+    }
+  }
+}
+
+// sum = sum + value, or value where it is the first.
+template <int kRows, int kColumns>
+__device__ inline void add_segment(bool first, const float (&value)[kRows][kColumns],
+                                   float (&sum)[kRows][kColumns]) {
+  for (int i = 0; i < kRows; ++i)
+    for (int j = 0; j < kColumns; ++j) sum[i][j] = first ? value[i][j] : sum[i][j] + value[i][j];
+}
+
+// The segments of one sample, which are added to what the samples before came to.
+template <int kRows, int kColumns>
+__device__ inline void sum_segments(const Product& p, int lane, bool first,
+                                    const float* const (&a)[kRows], const float* b,
+                                    float (&sum)[kRows][kColumns]) {
+  float value[kRows][kColumns] = {};
+  if (p.lanes == 1) {
+    for (int segment = 0; segment < p.segments; ++segment) {
+      segment_value(p, segment_of(p, segment), a, b, value);
+      add_segment(first && segment == 0, value, sum);
+    }
+    return;
+  }
+  for (int begin = 0; begin < p.segments; begin += p.lanes) {
+    if (begin + lane < p.segments) segment_value(p, segment_of(p, begin + lane), a, b, value);
+    for (int from = 0; from < p.lanes && begin + from < p.segments; ++from) {
+      float other[kRows][kColumns];
+      for (int i = 0; i < kRows; ++i)
+        for (int j = 0; j < kColumns; ++j)
+          other[i][j] = __shfl_sync(0xFFFFFFFFU, value[i][j], from, p.lanes);
+      add_segment(first && begin + from == 0, other, sum);
+    }
+  }
+}
+
+struct Samples {
+  int count = 0;  // of the batch, or of what a block has
+  int grain = 1;
+};
+
+// Which sums a tile is of.
+struct Tile {
+  int column = 0, position = 0;  // the first; further positions are a stride apart
+  int stride = 1, positions = 1;
+  int segment = 0, first_sample = 0, samples = 1;  // samples whose terms are summed
+};
+
+__device__ inline Tile tile_of(const Product& p, const Samples& samples, int number) {
+  const int column_tiles = p.columns / p.tile_columns;
+  const int of_sample = p.height * p.width;
+  Tile tile;
+  tile.positions = p.sharing == Sharing::samples ? samples.count * of_sample : of_sample;
+  tile.stride = (tile.positions + p.tile_rows - 1) / p.tile_rows;
+  const int rest = number / column_tiles;
+  tile.column = (number - rest * column_tiles) * p.tile_columns;
+  const int unit = rest / tile.stride;
+  tile.position = rest - unit * tile.stride;
+  if (p.sharing == Sharing::segments) {
+    tile.first_sample = unit / p.segments;
+    tile.segment = unit - tile.first_sample * p.segments;
+  } else if (p.sharing == Sharing::grains) {
+    tile.first_sample = unit * samples.grain;
+    tile.samples = std::min(samples.grain, samples.count - tile.first_sample);
+  }
+  return tile;
+}
+
+__device__ inline int tile_count(const Product& p, const Samples& samples) {
+  const int of_sample = p.height * p.width;
+  const int positions = p.sharing == Sharing::samples ? samples.count * of_sample : of_sample;
+  const int units = p.sharing == Sharing::samples ? 1
+                    : p.sharing == Sharing::segments
+                        ? samples.count * p.segments
+                        : (samples.count + samples.grain - 1) / samples.grain;
+  return units * ((positions + p.tile_rows - 1) / p.tile_rows) * (p.columns / p.tile_columns);
+}
+
+// Where position `position` of a tile lies: its sample, row and column.
+struct Position {
+  int sample = 0, y = 0, x = 0;
+};
+__device__ inline Position position_of(const Product& p, int position) {
+  Position found;
+  if (p.sharing == Sharing::samples) {
+    const int of_sample = p.height * p.width;
+    found.sample = position / of_sample;
+    position -= found.sample * of_sample;
+  }
+  found.y = position / p.width;
+  found.x = position - found.y * p.width;
+  return found;
+}
+
+template <int kRows, int kColumns>
+__device__ inline void store(const Product& p, const Memories& memories, const Tile& tile, int unit,
+                             const Position (&positions)[kRows],
+                             const float (&sum)[kRows][kColumns]) {
+  float* const c = memories.at[static_cast<int>(p.c.memory)] + p.c.offset;
+  const float* const bias =
+      p.has_bias ? memories.at[static_cast<int>(p.bias.memory)] + p.bias.offset + tile.column
+                 : nullptr;
+  for (int i = 0; i < kRows; ++i) {
+    if (tile.position + i * tile.stride >= tile.positions) continue;
+    const Index sample = positions[i].sample + unit;
+    float* const to = c + sample * p.c.stride + tile.segment * p.c_segment +
+                      positions[i].y * p.c_y + positions[i].x * p.c_x + tile.column;
+    for (int j = 0; j < kColumns; ++j) {
+      float value = sum[i][j];
+      if (p.has_bias) value = value + bias[j];
+      if (p.adds_zero) value = value + 0.0F;
+      to[j] = value;
+    }
+  }
+}
+
+template <int kRows, int kColumns>
+__device__ void run_tile(const Product& p, const Memories& memories, const Samples& samples,
+                         int number, int lane, bool writes) {
+  const Tile tile = tile_of(p, samples, number);
+  const float* const a0 = memories.at[static_cast<int>(p.a.memory)] + p.a.offset;
+  const float* const b0 = memories.at[static_cast<int>(p.b.memory)] + p.b.offset + tile.column;
+  Position positions[kRows];
+  const float* a[kRows];
+  for (int i = 0; i < kRows; ++i) {
+    const int position = std::min(tile.position + i * tile.stride, tile.positions - 1);
+    positions[i] = position_of(p, position);
+    a[i] = a0 + positions[i].y * p.a_y + positions[i].x * p.a_x +
+           static_cast<Index>(positions[i].sample + tile.first_sample) * p.a.stride;
+  }
+  const float* b = b0 + static_cast<Index>(tile.first_sample) * p.b.stride;
+  float sum[kRows][kColumns] = {};  // a sum of no terms is +0
+  if (p.sharing == Sharing::segments) {
+    segment_value(p, segment_of(p, tile.segment), a, b, sum);
+  } else {
+    for (int s = 0; s < tile.samples; ++s) {
+      sum_segments(p, lane, s == 0, a, b, sum);
+      for (int i = 0; i < kRows; ++i) a[i] += p.a.stride;
+      b += p.b.stride;
+    }
+  }
+  if (!writes) return;
+  const int unit =
+      p.sharing == Sharing::grains ? tile.first_sample / samples.grain : tile.first_sample;
+  store(p, memories, tile, unit, positions, sum);
+}
+
+// Lanes of a warp stay together, since they exchange values: all run a tile, and those that have
+// none of their own do the last one over and write nothing.
+template <int kRows, int kColumns>
+__device__ void run_tiles(const Product& p, const Memories& memories, const Samples& samples,
+                          const Group& group) {
+  const int tiles = tile_count(p, samples);
+  const int lane = group.rank % p.lanes, first = group.rank / p.lanes;
+  const int step = group.size / p.lanes;
+  for (int begin = 0; begin < tiles; begin += step) {
+    const int number = begin + first;
+    if (number >= tiles && p.lanes == 1) return;
+    run_tile<kRows, kColumns>(p, memories, samples, std::min(number, tiles - 1), lane,
+                              number < tiles && lane == 0);
+  }
+}
+
+__device__ inline void run(const Product& p, const Memories& memories, const Samples& samples,
+                           const Group& group) {
+  const bool tall = p.tile_rows == 4;
+  if (p.tile_columns == 4) {
+    tall ? run_tiles<4, 4>(p, memories, samples, group)
+         : run_tiles<1, 4>(p, memories, samples, group);
+  } else if (p.tile_columns == 2) {
+    tall ? run_tiles<4, 2>(p, memories, samples, group)
+         : run_tiles<1, 2>(p, memories, samples, group);
+  } else {
+    tall ? run_tiles<4, 1>(p, memories, samples, group)
+         : run_tiles<1, 1>(p, memories, samples, group);
+  }
+}
+
+}  // namespace convoy::cuda

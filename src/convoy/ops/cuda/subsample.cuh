@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trainable subsampling (ops/subsample.hpp). Output-stationary in all passes: a thread owns one
+// output, one input pixel, or one segment of one channel of a weight row. Its sums are short (a
+// kernel's area; a segment), so no micro-kernel is needed; a kernel's weights come from the
+// first-level cache. Neighbouring threads take neighbouring channels. Grid: any.
+#pragma once
+
+#include "convoy/ops/cuda/group.cuh"
+#include "convoy/ops/cuda/product.cuh"
+#include "convoy/ops/pass.hpp"
+#include "convoy/ops/phase.hpp"
+#include "convoy/ops/subsample.hpp"
+
+namespace convoy::cuda {
+
+struct SubsampleSizes {
+  int height, width, channels, out_height, out_width;
+  int kernel_height, kernel_width, stride_height, stride_width;
+  int columns;  // of the weights
+};
+
+__device__ inline SubsampleSizes sizes_of(const Subsample& op) {
+  const Shape out = output_shape(op);
+  const auto number = [](Index n) { return static_cast<int>(n); };
+  return {number(op.in.height),    number(op.in.width),
+          number(op.in.channels),  number(out.height),
+          number(out.width),       number(op.kernel.height),
+          number(op.kernel.width), number(op.stride.height),
+          number(op.stride.width), op.shared ? 1 : number(op.in.channels)};
+}
+
+// A chain of fused multiply-adds, cut into segments.
+class SegmentedProducts {
+ public:
+  __device__ void add(float a, float b) { segment_ = std::fma(a, b, segment_); }
+  __device__ void end_segment() {
+    total_ = first_ ? segment_ : total_ + segment_;
+    first_ = false;
+    segment_ = 0;
+  }
+  __device__ float total() const { return total_; }
+
+ private:
+  float segment_ = 0, total_ = 0;
+  bool first_ = true;
+};
+
+__device__ inline void forward(const Subsample& op, const Forward<float>& pass,
+                               const Group& group) {
+  const SubsampleSizes s = sizes_of(op);
+  const int size = static_cast<int>(pass.samples) * s.out_height * s.out_width * s.channels;
+  const float* const bias = pass.parameters + s.kernel_height * s.kernel_width * s.columns;
+  const Segments segments(s.kernel_height, s.kernel_width);
+  for (int i = group.rank; i < size; i += group.size) {
+    const int pixel = i / s.channels, c = i - pixel * s.channels;
+    const int row = pixel / s.out_width, ox = pixel - row * s.out_width;
+    const int sample = row / s.out_height, oy = row - sample * s.out_height;
+    const int column = op.shared ? 0 : c;
+    const float* const x = pass.x + static_cast<Index>(sample) * s.height * s.width * s.channels +
+                           (oy * s.stride_height * s.width + ox * s.stride_width) * s.channels + c;
+    SegmentedProducts sum;
+    for (const Segment segment : segments) {
+      for (auto ky = static_cast<int>(segment.rows.begin); ky < segment.rows.end; ++ky) {
+        for (auto kx = static_cast<int>(segment.terms.begin); kx < segment.terms.end; ++kx) {
+          sum.add(x[(ky * s.width + kx) * s.channels],
+                  pass.parameters[(ky * s.kernel_width + kx) * s.columns + column]);
+        }
+      }
+      sum.end_segment();
+    }
+    pass.y[i] = op.bias ? sum.total() + bias[column] : sum.total();
+  }
+}
+
+__device__ inline void input_gradient(const Subsample& op, const InputGradient<float>& pass,
+                                      const Group& group) {
+  const SubsampleSizes s = sizes_of(op);
+  const int size = static_cast<int>(pass.samples) * s.height * s.width * s.channels;
+  for (int i = group.rank; i < size; i += group.size) {
+    const int pixel = i / s.channels, c = i - pixel * s.channels;
+    const int row = pixel / s.width, ix = pixel - row * s.width;
+    const int sample = row / s.height, iy = row - sample * s.height;
+    const float* const dy =
+        pass.dy + static_cast<Index>(sample) * s.out_height * s.out_width * s.channels + c;
+    const int first_y = iy % s.stride_height, first_x = ix % s.stride_width;
+    const int taps_y =
+        first_y < s.kernel_height ? (s.kernel_height - 1 - first_y) / s.stride_height + 1 : 0;
+    const int taps_x =
+        first_x < s.kernel_width ? (s.kernel_width - 1 - first_x) / s.stride_width + 1 : 0;
+    SegmentedProducts sum;
+    if (taps_y > 0 && taps_x > 0) {
+      for (const Segment segment : Segments(taps_y, taps_x)) {
+        for (auto j = static_cast<int>(segment.rows.begin); j < segment.rows.end; ++j) {
+          const int ky = first_y + s.stride_height * (taps_y - 1 - j);
+          const int oy = (iy - ky) / s.stride_height;
+          if (iy < ky || oy >= s.out_height) continue;
+          for (auto t = static_cast<int>(segment.terms.begin); t < segment.terms.end; ++t) {
+            const int kx = first_x + s.stride_width * (taps_x - 1 - t);
+            const int ox = (ix - kx) / s.stride_width;
+            if (ix < kx || ox >= s.out_width) continue;
+            sum.add(dy[(oy * s.out_width + ox) * s.channels],
+                    pass.parameters[(ky * s.kernel_width + kx) * s.columns + (op.shared ? 0 : c)]);
+          }
+        }
+        sum.end_segment();
+      }
+    }
+    pass.dx[i] = sum.total();
+  }
+}
+
+// The value of each segment of each sample, to be added up in order:
+//   shared   partial (segment, channel) of a row     own   partial (segment) of a row and column
+__device__ inline void weight_gradient(const Subsample& op, const float* x, const float* dy,
+                                       float* partials, int stride, const Samples& samples,
+                                       const Group& group) {
+  const SubsampleSizes s = sizes_of(op);
+  const int taps = s.kernel_height * s.kernel_width, rows = taps + (op.bias ? 1 : 0);
+  const Segments all(s.out_height, s.out_width);
+  int sample_segments = 0;
+  for ([[maybe_unused]] const Segment segment : all) ++sample_segments;
+  const int of_sample = sample_segments * rows * s.channels;
+  const int size = samples.count * of_sample;
+  for (int i = group.rank; i < size; i += group.size) {
+    const int sample = i / of_sample;
+    int rest = i - sample * of_sample;
+    const int number = rest / (rows * s.channels);
+    rest -= number * rows * s.channels;
+    const int row = rest / s.channels, c = rest - row * s.channels;
+    const int ky = row / s.kernel_width, kx = row - ky * s.kernel_width;
+    auto at = all.begin();
+    for (int skipped = 0; skipped < number; ++skipped) ++at;
+    const Segment segment = *at;
+    const float* const image = x + static_cast<Index>(sample) * s.height * s.width * s.channels;
+    const float* const slope =
+        dy + static_cast<Index>(sample) * s.out_height * s.out_width * s.channels;
+    float sum = 0;
+    for (auto oy = static_cast<int>(segment.rows.begin); oy < segment.rows.end; ++oy) {
+      for (auto ox = static_cast<int>(segment.terms.begin); ox < segment.terms.end; ++ox) {
+        const int iy = oy * s.stride_height + ky, ix = ox * s.stride_width + kx;
+        const float value = row == taps ? 1.0F : image[(iy * s.width + ix) * s.channels + c];
+        sum = std::fma(value, slope[(oy * s.out_width + ox) * s.channels + c], sum);
+      }
+    }
+    const int place =
+        op.shared ? (number * s.channels + c) * rows + row : (number * rows + row) * s.channels + c;
+    partials[static_cast<Index>(sample) * stride + place] = sum;
+  }
+}
+
+}  // namespace convoy::cuda

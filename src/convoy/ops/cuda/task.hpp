@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a GPU does for a pass of an operation: tasks, which the host prepares once (lower.hpp) and a
+// kernel runs as often as there are steps (run_task.cuh). Between two tasks all threads that share
+// them meet; inside one they don't, but for the lanes of a warp.
+//
+// Tasks are plain data, the same for one sample in the shared memory of a block and for a batch in
+// the memory of the device: the pointers come with the launch.
+#pragma once
+
+#include <variant>
+
+#include "convoy/ops/loss.hpp"
+#include "convoy/ops/op.hpp"
+
+namespace convoy::cuda {
+
+// The memories that a task may name.
+enum class Memory : int {
+  workspace,   // activations, their gradients, choices
+  parameters,  // arena
+  packed,      // weights as input gradients read them
+  partials,    // what weight gradients are summed from, for each sample or grain
+  kept,        // inputs and gradients of dense layers, for each sample
+  other,       // of a caller's own
+  one,         // 1.0F
+};
+inline constexpr int kMemories = 7;
+
+struct Memories {
+  float* at[kMemories] = {};
+};
+
+// Elements of four bytes: sample s begins at offset + s * stride.
+struct Operand {
+  Memory memory = Memory::workspace;
+  int stride = 0;
+  Index offset = 0;
+};
+
+// How the sums of a product are shared out.
+enum class Sharing : int {
+  samples,   // one sum for each position of each sample
+  segments,  // one for each position, sample and segment: its value alone, to be added up later
+  grains,    // one for each position and grain: over all samples of the grain
+};
+
+// The one micro-kernel (product.cuh): sums of products, in the order of ops/segments.hpp.
+//
+//   c[position][n] = sum over terms of a[position + term] * b[term][n], then the bias, then +0
+//
+// Convolutions, dense layers and their gradients are products with strides that walk an image in
+// place. The terms of a sum are `rows` of `row_length`.
+struct Product {
+  Operand a, b, c, bias;
+  bool has_bias = false;
+  bool adds_zero = false;  // +0 is added last
+  Sharing sharing = Sharing::samples;
+  int height = 1, width = 1;  // positions of a sample
+  int columns = 1;
+  int a_y = 0, a_x = 0, a_row = 0, a_term = 0;
+  int b_row = 0, b_term = 0;
+  int c_y = 0, c_x = 0, c_segment = 0;
+  int rows = 1, row_length = 1;
+  // Segments: `segment_rows` whole rows each; or, where that is 1, `row_segments` parts of each
+  // row.
+  int segment_rows = 1, row_segments = 1, segments = 1;
+  // A thread computes `tile_rows` x `tile_columns` numbers; `lanes` threads share the segments of
+  // each.
+  int tile_rows = 1, tile_columns = 1, lanes = 1;
+
+  // Sums and their tiles, for so many samples in grains of `grain`.
+  Index tiles(Index samples, Index grain) const;
+};
+
+// Copies with a border of zeros.
+struct Border {
+  Operand from, to;
+  int height = 1, width = 1, channels = 1;  // without the border
+  int top = 0, left = 0, bottom = 0, right = 0;
+};
+
+// A pass of an operation that is no product, or its weight gradient by segments.
+enum class PassKind : int { forward, input_gradient, weight_gradient };
+struct Pass {
+  PassKind kind = PassKind::forward;
+  Op op;
+  Operand x, other, parameters, y, choice, dy, dx, partials;
+};
+
+// to[i] = from[i], or += where it says so: of each sample, `size` elements.
+struct Copy {
+  Operand from, to;
+  int size = 0;
+  bool adds = false;
+};
+
+using Task = std::variant<Product, Border, Pass, Copy>;
+
+}  // namespace convoy::cuda
