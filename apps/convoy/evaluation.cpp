@@ -13,12 +13,11 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
   const Net& net = checkpoint.model.net;
   EngineOptions options = engine_options(layout, checkpoint.model.train);
   check_fit(net, data.test, data.name);
-  // All workers have grains to evaluate, however small the batch was that the model learnt with.
-  constexpr Index kGrainsOfGpu = 256;
-  const Index workers = options.device == Device::cuda
-                            ? kGrainsOfGpu
-                            : std::max(options.oversubscribe ? options.threads : 0, usable_cores());
-  options.batch = std::max(options.batch, std::min(workers * options.grain, data.test.size()));
+  if (options.device == Device::cpu) {
+    // All threads have grains to evaluate, however small the batch was that the model learnt with.
+    const Index threads = std::max(options.oversubscribe ? options.threads : 0, usable_cores());
+    options.batch = std::max(options.batch, std::min(threads * options.grain, data.test.size()));
+  }
 
   const std::unique_ptr<Communicator> communicator = alone();
   const std::unique_ptr<Engine> engine =
