@@ -57,6 +57,18 @@ void check_cuda(const Layout& layout) {
   }
 }
 
+// Beside those that the engine finds: here they are found before ranks are started.
+void check_cuda_ranks(const Layout& layout, const RanksLayout& ranks) {
+  if (ranks.ranks_by == "tensor") {
+    throw UserError(Fault::usage, "--ranks-by tensor with --device cuda",
+                    "GPUs share a batch by its grains alone", "leave one of them out");
+  }
+  const std::string option = many_steps_option(layout);
+  if (option.empty() || ranks.ranks < 2) return;
+  throw UserError(Fault::usage, fmt::format("{} with --ranks {}", option, ranks.ranks),
+                  "several ranks meet after every step", "leave one of them out");
+}
+
 Launching launching_of(const Layout& layout) {
   return layout.launch == "stages"       ? Launching::stages
          : layout.launch == "graph"      ? Launching::graph
@@ -116,8 +128,9 @@ void add_launching(CLI::App& command, Layout& layout) {
   command
       .add_option("--launch", layout.launch,
                   "How a GPU is given its steps: a kernel for each stage ('stages'), a graph that "
-                  "repeats a step, or one kernel that runs many ('persistent'); auto: persistent "
-                  "where the net fits, else graph")
+                  "repeats a step, or one kernel that runs many ('persistent'); auto: of several "
+                  "ranks and with --profile or --trace stages, else persistent where the net fits, "
+                  "else graph")
       ->check(one_of({"auto", "stages", "graph", "persistent"}))
       ->type_name("auto|stages|graph|persistent")
       ->capture_default_str()
@@ -130,6 +143,12 @@ void add_launching(CLI::App& command, Layout& layout) {
       ->type_name("N")
       ->capture_default_str()
       ->group(kLayoutGroup);
+}
+
+std::string many_steps_option(const Layout& layout) {
+  if (layout.steps_per_launch != 0) return "--steps-per-launch";
+  const bool one = layout.launch == "auto" || layout.launch == "stages";
+  return one ? "" : "--launch " + layout.launch;
 }
 
 void add_ranks(CLI::App& command, RanksLayout& layout) {
@@ -204,10 +223,7 @@ EngineOptions engine_options(const Layout& layout, const TrainSettings& settings
 
 EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
                              const TrainSettings& settings) {
-  if (layout.device == "cuda" && ranks.ranks_by == "tensor") {
-    throw UserError(Fault::usage, "--ranks-by tensor with --device cuda",
-                    "GPUs share a batch by its grains alone", "leave one of them out");
-  }
+  if (layout.device == "cuda") check_cuda_ranks(layout, ranks);
   EngineOptions options = engine_options(layout, settings);
   if (ranks.ranks_by == "tensor" && ranks.reduction != "tree") {
     throw UserError(

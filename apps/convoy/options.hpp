@@ -30,6 +30,8 @@ struct Layout {
 void add_layout(CLI::App& command, Layout& layout);
 // How a GPU is given its work.
 void add_launching(CLI::App& command, Layout& layout);
+// The option that asks for many steps in a launch, "--launch graph" say; none: "".
+std::string many_steps_option(const Layout& layout);
 
 // How ranks share the work, and what is done about one that fails.
 struct RanksLayout {

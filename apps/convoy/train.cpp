@@ -158,15 +158,10 @@ std::unique_ptr<Timeline> timeline_for(const TrainOptions& options) {
 
 // A stage's time is seen only where it is launched alone.
 void check_launching(const TrainOptions& options) {
-  const Layout& layout = options.layout;
-  const bool alone =
-      (layout.launch == "auto" || layout.launch == "stages") && layout.steps_per_launch == 0;
-  if (alone || (options.trace.empty() && !options.profile)) return;
+  const std::string option = many_steps_option(options.layout);
+  if (option.empty() || (options.trace.empty() && !options.profile)) return;
   throw UserError(Fault::usage,
-                  fmt::format("{} with {}",
-                              layout.steps_per_launch != 0 ? std::string("--steps-per-launch")
-                                                           : "--launch " + layout.launch,
-                              options.profile ? "--profile" : "--trace"),
+                  fmt::format("{} with {}", option, options.profile ? "--profile" : "--trace"),
                   "the time of a stage is seen only where each is a launch of its own",
                   "leave one of them out");
 }

@@ -73,6 +73,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--device", "cuda", "--launch", "stages", "--steps-per-launch", "2"},
        "--steps-per-launch with --launch stages"},
       {{"train", "--device", "cuda", "--launch", "graph", "--profile"}, "graph with --profile"},
+      {{"train", "--device", "cuda", "--launch", "persistent", "--ranks", "2"}, "with --ranks 2"},
       {{"train", "--device", "cuda", "--steps-per-launch", "2", "--trace", "t"}, "with --trace"},
       {{"train", "lenet6"}, "did you mean 'lenet5'?", 66},
       {{"train", "--data", "fashon-mnist"}, "fashion-mnist", 66},
