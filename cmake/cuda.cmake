@@ -12,15 +12,14 @@ if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
 endif()
 enable_language(CUDA)
 find_package(CUDAToolkit 12.4 REQUIRED)
-set(CMAKE_CUDA_STANDARD 20)
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 if(convoy_is_top AND CONVOY_CCACHE AND NOT DEFINED CMAKE_CUDA_COMPILER_LAUNCHER)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${CONVOY_CCACHE})
 endif()
 
 # The arithmetic of the contract: multiply-adds are fused where it is written, denormal numbers are
 # numbers, division and square root are rounded correctly.
-set(convoy_cuda_options -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
+set(convoy_cuda_options -std=c++20  # CMake 3.25 does not know that nvcc can
+    -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
     --expt-relaxed-constexpr -Xcompiler=-ffp-contract=off -Xcompiler=-fno-fast-math
     # nvcc's front end does not see that fmt's format strings are constants.
     -DFMT_CONSTEVAL=)

@@ -7,8 +7,6 @@
 //   persistent  one launch: a kernel whose blocks stay (cuda/kernels.cuh)
 //
 // With several ranks every step meets on the host (cuda/rank_sum.hpp).
-#include <fmt/format.h>
-
 #include <map>
 #include <optional>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "convoy/base/float_environment.hpp"
 #include "convoy/comm/collectives.hpp"
 #include "convoy/engine/check_use.hpp"
+#include "convoy/engine/cuda/choices.hpp"
 #include "convoy/engine/cuda/device_data.hpp"
 #include "convoy/engine/cuda/device_model.hpp"
 #include "convoy/engine/cuda/device_program.hpp"
@@ -38,46 +37,6 @@ constexpr Index kStepsAhead = 64;
 // Of an evaluation: samples at a time.
 constexpr Index kEvaluationBytes = Index{256} << 20, kEvaluationSamples = 1024;
 
-[[noreturn]] void refuse(std::string_view problem, std::string_view why, std::string_view remedy) {
-  throw UserError(Fault::usage, problem, why, remedy);
-}
-
-void check_cuda_options(const EngineOptions& options, const Communicator& communicator) {
-  check_options(options, communicator);
-  if (options.threads_by == Cut::tensor || options.ranks_by == Cut::tensor) {
-    refuse("a GPU does not cut by tensor", "all its threads share each operation anyway",
-           "cut by data, or use --device cpu");
-  }
-  const bool resident =
-      options.launching == Launching::graph || options.launching == Launching::persistent;
-  if (communicator.size() > 1 && resident) {
-    refuse("many steps in a launch need one rank", "with several, every step meets on the host",
-           "use --launch stages, or one rank");
-  }
-}
-
-// The GPU of this rank: by its number among the ranks of the machine.
-int device_of(const Communicator& communicator, std::size_t devices) {
-  if (devices == 0) {
-    throw UserError(Fault::unavailable, "--device cuda is not available",
-                    "this machine shows no GPU, or has no driver for one", "use --device cpu");
-  }
-  return static_cast<int>((communicator.rank() - communicator.host().begin) %
-                          static_cast<Index>(devices));
-}
-
-Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
-                           bool fits) {
-  if (options.timeline || communicator.size() > 1) return Launching::stages;
-  if (options.launching == Launching::persistent && !fits) {
-    throw UserError(Fault::unavailable, "--launch persistent is not available",
-                    "a sample's activations do not fit the shared memory of a multiprocessor",
-                    "use --launch graph");
-  }
-  if (options.launching != Launching::automatic) return options.launching;
-  return fits ? Launching::persistent : Launching::graph;
-}
-
 class CudaEngine final : public Engine {
  public:
   CudaEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
@@ -90,9 +49,9 @@ class CudaEngine final : public Engine {
                       ? std::make_unique<RecordedCommunicator>(communicator, *options.timeline)
                       : nullptr),
         communicator_(recorded_ ? *recorded_ : communicator),
-        gpu_(device_of(communicator, gpu::devices().size())),
-        launching_(choose_launching(options, communicator,
-                                    DeviceProgram::fits(gpu_, plan_, options.grain))),
+        gpu_(cuda::device_of(communicator)),
+        launching_(cuda::choose_launching(options, communicator,
+                                          DeviceProgram::fits(gpu_, plan_, options.grain))),
         data_(gpu_, net),
         model_(gpu_, plan_, optimizer),
         parts_(gpu_, communicator, options.grain),
@@ -108,7 +67,7 @@ class CudaEngine final : public Engine {
       options.timeline->prepare(plan_, 1);
       clock_.emplace(gpu_, *options.timeline, step_.codes().size());
     }
-    warn_of_sharing(gpu::devices().size());
+    warnings_ = cuda::warnings(communicator);
   }
 
   StretchResult run(const Stretch& stretch) override {
@@ -162,12 +121,7 @@ class CudaEngine final : public Engine {
   Index grain() const override { return options_.grain; }
   Sgd optimizer() const override { return optimizer_; }
   int threads() const override { return 1; }
-  std::string isa() const override {
-    const gpu::Facts& facts = gpu_.facts();
-    return facts.compute_capability == 0
-               ? facts.name
-               : fmt::format("sm_{} ({})", facts.compute_capability, facts.name);
-  }
+  std::string isa() const override { return cuda::isa_of(gpu_.facts()); }
   std::string device() const override { return "cuda"; }
   const std::vector<std::string>& warnings() const override { return warnings_; }
   Timeline* timeline() const override { return options_.timeline; }
@@ -195,14 +149,6 @@ class CudaEngine final : public Engine {
 
   cuda::Shared shared() const {
     return {&plan_, optimizer_, options_.grain, {model_.generation(0), model_.generation(1)}};
-  }
-
-  void warn_of_sharing(std::size_t devices) {
-    const Range host = communicator_.host();
-    if (host.size() <= static_cast<Index>(devices)) return;
-    warnings_.push_back(fmt::format(
-        "{} ranks share {} GPU{}: they take turns, and no figure of this run is a speedup",
-        host.size(), devices, devices == 1 ? "" : "s"));
   }
 
   // The host's copy of the run's state is what the device gets with the next launch.
@@ -444,7 +390,7 @@ class CudaEngine final : public Engine {
 
 std::unique_ptr<Engine> make_cuda_engine(const Net& net, const Sgd& optimizer,
                                          const EngineOptions& options, Communicator& communicator) {
-  check_cuda_options(options, communicator);
+  cuda::check_cuda_options(options, communicator);
   return std::make_unique<CudaEngine>(net, optimizer, options, communicator);
 }
 

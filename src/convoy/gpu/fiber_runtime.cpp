@@ -5,6 +5,7 @@
 #include <new>
 
 #include "convoy/gpu/fiber_device.hpp"
+#include "convoy/gpu/fibers.hpp"
 #include "convoy/gpu/out_of_memory.hpp"
 #include "convoy/gpu/runtime.hpp"
 

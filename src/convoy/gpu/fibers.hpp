@@ -18,6 +18,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "convoy/gpu/condition.hpp"
+
 #define __global__
 #define __device__
 #define __host__
@@ -90,8 +92,6 @@ inline float __shfl_sync(unsigned, float value, int source, int width = 32) {
 }
 
 namespace convoy::gpu {
-
-using Condition = std::uint64_t;  // the address of a bool
 
 inline void grid_barrier(const std::source_location& place = std::source_location::current()) {
   fibers::meet_grid(place);

@@ -17,12 +17,12 @@
 #include <cooperative_groups.h>
 #include <cuda_runtime.h>
 
+#include "convoy/gpu/condition.hpp"
+
 #define CONVOY_UNROLL(count) _Pragma(CONVOY_STRING(unroll count))
 #define CONVOY_STRING(text) #text
 
 namespace convoy::gpu {
-
-using Condition = cudaGraphConditionalHandle;
 
 __device__ inline void grid_barrier() {
   // A block alone needs no round trip through the second-level cache.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the host asks of a GPU: memory, copies, launches, loops of launches, times. cuda_runtime.cu
+// What the host asks of a GPU: memory, copies, launches, loops of launches, times. cuda_runtime.cpp
 // does it by CUDA; fiber_runtime.cpp runs kernels at once, as fibers on the calling thread.
 //
 // A call that fails throws SystemError(unavailable) with the call and the device; memory that can't
@@ -12,10 +12,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "convoy/base/tensor.hpp"
-#include "convoy/gpu/kernel.hpp"
+#include "convoy/gpu/condition.hpp"
 
 namespace convoy::gpu {
 
