@@ -261,7 +261,7 @@ __global__ void __launch_bounds__(512) run_steps_kernel(const Program* program, 
     state.program.codes = codes;
     state.program.sources = sources;
   }
-  __syncthreads();
+  // (Nobody reads any of it before the next barrier.)
   auto* const workspace = reinterpret_cast<float*>(memory);
   int step = run->step, current = run->current;
   RunOutcome outcome = RunOutcome::running;
@@ -282,7 +282,6 @@ __global__ void __launch_bounds__(512) run_steps_kernel(const Program* program, 
       current = 1 - current;
     }
   }
-  gpu::grid_barrier();  // all have read what is written now
   if (grid.rank == 0) {
     run->step = step;
     run->current = current;
