@@ -7,6 +7,7 @@
     bench/against_pytorch.py --model lenet5 --batch 64      another batch
     bench/against_pytorch.py --model tiny-sigmoid --batch 1 --images 800    where PyTorch takes minutes
     bench/against_pytorch.py --json > result.json
+    bench/against_pytorch.py --device cuda                  the same on a GPU (bench/against_pytorch_cuda.py)
 
 Both read the data in file order, with the same batch, loss and learning rate, in FP32. In every round
 each configuration trains once, Convoy and PyTorch in turn, so that what else the machine does hits all
@@ -18,6 +19,10 @@ memory as tensors of a batch each; loading, start-up, warm-up and compilation co
 The FMA peak is what `convoy bench` measures, once in every round. PyTorch comes from PyPI,
 `python3 -m venv FOLDER && FOLDER/bin/pip install torch numpy`, with --python FOLDER/bin/python (its default
 build brings CUDA libraries: some GB); or it is Debian's python3-torch, with --python /usr/bin/python3.
+
+With --device cuda both use the same GPU: PyTorch eager, and with a whole step as a CUDA graph; Convoy with graphs,
+and with a persistent kernel. PyTorch's data lie on the GPU, a step selects its images there by a permutation, and
+TF32 is off unless --tf32 is given.
 """
 
 import argparse
@@ -33,6 +38,7 @@ import tempfile
 import threading
 import time
 
+import against_pytorch_cuda
 import convoy_runs
 import pytorch_nets
 
@@ -47,12 +53,10 @@ Setting = collections.namedtuple("Setting", "threads layout mode")
 class PyTorch:
     """One configuration, in a process of its own that trains whenever it is told to."""
 
-    def __init__(self, args, row, data, parameters, setting):
-        self.setting, self.rates, self.failure, self.sgd, self.version = setting, [], None, "", ""
+    def __init__(self, args, script, options, setting=None):
+        self.setting, self.rates, self.failure, self.sgd, self.facts = setting, [], None, "", {}
         self.errors = tempfile.TemporaryFile("w+")
-        options = {**setting._asdict(), "model": row.model, "batch": row.batch, "data": data,
-                   "parameters": parameters}
-        self.process = subprocess.Popen([args.python, pytorch_nets.__file__, json.dumps(options)],
+        self.process = subprocess.Popen([args.python, script, json.dumps(options)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, text=True)
         self.limit = threading.Timer(args.patience, self.give_up, [args.patience])
@@ -63,10 +67,8 @@ class PyTorch:
         self.process.kill()
 
     def wait_until_ready(self):
-        facts = self.read()
+        self.facts = self.read() or {}
         self.limit.cancel()
-        if facts:
-            self.version = facts["torch"]
 
     def read(self):
         line = self.process.stdout.readline()
@@ -118,8 +120,10 @@ def measure(args, row, folder):
     data = str(folder)
     parameters = convoy_runs.model_facts(args.program, row.model)["parameters"]
     convoy_runs.log(f"{row.model}, {row.batch}: PyTorch starts and compiles")
-    workers = [PyTorch(args, row, data, parameters, Setting(*setting))
-               for setting in itertools.product(THREADS, LAYOUTS, MODES)]
+    options = {"model": row.model, "batch": row.batch, "data": data, "parameters": parameters}
+    settings = [Setting(*setting) for setting in itertools.product(THREADS, LAYOUTS, MODES)]
+    workers = [PyTorch(args, pytorch_nets.__file__, {**setting._asdict(), **options}, setting)
+               for setting in settings]
     for worker in workers:
         worker.wait_until_ready()
     for worker in workers:  # once all are still: warm up, and choose how to run SGD
@@ -156,7 +160,7 @@ def summary(args, row, workers, convoy, peaks, document):
     return {
         **row._asdict(), "pytorch": pytorch, "convoy": {str(t): s for t, s in ours.items()},
         "failed": [{**w.setting._asdict(), "reason": w.failure} for w in workers if w.failure],
-        "torch": next(w.version for w in workers if w.version),
+        "torch": next(w.facts["torch"] for w in workers if w.facts),
         "machine": document["machine"], "isa": document["isa"],
         "pytorch_best_1_thread": best1, "pytorch_best": best,
         "ratio_1_thread": rate / best1["images_per_second"],
@@ -226,8 +230,12 @@ def main():
     parser.add_argument("--python", default=sys.executable, help="the Python that has torch")
     parser.add_argument("--patience", type=int, default=600, metavar="SECONDS",
                         help="for a configuration of PyTorch to start and compile")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--tf32", action="store_true", help="with --device cuda: PyTorch may round to TF32")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    if args.device == "cuda":
+        return against_pytorch_cuda.main(args, lambda script, options: PyTorch(args, script, options))
     results = []
     for row in chosen_rows(args):
         with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:

@@ -15,6 +15,16 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "build/release/convoy"
 TEST_IMAGES = 16  # few: an evaluation is not what is measured
+UNAVAILABLE = 69  # the exit code of a device that is not there
+
+
+class Failed(SystemExit):
+    """A command of Convoy that failed: what it said last, and its exit code."""
+
+    def __init__(self, command, returncode, errors):
+        super().__init__(f"{' '.join(map(str, command))} failed:\n{errors}")
+        self.returncode = returncode
+        self.message = (errors.strip().splitlines() or [""])[-1]
 
 
 def log(text):
@@ -65,7 +75,7 @@ def train(program, model, *options):
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         seconds = time.perf_counter() - start
         if result.returncode != 0:
-            raise SystemExit(f"{' '.join(map(str, command))} failed:\n{result.stderr}")
+            raise Failed(command, result.returncode, result.stderr)
         return {**json.loads(result.stdout), "process_seconds": seconds}
     finally:
         shutil.rmtree(folder)
@@ -78,6 +88,16 @@ def images_per_second(document):
 def model_facts(program, model):
     result = subprocess.run([program, "info", model, "--json"], stdout=subprocess.PIPE, check=True)
     return json.loads(result.stdout)["model"]
+
+
+def require_gpu(program):
+    """`convoy info`; ends the script, with one line, where the program has no GPU."""
+    info = json.loads(subprocess.run([program, "info", "--json"], stdout=subprocess.PIPE, check=True).stdout)
+    if "cuda" not in info["devices"]:
+        why = "this machine shows no GPU" if info["cuda"] else "it was built without CUDA"
+        print(f"{program} has no device cuda: {why}", file=sys.stderr)
+        sys.exit(UNAVAILABLE)
+    return info
 
 
 def fma_peak(program):

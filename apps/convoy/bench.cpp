@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // convoy bench: what this machine can do at most, and how near to it a model's stages come.
-#include "convoy/measure/bench.hpp"
+#include "convoy/measure/cuda_bench.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -60,9 +60,10 @@ int bench(const BenchOptions& options) {
   const EngineOptions engine = engine_options(options.layout, model.train);
   const auto [data, data_name] = chosen_data(options, model.net);
   if (!options.svg.empty()) check_writable(options.svg);
-  const measure::BenchResult result =
-      measure::bench(model, data, engine, options.seconds,
-                     [&](int round) { tell(options, model.net.name(), round); });
+  const auto measure = engine.device == Device::cuda ? measure::cuda_bench : measure::bench;
+  const measure::BenchResult result = measure(model, data, engine, options.seconds, [&](int round) {
+    tell(options, model.net.name(), round);
+  });
   tell(options, model.net.name(), measure::kRounds);
   for (const std::string& text : result.warnings) {
     write_stderr(fmt::format("convoy: warning: {}\n", text));
@@ -112,6 +113,7 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
       ->type_name("S")
       ->capture_default_str();
   add_layout(*command, options->layout);
+  add_launching(*command, options->layout);
   command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
   command->add_option("--svg", options->svg, "Draw the roofline picture into this file")
       ->type_name("FILE")
@@ -123,12 +125,16 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
       "(a\n"
       "layer or several fused ones, in one pass) as one worker goes through it; and whole "
       "training\n"
-      "steps. docs/performance.md says how each figure is defined.\n"
+      "steps. docs/performance.md says how each figure is defined. Of a GPU: its peak and "
+      "bandwidth,\n"
+      "the kernels of each stage, and whole steps in each way of launching them (or that of "
+      "--launch).\n"
       "Exit codes: as of 'convoy train'.\n\n"
       "Examples:\n"
       "  convoy bench\n"
       "  convoy bench vgg-small --threads 1 --svg roofline.svg\n"
-      "  convoy bench lenet5 --batch 128 --data mnist --json");
+      "  convoy bench lenet5 --batch 128 --data mnist --json\n"
+      "  convoy bench lenet5 --device cuda");
   command->callback([options, &action] { action = [options] { return bench(*options); }; });
 }
 

@@ -28,9 +28,28 @@ double flops_per_second(const StageResult& stage) {
 double flops_per_second(const BenchResult& result, const StepResult& step) {
   return ratio(static_cast<double>(result.step_flops), step.seconds.median);
 }
-// Of one worker's time for a step.
+double bytes_per_second(const StageResult& stage) {
+  return ratio(static_cast<double>(stage.facts.bytes), stage.seconds.median);
+}
+// Of the bandwidth of the memory.
+double share_of_bandwidth(const BenchResult& result, double bytes_per_second) {
+  return ratio(bytes_per_second, result.limits.front().bandwidths.front().bytes_per_second);
+}
+double share_of_bandwidth(const BenchResult& result, const StageResult& stage) {
+  return share_of_bandwidth(result, bytes_per_second(stage));
+}
+double share_of_bandwidth(const BenchResult& result, const StepResult& step) {
+  return share_of_bandwidth(result,
+                            ratio(static_cast<double>(result.step_bytes), step.seconds.median));
+}
+// Of one worker's time for a step; on a GPU of the step in the first way.
 double share_of_step(const BenchResult& result, const StageResult& stage) {
   return ratio(stage.seconds.median, result.steps.front().seconds.median);
+}
+
+// Of a step: of as many threads, or of the GPU.
+const Limits& limits_of(const BenchResult& result, std::size_t step) {
+  return result.limits[result.gpu ? 0 : step];
 }
 
 std::string counted(Index count, const char* noun) {
@@ -52,15 +71,39 @@ std::string or_blank(bool there_is, std::string text) {
   return there_is ? std::move(text) : std::string();
 }
 
+std::string_view to_string(Launching launching) {
+  switch (launching) {
+    case Launching::automatic:
+      return "auto";
+    case Launching::stages:
+      return "stages";
+    case Launching::graph:
+      return "graph";
+    case Launching::persistent:
+      return "persistent";
+  }
+  return "";
+}
+
+// "2 threads", "GPU"
+std::string worker(const BenchResult& result, int threads) {
+  return result.gpu ? "GPU" : counted(threads, "thread");
+}
+// "2 threads", "persistent"
+std::string name(const StepResult& step) {
+  return step.launching ? std::string(to_string(*step.launching)) : counted(step.threads, "thread");
+}
+
 std::string title(const BenchSubject& subject, const BenchResult& result) {
   const TrainSettings& settings = subject.model.train;
   return fmt::format("{} on {} images, batch {} in grains of {}, {}", subject.model.net.name(),
                      subject.data, settings.batch, settings.grain, result.isa);
 }
 
-std::string machine() {
+std::string machine(const BenchResult& result) {
   const MachineFacts facts = machine_facts();
-  return fmt::format("{}, {} usable of {}; {}; convoy {}", facts.cpu, facts.usable_cores,
+  return fmt::format("{}{}, {} usable of {}; {}; convoy {}",
+                     result.gpu ? cuda_library() + "; " : "", facts.cpu, facts.usable_cores,
                      counted(facts.cores, "core"), facts.compiler, kVersion);
 }
 
@@ -71,7 +114,7 @@ std::string limits_table(const BenchResult& result) {
   }
   std::vector<bool> right{false};
   for (const Limits& limits : result.limits) {
-    rows[0].push_back(counted(limits.threads, "thread"));
+    rows[0].push_back(worker(result, limits.threads));
     rows[1].push_back(giga(limits.flops_per_second));
     for (std::size_t i = 0; i < limits.bandwidths.size(); ++i) {
       rows[2 + i].push_back(giga(limits.bandwidths[i].bytes_per_second));
@@ -97,10 +140,50 @@ std::string stages_table(const BenchResult& result) {
          percent(share_of_step(result, stage)), or_blank(works, giga(rate)),
          or_blank(works, percent(ratio(rate, peak))),
          or_blank(works, fmt::format("{:.2f}", ratio(stage.facts.flops, stage.facts.bytes))),
-         giga(ratio(static_cast<double>(stage.facts.bytes), stage.seconds.median))});
+         giga(bytes_per_second(stage))});
   }
   rows.push_back({"the rest", "", "", percent(1 - sum)});
   return aligned(rows, {false, false, true, true, true, true, true, true});
+}
+
+std::string gpu_stages_table(const BenchResult& result) {
+  std::vector<std::vector<std::string>> rows{{"stage", "pass", "us", "of step", "GFLOP/s",
+                                              "of peak", "GB/s", "of memory", "threads",
+                                              "launches"}};
+  const double peak = result.limits.front().flops_per_second;
+  double sum = 0;
+  for (const StageResult& stage : result.stages) {
+    const bool works = stage.facts.flops > 0;
+    const double rate = flops_per_second(stage);
+    const StageLaunches launches = stage.launches.value_or(StageLaunches{});
+    sum += share_of_step(result, stage);
+    rows.push_back({stage.facts.name(), std::string(stage.facts.pass()),
+                    microseconds(stage.seconds.median), percent(share_of_step(result, stage)),
+                    or_blank(works, giga(rate)), or_blank(works, percent(ratio(rate, peak))),
+                    giga(bytes_per_second(stage)), percent(share_of_bandwidth(result, stage)),
+                    with_commas(launches.threads), fmt::format("{}", launches.launches)});
+  }
+  rows.push_back({"the rest", "", "", percent(1 - sum)});
+  return aligned(rows, {false, false, true, true, true, true, true, true, true, true});
+}
+
+std::string gpu_steps_table(const BenchResult& result, Index batch) {
+  std::vector<std::vector<std::string>> rows{{"whole step", "us", "lowest", "highest", "images/s",
+                                              "GFLOP/s", "of peak", "of memory", "launches"}};
+  for (const StepResult& step : result.steps) {
+    const double rate = flops_per_second(result, step);
+    rows.push_back(
+        {name(step), microseconds(step.seconds.median), microseconds(step.seconds.lowest),
+         microseconds(step.seconds.highest),
+         with_commas(static_cast<Index>(ratio(static_cast<double>(batch), step.seconds.median))),
+         giga(rate), percent(ratio(rate, result.limits.front().flops_per_second)),
+         percent(share_of_bandwidth(result, step)), fmt::format("{:.4g}", step.launches_per_step)});
+  }
+  std::string text = aligned(rows, {false, true, true, true, true, true, true, true, true});
+  for (const measure::LeftOut& out : result.left_out) {
+    text += fmt::format("not {}: {}\n", to_string(out.launching), out.reason);
+  }
+  return text;
 }
 
 std::string steps_table(const BenchResult& result, Index batch) {
@@ -110,8 +193,8 @@ std::string steps_table(const BenchResult& result, Index batch) {
     const StepResult& step = result.steps[i];
     const double rate = flops_per_second(result, step);
     rows.push_back(
-        {counted(step.threads, "thread"), microseconds(step.seconds.median),
-         microseconds(step.seconds.lowest), microseconds(step.seconds.highest),
+        {name(step), microseconds(step.seconds.median), microseconds(step.seconds.lowest),
+         microseconds(step.seconds.highest),
          with_commas(static_cast<Index>(ratio(static_cast<double>(batch), step.seconds.median))),
          giga(rate), percent(ratio(rate, result.limits[i].flops_per_second)),
          fmt::format("{:.2f}", ratio(result.step_flops, result.step_bytes))});
@@ -123,18 +206,52 @@ Json to_json(const measure::Spread& spread) {
   return {{"median", spread.median}, {"lowest", spread.lowest}, {"highest", spread.highest}};
 }
 
-}  // namespace
-
-std::string table(const BenchSubject& subject, const BenchResult& result) {
+std::string about(const BenchResult& result) {
+  const std::string images = counted(result.slab, "image");
+  if (result.gpu) {
+    return fmt::format(
+        "Stages: medians of their kernels' time in a step of {}, each launched alone; threads: "
+        "of\n"
+        "the largest kernel. FLOP: a multiply-add is two, nothing else counts. Bytes: each array\n"
+        "once a step. A stage may be above the memory's bandwidth where its data is in a cache.\n"
+        "The rest: between kernels, and the update of the weights.\n",
+        images);
+  }
   return fmt::format(
-      "{}\n{}\n\n{}\n{}\n{}\n"
       "Stages: medians of a step of one worker, who takes {} at a time. FLOP: a multiply-add\n"
       "is two, nothing else counts. Bytes: each array once a time. A stage may be above the "
       "memory's\n"
       "bandwidth where its data is in a cache. The rest: meetings, and the update of the "
       "weights.\n",
-      title(subject, result), machine(), limits_table(result), stages_table(result),
-      steps_table(result, subject.model.train.batch), counted(result.slab, "image"));
+      images);
+}
+
+// What only a GPU's document has.
+void add_gpu(Json& json, const BenchResult& result) {
+  json["cuda"] = cuda_library();
+  json["gpu"] = app::to_json(*result.gpu);
+  json["left_out"] = Json::array();
+  for (const measure::LeftOut& out : result.left_out) {
+    json["left_out"].push_back({{"launching", to_string(out.launching)}, {"reason", out.reason}});
+  }
+}
+
+void add_gpu(Json& json, const BenchResult& result, const StageResult& stage) {
+  const StageLaunches launches = stage.launches.value_or(StageLaunches{});
+  json["share_of_bandwidth"] = share_of_bandwidth(result, stage);
+  json["launches"] = launches.launches;
+  json["blocks"] = launches.blocks;
+  json["threads"] = launches.threads;
+}
+
+}  // namespace
+
+std::string table(const BenchSubject& subject, const BenchResult& result) {
+  const Index batch = subject.model.train.batch;
+  return fmt::format(
+      "{}\n{}\n\n{}\n{}\n{}\n{}", title(subject, result), machine(result), limits_table(result),
+      result.gpu ? gpu_stages_table(result) : stages_table(result),
+      result.gpu ? gpu_steps_table(result, batch) : steps_table(result, batch), about(result));
 }
 
 Json document(const BenchSubject& subject, const BenchResult& result) {
@@ -147,7 +264,7 @@ Json document(const BenchSubject& subject, const BenchResult& result) {
             {"grain", settings.grain},
             {"slab", result.slab},
             {"threads", result.steps.back().threads},
-            {"device", "cpu"},
+            {"device", result.gpu ? "cuda" : "cpu"},
             {"isa", result.isa},
             {"machine", to_json(machine_facts())},
             {"limits", Json::array()},
@@ -177,6 +294,7 @@ Json document(const BenchSubject& subject, const BenchResult& result) {
                               {"flops_per_byte", ratio(stage.facts.flops, stage.facts.bytes)},
                               {"share_of_peak", ratio(rate, peak)},
                               {"share_of_step", share_of_step(result, stage)}});
+    if (result.gpu) add_gpu(json["stages"].back(), result, stage);
   }
   for (std::size_t i = 0; i < result.steps.size(); ++i) {
     const StepResult& step = result.steps[i];
@@ -189,17 +307,22 @@ Json document(const BenchSubject& subject, const BenchResult& result) {
          {"bytes", result.step_bytes},
          {"flops_per_second", rate},
          {"flops_per_byte", ratio(result.step_flops, result.step_bytes)},
-         {"share_of_peak", ratio(rate, result.limits[i].flops_per_second)}});
+         {"share_of_peak", ratio(rate, limits_of(result, i).flops_per_second)}});
+    if (!step.launching) continue;
+    json["steps"].back()["share_of_bandwidth"] = share_of_bandwidth(result, step);
+    json["steps"].back()["launching"] = to_string(*step.launching);
+    json["steps"].back()["launches_per_step"] = step.launches_per_step;
   }
+  if (result.gpu) add_gpu(json, result);
   return json;
 }
 
 Roofline roofline(const BenchSubject& subject, const BenchResult& result) {
   Roofline picture;
   picture.title = title(subject, result);
-  picture.subtitle = machine();
+  picture.subtitle = machine(result);
   for (const Limits& limits : result.limits) {
-    const std::string threads = counted(limits.threads, "thread");
+    const std::string threads = worker(result, limits.threads);
     Roofline::Roof roof{
         {fmt::format("FMA peak, {}: {} GFLOP/s", threads, giga(limits.flops_per_second)),
          limits.flops_per_second},
@@ -227,10 +350,9 @@ Roofline roofline(const BenchSubject& subject, const BenchResult& result) {
   picture.series.emplace_back("whole step");
   for (std::size_t i = 0; i < result.steps.size(); ++i) {
     const double rate = flops_per_second(result, result.steps[i]);
-    picture.points.push_back(
-        {fmt::format("whole step, {}", counted(result.steps[i].threads, "thread")), kPasses.size(),
-         ratio(result.step_flops, result.step_bytes), rate,
-         ratio(rate, result.limits[i].flops_per_second)});
+    picture.points.push_back({fmt::format("whole step, {}", name(result.steps[i])), kPasses.size(),
+                              ratio(result.step_flops, result.step_bytes), rate,
+                              ratio(rate, limits_of(result, i).flops_per_second)});
   }
   return picture;
 }

@@ -13,13 +13,15 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
   const Net& net = checkpoint.model.net;
   EngineOptions options = engine_options(layout, checkpoint.model.train);
   check_fit(net, data.test, data.name);
-  // All threads have grains to evaluate, however small the batch was that the model learnt with.
-  const Index threads = std::max(options.oversubscribe ? options.threads : 0, usable_cores());
-  options.batch = std::max(options.batch, std::min(threads * options.grain, data.test.size()));
+  if (options.device == Device::cpu) {
+    // All threads have grains to evaluate, however small the batch was that the model learnt with.
+    const Index threads = std::max(options.oversubscribe ? options.threads : 0, usable_cores());
+    options.batch = std::max(options.batch, std::min(threads * options.grain, data.test.size()));
+  }
 
   const std::unique_ptr<Communicator> communicator = alone();
   const std::unique_ptr<Engine> engine =
-      make_cpu_engine(net, optimizer_of(checkpoint.model.train), options, *communicator);
+      make_engine(net, optimizer_of(checkpoint.model.train), options, *communicator);
   engine->set_state(checkpoint.state);
   std::vector<std::uint32_t> samples(static_cast<std::size_t>(data.test.size()));
   std::iota(samples.begin(), samples.end(), 0u);

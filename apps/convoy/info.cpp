@@ -139,9 +139,36 @@ Json json_of_model(const Model& model, const Work& work) {
           {"settings", to_json(model.train)}};
 }
 
+// What --device can be here, the fastest first.
+std::vector<std::string> devices() {
+  return cuda_devices().empty() ? std::vector<std::string>{"cpu"}
+                                : std::vector<std::string>{"cuda", "cpu"};
+}
+
 // How to get what is not here.
 std::string how_to_get(const CatalogEntry& entry) {
   return fmt::format("not here; get it: convoy fetch {}", entry.name);
+}
+
+// "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 141.0 GB"
+std::string text_of(const CudaDevice& gpu) {
+  return fmt::format("{}, compute capability {}, {} multiprocessors, {}", gpu.name,
+                     compute_capability(gpu), gpu.multiprocessors,
+                     as_bytes(static_cast<double>(gpu.memory_bytes)));
+}
+
+using Row = std::vector<std::string>;
+
+// One for each GPU, or one that says that there is none; and the library's.
+std::vector<Row> gpu_rows() {
+  std::vector<Row> rows;
+  for (const CudaDevice& gpu : cuda_devices()) {
+    rows.push_back({rows.empty() ? "  GPUs" : "", text_of(gpu)});
+  }
+  if (rows.empty()) rows.push_back({"  GPUs", "none"});
+  const std::string library = cuda_library();
+  rows.push_back({"  GPU library", library.empty() ? "none: built without CUDA" : library});
+  return rows;
 }
 
 std::string text_of_surroundings() {
@@ -157,19 +184,19 @@ std::string text_of_surroundings() {
                                           : entry.found.string()});
   }
   const MachineFacts facts = machine_facts();
-  return fmt::format(
-      "Models\n{}\nData sets\n{}\nMachine\n{}", aligned(models, {false, false}),
-      aligned(data, {false, false, false}),
-      aligned({{"  processor", facts.cpu},
-               {"  cores", fmt::format("{} usable of {}", facts.usable_cores, facts.cores)},
-               {"  memory", as_bytes(static_cast<double>(facts.memory_bytes))},
-               {"  instruction sets", fmt::format("{}", fmt::join(available_isas(), ", "))},
-               {"  devices", "cpu"},
-               {"  ranks", mpi_library().empty() ? "none: built without MPI" : mpi_library()},
-               {"  system", facts.system},
-               {"  compiler", facts.compiler},
-               {"  version", std::string(kVersion)}},
-              {false, false}));
+  std::vector<Row> machine{
+      {"  processor", facts.cpu},
+      {"  cores", fmt::format("{} usable of {}", facts.usable_cores, facts.cores)},
+      {"  memory", as_bytes(static_cast<double>(facts.memory_bytes))},
+      {"  instruction sets", fmt::format("{}", fmt::join(available_isas(), ", "))},
+      {"  devices", fmt::format("{}", fmt::join(devices(), ", "))}};
+  for (Row& row : gpu_rows()) machine.push_back(std::move(row));
+  machine.insert(machine.end(),
+                 {Row{"  ranks", mpi_library().empty() ? "none: built without MPI" : mpi_library()},
+                  Row{"  system", facts.system}, Row{"  compiler", facts.compiler},
+                  Row{"  version", std::string(kVersion)}});
+  return fmt::format("Models\n{}\nData sets\n{}\nMachine\n{}", aligned(models, {false, false}),
+                     aligned(data, {false, false, false}), aligned(machine, {false, false}));
 }
 
 Json json_of_surroundings() {
@@ -188,7 +215,10 @@ Json json_of_surroundings() {
   }
   json["machine"] = to_json(machine_facts());
   json["isas"] = available_isas();
-  json["devices"] = {"cpu"};
+  json["devices"] = devices();
+  json["gpus"] = Json::array();
+  for (const CudaDevice& gpu : cuda_devices()) json["gpus"].push_back(to_json(gpu));
+  json["cuda"] = cuda_library().empty() ? Json(nullptr) : Json(cuda_library());
   json["mpi"] = mpi_library().empty() ? Json(nullptr) : Json(mpi_library());
   return json;
 }

@@ -5,10 +5,91 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <span>
 
 #include "help.hpp"
 
 namespace convoy::app {
+namespace {
+
+// An option that says nothing on the device that was chosen.
+struct Idle {
+  bool given;
+  const char* name;
+  const char* why;
+};
+
+void refuse_idle(std::string_view device, std::span<const Idle> options, std::string_view remedy) {
+  for (const Idle& option : options) {
+    if (!option.given) continue;
+    throw UserError(Fault::usage, fmt::format("{} with --device {}", option.name, device),
+                    option.why, remedy);
+  }
+}
+
+void check_cpu(const Layout& layout) {
+  constexpr const char* kWhy = "it says how a GPU is given its steps";
+  const Idle options[] = {{layout.launch != "auto", "--launch", kWhy},
+                          {layout.steps_per_launch != 0, "--steps-per-launch", kWhy}};
+  refuse_idle("cpu", options, "leave it out, or add --device cuda");
+}
+
+void check_cuda(const Layout& layout) {
+  const Idle options[] = {
+      {layout.threads != 0, "--threads", "it counts threads of the processor"},
+      {layout.threads_by != "data", "--threads-by tensor",
+       "it cuts work for threads of the processor"},
+      {layout.isa != "auto", "--isa", "it names instructions of the processor"},
+      {layout.no_fusion, "--no-fusion", "every layer is a stage of its own there"}};
+  refuse_idle("cuda", options, "leave one of them out");
+  if (layout.steps_per_launch != 0 && layout.launch == "stages") {
+    throw UserError(Fault::usage, "--steps-per-launch with --launch stages",
+                    "every stage of every step is a launch then", "leave one of them out");
+  }
+  if (cuda_library().empty()) {
+    throw UserError(Fault::unavailable, "--device cuda is not available",
+                    "this program was built without CUDA",
+                    "use --device cpu, or a build with CUDA (docs/install.md)");
+  }
+  if (cuda_devices().empty()) {
+    throw UserError(Fault::unavailable, "--device cuda is not available",
+                    "this machine shows no GPU, or has no driver", "use --device cpu");
+  }
+}
+
+// Beside those that the engine finds: here they are found before ranks are started.
+void check_cuda_ranks(const Layout& layout, const RanksLayout& ranks) {
+  if (ranks.ranks_by == "tensor") {
+    throw UserError(Fault::usage, "--ranks-by tensor with --device cuda",
+                    "GPUs share a batch by its grains alone", "leave one of them out");
+  }
+  const std::string option = many_steps_option(layout);
+  if (option.empty() || ranks.ranks < 2) return;
+  throw UserError(Fault::usage, fmt::format("{} with --ranks {}", option, ranks.ranks),
+                  "several ranks meet after every step", "leave one of them out");
+}
+
+Launching launching_of(const Layout& layout) {
+  return layout.launch == "stages"       ? Launching::stages
+         : layout.launch == "graph"      ? Launching::graph
+         : layout.launch == "persistent" ? Launching::persistent
+                                         : Launching::automatic;
+}
+
+void check_isa(const Layout& layout) {
+  if (const std::vector<std::string> isas = available_isas();
+      layout.isa != "auto" && std::find(isas.begin(), isas.end(), layout.isa) == isas.end()) {
+    static constexpr std::string_view kKnown[] = {"avx2", "avx512", "neon", "sve"};
+    const bool known =
+        std::find(std::begin(kKnown), std::end(kKnown), layout.isa) != std::end(kKnown);
+    throw UserError(known ? Fault::unavailable : Fault::usage,
+                    fmt::format("--isa {} is not available", layout.isa),
+                    "this machine or build does not have it",
+                    fmt::format("use one of auto, {}", fmt::join(isas, ", ")));
+  }
+}
+
+}  // namespace
 
 void add_layout(CLI::App& command, Layout& layout) {
   command
@@ -34,11 +115,40 @@ void add_layout(CLI::App& command, Layout& layout) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(kLayoutGroup);
-  command.add_option("--device", layout.device, "What computes")
+  command
+      .add_option("--device", layout.device,
+                  "What computes: the processor, or a GPU for each rank; the same weights")
       ->check(one_of({"cpu", "cuda"}))
       ->type_name("cpu|cuda")
       ->capture_default_str()
       ->group(kLayoutGroup);
+}
+
+void add_launching(CLI::App& command, Layout& layout) {
+  command
+      .add_option("--launch", layout.launch,
+                  "How a GPU is given its steps: a kernel for each stage ('stages'), a graph that "
+                  "repeats a step, or one kernel that runs many ('persistent'); auto: of several "
+                  "ranks and with --profile or --trace stages, else persistent where the net fits, "
+                  "else graph")
+      ->check(one_of({"auto", "stages", "graph", "persistent"}))
+      ->type_name("auto|stages|graph|persistent")
+      ->capture_default_str()
+      ->group(kLayoutGroup);
+  command
+      .add_option("--steps-per-launch", layout.steps_per_launch,
+                  "Of a graph or a persistent kernel; 0: all up to the next log line, evaluation "
+                  "or checkpoint")
+      ->check(whole_number(0))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kLayoutGroup);
+}
+
+std::string many_steps_option(const Layout& layout) {
+  if (layout.steps_per_launch != 0) return "--steps-per-launch";
+  const bool one = layout.launch == "auto" || layout.launch == "stages";
+  return one ? "" : "--launch " + layout.launch;
 }
 
 void add_ranks(CLI::App& command, RanksLayout& layout) {
@@ -90,21 +200,18 @@ void add_ranks(CLI::App& command, RanksLayout& layout) {
 }
 
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings) {
-  if (layout.device == "cuda") {
-    throw UserError(Fault::unavailable, "--device cuda is not available",
-                    "this program was built without CUDA", "use --device cpu");
+  const bool cuda = layout.device == "cuda";
+  if (cuda) {
+    check_cuda(layout);
+  } else {
+    check_cpu(layout);
   }
-  if (const std::vector<std::string> isas = available_isas();
-      layout.isa != "auto" && std::find(isas.begin(), isas.end(), layout.isa) == isas.end()) {
-    static constexpr std::string_view kKnown[] = {"avx2", "avx512", "neon", "sve"};
-    const bool known =
-        std::find(std::begin(kKnown), std::end(kKnown), layout.isa) != std::end(kKnown);
-    throw UserError(known ? Fault::unavailable : Fault::usage,
-                    fmt::format("--isa {} is not available", layout.isa),
-                    "this machine or build does not have it",
-                    fmt::format("use one of auto, {}", fmt::join(isas, ", ")));
-  }
+  check_isa(layout);
   EngineOptions options;
+  options.device = cuda ? Device::cuda : Device::cpu;
+  options.launching = launching_of(layout);
+  options.steps_per_launch = layout.steps_per_launch;
+  options.fuse = !layout.no_fusion;
   options.threads = layout.threads;
   options.threads_by = layout.threads_by == "tensor" ? Cut::tensor : Cut::data;
   options.oversubscribe = layout.oversubscribe;
@@ -116,6 +223,7 @@ EngineOptions engine_options(const Layout& layout, const TrainSettings& settings
 
 EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
                              const TrainSettings& settings) {
+  if (layout.device == "cuda") check_cuda_ranks(layout, ranks);
   EngineOptions options = engine_options(layout, settings);
   if (ranks.ranks_by == "tensor" && ranks.reduction != "tree") {
     throw UserError(

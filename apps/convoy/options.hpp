@@ -22,9 +22,16 @@ struct Layout {
   std::string threads_by = "data";
   bool oversubscribe = false;
   std::string isa = "auto";
+  bool no_fusion = false;  // of convoy train
   std::string device = "cpu";
+  std::string launch = "auto";  // of commands with add_launching(), as the next
+  Index steps_per_launch = 0;
 };
 void add_layout(CLI::App& command, Layout& layout);
+// How a GPU is given its work.
+void add_launching(CLI::App& command, Layout& layout);
+// The option that asks for many steps in a launch, "--launch graph" say; none: "".
+std::string many_steps_option(const Layout& layout);
 
 // How ranks share the work, and what is done about one that fails.
 struct RanksLayout {
@@ -39,7 +46,7 @@ struct RanksLayout {
 void add_ranks(CLI::App& command, RanksLayout& layout);
 
 // Throws UserError(usage | unavailable) where this machine or build does not have what is asked
-// for.
+// for, or what is asked for does not go together.
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings);
 EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
                              const TrainSettings& settings);

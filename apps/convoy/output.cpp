@@ -146,6 +146,17 @@ Json to_json(const MachineFacts& facts) {
           {"compiler", facts.compiler}};
 }
 
+std::string compute_capability(const CudaDevice& gpu) {
+  return fmt::format("{}.{}", gpu.compute_capability / 10, gpu.compute_capability % 10);
+}
+
+Json to_json(const CudaDevice& gpu) {
+  return {{"name", gpu.name},
+          {"compute_capability", compute_capability(gpu)},
+          {"multiprocessors", gpu.multiprocessors},
+          {"memory_bytes", gpu.memory_bytes}};
+}
+
 Json to_json(const EpochMetrics& metrics) {
   Json json{{"epoch", metrics.epoch}, {"train_loss", metrics.train_loss}};
   if (metrics.validation_loss) json["validation_loss"] = *metrics.validation_loss;

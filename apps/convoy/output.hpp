@@ -45,6 +45,8 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows,
 
 Json to_json(const TrainSettings& settings);
 Json to_json(const MachineFacts& facts);
+Json to_json(const CudaDevice& gpu);
+std::string compute_capability(const CudaDevice& gpu);  // "9.0"
 Json to_json(const EpochMetrics& metrics);
 
 }  // namespace convoy::app

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "convoy/measure/stage_facts.hpp"
+
 namespace convoy::app {
 namespace {
 
@@ -35,9 +37,26 @@ std::vector<const WorkerTimings*> all_workers(const Timings& timings) {
   return workers;
 }
 
+// On a GPU the stages of all ranks are those of its plan, in its order.
+void add_kernels(Json& layers, const Net& net, Index batch, const Engine& engine) {
+  const std::vector<StageLaunches> all = engine.stage_launches();
+  if (all.empty()) return;
+  const std::vector<measure::StageFacts> facts = measure::gpu_stage_facts(net, batch);
+  for (const StageLaunches& launches : all) {
+    if (launches.stage < 0) continue;  // the input is no stage
+    Json& layer = layers.at(static_cast<std::size_t>(launches.stage));
+    const measure::StageFacts& fact = facts.at(static_cast<std::size_t>(launches.stage) + 1);
+    layer["launches"] = launches.launches;
+    layer["blocks"] = launches.blocks;
+    layer["threads"] = launches.threads;
+    layer["flops"] = fact.flops;
+    layer["bytes"] = fact.bytes;
+  }
+}
+
 }  // namespace
 
-Json profile_json(const Timings& timings) {
+Json profile_json(const Timings& timings, const Net& net, Index batch, const Engine& engine) {
   Json json{{"steps", timings.steps},
             {"seconds", timings.seconds},
             {"bytes_sent", timings.bytes_sent()},
@@ -56,6 +75,7 @@ Json profile_json(const Timings& timings) {
     json["layers"].push_back(
         {{"layers", stage.layers}, {"pass", stage.pass}, {"seconds", stage.seconds}});
   }
+  add_kernels(json["layers"], net, batch, engine);
   return json;
 }
 

@@ -48,6 +48,11 @@ std::string net_of(const Model& model) {
   return text;
 }
 
+void add_gpus(study::MachineRecord& machine) {
+  for (const CudaDevice& gpu : cuda_devices()) machine.gpus.push_back(gpu.name);
+  machine.cuda = cuda_library();
+}
+
 // What can be found wrong is found before anything is measured.
 Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   Study study;
@@ -55,13 +60,15 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   study.plan = plan;
   study.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   study.machine = study::machine_record();
+  if (plan.device == "cuda") add_gpus(study.machine);
   Layout layout;
   layout.device = plan.device;
   const Model first = model_of(plan, plan.experiments.front());
   for (const study::Experiment& experiment : plan.experiments) {
     const Model model = model_of(plan, experiment);
     check_fit(model.net, data.train, data.name);
-    engine_options(layout, model.train);
+    // What a launcher's machines have is not seen here.
+    if (plan.launcher.empty()) engine_options(layout, model.train);
     if (net_of(model) == net_of(first)) continue;
     throw UserError(Fault::bad_data, fmt::format("'{}' trains another net", experiment.name),
                     "a study has one", "make a study of each net");
@@ -81,14 +88,15 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   return study;
 }
 
-// Seconds of a step of one thread, and of a test image.
+// Seconds of a step of one worker, and of a test image.
 struct Pace {
   double step = 0, test_image = 0;
 };
 
-Pace pace_of(const Model& model, const Dataset& data) {
+Pace pace_of(const Model& model, const Dataset& data, bool gpu) {
   constexpr double kLook = 0.3, kForwardPart = 1.0 / 3;
   EngineOptions options;
+  options.device = gpu ? Device::cuda : Device::cpu;
   options.threads = 1;
   options.batch = model.train.batch;
   options.grain = model.train.grain;
@@ -98,28 +106,31 @@ Pace pace_of(const Model& model, const Dataset& data) {
   return {step, kForwardPart * step / static_cast<double>(model.train.batch)};
 }
 
-// Of one process. Workers beyond the cores take turns; what their meetings cost is not in it.
-double estimate(const study::Experiment& experiment, const study::Grid& grid, const Model& model,
+// Of one process of `workers` that work at the same time; what their meetings cost is not in it.
+double estimate(const study::Experiment& experiment, int workers, const Model& model,
                 const Pace& pace, const TrainAndTest& data) {
   constexpr double kStart = 0.9;  // of a process, and the look before it
   const Index samples = std::min(experiment.limit.value_or(data.train.size()), data.train.size());
   const double epoch =
       pace.step * static_cast<double>(samples) / static_cast<double>(model.train.batch) +
       pace.test_image * static_cast<double>(data.test.size());
-  return kStart +
-         epoch * static_cast<double>(model.train.epochs) / std::min(grid.workers(), usable_cores());
+  return kStart + epoch * static_cast<double>(model.train.epochs) / workers;
 }
 
-void print_dry_run(const StudyPlan& plan, const TrainAndTest& data, const fs::path& folder) {
+void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path& folder) {
+  const StudyPlan& plan = study.plan;
+  const study::Places places = study::places_of(study);
+  const bool gpu = !study.machine.gpus.empty();
   double all = 0;
   std::string text;
   std::size_t count = 0;
   for (std::size_t e = 0; e < plan.experiments.size(); ++e) {
     const study::Experiment& experiment = plan.experiments[e];
     const Model model = model_of(plan, experiment);
-    const Pace pace = pace_of(model, data.train);
+    const Pace pace = pace_of(model, data.train, gpu);
     for (std::size_t l = 0; l < experiment.layouts.size(); ++l, ++count) {
-      const double seconds = estimate(experiment, experiment.layouts[l], model, pace, data);
+      const int workers = std::min(experiment.layouts[l].workers(), places.count);
+      const double seconds = estimate(experiment, workers, model, pace, data);
       all += seconds * plan.repeats;
       text += fmt::format("{} {}, about {} each:\n  {}\n", experiment.name,
                           to_string(experiment.layouts[l]), as_duration(seconds),
@@ -132,7 +143,7 @@ void print_dry_run(const StudyPlan& plan, const TrainAndTest& data, const fs::pa
       "every operation); results would lie in {}\n",
       text, study::counted(count, "configuration"),
       study::counted(static_cast<std::size_t>(plan.repeats), "round"), as_duration(all),
-      study::counted(static_cast<std::size_t>(usable_cores()), "core"), folder.string()));
+      study::counted(static_cast<std::size_t>(places.count), places.noun), folder.string()));
 }
 
 fs::path default_folder(const StudyOptions& options) {
@@ -165,7 +176,7 @@ int run(const CLI::App& command, const StudyOptions& options) {
   const TrainAndTest data = load_data(plan.data);
   Study study = new_study(plan, data);
   if (options.dry_run) {
-    print_dry_run(plan, data, out);
+    print_dry_run(study, data, out);
     return kDone;
   }
   require_gnuplot();
@@ -203,7 +214,8 @@ void add_study(CLI::App& app, std::function<int()>& action) {
       "Examples:\n"
       "  convoy study tiny-relu --layouts 1x1,1x2,2x1 --epochs 2\n"
       "  convoy study studies/tiny-relu.toml --out runs/report-one\n"
-      "  convoy study lenet5 --per-layer --threads-by tensor --dry-run");
+      "  convoy study lenet5 --per-layer --threads-by tensor --dry-run\n"
+      "  convoy study lenet5 --device cuda --per-layer");
   command->callback([options, command, &action] {
     action = [options, command] { return run(*command, *options); };
   });

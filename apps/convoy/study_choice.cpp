@@ -36,12 +36,12 @@ std::optional<std::string> study_text(const std::string& subject) {
   return text;
 }
 
-// 1, 2, 4 ... and all cores.
-std::vector<Grid> usual_layouts() {
+// 1, 2, 4 ... and all cores, or GPUs.
+std::vector<Grid> usual_layouts(bool gpu) {
   std::vector<Grid> layouts{{1, 1}};
-  const int cores = usable_cores();
-  for (int n = 2; n <= cores; n = n * 2 > cores && n < cores ? cores : n * 2) {
-    layouts.push_back({1, n});
+  const int places = gpu ? static_cast<int>(cuda_devices().size()) : usable_cores();
+  for (int n = 2; n <= places; n = n * 2 > places && n < places ? places : n * 2) {
+    if (!gpu) layouts.push_back({1, n});
     if (!mpi_library().empty()) layouts.push_back({n, 1});
   }
   return layouts;
@@ -70,7 +70,7 @@ StudyPlan plan_of_model(const StudyOptions& options) {
   plan.model = options.subject;
   std::vector<Grid> layouts;
   for (const std::string& text : options.layouts) layouts.push_back(study::parse_grid(text));
-  if (layouts.empty()) layouts = usual_layouts();
+  if (layouts.empty()) layouts = usual_layouts(options.device == "cuda");
   if (options.mode != "weak") {
     plan.experiments.push_back(experiment(options, "Strong scaling", Scaling::strong, layouts));
   }
@@ -115,7 +115,7 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
   };
   add("--layouts", options.layouts,
       "RANKSxTHREADS, separated by commas, such as 1x1,1x2,2x1; default: 1, 2, 4 ... threads and "
-      "ranks, up to the cores",
+      "ranks, up to the cores; of GPUs RANKSx1, up to their number",
       "LIST")
       ->delimiter(',')
       ->allow_extra_args(false);

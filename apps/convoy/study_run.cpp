@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "convoy/convoy.hpp"
+#include "convoy/measure/cuda_rates.hpp"
 #include "convoy/measure/rates.hpp"
 #include "convoy/report/metrics.hpp"
 #include "convoy/study/machine.hpp"
@@ -125,9 +126,21 @@ void warm_up(const Study& study, const Configuration& which, const fs::path& run
   run_process(name_of(study.plan, which), study_command(brief, which), run_folder, signals);
 }
 
+// Of one GPU of this machine.
+void measure_gpu(Study& study) {
+  constexpr Index kBytes = Index{1} << 28;  // more than a cache holds, of any GPU's memory a part
+  if (study.machine.gpus.empty()) return;
+  if (study.peaks.empty()) study.peaks.emplace_back();
+  study::PeakRecord& peak = study.peaks.front();
+  peak.flops_per_second = std::max(peak.flops_per_second, measure::cuda_fma_peak(kPeakSeconds));
+  peak.bytes_per_second =
+      std::max(peak.bytes_per_second, measure::cuda_bandwidth(kBytes, kPeakSeconds));
+}
+
 // For as many threads as a layout can use at once. After the runs: threads may go on spinning a
 // while.
 void measure_peaks(Study& study) {
+  if (study.plan.device == "cuda") return measure_gpu(study);
   const int cores = study.machine.facts.usable_cores;
   for (const study::Experiment& experiment : study.plan.experiments) {
     for (const study::Grid& grid : experiment.layouts) {

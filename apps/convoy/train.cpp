@@ -30,6 +30,12 @@ Index training_samples(const Run& run, const Dataset& train) {
   return static_cast<Index>(hold_out(size, run.data.validation, run.model.train.seed).train.size());
 }
 
+// Of the steps of this process; null on a CPU, which is launched nothing.
+Json launches_per_step(const TrainResult& result, const Engine& engine) {
+  if (engine.launches() == 0 || result.steps == 0) return nullptr;
+  return static_cast<double>(engine.launches()) / static_cast<double>(result.steps);
+}
+
 Json document(const TrainResult& result, const Run& run, const TrainAndTest& data,
               const Engine& engine, const Communicator& communicator, const TrainOptions& options) {
   const TrainSettings& settings = run.model.train;
@@ -47,6 +53,7 @@ Json document(const TrainResult& result, const Run& run, const TrainAndTest& dat
             {"threads_by", options.layout.threads_by},
             {"device", engine.device()},
             {"isa", engine.isa()},
+            {"launches_per_step", launches_per_step(result, engine)},
             {"reduction", options.ranks.reduction},
             {"contract", options.ranks.reduction != "fast"},
             {"samples", training_samples(run, data.train)},
@@ -67,12 +74,16 @@ std::string counted(Index count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-// "2 threads by data", or "4 ranks x 2 threads (ranks by data over shared memory on 1 node, threads
-// by data)".
+// "2 threads by data", "1 GPU", "4 ranks x 2 threads (ranks by data over shared memory on 1 node,
+// threads by data)", or "4 ranks x 1 GPU (ranks by data over shared memory on 1 node)".
 std::string layout_in_words(const Engine& engine, const Communicator& communicator,
                             const TrainOptions& options) {
-  const std::string threads = counted(engine.threads(), "thread");
-  if (communicator.size() == 1) return fmt::format("{} by {}", threads, options.layout.threads_by);
+  const bool gpu = options.layout.device == "cuda";
+  const std::string threads = gpu ? "1 GPU" : counted(engine.threads(), "thread");
+  const std::string threads_by = gpu ? "" : fmt::format("by {}", options.layout.threads_by);
+  if (communicator.size() == 1) {
+    return gpu ? threads : fmt::format("{} {}", threads, threads_by);
+  }
   const auto nodes = static_cast<Index>(communicator.nodes().size());
   const std::string how = nodes == communicator.size() ? "by messages"
                           : nodes == 1                 ? "over shared memory on 1 node"
@@ -82,9 +93,8 @@ std::string layout_in_words(const Engine& engine, const Communicator& communicat
                                                              nodes);
   const std::string reduction =
       options.ranks.reduction == "tree" ? "" : ", reduction " + options.ranks.reduction;
-  return fmt::format("{} x {} (ranks by {} {}{}, threads by {})",
-                     counted(communicator.size(), "rank"), threads, options.ranks.ranks_by, how,
-                     reduction, options.layout.threads_by);
+  return fmt::format("{} x {} (ranks by {} {}{}{})", counted(communicator.size(), "rank"), threads,
+                     options.ranks.ranks_by, how, reduction, gpu ? "" : ", threads " + threads_by);
 }
 
 void announce(ProgressReport& report, const Run& run, const TrainAndTest& data,
@@ -97,7 +107,8 @@ void announce(ProgressReport& report, const Run& run, const TrainAndTest& data,
   report.line(fmt::format("{}, {}; {} {}", layout_in_words(engine, communicator, options),
                           engine.isa(), run.resumed ? "going on in" : "run folder",
                           run.folder.string()));
-  if (options.layout.threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr) {
+  const bool cores_by_default = options.layout.device == "cpu" && options.layout.threads == 0;
+  if (cores_by_default && std::getenv("OMP_NUM_THREADS") == nullptr) {
     for (const std::string& text : binding_warnings(communicator)) report.warning(text);
   }
   for (const std::string& text : engine.warnings()) report.warning(text);
@@ -131,11 +142,11 @@ int conclude(ProgressReport& report, const Run& run, const TrainResult& result) 
 void agree_on_layout(Communicator& communicator, const TrainOptions& options) {
   RunFacts facts;
   facts.layout = fmt::format(
-      "--ranks-by {}\n--threads-by {}\n--reduction {}\n--checkpoint-every {}\n"
+      "--device {}\n--ranks-by {}\n--threads-by {}\n--reduction {}\n--checkpoint-every {}\n"
       "--verify-every {}\n--trace {}\n--profile {}\n--no-fusion {}",
-      options.ranks.ranks_by, options.layout.threads_by, options.ranks.reduction,
-      options.checkpoint_every, options.ranks.verify_every, options.trace, options.profile,
-      options.no_fusion);
+      options.layout.device, options.ranks.ranks_by, options.layout.threads_by,
+      options.ranks.reduction, options.checkpoint_every, options.ranks.verify_every, options.trace,
+      options.profile, options.layout.no_fusion);
   agree(communicator, facts);
 }
 
@@ -143,6 +154,16 @@ void agree_on_layout(Communicator& communicator, const TrainOptions& options) {
 std::unique_ptr<Timeline> timeline_for(const TrainOptions& options) {
   if (options.trace.empty() && !options.profile) return nullptr;
   return std::make_unique<Timeline>(options.trace.empty() ? 0 : kTraceEvents);
+}
+
+// A stage's time is seen only where it is launched alone.
+void check_launching(const TrainOptions& options) {
+  const std::string option = many_steps_option(options.layout);
+  if (option.empty() || (options.trace.empty() && !options.profile)) return;
+  throw UserError(Fault::usage,
+                  fmt::format("{} with {}", option, options.profile ? "--profile" : "--trace"),
+                  "the time of a stage is seen only where each is a launch of its own",
+                  "leave one of them out");
 }
 
 // Before work begins that would be lost.
@@ -183,7 +204,6 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   check_trace(communicator, options);
   const std::unique_ptr<Timeline> timeline = timeline_for(options);
   EngineOptions layout = engine_options(options.layout, options.ranks, run.model.train);
-  layout.fuse = !options.no_fusion;
   layout.timeline = timeline.get();
   const TrainAndTest data = load_data(communicator, run.data.name);
 
@@ -191,7 +211,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   if (!signals) signals.emplace(quiet);
   ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   const std::unique_ptr<Engine> engine =
-      make_cpu_engine(run.model.net, optimizer_of(run.model.train), layout, communicator);
+      make_engine(run.model.net, optimizer_of(run.model.train), layout, communicator);
   Trainer trainer =
       run.resumed ? Trainer::resume(run.model, data, run.data, *engine, communicator, run.folder)
                   : Trainer(run.model, data, run.data, *engine, communicator, run.folder);
@@ -206,7 +226,8 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   if (!speaks()) return code;
   if (options.json) {
     Json json = document(result, run, data, *engine, communicator, options);
-    if (options.profile) json["profile"] = profile_json(timings);
+    if (options.profile)
+      json["profile"] = profile_json(timings, run.model.net, run.model.train.batch, *engine);
     write_json(json);
   } else if (options.profile) {
     report.line(profile_table(timings));
@@ -216,6 +237,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
 
 int train(const CLI::App& command, const TrainOptions& options) {
   parse_checkpoint_every(options.checkpoint_every);
+  check_launching(options);
   if (options.ranks.ranks > 1 || (options.ranks.ranks == 1 && is_rank())) {
     return launch(command, options);
   }
@@ -256,6 +278,7 @@ void add_train(CLI::App& app, std::function<int()>& action) {
       "  convoy train lenet5 --set train.learning_rate=0.05 --set train.momentum=0.9 --out runs/a\n"
       "  convoy train --resume runs/a --epochs 20\n"
       "  convoy train lenet5 --ranks 4 --threads 2\n"
+      "  convoy train lenet5 --device cuda --launch graph\n"
       "  mpirun -np 4 --bind-to none convoy train vgg-small --ranks-by tensor\n"
       "  convoy train lenet5 --out runs/b --resume-if-present --checkpoint-every 10min --json");
   command->callback([command, options, &action] {

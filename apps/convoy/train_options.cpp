@@ -108,9 +108,10 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
   add_data_options(command, options);
   add_layout(command, options.layout);
   command
-      .add_flag("--no-fusion", options.no_fusion,
+      .add_flag("--no-fusion", options.layout.no_fusion,
                 "Every layer is a stage of its own, with a time of its own; slower")
       ->group(kLayoutGroup);
+  add_launching(command, options.layout);
   add_ranks(command, options.ranks);
   add_output_options(command, options);
 }

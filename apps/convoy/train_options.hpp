@@ -21,7 +21,6 @@ struct TrainOptions {
   Index limit = 0;
   Layout layout;
   RanksLayout ranks;
-  bool no_fusion = false;
   std::string out;
   std::string resume;
   bool resume_if_present = false;

@@ -60,7 +60,21 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--resume-if-present"}, "--out"},
       {{"train", "--isa", "mmx"}, "reference"},
       {{"train", "--device", "tpu"}, "cpu, cuda"},
-      {{"train", "--device", "cuda"}, "built without CUDA", 69},
+      {{"train", "--launch", "loop"}, "auto, stages, graph, persistent"},
+      {{"train", "--launch", "graph"}, "--launch with --device cpu"},
+      {{"train", "--steps-per-launch", "-1"}, "--steps-per-launch"},
+      {{"train", "--steps-per-launch", "4"}, "--steps-per-launch with --device cpu"},
+      {{"train", "--device", "cuda", "--threads", "2"}, "--threads with --device cuda"},
+      {{"train", "--device", "cuda", "--threads-by", "tensor"}, "--threads-by tensor with"},
+      {{"train", "--device", "cuda", "--isa", "reference"}, "--isa with --device cuda"},
+      {{"train", "--device", "cuda", "--no-fusion"}, "--no-fusion with --device cuda"},
+      {{"train", "--device", "cuda", "--ranks-by", "tensor"}, "--ranks-by tensor with"},
+      {{"train", "--device", "cuda", "--ranks-by", "tensor", "--ranks", "2"}, "--ranks-by tensor"},
+      {{"train", "--device", "cuda", "--launch", "stages", "--steps-per-launch", "2"},
+       "--steps-per-launch with --launch stages"},
+      {{"train", "--device", "cuda", "--launch", "graph", "--profile"}, "graph with --profile"},
+      {{"train", "--device", "cuda", "--launch", "persistent", "--ranks", "2"}, "with --ranks 2"},
+      {{"train", "--device", "cuda", "--steps-per-launch", "2", "--trace", "t"}, "with --trace"},
       {{"train", "lenet6"}, "did you mean 'lenet5'?", 66},
       {{"train", "--data", "fashon-mnist"}, "fashion-mnist", 66},
       {{"train", "--resume", "nowhere"}, "nowhere", 66},
@@ -79,7 +93,8 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"bench", "--svg"}, "--svg"},
       {{"bench", "a", "b"}, "b is one argument too many"},
       {{"bench", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
-      {{"bench", "--device", "cuda"}, "built without CUDA", 69},
+      {{"bench", "--launch", "graph"}, "--launch with --device cpu"},
+      {{"bench", "--device", "cuda", "--threads", "1"}, "--threads with --device cuda"},
       {{"bench", "lenet6"}, "did you mean 'lenet5'?", 66},
       {{"bench", "--data", "fashon-mnist"}, "fashion-mnist", 66},
   };
@@ -92,6 +107,27 @@ TEST_F(CommandLine, MistakesAreNamed) {
     EXPECT_TRUE(is_message(ended, mistake.named));
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path)) << "a refused command leaves nothing behind";
+}
+
+// Before data are looked for; of ranks, before they are started.
+TEST_F(CommandLine, ADeviceThatIsNotHereIsNamedAtOnce) {
+  const nlohmann::json info = document(run({"info", "--json"}, folder_));
+  if (!info["gpus"].empty()) GTEST_SKIP() << "it is here";
+  EXPECT_EQ(info["devices"], nlohmann::json({"cpu"}));
+  ASSERT_EQ(run({"train", "--data", "synthetic", "--limit", "4", "--out", "a"}, folder_).code, 0);
+  const std::string why = info["cuda"].is_null() ? "built without CUDA" : "shows no GPU";
+  const Arguments lines[] = {
+      {"train", "--data", "nowhere"}, {"train", "--data", "nowhere", "--ranks", "2"},
+      {"train", "--resume", "a"},     {"train", "--data", "nowhere", "--launch", "persistent"},
+      {"bench", "--data", "nowhere"}, {"eval", "a", "--data", "nowhere"}};
+  for (Arguments line : lines) {
+    line.insert(line.end(), {"--device", "cuda"});
+    const Ended ended = run(line, folder_);
+    EXPECT_EQ(ended.code, 69) << line.front() << " " << line[1];
+    EXPECT_TRUE(is_message(ended, why));
+    EXPECT_TRUE(is_message(ended, "--device cuda is not available"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "runs"));
 }
 
 TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
@@ -135,6 +171,8 @@ TEST_F(CommandLine, HelpAndVersionGoToStdout) {
                              "--threads-by",
                              "--oversubscribe",
                              "--device",
+                             "--launch",
+                             "--steps-per-launch",
                              "--isa",
                              "--out",
                              "--resume",

@@ -39,6 +39,12 @@ TEST_F(Completion, Words) {
   EXPECT_EQ(offered("train --data = mn"), "mnist\n");  // as bash breaks --data=mn
   EXPECT_EQ(offered("train --threads-by t"), "tensor\n");
   EXPECT_EQ(offered("train --isa ref"), "reference\n");
+  EXPECT_EQ(offered("train --device cu"), "cuda\n");
+  EXPECT_EQ(offered("train --launch p"), "persistent\n");
+  EXPECT_EQ(offered("bench --launch ''"), "auto stages graph persistent\n");
+  EXPECT_EQ(offered("train --steps-per-launch ''"), "\n");
+  EXPECT_EQ(offered("train --steps-per-launch 3 --launch graph tiny-s"), "tiny-sigmoid\n");
+  EXPECT_EQ(offered("train --steps"), "--steps-per-launch\n");
   EXPECT_EQ(offered("train lenet5 --epochs 3 tin"), "\n");  // there is a model
   EXPECT_EQ(offered("train --epochs 3 tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("train --profile --no-fusion tiny-s"), "tiny-sigmoid\n");

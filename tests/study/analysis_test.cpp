@@ -121,6 +121,46 @@ TEST(Analysis, LayersHaveTheirActivationsAndPasses) {
   EXPECT_NEAR(layers[2].layouts[0].both.value, step, 1e-9);
 }
 
+// A step takes 20 ms, of which conv1 and its ReLU 12 ms: 3e9 FLOP of at most 1e12 * 12e-3.
+TEST(Analysis, KernelsAreMeasuredByTheGpusLimits) {
+  const Study study = test::made_gpu_study({{1, 1}, {2, 1}}, 2);
+  const Results results = analyse(study);
+  const auto& layers = results.experiments[0].layers;
+  ASSERT_EQ(layers.size(), 3u);
+  for (std::size_t layout = 0; layout < 2; ++layout) {
+    const auto& conv = layers[0].layouts[layout].kernels;
+    ASSERT_TRUE(conv);
+    EXPECT_EQ(conv->launches, 4) << "two of the convolution, one each of the other stages";
+    EXPECT_EQ(conv->threads, 1024);
+    EXPECT_NEAR(conv->share_of_peak, 0.25, 1e-9) << "two GPUs do twice as much in a second";
+    EXPECT_NEAR(conv->share_of_bandwidth, 400'002'000 / 1.2e9, 1e-9);
+    EXPECT_TRUE(std::isnan(layers[1].layouts[layout].kernels->share_of_peak)) << "it has no FLOP";
+    EXPECT_NEAR(layers[2].layouts[layout].kernels->launches, 7, 1e-9) << "of the whole step";
+  }
+}
+
+TEST(Analysis, TablesOfGpusHaveKernels) {
+  const Study study = test::made_gpu_study({{1, 1}, {2, 1}}, 1);
+  const Results results = analyse(study);
+  const std::string text = markdown(study, results);
+  for (const char* words :
+       {"launches / step", "of bandwidth", "a GPU each", "2 workers on 1 GPU"}) {
+    EXPECT_THAT(text, HasSubstr(words));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("threads by")));
+  const Table layers = csv_tables(results)[1];
+  EXPECT_EQ(layers.columns.back().title, "share_of_bandwidth");
+  for (const auto& row : layers.rows) EXPECT_EQ(row.size(), layers.columns.size());
+}
+
+// What was not looked at is not shown as nothing.
+TEST(Analysis, WithoutAProfileNoTimeIsBrokenDown) {
+  Study study = test::made_gpu_study({{1, 1}}, 1);
+  EXPECT_THAT(markdown(study, analyse(study)), HasSubstr("where the time of a step goes"));
+  for (RunRecord& run : study.runs) run.profile_seconds = 0;
+  EXPECT_THAT(markdown(study, analyse(study)), Not(HasSubstr("where the time of a step goes")));
+}
+
 TEST(Flags, NoneWhereNothingIsWrong) {
   const Study study = test::made_study(kLayouts, 2, 3, [](const Grid& grid, int round) {
     return 10.0 / std::sqrt(grid.workers()) * (1 + 0.001 * round);

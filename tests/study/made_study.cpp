@@ -54,4 +54,21 @@ study::Study made_study(const std::vector<study::Grid>& layouts, int cores, int 
   return made;
 }
 
+study::Study made_gpu_study(const std::vector<study::Grid>& layouts, int gpus) {
+  study::Study made =
+      made_study(layouts, 2, 3, [](const study::Grid& grid, int) { return 1.2 / grid.workers(); });
+  made.plan.device = "cuda";
+  made.plan.experiments[0].per_layer = true;
+  made.machine.gpus.assign(static_cast<std::size_t>(gpus), "a GPU");
+  made.machine.cuda = "CUDA 13.0";
+  made.peaks = {{1, 1e12, 1e11}};
+  for (study::RunRecord& run : made.runs) {
+    run.isa = "sm_90 (a GPU)";
+    run.launches_per_step = 7;
+    for (study::LayerRecord& layer : run.layers) layer.kernels = {1, 4, 512, 0, 1000};
+    run.layers[0].kernels = {2, 8, 1024, 3'000'000'000, 400'000'000};
+  }
+  return made;
+}
+
 }  // namespace convoy::test

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/study/plan.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "convoy/study/record.hpp"
 #include "tests/study/made_study.hpp"
@@ -72,6 +74,42 @@ TEST(StudyFile, WithoutALauncherConvoyStartsTheRanks) {
   EXPECT_TRUE(launcher_words(plan, {0, 1}).empty());
 }
 
+constexpr const char* kGpuFile = R"(device = "cuda"
+
+[[experiment]]
+name = "strong"
+layouts = ["1x1", "4x1"]
+
+[[experiment]]
+name = "layers"
+layouts = ["1x1"]
+per_layer = true
+)";
+
+// Nothing of the processor; and the clock only where layers are asked for, because it changes how a
+// GPU is given its work.
+TEST(StudyFile, GpusAreGivenRanksAndNothingElse) {
+  const StudyPlan plan = parse_plan(kGpuFile, "s.toml");
+  EXPECT_THAT(train_words(plan, {0, 0}),
+              ElementsAre("train", "tiny-relu", "--data", "fashion-mnist", "--device", "cuda",
+                          "--json", "--quiet"));
+  EXPECT_THAT(train_words(plan, {0, 1}),
+              ElementsAre("train", "tiny-relu", "--data", "fashion-mnist", "--ranks", "4",
+                          "--ranks-by", "data", "--device", "cuda", "--json", "--quiet"));
+  EXPECT_THAT(train_words(plan, {1, 0}),
+              ElementsAre("train", "tiny-relu", "--data", "fashion-mnist", "--device", "cuda",
+                          "--profile", "--json", "--quiet"));
+}
+
+TEST(StudyFile, WhatGpusDoNotDoIsRefused) {
+  const std::string head = "device = \"cuda\"\n[[experiment]]\nname = \"a\"\nlayouts = ";
+  EXPECT_THAT(message_of(head + "[\"2x2\"]\n"), HasSubstr("layout 2x2"));
+  EXPECT_THAT(message_of(head + "[\"2x2\"]\n"), HasSubstr("write 2x1"));
+  for (const char* axis : {"ranks_by", "threads_by"}) {
+    EXPECT_THAT(message_of(head + "[\"2x1\"]\n" + axis + " = \"tensor\"\n"), HasSubstr("tensor"));
+  }
+}
+
 TEST(StudyFile, MistakesAreNamedWithTheirLine) {
   EXPECT_THAT(message_of("repeat = 3\n"), HasSubstr("s.toml:1"));
   EXPECT_THAT(message_of("repeat = 3\n"), HasSubstr("did you mean 'repeats'"));
@@ -137,6 +175,52 @@ TEST(StudyDocument, ComesBackAsItWas) {
   EXPECT_EQ(difference(other, study), "its data");
   other.plan.repeats = 9;
   EXPECT_EQ(difference(other, study), "its plan");
+}
+
+TEST(StudyDocument, OfGpusComesBackAsItWas) {
+  const Study study = test::made_gpu_study({{1, 1}, {2, 1}}, 1);
+  const std::string text = to_json(study);
+  EXPECT_EQ(to_json(parse_study(text)), text);
+  EXPECT_THAT(text, HasSubstr("\"gpus\""));
+  Study other = study;
+  other.machine.gpus = {"another GPU"};
+  EXPECT_EQ(difference(other, study), "its machine");
+}
+
+constexpr const char* kEpoch =
+    R"({"train_loss": 1, "test_loss": 1, "test_accuracy": 0.5, "seconds": 1})";
+
+std::string train_document(std::string_view device, std::string_view profile) {
+  return fmt::format(
+      R"_({{"schema": "convoy.train/1", "status": "done", "train_seconds": 2.0, "samples": 100,
+  "batch": 32, "ranks": 1, "threads": 1, "contract": true, "isa": "sm_90 (a GPU)",
+  "device": "{}", "launches_per_step": {}, "weights_sha256": "{}", "machine": {{"cpu": "a"}},
+  "epochs": [{}, {}], "peak_memory_bytes": 5{}}})_",
+      device, device == "cuda" ? "0.25" : "null", std::string(64, 'a'), kEpoch, kEpoch, profile);
+}
+
+// A GPU that nobody looked at has no profile; of a processor it is missing.
+TEST(StudyRecord, AGpuMayHaveNoProfile) {
+  const RunRecord run = run_record(train_document("cuda", ""));
+  EXPECT_EQ(run.steps, 8) << "the last batch of an epoch is a step, too";
+  EXPECT_EQ(run.launches_per_step, 0.25);
+  EXPECT_EQ(run.profile_seconds, 0);
+  EXPECT_TRUE(run.layers.empty());
+  EXPECT_THROW(run_record(train_document("cpu", "")), std::invalid_argument);
+}
+
+TEST(StudyRecord, AGpusStagesAreKernels) {
+  const RunRecord run = run_record(train_document("cuda", R"(, "profile": {"steps": 8,
+  "seconds": 1.5, "bytes_sent": 0, "peak_memory_bytes": [5], "workers": [{"rank": 0, "thread": 0,
+  "compute": 1, "input": 0, "waiting": 0, "communication": 0, "reduction": 0, "update": 0}],
+  "layers": [{"layers": ["conv1"], "pass": "forward", "seconds": 1, "launches": 2, "blocks": 8,
+  "threads": 1024, "flops": 600, "bytes": 70}]})"));
+  ASSERT_EQ(run.layers.size(), 1u);
+  ASSERT_TRUE(run.layers[0].kernels);
+  EXPECT_EQ(run.layers[0].kernels->launches, 2);
+  EXPECT_EQ(run.layers[0].kernels->threads, 1024);
+  EXPECT_EQ(run.layers[0].kernels->flops, 600);
+  EXPECT_EQ(run.layers[0].kernels->bytes, 70);
 }
 
 TEST(StudyDocument, WhatIsNoStudyIsRefused) {

@@ -47,16 +47,14 @@ class LimitBench {
   std::vector<Triad> triads_;
 };
 
-// Bytes of a step: those of its stages; the update reads weights and gradients and writes weights,
-// and reads and writes velocities where there is momentum.
+}  // namespace
+
 Index bytes_of_step(const Model& model, const std::vector<StageResult>& stages) {
   Index bytes = 0;
   for (const StageResult& stage : stages) bytes += stage.facts.bytes;
   const Index arenas = model.train.momentum != 0 ? 5 : 3;
   return bytes + arenas * model.net.parameter_count() * Index{sizeof(float)};
 }
-
-}  // namespace
 
 void Limits::raise_to(const Limits& fewer) {
   flops_per_second = std::max(flops_per_second, fewer.flops_per_second);
@@ -118,12 +116,12 @@ BenchResult bench(const Model& model, const Dataset& data, const EngineOptions& 
   result.isa = backend.name;
   result.slab = std::min(share.slab_grains * share.grain, options.batch);
   for (std::size_t i = 0; i < stages.stages().size(); ++i) {
-    result.stages.push_back({stages.stages()[i], spread_of(stages.seconds_of(i))});
+    result.stages.push_back({stages.stages()[i], spread_of(stages.seconds_of(i)), {}});
   }
   for (std::size_t i = 0; i < threads.size(); ++i) {
     result.limits.push_back(limits[i].limits());
     if (i > 0) result.limits[i].raise_to(result.limits[0]);
-    result.steps.push_back({threads[i], spread_of(steps[i].seconds())});
+    result.steps.push_back({threads[i], spread_of(steps[i].seconds()), {}, 0});
   }
   result.step_flops = model.net.flops_per_sample() * options.batch;
   result.step_bytes = bytes_of_step(model, result.stages);

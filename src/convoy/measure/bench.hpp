@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,12 +39,21 @@ struct Limits {
 
 struct StageResult {
   StageFacts facts;
-  Spread seconds;  // of a step of one worker
+  Spread seconds;                         // of a step of one worker; on a GPU of its kernels
+  std::optional<StageLaunches> launches;  // on a GPU
 };
 
 struct StepResult {
   int threads = 1;
   Spread seconds;
+  std::optional<Launching> launching;  // on a GPU
+  double launches_per_step = 0;
+};
+
+// A way of launching that the net does not fit.
+struct LeftOut {
+  Launching launching;
+  std::string reason;
 };
 
 struct BenchResult {
@@ -54,13 +64,19 @@ struct BenchResult {
   std::vector<StepResult> steps;  // with the threads of `limits`
   std::string isa;
   std::vector<std::string> warnings;
+  std::optional<CudaDevice> gpu;  // where it was one
+  std::vector<LeftOut> left_out;
 };
+
+// Bytes of a step: those of its stages; the update reads weights and gradients and writes weights,
+// and reads and writes velocities where there is momentum.
+Index bytes_of_step(const Model& model, const std::vector<StageResult>& stages);
 
 // Images of the shape that the net reads, made and not read.
 Dataset images_for(const Net& net);
 
-// Takes about `seconds`, more where one round of it needs more. `options` as for training; `heard`
-// is told each round as it begins, from 0. Throws as engines do.
+// Of the CPU. Takes about `seconds`, more where one round of it needs more. `options` as for
+// training; `heard` is told each round as it begins, from 0. Throws as engines do.
 BenchResult bench(const Model& model, const Dataset& data, const EngineOptions& options,
                   double seconds, const std::function<void(int round)>& heard);
 

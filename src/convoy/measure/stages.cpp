@@ -17,17 +17,7 @@ std::int64_t reading_the_clock() {
   return readings[501];
 }
 
-constexpr Index kFloat = sizeof(float), kChoice = sizeof(Choice);
-
 }  // namespace
-
-std::string StageFacts::name() const {
-  return layers.empty() ? "input" : joined_name(layers);
-}
-
-std::string_view StageFacts::pass() const {
-  return kind ? to_string(*kind) : "normalise";
-}
 
 StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& data,
                        std::span<const float> parameters, Index batch, const TeamShare& share)
@@ -52,7 +42,7 @@ StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& 
                  parameters_.data() + block.offset, packed_.data() + plan.packed(block.layer),
                  {0, block.shape.taps});
   }
-  facts_.push_back({{}, {}, 0, batch * plan.net().input().size() * (1 + kFloat)});
+  facts_.push_back(input_facts(plan.net(), batch));
   for (const Stage& stage : plan.forward()) facts_.push_back(facts_of(stage));
   facts_.push_back(facts_of(plan.loss()));
   for (const Stage& stage : plan.backward()) facts_.push_back(facts_of(stage));
@@ -63,57 +53,11 @@ StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& 
 }
 
 StageFacts StageTimes::facts_of(const Stage& stage) const {
-  const auto op_of = [&](int layer) -> const Op& {
-    return plan_.net().layers()[static_cast<std::size_t>(layer)].op;
-  };
-  StageFacts facts;
-  facts.layers = stage_layers(plan_, stage);
-  facts.kind = stage.kind;
-  Index parameters = 0, choices = 0;  // floats; bytes
-  const int last = stage.layer + stage.fused;
-  for (int layer = stage.layer; layer <= last; ++layer) {
-    const Op& op = op_of(layer);
-    if (stage.kind == StageKind::forward) facts.flops += batch_ * forward_flops(op);
-    if (stage.kind == StageKind::input_gradient) facts.flops += batch_ * input_gradient_flops(op);
-    if (stage.kind == StageKind::weight_gradient) facts.flops += batch_ * weight_gradient_flops(op);
-    parameters += parameter_shape(op).size();
-    if (keeps_choice(op)) choices += kChoice * output_shape(op).size();
-  }
-  const Index in = input_shape(op_of(stage.layer)).size();
-  const Index out = output_shape(op_of(last)).size();
-  // Read beside x, or beside dy: the second input; the output of an elementwise layer, for its
-  // slope.
-  if (stage.fused > 0 && choices > 0) {
-    const Shape pixels = output_shape(op_of(last));
-    choices = pixels.height * pixels.width * choice_stride(plan_.conv_block(stage));
-  }
-  const bool looks = std::holds_alternative<Activation>(op_of(last));
-  const Index other = stage.kind != StageKind::forward ? (looks ? out : 0)
-                      : stage.other == kNowhere        ? 0
-                                                       : in;
   const Index slabs = (grains() + share_.slab_grains - 1) / share_.slab_grains;
-  switch (stage.kind) {
-    case StageKind::forward:
-    case StageKind::input_gradient:
-      facts.bytes = kFloat * (batch_ * (in + other + out) + slabs * parameters) + batch_ * choices;
-      break;
-    case StageKind::weight_gradient: {
-      const bool waits =
-          deferral_ && std::any_of(deferral_->kept().begin(), deferral_->kept().end(),
-                                   [&](const auto& k) { return k.stage == &stage; });
-      const Index of_fused = stage.fused > 0 && looks ? out : 0;  // y, for the slope
-      facts.bytes = kFloat * (batch_ * (in + out + of_fused) + (waits ? 1 : slabs) * parameters) +
-                    batch_ * choices;
-      break;
-    }
-    case StageKind::loss:
-      facts.bytes = kFloat * batch_ * 2 * plan_.net().loss().classes;
-      break;
-    case StageKind::add_gradients:
-      facts.bytes = kFloat * batch_ * 3 * stage.size;
-      break;
-  }
-  return facts;
+  const bool waits =
+      deferral_ && std::any_of(deferral_->kept().begin(), deferral_->kept().end(),
+                               [&](const auto& kept) { return kept.stage == &stage; });
+  return stage_facts(plan_, stage, batch_, waits ? 1 : slabs);
 }
 
 void StageTimes::loss(Range grains) {

@@ -3,21 +3,12 @@
 // through the batch slab by slab, in the order of training, on real images and weights, and the
 // clock is read between the stages. So every stage finds its data where training would have left
 // them. (The loop is that of engine/team_work.cpp for a team of one, without its meetings.)
-//
-//   flops   a multiply-add is two, nothing else counts (as in op.hpp)
-//   bytes   each array that a stage reads or writes, once a slab: input, output, parameters (or
-//           their gradient) and choices of a max pool; the intermediate values of fused layers are
-//           none of them
-//
-// A weight gradient has its additions of the tree with it, which count for neither.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "convoy/base/clock.hpp"
@@ -25,21 +16,10 @@
 #include "convoy/engine/crew.hpp"
 #include "convoy/engine/deferral.hpp"
 #include "convoy/engine/normalizer.hpp"
-#include "convoy/plan/stage_names.hpp"
+#include "convoy/measure/stage_facts.hpp"
 #include "convoy/sum/tree.hpp"
 
 namespace convoy::measure {
-
-// A stage, and what it does in a step.
-struct StageFacts {
-  std::vector<std::string> layers;  // several where they are fused; none: the input's
-  std::optional<StageKind> kind;    // none: the input is filled
-  Index flops = 0;
-  Index bytes = 0;
-
-  std::string name() const;       // as joined_name(), or "input"
-  std::string_view pass() const;  // "input gradient", or "normalise"
-};
 
 class StageTimes {
  public:

@@ -19,7 +19,7 @@ StepTimes::StepTimes(const Model& model, const Dataset& data, const EngineOption
     : data_(data),
       batch_(options.batch),
       communicator_(alone()),
-      engine_(make_cpu_engine(model.net, optimizer_of(model.train), options, *communicator_)) {
+      engine_(make_engine(model.net, optimizer_of(model.train), options, *communicator_)) {
   engine_->set_state({initial_parameters(model.net, model.train.seed), engine_->state().velocity});
 }
 
@@ -42,6 +42,7 @@ double StepTimes::stretch(Index steps) {
     throw UserError(Fault::bad_data, "the first step's loss is not finite",
                     "the model's initial weights overflow", "choose other initialisers");
   }
+  steps_done_ += steps;
   return seconds;
 }
 

@@ -20,6 +20,7 @@ class StepTimes {
 
   void run(double seconds);  // measures for about so long, at least one stretch
   const std::vector<double>& seconds() const { return seconds_; }  // of a step, for each stretch
+  Index steps_done() const { return steps_done_; }                 // those before measuring, too
 
  private:
   double stretch(Index steps);  // seconds
@@ -31,6 +32,7 @@ class StepTimes {
   std::vector<std::uint32_t> order_;
   std::vector<float> rates_;
   Index steps_ = 0;  // of a stretch
+  Index steps_done_ = 0;
   std::vector<double> seconds_;
 };
 

@@ -89,15 +89,16 @@ TimeShares average_shares(const Runs& runs) {
 }
 
 Estimate share_of_peak(const Study& study, const LayoutResult& layout) {
-  const int threads = std::min(layout.grid.workers(), study.machine.facts.usable_cores);
-  const auto peak = std::ranges::find(study.peaks, threads, &PeakRecord::threads);
+  const int workers = std::min(layout.grid.workers(), places_of(study).count);
+  const bool gpu = study.plan.device == "cuda";  // each has a peak of its own
+  const auto peak = std::ranges::find(study.peaks, gpu ? 1 : workers, &PeakRecord::threads);
   if (peak == study.peaks.end() || !(peak->flops_per_second > 0)) return kUnknown;
   for (const RunRecord* run : layout.runs) {  // this machine's peak says nothing about another
     if (run->cpu != study.machine.facts.cpu) return kUnknown;
   }
   return over(layout.runs, [&](const RunRecord& run) {
     return trained_images(run) * static_cast<double>(study.flops_per_sample) / run.train_seconds /
-           peak->flops_per_second;
+           (peak->flops_per_second * (gpu ? workers : 1));
   });
 }
 
@@ -125,6 +126,10 @@ LayoutResult alone(const Study& study, std::size_t experiment, std::size_t numbe
   result.loss = first.epochs.back().train_loss;
   result.shares = average_shares(result.runs);
   result.bytes_per_step = static_cast<double>(first.bytes_sent) / static_cast<double>(first.steps);
+  if (first.launches_per_step) {
+    result.launches_per_step =
+        over(result.runs, [](const RunRecord& run) { return run.launches_per_step.value_or(0); });
+  }
   for (const RunRecord* run : result.runs) {
     result.peak_memory_bytes = std::max(result.peak_memory_bytes, run->peak_memory_bytes);
     result.busy_cores = std::max({result.busy_cores, run->busy_before, run->busy_during});
@@ -159,7 +164,7 @@ void compare(LayoutResult& layout, const ExperimentResult& result, const LayoutR
 }
 
 // Points within the cores of the machine, whose times are not those of taking turns.
-void fit(ExperimentResult& result, const LayoutResult& serial, int cores) {
+void fit(ExperimentResult& result, const LayoutResult& serial, int places) {
   const bool strong = result.experiment->scaling == Scaling::strong;
   std::vector<ScalingRound> rounds;
   for (const RunRecord* base : serial.runs) {
@@ -168,7 +173,7 @@ void fit(ExperimentResult& result, const LayoutResult& serial, int cores) {
     for (const LayoutResult& layout : result.layouts) {
       const int workers = layout.grid.workers();
       const auto run = std::ranges::find(layout.runs, base->round, &RunRecord::round);
-      if (layout.withheld || workers > cores || run == layout.runs.end()) continue;
+      if (layout.withheld || workers > places || run == layout.runs.end()) continue;
       round.workers.push_back(workers);
       // Of an image for each worker: work that grows with them.
       round.seconds.push_back(strong ? train_seconds(**run) : workers * image_seconds(**run));
@@ -224,7 +229,7 @@ std::vector<Pair> paired(const LayoutResult& first, const LayoutResult& second) 
 
 Results analyse(const Study& study) {
   Results results;
-  results.cores = study.machine.facts.usable_cores;
+  results.places = places_of(study);
   for (std::size_t e = 0; e < study.plan.experiments.size(); ++e) {
     ExperimentResult& result = results.experiments.emplace_back();
     result.experiment = &study.plan.experiments[e];
@@ -245,7 +250,7 @@ Results analyse(const Study& study) {
       compare(layout, result, base);
       layout.flags = flags_of(study, *result.experiment, layout, base);
     }
-    fit(result, base, results.cores);
+    fit(result, base, results.places.count);
     if (result.experiment->per_layer) result.layers = layer_results(study, result);
   }
   results.flags = flags_of(study);

@@ -13,6 +13,7 @@
 //                     the target; of layouts that trained differently, too
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,16 +28,25 @@ struct LayoutResult {
   Estimate epoch_seconds, step_seconds, images_per_second;
   bool withheld = false;                       // no figure compares this layout with the serial one
   Estimate speedup, efficiency, serial_share;  // serial_share: Karp and Flatt's; weak: Gustafson's
-  Estimate share_of_peak;                      // of as many threads as have cores; NaN: not known
-  bool reaches_target = false;                 // in every run
+  Estimate share_of_peak;       // of as many threads as have cores, or of the GPUs; NaN: not known
+  bool reaches_target = false;  // in every run
   Estimate target_seconds, target_speedup;
   double accuracy = 0, loss = 0;  // after the last epoch of the first run
   std::int64_t batch = 0;
   TimeShares shares;  // parts of the time of steps, averaged over the runs; other: the rest
   double bytes_per_step = 0;
+  std::optional<Estimate> launches_per_step;  // on a GPU
   double busy_cores = 0;               // of others, before or while it ran: the most of all runs
   std::int64_t peak_memory_bytes = 0;  // the most of all runs
   std::vector<std::string> flags;
+};
+
+// The kernels of a layer, or of the whole net, and how near they come to the GPU's limits (NaN: not
+// known).
+struct KernelUse {
+  double launches = 0;       // of a step
+  std::int64_t threads = 0;  // of the largest
+  double share_of_peak = 0, share_of_bandwidth = 0;
 };
 
 // A layer with its activation, alone.
@@ -46,9 +56,15 @@ struct LayerResult {
     const LayoutResult* layout = nullptr;
     Estimate forward, backward, both;  // seconds of a step
     Estimate speedup, efficiency;      // of both; not where the layout's are withheld
+    std::optional<KernelUse> kernels;  // on a GPU
   };
   std::vector<AtLayout> layouts;
 };
+
+// Whether its runs were on GPUs.
+inline bool on_gpu(const LayoutResult& layout) {
+  return layout.launches_per_step.has_value();
+}
 
 struct ExperimentResult {
   const Experiment* experiment = nullptr;
@@ -61,7 +77,7 @@ struct ExperimentResult {
 };
 
 struct Results {
-  int cores = 1;
+  Places places;
   std::vector<ExperimentResult> experiments;
   std::vector<std::string> flags;  // of the whole study
 };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "convoy/study/report.hpp"
@@ -21,6 +22,19 @@ void add(Row& row, const Estimate& estimate) {
   for (const double value : {estimate.value, estimate.low, estimate.high}) {
     row.push_back(number(value));
   }
+}
+
+void add(Row& row, const KernelUse& kernels) {
+  row.push_back(fmt::format("{}", kernels.threads));
+  for (const double value : {kernels.launches, kernels.share_of_peak, kernels.share_of_bandwidth}) {
+    row.push_back(number(value));
+  }
+}
+
+bool is_gpu_study(const Results& results) {
+  return std::ranges::any_of(results.experiments, [](const ExperimentResult& result) {
+    return std::ranges::any_of(result.layouts, on_gpu);
+  });
 }
 
 // "speedup", "speedup_low", "speedup_high"
@@ -51,6 +65,8 @@ Table layouts_csv(const Results& results) {
       {"target_seconds", &LayoutResult::target_seconds},
       {"target_speedup", &LayoutResult::target_speedup}};
   for (const auto& [name, estimate] : kEstimates) add_columns(table, name);
+  const bool gpu = is_gpu_study(results);
+  if (gpu) add_columns(table, "launches_per_step");
   for (const TimePart& part : kTimeParts) table.columns.push_back({part.name});
   for (const char* title : {"bytes_per_step", "peak_memory_bytes", "busy_cores", "target_accuracy",
                             "test_accuracy", "train_loss", "weights_sha256", "flags"}) {
@@ -63,6 +79,7 @@ Table layouts_csv(const Results& results) {
       row.push_back(fmt::format("{}", layout.runs.size()));
       row.push_back(fmt::format("{}", layout.batch));
       for (const auto& [name, estimate] : kEstimates) add(row, layout.*estimate);
+      if (gpu) add(row, layout.launches_per_step.value_or(Estimate{}));
       for (const TimePart& part : kTimeParts) {
         row.push_back(number(layout.shares.*part.seconds));
       }
@@ -92,12 +109,20 @@ Table layers_csv(const Results& results) {
       {"speedup", &LayerResult::AtLayout::speedup},
       {"efficiency", &LayerResult::AtLayout::efficiency}};
   for (const auto& [name, estimate] : kEstimates) add_columns(table, name);
+  const bool gpu = is_gpu_study(results);
+  if (gpu) {
+    for (const char* title :
+         {"kernel_threads", "launches_per_step", "share_of_peak", "share_of_bandwidth"}) {
+      table.columns.push_back({title});
+    }
+  }
   for (const ExperimentResult& result : results.experiments) {
     for (const LayerResult& layer : result.layers) {
       for (const LayerResult::AtLayout& at : layer.layouts) {
         if (at.layout->withheld) continue;
         Row row = begin_row(result, at.layout->grid, layer.name);
         for (const auto& [name, estimate] : kEstimates) add(row, at.*estimate);
+        if (gpu) add(row, at.kernels.value_or(KernelUse{}));
         table.rows.push_back(std::move(row));
       }
     }

@@ -71,10 +71,11 @@ Flags doubts_about(const LayoutResult& layout) {
 }
 
 void flag_workers(Flags& flags, const Study& study, const LayoutResult& layout) {
-  const int asked = layout.grid.workers(), cores = study.machine.facts.usable_cores;
-  if (asked > cores) {
+  const int asked = layout.grid.workers();
+  const Places places = places_of(study);
+  if (asked > places.count) {
     flags.push_back(fmt::format("{} workers on {}: they take turns", asked,
-                                counted(static_cast<std::size_t>(cores), "core")));
+                                counted(static_cast<std::size_t>(places.count), places.noun)));
   }
   if (const int really = working(layout); really < asked) {
     flags.push_back(fmt::format("only {} of {} workers had work", really, asked));
@@ -85,8 +86,7 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
                   const LayoutResult& serial) {
   if (layout.withheld || layout.grid.workers() < 2) return;
   const Estimate& s = layout.speedup;
-  const int most =
-      std::min({layout.grid.workers(), working(layout), study.machine.facts.usable_cores});
+  const int most = std::min({layout.grid.workers(), working(layout), places_of(study).count});
   if (s.has_interval() ? s.low > most : s.value > most) {
     flags.push_back(
         fmt::format("a speedup above what {} can give, without a cause that this study can name "

@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <string_view>
 
 namespace convoy::study {
 namespace {
 
-constexpr std::string_view kForward = "forward";
+constexpr std::string_view kForward = "forward", kLoss = "loss";
 
 using Seconds = std::function<double(const RunRecord&)>;  // of a step
 
@@ -24,7 +25,7 @@ Seconds seconds_in(const std::string& layer, Part part) {
     double sum = 0;
     for (const LayerRecord& record : run.layers) {
       const bool forward = record.pass == kForward;
-      if (layer_of(record.layer) != layer || record.pass == "loss") continue;
+      if (layer_of(record.layer) != layer || record.pass == kLoss) continue;
       if (part == Part::both || (part == Part::forward) == forward) sum += record.seconds;
     }
     return sum / static_cast<double>(std::max<std::int64_t>(run.steps, 1));
@@ -41,7 +42,7 @@ LayerResult::AtLayout at_layout(const LayoutResult& layout, const LayoutResult& 
                                 const Seconds& forward, const Seconds& backward,
                                 const Seconds& both) {
   LayerResult::AtLayout result{
-      &layout, over(layout, forward), over(layout, backward), over(layout, both), {}, {}};
+      &layout, over(layout, forward), over(layout, backward), over(layout, both), {}, {}, {}};
   std::vector<double> above, below;
   for (const Pair& pair : paired(serial, layout)) {
     above.push_back(both(*pair.of_first));
@@ -50,6 +51,42 @@ LayerResult::AtLayout at_layout(const LayoutResult& layout, const LayoutResult& 
   result.speedup = ratio(above, below);
   result.efficiency = efficiency(result.speedup, layout.grid.workers());
   return result;
+}
+
+// Of the stages that `counts` names, which take `seconds` of a step of every rank.
+template <class Counts>
+std::optional<KernelUse> kernel_use(const Study& study, const LayoutResult& layout, double seconds,
+                                    const Counts& counts) {
+  if (!on_gpu(layout)) return std::nullopt;
+  KernelUse use;
+  std::int64_t flops = 0, bytes = 0;
+  for (const LayerRecord& record : layout.runs.front()->layers) {
+    if (!record.kernels || !counts(record)) continue;
+    use.launches += static_cast<double>(record.kernels->launches);
+    use.threads = std::max(use.threads, record.kernels->threads);
+    flops += record.kernels->flops;
+    bytes += record.kernels->bytes;
+  }
+  const int gpus = std::min(layout.grid.workers(), places_of(study).count);
+  const PeakRecord peak = study.peaks.empty() ? PeakRecord{} : study.peaks.front();
+  const auto of = [&](std::int64_t done, double most) {
+    const double possible = seconds * most * gpus;
+    return done > 0 && possible > 0 ? static_cast<double>(done) / possible
+                                    : std::numeric_limits<double>::quiet_NaN();
+  };
+  use.share_of_peak = of(flops, peak.flops_per_second);
+  use.share_of_bandwidth = of(bytes, peak.bytes_per_second);
+  return use;
+}
+
+void add_kernels(const Study& study, LayerResult& layer) {
+  const bool whole = layer.type.empty();
+  for (LayerResult::AtLayout& at : layer.layouts) {
+    at.kernels = kernel_use(study, *at.layout, at.both.value, [&](const LayerRecord& record) {
+      return whole || (layer_of(record.layer) == layer.name && record.pass != kLoss);
+    });
+    if (whole && at.kernels) at.kernels->launches = at.layout->launches_per_step->value;
+  }
 }
 
 }  // namespace
@@ -82,6 +119,7 @@ std::vector<LayerResult> layer_results(const Study& study, const ExperimentResul
   add("whole net", "", whole(true), whole(false), [](const RunRecord& run) {
     return run.train_seconds / static_cast<double>(std::max<std::int64_t>(run.steps, 1));
   });
+  for (LayerResult& layer : layers) add_kernels(study, layer);
   return layers;
 }
 

@@ -50,6 +50,24 @@ void check_name(const Experiment& experiment, Fault fault, std::string_view sour
                   "", "give it one line of text");
 }
 
+// On GPUs a worker is a rank, and ranks share the grains of a batch.
+void check_device(const StudyPlan& plan, const Experiment& experiment, Fault fault,
+                  std::string_view source) {
+  if (plan.device != "cuda") return;
+  for (const Grid& grid : experiment.layouts) {
+    if (grid.threads == 1) continue;
+    throw UserError(fault,
+                    fmt::format("{}: layout {} of '{}' with device cuda", source, to_string(grid),
+                                experiment.name),
+                    "a GPU takes the place of a rank's threads",
+                    fmt::format("write {}x1", grid.ranks));
+  }
+  if (experiment.ranks_by == "data" && experiment.threads_by == "data") return;
+  throw UserError(
+      fault, fmt::format("{}: '{}' is cut by tensor, with device cuda", source, experiment.name),
+      "GPUs share a batch by its grains alone", "leave ranks_by and threads_by at data");
+}
+
 void check_launcher(const StudyPlan& plan, Fault fault, std::string_view source) {
   if (plan.launcher.empty() || plan.launcher.find(kRanks) != std::string::npos) return;
   throw UserError(
@@ -122,6 +140,7 @@ void complete(StudyPlan& plan, std::string_view source, Fault fault) {
           "leave per_layer to an experiment with strong scaling");
     }
     complete_layouts(experiment, fault, source);
+    check_device(plan, experiment, fault, source);
   }
   if (plan.experiments.empty()) {
     throw UserError(fault, fmt::format("{} has no experiment", source), "",
@@ -169,11 +188,17 @@ std::vector<std::string> train_words(const StudyPlan& plan, const Configuration&
   for (const std::string& set : experiment.set) add("--set", set);
   if (grid.ranks > 1 && plan.launcher.empty()) add("--ranks", grid.ranks);
   if (grid.ranks > 1) add("--ranks-by", experiment.ranks_by);
-  add("--threads", grid.threads);
-  if (grid.threads > 1) add("--threads-by", experiment.threads_by);
-  if (experiment.per_layer) words.emplace_back("--no-fusion");
+  const bool gpu = plan.device == "cuda";
+  if (!gpu) {
+    add("--threads", grid.threads);
+    if (grid.threads > 1) add("--threads-by", experiment.threads_by);
+    if (experiment.per_layer) words.emplace_back("--no-fusion");
+  }
   if (plan.device != "cpu") add("--device", plan.device);
-  words.insert(words.end(), {"--oversubscribe", "--profile", "--json", "--quiet"});
+  if (!gpu) words.emplace_back("--oversubscribe");
+  // A GPU's stages are timed only where each is launched alone, which is not how it trains.
+  if (!gpu || experiment.per_layer) words.emplace_back("--profile");
+  words.insert(words.end(), {"--json", "--quiet"});
   return words;
 }
 

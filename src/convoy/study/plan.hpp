@@ -53,7 +53,7 @@ struct StudyPlan {
   std::string name;
   std::string model = "tiny-relu";
   std::string data = "fashion-mnist";
-  std::string device = "cpu";
+  std::string device = "cpu";  // cuda: a GPU for each rank
   int repeats = 5;
   std::uint64_t seed = 1;                 // of the order of runs
   std::optional<double> target_accuracy;  // none: what every run of an experiment reaches
@@ -65,8 +65,8 @@ struct StudyPlan {
 
 // Adds what is left out (the serial layout) and refuses what makes no study: throws
 // UserError(fault), with `source` in front, where there is no experiment, no name or one like
-// another's (their files would have one name), a layout twice, layers in weak scaling, or a
-// launcher without {ranks}.
+// another's (their files would have one name), a layout twice, layers in weak scaling, threads or
+// tensors on GPUs, or a launcher without {ranks}.
 void complete(StudyPlan& plan, std::string_view source, Fault fault);
 
 // For names of files and ids: lower-case letters, digits and hyphens.

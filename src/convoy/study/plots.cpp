@@ -64,18 +64,18 @@ Curve line(std::string label, int most, double (*value)(double, double), double 
   return curve;
 }
 
-// A vertical line behind which workers outnumber the cores and take turns.
-CurvePlot with_cores(CurvePlot plot, int cores) {
+// A vertical line behind which workers outnumber the cores, or the GPUs, and take turns.
+CurvePlot with_places(CurvePlot plot, const Places& places) {
   double most_x = 0, most_y = 0;
   for (const Curve& curve : plot.curves) {
     for (const double x : curve.x) most_x = std::max(most_x, x);
     for (const double y : curve.y) most_y = std::max(most_y, y);
   }
-  if (most_x <= cores) return plot;
+  if (most_x <= places.count) return plot;
   Curve line;
-  line.label = fmt::format("cores: {}", cores);
+  line.label = fmt::format("{}s: {}", places.noun, places.count);
   line.ideal = true;
-  line.x = {static_cast<double>(cores), static_cast<double>(cores)};
+  line.x = {static_cast<double>(places.count), static_cast<double>(places.count)};
   line.y = {0, most_y};
   plot.curves.push_back(std::move(line));
   return plot;
@@ -230,24 +230,26 @@ CurvePlot layer_plot(const ExperimentResult& result, const std::string& id) {
 
 }  // namespace
 
-std::vector<Figure> figures(const ExperimentResult& result, int cores) {
+std::vector<Figure> figures(const ExperimentResult& result, const Places& places) {
   const std::string id = slug(result.experiment->name);
   const bool weak = result.experiment->scaling == Scaling::weak;
   std::vector<Figure> all;
   if (most_workers(result) > 1) {
     all.push_back(
-        {with_cores(speedup_plot(result, id), cores),
+        {with_places(speedup_plot(result, id), places),
          fmt::format("Against the serial run, with 95 % intervals; thin: what would be ideal, the "
-                     "cores of the machine, and {} law where it could be fitted.",
-                     weak ? "Gustafson's" : "Amdahl's")});
-    all.push_back({with_cores(efficiency_plot(result, id), cores),
+                     "{}s of the machine, and {} law where it could be fitted.",
+                     places.noun, weak ? "Gustafson's" : "Amdahl's")});
+    all.push_back({with_places(efficiency_plot(result, id), places),
                    "Speedup over workers, with 95 % intervals."});
-    all.push_back({with_cores(time_plot(result, id), cores),
+    all.push_back({with_places(time_plot(result, id), places),
                    "Of training steps alone, with 95 % intervals."});
   }
-  all.push_back({breakdown_plot(result, id),
-                 "An average worker's time, by layout (ranks x threads). What is missing to 100 % "
-                 "was not covered by the clock."});
+  if (is_profiled(result)) {
+    all.push_back({breakdown_plot(result, id),
+                   "An average worker's time, by layout (ranks x threads). What is missing to 100 "
+                   "% was not covered by the clock."});
+  }
   all.push_back(
       {by_epoch(result, id, false), "Layouts that came to the same weights share a curve."});
   all.push_back({by_seconds(result, id, false), "The run of each layout with the median time."});
@@ -256,7 +258,7 @@ std::vector<Figure> figures(const ExperimentResult& result, int cores) {
   all.push_back({by_seconds(result, id, true), "The run of each layout with the median time."});
   if (!result.layers.empty()) {
     all.push_back(
-        {with_cores(layer_plot(result, id), cores),
+        {with_places(layer_plot(result, id), places),
          "Each layer with its activation alone, forward and backward, and the whole net."});
   }
   return all;

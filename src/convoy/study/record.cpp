@@ -10,7 +10,7 @@
 #include <tuple>
 
 #include "convoy/base/digest.hpp"
-#include "convoy/plan/stage_names.hpp"
+#include "convoy/study/record_json.hpp"
 #include "convoy/train/strict_json.hpp"
 
 namespace convoy::study {
@@ -19,11 +19,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kSchema = "convoy.study/1";
-
-// JSON has no NaN: null.
-double number(const nlohmann::json& value) {
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
 
 template <class T>
 Json optional(const std::optional<T>& value) {
@@ -41,12 +36,6 @@ Json json_of(const TimeShares& shares) {
   return json;
 }
 
-TimeShares shares_of(const nlohmann::json& j) {
-  TimeShares shares;
-  for (const TimePart& part : kTimeParts) shares.*part.seconds = j.at(part.name);
-  return shares;
-}
-
 Json json_of(const EpochRecord& e) {
   return {{"train_loss", e.train_loss},
           {"test_loss", e.test_loss},
@@ -54,9 +43,11 @@ Json json_of(const EpochRecord& e) {
           {"seconds", e.seconds}};
 }
 
-EpochRecord epoch_of(const nlohmann::json& j) {
-  return {number(j.at("train_loss")), number(j.at("test_loss")), number(j.at("test_accuracy")),
-          j.at("seconds")};
+Json json_of(const LayerRecord& layer) {
+  Json json{{"layer", layer.layer}, {"pass", layer.pass}, {"seconds", layer.seconds}};
+  if (!layer.kernels) return json;
+  for (const KernelPart& part : kKernelParts) json[part.name] = (*layer.kernels).*part.value;
+  return json;
 }
 
 Json json_of(const RunRecord& run) {
@@ -85,10 +76,8 @@ Json json_of(const RunRecord& run) {
             {"peak_memory_bytes", run.peak_memory_bytes},
             {"layers", Json::array()}};
   for (const EpochRecord& epoch : run.epochs) json["epochs"].push_back(json_of(epoch));
-  for (const LayerRecord& layer : run.layers) {
-    json["layers"].push_back(
-        {{"layer", layer.layer}, {"pass", layer.pass}, {"seconds", layer.seconds}});
-  }
+  for (const LayerRecord& layer : run.layers) json["layers"].push_back(json_of(layer));
+  if (run.launches_per_step) json["launches_per_step"] = *run.launches_per_step;
   return json;
 }
 
@@ -118,8 +107,10 @@ RunRecord run_of(const nlohmann::json& j) {
   run.bytes_sent = j.at("bytes_sent");
   run.peak_memory_bytes = j.at("peak_memory_bytes");
   for (const auto& layer : j.at("layers")) {
-    run.layers.push_back({layer.at("layer"), layer.at("pass"), layer.at("seconds")});
+    run.layers.push_back(
+        {layer.at("layer"), layer.at("pass"), layer.at("seconds"), kernels_of(layer)});
   }
+  if (j.contains("launches_per_step")) run.launches_per_step = j.at("launches_per_step");
   return run;
 }
 
@@ -186,15 +177,19 @@ StudyPlan plan_of(const nlohmann::json& j) {
 }
 
 Json json_of(const MachineRecord& machine) {
-  return {{"cpu", machine.facts.cpu},
-          {"cores", machine.facts.cores},
-          {"usable_cores", machine.facts.usable_cores},
-          {"memory_bytes", machine.facts.memory_bytes},
-          {"system", machine.facts.system},
-          {"compiler", machine.facts.compiler},
-          {"cpu_quota", optional(machine.cpu_quota)},
-          {"mpi", machine.mpi},
-          {"threading", machine.threading}};
+  Json json{{"cpu", machine.facts.cpu},
+            {"cores", machine.facts.cores},
+            {"usable_cores", machine.facts.usable_cores},
+            {"memory_bytes", machine.facts.memory_bytes},
+            {"system", machine.facts.system},
+            {"compiler", machine.facts.compiler},
+            {"cpu_quota", optional(machine.cpu_quota)},
+            {"mpi", machine.mpi},
+            {"threading", machine.threading}};
+  if (machine.gpus.empty()) return json;
+  json["gpus"] = machine.gpus;
+  json["cuda"] = machine.cuda;
+  return json;
 }
 
 MachineRecord machine_of(const nlohmann::json& j) {
@@ -204,6 +199,9 @@ MachineRecord machine_of(const nlohmann::json& j) {
   machine.cpu_quota = optional<double>(j.at("cpu_quota"));
   machine.mpi = j.at("mpi");
   machine.threading = j.at("threading");
+  if (!j.contains("gpus")) return machine;
+  machine.gpus = j.at("gpus").get<std::vector<std::string>>();
+  machine.cuda = j.at("cuda");
   return machine;
 }
 
@@ -229,60 +227,7 @@ void check_whole(const Study& study) {
   }
 }
 
-// `read` of JSON that may hold anything.
-template <class Read>
-auto reading(const Read& read) {
-  try {
-    return read();
-  } catch (const nlohmann::json::exception& error) {
-    throw std::invalid_argument(error.what());
-  } catch (const UserError& error) {
-    throw std::invalid_argument(error.what());
-  }
-}
-
-RunRecord from_train_document(const nlohmann::json& j) {
-  if (j.at("schema") != "convoy.train/1") throw std::invalid_argument("it is not convoy.train/1");
-  if (j.at("status") != "done") {
-    throw std::invalid_argument(fmt::format("its status is {}", j.at("status").dump()));
-  }
-  RunRecord run;
-  run.train_seconds = j.at("train_seconds");
-  run.samples = j.at("samples");
-  run.batch = j.at("batch");
-  run.ranks = j.at("ranks");
-  run.threads = j.at("threads");
-  run.contract = j.at("contract");
-  run.isa = j.at("isa");
-  run.weights_sha256 = j.at("weights_sha256");
-  run.cpu = j.at("machine").at("cpu");
-  for (const auto& epoch : j.at("epochs")) run.epochs.push_back(epoch_of(epoch));
-  const auto& profile = j.at("profile");
-  run.steps = profile.at("steps");
-  run.profile_seconds = profile.at("seconds");
-  run.working = 0;
-  for (const auto& worker : profile.at("workers")) {
-    const TimeShares one = shares_of(worker);
-    run.shares += one;
-    run.working += one.compute > 0;
-  }
-  run.shares = run.shares / static_cast<double>(profile.at("workers").size());
-  run.bytes_sent = profile.at("bytes_sent");
-  for (const auto& bytes : profile.at("peak_memory_bytes")) {
-    run.peak_memory_bytes += bytes.get<std::int64_t>();
-  }
-  for (const auto& layer : profile.at("layers")) {
-    run.layers.push_back({joined_name(layer.at("layers").get<std::vector<std::string>>()),
-                          layer.at("pass"), layer.at("seconds")});
-  }
-  return run;
-}
-
 }  // namespace
-
-RunRecord run_record(std::string_view train_document) {
-  return reading([&] { return from_train_document(parse_strict_json(train_document)); });
-}
 
 double TimeShares::sum() const {
   double all = 0;
@@ -321,6 +266,7 @@ std::string to_json(const Study& study) {
   for (const PeakRecord& peak : study.peaks) {
     json["peaks"].push_back(
         {{"threads", peak.threads}, {"flops_per_second", peak.flops_per_second}});
+    if (peak.bytes_per_second > 0) json["peaks"].back()["bytes_per_second"] = peak.bytes_per_second;
   }
   for (const RunRecord& run : study.runs) json["runs"].push_back(json_of(run));
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -345,13 +291,22 @@ Study parse_study(std::string_view text) {
       study.layers.push_back({layer.at("name"), layer.at("type")});
     }
     for (const auto& peak : j.at("peaks")) {
-      study.peaks.push_back({peak.at("threads"), peak.at("flops_per_second")});
+      study.peaks.push_back(
+          {peak.at("threads"), peak.at("flops_per_second"), peak.value("bytes_per_second", 0.0)});
     }
     study.commands = j.at("commands").get<std::vector<std::vector<std::string>>>();
     for (const auto& run : j.at("runs")) study.runs.push_back(run_of(run));
     check_whole(study);
     return study;
   });
+}
+
+Places places_of(const Study& study) {
+  if (study.plan.device != "cuda") return {study.machine.facts.usable_cores, "core"};
+  // Behind a launcher they may be of machines that nobody has seen here.
+  const bool known = !study.machine.gpus.empty() && study.plan.launcher.empty();
+  return {known ? static_cast<int>(study.machine.gpus.size()) : std::numeric_limits<int>::max(),
+          "GPU"};
 }
 
 std::string sha256_of(std::string_view text) {

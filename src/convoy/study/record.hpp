@@ -36,11 +36,19 @@ struct EpochRecord {
   double train_loss = 0, test_loss = 0, test_accuracy = 0, seconds = 0;
 };
 
+// What a stage is on a GPU, in a step.
+struct KernelRecord {
+  std::int64_t launches = 0;
+  std::int64_t blocks = 0, threads = 0;  // of the largest
+  std::int64_t flops = 0, bytes = 0;     // of all ranks
+};
+
 // A stage of the plan: where layers are not fused, one pass of one layer.
 struct LayerRecord {
   std::string layer;  // "conv1"; "conv1+relu" where fused
   std::string pass;   // "forward"
   double seconds = 0;
+  std::optional<KernelRecord> kernels = {};  // on a GPU
 };
 
 // One process that trained.
@@ -60,7 +68,8 @@ struct RunRecord {
   std::string isa, weights_sha256;
   std::string cpu;  // of the machine that it ran on
   std::vector<EpochRecord> epochs;
-  double profile_seconds = 0;          // of the steps that the shares below cover
+  std::optional<double> launches_per_step;  // on a GPU
+  double profile_seconds = 0;          // of the steps that the shares below cover; 0: no profile
   TimeShares shares;                   // of a worker, on average
   std::int64_t bytes_sent = 0;         // by all ranks, as messages
   std::int64_t peak_memory_bytes = 0;  // of all ranks together
@@ -68,14 +77,17 @@ struct RunRecord {
 };
 
 struct PeakRecord {
-  int threads = 1;
+  int threads = 1;  // 1: or of a GPU
   double flops_per_second = 0;
+  double bytes_per_second = 0;  // of a GPU's memory
 };
 
 struct MachineRecord {
   MachineFacts facts;
-  std::optional<double> cpu_quota;  // in cores
-  std::string mpi, threading;       // library and version; "": not in this build
+  std::optional<double> cpu_quota;     // in cores
+  std::string mpi, threading;          // library and version; "": not in this build
+  std::vector<std::string> gpus = {};  // of a study of GPUs: their names
+  std::string cuda = "";               // and the library
 };
 
 struct LayerFacts {
@@ -105,6 +117,13 @@ Study parse_study(std::string_view text);
 
 // A hex digest of text.
 std::string sha256_of(std::string_view text);
+
+// What can work at the same time: cores, or GPUs.
+struct Places {
+  int count = 1;
+  std::string_view noun = "core";
+};
+Places places_of(const Study& study);
 
 // What keeps one study from going on as the other: "its plan", "its machine" ...; empty: nothing.
 std::string difference(const Study& a, const Study& b);

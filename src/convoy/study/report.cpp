@@ -2,6 +2,7 @@
 #include "convoy/study/report.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -34,6 +35,10 @@ Facts machine_facts(const Study& study) {
       {"Compiler", facts.compiler},
       {"Threads", study.machine.threading.empty() ? "none in this build" : study.machine.threading},
       {"Messages", study.machine.mpi.empty() ? "none in this build" : study.machine.mpi}};
+  if (!study.machine.gpus.empty()) {
+    list.emplace_back("GPUs", fmt::format("{}", fmt::join(study.machine.gpus, ", ")));
+    list.emplace_back("GPU library", study.machine.cuda);
+  }
   if (!study.runs.empty()) {
     list.emplace_back("Instruction set", isa_in_words(study.runs.front().isa));
     const auto [lowest, highest] = std::ranges::minmax(study.runs, {}, &RunRecord::load);
@@ -42,6 +47,12 @@ Facts machine_facts(const Study& study) {
                                   lowest.load, highest.load));
   }
   for (const PeakRecord& peak : study.peaks) {
+    if (peak.bytes_per_second > 0) {
+      list.emplace_back("A GPU's FMA peak and bandwidth",
+                        fmt::format("{:.0f} GFLOP/s and {:.0f} GB/s, measured",
+                                    peak.flops_per_second / 1e9, peak.bytes_per_second / 1e9));
+      continue;
+    }
     list.emplace_back(
         fmt::format("FMA peak, {} thread{}", peak.threads, peak.threads == 1 ? "" : "s"),
         fmt::format("{:.1f} GFLOP/s, measured", peak.flops_per_second / 1e9));
@@ -112,7 +123,7 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   for (std::size_t i = 0; i < kAbovePlots; ++i) page.table(all[i]);
   if (const std::string fit = fit_in_words(result); !fit.empty()) page.paragraph(fit);
   std::vector<std::pair<std::string, std::string>> drawn;
-  for (const Figure& figure : figures(result, results.cores)) {
+  for (const Figure& figure : figures(result, results.places)) {
     drawn.emplace_back(pictures[drawn.size()], figure.caption);
   }
   page.figures(drawn);
@@ -121,20 +132,24 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   page.code(commands_of(study, number));
 }
 
-constexpr const char* kMethod =
-    "Every configuration ran in a process of its own, once in every round, after a warm-up that is "
-    "not counted. Times are wall time of the training steps alone: no loading, no evaluation; each "
-    "run with --profile, whose clock readings are within them. Speedups are against the best "
-    "serial "
-    "run that came to the same weights, formed within each round before they are averaged "
-    "(geometric "
-    "mean; 95 % intervals by Student's t of the logarithms). Efficiency is speedup over workers; "
-    "the "
-    "Karp-Flatt fraction is the serial part that would explain the speedup. A speedup of strong "
-    "scaling "
-    "is printed only where the digests of the trained weights agree: then it is one of the same "
-    "computation. Weak scaling trains another model on every layout: its scaled speedup compares "
-    "images a second, nothing else.";
+std::string method(const Study& study) {
+  const char* observed =
+      study.plan.device == "cuda"
+          ? "on a GPU for each rank, with --profile, which launches every stage alone, only where "
+            "layers are shown"
+          : "each run with --profile, whose clock readings are within them";
+  return fmt::format(
+      "Every configuration ran in a process of its own, once in every round, after a warm-up that "
+      "is not counted. Times are wall time of the training steps alone: no loading, no evaluation; "
+      "{}. Speedups are against the best serial run that came to the same weights, formed within "
+      "each round before they are averaged (geometric mean; 95 % intervals by Student's t of the "
+      "logarithms). Efficiency is speedup over workers; the Karp-Flatt fraction is the serial part "
+      "that would explain the speedup. A speedup of strong scaling is printed only where the "
+      "digests of the trained weights agree: then it is one of the same computation. Weak scaling "
+      "trains another model on every layout: its scaled speedup compares images a second, nothing "
+      "else.",
+      observed);
+}
 
 }  // namespace
 
@@ -160,7 +175,7 @@ std::string report_page(const Study& study, const Results& results) {
   std::vector<Plot> all;
   std::vector<std::size_t> ends;  // of an experiment's plots among all
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    for (Figure& figure : figures(results.experiments[e], results.cores)) {
+    for (Figure& figure : figures(results.experiments[e], results.places)) {
       all.push_back(std::move(figure.plot));
     }
     ends.push_back(all.size());
@@ -170,7 +185,7 @@ std::string report_page(const Study& study, const Results& results) {
             fmt::format("A scaling study by Convoy {}: {} on {}, {}", study.version,
                         study.plan.model, study.plan.data, study.date));
   page.section("What was done");
-  page.paragraph(kMethod);
+  page.paragraph(method(study));
   page.facts(study_facts(study));
   for (const std::string& flag : results.flags) page.warning(flag);
   auto first = drawn.begin();

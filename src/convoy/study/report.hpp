@@ -12,6 +12,9 @@
 
 namespace convoy::study {
 
+// Whether all runs of an experiment say where their time went.
+bool is_profiled(const ExperimentResult& result);
+
 // Of an experiment: times, speedups, where the time goes, accuracies, and layers where asked for.
 std::vector<Table> tables(const ExperimentResult& result);
 
@@ -23,8 +26,8 @@ struct Figure {
   Plot plot;
   std::string caption;
 };
-// Of an experiment, in the order of the page. `cores`: of the machine.
-std::vector<Figure> figures(const ExperimentResult& result, int cores);
+// Of an experiment, in the order of the page.
+std::vector<Figure> figures(const ExperimentResult& result, const Places& places);
 
 // report.html. Throws like require_gnuplot().
 std::string report_page(const Study& study, const Results& results);

@@ -46,6 +46,8 @@ Table times_table(const ExperimentResult& result) {
        {"digest", false},
        {"!", false}},
       {}};
+  const bool gpu = std::ranges::any_of(result.layouts, on_gpu);
+  if (gpu) table.columns.insert(table.columns.end() - 2, {"launches / step"});
   for (const LayoutResult& layout : result.layouts) {
     const std::string digest =
         layout.runs.empty() ? "-" : layout.runs.front()->weights_sha256.substr(0, 8);
@@ -55,6 +57,10 @@ Table times_table(const ExperimentResult& result) {
                           milliseconds(layout.step_seconds),
                           std::isfinite(rate) ? with_commas(static_cast<Index>(rate)) : "-",
                           percent(layout.share_of_peak), digest, mark(layout)});
+    if (!gpu) continue;
+    auto& row = table.rows.back();
+    row.insert(row.end() - 2,
+               layout.launches_per_step ? digits(layout.launches_per_step->value) : "-");
   }
   return table;
 }
@@ -174,12 +180,59 @@ Table layer_table(const ExperimentResult& result) {
   return table;
 }
 
+Table kernel_table(const ExperimentResult& result) {
+  Table table{
+      name_of(result, "layers"),
+      fmt::format("{}: each layer with its activation, microseconds of its kernels in a step, by "
+                  "the GPU's own clock; threads of the largest kernel; kernels a step; share of "
+                  "the measured peak and bandwidth, by nominal FLOPs and by each array once. "
+                  "Backward: input and weight gradient. Of the whole net, backward has the loss, "
+                  "and both is the step, every stage launched alone: slower than training "
+                  "without --profile.",
+                  result.experiment->name),
+      {{"layer", false},
+       {"type", false},
+       {"layout", false},
+       {"forward"},
+       {"backward"},
+       {"both"},
+       {"threads"},
+       {"launches / step"},
+       {"of FMA peak"},
+       {"of bandwidth"},
+       {"!", false}},
+      {}};
+  const auto microseconds = [](const Estimate& seconds) { return digits(1e6 * seconds.value); };
+  const auto part = [](double value) { return std::isfinite(value) ? share(value) : "-"; };
+  for (const LayerResult& layer : result.layers) {
+    for (const LayerResult::AtLayout& at : layer.layouts) {
+      const KernelUse kernels = at.kernels.value_or(KernelUse{});
+      table.rows.push_back({layer.name, layer.type, to_string(at.layout->grid),
+                            microseconds(at.forward), microseconds(at.backward),
+                            microseconds(at.both), with_commas(kernels.threads),
+                            digits(kernels.launches), part(kernels.share_of_peak),
+                            part(kernels.share_of_bandwidth), mark(*at.layout)});
+    }
+  }
+  return table;
+}
+
 }  // namespace
 
+bool is_profiled(const ExperimentResult& result) {
+  return std::ranges::all_of(result.layouts, [](const LayoutResult& layout) {
+    return std::ranges::all_of(layout.runs,
+                               [](const RunRecord* run) { return run->profile_seconds > 0; });
+  });
+}
+
 std::vector<Table> tables(const ExperimentResult& result) {
-  std::vector<Table> all{times_table(result), speedup_table(result), breakdown_table(result),
-                         accuracy_table(result)};
-  if (!result.layers.empty()) all.push_back(layer_table(result));
+  std::vector<Table> all{times_table(result), speedup_table(result)};
+  if (is_profiled(result)) all.push_back(breakdown_table(result));
+  all.push_back(accuracy_table(result));
+  if (result.layers.empty()) return all;
+  all.push_back(std::ranges::any_of(result.layouts, on_gpu) ? kernel_table(result)
+                                                            : layer_table(result));
   return all;
 }
 

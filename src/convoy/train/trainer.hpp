@@ -41,6 +41,7 @@ struct TrainResult {
   RunStatus status = RunStatus::done;
   std::string message;               // for not_finite: epoch, step and loss
   std::vector<EpochMetrics> epochs;  // of the whole run, those before a resume included
+  Index steps = 0;                   // done by this call of train()
   double train_seconds = 0;          // sum over `epochs` and the unfinished one
   std::string weights_sha256;
   std::string state_sha256;

@@ -51,7 +51,8 @@ class Training {
         stop_(stop),
         every_(every),
         verify_every_(state.communicator.size() > 1 ? verify_every : 0),
-        log_every_(steps_per_log(state)) {
+        log_every_(steps_per_log(state)),
+        first_step_(state.position.step) {
     learning_rates_.reserve(static_cast<std::size_t>(std::min(log_every_, state.steps_per_epoch)));
   }
 
@@ -273,6 +274,7 @@ class Training {
     result.status = status;
     result.message = message;
     result.epochs = state_.epochs;
+    result.steps = place().step - first_step_;
     result.train_seconds = place().epoch_seconds;
     for (const EpochMetrics& metrics : state_.epochs) result.train_seconds += metrics.seconds;
     result.weights_sha256 = last.weights_sha256;
@@ -287,6 +289,7 @@ class Training {
   CheckpointEvery every_;
   Index verify_every_;
   Index log_every_;
+  const Index first_step_;  // of the run
   std::vector<std::uint32_t> order_;
   std::vector<float> learning_rates_;
   Stopwatch since_checkpoint_;
