@@ -4,8 +4,8 @@
 //   load_data, Dataset         data/    images and labels, by name or over memory of your own
 //   load_model, parse_model    net/     a network and how to train it, from a TOML file or text
 //   alone, mpi                 comm/    who takes part: this process alone, or the ranks of a job
-//   make_engine                engine/  what computes: threads, and how work is divided among them; a GPU
-//   Timeline, gather_timings   engine/  where the time of each worker went, for who asks
+//   make_engine                engine/  what computes: threads, and how work is divided among them;
+//   a GPU Timeline, gather_timings   engine/  where the time of each worker went, for who asks
 //   Trainer, Observer          train/   the run: epochs, metrics, checkpoints, resuming
 //   Predictor                  train/   a trained checkpoint inside a program of your own
 //   UserError, SystemError     base/    what is thrown when something is wrong

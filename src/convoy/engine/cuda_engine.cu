@@ -19,6 +19,7 @@
 #include "convoy/engine/cuda/device_data.hpp"
 #include "convoy/engine/cuda/device_model.hpp"
 #include "convoy/engine/cuda/device_program.hpp"
+#include "convoy/engine/cuda/evaluator.hpp"
 #include "convoy/engine/cuda/part_table.hpp"
 #include "convoy/engine/cuda/rank_sum.hpp"
 #include "convoy/engine/cuda/stage_clock.hpp"
@@ -34,8 +35,6 @@ using cuda::Run, cuda::RunOutcome;
 
 // Steps whose launches wait in the stream at a time.
 constexpr Index kStepsAhead = 64;
-// Of an evaluation: samples at a time.
-constexpr Index kEvaluationBytes = Index{256} << 20, kEvaluationSamples = 1024;
 
 class CudaEngine final : public Engine {
  public:
@@ -59,6 +58,7 @@ class CudaEngine final : public Engine {
         step_(gpu_, shared(), parts_.most_samples(options.batch),
               launching_ == Launching::persistent ? Division::sample : Division::batch,
               DeviceProgram::Use::training, nodes()),
+        evaluator_(gpu_, shared()),
         run_(gpu_, 1, "the state of a run"),
         host_run_(gpu_, 1),
         stop_(gpu_, 1) {
@@ -102,11 +102,13 @@ class CudaEngine final : public Engine {
     const Range mine = grains.empty() ? Range{} : list.range(grains);
     losses_.resize(static_cast<std::size_t>(mine.size()));
     hits_.resize(static_cast<std::size_t>(mine.size()));
-    if (!mine.empty() && !evaluation_) prepare_evaluation();
-    for (Index begin = mine.begin; begin < mine.end; begin += evaluation_samples_) {
-      const Range some{begin, std::min(begin + evaluation_samples_, mine.end)};
-      evaluate_some(data, samples, some, mine.begin, evaluation);
-    }
+    communicator_.pulse();
+    evaluator_.score(
+        data_.images(data), model_.current(),
+        samples.subspan(static_cast<std::size_t>(mine.begin),
+                        static_cast<std::size_t>(mine.size())),
+        {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
+         with_probabilities ? evaluation.probabilities.data() + mine.begin * classes : nullptr});
     evaluation.tally = sum_.sum_tallies(list.count(), grains, losses_, hits_);
     share_scores(communicator_, list, classes, evaluation);
     return evaluation;
@@ -313,46 +315,6 @@ class CudaEngine final : public Engine {
     if (tally.flags & Tally::stop_requested) result_.outcome = Outcome::stopped;
   }
 
-  void prepare_evaluation() {
-    const Index bytes = plan_.workspace_floats() * Index{sizeof(float)};
-    evaluation_samples_ = std::clamp<Index>(kEvaluationBytes / bytes, 1, kEvaluationSamples);
-    evaluation_.emplace(gpu_, shared(), evaluation_samples_, Division::batch,
-                        DeviceProgram::Use::evaluation);
-  }
-
-  // `first`: of this rank's samples.
-  void evaluate_some(const Dataset& data, std::span<const std::uint32_t> samples, Range some,
-                     Index first, Evaluation& evaluation) {
-    send(gpu_, order_, samples.data() + some.begin, some.size(), "the order of an epoch");
-    Run& run = host_run();
-    run = Run{};
-    run.images = data_.images(data);
-    run.order = order_.data();
-    run.batch = static_cast<int>(some.size());
-    run.samples = some.size();
-    run.full.batch = run.full.samples = run.batch;
-    run.current = model_.current();
-    send_run();
-    for (int code = 0; code < evaluation_->forward_codes(); ++code) {
-      evaluation_->launch_code(code, run_.data());
-    }
-    const auto at = static_cast<std::size_t>(some.begin - first);
-    const Index classes = net_.loss().classes;
-    predictions_.resize(static_cast<std::size_t>(some.size()));
-    evaluation_->losses().read(gpu_, losses_.data() + at, some.size());
-    evaluation_->hits().read(gpu_, hits_.data() + at, some.size());
-    evaluation_->predictions().read(gpu_, predictions_.data(), some.size());
-    if (!evaluation.probabilities.empty()) {
-      evaluation_->probabilities().read(
-          gpu_, evaluation.probabilities.data() + some.begin * classes, some.size() * classes);
-    }
-    gpu_.wait([this] { communicator_.pulse(); });
-    for (Index s = 0; s < some.size(); ++s) {
-      evaluation.predictions[static_cast<std::size_t>(some.begin + s)] =
-          static_cast<std::uint16_t>(predictions_[static_cast<std::size_t>(s)]);
-    }
-  }
-
   const Net& net_;
   const Plan plan_;
   const Sgd optimizer_;
@@ -368,8 +330,7 @@ class CudaEngine final : public Engine {
   cuda::RankSum sum_;
   DeviceProgram step_;
   std::unique_ptr<gpu::Gpu::Loop> loop_;  // of the launching graph
-  std::optional<DeviceProgram> evaluation_;
-  Index evaluation_samples_ = 0;
+  cuda::Evaluator evaluator_;
   std::optional<cuda::StageClock> clock_;
 
   // Of the stretch or the evaluation in progress.
@@ -381,7 +342,7 @@ class CudaEngine final : public Engine {
   DeviceArray<double> step_losses_;
   DeviceArray<long long> step_correct_;
   std::vector<double> losses_;
-  std::vector<int> hits_, predictions_;
+  std::vector<int> hits_;
   StretchResult result_;
   Index launches_ = 0;
 };
