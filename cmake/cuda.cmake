@@ -28,5 +28,5 @@ function(convoy_compile_cuda target)
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:${convoy_cuda_options}>"
     "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${CONVOY_WARNINGS_AS_ERRORS}>>:-Werror=all-warnings>")
-  target_link_libraries(${target} PRIVATE CUDA::cudart_static)
+  convoy_link_privately(${target} CUDA::cudart_static)
 endfunction()

@@ -204,6 +204,10 @@ Pass pass_of(PassKind kind, const Op& op, const Places& at) {
 
 template <class T>
 inline constexpr bool is_product = std::is_same_v<T, Conv2d> || std::is_same_v<T, Dense>;
+// Those that run_task.cuh knows.
+template <class T>
+inline constexpr bool is_pass = std::is_same_v<T, Subsample> || std::is_same_v<T, Pool2d> ||
+                                std::is_same_v<T, Activation> || std::is_same_v<T, Add>;
 
 }  // namespace
 
@@ -234,6 +238,7 @@ Steps forward(const Op& op, const Places& places, const Work& work) {
         if constexpr (is_product<std::decay_t<decltype(o)>>) {
           return lower_forward(o, places, work);
         } else {
+          static_assert(is_pass<std::decay_t<decltype(o)>>, "no kernels for a GPU");
           return {{pass_of(PassKind::forward, op, places)}};
         }
       },
