@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A GPU that is none: kernels run as fibers, at once, and memory is the host's.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -93,13 +94,13 @@ Memory Gpu::allocate_pinned(Index bytes) {
 }
 
 void Gpu::copy_to_device(std::byte* to, const std::byte* from, Index bytes) {
-  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+  std::copy_n(from, bytes, to);
 }
 void Gpu::copy_to_host(std::byte* to, const std::byte* from, Index bytes) {
-  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+  std::copy_n(from, bytes, to);
 }
 void Gpu::clear(std::byte* memory, Index bytes) {
-  std::memset(memory, 0, static_cast<std::size_t>(bytes));
+  std::fill_n(memory, bytes, std::byte{0});
 }
 
 void Gpu::wait(const std::function<void()>& meanwhile) {
