@@ -164,6 +164,14 @@ TEST_F(FiberEngine, RefusesWhatAGpuDoesNotDo) {
       HasSubstr("steps in a launch"));
 }
 
+TEST_F(FiberEngine, RefusesABatchWhoseNumbersItCannotCount) {
+  EXPECT_THAT(message_of(Fault::usage,
+                         [&] {
+                           Machine(problem_, {1, 100'000'000, 4}, on_gpu(Launching::stages));
+                         }),
+              HasSubstr("use a --batch of at most"));
+}
+
 TEST_F(FiberEngine, TellsATimelineTheTimeOfEachStage) {
   Timeline timeline(1000);
   RunLayout layout = on_gpu(Launching::automatic);

@@ -35,7 +35,7 @@ __device__ inline void grid_barrier() {
 
 template <class T>
 __device__ T* shared_memory() {
-  extern __shared__ double convoy_shared_memory[];
+  extern __shared__ float4 convoy_shared_memory[];  // on a multiple of the widest access
   return reinterpret_cast<T*>(convoy_shared_memory);
 }
 

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "convoy/base/check.hpp"
 #include "convoy/engine/check_use.hpp"
 
@@ -47,6 +50,15 @@ Launching choose_launching(const EngineOptions& options, const Communicator& com
   }
   if (options.launching != Launching::automatic) return options.launching;
   return fits ? Launching::persistent : Launching::graph;
+}
+
+void check_count(Index samples, Index largest) {
+  constexpr Index kMost = std::numeric_limits<std::int32_t>::max();
+  if (samples <= kMost / largest) return;
+  throw UserError(
+      Fault::usage, fmt::format("{} samples at a time are too many for a GPU", samples),
+      fmt::format("a layer has {} numbers of each, and a kernel counts to {}", largest, kMost),
+      fmt::format("use a --batch of at most {} for each rank", kMost / largest));
 }
 
 std::vector<std::string> warnings(const Communicator& communicator) {

@@ -21,6 +21,10 @@ int device_of(const Communicator& communicator);
 Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
                            bool fits);
 
+// Throws UserError(usage) where values of `largest` floats a sample have more elements than a
+// kernel can count.
+void check_count(Index samples, Index largest);
+
 std::vector<std::string> warnings(const Communicator& communicator);
 
 // "sm_90 (NVIDIA H200)"

@@ -46,6 +46,7 @@ class Compiler {
     const Operand operand{Memory::workspace, static_cast<int>(size),
                           out_.workspace * work_.samples};
     out_.workspace += align_floats(size);
+    out_.largest = std::max(out_.largest, size);
     return operand;
   }
   Operand workspace(Place place, Index size) const {
@@ -63,6 +64,7 @@ class Compiler {
     Index bordered_dy = 0;
     for (std::size_t i = 0; i < layers; ++i) {
       const Op& op = net.layers()[i].op;
+      out_.largest = std::max({out_.largest, input_shape(op).size(), output_shape(op).size()});
       if (keeps_choice(op)) choices_[i] = place(output_shape(op).size());
       if (const Index size = bordered_x_size(op); size > 0) bordered_x_[i] = place(size);
       bordered_dy = std::max(bordered_dy, bordered_dy_size(op));

@@ -27,6 +27,7 @@ struct Compiled {
   // Floats: of a block's or of the device's workspace; of all partial sums and kept values, of
   // a sample (Division::sample) or of all.
   Index workspace = 0, partials = 0, kept = 0;
+  Index largest = 0;  // of the workspace's values, of a sample
 };
 
 // `work`: of the division batch all samples of this rank; of the division sample one.

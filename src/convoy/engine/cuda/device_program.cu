@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "convoy/engine/cuda/choices.hpp"
 #include "convoy/engine/cuda/kernels.cuh"
 
 namespace convoy::cuda {
@@ -44,6 +45,7 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
       shared_(shared),
       work_(work_for(gpu, samples, shared.grain, division)),
       compiled_(compile(*shared.plan, work_, division)) {
+  check_count(work_.samples, compiled_.largest);
   const Net& net = shared.plan->net();
   const bool by_sample = division == Division::sample;
   const Index apart = by_sample ? samples : 1;
