@@ -248,9 +248,9 @@ bool omitted(const std::string& place) {
   return settings().schedule.omitted == place;
 }
 
-std::string name_of(const std::source_location& place) {
-  const std::string file = place.file_name();
-  return file.substr(file.rfind('/') + 1) + ":" + std::to_string(place.line());
+std::string name_of(const char* file, int line) {
+  const std::string path = file;
+  return path.substr(path.rfind('/') + 1) + ":" + std::to_string(line);
 }
 
 Grid& grid() {
@@ -290,14 +290,14 @@ void* shared_bytes() {
   return grid().current().block->shared.get();
 }
 
-void meet_block(const std::source_location& place) {
-  const std::string name = name_of(place);
+void meet_block(const char* file, int line) {
+  const std::string name = name_of(file, line);
   settings().seen.block.insert(name);
   if (!omitted(name)) grid().meet(grid().current().block->meeting, name);
 }
 
-void meet_grid(const std::source_location& place) {
-  const std::string name = name_of(place);
+void meet_grid(const char* file, int line) {
+  const std::string name = name_of(file, line);
   settings().seen.grid.insert(name);
   if (!omitted(name)) grid().meet(grid().all(), name);
 }

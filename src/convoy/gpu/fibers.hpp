@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <functional>
 #include <set>
-#include <source_location>
 #include <stdexcept>
 #include <string>
 
@@ -70,8 +69,9 @@ Dim block_index();
 Dim block_size();
 Dim grid_size();
 void* shared_bytes();
-void meet_block(const std::source_location& place);
-void meet_grid(const std::source_location& place);
+// (Of the caller's place. clang 14 has no std::source_location.)
+void meet_block(const char* file, int line);
+void meet_grid(const char* file, int line);
 std::uint64_t shuffle(std::uint64_t value, int source, int width);
 
 }  // namespace convoy::fibers
@@ -81,8 +81,8 @@ std::uint64_t shuffle(std::uint64_t value, int source, int width);
 #define blockDim (::convoy::fibers::block_size())
 #define gridDim (::convoy::fibers::grid_size())
 
-inline void __syncthreads(const std::source_location& place = std::source_location::current()) {
-  convoy::fibers::meet_block(place);
+inline void __syncthreads(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  convoy::fibers::meet_block(file, line);
 }
 
 inline float __shfl_sync(unsigned, float value, int source, int width = 32) {
@@ -93,8 +93,8 @@ inline float __shfl_sync(unsigned, float value, int source, int width = 32) {
 
 namespace convoy::gpu {
 
-inline void grid_barrier(const std::source_location& place = std::source_location::current()) {
-  fibers::meet_grid(place);
+inline void grid_barrier(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  fibers::meet_grid(file, line);
 }
 
 template <class T>
