@@ -121,9 +121,10 @@ Index DeviceProgram::items(const Code& code) const {
     if constexpr (std::is_same_v<T, Product>) {
       return task.tiles(work_.samples, work_.grain) * task.lanes;
     } else if constexpr (std::is_same_v<T, Pass>) {
-      if (task.kind == PassKind::weight_gradient) return work_.samples * task.partials.stride;
-      return work_.samples * (task.kind == PassKind::forward ? output_shape(task.op).size()
-                                                             : input_shape(task.op).size());
+      const Operand& written = task.kind == PassKind::forward          ? task.y
+                               : task.kind == PassKind::input_gradient ? task.dx
+                                                                       : task.partials;
+      return work_.samples * written.stride;
     } else if constexpr (std::is_same_v<T, Border>) {
       return work_.samples * task.to.stride;
     } else {

@@ -11,9 +11,9 @@
 
 namespace convoy::cuda {
 
-__device__ inline void forward(const Activation& op, const Forward<float>& pass,
+__device__ inline void forward(const Elementwise& op, const Forward<float>& pass,
                                const Group& group) {
-  const int size = static_cast<int>(pass.samples * op.in.size());
+  const int size = static_cast<int>(pass.samples * op.size);
   for (int i = group.rank; i < size; i += group.size) {
     const float x = pass.x[i];
     pass.y[i] = op.function == ActivationFunction::relu      ? (x > 0 ? x : 0.0F)
@@ -22,9 +22,9 @@ __device__ inline void forward(const Activation& op, const Forward<float>& pass,
   }
 }
 
-__device__ inline void input_gradient(const Activation& op, const InputGradient<float>& pass,
+__device__ inline void input_gradient(const Elementwise& op, const InputGradient<float>& pass,
                                       const Group& group) {
-  const int size = static_cast<int>(pass.samples * op.in.size());
+  const int size = static_cast<int>(pass.samples * op.size);
   for (int i = group.rank; i < size; i += group.size) {
     const float y = pass.y[i], dy = pass.dy[i];
     pass.dx[i] = op.function == ActivationFunction::relu      ? (y > 0 ? dy : 0.0F)
@@ -33,14 +33,14 @@ __device__ inline void input_gradient(const Activation& op, const InputGradient<
   }
 }
 
-__device__ inline void forward(const Add& op, const Forward<float>& pass, const Group& group) {
-  const int size = static_cast<int>(pass.samples * op.in.size());
+__device__ inline void forward(const Addition& op, const Forward<float>& pass, const Group& group) {
+  const int size = static_cast<int>(pass.samples * op.size);
   for (int i = group.rank; i < size; i += group.size) pass.y[i] = pass.x[i] + pass.other[i];
 }
 
-__device__ inline void input_gradient(const Add& op, const InputGradient<float>& pass,
+__device__ inline void input_gradient(const Addition& op, const InputGradient<float>& pass,
                                       const Group& group) {
-  const int size = static_cast<int>(pass.samples * op.in.size());
+  const int size = static_cast<int>(pass.samples * op.size);
   for (int i = group.rank; i < size; i += group.size) pass.dx[i] = pass.dy[i];
 }
 

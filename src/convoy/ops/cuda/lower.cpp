@@ -19,14 +19,6 @@ int number(Index n) {
   return static_cast<int>(n);
 }
 
-void cut_segments(Product& p) {
-  const int terms = number(kSegmentTerms);
-  p.segment_rows = std::max(1, terms / p.row_length);
-  p.row_segments = p.row_length > terms ? (p.row_length + terms - 1) / terms : 1;
-  p.segments =
-      p.row_segments > 1 ? p.rows * p.row_segments : (p.rows + p.segment_rows - 1) / p.segment_rows;
-}
-
 // Columns that a thread may read in one access.
 int widest_columns(const Product& p) {
   const auto fits = [&](int width) {
@@ -39,14 +31,14 @@ int widest_columns(const Product& p) {
 // Large tiles where there are enough for all threads; where there are not, the segments of a sum
 // are shared by lanes, then columns are taken apart.
 Product tiled(Product p, const Work& work) {
-  cut_segments(p);
   p.tile_columns = widest_columns(p);
   p.tile_rows = 4;
   if (p.tiles(work.samples, work.grain) >= work.threads) return p;
   p.tile_rows = 1;
   const auto idle = [&] { return p.tiles(work.samples, work.grain) * p.lanes * 2 <= work.threads; };
   if (p.sharing == Sharing::samples) {
-    const int most = std::min(kWarp, number(std::bit_ceil(static_cast<unsigned>(p.segments))));
+    const int most =
+        std::min(kWarp, number(std::bit_ceil(static_cast<unsigned>(p.terms.segments))));
     while (p.lanes < most && idle()) p.lanes *= 2;
   }
   while (p.tile_columns > 1 && idle()) p.tile_columns /= 2;
@@ -82,7 +74,7 @@ Steps lower_forward(const Conv2d& op, const Places& at, const Work& work) {
   p.a_row = number(line), p.a_term = 1;
   p.b_row = number(op.kernel.width * op.in.channels * op.filters), p.b_term = p.columns;
   p.c_y = number(out.width * op.filters), p.c_x = p.columns;
-  p.rows = number(op.kernel.height), p.row_length = number(op.kernel.width * op.in.channels);
+  p.terms = cuts_of(number(op.kernel.height), number(op.kernel.width * op.in.channels));
   steps.push_back({tiled(p, work)});
   return steps;
 }
@@ -133,8 +125,7 @@ Steps lower_input_gradient(const Conv2d& op, const Places& at, const Work& work)
       p.c.offset += (y.first * op.in.width + x.first) * op.in.channels;
       p.c_y = number(op.stride.height * op.in.width * op.in.channels);
       p.c_x = number(op.stride.width * op.in.channels);
-      p.rows = empty ? 0 : y.taps;
-      p.row_length = empty ? 1 : number(x.taps * op.filters);
+      p.terms = empty ? cuts_of(0, 1) : cuts_of(y.taps, number(x.taps * op.filters));
       steps.push_back({tiled(p, work), false});
     }
   }
@@ -155,7 +146,7 @@ Product weight_product(const Conv2d& op, const Places& at) {
   p.b_row = number(out.width * op.filters), p.b_term = p.columns;
   p.c_y = number(op.kernel.width * op.in.channels * op.filters), p.c_x = p.columns;
   p.c_segment = number(parameter_shape(op).size());
-  p.rows = number(out.height), p.row_length = number(out.width);
+  p.terms = cuts_of(number(out.height), number(out.width));
   return p;
 }
 
@@ -182,7 +173,7 @@ Product dense_product(const Operand& a, const Operand& b, const Operand& c, Inde
   p.a = a, p.b = b, p.c = c;
   p.columns = number(columns);
   p.a_term = 1, p.b_term = p.columns;
-  p.row_length = number(terms);
+  p.terms = cuts_of(1, number(terms));
   return p;
 }
 
@@ -198,16 +189,51 @@ Steps lower_input_gradient(const Dense& op, const Places& at, const Work& work) 
   return {{tiled(dense_product(at.dy, at.packed, at.dx, op.units, op.in.size()), work)}};
 }
 
-Pass pass_of(PassKind kind, const Op& op, const Places& at) {
-  return {kind, op, at.x, at.other, at.parameters, at.y, at.choice, at.dy, at.dx, at.partials};
+// --- what is no product ---
+
+Pooling2d in_32_bits(const Pool2d& op) {
+  const Shape out = output_shape(op);
+  Pooling2d small;
+  small.pooling = op.pooling;
+  small.height = number(op.in.height), small.width = number(op.in.width);
+  small.channels = number(op.in.channels);
+  small.out_height = number(out.height), small.out_width = number(out.width);
+  small.kernel_height = number(op.kernel.height), small.kernel_width = number(op.kernel.width);
+  small.stride_height = number(op.stride.height), small.stride_width = number(op.stride.width);
+  small.pad_height = number(op.padding.height), small.pad_width = number(op.padding.width);
+  return small;
+}
+
+Subsampling in_32_bits(const Subsample& op) {
+  const Shape out = output_shape(op);
+  Subsampling small;
+  small.shared = op.shared, small.bias = op.bias;
+  small.height = number(op.in.height), small.width = number(op.in.width);
+  small.channels = number(op.in.channels);
+  small.out_height = number(out.height), small.out_width = number(out.width);
+  small.kernel_height = number(op.kernel.height), small.kernel_width = number(op.kernel.width);
+  small.stride_height = number(op.stride.height), small.stride_width = number(op.stride.width);
+  small.columns = number(parameter_shape(op).columns);
+  return small;
+}
+
+Elementwise in_32_bits(const Activation& op) {
+  return {op.function, number(op.in.size())};
+}
+
+Addition in_32_bits(const Add& op) {
+  return {number(op.in.size())};
+}
+
+// (An operation that has no form in 32 bits has no kernels for a GPU.)
+template <class OpType>
+Pass pass_of(PassKind kind, const OpType& op, const Places& at) {
+  return {kind, in_32_bits(op), at.x,  at.other, at.parameters,
+          at.y, at.choice,      at.dy, at.dx,    at.partials};
 }
 
 template <class T>
 inline constexpr bool is_product = std::is_same_v<T, Conv2d> || std::is_same_v<T, Dense>;
-// Those that run_task.cuh knows.
-template <class T>
-inline constexpr bool is_pass = std::is_same_v<T, Subsample> || std::is_same_v<T, Pool2d> ||
-                                std::is_same_v<T, Activation> || std::is_same_v<T, Add>;
 
 }  // namespace
 
@@ -215,7 +241,7 @@ Index Product::tiles(Index samples, Index grain) const {
   const Index of_sample = Index{height} * width;
   const Index positions = sharing == Sharing::samples ? samples * of_sample : of_sample;
   const Index units = sharing == Sharing::samples    ? 1
-                      : sharing == Sharing::segments ? samples * segments
+                      : sharing == Sharing::segments ? samples * terms.segments
                                                      : (samples + grain - 1) / grain;
   return units * ((positions + tile_rows - 1) / tile_rows) * (columns / tile_columns);
 }
@@ -238,8 +264,7 @@ Steps forward(const Op& op, const Places& places, const Work& work) {
         if constexpr (is_product<std::decay_t<decltype(o)>>) {
           return lower_forward(o, places, work);
         } else {
-          static_assert(is_pass<std::decay_t<decltype(o)>>, "no kernels for a GPU");
-          return {{pass_of(PassKind::forward, op, places)}};
+          return {{pass_of(PassKind::forward, o, places)}};
         }
       },
       op);
@@ -251,7 +276,7 @@ Steps input_gradient(const Op& op, const Places& places, const Work& work) {
         if constexpr (is_product<std::decay_t<decltype(o)>>) {
           return lower_input_gradient(o, places, work);
         } else {
-          return {{pass_of(PassKind::input_gradient, op, places)}};
+          return {{pass_of(PassKind::input_gradient, o, places)}};
         }
       },
       op);
@@ -260,26 +285,23 @@ Steps input_gradient(const Op& op, const Places& places, const Work& work) {
 // Segments are summed by themselves where grains alone are too few for all threads.
 Partials partials_of(const Op& op, const Work& work) {
   const Shape out = output_shape(op);
-  Product p;
-  p.rows = number(out.height), p.row_length = number(out.width);
-  cut_segments(p);
+  const int segments = cuts_of(number(out.height), number(out.width)).segments;
   const Index block = parameter_shape(op).size();
   if (const auto* subsample = std::get_if<Subsample>(&op)) {
-    const int count = p.segments * (subsample->shared ? number(subsample->in.channels) : 1);
+    const int count = segments * (subsample->shared ? number(subsample->in.channels) : 1);
     return {false, count, block * count};
   }
   CONVOY_ASSERT(std::holds_alternative<Conv2d>(op));
   const Index grains = (work.samples + work.grain - 1) / work.grain;
   constexpr Index kTile = 16;  // numbers that a thread computes
   if (work.samples > 1 && grains * block >= kTile * work.threads) return {true, 1, block};
-  return {false, p.segments, block * p.segments};
+  return {false, segments, block * segments};
 }
 
 Steps weight_gradient(const Op& op, const Places& places, const Work& work) {
   if (const auto* conv = std::get_if<Conv2d>(&op))
     return lower_weight_gradient(*conv, places, work);
-  CONVOY_ASSERT(std::holds_alternative<Subsample>(op));
-  return {{pass_of(PassKind::weight_gradient, op, places)}};
+  return {{pass_of(PassKind::weight_gradient, std::get<Subsample>(op), places)}};
 }
 
 }  // namespace convoy::cuda

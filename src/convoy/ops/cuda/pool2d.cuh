@@ -6,26 +6,10 @@
 #pragma once
 
 #include "convoy/ops/cuda/group.cuh"
+#include "convoy/ops/cuda/task.hpp"
 #include "convoy/ops/pass.hpp"
-#include "convoy/ops/pool2d.hpp"
-#include "convoy/ops/segments.hpp"
 
 namespace convoy::cuda {
-
-// Sizes as 32-bit numbers, whose divisions are fast.
-struct PoolSizes {
-  int height, width, channels, out_height, out_width;
-  int kernel_height, kernel_width, stride_height, stride_width, pad_height, pad_width;
-};
-
-__device__ inline PoolSizes sizes_of(const Pool2d& op) {
-  const Shape out = output_shape(op);
-  const auto number = [](Index n) { return static_cast<int>(n); };
-  return {number(op.in.height),      number(op.in.width),      number(op.in.channels),
-          number(out.height),        number(out.width),        number(op.kernel.height),
-          number(op.kernel.width),   number(op.stride.height), number(op.stride.width),
-          number(op.padding.height), number(op.padding.width)};
-}
 
 // A sum cut into segments (ops/segments.hpp), of which only whole rows or parts of rows are told.
 class SegmentedSum {
@@ -43,12 +27,14 @@ class SegmentedSum {
   bool first_ = true;
 };
 
-__device__ inline float average(const PoolSizes& s, const float* image, int top, int left, int c) {
+__device__ inline float average(const Pooling2d& s, const float* image, int top, int left, int c) {
   SegmentedSum sum;
-  for (const Segment segment : Segments(s.kernel_height, s.kernel_width)) {
-    for (auto ky = static_cast<int>(segment.rows.begin); ky < segment.rows.end; ++ky) {
-      for (auto kx = static_cast<int>(segment.terms.begin); kx < segment.terms.end; ++kx) {
-        const int iy = top + ky, ix = left + kx;
+  const Cuts cuts = cuts_of(s.kernel_height, s.kernel_width);
+  for (int segment = 0; segment < cuts.segments; ++segment) {
+    const SegmentCut cut = segment_of(cuts, segment);
+    for (int row = 0; row < cut.rows; ++row) {
+      for (int term = 0; term < cut.terms; ++term) {
+        const int iy = top + cut.first_row + row, ix = left + cut.first_term + term;
         if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
         sum.add(image[(iy * s.width + ix) * s.channels + c]);
       }
@@ -63,7 +49,7 @@ struct Winner {
   Choice tap = -1;
 };
 
-__device__ inline Winner maximum(const PoolSizes& s, const float* image, int top, int left, int c) {
+__device__ inline Winner maximum(const Pooling2d& s, const float* image, int top, int left, int c) {
   Winner best;
   for (int ky = 0; ky < s.kernel_height; ++ky) {
     for (int kx = 0; kx < s.kernel_width; ++kx) {
@@ -76,8 +62,7 @@ __device__ inline Winner maximum(const PoolSizes& s, const float* image, int top
   return best;
 }
 
-__device__ inline void forward(const Pool2d& op, const Forward<float>& pass, const Group& group) {
-  const PoolSizes s = sizes_of(op);
+__device__ inline void forward(const Pooling2d& s, const Forward<float>& pass, const Group& group) {
   const int size = static_cast<int>(pass.samples) * s.out_height * s.out_width * s.channels;
   for (int i = group.rank; i < size; i += group.size) {
     const int pixel = i / s.channels, c = i - pixel * s.channels;
@@ -86,7 +71,7 @@ __device__ inline void forward(const Pool2d& op, const Forward<float>& pass, con
     const float* const image =
         pass.x + static_cast<Index>(sample) * s.height * s.width * s.channels;
     const int top = oy * s.stride_height - s.pad_height, left = ox * s.stride_width - s.pad_width;
-    if (op.pooling == Pooling::average) {
+    if (s.pooling == Pooling::average) {
       pass.y[i] = average(s, image, top, left, c);
     } else {
       const Winner winner = maximum(s, image, top, left, c);
@@ -101,9 +86,8 @@ __device__ inline int first_window(int position, int kernel, int stride) {
   return position < kernel ? 0 : (position - kernel) / stride + 1;
 }
 
-__device__ inline void input_gradient(const Pool2d& op, const InputGradient<float>& pass,
+__device__ inline void input_gradient(const Pooling2d& s, const InputGradient<float>& pass,
                                       const Group& group) {
-  const PoolSizes s = sizes_of(op);
   const float scale = 1.0F / static_cast<float>(s.kernel_height * s.kernel_width);
   const int size = static_cast<int>(pass.samples) * s.height * s.width * s.channels;
   for (int i = group.rank; i < size; i += group.size) {
@@ -117,7 +101,7 @@ __device__ inline void input_gradient(const Pool2d& op, const InputGradient<floa
       for (int ox = first_window(px, s.kernel_width, s.stride_width); ox < x_end; ++ox) {
         const int at = ((sample * s.out_height + oy) * s.out_width + ox) * s.channels + c;
         const int tap = (py - oy * s.stride_height) * s.kernel_width + px - ox * s.stride_width;
-        if (op.pooling == Pooling::average) {
+        if (s.pooling == Pooling::average) {
           sum = sum + pass.dy[at] * scale;
         } else if (pass.choice[at] == tap) {
           sum = sum + pass.dy[at];

@@ -17,24 +17,8 @@
 
 #include "convoy/ops/cuda/group.cuh"
 #include "convoy/ops/cuda/task.hpp"
-#include "convoy/ops/segments.hpp"
 
 namespace convoy::cuda {
-
-struct SegmentCut {
-  int first_row, rows, first_term, terms;
-};
-
-__device__ inline SegmentCut segment_of(const Product& p, int segment) {
-  if (p.row_segments == 1) {
-    const int first = segment * p.segment_rows;
-    return {first, std::min(p.segment_rows, p.rows - first), 0, p.row_length};
-  }
-  constexpr int kTerms = static_cast<int>(kSegmentTerms);
-  const int row = segment / p.row_segments;
-  const int first = (segment - row * p.row_segments) * kTerms;
-  return {row, 1, first, std::min(kTerms, p.row_length - first)};
-}
 
 // kCount neighbouring numbers, which lie on a multiple of their size.
 template <int kCount>
@@ -91,15 +75,16 @@ __device__ inline void sum_segments(const Product& p, int lane, bool first,
                                     float (&sum)[kRows][kColumns]) {
   float value[kRows][kColumns] = {};
   if (p.lanes == 1) {
-    for (int segment = 0; segment < p.segments; ++segment) {
-      segment_value(p, segment_of(p, segment), a, b, value);
+    for (int segment = 0; segment < p.terms.segments; ++segment) {
+      segment_value(p, segment_of(p.terms, segment), a, b, value);
       add_segment(first && segment == 0, value, sum);
     }
     return;
   }
-  for (int begin = 0; begin < p.segments; begin += p.lanes) {
-    if (begin + lane < p.segments) segment_value(p, segment_of(p, begin + lane), a, b, value);
-    for (int from = 0; from < p.lanes && begin + from < p.segments; ++from) {
+  for (int begin = 0; begin < p.terms.segments; begin += p.lanes) {
+    if (begin + lane < p.terms.segments)
+      segment_value(p, segment_of(p.terms, begin + lane), a, b, value);
+    for (int from = 0; from < p.lanes && begin + from < p.terms.segments; ++from) {
       float other[kRows][kColumns];
       for (int i = 0; i < kRows; ++i)
         for (int j = 0; j < kColumns; ++j)
@@ -132,8 +117,8 @@ __device__ inline Tile tile_of(const Product& p, const Samples& samples, int num
   const int unit = rest / tile.stride;
   tile.position = rest - unit * tile.stride;
   if (p.sharing == Sharing::segments) {
-    tile.first_sample = unit / p.segments;
-    tile.segment = unit - tile.first_sample * p.segments;
+    tile.first_sample = unit / p.terms.segments;
+    tile.segment = unit - tile.first_sample * p.terms.segments;
   } else if (p.sharing == Sharing::grains) {
     tile.first_sample = unit * samples.grain;
     tile.samples = std::min(samples.grain, samples.count - tile.first_sample);
@@ -146,7 +131,7 @@ __device__ inline int tile_count(const Product& p, const Samples& samples) {
   const int positions = p.sharing == Sharing::samples ? samples.count * of_sample : of_sample;
   const int units = p.sharing == Sharing::samples ? 1
                     : p.sharing == Sharing::segments
-                        ? samples.count * p.segments
+                        ? samples.count * p.terms.segments
                         : (samples.count + samples.grain - 1) / samples.grain;
   return units * ((positions + p.tile_rows - 1) / p.tile_rows) * (p.columns / p.tile_columns);
 }
@@ -206,7 +191,7 @@ __device__ void run_tile(const Product& p, const Memories& memories, const Sampl
   const float* b = b0 + static_cast<Index>(tile.first_sample) * p.b.stride;
   float sum[kRows][kColumns] = {};  // a sum of no terms is +0
   if (p.sharing == Sharing::segments) {
-    segment_value(p, segment_of(p, tile.segment), a, b, sum);
+    segment_value(p, segment_of(p.terms, tile.segment), a, b, sum);
   } else {
     for (int s = 0; s < tile.samples; ++s) {
       sum_segments(p, lane, s == 0, a, b, sum);

@@ -35,13 +35,13 @@ __device__ void run_pass(const OpType& op, const Pass& pass, const Memories& mem
 
 __device__ inline void run(const Pass& pass, const Memories& memories, const Samples& samples,
                            const Group& group) {
-  if (const auto* pool = std::get_if<Pool2d>(&pass.op)) {
+  if (const auto* pool = std::get_if<Pooling2d>(&pass.op)) {
     run_pass(*pool, pass, memories, samples, group);
-  } else if (const auto* activation = std::get_if<Activation>(&pass.op)) {
+  } else if (const auto* activation = std::get_if<Elementwise>(&pass.op)) {
     run_pass(*activation, pass, memories, samples, group);
-  } else if (const auto* add = std::get_if<Add>(&pass.op)) {
+  } else if (const auto* add = std::get_if<Addition>(&pass.op)) {
     run_pass(*add, pass, memories, samples, group);
-  } else if (const auto* subsample = std::get_if<Subsample>(&pass.op)) {
+  } else if (const auto* subsample = std::get_if<Subsampling>(&pass.op)) {
     if (pass.kind == PassKind::weight_gradient) {
       weight_gradient(*subsample, resolve(pass.x, memories), resolve(pass.dy, memories),
                       resolve(pass.partials, memories), pass.partials.stride, samples, group);

@@ -8,26 +8,8 @@
 #include "convoy/ops/cuda/group.cuh"
 #include "convoy/ops/cuda/product.cuh"
 #include "convoy/ops/pass.hpp"
-#include "convoy/ops/phase.hpp"
-#include "convoy/ops/subsample.hpp"
 
 namespace convoy::cuda {
-
-struct SubsampleSizes {
-  int height, width, channels, out_height, out_width;
-  int kernel_height, kernel_width, stride_height, stride_width;
-  int columns;  // of the weights
-};
-
-__device__ inline SubsampleSizes sizes_of(const Subsample& op) {
-  const Shape out = output_shape(op);
-  const auto number = [](Index n) { return static_cast<int>(n); };
-  return {number(op.in.height),    number(op.in.width),
-          number(op.in.channels),  number(out.height),
-          number(out.width),       number(op.kernel.height),
-          number(op.kernel.width), number(op.stride.height),
-          number(op.stride.width), op.shared ? 1 : number(op.in.channels)};
-}
 
 // A chain of fused multiply-adds, cut into segments.
 class SegmentedProducts {
@@ -45,36 +27,35 @@ class SegmentedProducts {
   bool first_ = true;
 };
 
-__device__ inline void forward(const Subsample& op, const Forward<float>& pass,
+__device__ inline void forward(const Subsampling& s, const Forward<float>& pass,
                                const Group& group) {
-  const SubsampleSizes s = sizes_of(op);
   const int size = static_cast<int>(pass.samples) * s.out_height * s.out_width * s.channels;
   const float* const bias = pass.parameters + s.kernel_height * s.kernel_width * s.columns;
-  const Segments segments(s.kernel_height, s.kernel_width);
+  const Cuts cuts = cuts_of(s.kernel_height, s.kernel_width);
   for (int i = group.rank; i < size; i += group.size) {
     const int pixel = i / s.channels, c = i - pixel * s.channels;
     const int row = pixel / s.out_width, ox = pixel - row * s.out_width;
     const int sample = row / s.out_height, oy = row - sample * s.out_height;
-    const int column = op.shared ? 0 : c;
+    const int column = s.shared ? 0 : c;
     const float* const x = pass.x + static_cast<Index>(sample) * s.height * s.width * s.channels +
                            (oy * s.stride_height * s.width + ox * s.stride_width) * s.channels + c;
     SegmentedProducts sum;
-    for (const Segment segment : segments) {
-      for (auto ky = static_cast<int>(segment.rows.begin); ky < segment.rows.end; ++ky) {
-        for (auto kx = static_cast<int>(segment.terms.begin); kx < segment.terms.end; ++kx) {
+    for (int segment = 0; segment < cuts.segments; ++segment) {
+      const SegmentCut cut = segment_of(cuts, segment);
+      for (int ky = cut.first_row; ky < cut.first_row + cut.rows; ++ky) {
+        for (int kx = cut.first_term; kx < cut.first_term + cut.terms; ++kx) {
           sum.add(x[(ky * s.width + kx) * s.channels],
                   pass.parameters[(ky * s.kernel_width + kx) * s.columns + column]);
         }
       }
       sum.end_segment();
     }
-    pass.y[i] = op.bias ? sum.total() + bias[column] : sum.total();
+    pass.y[i] = s.bias ? sum.total() + bias[column] : sum.total();
   }
 }
 
-__device__ inline void input_gradient(const Subsample& op, const InputGradient<float>& pass,
+__device__ inline void input_gradient(const Subsampling& s, const InputGradient<float>& pass,
                                       const Group& group) {
-  const SubsampleSizes s = sizes_of(op);
   const int size = static_cast<int>(pass.samples) * s.height * s.width * s.channels;
   for (int i = group.rank; i < size; i += group.size) {
     const int pixel = i / s.channels, c = i - pixel * s.channels;
@@ -89,17 +70,19 @@ __device__ inline void input_gradient(const Subsample& op, const InputGradient<f
         first_x < s.kernel_width ? (s.kernel_width - 1 - first_x) / s.stride_width + 1 : 0;
     SegmentedProducts sum;
     if (taps_y > 0 && taps_x > 0) {
-      for (const Segment segment : Segments(taps_y, taps_x)) {
-        for (auto j = static_cast<int>(segment.rows.begin); j < segment.rows.end; ++j) {
+      const Cuts cuts = cuts_of(taps_y, taps_x);
+      for (int segment = 0; segment < cuts.segments; ++segment) {
+        const SegmentCut cut = segment_of(cuts, segment);
+        for (int j = cut.first_row; j < cut.first_row + cut.rows; ++j) {
           const int ky = first_y + s.stride_height * (taps_y - 1 - j);
           const int oy = (iy - ky) / s.stride_height;
           if (iy < ky || oy >= s.out_height) continue;
-          for (auto t = static_cast<int>(segment.terms.begin); t < segment.terms.end; ++t) {
+          for (int t = cut.first_term; t < cut.first_term + cut.terms; ++t) {
             const int kx = first_x + s.stride_width * (taps_x - 1 - t);
             const int ox = (ix - kx) / s.stride_width;
             if (ix < kx || ox >= s.out_width) continue;
             sum.add(dy[(oy * s.out_width + ox) * s.channels],
-                    pass.parameters[(ky * s.kernel_width + kx) * s.columns + (op.shared ? 0 : c)]);
+                    pass.parameters[(ky * s.kernel_width + kx) * s.columns + (s.shared ? 0 : c)]);
           }
         }
         sum.end_segment();
@@ -111,15 +94,12 @@ __device__ inline void input_gradient(const Subsample& op, const InputGradient<f
 
 // The value of each segment of each sample, to be added up in order:
 //   shared   partial (segment, channel) of a row     own   partial (segment) of a row and column
-__device__ inline void weight_gradient(const Subsample& op, const float* x, const float* dy,
+__device__ inline void weight_gradient(const Subsampling& s, const float* x, const float* dy,
                                        float* partials, int stride, const Samples& samples,
                                        const Group& group) {
-  const SubsampleSizes s = sizes_of(op);
-  const int taps = s.kernel_height * s.kernel_width, rows = taps + (op.bias ? 1 : 0);
-  const Segments all(s.out_height, s.out_width);
-  int sample_segments = 0;
-  for ([[maybe_unused]] const Segment segment : all) ++sample_segments;
-  const int of_sample = sample_segments * rows * s.channels;
+  const int taps = s.kernel_height * s.kernel_width, rows = taps + (s.bias ? 1 : 0);
+  const Cuts cuts = cuts_of(s.out_height, s.out_width);
+  const int of_sample = cuts.segments * rows * s.channels;
   const int size = samples.count * of_sample;
   for (int i = group.rank; i < size; i += group.size) {
     const int sample = i / of_sample;
@@ -128,22 +108,20 @@ __device__ inline void weight_gradient(const Subsample& op, const float* x, cons
     rest -= number * rows * s.channels;
     const int row = rest / s.channels, c = rest - row * s.channels;
     const int ky = row / s.kernel_width, kx = row - ky * s.kernel_width;
-    auto at = all.begin();
-    for (int skipped = 0; skipped < number; ++skipped) ++at;
-    const Segment segment = *at;
+    const SegmentCut cut = segment_of(cuts, number);
     const float* const image = x + static_cast<Index>(sample) * s.height * s.width * s.channels;
     const float* const slope =
         dy + static_cast<Index>(sample) * s.out_height * s.out_width * s.channels;
     float sum = 0;
-    for (auto oy = static_cast<int>(segment.rows.begin); oy < segment.rows.end; ++oy) {
-      for (auto ox = static_cast<int>(segment.terms.begin); ox < segment.terms.end; ++ox) {
+    for (int oy = cut.first_row; oy < cut.first_row + cut.rows; ++oy) {
+      for (int ox = cut.first_term; ox < cut.first_term + cut.terms; ++ox) {
         const int iy = oy * s.stride_height + ky, ix = ox * s.stride_width + kx;
         const float value = row == taps ? 1.0F : image[(iy * s.width + ix) * s.channels + c];
         sum = std::fma(value, slope[(oy * s.out_width + ox) * s.channels + c], sum);
       }
     }
     const int place =
-        op.shared ? (number * s.channels + c) * rows + row : (number * rows + row) * s.channels + c;
+        s.shared ? (number * s.channels + c) * rows + row : (number * rows + row) * s.channels + c;
     partials[static_cast<Index>(sample) * stride + place] = sum;
   }
 }

@@ -9,7 +9,7 @@
 
 #include <variant>
 
-#include "convoy/ops/loss.hpp"
+#include "convoy/ops/cuda/cuts.hpp"
 #include "convoy/ops/op.hpp"
 
 namespace convoy::cuda {
@@ -49,7 +49,7 @@ enum class Sharing : int {
 //   c[position][n] = sum over terms of a[position + term] * b[term][n], then the bias, then +0
 //
 // Convolutions, dense layers and their gradients are products with strides that walk an image in
-// place. The terms of a sum are `rows` of `row_length`.
+// place.
 struct Product {
   Operand a, b, c, bias;
   bool has_bias = false;
@@ -60,10 +60,7 @@ struct Product {
   int a_y = 0, a_x = 0, a_row = 0, a_term = 0;
   int b_row = 0, b_term = 0;
   int c_y = 0, c_x = 0, c_segment = 0;
-  int rows = 1, row_length = 1;
-  // Segments: `segment_rows` whole rows each; or, where that is 1, `row_segments` parts of each
-  // row.
-  int segment_rows = 1, row_segments = 1, segments = 1;
+  Cuts terms;
   // A thread computes `tile_rows` x `tile_columns` numbers; `lanes` threads share the segments of
   // each.
   int tile_rows = 1, tile_columns = 1, lanes = 1;
@@ -79,11 +76,32 @@ struct Border {
   int top = 0, left = 0, bottom = 0, right = 0;
 };
 
-// A pass of an operation that is no product, or its weight gradient by segments.
+// Operations that are no products, in 32 bits. `size`: numbers of a sample.
+struct Pooling2d {
+  Pooling pooling = Pooling::max;
+  int height = 1, width = 1, channels = 1, out_height = 1, out_width = 1;
+  int kernel_height = 1, kernel_width = 1, stride_height = 1, stride_width = 1;
+  int pad_height = 0, pad_width = 0;
+};
+struct Subsampling {
+  bool shared = true, bias = true;
+  int height = 1, width = 1, channels = 1, out_height = 1, out_width = 1;
+  int kernel_height = 1, kernel_width = 1, stride_height = 1, stride_width = 1;
+  int columns = 1;  // of the weights
+};
+struct Elementwise {
+  ActivationFunction function = ActivationFunction::relu;
+  int size = 1;
+};
+struct Addition {
+  int size = 1;
+};
+
+// A pass of such an operation; or its weight gradient by segments.
 enum class PassKind : int { forward, input_gradient, weight_gradient };
 struct Pass {
   PassKind kind = PassKind::forward;
-  Op op;
+  std::variant<Pooling2d, Subsampling, Elementwise, Addition> op;
   Operand x, other, parameters, y, choice, dy, dx, partials;
 };
 
