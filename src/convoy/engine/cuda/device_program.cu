@@ -80,7 +80,6 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   memory(Memory::kept) = kept_.data();
   memory(Memory::one) = one_.data();
   program.sample_partials = compiled_.partials, program.sample_kept = compiled_.kept;
-  program.workspace_floats = compiled_.workspace;
   std::copy_n(shared.generations, 2, program.generations);
   program.node_sums = nodes > 0 ? node_sums_.data() : nullptr;
   program.arena = net.arena_size();

@@ -42,7 +42,6 @@ class DeviceProgram {
   std::unique_ptr<gpu::Gpu::Loop> make_loop(Run* run);
 
   gpu::GridSize size_of(int code) const;
-  gpu::GridSize size_of_steps() const { return steps_size_; }
 
   // Of each sample of the latest step.
   const DeviceArray<double>& losses() const { return losses_; }

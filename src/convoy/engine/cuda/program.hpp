@@ -80,7 +80,6 @@ struct Program {
 
   Memories memories;                           // but for the generation's
   Index sample_partials = 0, sample_kept = 0;  // floats of a sample, where blocks take one each
-  Index workspace_floats = 0;                  // of a block, likewise
   Generation generations[2];
   float* node_sums = nullptr;  // [node][arena], where other ranks have parts of the sum
   Index arena = 0;

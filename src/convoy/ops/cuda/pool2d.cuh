@@ -5,30 +5,15 @@
 // threads take neighbouring channels. Grid: any.
 #pragma once
 
+#include "convoy/ops/cuda/chain.cuh"
 #include "convoy/ops/cuda/group.cuh"
 #include "convoy/ops/cuda/task.hpp"
 #include "convoy/ops/pass.hpp"
 
 namespace convoy::cuda {
 
-// A sum cut into segments (ops/segments.hpp), of which only whole rows or parts of rows are told.
-class SegmentedSum {
- public:
-  __device__ void add(float value) { segment_ = value + segment_; }
-  __device__ void end_segment() {
-    total_ = first_ ? segment_ : total_ + segment_;
-    first_ = false;
-    segment_ = 0;
-  }
-  __device__ float total() const { return total_; }
-
- private:
-  float segment_ = 0, total_ = 0;
-  bool first_ = true;
-};
-
 __device__ inline float average(const Pooling2d& s, const float* image, int top, int left, int c) {
-  SegmentedSum sum;
+  Chain sum;
   const Cuts cuts = cuts_of(s.kernel_height, s.kernel_width);
   for (int segment = 0; segment < cuts.segments; ++segment) {
     const SegmentCut cut = segment_of(cuts, segment);
@@ -36,7 +21,7 @@ __device__ inline float average(const Pooling2d& s, const float* image, int top,
       for (int term = 0; term < cut.terms; ++term) {
         const int iy = top + cut.first_row + row, ix = left + cut.first_term + term;
         if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
-        sum.add(image[(iy * s.width + ix) * s.channels + c]);
+        sum.term(image[(iy * s.width + ix) * s.channels + c]);
       }
     }
     sum.end_segment();

@@ -5,27 +5,12 @@
 // first-level cache. Neighbouring threads take neighbouring channels. Grid: any.
 #pragma once
 
+#include "convoy/ops/cuda/chain.cuh"
 #include "convoy/ops/cuda/group.cuh"
 #include "convoy/ops/cuda/product.cuh"
 #include "convoy/ops/pass.hpp"
 
 namespace convoy::cuda {
-
-// A chain of fused multiply-adds, cut into segments.
-class SegmentedProducts {
- public:
-  __device__ void add(float a, float b) { segment_ = std::fma(a, b, segment_); }
-  __device__ void end_segment() {
-    total_ = first_ ? segment_ : total_ + segment_;
-    first_ = false;
-    segment_ = 0;
-  }
-  __device__ float total() const { return total_; }
-
- private:
-  float segment_ = 0, total_ = 0;
-  bool first_ = true;
-};
 
 __device__ inline void forward(const Subsampling& s, const Forward<float>& pass,
                                const Group& group) {
@@ -39,13 +24,13 @@ __device__ inline void forward(const Subsampling& s, const Forward<float>& pass,
     const int column = s.shared ? 0 : c;
     const float* const x = pass.x + static_cast<Index>(sample) * s.height * s.width * s.channels +
                            (oy * s.stride_height * s.width + ox * s.stride_width) * s.channels + c;
-    SegmentedProducts sum;
+    Chain sum;
     for (int segment = 0; segment < cuts.segments; ++segment) {
       const SegmentCut cut = segment_of(cuts, segment);
       for (int ky = cut.first_row; ky < cut.first_row + cut.rows; ++ky) {
         for (int kx = cut.first_term; kx < cut.first_term + cut.terms; ++kx) {
-          sum.add(x[(ky * s.width + kx) * s.channels],
-                  pass.parameters[(ky * s.kernel_width + kx) * s.columns + column]);
+          sum.term(x[(ky * s.width + kx) * s.channels],
+                   pass.parameters[(ky * s.kernel_width + kx) * s.columns + column]);
         }
       }
       sum.end_segment();
@@ -68,7 +53,7 @@ __device__ inline void input_gradient(const Subsampling& s, const InputGradient<
         first_y < s.kernel_height ? (s.kernel_height - 1 - first_y) / s.stride_height + 1 : 0;
     const int taps_x =
         first_x < s.kernel_width ? (s.kernel_width - 1 - first_x) / s.stride_width + 1 : 0;
-    SegmentedProducts sum;
+    Chain sum;
     if (taps_y > 0 && taps_x > 0) {
       const Cuts cuts = cuts_of(taps_y, taps_x);
       for (int segment = 0; segment < cuts.segments; ++segment) {
@@ -81,8 +66,8 @@ __device__ inline void input_gradient(const Subsampling& s, const InputGradient<
             const int kx = first_x + s.stride_width * (taps_x - 1 - t);
             const int ox = (ix - kx) / s.stride_width;
             if (ix < kx || ox >= s.out_width) continue;
-            sum.add(dy[(oy * s.out_width + ox) * s.channels],
-                    pass.parameters[(ky * s.kernel_width + kx) * s.columns + (s.shared ? 0 : c)]);
+            sum.term(dy[(oy * s.out_width + ox) * s.channels],
+                     pass.parameters[(ky * s.kernel_width + kx) * s.columns + (s.shared ? 0 : c)]);
           }
         }
         sum.end_segment();
