@@ -168,6 +168,9 @@ void DeviceProgram::launch_steps(Run* run) {
 }
 
 std::unique_ptr<gpu::Gpu::Loop> DeviceProgram::make_loop(Run* run) {
+  // A kernel is loaded when it is first asked for, which should not be in the middle of a graph.
+  gpu_.resident_blocks(run_code_kernel, size_of(0).threads, 0);
+  gpu_.resident_blocks(finish_step_kernel, 1, 0);
   return gpu_.make_loop([this, run](gpu::Condition again) {
     for (int code = 0; code < static_cast<int>(compiled_.codes.size()); ++code) {
       launch_code(code, run);
