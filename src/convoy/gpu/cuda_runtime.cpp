@@ -173,18 +173,21 @@ Memory Gpu::allocate_pinned(Index bytes) {
 }
 
 void Gpu::copy_to_device(std::byte* to, const std::byte* from, Index bytes) {
+  if (bytes == 0) return;  // of an empty array, which may have no address
   check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice,
                         state_->stream),
         "cudaMemcpyAsync to the device", facts().name);
 }
 
 void Gpu::copy_to_host(std::byte* to, const std::byte* from, Index bytes) {
+  if (bytes == 0) return;
   check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost,
                         state_->stream),
         "cudaMemcpyAsync to the host", facts().name);
 }
 
 void Gpu::clear(std::byte* memory, Index bytes) {
+  if (bytes == 0) return;
   check(cudaMemsetAsync(memory, 0, static_cast<std::size_t>(bytes), state_->stream),
         "cudaMemsetAsync", facts().name);
 }

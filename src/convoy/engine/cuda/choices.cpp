@@ -53,7 +53,9 @@ Launching choose_launching(const EngineOptions& options, const Communicator& com
 }
 
 void check_count(Index samples, Index largest) {
-  constexpr Index kMost = std::numeric_limits<std::int32_t>::max();
+  // A thread's last step goes beyond the end by as much as there are threads.
+  constexpr Index kThreads = Index{1} << 20;
+  constexpr Index kMost = std::numeric_limits<std::int32_t>::max() - kThreads;
   if (samples <= kMost / largest) return;
   throw UserError(
       Fault::usage, fmt::format("{} samples at a time are too many for a GPU", samples),

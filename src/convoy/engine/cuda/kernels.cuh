@@ -159,7 +159,10 @@ __global__ void run_code_kernel(const Program* program, Run* run, int code) {
 // By one thread.
 __global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condition again,
                                    int in_loop) {
-  if (run->outcome != RunOutcome::running) return;
+  if (run->outcome != RunOutcome::running) {
+    if (in_loop) gpu::set_condition(again, false);
+    return;
+  }
   tally(*program, *run, run->step);
   if (run->bad_step == run->step) {
     run->outcome = RunOutcome::not_finite;
