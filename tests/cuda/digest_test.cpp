@@ -67,7 +67,8 @@ TEST_P(FiberDigest, IsThatOfTheCpuForOddSizes) {
   }
 }
 
-// From a CPU to a GPU and back, from any way of launching to any other.
+// From a CPU to a GPU and back, from any way of launching to any other and to several ranks, each
+// stop asked for by one of them.
 TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
   Random random(7);
   for (int round = 0; round < rounds(4); ++round) {
@@ -75,8 +76,11 @@ TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     ASSERT_EQ(train(problem_, sizes, {2, true}, random,
                     [&] {
-                      return random.chance(30) ? RunLayout{}
-                                               : on_gpu(kLaunchings[random.pick(0, 2)]);
+                      if (random.chance(30)) return RunLayout{};
+                      if (random.chance(60)) return on_gpu(kLaunchings[random.pick(0, 2)]);
+                      RunLayout ranks = on_gpu(Launching::automatic);
+                      ranks.nodes = {static_cast<int>(random.pick(1, 3)), 1};
+                      return ranks;
                     }),
               wanted);
   }
@@ -97,17 +101,7 @@ TEST_P(FiberDigest, IsOneForAllRanks) {
 }
 
 TEST_P(FiberDigest, EvaluationIsThatOfTheCpu) {
-  const Dataset data = data_for(problem_, 103);
-  std::vector<std::uint32_t> samples(100);
-  std::iota(samples.begin(), samples.end(), 3U);
-  const auto evaluate = [&](const RunLayout& layout) {
-    Machine machine(problem_, {1, 30, 3}, layout);
-    machine.engine->set_state(initial_state(problem_));
-    EXPECT_EQ(machine.engine->evaluate(data, {}).tally.samples, 0);
-    const std::string without = bits_of(machine.engine->evaluate(data, samples));
-    return without + bits_of(machine.engine->evaluate(data, samples, true));
-  };
-  EXPECT_EQ(evaluate(on_gpu(Launching::automatic)), evaluate(RunLayout{}));
+  EXPECT_EQ(evaluate(problem_, on_gpu(Launching::automatic)), evaluate(problem_, RunLayout{}));
 }
 
 // Does a process that trains so come to something else than `wanted`, or to a bad end? (Without a

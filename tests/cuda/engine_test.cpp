@@ -10,6 +10,7 @@
 #include "convoy/engine/timeline.hpp"
 #include "convoy/gpu/fiber_device.hpp"
 #include "convoy/plan/stage_names.hpp"
+#include "tests/comm/thread_communicator.hpp"
 #include "tests/cuda/on_gpu.hpp"
 
 namespace convoy::test {
@@ -61,36 +62,52 @@ TEST_F(FiberEngine, LeavesAfterTheStepInWhichAStopIsSeen) {
   }
 }
 
+// Steps at a rate that no weight survives.
+StretchResult run_wildly(Engine& engine, const Problem& problem, const Dataset& data) {
+  Problem wild = problem;
+  wild.rate = std::numeric_limits<float>::max();
+  engine.set_state(initial_state(problem));
+  return run_steps(engine, wild, data, kSizes.batch, {0, 3});
+}
+
+void expect_same(const Engine& engine, const StretchResult& result, const Engine& other,
+                 const StretchResult& wanted) {
+  EXPECT_EQ(wanted.outcome, Outcome::not_finite);
+  EXPECT_EQ(result.outcome, wanted.outcome);
+  EXPECT_EQ(result.steps_done, wanted.steps_done);
+  EXPECT_EQ(result.last_loss, wanted.last_loss);
+  EXPECT_EQ(result.total.loss, wanted.total.loss);
+  const ModelState now = engine.state(), then = other.state();
+  for (Index i = 0; i < now.parameters.size(); ++i) {
+    ASSERT_EQ(now.parameters[i], then.parameters[i]);
+  }
+}
+
 TEST_F(FiberEngine, KeepsTheWeightsOfBeforeAStepThatIsNotFinite) {
-  for (const std::vector<int>& nodes : {std::vector<int>{1}}) {
-    for (const Launching launching : {Launching::stages, Launching::graph, Launching::persistent}) {
-      RunLayout layout = on_gpu(launching);
-      layout.nodes = nodes;
-      Machine machine(problem_, kSizes, layout), other(problem_, kSizes, RunLayout{});
-      Problem wild = problem_;
-      wild.rate = std::numeric_limits<float>::max();
-      for (Machine* some : {&machine, &other}) some->engine->set_state(initial_state(problem_));
-      const StretchResult result = run_steps(*machine.engine, wild, data_, 8, {0, 3});
-      const StretchResult wanted = run_steps(*other.engine, wild, data_, 8, {0, 3});
-      EXPECT_EQ(wanted.outcome, Outcome::not_finite);
-      EXPECT_EQ(result.outcome, wanted.outcome);
-      EXPECT_EQ(result.steps_done, wanted.steps_done);
-      EXPECT_EQ(result.last_loss, wanted.last_loss);
-      EXPECT_EQ(result.total.loss, wanted.total.loss);
-      const ModelState now = machine.engine->state(), then = other.engine->state();
-      for (Index i = 0; i < now.parameters.size(); ++i) {
-        ASSERT_EQ(now.parameters[i], then.parameters[i]);
-      }
-    }
+  Machine other(problem_, kSizes, RunLayout{});
+  const StretchResult wanted = run_wildly(*other.engine, problem_, data_);
+  for (const Launching launching : {Launching::stages, Launching::graph, Launching::persistent}) {
+    Machine machine(problem_, kSizes, on_gpu(launching));
+    const StretchResult result = run_wildly(*machine.engine, problem_, data_);
+    expect_same(*machine.engine, result, *other.engine, wanted);
+  }
+}
+
+TEST_F(FiberEngine, KeepsThemOnAllRanks) {
+  Machine other(problem_, kSizes, RunLayout{});
+  const StretchResult wanted = run_wildly(*other.engine, problem_, data_);
+  for (const std::vector<int>& nodes : {std::vector<int>{2}, {1, 1}, {2, 1}}) {
+    run_ranks(nodes, [&](Communicator& communicator) {
+      Machine machine(problem_, kSizes, on_gpu(Launching::automatic), communicator);
+      const StretchResult result = run_wildly(*machine.engine, problem_, data_);
+      expect_same(*machine.engine, result, *other.engine, wanted);
+    });
   }
 }
 
 TEST_F(FiberEngine, GoesOnAfterAStepThatWasNotFinite) {
   Machine machine(problem_, kSizes, on_gpu(Launching::persistent));
-  machine.engine->set_state(initial_state(problem_));
-  Problem wild = problem_;
-  wild.rate = std::numeric_limits<float>::max();
-  run_steps(*machine.engine, wild, data_, 8, {0, 3});
+  run_wildly(*machine.engine, problem_, data_);
   machine.engine->set_state(initial_state(problem_));
   EXPECT_EQ(run_steps(*machine.engine, problem_, data_, 8, {0, 3}).outcome, Outcome::finished);
 }

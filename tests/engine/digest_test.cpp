@@ -98,28 +98,11 @@ TEST_P(EngineDigest, IsThatOfTheRunThatWasNeverStopped) {
 }
 
 TEST_P(EngineDigest, EvaluationIsOneForAllThreadsCutsAndInstructionSets) {
-  const Dataset data = data_for(problem_, 103);
-  std::vector<std::uint32_t> samples(100);
-  std::iota(samples.begin(), samples.end(), 3U);
-  const auto evaluate = [&](const RunLayout& layout) {
-    Machine machine(problem_, {1, 30, 3}, layout);
-    machine.engine->set_state(initial_state(problem_));
-    const std::string without = bits_of(machine.engine->evaluate(data, samples));
-    const Evaluation with = machine.engine->evaluate(data, samples, true);
-    EXPECT_EQ(with.tally.samples, 100);
-    EXPECT_EQ(with.predictions.size(), 100u);
-    EXPECT_EQ(with.probabilities.size(),
-              100 * static_cast<std::size_t>(problem_.net.loss().classes));
-    EXPECT_EQ(without.substr(0, without.find(" probabilities")),
-              bits_of(with).substr(0, bits_of(with).find(" probabilities")));
-    EXPECT_EQ(machine.engine->evaluate(data, {}).tally.samples, 0);
-    return bits_of(with);
-  };
-  const std::string wanted = evaluate(RunLayout{});
+  const std::string wanted = evaluate(problem_, RunLayout{});
   for (const std::string& isa : available_isas()) {
     for (const Cut cut : {Cut::data, Cut::tensor}) {
       for (const int threads : {1, 3, 8}) {
-        ASSERT_EQ(evaluate({threads, cut, isa}), wanted) << describe({threads, cut, isa});
+        ASSERT_EQ(evaluate(problem_, {threads, cut, isa}), wanted) << describe({threads, cut, isa});
       }
     }
   }

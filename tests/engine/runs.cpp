@@ -271,4 +271,21 @@ std::string bits_of(const Evaluation& evaluation) {
                      hex(std::as_bytes(std::span(evaluation.probabilities))));
 }
 
+std::string evaluate(const Problem& problem, const RunLayout& layout) {
+  const Dataset data = data_for(problem, 103);
+  std::vector<std::uint32_t> samples(100);
+  std::iota(samples.begin(), samples.end(), 3U);
+  Machine machine(problem, {1, 30, 3}, layout);
+  machine.engine->set_state(initial_state(problem));
+  const std::string without = bits_of(machine.engine->evaluate(data, samples));
+  const Evaluation with = machine.engine->evaluate(data, samples, true);
+  EXPECT_EQ(with.tally.samples, 100);
+  EXPECT_EQ(with.predictions.size(), 100u);
+  EXPECT_EQ(with.probabilities.size(), 100 * static_cast<std::size_t>(problem.net.loss().classes));
+  EXPECT_EQ(without.substr(0, without.find(" probabilities")),
+            bits_of(with).substr(0, bits_of(with).find(" probabilities")));
+  EXPECT_EQ(machine.engine->evaluate(data, {}).tally.samples, 0);
+  return bits_of(with);
+}
+
 }  // namespace convoy::test

@@ -124,5 +124,8 @@ std::string train_on(Communicator& communicator, const Problem& problem, const S
 
 // What an evaluation says, to the last bit.
 std::string bits_of(const Evaluation& evaluation);
+// The same of some hundred samples by a layout of one rank; that it can do without probabilities,
+// and without samples, is checked.
+std::string evaluate(const Problem& problem, const RunLayout& layout);
 
 }  // namespace convoy::test

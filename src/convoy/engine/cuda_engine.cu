@@ -6,7 +6,8 @@
 //   graph       one launch: a graph that repeats these as long as there are steps
 //   persistent  one launch: a kernel whose blocks stay (cuda/kernels.cuh)
 //
-// With several ranks every step meets on the host (cuda/rank_sum.hpp).
+// With several ranks every step meets on the host (cuda/rank_sum.hpp). What step it is at is
+// published with each launch.
 #include <map>
 #include <optional>
 #include <utility>
@@ -182,17 +183,18 @@ class CudaEngine final : public Engine {
     }
     Run& run = host_run();
     run = Run{};
-    run.images = data_.images(*stretch.data);
-    run.order = order_.data();
-    run.batch = static_cast<int>(stretch.batch);
-    run.samples = end - first;
-    run.full = parts_.of_batch(std::min(stretch.batch, run.samples)).part;
-    const Index rest = run.samples % stretch.batch;
-    run.last = rest == 0 ? run.full : parts_.of_batch(rest).part;
-    run.rates = rates_.data();
-    run.stop = stop_.data();
-    run.losses = step_losses_.data();
-    run.correct = step_correct_.data();
+    cuda::StretchInput& input = run.input;
+    input.images = data_.images(*stretch.data);
+    input.order = order_.data();
+    input.batch = static_cast<int>(stretch.batch);
+    input.samples = end - first;
+    input.full = parts_.of_batch(std::min(stretch.batch, input.samples)).part;
+    const Index rest = input.samples % stretch.batch;
+    input.last = rest == 0 ? input.full : parts_.of_batch(rest).part;
+    input.rates = rates_.data();
+    input.stop = stop_.data();
+    input.losses = step_losses_.data();
+    input.correct = step_correct_.data();
     run.current = model_.current();
     stop_[0] = 0;
   }
@@ -290,13 +292,13 @@ class CudaEngine final : public Engine {
     send_run();
     launch_codes(stretch, run.step);
     const bool stop = stretch.stop && stretch.stop->load(std::memory_order_relaxed);
-    const Tally tally = sum_.finish(parts_.of_batch(samples_of(stretch, step)), step_,
-                                    stop ? Tally::stop_requested : 0U);
+    const cuda::PartTable::Entry& part = parts_.of_batch(samples_of(stretch, step));
+    const Tally tally = sum_.finish(part, step_, stop ? Tally::stop_requested : 0U);
     if (clock_) clock_->end(step_.codes());
     result_.last_loss = tally.loss / static_cast<double>(tally.samples);
     bool finite = !(tally.flags & Tally::not_finite);
     if (finite) {
-      step_.launch_update(run_.data(), sum_.sums(), tally.samples);
+      step_.launch_update(run_.data(), sum_.sums(), part.part.scale);
       ++launches_;
       receive_run();
       gpu_.wait([this] { communicator_.pulse(); });

@@ -140,9 +140,10 @@ class Engine {
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
                                         const EngineOptions& options, Communicator& communicator);
 
-// On one GPU: of this rank's number on its machine, modulo how many there are. Throws
-// UserError(unavailable) where this build has no CUDA or the machine no GPU, or where the GPU has
-// too little memory; UserError(usage) for what a GPU does not do (cuts by tensor).
+// On one GPU, for the thread that makes it: of this rank's number on its machine, modulo how many
+// there are. Throws UserError(unavailable) where this build has no CUDA or the machine no GPU, or
+// where the GPU has too little memory; UserError(usage) for what a GPU does not do (cuts by
+// tensor).
 std::unique_ptr<Engine> make_cuda_engine(const Net& net, const Sgd& optimizer,
                                          const EngineOptions& options, Communicator& communicator);
 

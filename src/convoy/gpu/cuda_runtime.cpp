@@ -25,9 +25,9 @@ class CudaLoop final : public Gpu::Loop {
  public:
   CudaLoop(cudaStream_t stream, std::string device, const std::function<void(Condition)>& body)
       : stream_(stream), device_(std::move(device)) {
-    check(cudaGraphCreate(&graph_, 0), "cudaGraphCreate", device_);
+    check(cudaGraphCreate(&graph_.handle, 0), "cudaGraphCreate", device_);
     cudaGraphConditionalHandle handle{};
-    check(cudaGraphConditionalHandleCreate(&handle, graph_, 1, cudaGraphCondAssignDefault),
+    check(cudaGraphConditionalHandleCreate(&handle, graph_.handle, 1, cudaGraphCondAssignDefault),
           "cudaGraphConditionalHandleCreate", device_);
     cudaGraphNodeParams node{};
     node.type = cudaGraphNodeTypeConditional;
@@ -36,38 +36,62 @@ class CudaLoop final : public Gpu::Loop {
     node.conditional.size = 1;
     cudaGraphNode_t added{};
     check(add_node(&added, &node), "cudaGraphAddNode", device_);
-    cudaGraph_t inner = node.conditional.phGraph_out[0];
-    check(cudaStreamBeginCaptureToGraph(stream_, inner, nullptr, nullptr, 0,
-                                        cudaStreamCaptureModeThreadLocal),
-          "cudaStreamBeginCaptureToGraph", device_);
-    body(handle);
-    check(cudaStreamEndCapture(stream_, &inner), "cudaStreamEndCapture", device_);
-    check(cudaGraphInstantiate(&executable_, graph_, 0), "cudaGraphInstantiate", device_);
+    capture(node.conditional.phGraph_out[0], [&] { body(handle); });
+    check(cudaGraphInstantiate(&executable_.handle, graph_.handle, 0), "cudaGraphInstantiate",
+          device_);
   }
-  ~CudaLoop() override {
-    cudaGraphExecDestroy(executable_);
-    cudaGraphDestroy(graph_);
-  }
-  CudaLoop(const CudaLoop&) = delete;
-  CudaLoop& operator=(const CudaLoop&) = delete;
 
   void launch() override {
-    check(cudaGraphLaunch(executable_, stream_), "cudaGraphLaunch", device_);
+    check(cudaGraphLaunch(executable_.handle, stream_), "cudaGraphLaunch", device_);
   }
 
  private:
+  struct Graph {
+    cudaGraph_t handle{};
+    Graph() = default;
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+    ~Graph() {
+      if (handle) cudaGraphDestroy(handle);
+    }
+  };
+  struct Executable {
+    cudaGraphExec_t handle{};
+    Executable() = default;
+    Executable(const Executable&) = delete;
+    Executable& operator=(const Executable&) = delete;
+    ~Executable() {
+      if (handle) cudaGraphExecDestroy(handle);
+    }
+  };
+
+  // What is launched becomes part of `graph`. The stream is the stream again also when it throws.
+  template <class Launches>
+  void capture(cudaGraph_t graph, const Launches& launches) {
+    check(cudaStreamBeginCaptureToGraph(stream_, graph, nullptr, nullptr, 0,
+                                        cudaStreamCaptureModeThreadLocal),
+          "cudaStreamBeginCaptureToGraph", device_);
+    try {
+      launches();
+    } catch (...) {
+      cudaStreamEndCapture(stream_, &graph);
+      throw;
+    }
+    check(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture", device_);
+  }
+
   cudaError_t add_node(cudaGraphNode_t* added, cudaGraphNodeParams* node) {
 #if CUDART_VERSION >= 13000
-    return cudaGraphAddNode(added, graph_, nullptr, nullptr, 0, node);
+    return cudaGraphAddNode(added, graph_.handle, nullptr, nullptr, 0, node);
 #else
-    return cudaGraphAddNode(added, graph_, nullptr, 0, node);
+    return cudaGraphAddNode(added, graph_.handle, nullptr, 0, node);
 #endif
   }
 
   const cudaStream_t stream_;
   const std::string device_;
-  cudaGraph_t graph_{};
-  cudaGraphExec_t executable_{};
+  Graph graph_;
+  Executable executable_;
 };
 
 class CudaMoment final : public Gpu::Moment {
@@ -103,7 +127,7 @@ Facts facts_of(int device) {
   facts.name = properties.name;
   facts.compute_capability = properties.major * 10 + properties.minor;
   facts.multiprocessors = properties.multiProcessorCount;
-  facts.threads_per_block = 512;
+  facts.threads_per_block = kMostThreads;
   facts.shared_bytes = static_cast<Index>(properties.sharedMemPerBlockOptin);
   facts.memory_bytes = static_cast<Index>(properties.totalGlobalMem);
   return facts;

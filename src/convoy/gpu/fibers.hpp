@@ -17,7 +17,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "convoy/gpu/condition.hpp"
+#include "convoy/gpu/launch.hpp"
 
 #define __global__
 #define __device__

@@ -17,7 +17,7 @@
 #include <cooperative_groups.h>
 #include <cuda_runtime.h>
 
-#include "convoy/gpu/condition.hpp"
+#include "convoy/gpu/launch.hpp"
 
 #define CONVOY_UNROLL(count) _Pragma(CONVOY_STRING(unroll count))
 #define CONVOY_STRING(text) #text

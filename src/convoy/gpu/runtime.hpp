@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "convoy/base/tensor.hpp"
-#include "convoy/gpu/condition.hpp"
+#include "convoy/gpu/launch.hpp"
 
 namespace convoy::gpu {
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "convoy/base/check.hpp"
 #include "convoy/engine/cuda/choices.hpp"
 #include "convoy/engine/cuda/kernels.cuh"
 
@@ -14,11 +15,17 @@ constexpr Index kFloat = sizeof(float);
 // meet.
 constexpr Index kParametersOfABlock = 8192;
 
-Work work_for(const gpu::Gpu& gpu, Index samples, Index grain, Division division) {
-  const Index threads = gpu.facts().threads_per_block;
-  if (division == Division::sample) return {1, grain, threads};
-  constexpr Index kBlocksOfAMultiprocessor = 2;
-  return {samples, grain, threads * gpu.facts().multiprocessors * kBlocksOfAMultiprocessor};
+unsigned threads_of_stage(const gpu::Gpu& gpu) {
+  return static_cast<unsigned>(gpu.facts().threads_per_block) / 2;
+}
+
+Index resident_threads(gpu::Gpu& gpu) {
+  const unsigned threads = threads_of_stage(gpu);
+  return Index{gpu.resident_blocks(run_code_kernel, threads, 0)} * threads;
+}
+
+Work work_of_block(const gpu::Gpu& gpu, Index grain) {
+  return {1, grain, gpu.facts().threads_per_block};
 }
 
 template <class T>
@@ -34,8 +41,7 @@ Index DeviceProgram::shared_bytes(const Compiled& compiled) {
 }
 
 bool DeviceProgram::fits(const gpu::Gpu& gpu, const Plan& plan, Index grain) {
-  const Compiled compiled =
-      compile(plan, work_for(gpu, 1, grain, Division::sample), Division::sample);
+  const Compiled compiled = compile(plan, work_of_block(gpu, grain), Division::sample);
   return shared_bytes(compiled) <= gpu.facts().shared_bytes;
 }
 
@@ -43,7 +49,9 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
                              Use use, Index nodes)
     : gpu_(gpu),
       shared_(shared),
-      work_(work_for(gpu, samples, shared.grain, division)),
+      resident_threads_(resident_threads(gpu)),
+      work_(division == Division::sample ? work_of_block(gpu, shared.grain)
+                                         : Work{samples, shared.grain, resident_threads_}),
       compiled_(compile(*shared.plan, work_, division)) {
   check_count(work_.samples, compiled_.largest);
   const Net& net = shared.plan->net();
@@ -72,13 +80,10 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   program.loss = net.loss();
   program.sgd = shared.sgd;
   program.grain = static_cast<int>(shared.grain);
-  const auto memory = [&](Memory which) -> float*& {
-    return program.memories.at[static_cast<int>(which)];
-  };
-  memory(Memory::workspace) = workspace_.data();
-  memory(Memory::partials) = partials_.data();
-  memory(Memory::kept) = kept_.data();
-  memory(Memory::one) = one_.data();
+  program.memories.of(Memory::workspace) = workspace_.data();
+  program.memories.of(Memory::partials) = partials_.data();
+  program.memories.of(Memory::kept) = kept_.data();
+  program.memories.of(Memory::one) = one_.data();
   program.sample_partials = compiled_.partials, program.sample_kept = compiled_.kept;
   std::copy_n(shared.generations, 2, program.generations);
   program.node_sums = nodes > 0 ? node_sums_.data() : nullptr;
@@ -97,18 +102,18 @@ void DeviceProgram::choose_steps_size(Index samples) {
   steps_size_.cooperative = true;
   const Index resident =
       gpu_.resident_blocks(run_steps_kernel, steps_size_.threads, steps_size_.shared_bytes);
+  CONVOY_ASSERT(resident > 0);
   const bool alone = samples == 1 && parameters <= kParametersOfABlock;
   const Index useful = alone ? 1 : std::max(samples, (parameters + threads - 1) / threads);
   steps_size_.blocks = static_cast<unsigned>(std::clamp<Index>(useful, 1, resident));
 }
 
 gpu::GridSize DeviceProgram::grid_for(Index threads) const {
-  constexpr Index kBlocksOfAMultiprocessor = 4;
-  const Index block = gpu_.facts().threads_per_block / 2;
-  const Index most = Index{gpu_.facts().multiprocessors} * kBlocksOfAMultiprocessor;
+  const unsigned block = threads_of_stage(gpu_);
   gpu::GridSize size;
-  size.threads = static_cast<unsigned>(block);
-  size.blocks = static_cast<unsigned>(std::clamp<Index>((threads + block - 1) / block, 1, most));
+  size.threads = block;
+  size.blocks =
+      static_cast<unsigned>((std::clamp<Index>(threads, 1, resident_threads_) + block - 1) / block);
   return size;
 }
 
@@ -118,7 +123,7 @@ Index DeviceProgram::items(const Code& code) const {
   const auto of_task = [&](const auto& task) -> Index {
     using T = std::decay_t<decltype(task)>;
     if constexpr (std::is_same_v<T, Product>) {
-      return task.tiles(work_.samples, work_.grain) * task.lanes;
+      return tile_count(task, work_.samples, work_.grain) * task.lanes();
     } else if constexpr (std::is_same_v<T, Pass>) {
       const Operand& written = task.kind == PassKind::forward          ? task.y
                                : task.kind == PassKind::input_gradient ? task.dx
@@ -158,9 +163,9 @@ void DeviceProgram::launch_finish(Run* run) {
   gpu_.launch(finish_step_kernel, {}, program_.data(), run, gpu::Condition{}, 0);
 }
 
-void DeviceProgram::launch_update(Run* run, const float* sums, Index batch) {
+void DeviceProgram::launch_update(Run* run, const float* sums, float scale) {
   gpu_.launch(update_kernel, grid_for(shared_.plan->net().arena_size()), program_.data(), run, sums,
-              static_cast<int>(batch));
+              scale);
 }
 
 void DeviceProgram::launch_steps(Run* run) {
@@ -169,7 +174,6 @@ void DeviceProgram::launch_steps(Run* run) {
 
 std::unique_ptr<gpu::Gpu::Loop> DeviceProgram::make_loop(Run* run) {
   // A kernel is loaded when it is first asked for, which should not be in the middle of a graph.
-  gpu_.resident_blocks(run_code_kernel, size_of(0).threads, 0);
   gpu_.resident_blocks(finish_step_kernel, 1, 0);
   return gpu_.make_loop([this, run](gpu::Condition again) {
     for (int code = 0; code < static_cast<int>(compiled_.codes.size()); ++code) {

@@ -36,7 +36,7 @@ class DeviceProgram {
   // Launches, in the order of the stream. `run` lies on the device.
   void launch_code(int code, Run* run);
   void launch_finish(Run* run);
-  void launch_update(Run* run, const float* sums, Index batch);
+  void launch_update(Run* run, const float* sums, float scale);
   void launch_steps(Run* run);  // Division::sample: run->step to run->limit
   // One launch that goes from run->step to run->limit.
   std::unique_ptr<gpu::Gpu::Loop> make_loop(Run* run);
@@ -58,6 +58,7 @@ class DeviceProgram {
 
   gpu::Gpu& gpu_;
   const Shared shared_;
+  const Index resident_threads_;  // of stages: that the device holds at once
   const Work work_;
   const Compiled compiled_;
   gpu::GridSize steps_size_;

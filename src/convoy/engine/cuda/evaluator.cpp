@@ -39,10 +39,10 @@ void Evaluator::score_some(const Images& images, int generation,
   const auto count = static_cast<Index>(samples.size());
   order_.write(gpu_, samples.data(), count);
   Run run;
-  run.images = images;
-  run.order = order_.data();
-  run.batch = run.full.batch = run.full.samples = static_cast<int>(count);
-  run.samples = count;
+  run.input.images = images;
+  run.input.order = order_.data();
+  run.input.batch = run.input.full.batch = run.input.full.samples = static_cast<int>(count);
+  run.input.samples = count;
   run.current = generation;
   run_.write(gpu_, &run, 1);
   for (int code = 0; code < program_->forward_codes(); ++code) {

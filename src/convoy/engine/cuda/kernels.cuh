@@ -8,6 +8,8 @@
 //                       shared memory; behind a barrier of the grid every thread sums the gradients
 //                       of its parameters and updates them; behind another, the next step
 //   update_kernel       the update where the host had to finish the sum (many ranks)
+//
+// device_program.cu alone includes this: kernels are defined once.
 #pragma once
 
 #include "convoy/engine/cuda/program.hpp"
@@ -21,8 +23,8 @@ struct Lot {
   int first = 0, count = 0;
 };
 
-__device__ inline const Part& part_of_step(const Run& run, int step) {
-  return run.samples - Index{step} * run.batch >= run.batch ? run.full : run.last;
+__device__ inline const Part& part_of_step(const StretchInput& input, int step) {
+  return input.samples - Index{step} * input.batch >= input.batch ? input.full : input.last;
 }
 
 template <class T>
@@ -31,13 +33,13 @@ __device__ T* at(const Operand& operand, const Memories& memories) {
 }
 
 // A thread takes one number at a time: a byte read, a float written; neighbours side by side.
-__device__ inline void fill(const Program& program, const Run& run, int step, const Lot& lot,
-                            const Memories& memories, const Group& group) {
-  const Images& images = run.images;
+__device__ inline void fill(const Program& program, const StretchInput& input, int step,
+                            const Lot& lot, const Memories& memories, const Group& group) {
+  const Images& images = input.images;
   float* const x = at<float>(program.ends.input, memories);
   int* const labels = at<int>(program.ends.labels, memories);
   const std::uint32_t* const order =
-      run.order + Index{step} * run.batch + part_of_step(run, step).first + lot.first;
+      input.order + Index{step} * input.batch + part_of_step(input, step).first + lot.first;
   const int size = lot.count * images.image;
   for (int i = group.rank; i < size; i += group.size) {
     const int sample = i / images.image, element = i - sample * images.image;
@@ -65,11 +67,22 @@ __device__ inline LossArrays loss_arrays(const Program& program, const Lot& lot,
   return arrays;
 }
 
+// A step reads the weights of generation `current` and writes the other.
+struct StepNumber {
+  int step = 0, current = 0;
+};
+
+__device__ inline UpdateArrays update_arrays(const Program& program, int current) {
+  const Generation& now = program.generations[current];
+  const Generation& next = program.generations[1 - current];
+  return {now.parameters, next.parameters, next.packed, now.velocity, next.velocity};
+}
+
 // The gradient of one parameter; and its update, unless other ranks have a part in it.
-__device__ inline void sum_parameter(const Program& program, Run& run, int step, int current,
-                                     const ParameterSource& source, int element,
-                                     const Memories& memories) {
-  const Part& part = part_of_step(run, step);
+__device__ inline void sum_parameter(const Program& program, const StretchInput& input, Run& run,
+                                     const StepNumber& number, const ParameterSource& source,
+                                     int element, const Memories& memories) {
+  const Part& part = part_of_step(input, number.step);
   const Samples samples{part.samples, program.grain};
   if (program.node_sums) {
     sum_grains(source, element, memories, samples, part.grains, [&](int node, float value) {
@@ -77,24 +90,21 @@ __device__ inline void sum_parameter(const Program& program, Run& run, int step,
     });
     return;
   }
-  const Generation& now = program.generations[current];
-  const Generation& next = program.generations[1 - current];
-  const UpdateArrays arrays{now.parameters, next.parameters, next.packed, now.velocity,
-                            next.velocity};
-  const float scale = static_cast<float>(1.0 / static_cast<double>(part.batch));
+  const UpdateArrays arrays = update_arrays(program, number.current);
+  const float rate = input.rates[number.step];
   sum_grains(source, element, memories, samples, part.grains, [&](int, float value) {
-    if (!update(program.sgd, source, element, value, scale, run.rates[step], arrays)) {
-      run.bad_step = step;
+    if (!update(program.sgd, source, element, value, part.scale, rate, arrays)) {
+      run.bad_step = number.step;
     }
   });
 }
 
-__device__ inline void run_code(const Program& program, Run& run, int step, int current,
-                                const Code& code, const Lot& lot, const Memories& memories,
-                                const Group& group) {
+__device__ inline void run_code(const Program& program, const StretchInput& input, Run& run,
+                                const StepNumber& number, const Code& code, const Lot& lot,
+                                const Memories& memories, const Group& group) {
   switch (code.kind) {
     case CodeKind::fill:
-      return fill(program, run, step, lot, memories, group);
+      return fill(program, input, number.step, lot, memories, group);
     case CodeKind::task:
       return run_task(program.tasks[code.index], memories, {lot.count, program.grain}, group);
     case CodeKind::loss_terms:
@@ -107,7 +117,7 @@ __device__ inline void run_code(const Program& program, Run& run, int step, int 
       const ParameterSource& source = program.sources[code.index];
       const int size = static_cast<int>(source.size());
       for (int i = group.rank; i < size; i += group.size) {
-        sum_parameter(program, run, step, current, source, i, memories);
+        sum_parameter(program, input, run, number, source, i, memories);
       }
       return;
     }
@@ -115,9 +125,10 @@ __device__ inline void run_code(const Program& program, Run& run, int step, int 
 }
 
 // The tally of a step, by one thread: losses of a grain in the order of its samples, then the tree.
-__device__ inline void tally(const Program& program, Run& run, int step) {
+__device__ inline void tally(const Program& program, const StretchInput& input, Run& run,
+                             int step) {
   constexpr int kMostDepth = 64;
-  const Part& part = part_of_step(run, step);
+  const Part& part = part_of_step(input, step);
   double losses[kMostDepth];
   long long correct = 0;
   int depth = 0;
@@ -136,14 +147,14 @@ __device__ inline void tally(const Program& program, Run& run, int step) {
       losses[depth - 1] += losses[depth];
     }
   }
-  run.losses[step] = losses[0];
-  run.correct[step] = correct;
+  input.losses[step] = losses[0];
+  input.correct[step] = correct;
 }
 
 __device__ inline Memories memories_of(const Program& program, int current) {
   Memories memories = program.memories;
-  memories.at[static_cast<int>(Memory::parameters)] = program.generations[current].parameters;
-  memories.at[static_cast<int>(Memory::packed)] = program.generations[current].packed;
+  memories.of(Memory::parameters) = program.generations[current].parameters;
+  memories.of(Memory::packed) = program.generations[current].packed;
   return memories;
 }
 
@@ -151,9 +162,9 @@ __device__ inline Memories memories_of(const Program& program, int current) {
 __global__ void run_code_kernel(const Program* program, Run* run, int code) {
   if (run->outcome != RunOutcome::running) return;
   const Memories memories = memories_of(*program, run->current);
-  const Lot lot{0, part_of_step(*run, run->step).samples};
-  run_code(*program, *run, run->step, run->current, program->codes[code], lot, memories,
-           grid_group());
+  const Lot lot{0, part_of_step(run->input, run->step).samples};
+  run_code(*program, run->input, *run, {run->step, run->current}, program->codes[code], lot,
+           memories, grid_group());
 }
 
 // By one thread.
@@ -163,34 +174,29 @@ __global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condit
     if (in_loop) gpu::set_condition(again, false);
     return;
   }
-  tally(*program, *run, run->step);
+  const bool stops = *run->input.stop != 0;  // asked for first: the answer comes from the host
+  tally(*program, run->input, *run, run->step);
   if (run->bad_step == run->step) {
     run->outcome = RunOutcome::not_finite;
   } else {
     run->current = 1 - run->current;
     ++run->step;
-    if (*run->stop) run->outcome = RunOutcome::stopped;
+    if (stops) run->outcome = RunOutcome::stopped;
   }
   if (in_loop) {
     gpu::set_condition(again, run->outcome == RunOutcome::running && run->step < run->limit);
   }
 }
 
-// One parameter a thread.
-__global__ void update_kernel(const Program* program, Run* run, const float* sums, int batch) {
-  const Generation& now = program->generations[run->current];
-  const Generation& next = program->generations[1 - run->current];
-  const UpdateArrays arrays{now.parameters, next.parameters, next.packed, now.velocity,
-                            next.velocity};
-  const float scale = static_cast<float>(1.0 / static_cast<double>(batch));
+// One parameter a thread. `scale`: of the sums (ops/sgd.hpp).
+__global__ void update_kernel(const Program* program, Run* run, const float* sums, float scale) {
+  const UpdateArrays arrays = update_arrays(*program, run->current);
   const Group group = grid_group();
   for (int s = 0; s < program->source_count; ++s) {
     const ParameterSource& source = program->sources[s];
     for (int i = group.rank; i < source.size(); i += group.size) {
-      const float sum = sums[source.begin + i];
-      if (!update(program->sgd, source, i, sum, scale, run->rates[run->step], arrays)) {
-        run->bad_step = run->step;
-      }
+      const float sum = sums[source.begin + i], rate = run->input.rates[run->step];
+      if (!update(program->sgd, source, i, sum, scale, rate, arrays)) run->bad_step = run->step;
     }
   }
 }
@@ -198,7 +204,9 @@ __global__ void update_kernel(const Program* program, Run* run, const float* sum
 // What a block of run_steps_kernel has in its shared memory, before tasks, codes and workspace.
 struct BlockState {
   Program program;
-  Memories memories;
+  StretchInput input;
+  Memories of_sample;
+  Memories of_batch[2];  // by generation
 };
 
 template <class T>
@@ -214,42 +222,44 @@ __device__ const T* copy_shared(const T* from, int count, std::byte*& to, const 
 }
 
 // All parameters at once, so that no thread waits for the end of another block of them.
-__device__ inline void sum_all(const Program& program, Run& run, int step, int current,
-                               const Memories& memories, const Group& grid) {
+__device__ inline void sum_all(const BlockState& state, Run& run, const StepNumber& number,
+                               const Group& grid) {
+  const Program& program = state.program;
   Index all = 0;
   for (int s = 0; s < program.source_count; ++s) all += program.sources[s].size();
   for (Index i = grid.rank; i < all; i += grid.size) {
     int s = 0;
     Index element = i;
     while (element >= program.sources[s].size()) element -= program.sources[s++].size();
-    sum_parameter(program, run, step, current, program.sources[s], static_cast<int>(element),
-                  memories);
+    sum_parameter(program, state.input, run, number, program.sources[s], static_cast<int>(element),
+                  state.of_batch[number.current]);
   }
 }
 
 // The samples of a step that are this block's, one after the other.
-__device__ inline void run_samples(BlockState& state, Run& run, int step, int current,
+__device__ inline void run_samples(BlockState& state, Run& run, const StepNumber& number,
                                    float* workspace, const Group& block) {
   const Program& program = state.program;
-  const Part& part = part_of_step(run, step);
+  const Part& part = part_of_step(state.input, number.step);
   for (int sample = static_cast<int>(blockIdx.x); sample < part.samples;
        sample += static_cast<int>(gridDim.x)) {
     if (block.rank == 0) {
-      state.memories = memories_of(program, current);
-      state.memories.at[static_cast<int>(Memory::workspace)] = workspace;
-      state.memories.at[static_cast<int>(Memory::partials)] += sample * program.sample_partials;
-      state.memories.at[static_cast<int>(Memory::kept)] += sample * program.sample_kept;
+      state.of_sample = state.of_batch[number.current];
+      state.of_sample.of(Memory::workspace) = workspace;
+      state.of_sample.of(Memory::partials) += sample * program.sample_partials;
+      state.of_sample.of(Memory::kept) += sample * program.sample_kept;
     }
     __syncthreads();
     for (int code = 0; code < program.code_count; ++code) {
-      run_code(program, run, step, current, program.codes[code], {sample, 1}, state.memories,
+      run_code(program, state.input, run, number, program.codes[code], {sample, 1}, state.of_sample,
                block);
       if (program.codes[code].meets) __syncthreads();
     }
   }
 }
 
-__global__ void __launch_bounds__(512) run_steps_kernel(const Program* program, Run* run) {
+__global__ void __launch_bounds__(gpu::kMostThreads)
+    run_steps_kernel(const Program* program, Run* run) {
   const Group block = block_group(), grid = grid_group();
   std::byte* memory = gpu::shared_memory<std::byte>();
   auto& state = *reinterpret_cast<BlockState*>(memory);
@@ -263,31 +273,35 @@ __global__ void __launch_bounds__(512) run_steps_kernel(const Program* program, 
     state.program.tasks = tasks;
     state.program.codes = codes;
     state.program.sources = sources;
+    state.input = run->input;
+    for (int i = 0; i < 2; ++i) state.of_batch[i] = memories_of(*program, i);
   }
-  // (Nobody reads any of it before the next barrier.)
+  __syncthreads();
   auto* const workspace = reinterpret_cast<float*>(memory);
-  int step = run->step, current = run->current;
+  // The last thread has the fewest parameters, so it counts.
+  const bool counts = grid.rank == grid.size - 1;
+  StepNumber number{run->step, run->current};
   RunOutcome outcome = RunOutcome::running;
-  while (step < run->limit && outcome == RunOutcome::running) {
-    run_samples(state, *run, step, current, workspace, block);
+  while (number.step < run->limit && outcome == RunOutcome::running) {
+    const bool stops = counts && *state.input.stop != 0;  // early: the answer comes from the host
+    run_samples(state, *run, number, workspace, block);
     gpu::grid_barrier();
-    sum_all(state.program, *run, step, current, memories_of(state.program, current), grid);
-    if (grid.rank == grid.size - 1) {
-      tally(state.program, *run, step);
-      if (*run->stop) run->stop_step = step;
+    if (counts) {
+      tally(state.program, state.input, *run, number.step);
+      if (stops) run->stop_step = number.step;
     }
+    sum_all(state, *run, number, grid);
     gpu::grid_barrier();
-    if (run->bad_step == step) {
+    if (run->bad_step == number.step) {
       outcome = RunOutcome::not_finite;
     } else {
-      if (run->stop_step == step) outcome = RunOutcome::stopped;
-      ++step;
-      current = 1 - current;
+      if (run->stop_step == number.step) outcome = RunOutcome::stopped;
+      number = {number.step + 1, 1 - number.current};
     }
   }
   if (grid.rank == 0) {
-    run->step = step;
-    run->current = current;
+    run->step = number.step;
+    run->current = number.current;
     run->outcome = outcome;
   }
 }

@@ -24,6 +24,7 @@ PartTable::Entry PartTable::make(Index samples) const {
   entry.part.batch = static_cast<int>(samples);
   entry.part.first = static_cast<int>(first);
   entry.part.samples = static_cast<int>(std::min(entry.grains.end * grain_, samples) - first);
+  entry.part.scale = static_cast<float>(1.0 / static_cast<double>(samples));
   entry.part.grains = {static_cast<int>(entry.grains.size()), entry.merges.data()};
   return entry;
 }

@@ -49,6 +49,7 @@ struct Part {
   int batch = 0;  // samples of the whole batch
   int first = 0;  // in the batch
   int samples = 0;
+  float scale = 1;  // 1 / batch (ops/sgd.hpp)
   Grains grains;
 };
 
@@ -93,8 +94,8 @@ CONVOY_HOST_DEVICE constexpr std::size_t shared_size(std::size_t bytes) {
 
 enum class RunOutcome : int { running, stopped, not_finite };
 
-// Of a stretch.
-struct Run {
+// What a stretch reads, and where it notes what came of each step.
+struct StretchInput {
   Images images;
   const std::uint32_t* order = nullptr;  // of the samples of the stretch's steps
   Part full, last;                       // `last`: of the step whose batch is shorter
@@ -104,7 +105,11 @@ struct Run {
   const volatile int* stop = nullptr;  // of the host: set to leave after the step
   double* losses = nullptr;            // [step]
   long long* correct = nullptr;        // [step]
+};
 
+// A stretch, and how far it has come.
+struct Run {
+  StretchInput input;
   int step = 0, limit = 0;            // the next step; where this launch ends
   int current = 0;                    // generation
   int bad_step = -1, stop_step = -1;  // the last one that was not finite; that a stop was seen in

@@ -46,8 +46,8 @@ __device__ inline void input_gradient(const Addition& op, const InputGradient<fl
 
 __device__ inline void run(const Copy& copy, const Memories& memories, const Samples& samples,
                            const Group& group) {
-  const float* const from = memories.at[static_cast<int>(copy.from.memory)] + copy.from.offset;
-  float* const to = memories.at[static_cast<int>(copy.to.memory)] + copy.to.offset;
+  const float* const from = resolve(copy.from, memories);
+  float* const to = resolve(copy.to, memories);
   const int size = samples.count * copy.size;
   for (int i = group.rank; i < size; i += group.size) {
     const int sample = i / copy.size, element = i - sample * copy.size;
@@ -59,8 +59,8 @@ __device__ inline void run(const Copy& copy, const Memories& memories, const Sam
 
 __device__ inline void run(const Border& border, const Memories& memories, const Samples& samples,
                            const Group& group) {
-  const float* const from = memories.at[static_cast<int>(border.from.memory)] + border.from.offset;
-  float* const to = memories.at[static_cast<int>(border.to.memory)] + border.to.offset;
+  const float* const from = resolve(border.from, memories);
+  float* const to = resolve(border.to, memories);
   const int line = (border.left + border.width + border.right) * border.channels;
   const int rows = border.top + border.height + border.bottom;
   const int size = samples.count * rows * line;

@@ -44,8 +44,7 @@ struct Grains {
 
 __device__ inline float partial_sum(const ParameterSource& source, int element, int grain,
                                     const Memories& memories, const Samples& samples) {
-  const float* const at =
-      memories.at[static_cast<int>(source.partials.memory)] + source.partials.offset + element;
+  const float* const at = resolve(source.partials, memories) + element;
   if (source.by_grain) return at[static_cast<Index>(grain) * source.partials.stride];
   const int begin = grain * samples.grain, end = std::min(begin + samples.grain, samples.count);
   const int block = source.rows * source.columns;
@@ -63,9 +62,8 @@ __device__ inline float partial_sum(const ParameterSource& source, int element, 
 // A grain has at most kSegmentTerms samples: its sum is one segment.
 __device__ inline float dense_sum(const ParameterSource& source, int row, int column, int grain,
                                   const Memories& memories, const Samples& samples) {
-  const float* const x = memories.at[static_cast<int>(source.x.memory)] + source.x.offset + row;
-  const float* const dy =
-      memories.at[static_cast<int>(source.dy.memory)] + source.dy.offset + column;
+  const float* const x = resolve(source.x, memories) + row;
+  const float* const dy = resolve(source.dy, memories) + column;
   const int begin = grain * samples.grain, end = std::min(begin + samples.grain, samples.count);
   float sum = 0;
   CONVOY_UNROLL(4)
@@ -81,15 +79,24 @@ template <class Node>
 __device__ void sum_grains(const ParameterSource& source, int element, const Memories& memories,
                            const Samples& samples, const Grains& grains, const Node& node) {
   constexpr int kMostDepth = 64;  // tree::max_depth(2^31)
+  constexpr int kAhead = 4;       // grains whose loads are under way at a time
   float stack[kMostDepth];
   const int row = element / source.columns, column = element - row * source.columns;
   int depth = 0;
-  for (int grain = 0; grain < grains.count; ++grain) {
-    stack[depth++] = source.dense ? dense_sum(source, row, column, grain, memories, samples)
-                                  : partial_sum(source, element, grain, memories, samples);
-    for (int merges = grains.merges[grain]; merges > 0; --merges) {
-      --depth;
-      stack[depth - 1] = stack[depth - 1] + stack[depth];
+  for (int first = 0; first < grains.count; first += kAhead) {
+    float values[kAhead];
+    CONVOY_UNROLL(kAhead)
+    for (int i = 0; i < kAhead; ++i) {
+      if (first + i >= grains.count) continue;
+      values[i] = source.dense ? dense_sum(source, row, column, first + i, memories, samples)
+                               : partial_sum(source, element, first + i, memories, samples);
+    }
+    CONVOY_UNROLL(kAhead)
+    for (int i = 0; i < kAhead; ++i) {
+      if (first + i >= grains.count) continue;
+      float sum = values[i];
+      for (int merges = grains.merges[first + i]; merges > 0; --merges) sum = stack[--depth] + sum;
+      stack[depth++] = sum;
     }
   }
   for (int i = 0; i < depth; ++i) node(i, stack[i]);

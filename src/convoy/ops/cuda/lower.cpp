@@ -33,13 +33,15 @@ int widest_columns(const Product& p) {
 Product tiled(Product p, const Work& work) {
   p.tile_columns = widest_columns(p);
   p.tile_rows = 4;
-  if (p.tiles(work.samples, work.grain) >= work.threads) return p;
+  if (tile_count(p, work.samples, work.grain) >= work.threads) return p;
   p.tile_rows = 1;
-  const auto idle = [&] { return p.tiles(work.samples, work.grain) * p.lanes * 2 <= work.threads; };
+  const auto idle = [&] {
+    return tile_count(p, work.samples, work.grain) * p.lanes() * 2 <= work.threads;
+  };
   if (p.sharing == Sharing::samples) {
     const int most =
         std::min(kWarp, number(std::bit_ceil(static_cast<unsigned>(p.terms.segments))));
-    while (p.lanes < most && idle()) p.lanes *= 2;
+    while (p.lanes() < most && idle()) ++p.lane_bits;
   }
   while (p.tile_columns > 1 && idle()) p.tile_columns /= 2;
   return p;
@@ -236,15 +238,6 @@ template <class T>
 inline constexpr bool is_product = std::is_same_v<T, Conv2d> || std::is_same_v<T, Dense>;
 
 }  // namespace
-
-Index Product::tiles(Index samples, Index grain) const {
-  const Index of_sample = Index{height} * width;
-  const Index positions = sharing == Sharing::samples ? samples * of_sample : of_sample;
-  const Index units = sharing == Sharing::samples    ? 1
-                      : sharing == Sharing::segments ? samples * terms.segments
-                                                     : (samples + grain - 1) / grain;
-  return units * ((positions + tile_rows - 1) / tile_rows) * (columns / tile_columns);
-}
 
 Index bordered_x_size(const Op& op) {
   const auto* conv = std::get_if<Conv2d>(&op);

@@ -7,6 +7,7 @@
 
 #include "convoy/ops/cuda/chain.cuh"
 #include "convoy/ops/cuda/group.cuh"
+#include "convoy/ops/cuda/pixel.cuh"
 #include "convoy/ops/cuda/task.hpp"
 #include "convoy/ops/pass.hpp"
 
@@ -50,9 +51,7 @@ __device__ inline Winner maximum(const Pooling2d& s, const float* image, int top
 __device__ inline void forward(const Pooling2d& s, const Forward<float>& pass, const Group& group) {
   const int size = static_cast<int>(pass.samples) * s.out_height * s.out_width * s.channels;
   for (int i = group.rank; i < size; i += group.size) {
-    const int pixel = i / s.channels, c = i - pixel * s.channels;
-    const int row = pixel / s.out_width, ox = pixel - row * s.out_width;
-    const int sample = row / s.out_height, oy = row - sample * s.out_height;
+    const auto [sample, oy, ox, c] = pixel_of(i, s.out_height, s.out_width, s.channels);
     const float* const image =
         pass.x + static_cast<Index>(sample) * s.height * s.width * s.channels;
     const int top = oy * s.stride_height - s.pad_height, left = ox * s.stride_width - s.pad_width;
@@ -76,9 +75,8 @@ __device__ inline void input_gradient(const Pooling2d& s, const InputGradient<fl
   const float scale = 1.0F / static_cast<float>(s.kernel_height * s.kernel_width);
   const int size = static_cast<int>(pass.samples) * s.height * s.width * s.channels;
   for (int i = group.rank; i < size; i += group.size) {
-    const int pixel = i / s.channels, c = i - pixel * s.channels;
-    const int row = pixel / s.width, px = pixel - row * s.width + s.pad_width;
-    const int sample = row / s.height, py = row - sample * s.height + s.pad_height;
+    const auto [sample, iy, ix, c] = pixel_of(i, s.height, s.width, s.channels);
+    const int py = iy + s.pad_height, px = ix + s.pad_width;
     const int y_end = std::min(py / s.stride_height + 1, s.out_height);
     const int x_end = std::min(px / s.stride_width + 1, s.out_width);
     float sum = 0;

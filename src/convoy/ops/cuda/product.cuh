@@ -41,10 +41,12 @@ __device__ inline void segment_value(const Product& p, const SegmentCut& cut,
                                      float (&acc)[kRows][kColumns]) {
   for (int i = 0; i < kRows; ++i)
     for (int j = 0; j < kColumns; ++j) acc[i][j] = 0;
+  // Terms whose loads are under way at a time: a small tile waits for little else.
+  [[maybe_unused]] constexpr int kAhead = kRows * kColumns > 4 ? 4 : 16;
   for (int row = 0; row < cut.rows; ++row) {
     int at = (cut.first_row + row) * p.a_row + cut.first_term * p.a_term;
     const float* b_at = b + (cut.first_row + row) * p.b_row + cut.first_term * p.b_term;
-    CONVOY_UNROLL(4)
+    CONVOY_UNROLL(kAhead)
     for (int term = 0; term < cut.terms; ++term) {
       float weights[kColumns];
       load(b_at, weights);
@@ -74,21 +76,21 @@ __device__ inline void sum_segments(const Product& p, int lane, bool first,
                                     const float* const (&a)[kRows], const float* b,
                                     float (&sum)[kRows][kColumns]) {
   float value[kRows][kColumns] = {};
-  if (p.lanes == 1) {
+  if (p.lane_bits == 0) {
     for (int segment = 0; segment < p.terms.segments; ++segment) {
       segment_value(p, segment_of(p.terms, segment), a, b, value);
       add_segment(first && segment == 0, value, sum);
     }
     return;
   }
-  for (int begin = 0; begin < p.terms.segments; begin += p.lanes) {
+  for (int begin = 0; begin < p.terms.segments; begin += p.lanes()) {
     if (begin + lane < p.terms.segments)
       segment_value(p, segment_of(p.terms, begin + lane), a, b, value);
-    for (int from = 0; from < p.lanes && begin + from < p.terms.segments; ++from) {
+    for (int from = 0; from < p.lanes() && begin + from < p.terms.segments; ++from) {
       float other[kRows][kColumns];
       for (int i = 0; i < kRows; ++i)
         for (int j = 0; j < kColumns; ++j)
-          other[i][j] = __shfl_sync(0xFFFFFFFFU, value[i][j], from, p.lanes);
+          other[i][j] = __shfl_sync(0xFFFFFFFFU, value[i][j], from, p.lanes());
       add_segment(first && begin + from == 0, other, sum);
     }
   }
@@ -106,14 +108,15 @@ struct Tile {
   int segment = 0, first_sample = 0, samples = 1;  // samples whose terms are summed
 };
 
+template <int kRows, int kColumns>
 __device__ inline Tile tile_of(const Product& p, const Samples& samples, int number) {
-  const int column_tiles = p.columns / p.tile_columns;
+  const int column_tiles = p.columns / kColumns;
   const int of_sample = p.height * p.width;
   Tile tile;
   tile.positions = p.sharing == Sharing::samples ? samples.count * of_sample : of_sample;
-  tile.stride = (tile.positions + p.tile_rows - 1) / p.tile_rows;
+  tile.stride = (tile.positions + kRows - 1) / kRows;
   const int rest = number / column_tiles;
-  tile.column = (number - rest * column_tiles) * p.tile_columns;
+  tile.column = (number - rest * column_tiles) * kColumns;
   const int unit = rest / tile.stride;
   tile.position = rest - unit * tile.stride;
   if (p.sharing == Sharing::segments) {
@@ -124,16 +127,6 @@ __device__ inline Tile tile_of(const Product& p, const Samples& samples, int num
     tile.samples = std::min(samples.grain, samples.count - tile.first_sample);
   }
   return tile;
-}
-
-__device__ inline int tile_count(const Product& p, const Samples& samples) {
-  const int of_sample = p.height * p.width;
-  const int positions = p.sharing == Sharing::samples ? samples.count * of_sample : of_sample;
-  const int units = p.sharing == Sharing::samples ? 1
-                    : p.sharing == Sharing::segments
-                        ? samples.count * p.terms.segments
-                        : (samples.count + samples.grain - 1) / samples.grain;
-  return units * ((positions + p.tile_rows - 1) / p.tile_rows) * (p.columns / p.tile_columns);
 }
 
 // Where position `position` of a tile lies: its sample, row and column.
@@ -156,10 +149,8 @@ template <int kRows, int kColumns>
 __device__ inline void store(const Product& p, const Memories& memories, const Tile& tile, int unit,
                              const Position (&positions)[kRows],
                              const float (&sum)[kRows][kColumns]) {
-  float* const c = memories.at[static_cast<int>(p.c.memory)] + p.c.offset;
-  const float* const bias =
-      p.has_bias ? memories.at[static_cast<int>(p.bias.memory)] + p.bias.offset + tile.column
-                 : nullptr;
+  float* const c = resolve(p.c, memories);
+  const float* const bias = p.has_bias ? resolve(p.bias, memories) + tile.column : nullptr;
   for (int i = 0; i < kRows; ++i) {
     if (tile.position + i * tile.stride >= tile.positions) continue;
     const Index sample = positions[i].sample + unit;
@@ -177,9 +168,9 @@ __device__ inline void store(const Product& p, const Memories& memories, const T
 template <int kRows, int kColumns>
 __device__ void run_tile(const Product& p, const Memories& memories, const Samples& samples,
                          int number, int lane, bool writes) {
-  const Tile tile = tile_of(p, samples, number);
-  const float* const a0 = memories.at[static_cast<int>(p.a.memory)] + p.a.offset;
-  const float* const b0 = memories.at[static_cast<int>(p.b.memory)] + p.b.offset + tile.column;
+  const Tile tile = tile_of<kRows, kColumns>(p, samples, number);
+  const float* const a0 = resolve(p.a, memories);
+  const float* const b0 = resolve(p.b, memories) + tile.column;
   Position positions[kRows];
   const float* a[kRows];
   for (int i = 0; i < kRows; ++i) {
@@ -210,12 +201,12 @@ __device__ void run_tile(const Product& p, const Memories& memories, const Sampl
 template <int kRows, int kColumns>
 __device__ void run_tiles(const Product& p, const Memories& memories, const Samples& samples,
                           const Group& group) {
-  const int tiles = tile_count(p, samples);
-  const int lane = group.rank % p.lanes, first = group.rank / p.lanes;
-  const int step = group.size / p.lanes;
+  const int tiles = tile_count(p, samples.count, samples.grain);
+  const int lane = group.rank & (p.lanes() - 1), first = group.rank >> p.lane_bits;
+  const int step = group.size >> p.lane_bits;
   for (int begin = 0; begin < tiles; begin += step) {
     const int number = begin + first;
-    if (number >= tiles && p.lanes == 1) return;
+    if (number >= tiles && p.lane_bits == 0) return;
     run_tile<kRows, kColumns>(p, memories, samples, std::min(number, tiles - 1), lane,
                               number < tiles && lane == 0);
   }

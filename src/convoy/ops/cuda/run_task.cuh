@@ -9,10 +9,6 @@
 
 namespace convoy::cuda {
 
-__device__ inline float* resolve(const Operand& operand, const Memories& memories) {
-  return memories.at[static_cast<int>(operand.memory)] + operand.offset;
-}
-
 template <class OpType>
 __device__ void run_pass(const OpType& op, const Pass& pass, const Memories& memories,
                          const Samples& samples, const Group& group) {

@@ -7,6 +7,8 @@
 
 #include "convoy/ops/cuda/chain.cuh"
 #include "convoy/ops/cuda/group.cuh"
+#include "convoy/ops/cuda/packing.hpp"
+#include "convoy/ops/cuda/pixel.cuh"
 #include "convoy/ops/cuda/product.cuh"
 #include "convoy/ops/pass.hpp"
 
@@ -18,9 +20,7 @@ __device__ inline void forward(const Subsampling& s, const Forward<float>& pass,
   const float* const bias = pass.parameters + s.kernel_height * s.kernel_width * s.columns;
   const Cuts cuts = cuts_of(s.kernel_height, s.kernel_width);
   for (int i = group.rank; i < size; i += group.size) {
-    const int pixel = i / s.channels, c = i - pixel * s.channels;
-    const int row = pixel / s.out_width, ox = pixel - row * s.out_width;
-    const int sample = row / s.out_height, oy = row - sample * s.out_height;
+    const auto [sample, oy, ox, c] = pixel_of(i, s.out_height, s.out_width, s.channels);
     const int column = s.shared ? 0 : c;
     const float* const x = pass.x + static_cast<Index>(sample) * s.height * s.width * s.channels +
                            (oy * s.stride_height * s.width + ox * s.stride_width) * s.channels + c;
@@ -43,16 +43,12 @@ __device__ inline void input_gradient(const Subsampling& s, const InputGradient<
                                       const Group& group) {
   const int size = static_cast<int>(pass.samples) * s.height * s.width * s.channels;
   for (int i = group.rank; i < size; i += group.size) {
-    const int pixel = i / s.channels, c = i - pixel * s.channels;
-    const int row = pixel / s.width, ix = pixel - row * s.width;
-    const int sample = row / s.height, iy = row - sample * s.height;
+    const auto [sample, iy, ix, c] = pixel_of(i, s.height, s.width, s.channels);
     const float* const dy =
         pass.dy + static_cast<Index>(sample) * s.out_height * s.out_width * s.channels + c;
     const int first_y = iy % s.stride_height, first_x = ix % s.stride_width;
-    const int taps_y =
-        first_y < s.kernel_height ? (s.kernel_height - 1 - first_y) / s.stride_height + 1 : 0;
-    const int taps_x =
-        first_x < s.kernel_width ? (s.kernel_width - 1 - first_x) / s.stride_width + 1 : 0;
+    const int taps_y = phase_taps(first_y, s.kernel_height, s.stride_height);
+    const int taps_x = phase_taps(first_x, s.kernel_width, s.stride_width);
     Chain sum;
     if (taps_y > 0 && taps_x > 0) {
       const Cuts cuts = cuts_of(taps_y, taps_x);

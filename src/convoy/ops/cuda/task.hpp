@@ -28,6 +28,8 @@ inline constexpr int kMemories = 7;
 
 struct Memories {
   float* at[kMemories] = {};
+
+  CONVOY_HOST_DEVICE float*& of(Memory memory) { return at[static_cast<int>(memory)]; }
 };
 
 // Elements of four bytes: sample s begins at offset + s * stride.
@@ -36,6 +38,11 @@ struct Operand {
   int stride = 0;
   Index offset = 0;
 };
+
+// Sample 0 of an operand.
+CONVOY_HOST_DEVICE inline float* resolve(const Operand& operand, const Memories& memories) {
+  return memories.at[static_cast<int>(operand.memory)] + operand.offset;
+}
 
 // How the sums of a product are shared out.
 enum class Sharing : int {
@@ -61,13 +68,23 @@ struct Product {
   int b_row = 0, b_term = 0;
   int c_y = 0, c_x = 0, c_segment = 0;
   Cuts terms;
-  // A thread computes `tile_rows` x `tile_columns` numbers; `lanes` threads share the segments of
-  // each.
-  int tile_rows = 1, tile_columns = 1, lanes = 1;
+  // A thread computes `tile_rows` x `tile_columns` numbers; 2^lane_bits threads share the segments
+  // of each.
+  int tile_rows = 1, tile_columns = 1, lane_bits = 0;
 
-  // Sums and their tiles, for so many samples in grains of `grain`.
-  Index tiles(Index samples, Index grain) const;
+  CONVOY_HOST_DEVICE constexpr int lanes() const { return 1 << lane_bits; }
 };
+
+// Tiles of all sums, for so many samples in grains of `grain`.
+template <class Number>
+CONVOY_HOST_DEVICE constexpr Number tile_count(const Product& p, Number samples, Number grain) {
+  const Number of_sample = Number{p.height} * p.width;
+  const Number positions = p.sharing == Sharing::samples ? samples * of_sample : of_sample;
+  const Number units = p.sharing == Sharing::samples    ? Number{1}
+                       : p.sharing == Sharing::segments ? samples * p.terms.segments
+                                                        : (samples + grain - 1) / grain;
+  return units * ((positions + p.tile_rows - 1) / p.tile_rows) * (p.columns / p.tile_columns);
+}
 
 // Copies with a border of zeros.
 struct Border {
