@@ -7,6 +7,9 @@
 //   run_steps_kernel    many steps: each block takes a sample at a time through all codes in its
 //                       shared memory; behind a barrier of the grid every thread sums the gradients
 //                       of its parameters and updates them; behind another, the next step
+//                       (grid: a block for each sample or for as many parameters as it has threads,
+//                       at most what is resident, launched cooperatively; traffic: a sample's
+//                       bytes, the weights by each block, what gradients are summed from twice)
 //   update_kernel       the update where the host had to finish the sum (many ranks)
 //
 // device_program.cu alone includes this: kernels are defined once.

@@ -2,7 +2,8 @@
 // Trainable subsampling (ops/subsample.hpp). Output-stationary in all passes: a thread owns one
 // output, one input pixel, or one segment of one channel of a weight row. Its sums are short (a
 // kernel's area; a segment), so no micro-kernel is needed; a kernel's weights come from the
-// first-level cache. Neighbouring threads take neighbouring channels. Grid: any.
+// first-level cache. Traffic: each number of a window once a window, each output once; in a weight
+// gradient x and dy once a tap. Neighbouring threads take neighbouring channels. Grid: any.
 #pragma once
 
 #include "convoy/ops/cuda/chain.cuh"
