@@ -224,6 +224,7 @@ def main():
     parser.add_argument("--model")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--images", type=int, help="of a measurement of PyTorch, where it is slow")
+    parser.add_argument("--passes", type=int, help="with --device cuda: of Convoy through the images")
     parser.add_argument("--data", default="fashion-mnist", help="28 x 28 x 1, 10 classes")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--program", default=str(convoy_runs.PROGRAM))

@@ -133,7 +133,7 @@ def chosen_rows(args):
         raise SystemExit(f"no row of model '{args.model}' and batch {args.batch} on a GPU")
     if args.images:
         rows = [row._replace(images=max(args.images // row.batch, 1) * row.batch) for row in rows]
-    return rows
+    return [row._replace(passes=args.passes or row.passes) for row in rows]
 
 
 def main(args, start):

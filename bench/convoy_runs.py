@@ -2,6 +2,7 @@
 """What the measuring scripts of this folder share: data, one training run of Convoy, the FMA peak."""
 
 import gzip
+import hashlib
 import json
 import os
 import pathlib
@@ -31,15 +32,21 @@ def log(text):
     print(f"{text}, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
 
 
-def data_folder(name):
-    """Where `convoy info` finds the data; or the folder that `name` is."""
-    if os.path.isdir(name):
-        return pathlib.Path(name)
+def find_data(name):
+    """Where `convoy info` finds the data set; None where it does not."""
     for folder in (os.environ.get("CONVOY_DATA"), "~/.local/share/convoy", "/usr/share/datasets"):
         path = pathlib.Path(folder or "").expanduser() / name
         if folder and path.exists():
             return path
-    raise SystemExit(f"no data '{name}': set CONVOY_DATA or install dataset-fashion-mnist")
+    return None
+
+
+def data_folder(name):
+    """Of a data set; or the folder that `name` is."""
+    path = pathlib.Path(name) if os.path.isdir(name) else find_data(name)
+    if not path:
+        raise SystemExit(f"no data '{name}': set CONVOY_DATA or install dataset-fashion-mnist")
+    return path
 
 
 def read_idx(folder, stem):
@@ -57,12 +64,24 @@ def copy_data(name, samples, folder):
     for part, count in (("train", samples), ("t10k", TEST_IMAGES)):
         images = read_idx(source, f"{part}-images-idx3-ubyte")
         labels = read_idx(source, f"{part}-labels-idx1-ubyte")
-        magic, there, rows, columns = struct.unpack(">4I", images[:16])
+        _, there, rows, columns = struct.unpack(">4I", images[:16])
         count = min(count, there)
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(
-            struct.pack(">4I", magic, count, rows, columns) + images[16:16 + count * rows * columns])
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(
-            labels[:4] + struct.pack(">I", count) + labels[8:8 + count])
+        write_idx(folder, part, images[16:16 + count * rows * columns], labels[8:8 + count], rows, columns)
+
+
+def write_idx(folder, part, images, labels, rows=28, columns=28):
+    """`images`: bytes, `labels`: bytes."""
+    (folder / f"{part}-images-idx3-ubyte").write_bytes(
+        struct.pack(">4I", 2051, len(labels), rows, columns) + images)
+    (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 2049, len(labels)) + labels)
+
+
+def make_data(folder, images, test_images=TEST_IMAGES):
+    """Images of 28 x 28 made of noise, in 10 classes: the same bytes on every machine, and no file is needed."""
+    folder.mkdir()
+    for part, count in (("train", images), ("t10k", test_images)):
+        pixels = hashlib.shake_128(part.encode()).digest(784 * count)
+        write_idx(folder, part, pixels, bytes(i % 10 for i in range(count)))
 
 
 def train(program, model, *options):
@@ -90,9 +109,9 @@ def model_facts(program, model):
     return json.loads(result.stdout)["model"]
 
 
-def require_gpu(program):
+def require_gpu(program, info=None):
     """`convoy info`; ends the script, with one line, where the program has no GPU."""
-    info = json.loads(subprocess.run([program, "info", "--json"], stdout=subprocess.PIPE, check=True).stdout)
+    info = info or json.loads(subprocess.run([program, "info", "--json"], stdout=subprocess.PIPE, check=True).stdout)
     if "cuda" not in info["devices"]:
         why = ("this machine shows no GPU): run this where there is one" if info["cuda"] else
                "it was built without CUDA): cmake --preset cuda, then --program build/cuda/convoy")

@@ -30,15 +30,17 @@ def measure(args):
         layout = ["--device", "cuda"]
     else:
         layout = ["--threads", args.threads]
+    if args.limit:
+        layout += ["--limit", args.limit]
     runs = []
     for seed in range(1, args.seeds + 1):
-        result = convoy_runs.train(args.program, args.model, "--data", "mnist", "--seed", seed, *layout)
+        result = convoy_runs.train(args.program, args.model, "--data", args.data, "--seed", seed, *layout)
         runs.append({"seed": seed, "test_accuracy": result["epochs"][-1]["test_accuracy"],
                      "train_seconds": result["train_seconds"],
                      "weights_sha256": result["weights_sha256"]})
         convoy_runs.log(f"seed {seed}: {100 * runs[-1]['test_accuracy']:.2f} %, "
                         f"{runs[-1]['train_seconds']:.2f} s")
-    return {"schema": "convoy.mnist_fast/1", "model": args.model, "device": args.device,
+    return {"schema": "convoy.mnist_fast/1", "model": args.model, "data": args.data, "device": args.device,
             "threads": result["threads"], "seeds": args.seeds, "epochs": len(result["epochs"]),
             "batch": result["batch"], "isa": result["isa"], "machine": result["machine"],
             "test_accuracy": summary([run["test_accuracy"] for run in runs]),
@@ -49,7 +51,7 @@ def report(document):
     accuracy, seconds = document["test_accuracy"], document["train_seconds"]
     threads, gpu = document["threads"], document["device"] == "cuda"
     worker = "1 GPU" if gpu else f"{threads} thread{'' if threads == 1 else 's'}"
-    print(f"{document['model']} on MNIST, {document['epochs']} epochs, batch {document['batch']}; "
+    print(f"{document['model']} on {document['data']}, {document['epochs']} epochs, batch {document['batch']}; "
           f"{document['isa']}, {document['machine'].get('cpu', '')}, "
           f"{document['machine'].get('usable_cores', '?')} cores\n")
     print(convoy_runs.table(
@@ -66,6 +68,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--model", default="mnist-fast", help="a name, or a file")
+    parser.add_argument("--data", default="mnist", help="another data set than the one that the goal is for")
+    parser.add_argument("--limit", type=int, help="the first images only")
     parser.add_argument("--program", default=str(convoy_runs.PROGRAM))
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
