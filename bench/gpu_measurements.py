@@ -44,9 +44,13 @@ def data_for(session):
         for name in ("mnist", "fashion-mnist"):
             if name in found:
                 return name
-    folder = session.folder / "made-images"
+    return made_images(session, session.sizes.images)
+
+
+def made_images(session, images):
+    folder = session.folder / f"{images}-images"
     if not folder.exists():
-        convoy_runs.make_data(folder, session.sizes.images)
+        convoy_runs.make_data(folder, images)
     return folder
 
 

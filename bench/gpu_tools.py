@@ -10,7 +10,7 @@ import gpu_session
 
 NETS = ("tiny-relu", "tiny-sigmoid")
 TOOLS = ("memcheck", "racecheck", "synccheck")
-FEW_IMAGES = 64
+FEW_IMAGES = 64  # two steps of 32; and few test images
 FOUND = 9  # the exit code that the sanitizer is told to end with
 
 LONGEST = 5
@@ -37,8 +37,8 @@ def tool(session, name):
 def short_training(session, model, launching, *options):
     folder = session.folder / f"tools-{len(list(session.folder.iterdir()))}"
     return [session.args.program, "train", model, "--device", "cuda", "--launch", launching, "--data",
-            gpu_measurements.data_for(session), "--limit", min(FEW_IMAGES, session.sizes.images), "--epochs", 1,
-            "--quiet", "--json", "--out", folder, *options]
+            gpu_measurements.made_images(session, FEW_IMAGES), "--epochs", 1, "--quiet", "--json", "--out", folder,
+            *options]
 
 
 def sanitizers(session):
