@@ -75,7 +75,9 @@ class Printer : public convoy::Observer {
                 static_cast<int>(metrics.epoch), metrics.train_loss, 100 * metrics.test_accuracy,
                 metrics.images_per_second);
   }
-  void warning(const std::string& text) override { std::printf("warning: %s\n", text.c_str()); }
+  void warning(const std::string& text) override {
+    std::printf("warning: %s\n", convoy::printable(text).c_str());
+  }
 };
 
 void run(convoy::Index limit, const std::string& folder) {
@@ -117,7 +119,7 @@ int main(int argc, char** argv) {
     run(argc > 1 ? std::atoi(argv[1]) : 0, argc > 2 ? argv[2] : "");
     return 0;
   } catch (const convoy::Error& error) {
-    std::fprintf(stderr, "ex1: %s\n", error.what());
+    std::fprintf(stderr, "ex1: %s\n", convoy::printable_message(error.what()).c_str());
     return static_cast<int>(error.fault());
   }
 }

@@ -74,7 +74,9 @@ class Printer : public convoy::Observer {
                 static_cast<int>(metrics.epoch), metrics.train_loss, 100 * metrics.test_accuracy,
                 metrics.images_per_second);
   }
-  void warning(const std::string& text) override { std::printf("warning: %s\n", text.c_str()); }
+  void warning(const std::string& text) override {
+    std::printf("warning: %s\n", convoy::printable(text).c_str());
+  }
 };
 
 void run(convoy::Index limit, const std::string& folder) {
@@ -120,7 +122,8 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const convoy::Error& error) {
     const bool of_all = dynamic_cast<const convoy::SharedError*>(&error) != nullptr;
-    if (!of_all || convoy::announced_rank() == 0) std::fprintf(stderr, "ex1p: %s\n", error.what());
+    if (!of_all || convoy::announced_rank() == 0)
+      std::fprintf(stderr, "ex1p: %s\n", convoy::printable_message(error.what()).c_str());
     return static_cast<int>(error.fault());
   }
 }

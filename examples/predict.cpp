@@ -43,13 +43,14 @@ int main(int argc, char** argv) {
     const auto prediction = predictor.predict(trousers(predictor.image_shape()));
     const auto& names = predictor.class_names();
     for (std::size_t label = 0; label < names.size(); ++label) {
-      std::printf("%-12s %.4f\n", names[label].c_str(),
+      // A checkpoint may come from anywhere: a name in it must not steer the terminal.
+      std::printf("%-12s %.4f\n", convoy::printable(names[label]).c_str(),
                   static_cast<double>(prediction.probabilities[label]));
     }
-    std::printf("prediction: %s\n", prediction.name.c_str());
+    std::printf("prediction: %s\n", convoy::printable(prediction.name).c_str());
     return 0;
   } catch (const convoy::Error& error) {
-    std::fprintf(stderr, "predict: %s\n", error.what());
+    std::fprintf(stderr, "predict: %s\n", convoy::printable_message(error.what()).c_str());
     return static_cast<int>(error.fault());
   }
 }

@@ -3,8 +3,6 @@
 #include "convoy/measure/cuda_bench.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <optional>
 
 #include "bench_report.hpp"
@@ -45,14 +43,11 @@ std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const N
 }
 
 // On a terminal a line that is redrawn, elsewhere a line at the beginning.
-void tell(const BenchOptions& options, std::string_view model, int round) {
+void tell(const BenchOptions& options, LiveLine& line, std::string_view model, int round) {
   if (options.quiet) return;
-  const bool live = isatty(STDERR_FILENO) == 1;
-  if (live && round == measure::kRounds) return write_stderr("\r\033[K");
-  if (!live && round > 0) return;
-  write_stderr(
-      fmt::format("{}measuring {} for about {:g} s{}", live ? "\r" : "", model, options.seconds,
-                  live ? fmt::format(", round {} of {} ", round + 1, measure::kRounds) : "\n"));
+  const std::string text = fmt::format("measuring {} for about {:g} s", model, options.seconds);
+  line.show(fmt::format("{}, round {} of {} ", text, round + 1, measure::kRounds));
+  if (!line.live() && round == 0) write_line(text);
 }
 
 int bench(const BenchOptions& options) {
@@ -61,13 +56,12 @@ int bench(const BenchOptions& options) {
   const auto [data, data_name] = chosen_data(options, model.net);
   if (!options.svg.empty()) check_writable(options.svg);
   const auto measure = engine.device == Device::cuda ? measure::cuda_bench : measure::bench;
+  LiveLine line;
   const measure::BenchResult result = measure(model, data, engine, options.seconds, [&](int round) {
-    tell(options, model.net.name(), round);
+    tell(options, line, model.net.name(), round);
   });
-  tell(options, model.net.name(), measure::kRounds);
-  for (const std::string& text : result.warnings) {
-    write_stderr(fmt::format("convoy: warning: {}\n", text));
-  }
+  line.clear();
+  for (const std::string& text : result.warnings) write_warning(text);
   const BenchSubject subject{model, data_name};
   if (!options.svg.empty()) save_file(options.svg, roofline_svg(roofline(subject, result)));
   if (options.json) {

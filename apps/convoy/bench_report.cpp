@@ -249,8 +249,8 @@ void add_gpu(Json& json, const BenchResult& result, const StageResult& stage) {
 std::string table(const BenchSubject& subject, const BenchResult& result) {
   const Index batch = subject.model.train.batch;
   return fmt::format(
-      "{}\n{}\n\n{}\n{}\n{}\n{}", title(subject, result), machine(result), limits_table(result),
-      result.gpu ? gpu_stages_table(result) : stages_table(result),
+      "{}\n{}\n\n{}\n{}\n{}\n{}", printable(title(subject, result)), machine(result),
+      limits_table(result), result.gpu ? gpu_stages_table(result) : stages_table(result),
       result.gpu ? gpu_steps_table(result, batch) : steps_table(result, batch), about(result));
 }
 

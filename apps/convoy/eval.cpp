@@ -42,17 +42,18 @@ std::string table(const Confusion& matrix, const std::vector<std::string>& names
                                                   fmt::formatted_size("{}", matrix.classes() - 1)));
   std::vector<std::string> labels;
   for (Index i = 0; i < matrix.classes(); ++i) {
-    const std::string& name = names[static_cast<std::size_t>(i)];
+    const std::string name = printable(names[static_cast<std::size_t>(i)]);
     labels.push_back(name == fmt::format("{}", i) ? name : fmt::format("{} {}", i, name));
   }
   std::size_t label_width = std::string_view("true").size();
-  for (const std::string& label : labels) label_width = std::max(label_width, label.size());
+  for (const std::string& label : labels) label_width = std::max(label_width, characters(label));
 
   std::string text = fmt::format("{:{}}  predicted\n{:{}}", "", label_width, "true", label_width);
   for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", j, width);
   text += "    correct\n";
   for (Index i = 0; i < matrix.classes(); ++i) {
-    text += fmt::format("{:{}}", labels[static_cast<std::size_t>(i)], label_width);
+    const std::string& label = labels[static_cast<std::size_t>(i)];
+    text += label + std::string(label_width - characters(label), ' ');
     const Index sum = matrix.samples(i);
     for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", matrix(i, j), width);
     const double correct =
@@ -70,17 +71,16 @@ int eval(const EvalOptions& options) {
   const TrainAndTest data =
       load_data(options.data.empty() ? data_of_run(options.checkpoint) : options.data);
   const TestResult result = test(checkpoint, data, options.layout);
-  for (const std::string& text : result.warnings) {
-    write_stderr(fmt::format("convoy: warning: {}\n", text));
-  }
+  for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;
   const Index classes = matrix.classes();
   const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
     write_stdout(fmt::format(
         "{} on {}, {} test images, after {} steps\naccuracy  {}\nloss      {:.4f}\n\n{}",
-        net.name(), data.name, with_commas(data.test.size()), with_commas(checkpoint.position.step),
-        as_percent(result.accuracy), result.loss, table(matrix, names)));
+        net.name(), printable(data.name), with_commas(data.test.size()),
+        with_commas(checkpoint.position.step), as_percent(result.accuracy), result.loss,
+        table(matrix, names)));
     return kDone;
   }
   Json rows = Json::array();

@@ -2,24 +2,19 @@
 #include "fetch.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <utility>
 
 #include "convoy/convoy.hpp"
+#include "output.hpp"
 #include "unpack.hpp"
 
 namespace convoy::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-void say(const std::string& text) {
-  std::fputs(text.c_str(), stderr);
-}
 
 bool there(const fs::path& path) {
   std::error_code error;
@@ -33,28 +28,22 @@ std::string megabytes(std::uint64_t bytes) {
 // One line that is written over on a terminal; two plain lines elsewhere.
 class ProgressLine {
  public:
-  ProgressLine(std::string name, const std::string& url)
-      : name_(std::move(name)), terminal_(::isatty(STDERR_FILENO) == 1) {
-    if (!terminal_) say(fmt::format("{}: from {}\n", name_, url));
+  ProgressLine(std::string name, const std::string& url) : name_(std::move(name)) {
+    if (!line_.live()) write_line(fmt::format("{}: from {}", name_, url));
   }
-  ~ProgressLine() {
-    if (terminal_) say("\r\x1b[K");
-  }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
 
   void show(std::uint64_t bytes, std::uint64_t total) {
     constexpr double kRefresh = 0.1;
-    if (!terminal_ || (shown_ && since_.seconds() < kRefresh)) return;
+    if (!line_.live() || (shown_ && since_.seconds() < kRefresh)) return;
     shown_ = true;
     since_.restart();
-    say(fmt::format("\r\x1b[K{}: {}{}", name_, megabytes(bytes),
-                    total ? " of " + megabytes(total) : std::string()));
+    line_.show(fmt::format("{}: {}{}", name_, megabytes(bytes),
+                           total ? " of " + megabytes(total) : std::string()));
   }
 
  private:
   std::string name_;
-  bool terminal_;
+  LiveLine line_;
   bool shown_ = false;
   Stopwatch since_;
 };
@@ -88,7 +77,7 @@ class Fetcher {
     } else if (!std::ranges::all_of(set_.files, [&](const auto& f) { return is_right(f); })) {
       obtain(whole_archive());
     }
-    say(fmt::format("{} is complete in {}\n", set_.name, folder_.string()));
+    write_line(fmt::format("{} is complete in {}", set_.name, folder_.string()));
   }
 
  private:
@@ -111,8 +100,9 @@ class Fetcher {
     const fs::path path = present(file);
     if (path.empty()) return false;
     const std::string error = content_error(path, file);
-    say(error.empty() ? fmt::format("{}: already here\n", file.name)
-                      : fmt::format("{}: not right, is replaced ({})\n", path.string(), error));
+    write_line(error.empty()
+                   ? fmt::format("{}: already here", file.name)
+                   : fmt::format("{}: not right, is replaced ({})", path.string(), error));
     return error.empty();
   }
 
@@ -175,14 +165,14 @@ class Fetcher {
       const std::uint64_t bytes = part.size();
       std::string reason = job.put_in_place(part);
       if (reason.empty()) {
-        say(fmt::format("{}: {}, SHA-256 is right\n", job.remote, megabytes(bytes)));
+        write_line(fmt::format("{}: {}, SHA-256 is right", job.remote, megabytes(bytes)));
         return {};
       }
       part.clear();
       // The bytes from before may have been another server's, or another file's.
       if (!result.resumed) return {std::move(reason), true};
-      say(fmt::format("{}: not right after going on with an older part, starts again\n",
-                      job.remote));
+      write_line(
+          fmt::format("{}: not right after going on with an older part, starts again", job.remote));
     }
   }
 

@@ -117,9 +117,9 @@ int launch(const CLI::App& command, const TrainOptions& options) {
   if (end.began && fs::exists(run.folder)) {
     report_failure(run.folder, message);
     if (end.ending.code == static_cast<int>(Fault::peer)) {
-      message += fmt::format(": to go on: convoy train --resume {} --ranks {}", run.folder.string(),
-                             ranks);
-      if (job.several_machines) message += " --hosts " + options.ranks.hosts;
+      message += fmt::format(": to go on: convoy train --resume {} --ranks {}",
+                             shell_path(run.folder), ranks);
+      if (job.several_machines) message += " --hosts " + shell_word(options.ranks.hosts);
     }
   }
   throw SharedError(static_cast<Fault>(end.ending.code), message);

@@ -60,7 +60,7 @@ void secure_standard_streams() {
 }
 
 void write_stdout(std::string_view text) {
-  const int error = write_all(STDOUT_FILENO, text);
+  const int error = write_all(STDOUT_FILENO, printable_lines(text));
   if (error == EPIPE) {
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
@@ -70,11 +70,37 @@ void write_stdout(std::string_view text) {
 
 void write_json(const Json& document) {
   // File names need not be UTF-8; JSON has to be.
-  write_stdout(document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_stdout(printable_json(document.dump(-1, ' ', false, Json::error_handler_t::replace)) +
+               "\n");
 }
 
 void write_stderr(std::string_view text) {
-  write_all(STDERR_FILENO, text);
+  write_all(STDERR_FILENO, printable_lines(text));
+}
+
+void write_line(std::string_view text) {
+  write_all(STDERR_FILENO, printable(text) + "\n");
+}
+
+void write_message(std::string_view text) {
+  write_all(STDERR_FILENO, fmt::format("convoy: {}\n", printable_message(text)));
+}
+
+void write_warning(std::string_view text) {
+  write_message(fmt::format("warning: {}", text));
+}
+
+LiveLine::LiveLine() : live_(::isatty(STDERR_FILENO) == 1) {}
+
+void LiveLine::show(std::string_view text) {
+  if (!live_) return;
+  write_all(STDERR_FILENO, fmt::format("\r\033[K{}", printable(text)));
+  shown_ = true;
+}
+
+void LiveLine::clear() {
+  if (shown_) write_all(STDERR_FILENO, "\r\033[K");
+  shown_ = false;
 }
 
 void check_writable(const std::filesystem::path& file) {
@@ -103,16 +129,20 @@ void save_file(const std::filesystem::path& file,
 
 std::string aligned(const std::vector<std::vector<std::string>>& rows,
                     const std::vector<bool>& right) {
+  std::vector<std::vector<std::string>> cells = rows;
   std::vector<std::size_t> widths(right.size());
-  for (const auto& row : rows) {
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  for (auto& row : cells) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      row[c] = printable(row[c]);
+      widths[c] = std::max(widths[c], characters(row[c]));
+    }
   }
   std::string text;
-  for (const auto& row : rows) {
+  for (const auto& row : cells) {
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
-      line += right[c] ? fmt::format("{:>{}}  ", row[c], widths[c])
-                       : fmt::format("{:<{}}  ", row[c], widths[c]);
+      const std::string blank(widths[c] - characters(row[c]), ' ');
+      line += (right[c] ? blank + row[c] : row[c] + blank) + "  ";
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";

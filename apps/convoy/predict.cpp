@@ -48,7 +48,7 @@ std::string line(const Predictor& predictor, const Image& image, const Predictio
     text += fmt::format(", {} {}", name_of(predictor, static_cast<Index>(other)),
                         as_percent(double{p[other]}));
   }
-  return text + "\n";
+  return printable(text) + "\n";
 }
 
 int predict(const PredictOptions& options) {

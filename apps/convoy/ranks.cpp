@@ -148,7 +148,7 @@ int leave_job(const Ending& ending) noexcept {
       return is_clean(end.code) ? kDone : end.code;
     }
     if (!end.message.empty() && self.has_voice) {
-      write_stderr(fmt::format("convoy: {}\n", end.message));
+      write_message(end.message);
     }
   } catch (...) {  // out of memory, to say so
   }

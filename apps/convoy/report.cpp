@@ -23,7 +23,7 @@ struct ReportOptions {
 };
 
 void tell(const ReportOptions& options, const std::string& text) {
-  if (!options.quiet) write_stderr(text + "\n");
+  if (!options.quiet) write_line(text);
 }
 
 void refuse_twins(const std::vector<std::string>& folders) {
@@ -46,7 +46,7 @@ std::string report_of_runs(const ReportOptions& options) {
   for (RunRecord& run : runs) {
     tell(options, fmt::format("testing {}", run.folder.string()));
     evaluate(run, data, options.data);
-    if (!run.result) tell(options, fmt::format("convoy: warning: {}", run.why_not));
+    if (!run.result && !options.quiet) write_warning(run.why_not);
   }
   return run_report(runs);
 }

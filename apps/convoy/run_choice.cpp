@@ -91,7 +91,7 @@ Run new_run(const TrainOptions& options, int ranks) {
         Fault::usage, fmt::format("--out {} exists", options.out),
         "a run never writes over another",
         fmt::format("choose another folder, or go on with the run: convoy train --resume {}",
-                    options.out));
+                    shell_path(options.out)));
   }
   Model model = load_model(options.model, overrides(options, ranks));
   const std::string name = model.net.name();

@@ -134,7 +134,7 @@ void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path&
       all += seconds * plan.repeats;
       text += fmt::format("{} {}, about {} each:\n  {}\n", experiment.name,
                           to_string(experiment.layouts[l]), as_duration(seconds),
-                          study::shell_command(study_command(plan, {e, l})));
+                          shell_command(study_command(plan, {e, l})));
     }
   }
   write_stdout(fmt::format(
@@ -143,7 +143,8 @@ void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path&
       "every operation); results would lie in {}\n",
       text, study::counted(count, "configuration"),
       study::counted(static_cast<std::size_t>(plan.repeats), "round"), as_duration(all),
-      study::counted(static_cast<std::size_t>(places.count), places.noun), folder.string()));
+      study::counted(static_cast<std::size_t>(places.count), places.noun),
+      printable(folder.string())));
 }
 
 fs::path default_folder(const StudyOptions& options) {
@@ -182,11 +183,11 @@ int run(const CLI::App& command, const StudyOptions& options) {
   require_gnuplot();
   const study::StudyFolder folder(out, study);
   const auto say = [&](const std::string& line) {
-    if (!options.quiet) write_stderr(line + "\n");
+    if (!options.quiet) write_line(line);
   };
   const bool done = run_and_report(study, folder, say);
   if (!done) {
-    write_stderr(fmt::format("convoy: stopped; the same command goes on in {}\n", out.string()));
+    write_message(fmt::format("stopped; the same command goes on in {}", out.string()));
   }
   if (options.json) {
     write_json(Json::parse(to_json(study)));

@@ -48,7 +48,7 @@ std::string name_of(const StudyPlan& plan, const Configuration& which) {
   const bool known = code == 2 || (code >= 65 && code <= 77);
   throw UserError(known ? static_cast<Fault>(code) : Fault::internal,
                   fmt::format("'{}' failed with exit code {}", name, code), last,
-                  fmt::format("try it alone: {}", study::shell_command(command)));
+                  fmt::format("try it alone: {}", shell_command(command)));
 }
 
 // What is still held by someone is removed by the next run, or lies there.

@@ -115,7 +115,7 @@ void announce(ProgressReport& report, const Run& run, const TrainAndTest& data,
 }
 
 int conclude(ProgressReport& report, const Run& run, const TrainResult& result) {
-  const std::string folder = run.folder.string();
+  const std::string folder = shell_path(run.folder);
   switch (result.status) {
     case RunStatus::done:
       if (!result.epochs.empty()) {
@@ -131,7 +131,7 @@ int conclude(ProgressReport& report, const Run& run, const TrainResult& result) 
           fmt::format("stopped with a checkpoint; to go on: convoy train --resume {}", folder));
       return kStopped;
     case RunStatus::not_finite:
-      if (speaks()) write_stderr(fmt::format("convoy: {}\n", result.message));
+      if (speaks()) write_message(result.message);
       return kNotFinite;
   }
   return kDone;
@@ -230,7 +230,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
       json["profile"] = profile_json(timings, run.model.net, run.model.train.batch, *engine);
     write_json(json);
   } else if (options.profile) {
-    report.line(profile_table(timings));
+    report.lines(profile_table(timings));
   }
   return code;
 }

@@ -9,6 +9,7 @@
 //   Trainer, Observer          train/   the run: epochs, metrics, checkpoints, resuming
 //   Predictor                  train/   a trained checkpoint inside a program of your own
 //   UserError, SystemError     base/    what is thrown when something is wrong
+//   printable                  base/    names from files made safe to print
 //
 // examples/ex1.cpp walks through them; examples/ex1p.cpp is its twin for many ranks.
 #pragma once
@@ -17,6 +18,7 @@
 #include "convoy/base/clock.hpp"
 #include "convoy/base/digest.hpp"
 #include "convoy/base/machine.hpp"
+#include "convoy/base/safe_text.hpp"
 #include "convoy/base/suggest.hpp"
 #include "convoy/base/tensor.hpp"
 #include "convoy/base/version.hpp"

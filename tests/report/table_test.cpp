@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <sstream>
 
@@ -81,15 +82,30 @@ std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
   return records;
 }
 
-TEST(Table, CsvGivesBackEveryByte) {
+// Cells that a terminal or a spreadsheet would obey, and what they are written as.
+const std::map<std::string, std::string> kObeyed{{"\xff\xfe", "\\xff\\xfe"},
+                                                 {"\x01", "\\x01"},
+                                                 {"two\r\nlines", "two\nlines"},
+                                                 {"\r\n", "\n"},
+                                                 {"\r", "\\r"},
+                                                 {"=1+1", "'=1+1"},
+                                                 {"--threads", "'--threads"},
+                                                 {"---", "'---"}};
+
+TEST(Table, CsvGivesBackEveryByteThatNothingObeys) {
   Table table = nasty_table();
   std::mt19937 dice(1);
   for (int round = 0; round < 300; ++round) {
     std::string cell;
-    for (auto size = dice() % 6; size > 0; --size) cell += ",\"\r\n a;"[dice() % 7];
+    for (auto size = dice() % 6; size > 0; --size) cell += ",\"'\n a;"[dice() % 7];
     table.rows.push_back({cell, cell});
   }
   auto expected = table.rows;
+  for (auto& row : expected) {
+    for (std::string& cell : row) {
+      if (kObeyed.contains(cell)) cell = kObeyed.at(cell);
+    }
+  }
   expected.insert(expected.begin(), {"name|&", "value %"});
   EXPECT_EQ(parse_csv(to_csv(table)), expected);
 }
@@ -136,7 +152,7 @@ TEST(Table, HtmlIsWellFormedAndSaysWhatTheCellsSay) {
   }
   EXPECT_EQ(occurrences(html, "<th scope=\"row\""), static_cast<int>(kNasty.size()));
   EXPECT_EQ(occurrences(html, "<th scope=\"col\""), 2);
-  EXPECT_NE(html.find("\xEF\xBF\xBD\xEF\xBF\xBD"), std::string::npos) << "what is no UTF-8";
+  EXPECT_NE(html.find("\\xff\\xfe"), std::string::npos) << "what is no UTF-8";
 }
 
 // LaTeX's own: a cell of the row that holds `cell` alone.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/safe_text.hpp"
 #include "convoy/base/suggest.hpp"
 #include "convoy/data/folder.hpp"
 #include "convoy/data/synthetic.hpp"
@@ -97,7 +98,7 @@ std::string spelled_out(const FolderFiles& files) {
 }
 
 std::string unpack_remedy(const fs::path& folder) {
-  return fmt::format("unpack the files with `unxz -k {}/*.xz`", folder.string());
+  return fmt::format("unpack the files with `unxz -k {}/*.xz`", shell_path(folder));
 }
 
 [[noreturn]] void report_missing(const Known& set) {

@@ -64,13 +64,11 @@ Input read_input(const ConfigValue& value) {
 std::string read_name(const TableReader& model) {
   model.require("name", "name = \"my-net\"");
   const std::string name = model.string("name", "");
-  const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  });
-  if (name.empty() || name.size() > 64 || name[0] == '.' || !is_plain) {
-    model.fail(model.find("name")->place, fmt::format("'{}' can't be a model's name", name),
-               "run folders are named after it", "use up to 64 letters, digits, '_', '-' and '.'");
+  if (!is_model_name(name)) {
+    model.fail(
+        model.find("name")->place, fmt::format("'{}' can't be a model's name", name),
+        "run folders are named after it, and commands are given it",
+        "use up to 64 letters, digits, '_', '-' and '.', with a letter, digit or '_' in front");
   }
   return name;
 }
@@ -116,6 +114,14 @@ std::string model_text(const TableReader& model, const TrainSettings& train) {
 }
 
 }  // namespace
+
+bool is_model_name(std::string_view name) {
+  const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+  return !name.empty() && name.size() <= 64 && name[0] != '.' && name[0] != '-' && is_plain;
+}
 
 Model parse_model(std::string_view text, std::string_view source,
                   std::span<const Override> overrides) {

@@ -10,7 +10,7 @@
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/suggest.hpp"
-#include "convoy/net/model_file.hpp"
+#include "convoy/net/model_reader.hpp"
 
 namespace convoy {
 namespace {
@@ -87,7 +87,7 @@ std::vector<ModelEntry> known_models() {
       const std::string name = file->path().stem().string();
       const bool is_hidden_by_earlier = std::any_of(
           models.begin(), models.end(), [&](const ModelEntry& m) { return m.name == name; });
-      if (file->path().extension() == ".toml" && !is_hidden_by_earlier) {
+      if (file->path().extension() == ".toml" && is_model_name(name) && !is_hidden_by_earlier) {
         models.push_back({name, file->path()});
       }
     }

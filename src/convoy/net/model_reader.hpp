@@ -29,6 +29,9 @@ inline constexpr std::array<std::string_view, 14> kTrainKeys = {
     "warmup_epochs", "step_epochs",
     "step_factor",   "final_learning_rate"};
 
+// What a model may be called: it becomes a part of folders' names and a word of commands.
+bool is_model_name(std::string_view name);
+
 // The layers of the net, and for each the table that it was written in: a layer with an
 // `activation` is two layers of the net.
 struct ReadLayers {

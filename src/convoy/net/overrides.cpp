@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "convoy/base/safe_text.hpp"
 #include "convoy/base/suggest.hpp"
 #include "convoy/net/model_reader.hpp"
 
@@ -106,7 +107,8 @@ void apply_override(ConfigValue& root, const Override& override) {
   if (parts[0] == "layer" && parts.size() > 1) {
     if (parts.size() == 2) {
       fail_at(place, "names no key of the layer", "",
-              fmt::format("write, for example, --set layer.{}.filters=8", parts[1]));
+              fmt::format("write, for example, --set {}",
+                          shell_word(fmt::format("layer.{}.filters=8", parts[1]))));
     }
     table = &find_layer(root, parts[1], place);
     if (!std::holds_alternative<ConfigTable>(table->data)) {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "convoy/base/safe_text.hpp"
 #include "convoy/report/metrics.hpp"
 
 namespace convoy {
@@ -114,13 +115,17 @@ void ProgressReport::epoch(const EpochMetrics& metrics) {
 void ProgressReport::warning(const std::string& text) {
   if (style_ == ProgressStyle::quiet) return;
   clear_bar();
-  write("convoy: warning: " + text + "\n");
+  write(fmt::format("convoy: warning: {}\n", printable_message(text)));
 }
 
 void ProgressReport::line(std::string_view text) {
+  lines(printable(text));
+}
+
+void ProgressReport::lines(std::string_view text) {
   if (style_ == ProgressStyle::quiet) return;
   clear_bar();
-  write(fmt::format("{}\n", text));
+  write(printable_lines(text) + "\n");
 }
 
 void ProgressReport::clear_bar() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shows a run to whoever watches it: a bar that is redrawn in place on a terminal, plain lines
-// anywhere else. Writes to a file descriptor (the program's is stderr); what cannot be written is
-// dropped, since a reader that went away is no reason to end a run.
+// anywhere else. Text that it is given is made safe for a terminal (base/safe_text.hpp). Writes to
+// a file descriptor (the program's is stderr); what cannot be written is dropped, since a reader
+// that went away is no reason to end a run.
 #pragma once
 
 #include <string>
@@ -34,8 +35,9 @@ class ProgressReport final : public Observer {
   void epoch(const EpochMetrics& metrics) override;
   void warning(const std::string& text) override;
 
-  // A line of the program itself, above the bar.
+  // A line of the program itself, or several, above the bar.
   void line(std::string_view text);
+  void lines(std::string_view text);
 
   bool live() const { return style_ == ProgressStyle::live; }
   const Progress& last() const { return last_; }  // what was heard last

@@ -8,51 +8,21 @@
 #include <cstddef>
 #include <numbers>
 
+#include "convoy/base/safe_text.hpp"
+
 namespace convoy::svg {
 
-namespace {
-
-// Bytes of the character that `text` begins with; 0 where these bytes are none (RFC 3629).
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first < 0xC2   ? 0
-                           : first < 0xE0 ? 2
-                           : first < 0xF0 ? 3
-                           : first < 0xF5 ? 4
-                                          : 0;
-  if (size == 0 || size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned second = byte(1);
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool surrogate = first == 0xED && second >= 0xA0, beyond = first == 0xF4 && second >= 0x90;
-  return overlong || surrogate || beyond ? 0 : size;
-}
-
-}  // namespace
-
 std::string printable(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const std::size_t size = character_size(text);
-    if (size == 0) {
-      result += "\xEF\xBF\xBD";  // U+FFFD, the replacement character
-    } else if (size == 1 && (static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7F)) {
-      result += ' ';
-    } else {
-      result += text.substr(0, size);
-    }
-    text.remove_prefix(std::max<std::size_t>(size, 1));
+  std::string flowing(text);
+  for (char& c : flowing) {
+    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
   }
-  return result;
+  return convoy::printable(flowing);
 }
 
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char c : printable(text)) {
+  for (const char c : svg::printable(text)) {
     switch (c) {
       case '&':
         result += "&amp;";
@@ -74,9 +44,7 @@ std::string escaped(std::string_view text) {
 }
 
 double text_width(std::string_view text, double font_size) {
-  std::size_t characters = 0;  // not the bytes that go on with one
-  for (const char c : text) characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return 0.64 * font_size * static_cast<double>(characters);
+  return 0.64 * font_size * static_cast<double>(characters(text));
 }
 
 Box text_box(Point at, std::string_view text, double font_size, std::string_view anchor) {

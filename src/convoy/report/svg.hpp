@@ -22,8 +22,8 @@ struct Box {
   }
 };
 
-// Text of another origin as one line of good UTF-8: control characters become spaces, bytes that
-// are no character U+FFFD.
+// Text of another origin as it stands in a page: convoy::printable(), but line ends and tabs become
+// spaces, as in any text that flows.
 std::string printable(std::string_view text);
 
 // The same, inside of an element or attribute: no character ends it, or is refused by a reader of

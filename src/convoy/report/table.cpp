@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/safe_text.hpp"
 #include "convoy/report/svg.hpp"
 
 namespace convoy {
@@ -38,31 +40,28 @@ std::vector<Row> all_rows(const Table& table, const Escape& escape) {
   return rows;
 }
 
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
+bool is_number(std::string_view text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && stop == end;
 }
 
-std::string markdown_text(std::string_view text) {
-  std::string result;
-  for (const char c : svg::printable(text)) {
-    if (c == '<') {
-      result += "&lt;";
-    } else if (c == '&') {
-      result += "&amp;";
-    } else {
-      if (std::string_view("\\|*_`[]~").find(c) != std::string_view::npos) result += '\\';
-      result += c;
-    }
-  }
-  return result;
+// What a spreadsheet would compute (from =, +, - or @ on; it may skip blanks before it) becomes a
+// text by an apostrophe, which it does not show.
+std::string no_formula(std::string_view raw) {
+  std::string text = printable_lines(raw);
+  const std::size_t first = text.find_first_not_of(" \t\n");
+  const bool begins_formula =
+      first != std::string::npos && std::string_view("=+-@").find(text[first]) != std::string::npos;
+  return begins_formula && !is_number(text) ? "'" + text : text;
 }
 
-std::string csv_field(std::string_view text) {
-  const bool plain =
-      text.find_first_of(",\"\r\n") == text.npos && !text.starts_with(' ') && !text.ends_with(' ');
-  if (plain) return std::string(text);
+std::string csv_field(std::string_view raw) {
+  const std::string text = no_formula(raw);
+  const bool plain = text.find_first_of(",\"\n") == std::string::npos && !text.starts_with(' ') &&
+                     !text.ends_with(' ');
+  if (plain) return text;
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"') result += '"';
@@ -84,6 +83,25 @@ std::string html_cell(std::string_view tag, std::string_view scope, bool number,
 }
 
 }  // namespace
+
+std::string markdown_text(std::string_view text) {
+  std::string result;
+  for (const char c : svg::printable(text)) {
+    if (c == '<') {
+      result += "&lt;";
+    } else if (c == '&') {
+      result += "&amp;";
+    } else {
+      if (std::string_view("\\|*_`[]~").find(c) != std::string_view::npos) result += '\\';
+      result += c;
+    }
+  }
+  // At the beginning of a line these would make it a heading, a list or a quotation.
+  if (!result.empty() && std::string_view("#-+>").find(result.front()) != std::string_view::npos) {
+    result.insert(0, "\\");
+  }
+  return result;
+}
 
 std::string to_markdown(const Table& table) {
   const std::vector<Row> rows = all_rows(table, markdown_text);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace convoy {
@@ -20,8 +21,14 @@ struct Table {
 };
 
 std::string to_markdown(const Table& table);  // without the caption
-std::string to_csv(const Table& table);       // RFC 4180, a line of titles first
-std::string to_latex(const Table& table);     // a `table` float with booktabs' rules
-std::string to_html(const Table& table);      // a <table> with its <caption>
+// RFC 4180, a line of titles first. Cells are printable, with line ends and tabs of their own; one
+// that a spreadsheet would take for a formula, and that is no number, begins with an apostrophe.
+std::string to_csv(const Table& table);
+std::string to_latex(const Table& table);  // a `table` float with booktabs' rules
+std::string to_html(const Table& table);   // a <table> with its <caption>
+
+// A paragraph, heading or cell of Markdown that shows `text`, whatever it holds: no HTML, no link,
+// no other block.
+std::string markdown_text(std::string_view text);
 
 }  // namespace convoy

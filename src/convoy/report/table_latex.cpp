@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "convoy/base/safe_text.hpp"
 #include "convoy/report/svg.hpp"
 #include "convoy/report/table.hpp"
 
@@ -34,7 +35,11 @@ constexpr std::array<std::pair<char, std::string_view>, 18> kSpecial{{
     {'*', "{*}"},
 }};
 
-// Characters that LaTeX's fonts have under another name. Letters with accents it knows.
+// The letters with accents that LaTeX knows end here (Latin Extended-A). What is behind them, but
+// for the symbols below, would stop it, and is spelled out.
+constexpr char32_t kLastLetterOfLatex = 0x17F;
+
+// Characters that LaTeX's fonts have under another name.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 37> kSymbols{{
     {"×", "$\\times$"},
     {"±", "$\\pm$"},
@@ -79,9 +84,14 @@ std::string latex_text(std::string_view raw) {
   const std::string clean = svg::printable(raw);
   std::string result;
   for (std::string_view text = clean; !text.empty();) {
-    std::string_view taken = text.substr(0, 1), written = taken;
-    for (const auto& [character, latex] : kSpecial) {
-      if (text.front() == character) written = latex;
+    const Character character = first_character(text);
+    std::string_view taken = text.substr(0, character.bytes);
+    std::string written(taken);
+    if (character.code > kLastLetterOfLatex) {
+      written = fmt::format("U+{:04X}", static_cast<std::uint32_t>(character.code));
+    }
+    for (const auto& [special, latex] : kSpecial) {
+      if (text.front() == special) written = latex;
     }
     for (const auto& [symbol, latex] : kSymbols) {
       if (!text.starts_with(symbol)) continue;

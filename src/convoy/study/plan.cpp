@@ -8,6 +8,7 @@
 #include <set>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/safe_text.hpp"
 #include "convoy/data/order.hpp"
 
 namespace convoy::study {
@@ -43,9 +44,7 @@ void complete_layouts(Experiment& experiment, Fault fault, std::string_view sour
 }
 
 void check_name(const Experiment& experiment, Fault fault, std::string_view source) {
-  const bool printable = std::ranges::none_of(
-      experiment.name, [](char c) { return static_cast<unsigned char>(c) < ' '; });
-  if (printable && !experiment.name.empty()) return;
+  if (is_printable(experiment.name) && !experiment.name.empty()) return;
   throw UserError(fault, fmt::format("{}: an experiment has no name that can be printed", source),
                   "", "give it one line of text");
 }
@@ -66,6 +65,19 @@ void check_device(const StudyPlan& plan, const Experiment& experiment, Fault fau
   throw UserError(
       fault, fmt::format("{}: '{}' is cut by tensor, with device cuda", source, experiment.name),
       "GPUs share a batch by its grains alone", "leave ranks_by and threads_by at data");
+}
+
+// They become words of the command that each run is, and must not be options there.
+void check_words(const StudyPlan& plan, const Experiment& experiment, Fault fault,
+                 std::string_view source) {
+  const auto check = [&](std::string_view what, std::string_view word, std::string_view remedy) {
+    if (!word.starts_with('-')) return;
+    throw UserError(fault, fmt::format("{}: {} '{}' begins with '-'", source, what, word),
+                    "a run would take it for an option", remedy);
+  };
+  check("the model", plan.model, "write ./ in front, where it is a file");
+  check("the data", plan.data, "write ./ in front, where it is a folder");
+  for (const std::string& set : experiment.set) check("the setting", set, "write KEY=VALUE");
 }
 
 void check_launcher(const StudyPlan& plan, Fault fault, std::string_view source) {
@@ -128,6 +140,7 @@ void complete(StudyPlan& plan, std::string_view source, Fault fault) {
   std::set<std::string> names;
   for (Experiment& experiment : plan.experiments) {
     check_name(experiment, fault, source);
+    check_words(plan, experiment, fault, source);
     if (!names.insert(slug(experiment.name)).second) {
       throw UserError(fault,
                       fmt::format("{}: two experiments are called '{}'", source, experiment.name),

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "convoy/base/safe_text.hpp"
 #include "convoy/report/metrics.hpp"
 #include "convoy/report/page.hpp"
 #include "convoy/study/words.hpp"
@@ -132,6 +133,15 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   page.code(commands_of(study, number));
 }
 
+std::string markdown_flag(std::string_view flag) {
+  return fmt::format("- **Flag:** {}\n", markdown_text(flag));
+}
+
+// On one line, which is all that keeps LaTeX from reading it.
+std::string latex_comment(std::string_view text) {
+  return fmt::format("% {}\n", printable(text));
+}
+
 std::string method(const Study& study) {
   const char* observed =
       study.plan.device == "cuda"
@@ -200,18 +210,20 @@ std::string report_page(const Study& study, const Results& results) {
 }
 
 std::string markdown(const Study& study, const Results& results) {
-  std::string text =
-      fmt::format("# {}\n\n{} on {}, Convoy {}, {}. {}\n\n", study.plan.name, study.plan.model,
-                  study.plan.data, study.version, study.date, study.machine.facts.cpu);
-  for (const std::string& flag : results.flags) text += fmt::format("- **Flag:** {}\n", flag);
+  std::string text = fmt::format(
+      "# {}\n\n{}\n\n", markdown_text(study.plan.name),
+      markdown_text(fmt::format("{} on {}, Convoy {}, {}. {}", study.plan.model, study.plan.data,
+                                study.version, study.date, study.machine.facts.cpu)));
+  for (const std::string& flag : results.flags) text += markdown_flag(flag);
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
     const ExperimentResult& result = results.experiments[e];
-    text += fmt::format("\n## {}\n\n", result.experiment->name);
-    for (const std::string& flag : flag_lines(result))
-      text += fmt::format("- **Flag:** {}\n", flag);
-    if (const std::string fit = fit_in_words(result); !fit.empty()) text += "\n" + fit + "\n";
+    text += fmt::format("\n## {}\n\n", markdown_text(result.experiment->name));
+    for (const std::string& flag : flag_lines(result)) text += markdown_flag(flag);
+    if (const std::string fit = fit_in_words(result); !fit.empty()) {
+      text += fmt::format("\n{}\n", markdown_text(fit));
+    }
     for (const Table& table : tables(results.experiments[e])) {
-      text += fmt::format("\n{}\n\n{}", table.caption, to_markdown(table));
+      text += fmt::format("\n{}\n\n{}", markdown_text(table.caption), to_markdown(table));
     }
   }
   return text;
@@ -219,11 +231,12 @@ std::string markdown(const Study& study, const Results& results) {
 
 std::string latex(const Study& study, const Results& results) {
   std::string text =
-      fmt::format("% {}: {} on {}, Convoy {}, {}\n% needs \\usepackage{{booktabs}}\n",
-                  study.plan.name, study.plan.model, study.plan.data, study.version, study.date);
+      latex_comment(fmt::format("{}: {} on {}, Convoy {}, {}", study.plan.name, study.plan.model,
+                                study.plan.data, study.version, study.date)) +
+      "% needs \\usepackage{booktabs}\n";
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
     for (const std::string& flag : flag_lines(results.experiments[e])) {
-      text += fmt::format("% flag: {}\n", flag);
+      text += latex_comment("flag: " + flag);
     }
     for (const Table& table : tables(results.experiments[e])) text += "\n" + to_latex(table);
   }

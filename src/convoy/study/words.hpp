@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Figures and commands of a study in words.
+// Figures of a study in words.
 #pragma once
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "convoy/study/analysis.hpp"
 
@@ -23,10 +22,6 @@ std::string in_words(const Grid& grid);
 
 // What an experiment does: "Strong scaling, ranks by data, threads by tensor, batch 1".
 std::string in_words(const Experiment& experiment, const LayoutResult& serial);
-
-// A word of a command as a shell takes it.
-std::string shell_word(std::string_view word);
-std::string shell_command(const std::vector<std::string>& words);
 
 // "1 run", "2 runs".
 std::string counted(std::size_t n, std::string_view noun);

@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/safe_text.hpp"
 #include "convoy/train/run_config.hpp"
 #include "convoy/train/strict_json.hpp"
 
@@ -117,7 +118,7 @@ void remove_abandoned(const fs::path& folder) {
 [[noreturn]] void fail_exists(const fs::path& folder) {
   throw UserError(
       Fault::usage, fmt::format("{} exists already", folder.string()), "",
-      fmt::format("go on with it by --resume {}, or give another folder", folder.string()));
+      fmt::format("go on with it by --resume {}, or give another folder", shell_path(folder)));
 }
 
 void rename_new(const fs::path& from, const fs::path& to) {
