@@ -221,6 +221,8 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
   command->add_option("--from", options->from, "A mirror's address, instead of the public ones")
       ->type_name("URL");
   command->add_option("--to", options->to, "The folder to fill")->type_name("DIR");
+  command->footer(
+      "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10");
   command->callback([options, &action] { action = [options] { return fetch(*options); }; });
 }
 

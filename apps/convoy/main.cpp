@@ -107,9 +107,9 @@ int run(int argc, char** argv) {
   // After the commands, which would inherit it.
   app.footer(
       "Examples:\n"
-      "  convoy train lenet5             train on Fashion-MNIST with all cores\n"
-      "  convoy eval runs/...            test the result\n"
-      "  convoy info                     models, data sets, and what this machine offers\n\n"
+      "  convoy train lenet5 --out runs/a    train on Fashion-MNIST with all cores\n"
+      "  convoy eval runs/a                  test the result\n"
+      "  convoy info                         models, data sets, and what this machine offers\n\n"
       "'convoy COMMAND --help' says more.");
   try {
     app.parse(argc, argv);

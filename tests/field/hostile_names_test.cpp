@@ -175,8 +175,9 @@ TEST_F(HostileNames, OfTensors) {
   ASSERT_EQ(run(with({"train", "--out", "run"}, kBrief), folder_).code, 0);
   for (const fs::path& file : checkpoints_in(folder_ / "run")) {
     edit_checkpoint(file, [](json& header) {
-      const json tensor = header["conv1.weight"];
+      json tensor = header["conv1.weight"];
       header.erase("conv1.weight");
+      tensor["dtype"] = "\x1b[31mF32";
       header["\x1b[2J\nconvoy: done\a"] = tensor;
     });
   }
