@@ -7,6 +7,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "convoy/base/nesting.hpp"
+#include "convoy/net/toml_nesting.hpp"
+
 // Some damaged files break contracts inside of toml++ 3.3 (an abort, or undefined behaviour under
 // clang's NDEBUG). So it is compiled here, in this one file, with contracts that throw, whatever
 // the build's mode and however the package offers it.
@@ -141,8 +144,16 @@ std::string shortened(std::string_view text) {
 }  // namespace
 
 ConfigValue parse_config(std::string_view text, std::string_view source) {
+  const std::string plain = in_ascii(text, source);
+  // toml++ has a limit of its own, which does not see dotted keys and headers.
+  if (const auto line = line_nested_too_deeply(plain)) {
+    throw UserError(
+        Fault::bad_data, fmt::format("{}:{}: nested too deeply", source, *line),
+        fmt::format("tables, arrays and dotted keys may go {} levels deep", kDeepestNesting),
+        "write it with fewer levels");
+  }
   try {
-    const toml::table table = toml::parse(in_ascii(text, source));
+    const toml::table table = toml::parse(plain);
     ConfigValue value = Converter(source).convert(table);
     value.place.text = std::string(source);
     return value;
@@ -158,8 +169,14 @@ ConfigValue parse_config(std::string_view text, std::string_view source) {
 
 ConfigValue parse_config_value(std::string_view text, const ConfigPlace& place) {
   const bool may_be_toml = std::all_of(text.begin(), text.end(), is_ascii);
+  const std::string entry = may_be_toml ? fmt::format("v = {}", text) : "";
+  if (line_nested_too_deeply(entry)) {
+    fail_at(place, "the value is nested too deeply",
+            fmt::format("tables and arrays may go {} levels deep", kDeepestNesting),
+            "write it with fewer levels");
+  }
   try {
-    const toml::table table = toml::parse(may_be_toml ? fmt::format("v = {}", text) : "");
+    const toml::table table = toml::parse(entry);
     const toml::node* value = table.get("v");
     if (table.size() == 1 && value != nullptr) return Converter(place).convert(*value);
   } catch (const toml::parse_error&) {

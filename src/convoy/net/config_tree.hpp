@@ -36,10 +36,11 @@ struct ConfigEntry {
   ConfigValue value;
 };
 
-// Throws UserError(bad_data) with `source` and the line where the text is not TOML.
+// Throws UserError(bad_data) with `source` and the line where the text is not TOML, or goes deeper
+// than kDeepestNesting.
 ConfigValue parse_config(std::string_view text, std::string_view source);
 
-// The value of an override: TOML, or a bare word, which is a string.
+// The value of an override: TOML, or a bare word, which is a string. The same limit.
 ConfigValue parse_config_value(std::string_view text, const ConfigPlace& place);
 
 // The entry's value, or null.

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "convoy/base/nesting.hpp"
 #include "convoy/base/safe_text.hpp"
 #include "convoy/base/suggest.hpp"
 #include "convoy/net/model_reader.hpp"
@@ -101,6 +102,11 @@ void apply_override(ConfigValue& root, const Override& override) {
   for (const std::string_view known : kModelKeys) is_known = is_known || parts[0] == known;
   for (const std::string& part : parts) is_known = is_known && !part.empty();
   if (!is_known) fail_at(place, fmt::format("unknown key '{}'", key), "", suggest_key(key));
+
+  if (parts.size() > std::size_t{kDeepestNesting}) {
+    fail_at(place, fmt::format("the key has {} parts", parts.size()), "it lies too deep",
+            "name a key of the model");
+  }
 
   ConfigValue* table = &root;
   std::size_t next = 0;

@@ -9,9 +9,9 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "convoy/base/check.hpp"
 #include "convoy/base/digest.hpp"
 #include "convoy/study/record_json.hpp"
-#include "convoy/train/strict_json.hpp"
 
 namespace convoy::study {
 namespace {
@@ -25,9 +25,16 @@ Json optional(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-template <class T>
-std::optional<T> optional(const nlohmann::json& value) {
-  return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
+// null: none.
+std::optional<Index> optional_whole(const nlohmann::json& j, const char* key) {
+  constexpr std::int64_t kMany = std::numeric_limits<std::int32_t>::max();  // as in a study file
+  if (member(j, key).is_null()) return std::nullopt;
+  return whole_in<Index>(j, key, 1, kMany);
+}
+
+std::optional<double> optional_real(const nlohmann::json& j, const char* key, double high) {
+  if (member(j, key).is_null()) return std::nullopt;
+  return real_in(j, key, 0, high);
 }
 
 Json json_of(const TimeShares& shares) {
@@ -83,34 +90,34 @@ Json json_of(const RunRecord& run) {
 
 RunRecord run_of(const nlohmann::json& j) {
   RunRecord run;
-  run.experiment = j.at("experiment");
-  run.layout = j.at("layout");
-  run.round = j.at("round");
-  run.load = j.at("load");
-  run.busy_before = j.at("busy_before");
-  run.busy_during = j.at("busy_during");
-  run.process_seconds = j.at("process_seconds");
-  run.train_seconds = j.at("train_seconds");
-  run.samples = j.at("samples");
-  run.batch = j.at("batch");
-  run.steps = j.at("steps");
-  run.ranks = j.at("ranks");
-  run.threads = j.at("threads");
-  run.working = j.at("working");
-  run.contract = j.at("contract");
-  run.isa = j.at("isa");
-  run.weights_sha256 = j.at("weights_sha256");
-  run.cpu = j.at("cpu");
-  for (const auto& epoch : j.at("epochs")) run.epochs.push_back(epoch_of(epoch));
-  run.profile_seconds = j.at("profile_seconds");
-  run.shares = shares_of(j.at("shares"));
-  run.bytes_sent = j.at("bytes_sent");
-  run.peak_memory_bytes = j.at("peak_memory_bytes");
-  for (const auto& layer : j.at("layers")) {
-    run.layers.push_back(
-        {layer.at("layer"), layer.at("pass"), layer.at("seconds"), kernels_of(layer)});
+  run.experiment = whole_in<std::size_t>(j, "experiment");
+  run.layout = whole_in<std::size_t>(j, "layout");
+  run.round = whole_in<int>(j, "round", 1);
+  run.load = real_in(j, "load");
+  run.busy_before = real_in(j, "busy_before");
+  run.busy_during = real_in(j, "busy_during");
+  run.process_seconds = real_in(j, "process_seconds");
+  run.train_seconds = real_in(j, "train_seconds");
+  run.samples = whole_in<std::int64_t>(j, "samples", 1);
+  run.batch = whole_in<std::int64_t>(j, "batch", 1);
+  run.steps = whole_in<std::int64_t>(j, "steps", 1);
+  run.ranks = whole_in<int>(j, "ranks", 1, kMostWorkers);
+  run.threads = whole_in<int>(j, "threads", 1, kMostWorkers);
+  run.working = whole_in<int>(j, "working", 0, kMostWorkers);
+  run.contract = flag_in(j, "contract");
+  run.isa = text_in(j, "isa");
+  run.weights_sha256 = text_in(j, "weights_sha256");
+  run.cpu = text_in(j, "cpu");
+  for (const auto& epoch : array_in(j, "epochs")) run.epochs.push_back(epoch_of(epoch));
+  run.profile_seconds = real_in(j, "profile_seconds");
+  run.shares = shares_of(member(j, "shares"));
+  run.bytes_sent = whole_in<std::int64_t>(j, "bytes_sent");
+  run.peak_memory_bytes = whole_in<std::int64_t>(j, "peak_memory_bytes");
+  for (const auto& layer : array_in(j, "layers")) {
+    run.layers.push_back({text_in(layer, "layer"), text_in(layer, "pass"),
+                          real_in(layer, "seconds"), kernels_of(layer)});
   }
-  if (j.contains("launches_per_step")) run.launches_per_step = j.at("launches_per_step");
+  if (j.contains("launches_per_step")) run.launches_per_step = real_in(j, "launches_per_step");
   return run;
 }
 
@@ -132,19 +139,17 @@ Json json_of(const Experiment& e) {
 
 Experiment experiment_of(const nlohmann::json& j) {
   Experiment e;
-  e.name = j.at("name");
-  e.scaling = j.at("scaling") == "weak" ? Scaling::weak : Scaling::strong;
-  for (const auto& layout : j.at("layouts")) {
-    e.layouts.push_back(parse_grid(layout.get<std::string>()));
-  }
-  e.ranks_by = j.at("ranks_by");
-  e.threads_by = j.at("threads_by");
-  e.per_layer = j.at("per_layer");
-  e.batch = optional<Index>(j.at("batch"));
-  e.epochs = optional<Index>(j.at("epochs"));
-  e.limit = optional<Index>(j.at("limit"));
-  e.order = j.at("order");
-  e.set = j.at("set").get<std::vector<std::string>>();
+  e.name = text_in(j, "name");
+  e.scaling = text_in(j, "scaling") == "weak" ? Scaling::weak : Scaling::strong;
+  for (const std::string& layout : texts_in(j, "layouts")) e.layouts.push_back(parse_grid(layout));
+  e.ranks_by = text_in(j, "ranks_by");
+  e.threads_by = text_in(j, "threads_by");
+  e.per_layer = flag_in(j, "per_layer");
+  e.batch = optional_whole(j, "batch");
+  e.epochs = optional_whole(j, "epochs");
+  e.limit = optional_whole(j, "limit");
+  e.order = text_in(j, "order");
+  e.set = texts_in(j, "set");
   return e;
 }
 
@@ -164,15 +169,15 @@ Json json_of(const StudyPlan& plan) {
 
 StudyPlan plan_of(const nlohmann::json& j) {
   StudyPlan plan;
-  plan.name = j.at("name");
-  plan.model = j.at("model");
-  plan.data = j.at("data");
-  plan.device = j.at("device");
-  plan.repeats = j.at("repeats");
-  plan.seed = j.at("seed");
-  plan.target_accuracy = optional<double>(j.at("target_accuracy"));
-  plan.launcher = j.at("launcher");
-  for (const auto& e : j.at("experiments")) plan.experiments.push_back(experiment_of(e));
+  plan.name = text_in(j, "name");
+  plan.model = text_in(j, "model");
+  plan.data = text_in(j, "data");
+  plan.device = text_in(j, "device");
+  plan.repeats = whole_in<int>(j, "repeats", 1);
+  plan.seed = whole_in<std::uint64_t>(j, "seed", 0, std::numeric_limits<std::int64_t>::max());
+  plan.target_accuracy = optional_real(j, "target_accuracy", 1);
+  plan.launcher = text_in(j, "launcher");
+  for (const auto& e : array_in(j, "experiments")) plan.experiments.push_back(experiment_of(e));
   return plan;
 }
 
@@ -194,14 +199,18 @@ Json json_of(const MachineRecord& machine) {
 
 MachineRecord machine_of(const nlohmann::json& j) {
   MachineRecord machine;
-  machine.facts = {j.at("cpu"),          j.at("cores"),  j.at("usable_cores"),
-                   j.at("memory_bytes"), j.at("system"), j.at("compiler")};
-  machine.cpu_quota = optional<double>(j.at("cpu_quota"));
-  machine.mpi = j.at("mpi");
-  machine.threading = j.at("threading");
+  machine.facts = {text_in(j, "cpu"),
+                   whole_in<int>(j, "cores", 1),
+                   whole_in<int>(j, "usable_cores", 1),
+                   whole_in<std::uint64_t>(j, "memory_bytes"),
+                   text_in(j, "system"),
+                   text_in(j, "compiler")};
+  machine.cpu_quota = optional_real(j, "cpu_quota", std::numeric_limits<double>::max());
+  machine.mpi = text_in(j, "mpi");
+  machine.threading = text_in(j, "threading");
   if (!j.contains("gpus")) return machine;
-  machine.gpus = j.at("gpus").get<std::vector<std::string>>();
-  machine.cuda = j.at("cuda");
+  machine.gpus = texts_in(j, "gpus");
+  machine.cuda = text_in(j, "cuda");
   return machine;
 }
 
@@ -217,8 +226,8 @@ void check_whole(const Study& study) {
   for (const RunRecord& run : study.runs) {
     const bool known = run.experiment < study.plan.experiments.size() &&
                        run.layout < study.plan.experiments[run.experiment].layouts.size();
-    if (!known || run.round < 1) throw std::invalid_argument("a run is none of its plan's");
-    if (!(run.train_seconds > 0) || run.steps < 1 || run.samples < 1 || run.epochs.empty()) {
+    if (!known) throw std::invalid_argument("a run is none of its plan's");
+    if (!(run.train_seconds > 0) || run.epochs.empty()) {
       throw std::invalid_argument("a run has trained nothing");
     }
     if (!seen.insert({run.experiment, run.layout, run.round}).second) {
@@ -273,32 +282,37 @@ std::string to_json(const Study& study) {
 }
 
 Study parse_study(std::string_view text) {
-  return reading([&] {
-    const nlohmann::json j = parse_strict_json(text);
-    if (j.at("schema") != kSchema) {
-      throw std::invalid_argument(fmt::format("it is not {}", kSchema));
-    }
-    Study study;
-    study.version = j.at("version");
-    study.date = j.at("date");
-    study.plan = plan_of(j.at("plan"));
-    study.machine = machine_of(j.at("machine"));
-    study.flops_per_sample = j.at("flops_per_sample");
-    study.parameters = j.at("parameters");
-    study.model_sha256 = j.at("model_sha256");
-    study.data_sha256 = j.at("data_sha256");
-    for (const auto& layer : j.at("layers")) {
-      study.layers.push_back({layer.at("name"), layer.at("type")});
-    }
-    for (const auto& peak : j.at("peaks")) {
-      study.peaks.push_back(
-          {peak.at("threads"), peak.at("flops_per_second"), peak.value("bytes_per_second", 0.0)});
-    }
-    study.commands = j.at("commands").get<std::vector<std::vector<std::string>>>();
-    for (const auto& run : j.at("runs")) study.runs.push_back(run_of(run));
+  const nlohmann::json j = parse_strict_json(text);
+  if (text_in(j, "schema") != kSchema) {
+    throw std::invalid_argument(fmt::format("it is not {}", kSchema));
+  }
+  Study study;
+  study.version = text_in(j, "version");
+  study.date = text_in(j, "date");
+  study.machine = machine_of(member(j, "machine"));
+  study.flops_per_sample = whole_in<std::int64_t>(j, "flops_per_sample");
+  study.parameters = whole_in<std::int64_t>(j, "parameters");
+  study.model_sha256 = text_in(j, "model_sha256");
+  study.data_sha256 = text_in(j, "data_sha256");
+  for (const auto& layer : array_in(j, "layers")) {
+    study.layers.push_back({text_in(layer, "name"), text_in(layer, "type")});
+  }
+  for (const auto& peak : array_in(j, "peaks")) {
+    study.peaks.push_back(
+        {whole_in<int>(peak, "threads", 1), real_in(peak, "flops_per_second"),
+         peak.contains("bytes_per_second") ? real_in(peak, "bytes_per_second") : 0.0});
+  }
+  for (const auto& command : array_in(j, "commands")) {
+    study.commands.push_back(texts_of(command, "commands"));
+  }
+  try {
+    study.plan = plan_of(member(j, "plan"));
+    for (const auto& run : array_in(j, "runs")) study.runs.push_back(run_of(run));
     check_whole(study);
-    return study;
-  });
+  } catch (const UserError& error) {
+    throw std::invalid_argument(error.what());
+  }
+  return study;
 }
 
 Places places_of(const Study& study) {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parts of a record as JSON, which study.json has from the documents of convoy train. (Internal to
-// study/.)
+// study/.) Where JSON is read it may hold anything: std::invalid_argument.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <stdexcept>
 
-#include "convoy/base/check.hpp"
 #include "convoy/study/record.hpp"
+#include "convoy/train/strict_json.hpp"
 
 namespace convoy::study {
 
@@ -20,22 +18,11 @@ struct KernelPart {
   const char* name;
   std::int64_t KernelRecord::*value;
 };
+inline constexpr std::int64_t kMostWorkers = 1 << 20;  // as of a layout
 inline constexpr KernelPart kKernelParts[] = {{"launches", &KernelRecord::launches},
                                               {"blocks", &KernelRecord::blocks},
                                               {"threads", &KernelRecord::threads},
                                               {"flops", &KernelRecord::flops},
                                               {"bytes", &KernelRecord::bytes}};
-
-// `read` of JSON that may hold anything.
-template <class Read>
-auto reading(const Read& read) {
-  try {
-    return read();
-  } catch (const nlohmann::json::exception& error) {
-    throw std::invalid_argument(error.what());
-  } catch (const UserError& error) {
-    throw std::invalid_argument(error.what());
-  }
-}
 
 }  // namespace convoy::study

@@ -133,7 +133,14 @@ class Loader {
     return value;
   }
 
-  Index count(const std::string& key) const { return number<Index>(key, text(key)); }
+  // No larger than any number of Convoy's, so that what adds to it stays a number.
+  Index count(const std::string& key) const {
+    const Index value = number<Index>(key, text(key));
+    if (value > kMostOfJson) {
+      fail(fmt::format("metadata, key {}", key), fmt::format("{} is out of range", value));
+    }
+    return value;
+  }
 
   double loss() const {
     std::string_view digits = text("epoch_loss");
@@ -156,11 +163,9 @@ class Loader {
 
   std::vector<std::string> class_names() const {
     try {
-      return parse_strict_json(text("class_names")).get<std::vector<std::string>>();
+      return texts_of(parse_strict_json(text("class_names")), "class_names");
     } catch (const std::invalid_argument& error) {
       fail("metadata, key class_names", error.what());
-    } catch (const json::exception&) {
-      fail("metadata, key class_names", "it is not a list of strings");
     }
   }
 

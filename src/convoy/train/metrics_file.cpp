@@ -13,15 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-// JSON has no word for what is not finite: it is written as null.
-double number(const json& line, const char* key) {
-  const json& value = line.at(key);
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
-
 std::optional<double> optional_number(const json& line, const char* key) {
   if (!line.contains(key)) return std::nullopt;
-  return number(line, key);
+  return real_or_nan_in(line, key);
 }
 
 }  // namespace
@@ -39,20 +33,16 @@ std::string metrics_line(const EpochMetrics& metrics) {
 
 EpochMetrics parse_metrics_line(std::string_view text) {
   const json line = parse_strict_json(text);
-  try {
-    EpochMetrics metrics;
-    metrics.epoch = line.at("epoch").get<Index>();
-    metrics.train_loss = number(line, "train_loss");
-    metrics.validation_loss = optional_number(line, "validation_loss");
-    metrics.validation_accuracy = optional_number(line, "validation_accuracy");
-    metrics.test_loss = number(line, "test_loss");
-    metrics.test_accuracy = number(line, "test_accuracy");
-    metrics.seconds = number(line, "seconds");
-    metrics.images_per_second = number(line, "images_per_second");
-    return metrics;
-  } catch (const json::exception& error) {
-    throw std::invalid_argument(error.what());
-  }
+  EpochMetrics metrics;
+  metrics.epoch = whole_in<Index>(line, "epoch", 1);
+  metrics.train_loss = real_or_nan_in(line, "train_loss");
+  metrics.validation_loss = optional_number(line, "validation_loss");
+  metrics.validation_accuracy = optional_number(line, "validation_accuracy");
+  metrics.test_loss = real_or_nan_in(line, "test_loss");
+  metrics.test_accuracy = real_or_nan_in(line, "test_accuracy");
+  metrics.seconds = real_or_nan_in(line, "seconds");
+  metrics.images_per_second = real_or_nan_in(line, "images_per_second");
+  return metrics;
 }
 
 MetricsLines read_metrics(const std::filesystem::path& folder, Index epochs) {

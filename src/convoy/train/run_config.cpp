@@ -69,6 +69,18 @@ T value_of(const fs::path& file, const ConfigTable& root, std::string_view table
   fail(file, fmt::format("{}.{}", table, key), "it is missing or of another type");
 }
 
+// The settings that choose the data, in the ranges of the command line.
+DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
+  DataSettings data{value_of<std::string>(file, root, "data", "name"),
+                    value_of<Index>(file, root, "data", "limit"),
+                    value_of<double>(file, root, "data", "validation")};
+  if (data.limit < 0) fail(file, "data.limit", fmt::format("it is {}", data.limit));
+  if (!(data.validation >= 0 && data.validation < 1)) {
+    fail(file, "data.validation", fmt::format("it is {}", data.validation));
+  }
+  return data;
+}
+
 }  // namespace
 
 std::string run_config_text(const RunIdentity& identity) {
@@ -100,11 +112,8 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
                     kVersion, kOrderVersion),
         fmt::format("use Convoy {}, or begin a new run", string("run", "version")));
   }
-  RunIdentity identity{parse_model(text.substr(0, cut), file.string()),
-                       {string("data", "name"), value_of<Index>(file, tail, "data", "limit"),
-                        value_of<double>(file, tail, "data", "validation")},
-                       string("data", "train_sha256"),
-                       string("data", "test_sha256")};
+  RunIdentity identity{parse_model(text.substr(0, cut), file.string()), data_settings(file, tail),
+                       string("data", "train_sha256"), string("data", "test_sha256")};
   return identity;
 }
 

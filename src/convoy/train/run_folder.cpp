@@ -291,7 +291,7 @@ void RunFolder::report(const RunReport& report) {
 void report_failure(const std::filesystem::path& folder, std::string_view message) noexcept {
   try {
     const std::filesystem::path file = folder / "status.json";
-    auto status = nlohmann::ordered_json::parse(read_text(file, "status"));
+    auto status = parse_strict_json<nlohmann::ordered_json>(read_text(file, "status"));
     status["status"] = "failed";
     status["updated"] = now_in_words();
     status["message"] = message;

@@ -69,7 +69,7 @@ Metadata parse_metadata(const InputFile& file, const json& object) {
     if (!value.is_string()) {
       fail(file, fmt::format("the header's __metadata__, key {}", key), "it is not a string");
     }
-    metadata.emplace(key, value.get<std::string>());
+    metadata.emplace(key, text_of(value, key));
   }
   return metadata;
 }
@@ -94,12 +94,21 @@ std::vector<Index> parse_shape(const InputFile& file, const std::string& place, 
   }
   std::vector<Index> shape;
   for (const json& length : value) {
-    if (!length.is_number_unsigned() || length.get<std::uint64_t>() > INT64_MAX) {
-      fail(file, place, "its shape holds what is no size");
+    try {
+      shape.push_back(whole_of(length, "shape", 0, kMostOfJson));
+    } catch (const std::invalid_argument& error) {
+      fail(file, place, error.what());
     }
-    shape.push_back(length.get<Index>());
   }
   return shape;
+}
+
+std::uint64_t position(const InputFile& file, const std::string& place, const json& value) {
+  try {
+    return static_cast<std::uint64_t>(whole_of(value, "data_offsets", 0, kMostOfJson));
+  } catch (const std::invalid_argument& error) {
+    fail(file, place, error.what());
+  }
 }
 
 Reader::Entry parse_tensor(const InputFile& file, const std::string& name, const json& value,
@@ -117,12 +126,11 @@ Reader::Entry parse_tensor(const InputFile& file, const std::string& name, const
   entry.shape = parse_shape(file, place, value["shape"]);
   entry.size = element_count(file, place, entry.shape);
   const json& offsets = value["data_offsets"];
-  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
-      !offsets[1].is_number_unsigned()) {
+  if (!offsets.is_array() || offsets.size() != 2) {
     fail(file, place, "its data_offsets are not two positions");
   }
-  const auto begin = offsets[0].get<std::uint64_t>();
-  const auto end = offsets[1].get<std::uint64_t>();
+  const std::uint64_t begin = position(file, place, offsets[0]);
+  const std::uint64_t end = position(file, place, offsets[1]);
   if (begin > end || end > data_size) {
     fail(file, place,
          fmt::format("its data_offsets are {} and {}, the file has {} bytes of data", begin, end,
