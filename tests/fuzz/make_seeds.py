@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the inputs that fuzzing begins with: make_seeds.py FOLDER. Each target has a folder of its own
+there; what begins with good- has to be read by the target, the rest is almost right. Beside them lies
+TARGET.dict, words that the target knows."""
+
+import gzip
+import io
+import json
+import pathlib
+import random
+import struct
+import sys
+import tarfile
+import zlib
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+RANDOM = random.Random(1)
+
+
+def noise(size):
+    return bytes(RANDOM.randrange(256) for _ in range(size))
+
+
+def packed(data):
+    return gzip.compress(data, 9, mtime=0)
+
+
+def png(height, width, kind, depth, interlaced=0):
+    """kind: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha; opaque."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+    row = b"\0" + b"\xff" * ((width * channels * depth + 7) // 8)
+    if kind == 3:
+        row = bytes(len(row))
+    # Interlaced pictures have more rows than lines: enough of them, all alike in their filter.
+    rows = row * height if not interlaced else (b"\0" + b"\xff" * 16) * 16
+    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, interlaced)
+    palette = chunk(b"PLTE", bytes(range(48))) if kind == 3 else b""
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + palette + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def idx(magic, sizes, body):
+    return struct.pack(">I", magic) + b"".join(struct.pack(">I", size) for size in sizes) + body
+
+
+def images():
+    pixels = 3 * 5
+    yield "good-grey.png", png(3, 5, 0, 8)
+    yield "good-rgb.png", png(3, 5, 2, 8)
+    yield "good-rgba.png", png(3, 5, 6, 8)
+    yield "good-grey-alpha-16.png", png(3, 5, 4, 16)
+    yield "good-bits.png", png(3, 5, 0, 1)
+    yield "good-palette.png", png(3, 5, 3, 4)
+    yield "interlaced.png", png(3, 5, 2, 8, 1)
+    yield "large.png", png(30000, 30000, 0, 1)[:200]
+    yield "good-plain.pgm", b"P2\n# comment\n5 3\n9\n" + b"1 2 3 4 5\n" * 3
+    yield "good-plain.ppm", b"P3 5 3 255 " + b"255 " * (3 * pixels)
+    yield "good-binary.pgm", b"P5\n5 3\n255\n" + noise(pixels)
+    yield "good-16.pgm", b"P5 5 3 65535\n" + noise(2 * pixels)
+    yield "good-binary.ppm", b"P6\n5 3\n255\n" + noise(3 * pixels)
+    yield "large.pgm", b"P5\n99999999 99999999\n255\n"
+    yield "good-grey.idx", idx(0x803, [2, 3, 5], noise(2 * pixels))
+    yield "good-rgb.idx", idx(0x804, [2, 3, 5, 3], noise(6 * pixels))
+    yield "good-packed.idx", packed(idx(0x803, [2, 3, 5], noise(2 * pixels)))
+    yield "large.idx", idx(0x803, [0xFFFFFFFF, 3, 5], noise(pixels))
+
+
+def idx_files():
+    yield "good-images", idx(0x803, [3, 2, 4], noise(24))
+    yield "good-labels", idx(0x801, [10], bytes(range(10)))
+    yield "good-images.gz", packed(idx(0x803, [3, 2, 4], noise(24)))
+    yield "good-members.gz", packed(idx(0x801, [10], b"")) + packed(bytes(10))
+    yield "large", idx(0x803, [0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF], noise(24))
+    yield "large.gz", packed(idx(0x801, [0x7FFFFFFF], noise(24)))
+    yield "zeros.gz", packed(idx(0x801, [3_000_000], bytes(2_000_000)))
+    yield "trailing", idx(0x801, [10], bytes(11))
+    yield "xz", b"\xfd7zXZ\0" + noise(10)
+
+
+def cifar():
+    record = bytes([3]) + noise(3072)
+    yield "good-one", record
+    yield "good-two.gz", packed(record + bytes([9]) + bytes(3072))
+    yield "good-zeros.gz", packed(bytes(3073 * 40))
+    yield "label", bytes([10]) + bytes(3072)
+    yield "part.gz", packed(record[:-1])
+
+
+def safetensors(header, data):
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def tensor(shape, begin, end):
+    return {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+
+
+def safetensors_files():
+    yield "good-empty", safetensors({}, b"")
+    yield "good-two", safetensors(
+        {"__metadata__": {"a": "b"}, "x": tensor([2, 3], 0, 24), "y": tensor([], 24, 28)}, noise(28))
+    yield "good-none", safetensors({"x": tensor([0, 5], 0, 0)}, b"")
+    yield "gap", safetensors({"x": tensor([1], 4, 8)}, noise(8))
+    yield "large", safetensors({"x": tensor([1 << 40, 1 << 40], 0, 8)}, noise(8))
+    yield "long-header", struct.pack("<Q", 90_000_000) + b"{}" + bytes(20)
+    yield "deep", struct.pack("<Q", 4000) + b"[" * 4000
+
+
+TINY = """name = "tiny"
+
+[input]
+height = 3
+width = 3
+channels = 1
+
+[[layer]]
+type = "conv2d"
+name = "c"
+filters = 2
+kernel = 2
+activation = "relu"
+
+[[layer]]
+type = "max_pool2d"
+name = "p"
+size = 2
+
+[[layer]]
+type = "dense"
+name = "d"
+units = 2
+
+[loss]
+type = "softmax_cross_entropy"
+
+[train]
+batch = 4
+grain = 2
+epochs = 2
+learning_rate = 0.1
+momentum = 0.5
+seed = 1
+"""
+TINY_TENSORS = {"c.weight": [2, 2, 1, 2], "c.bias": [2], "d.weight": [2, 2], "d.bias": [2]}
+
+
+def checkpoint(text, tensors, **changed):
+    """With digests that the target puts right."""
+    header, data = {}, b""
+    for name, shape in tensors.items():
+        size = 4
+        for length in shape:
+            size *= length
+        header[name] = tensor(shape, len(data), len(data) + size)
+        data += struct.pack(f"<{size // 4}f", *(RANDOM.uniform(-1, 1) for _ in range(size // 4)))
+    metadata = {
+        "schema": "convoy.checkpoint/1", "version": "0", "order_version": "1", "model": text,
+        "class_names": '["one","two"]', "normalization": "{}", "seed": "1", "epoch": "2",
+        "epoch_step": "1", "step": "5", "epoch_loss": "0x1.8p+0", "epoch_correct": "3",
+        "epoch_samples": "4", "epoch_seconds": "0.25", "data_sha256": "00",
+    }
+    return safetensors({"__metadata__": metadata | changed, **header}, data)
+
+
+def checkpoints():
+    velocities = {f"optimizer.velocity.{name}": shape for name, shape in TINY_TENSORS.items()}
+    plain = TINY.replace("momentum = 0.5", "momentum = 0.0")
+    yield "good-momentum", checkpoint(TINY, TINY_TENSORS | velocities)
+    yield "good-plain", checkpoint(plain, TINY_TENSORS, class_names="[]")
+    yield "no-velocity", checkpoint(TINY, TINY_TENSORS)
+    yield "another-model", checkpoint(plain.replace("units = 2", "units = 20000000"), TINY_TENSORS)
+    yield "far", checkpoint(plain, TINY_TENSORS, step="9223372036854775807", epoch="9223372036854775807")
+    yield "other-shape", checkpoint(plain, TINY_TENSORS | {"d.weight": [4]})
+
+
+def models():
+    texts = [path.read_text() for path in sorted((TOP / "models").glob("*.toml"))] + [TINY]
+    for number, text in enumerate(texts):
+        yield f"good-{number}", text.encode()
+    overrides = ["layer.0.filters=5", "train.momentum=0.9", "train.schedule=cosine",
+                 "layer.d.weight_init={ type = \"uniform\", range = 0.5 }", "input.mean=[0.5]",
+                 "input.std=0.25", "layer.c.padding=[1, 0]", "train.order=shards:3"]
+    yield "good-overrides", "\0".join([TINY, *overrides]).encode()
+    yield "unknown-override", (TINY + "\0layer.9.units=1").encode()
+    yield "large", TINY.replace("height = 3", "height = 65536").replace(
+        "filters = 2", "filters = 1000000000").encode()
+    branches = TINY.replace('name = "p"', 'name = "p"\ninputs = ["c"]')
+    yield "good-branches", branches.encode()
+    yield "types", """name = "t"
+input = { height = 8, width = 8, channels = 3, scale = 0.1, mean = [1, 2, 3], std = 2.0 }
+layer = [{ type = "conv2d", name = "a", filters = 4, kernel = [3, 1], padding = 1, stride = 2 },
+ { type = "subsample", size = 2, shared = true, activation = "sigmoid" }, { type = "tanh" },
+ { type = "average_pool2d", size = 2 }, { type = "dense", units = 1 }]
+loss = { type = "sigmoid_binary_cross_entropy" }
+train = { schedule = "step", step_epochs = 1.5, warmup_epochs = 0.5, nesterov = true, momentum = 0.9 }
+""".encode()
+    # As deep as a file may go, and deeper.
+    for levels in (60, 70):
+        yield f"arrays-{levels}", (TINY + "x = " + "[" * levels + "]" * levels).encode()
+        yield f"keys-{levels}", (TINY + "x" + ".x" * levels + " = 1").encode()
+        yield f"header-{levels}", (TINY + "[x" + ".x" * levels + "]").encode()
+
+
+def run_configs():
+    tail = """
+[data]
+name = "fashion-mnist"
+limit = 100
+validation = 0.25
+train_sha256 = "aa"
+test_sha256 = "bb"
+
+[run]
+schema = "convoy.run/1"
+order_version = 1
+version = "0.1.0"
+"""
+    yield "good", (TINY + tail).encode()
+    yield "good-name", (TINY + tail.replace("fashion-mnist", "/a \\u00e9\\n[data]\\n")).encode()
+    yield "order", (TINY + tail.replace("order_version = 1", "order_version = 2")).encode()
+
+
+def study_plans():
+    for path in sorted((TOP / "studies").glob("*.toml")):
+        yield f"good-{path.stem}", path.read_bytes()
+    yield "good-all", b"""name = "n"
+model = "lenet5"
+device = "cpu"
+repeats = 2
+seed = 9
+target_accuracy = 0.5
+launcher = "srun -n {ranks} -c {threads}"
+[[experiment]]
+name = "A b"
+scaling = "weak"
+layouts = ["2x2", "1x1"]
+ranks_by = "tensor"
+threads_by = "tensor"
+batch = 7
+epochs = 3
+limit = 100
+order = "shards:2"
+set = ["train.momentum=0.5"]
+"""
+
+
+def study_record(**changed):
+    runs = []
+    for experiment, layouts in enumerate((2, 1)):
+        for layout in range(layouts):
+            for number in (1, 2, 3):
+                epochs = [{"train_loss": 1.5, "test_loss": None, "test_accuracy": 0.5, "seconds": 0.5},
+                          {"train_loss": 0.5, "test_loss": 0.6, "test_accuracy": 0.75, "seconds": 0.5}]
+                parts = ("compute", "input", "waiting", "communication", "reduction", "update")
+                layer = {"layer": "c", "pass": "forward", "seconds": 0.1}
+                runs.append({
+                    "experiment": experiment, "layout": layout, "round": number, "load": 0.5,
+                    "busy_before": 0, "busy_during": 0.25, "process_seconds": 2,
+                    "train_seconds": 1.0 / (layout + 1) + number / 100, "samples": 100, "batch": 10,
+                    "steps": 20, "ranks": 1, "threads": layout + 1, "working": layout + 1,
+                    "contract": True, "isa": "avx2", "weights_sha256": "ab" * 32, "cpu": "p",
+                    "epochs": epochs, "profile_seconds": 1, "shares": dict.fromkeys(parts, 0.1),
+                    "bytes_sent": 1000, "peak_memory_bytes": 100000,
+                    "layers": [layer, layer | {"pass": "weight gradient"}]})
+    one = {"name": "by data", "scaling": "strong", "layouts": ["1x1", "1x2"], "ranks_by": "data",
+           "threads_by": "data", "per_layer": True, "batch": None, "epochs": 2, "limit": None,
+           "order": "", "set": []}
+    document = {
+        "schema": "convoy.study/1", "version": "0", "date": "2026-01-01T00:00:00Z",
+        "plan": {"name": "s", "model": "tiny", "data": "d", "device": "cpu", "repeats": 3, "seed": 1,
+                 "target_accuracy": None, "launcher": "",
+                 "experiments": [one, one | {"name": "weak", "scaling": "weak", "layouts": ["1x1"],
+                                             "per_layer": False, "batch": 10}]},
+        "machine": {"cpu": "p", "cores": 2, "usable_cores": 2, "memory_bytes": 1000, "system": "s",
+                    "compiler": "c", "cpu_quota": None, "mpi": "", "threading": ""},
+        "flops_per_sample": 1000, "parameters": 10, "model_sha256": "a", "data_sha256": "b",
+        "layers": [{"name": "c", "type": "conv2d"}, {"name": "c.relu", "type": "relu"}],
+        "peaks": [{"threads": 1, "flops_per_second": 1e9}, {"threads": 2, "flops_per_second": 2e9}],
+        "commands": [["convoy", "train"], ["convoy", "train", "--threads", "2"], ["convoy"]],
+        "runs": runs}
+    return document | changed
+
+
+def study_records():
+    good = study_record()
+    yield "good-cpu", json.dumps(good).encode()
+    gpu = study_record()
+    gpu["plan"]["device"] = "cuda"
+    gpu["plan"]["experiments"][0]["layouts"] = ["1x1", "2x1"]
+    gpu["machine"] |= {"gpus": ["g", "g"], "cuda": "12"}
+    gpu["peaks"] = [{"threads": 1, "flops_per_second": 1e12, "bytes_per_second": 1e11}]
+    for run in gpu["runs"]:
+        run |= {"threads": 1, "ranks": run["layout"] + 1, "launches_per_step": 2.5}
+        for layer in run["layers"]:
+            layer |= {"launches": 1, "blocks": 2, "threads": 64, "flops": 100, "bytes": 1000}
+    yield "good-gpu", json.dumps(gpu).encode()
+    yield "good-no-runs", json.dumps(study_record(runs=[])).encode()
+    good["runs"] = good["runs"][:4]
+    yield "good-unfinished", json.dumps(good).encode()
+    good["runs"][0]["batch"] = 1e300
+    yield "batch", json.dumps(good).encode()
+
+
+def metrics():
+    line = {"epoch": 3, "train_loss": 0.5, "validation_loss": None, "validation_accuracy": 0.5,
+            "test_loss": 1.25, "test_accuracy": 0.75, "seconds": 0.1, "images_per_second": 1e5}
+    yield "good", json.dumps(line).encode()
+    yield "epoch", json.dumps(line | {"epoch": 1e38}).encode()
+    yield "deep", (json.dumps(line)[:-1] + ',"x":' + "[" * 70 + "]" * 70 + "}").encode()
+
+
+def archives():
+    def tar(entries, form=tarfile.USTAR_FORMAT):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w", format=form) as archive:
+            for name, content in entries:
+                info = tarfile.TarInfo(name)
+                if content is None:
+                    info.type, info.linkname = tarfile.SYMTYPE, "elsewhere"
+                else:
+                    info.size = len(content)
+                archive.addfile(info, io.BytesIO(content or b""))
+        return stream.getvalue()
+
+    wanted = b"wanted\n"
+    both = [("x/readme", b"hello"), ("x/a", wanted), ("b", wanted)]
+    yield "good.tar", tar(both)
+    yield "good.tar.gz", packed(tar(both))
+    yield "good-pax.tar", tar([("y" * 120 + "/a", wanted), ("b", wanted)], tarfile.PAX_FORMAT)
+    yield "good-gnu.tar", tar([("y" * 120 + "/a", wanted), ("b", wanted)], tarfile.GNU_FORMAT)
+    yield "good-outside.tar", tar([("../a", wanted), ("../../x", wanted), ("/b", wanted)])
+    yield "good-single", wanted
+    yield "good-single.gz", packed(wanted)
+    yield "link.tar", tar([("a", None), ("b", wanted)])
+    yield "missing.tar", tar([("a", wanted)])
+    yield "longer.tar", tar([("a", wanted + b"x"), ("b", wanted)])
+    yield "zeros.gz", packed(bytes(2_000_000))
+
+
+TARGETS = {
+    "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "idx": idx_files, "images": images,
+    "metrics": metrics, "model": models, "run_config": run_configs, "safetensors": safetensors_files,
+    "study_plan": study_plans, "study_record": study_records,
+}
+
+
+def words_of(data):
+    """Words and numbers of the texts among the seeds."""
+    text = data.decode("ascii", "ignore")
+    for mark in "{}[]()=,:\"'#.\n\0":
+        text = text.replace(mark, " ")
+    return {word for word in text.split() if word.isprintable() and 1 < len(word) < 24}
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    for target, seeds in TARGETS.items():
+        place = folder / target
+        place.mkdir(parents=True, exist_ok=True)
+        words = {"[[", "]]", "{}", "[]", '"""', "'''", "\\u0041", "1e308", "-1", "9223372036854775807"}
+        for name, data in seeds():
+            (place / name).write_bytes(data)
+            if name.startswith("good") and target not in ("cifar", "images", "idx", "archive"):
+                words |= words_of(data)
+        lines = ('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in sorted(words))
+        (folder / f"{target}.dict").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

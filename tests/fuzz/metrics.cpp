@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// A line of metrics.jsonl. What is written of it has to be read as the same.
+#include <stdexcept>
+
+#include "convoy/train/run_folder.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+bool convoy::fuzz::takes(Input input) {
+  EpochMetrics metrics;
+  try {
+    metrics = parse_metrics_line(text_of(input));
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+  const std::string line = metrics_line(metrics);
+  if (metrics_line(parse_metrics_line(line)) != line) report("another line of the same epoch");
+  return true;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// study.json: what is read can be written again, analysed, and put into tables.
+#include <stdexcept>
+
+#include "convoy/study/analysis.hpp"
+#include "convoy/study/record.hpp"
+#include "convoy/study/report.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+namespace convoy::fuzz {
+namespace {
+
+void use(const study::Study& study) {
+  const std::string text = study::to_json(study);
+  if (study::to_json(study::parse_study(text)) != text) report("another text of the same study");
+  const study::Results results = study::analyse(study);
+  for (const study::ExperimentResult& result : results.experiments) {
+    study::figures(result, results.places);
+  }
+  for (const Table& table : study::csv_tables(results)) to_csv(table);
+  study::markdown(study, results);
+  study::latex(study, results);
+}
+
+}  // namespace
+
+bool takes(Input input) {
+  study::Study study;
+  try {
+    study = study::parse_study(text_of(input));
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+  use(study);
+  return true;
+}
+
+}  // namespace convoy::fuzz
