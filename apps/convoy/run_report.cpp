@@ -179,8 +179,7 @@ void tell_epochs(Page& page, const RunRecord& run) {
     }
     const double rate = std::isfinite(epoch.images_per_second) ? epoch.images_per_second : 0;
     row.insert(row.end(), {decimals(epoch.test_loss, 4), percent(epoch.test_accuracy),
-                           decimals(epoch.seconds, 3),
-                           with_commas(static_cast<Index>(std::clamp(rate, 0.0, 1e15)))});
+                           decimals(epoch.seconds, 3), with_commas(rounded(rate))});
     table.rows.push_back(std::move(row));
   }
   page.table(table);

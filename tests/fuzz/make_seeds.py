@@ -302,6 +302,11 @@ def study_records():
         for layer in run["layers"]:
             layer |= {"launches": 1, "blocks": 2, "threads": 64, "flops": 100, "bytes": 1000}
     yield "good-gpu", json.dumps(gpu).encode()
+    for run in gpu["runs"]:
+        run |= {"train_seconds": 1e-300, "samples": 1 << 53, "batch": 1 << 53, "launches_per_step": 1e308}
+        for layer in run["layers"]:
+            layer |= {"flops": 1 << 53, "bytes": 1 << 53, "seconds": 5e-324}
+    yield "good-extremes", json.dumps(gpu).encode()
     yield "good-no-runs", json.dumps(study_record(runs=[])).encode()
     good["runs"] = good["runs"][:4]
     yield "good-unfinished", json.dumps(good).encode()

@@ -9,18 +9,17 @@
 namespace convoy {
 namespace {
 
-// A rate or a duration may come from a division by no time at all.
-Index rounded(double value) {
-  if (!(value > 0)) return 0;
-  return value < 9e18 ? static_cast<Index>(value + 0.5) : 0;
-}
-
 std::string hours_minutes_seconds(Index seconds) {
   if (seconds < 3600) return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
   return fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
 }  // namespace
+
+Index rounded(double value) {
+  if (!(value > 0)) return 0;
+  return value < 9e18 ? static_cast<Index>(value + 0.5) : 0;
+}
 
 std::string with_commas(Index n) {
   std::string text = fmt::format("{}", n);

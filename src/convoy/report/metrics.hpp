@@ -8,6 +8,10 @@
 
 namespace convoy {
 
+// The nearest whole number; 0 of what is negative, no number, or too large for an Index: a rate may
+// come from a division by no time at all, or from a file.
+Index rounded(double value);
+
 std::string with_commas(Index n);         // 1234567 -> "1,234,567"
 std::string as_duration(double seconds);  // "0.29 s", "12.4 s", "3:07", "1:02:33"
 std::string as_clock(double seconds);     // "0:12", "3:07", "1:02:33"; "-:--" where it is not known

@@ -48,9 +48,7 @@ std::string progress_bar(const Progress& progress, int width) {
       fmt::format("  {:3.0f} %", 100 * fraction),
       fmt::format("  loss {:.4f}", progress.loss),
       fmt::format("  ETA {}", as_clock(progress.seconds_left)),
-      // In this order, max and min make 0 of what is not a number.
-      fmt::format("  {} images/s", with_commas(static_cast<Index>(
-                                       std::min(std::max(0.0, progress.images_per_second), 1e15)))),
+      fmt::format("  {} images/s", with_commas(rounded(progress.images_per_second))),
       fmt::format("  step {}/{}", progress.step, progress.steps_per_epoch),
   };
   auto length = [&] {

@@ -59,20 +59,19 @@ std::optional<KernelUse> kernel_use(const Study& study, const LayoutResult& layo
                                     const Counts& counts) {
   if (!on_gpu(layout)) return std::nullopt;
   KernelUse use;
-  std::int64_t flops = 0, bytes = 0;
+  double flops = 0, bytes = 0;
   for (const LayerRecord& record : layout.runs.front()->layers) {
     if (!record.kernels || !counts(record)) continue;
     use.launches += static_cast<double>(record.kernels->launches);
     use.threads = std::max(use.threads, record.kernels->threads);
-    flops += record.kernels->flops;
-    bytes += record.kernels->bytes;
+    flops += static_cast<double>(record.kernels->flops);
+    bytes += static_cast<double>(record.kernels->bytes);
   }
   const int gpus = std::min(layout.grid.workers(), places_of(study).count);
   const PeakRecord peak = study.peaks.empty() ? PeakRecord{} : study.peaks.front();
-  const auto of = [&](std::int64_t done, double most) {
+  const auto of = [&](double done, double most) {
     const double possible = seconds * most * gpus;
-    return done > 0 && possible > 0 ? static_cast<double>(done) / possible
-                                    : std::numeric_limits<double>::quiet_NaN();
+    return done > 0 && possible > 0 ? done / possible : std::numeric_limits<double>::quiet_NaN();
   };
   use.share_of_peak = of(flops, peak.flops_per_second);
   use.share_of_bandwidth = of(bytes, peak.bytes_per_second);

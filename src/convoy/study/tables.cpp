@@ -55,7 +55,7 @@ Table times_table(const ExperimentResult& result) {
     table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.grid.workers()),
                           fmt::format("{}", layout.runs.size()), interval(layout.epoch_seconds),
                           milliseconds(layout.step_seconds),
-                          std::isfinite(rate) ? with_commas(static_cast<Index>(rate)) : "-",
+                          std::isfinite(rate) ? with_commas(rounded(rate)) : "-",
                           percent(layout.share_of_peak), digest, mark(layout)});
     if (!gpu) continue;
     auto& row = table.rows.back();
