@@ -39,7 +39,8 @@ constexpr Packed kPacked[] = {
 [[noreturn]] void fail_to_open(const std::string& name, int error) {
   const bool absent = error == ENOENT || error == ENOTDIR;
   throw UserError(absent ? Fault::not_found : Fault::io, fmt::format("{} cannot be read", name),
-                  std::generic_category().message(error), "see to its place and permissions");
+                  std::generic_category().message(error),
+                  absent ? "check the path" : "see to its permissions and its disk");
 }
 
 }  // namespace
@@ -115,10 +116,10 @@ DataFile::DataFile(const std::filesystem::path& path)
   if (s.descriptor < 0 || ::fstat(s.descriptor, &facts) != 0) fail_to_open(name_, errno);
   if (S_ISDIR(facts.st_mode))
     throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
-                    "a folder stands where a file is wanted", "put the file in its place");
+                    "a folder stands where a file is wanted", "put a file there, or name one");
   if (!S_ISREG(facts.st_mode))
     throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
-                    "it is no regular file", "put the file in its place");
+                    "it is no regular file", "put a file there, or name one");
   s.file_bytes = static_cast<std::uint64_t>(facts.st_size);
   open();
 }
