@@ -38,7 +38,7 @@ Model chosen_model(const BenchOptions& options) {
 std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const Net& net) {
   if (options.data.empty()) return {measure::images_for(net), "synthetic"};
   const TrainAndTest data = load_data(options.data);
-  check_fit(net, data.train, data.name);
+  check_fit(net, data.train, {}, data.name);
   return {data.train, data.name};
 }
 

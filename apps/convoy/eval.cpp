@@ -2,7 +2,6 @@
 // convoy eval: accuracy, loss and confusion matrix of a checkpoint on a test set.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "commands.hpp"
@@ -37,32 +36,6 @@ std::string data_of_run(const fs::path& checkpoint) {
   return open_run(folder).data.name;
 }
 
-std::string table(const Confusion& matrix, const std::vector<std::string>& names) {
-  const int width = 2 + static_cast<int>(std::max(fmt::formatted_size("{}", matrix.largest()),
-                                                  fmt::formatted_size("{}", matrix.classes() - 1)));
-  std::vector<std::string> labels;
-  for (Index i = 0; i < matrix.classes(); ++i) {
-    const std::string name = printable(names[static_cast<std::size_t>(i)]);
-    labels.push_back(name == fmt::format("{}", i) ? name : fmt::format("{} {}", i, name));
-  }
-  std::size_t label_width = std::string_view("true").size();
-  for (const std::string& label : labels) label_width = std::max(label_width, characters(label));
-
-  std::string text = fmt::format("{:{}}  predicted\n{:{}}", "", label_width, "true", label_width);
-  for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", j, width);
-  text += "    correct\n";
-  for (Index i = 0; i < matrix.classes(); ++i) {
-    const std::string& label = labels[static_cast<std::size_t>(i)];
-    text += label + std::string(label_width - characters(label), ' ');
-    const Index sum = matrix.samples(i);
-    for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", matrix(i, j), width);
-    const double correct =
-        static_cast<double>(matrix(i, i)) / static_cast<double>(std::max<Index>(sum, 1));
-    text += fmt::format("  {:>9}\n", sum > 0 ? as_percent(correct) : "-");
-  }
-  return text;
-}
-
 int eval(const EvalOptions& options) {
   const Checkpoint checkpoint = load_checkpoint(options.checkpoint);
   const Net& net = checkpoint.model.net;
@@ -80,7 +53,7 @@ int eval(const EvalOptions& options) {
         "{} on {}, {} test images, after {} steps\naccuracy  {}\nloss      {:.4f}\n\n{}",
         net.name(), printable(data.name), with_commas(data.test.size()),
         with_commas(checkpoint.position.step), as_percent(result.accuracy), result.loss,
-        table(matrix, names)));
+        confusion_text(matrix, names)));
     return kDone;
   }
   Json rows = Json::array();

@@ -12,7 +12,7 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
                 bool with_probabilities) {
   const Net& net = checkpoint.model.net;
   EngineOptions options = engine_options(layout, checkpoint.model.train);
-  check_fit(net, data.test, data.name);
+  check_fit(net, {}, data.test, data.name);
   if (options.device == Device::cpu) {
     // All threads have grains to evaluate, however small the batch was that the model learnt with.
     const Index threads = std::max(options.oversubscribe ? options.threads : 0, usable_cores());

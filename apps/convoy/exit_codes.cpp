@@ -27,6 +27,12 @@ Ending ending_of(const std::exception_ptr& error) {
     if (e.fault() == Fault::internal) return bug(e.what());
     return {static_cast<int>(e.fault()), e.what()};
   } catch (const std::filesystem::filesystem_error& e) {
+    if (e.code() == std::errc::filename_too_long) {
+      constexpr std::size_t kShown = 60;
+      return {static_cast<int>(Fault::usage),
+              fmt::format("{}... is too long for a path ({}): choose a shorter one",
+                          e.path1().string().substr(0, kShown), e.code().message())};
+    }
     return {static_cast<int>(Fault::io),
             fmt::format("{}: check that folder and its permissions", e.what())};
   } catch (const std::bad_alloc&) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <sstream>
 
 namespace convoy::app {
@@ -76,7 +77,10 @@ CLI::Validator whole_number(long long lowest) {
         const auto [at, error] = std::from_chars(text.data(), end, value);
         return error == std::errc() && at == end && value >= lowest
                    ? std::string()
-                   : fmt::format("{} is not a whole number from {} up", text, lowest);
+                   : fmt::format("{} is not a whole number from {} {}", text, lowest,
+                                 error == std::errc::result_out_of_range
+                                     ? fmt::format("to {}", std::numeric_limits<long long>::max())
+                                     : "up");
       },
       "");
 }

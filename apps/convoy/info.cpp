@@ -18,6 +18,7 @@ namespace {
 
 struct InfoOptions {
   std::string model;
+  std::vector<std::string> set;
   std::optional<Index> batch;
   std::string names;
   bool json = false;
@@ -245,11 +246,14 @@ int info(const InfoOptions& options) {
   std::optional<Model> model;
   Work work;
   if (!options.model.empty()) {
-    model = load_model(options.model);
+    model = load_model(options.model, options.set);
     work = {options.batch.value_or(model->train.batch), model->train.grain};
   } else if (options.batch) {
     throw UserError(Fault::usage, "--batch needs a MODEL", "it asks how a model's work divides",
                     "name one, for example: convoy info lenet5 --batch 64");
+  } else if (!options.set.empty()) {
+    throw UserError(Fault::usage, "--set needs a MODEL", "it overrides a key of its file",
+                    "name one, for example: convoy info lenet5 --set layer.conv1.filters=12");
   }
   if (!options.json) {
     write_stdout(model ? text_of_model(*model, work) : text_of_surroundings());
@@ -273,11 +277,18 @@ void add_info(CLI::App& app, std::function<int()>& action) {
   command->add_option("--batch", options->batch, "Count the work of a batch of N samples")
       ->check(whole_number(1))
       ->type_name("N");
+  command
+      ->add_option("--set", options->set,
+                   "Override any key of the model file, as 'convoy train' does; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
   command->add_option("--names", options->names, "")
       ->check(one_of({"models", "data", "isas"}))
       ->group("");  // not in the help: for the completion
-  command->footer("Examples:\n  convoy info\n  convoy info lenet5 --batch 256");
+  command->footer(
+      "Examples:\n  convoy info\n  convoy info lenet5 --batch 256\n"
+      "  convoy info lenet5 --set layer.conv1.filters=12");
   command->callback([options, &action] { action = [options] { return info(*options); }; });
 }
 

@@ -14,6 +14,7 @@
 #include "fetch.hpp"
 #include "help.hpp"
 #include "options.hpp"
+#include "other_spellings.hpp"
 #include "output.hpp"
 #include "ranks.hpp"
 
@@ -43,6 +44,14 @@ std::vector<std::string> option_names(const CLI::App& command) {
                                 : fmt::format("did you mean {}?", meant));
 }
 
+// Of the option `words[at]`: behind its '=', or in the next word; empty where there is none.
+std::string value_after(const std::vector<std::string>& words, std::size_t at) {
+  const std::size_t equals = words[at].find('=');
+  if (equals != std::string::npos) return words[at].substr(equals + 1);
+  const bool has_next = at + 1 < words.size() && !words[at + 1].starts_with('-');
+  return has_next ? words[at + 1] : std::string();
+}
+
 // What CLI11 found wrong, in our words where a remedy can be named.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   const auto chosen = app.get_subcommands();
@@ -50,13 +59,17 @@ std::vector<std::string> option_names(const CLI::App& command) {
   const std::string help =
       chosen.empty() ? "convoy --help" : fmt::format("convoy {} --help", command.get_name());
   const std::vector<std::string> extras = app.remaining(true);
-  for (const std::string& word : extras) {
+  for (std::size_t i = 0; i < extras.size(); ++i) {
+    const std::string& word = extras[i];
     if (word.size() < 2 || word.front() != '-') continue;
     const std::string option = word.substr(0, word.find('='));
     if (const std::vector<std::string> known = option_names(command);
         !chosen.empty() && std::find(known.begin(), known.end(), option) != known.end()) {
       throw UserError(Fault::usage, fmt::format("{} stands before the command", option), "",
                       fmt::format("write it after: convoy {} {}", command.get_name(), option));
+    }
+    if (const auto remedy = remedy_for_spelling(command, option, value_after(extras, i))) {
+      throw UserError(Fault::usage, fmt::format("unknown option {}", option), "", *remedy);
     }
     refuse_word("option", option, option_names(command), help);
   }

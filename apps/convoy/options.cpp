@@ -254,21 +254,6 @@ RanksOptions ranks_options(const RanksLayout& layout) {
   return options;
 }
 
-void check_fit(const Net& net, const Dataset& data, std::string_view data_name) {
-  if (data.image_shape() != net.input()) {
-    throw UserError(Fault::bad_data, fmt::format("{} does not fit model {}", data_name, net.name()),
-                    fmt::format("its images are {}, the model reads {}",
-                                to_string(data.image_shape()), to_string(net.input())),
-                    "choose another data set, or a model made for it");
-  }
-  if (data.classes() > net.loss().classes) {
-    throw UserError(Fault::bad_data, fmt::format("{} does not fit model {}", data_name, net.name()),
-                    fmt::format("it has {} classes, the model tells {} apart", data.classes(),
-                                net.loss().classes),
-                    "choose another data set, or a model made for it");
-  }
-}
-
 std::string to_string(const Shape& shape) {
   return fmt::format("{} x {} x {}", shape.height, shape.width, shape.channels);
 }

@@ -52,9 +52,6 @@ EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
                              const TrainSettings& settings);
 RanksOptions ranks_options(const RanksLayout& layout);
 
-// Throws UserError(bad_data) where the net cannot read the images or lacks a class.
-void check_fit(const Net& net, const Dataset& data, std::string_view data_name);
-
 // "28 x 28 x 1"
 std::string to_string(const Shape& shape);
 

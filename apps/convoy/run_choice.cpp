@@ -77,15 +77,27 @@ std::string data_name(const std::string& given) {
   for (const CatalogEntry& entry : catalog()) {
     if (entry.name == given) return given;
   }
-  return fs::is_directory(given) ? fs::absolute(given).lexically_normal().string() : given;
+  std::error_code ignored;  // what is wrong with it is said where the data is read
+  return fs::is_directory(given, ignored) ? fs::absolute(given).lexically_normal().string() : given;
 }
 
 DataSettings data_settings(const TrainOptions& options) {
   return {data_name(options.data), options.limit, options.validation};
 }
 
+// Names that are made of a folder's take some bytes more, and file systems allow 255.
+void check_name_length(const fs::path& out) {
+  constexpr std::size_t kLongest = 200;
+  const std::string name = out.lexically_normal().filename().string();
+  if (name.size() <= kLongest) return;
+  throw UserError(Fault::usage, fmt::format("--out {}... is too long a name", name.substr(0, 40)),
+                  fmt::format("{} bytes, at most {}", name.size(), kLongest),
+                  "choose a shorter one");
+}
+
 Run new_run(const TrainOptions& options, int ranks) {
   const fs::path out(options.out);
+  check_name_length(out);
   if (!out.empty() && fs::exists(fs::symlink_status(out))) {
     throw UserError(
         Fault::usage, fmt::format("--out {} exists", options.out),

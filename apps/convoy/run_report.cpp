@@ -224,11 +224,12 @@ void tell_mistakes(Page& page, const RunRecord& run) {
   }
   if (!frequent.empty()) text += fmt::format(" Most frequent: {}.", fmt::join(frequent, ", "));
   page.paragraph(text);
-  page.html(
-      confusion_html(confusion, names,
-                     fmt::format("{}: test images by their class (rows) and the predicted one "
-                                 "(columns); shades are shares of a row.",
-                                 run.name)));
+  page.html(confusion_html(
+      confusion, names,
+      fmt::format("{}: test images by their class (rows) and the predicted one{}.", run.name,
+                  confusion.classes() > kMostClassesOfMatrix
+                      ? ""
+                      : " (columns); shades are shares of a row")));
   tell_confused(page, run, names);
 }
 

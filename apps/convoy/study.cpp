@@ -66,7 +66,7 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   const Model first = model_of(plan, plan.experiments.front());
   for (const study::Experiment& experiment : plan.experiments) {
     const Model model = model_of(plan, experiment);
-    check_fit(model.net, data.train, data.name);
+    check_fit(model.net, data.train, data.test, data.name);
     // What a launcher's machines have is not seen here.
     if (plan.launcher.empty()) engine_options(layout, model.train);
     if (net_of(model) == net_of(first)) continue;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 #include "convoy/convoy.hpp"
@@ -30,8 +29,7 @@ constexpr const char* kOnlyWithModel[] = {"--layouts",   "--ranks-by", "--thread
 std::optional<std::string> study_text(const std::string& subject) {
   std::error_code ignored;
   if (!subject.ends_with(".toml") || !fs::is_regular_file(subject, ignored)) return std::nullopt;
-  std::ifstream file(subject, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text = read_config_file(subject, "study");
   if (!study::is_plan(text, subject)) return std::nullopt;
   return text;
 }

@@ -33,6 +33,7 @@
 #include "convoy/net/net.hpp"
 #include "convoy/train/agreement.hpp"
 #include "convoy/train/checkpoint.hpp"
+#include "convoy/train/data_fit.hpp"
 #include "convoy/train/observer.hpp"
 #include "convoy/train/predictor.hpp"
 #include "convoy/train/schedule.hpp"

@@ -154,7 +154,7 @@ TEST_F(Catalog, WhatIsMissingIsSaidWithTheWayToGetIt) {
   says((folder_ / "nowhere").string(), {(folder_ / "nowhere").string(), "is not there"});
   fs::create_directories(folder_ / "empty");
   says((folder_ / "empty").string(), {"train-images-idx3-ubyte", "data_batch_1.bin"});
-  says(write_file(folder_ / "file", "x").string(), {"is no folder"});
+  says(write_file(folder_ / "file", "x").string(), {"is a file, not a data set"});
 }
 
 TEST_F(Catalog, AnIncompleteFolderIsSaidToBeSo) {

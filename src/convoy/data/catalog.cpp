@@ -92,6 +92,7 @@ std::vector<fs::path> searched_folders(const std::string& name) {
 }
 
 std::string spelled_out(const FolderFiles& files) {
+  if (files.unreadable) return fmt::format("cannot be read: {}", files.unreadable.message());
   if (!files.only_xz.empty())
     return fmt::format("holds {} only compressed with xz", fmt::join(files.only_xz, ", "));
   return fmt::format("lacks {}", fmt::join(files.missing, ", "));
@@ -103,18 +104,25 @@ std::string unpack_remedy(const fs::path& folder) {
 
 [[noreturn]] void report_missing(const Known& set) {
   std::string searched, remedy;
+  bool is_all_seen = true;
   for (const fs::path& folder : searched_folders(set.name)) {
     const FolderFiles files = find_files(folder, set.format);
-    searched += fmt::format("\n  {}{}", folder.string(),
-                            files.any() ? ", which " + spelled_out(files) : std::string());
+    const bool is_seen = !files.unreadable;
+    is_all_seen = is_all_seen && is_seen;
+    searched +=
+        fmt::format("\n  {}{}", folder.string(),
+                    files.any() || !is_seen ? ", which " + spelled_out(files) : std::string());
     if (!files.only_xz.empty() && remedy.empty())
       remedy = fmt::format("\n  {}", unpack_remedy(folder));
   }
+  if (!is_all_seen) remedy += "\n  see to the permissions of the folder that cannot be read";
   if (!set.package.empty()) remedy += fmt::format("\n  apt-get install {}", set.package);
   remedy += fmt::format("\n  convoy fetch {}", set.name);
   remedy += fmt::format("\n  or put {} (plain or .gz) into a folder DIR/{} and set CONVOY_DATA=DIR",
                         fmt::join(wanted_files(set.format), ", "), set.name);
-  throw UserError(Fault::not_found, fmt::format("the data set {} is not on this machine", set.name),
+  throw UserError(is_all_seen ? Fault::not_found : Fault::io,
+                  fmt::format("the data set {} is not {}", set.name,
+                              is_all_seen ? "on this machine" : "where this user may read it"),
                   fmt::format("searched:{}\n", searched),
                   fmt::format("get it by one of{}", remedy));
 }
@@ -129,10 +137,33 @@ TrainAndTest load_known(const Known& set) {
   report_missing(set);
 }
 
+[[noreturn]] void report_unreadable(const fs::path& folder, const std::error_code& error) {
+  throw UserError(Fault::io, fmt::format("the data folder {} cannot be read", folder.string()),
+                  error.message(), "see to its permissions, or give another folder");
+}
+
+// What is no folder, but perhaps lies in one.
+[[noreturn]] void report_file(const fs::path& file) {
+  const std::string name = file.filename().string();
+  const bool is_part = is_wanted(name, Format::idx) || is_wanted(name, Format::cifar);
+  const fs::path parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (is_part)
+    throw UserError(Fault::not_found, fmt::format("{} is one file of a data set", file.string()),
+                    "a data set is a folder with files for training and test",
+                    fmt::format("give that folder: --data {}", shell_path(parent)));
+  throw UserError(
+      Fault::not_found, fmt::format("{} is a file, not a data set", file.string()),
+      "a data set is a folder with files in MNIST's format (IDX) or in CIFAR-10's",
+      fmt::format("write its images and labels as {}, and give their folder; docs/formats.md, "
+                  "\"Data files\", has the bytes",
+                  fmt::join(wanted_files(Format::idx), ", ")));
+}
+
 [[noreturn]] void report_incomplete(const fs::path& folder, const FolderFiles& idx,
                                     const FolderFiles& cifar) {
   const FolderFiles& files = cifar.any() && !idx.any() ? cifar : idx;
   const std::string problem = fmt::format("{} holds no data set", folder.string());
+  if (files.unreadable) report_unreadable(folder, files.unreadable);
   if (!files.only_xz.empty())
     throw UserError(Fault::not_found, problem, "it " + spelled_out(files), unpack_remedy(folder));
   if (files.any())
@@ -146,14 +177,13 @@ TrainAndTest load_known(const Known& set) {
 
 TrainAndTest load_folder(fs::path folder) {
   std::error_code error;
-  if (!fs::exists(folder, error))
-    throw UserError(Fault::not_found,
-                    fmt::format("the data folder {} is not there", folder.string()),
-                    error ? error.message() : "",
-                    fmt::format("name a folder that is, or one of {}", joined(names())));
-  if (!fs::is_directory(folder, error))
-    throw UserError(Fault::not_found, fmt::format("{} is no folder", folder.string()), "",
-                    "name the folder that the files lie in");
+  const fs::file_status status = fs::status(folder, error);
+  if (error == std::errc::permission_denied) report_unreadable(folder, error);
+  if (error)
+    throw UserError(
+        Fault::not_found, fmt::format("the data folder {} is not there", folder.string()),
+        error.message(), fmt::format("name a folder that is, or one of {}", joined(names())));
+  if (!fs::is_directory(status)) report_file(folder);
   const FolderFiles idx = find_files(folder, Format::idx),
                     cifar = find_files(folder, Format::cifar);
   if (idx.complete() && cifar.complete())
@@ -189,7 +219,7 @@ TrainAndTest load_data(std::string_view name_or_folder) {
             synthetic(SyntheticPart::test, kSyntheticTest)};
   if (const Known* set = find_known(name_or_folder)) return load_known(*set);
   std::error_code error;
-  if (name_or_folder.find('/') != std::string_view::npos || fs::is_directory(name_or_folder, error))
+  if (name_or_folder.find('/') != std::string_view::npos || fs::exists(name_or_folder, error))
     return load_folder(name_or_folder);
   const auto all = names();
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),

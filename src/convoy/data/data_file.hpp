@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of a data set, read once from front to end. Plain or gzip, told by its first bytes and
-// never by its name; gzip is decompressed straight into the reader's memory, and its checksum is
-// verified.
+// A file of a data set or of pictures, read once from front to end. Plain or gzip, told by its
+// first bytes and never by its name; gzip is decompressed straight into the reader's memory, and
+// its checksum is verified. Several gzip members in a row are one content. Zero bytes behind the
+// last member are padding and are passed over, as zlib, GNU gzip and Python do; what follows such
+// zeros is refused, because those three disagree on it.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +16,17 @@
 
 namespace convoy {
 
-// Sizes and positions are those of the content, after decompression.
+// Sizes and positions are those of the content, after decompression. Every member that reads throws
+// Error(io) where the system cannot read (permission, a failing disk), and UserError(bad_data)
+// where gzip is damaged. Not to be shared between threads.
 class DataFile {
  public:
-  // Throws UserError(bad_data) where this is no file that can be read, or is empty.
+  // Also throws UserError(not_found) where there is no such file, and UserError(bad_data) where it
+  // is no regular file or is empty.
   explicit DataFile(const std::filesystem::path& path);
+  // What is still to be read from an open descriptor (a pipe, say), which stays the caller's.
+  // `name` stands for it in messages. size() cannot be asked of it.
+  DataFile(int descriptor, std::string name);
   ~DataFile();
 
   const std::string& name() const { return name_; }
@@ -31,15 +39,20 @@ class DataFile {
   // Fills `out`. `what` names the place for the error of a file that ends inside.
   void read(std::span<std::uint8_t> out, std::string_view what);
 
+  // Fills as much of `out` as there is, and says how much: less than all of it at the end only.
+  std::size_t read_some(std::span<std::uint8_t> out);
+
   // The content ends here; more of it, or a damaged end, throws.
   void expect_end();
 
-  // Throws UserError(bad_data): this file, why, and that an intact copy is wanted.
-  [[noreturn]] void refuse(std::string_view problem, std::string_view why) const;
+  // Throws UserError(bad_data): this file, why, and the remedy.
+  [[noreturn]] void refuse(
+      std::string_view problem, std::string_view why,
+      std::string_view remedy = "put an intact copy of the file in its place") const;
 
  private:
   struct Source;
-  std::size_t read_some(std::span<std::uint8_t> out);  // less only at the end of the content
+  void open();  // looks at the first bytes
   std::uint64_t count() const;
 
   std::string name_;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,6 +44,10 @@ class Dataset {
   const std::vector<std::string>& class_names() const { return class_names_; }
   void set_class_names(std::vector<std::string> names) { class_names_ = std::move(names); }
 
+  // The file that holds the labels and nothing else, for messages; empty where there is none.
+  const std::filesystem::path& label_file() const { return label_file_; }
+  void set_label_file(std::filesystem::path file) { label_file_ = std::move(file); }
+
   // The first `limit` samples, sharing this memory.
   Dataset first(Index limit) const;
 
@@ -57,6 +62,7 @@ class Dataset {
   std::span<const std::uint8_t> pixels_;
   std::span<const Label> labels_;
   std::vector<std::string> class_names_;
+  std::filesystem::path label_file_;
   std::shared_ptr<const void> owner_;
 };
 

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "convoy/data/dataset.hpp"
@@ -18,12 +20,15 @@ struct FolderFiles {
   std::vector<std::filesystem::path> found;  // in the order of wanted_files; empty path: missing
   std::vector<std::string> missing;
   std::vector<std::string> only_xz;  // missing, but there with .xz at its end
+  std::error_code unreadable;        // set: why the system does not say what is there
 
   bool complete() const { return missing.empty(); }
   bool any() const { return missing.size() < found.size() || !only_xz.empty(); }
 };
 
 std::vector<std::string> wanted_files(Format format);
+// Whether a file of this name, in any spelling and packing, is one of those.
+bool is_wanted(std::string_view name, Format format);
 FolderFiles find_files(const std::filesystem::path& folder, Format format);
 
 // What a known set's classes are called; for a folder of the user's, `names` is empty.

@@ -10,6 +10,7 @@
 
 #include "convoy/base/check.hpp"
 #include "convoy/data/data_file.hpp"
+#include "convoy/data/labels.hpp"
 
 namespace convoy {
 namespace {
@@ -21,19 +22,64 @@ std::uint32_t big_endian(const std::uint8_t* b) {
   return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
 }
 
+// What the magic number says of a file: its type, and of how many dimensions.
+struct Magic {
+  std::uint32_t value;
+
+  bool is_idx() const { return value >> 16 == 0 && !type().empty() && dimensions() >= 1; }
+  std::uint32_t dimensions() const { return value & 0xFF; }
+  std::string_view type() const {
+    switch (value >> 8 & 0xFF) {
+      case 0x08:
+        return "unsigned bytes";
+      case 0x09:
+        return "signed bytes";
+      case 0x0B:
+        return "16-bit integers";
+      case 0x0C:
+        return "32-bit integers";
+      case 0x0D:
+        return "32-bit floating-point numbers";
+      case 0x0E:
+        return "64-bit floating-point numbers";
+      default:
+        return "";
+    }
+  }
+};
+
 std::string_view content_of(std::uint32_t magic) {
   if (magic == kImages) return "images";
   if (magic == kLabels) return "labels";
   return "something else";
 }
 
+std::string remedy_for(Magic found, std::uint32_t wanted) {
+  if (found.value == kImages || found.value == kLabels)
+    return fmt::format("put the file of {} in its place; perhaps the two are exchanged",
+                       content_of(wanted));
+  if (!found.is_idx())
+    return fmt::format("put a file of {} in its place (IDX: docs/formats.md, \"Data files\")",
+                       content_of(wanted));
+  return wanted == kImages
+             ? "write the images as unsigned bytes of 3 dimensions: count, rows and columns of one "
+               "channel"
+             : "write the labels as unsigned bytes of 1 dimension: a class number for each image";
+}
+
 void check_magic(DataFile& file, std::uint32_t wanted) {
   std::array<std::uint8_t, kMagicBytes> bytes{};
   file.read(bytes, "the magic number");
-  const std::uint32_t magic = big_endian(bytes.data());
-  if (magic == wanted) return;
-  file.refuse(fmt::format("holds {} where {} are wanted", content_of(magic), content_of(wanted)),
-              fmt::format("its magic number at byte 0 is {:#010x}, not {:#010x}", magic, wanted));
+  const Magic found{big_endian(bytes.data())};
+  if (found.value == wanted) return;
+  std::string why =
+      fmt::format("its magic number at byte 0 is {:#010x}, not {:#010x}", found.value, wanted);
+  if (found.is_idx())
+    why += fmt::format(": {} of {} dimension{}", found.type(), found.dimensions(),
+                       found.dimensions() == 1 ? "" : "s");
+  file.refuse(
+      fmt::format("holds {} where {} are wanted", content_of(found.value), content_of(wanted)), why,
+      remedy_for(found, wanted));
 }
 
 // The numbers after the magic number, all of them at least 1.
@@ -85,16 +131,21 @@ Part read_part(const IdxFiles& files) {
 }
 
 void check_labels(const std::filesystem::path& file, const std::vector<Label>& labels,
-                  Index classes) {
+                  Index classes, const std::filesystem::path& names_file) {
   constexpr std::ptrdiff_t kHeader = 8;
   const auto wrong = std::ranges::find_if(labels, [&](Label l) { return l >= classes; });
   if (wrong == labels.end()) return;
   const auto sample = wrong - labels.begin();
-  throw UserError(Fault::bad_data,
-                  fmt::format("{} holds a label that is out of range", file.string()),
-                  fmt::format("label {} of sample {}, at byte {}; there are {} classes", *wrong,
-                              sample, kHeader + sample, classes),
-                  "put an intact copy of the file in its place");
+  const std::string doubt = doubts_about_labels(labels);
+  throw UserError(
+      Fault::bad_data, fmt::format("{} holds a label that is out of range", file.string()),
+      fmt::format("label {} of sample {}, at byte {}; {} {} classes{}{}", *wrong, sample,
+                  kHeader + sample,
+                  names_file.empty() ? "there are" : names_file.filename().string() + " names",
+                  classes, doubt.empty() ? "" : "; ", doubt),
+      names_file.empty()
+          ? "number the classes from 0, or put an intact copy of the file in its place"
+          : fmt::format("number the classes from 0 and name each in {}", names_file.string()));
 }
 
 Index classes_shown(const std::vector<Label>& labels) {
@@ -132,7 +183,7 @@ std::vector<Label> read_idx_labels(const std::filesystem::path& path) {
 }
 
 IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-                  const std::vector<std::string>& names) {
+                  const std::vector<std::string>& names, const std::filesystem::path& names_file) {
   Part a = read_part(train), b = read_part(test);
   if (a.images.shape != b.images.shape)
     throw UserError(Fault::bad_data,
@@ -143,14 +194,15 @@ IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
                     "put files of the same set side by side");
   if (classes == 0)
     classes = std::max({Index{2}, classes_shown(a.labels), classes_shown(b.labels)});
-  check_labels(train.labels, a.labels, classes);
-  check_labels(test.labels, b.labels, classes);
-  const auto dataset = [&](Part& part) {
+  check_labels(train.labels, a.labels, classes, names_file);
+  check_labels(test.labels, b.labels, classes, names_file);
+  const auto dataset = [&](Part& part, const std::filesystem::path& labels) {
     Dataset data(part.images.shape, std::move(part.images.pixels), std::move(part.labels), classes);
     data.set_class_names(names);
+    data.set_label_file(labels);
     return data;
   };
-  return {dataset(a), dataset(b)};
+  return {dataset(a, train.labels), dataset(b, test.labels)};
 }
 
 }  // namespace convoy

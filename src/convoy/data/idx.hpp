@@ -34,8 +34,10 @@ struct IdxParts {
   Dataset test;
 };
 
-// `classes` 0: as many as the labels of both parts show, at least 2. `names` may be empty.
+// `classes` 0: as many as the labels of both parts show, at least 2. `names` may be empty;
+// `names_file` is where they stand, for the message about a label beyond them.
 IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-                  const std::vector<std::string>& names);
+                  const std::vector<std::string>& names,
+                  const std::filesystem::path& names_file = {});
 
 }  // namespace convoy

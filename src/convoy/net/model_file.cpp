@@ -45,6 +45,42 @@ std::vector<double> read_channels(const TableReader& input, std::string_view key
   return numbers;
 }
 
+// What a byte becomes, in the arithmetic of ops/normalize.hpp.
+float normalized(const Normalization& n, std::size_t channel, int byte) {
+  const double mean = n.mean.empty() ? 0 : n.mean[channel];
+  const double stddev = n.stddev.empty() ? 1 : n.stddev[channel];
+  return static_cast<float>((byte * n.scale - mean) / stddev);
+}
+
+// Of what sets the normalisation, an override or the table.
+const ConfigPlace& place_of_normalization(const TableReader& input) {
+  for (const std::string_view key : {"scale", "mean", "std"}) {
+    const ConfigValue* value = input.find(key);
+    if (value != nullptr && value->place.from_override) return value->place;
+  }
+  return input.place();
+}
+
+// The numbers that the net reads are finite, and tell a dark pixel from a bright one.
+void check_normalization(const TableReader& input, const Normalization& n, Index channels) {
+  constexpr int kBrightest = 255;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+    const float dark = normalized(n, c, 0), bright = normalized(n, c, kBrightest);
+    const bool is_finite = std::isfinite(dark) && std::isfinite(bright);
+    if (is_finite && dark != bright) continue;
+    input.fail(place_of_normalization(input), "no pixel can be told from another",
+               is_finite
+                   ? fmt::format("by scale, mean and std both byte 0 and byte {} of channel {} "
+                                 "become {}",
+                                 kBrightest, c, dark)
+                   : fmt::format("by scale, mean and std byte 0 of channel {} becomes {}, and "
+                                 "byte {} becomes {}: beyond single precision",
+                                 c, dark, kBrightest, bright),
+               "choose them so that (byte * scale - mean) / std lies between about -3 and 3; scale "
+               "is 1/255 where it is left out");
+  }
+}
+
 Input read_input(const ConfigValue& value) {
   constexpr Index kMaxSide = 1 << 16;
   const TableReader reader(value, "[input]", kInputKeys);
@@ -58,6 +94,7 @@ Input read_input(const ConfigValue& value) {
   n.scale = reader.number("scale", n.scale, {0, HUGE_VAL, true});
   n.mean = read_channels(reader, "mean", input.shape.channels, {-HUGE_VAL, HUGE_VAL});
   n.stddev = read_channels(reader, "std", input.shape.channels, {0, HUGE_VAL, true});
+  check_normalization(reader, n, input.shape.channels);
   return input;
 }
 

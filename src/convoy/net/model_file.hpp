@@ -34,6 +34,11 @@ Model parse_model(std::string_view text, std::string_view source,
 // the known names.
 Model load_model(std::string_view name_or_path, std::span<const Override> overrides = {});
 
+// The text of a file of TOML; `kind`, "model" or "study", is for messages. Throws
+// UserError(not_found), UserError(bad_data) where it is no regular file or larger than 1 MiB, and
+// SystemError(io) where it cannot be read.
+std::string read_config_file(const std::filesystem::path& path, std::string_view kind);
+
 struct ModelEntry {
   std::string name;
   std::filesystem::path path;

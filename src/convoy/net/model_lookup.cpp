@@ -32,33 +32,6 @@ std::vector<fs::path> model_folders() {
   return folders;
 }
 
-std::string read_file(const fs::path& path) {
-  constexpr std::uintmax_t kLargest = 1 << 20;
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status)) {
-    throw UserError(Fault::not_found, fmt::format("no model file '{}'", path.string()), "",
-                    "correct the path, or give the name of a known model (convoy info lists them)");
-  }
-  if (!fs::is_regular_file(status)) {
-    throw UserError(Fault::bad_data, fmt::format("'{}' is not a file", path.string()), "",
-                    "give the path of a model's .toml file");
-  }
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (!error && size > kLargest) {
-    throw UserError(Fault::bad_data, fmt::format("{}: too large for a model file", path.string()),
-                    fmt::format("{} bytes, at most {}", size, kLargest),
-                    "give the path of a model's .toml file");
-  }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(error ? 0 : static_cast<std::size_t>(size), '\0');
-  if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
-    throw SystemError(Fault::io, "read", path.string(), errno == 0 ? EIO : errno);
-  }
-  return text;
-}
-
 [[noreturn]] void fail_unknown(std::string_view name) {
   std::string searched;
   for (const fs::path& folder : model_folders()) {
@@ -77,6 +50,35 @@ std::string read_file(const fs::path& path) {
 }
 
 }  // namespace
+
+std::string read_config_file(const fs::path& path, std::string_view kind) {
+  constexpr std::uintmax_t kLargest = 1 << 20;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found || error == std::errc::filename_too_long) {
+    throw UserError(Fault::not_found, fmt::format("no {} file '{}'", kind, path.string()),
+                    status.type() == fs::file_type::not_found ? "" : error.message(),
+                    "correct the path, or give the name of a known model (convoy info lists them)");
+  }
+  if (error) throw SystemError(Fault::io, "stat", path.string(), error.value());
+  const std::string remedy = fmt::format("give the path of a {}'s .toml file", kind);
+  if (!fs::is_regular_file(status)) {
+    throw UserError(Fault::bad_data, fmt::format("'{}' is not a file", path.string()), "", remedy);
+  }
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (!error && size > kLargest) {
+    throw UserError(Fault::bad_data,
+                    fmt::format("{}: too large for a {} file", path.string(), kind),
+                    fmt::format("{} bytes, at most {}", size, kLargest), remedy);
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(error ? 0 : static_cast<std::size_t>(size), '\0');
+  if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
+    throw SystemError(Fault::io, "read", path.string(), errno == 0 ? EIO : errno);
+  }
+  return text;
+}
 
 std::vector<ModelEntry> known_models() {
   std::vector<ModelEntry> models;
@@ -100,11 +102,11 @@ std::vector<ModelEntry> known_models() {
 Model load_model(std::string_view name_or_path, std::span<const Override> overrides) {
   if (name_or_path.ends_with(".toml") || name_or_path.find('/') != std::string_view::npos) {
     const fs::path path(name_or_path);
-    return parse_model(read_file(path), path.string(), overrides);
+    return parse_model(read_config_file(path, "model"), path.string(), overrides);
   }
   for (const ModelEntry& entry : known_models()) {
     if (entry.name == name_or_path) {
-      return parse_model(read_file(entry.path), entry.path.string(), overrides);
+      return parse_model(read_config_file(entry.path, "model"), entry.path.string(), overrides);
     }
   }
   fail_unknown(name_or_path);

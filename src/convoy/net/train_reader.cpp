@@ -13,6 +13,8 @@ namespace convoy {
 namespace {
 
 constexpr Interval kNotNegative{0, HUGE_VAL};
+// Of what becomes a number of single precision.
+constexpr Interval kNotNegativeFloat{0, 3.4e38};
 constexpr Interval kPositive{0, HUGE_VAL, true};
 constexpr Interval kBelowOne{0, 1, false, true};
 
@@ -63,16 +65,16 @@ TrainSettings read_train(const ConfigValue& table) {
   s.order = read_order(train, defaults.order);
   s.seed = static_cast<std::uint64_t>(train.integer("seed", static_cast<Index>(defaults.seed), 0,
                                                     std::numeric_limits<Index>::max()));
-  s.learning_rate = train.number("learning_rate", defaults.learning_rate, kNotNegative);
+  s.learning_rate = train.number("learning_rate", defaults.learning_rate, kNotNegativeFloat);
   s.momentum = train.number("momentum", defaults.momentum, kBelowOne);
   s.nesterov = train.flag("nesterov", defaults.nesterov);
-  s.weight_decay = train.number("weight_decay", defaults.weight_decay, kNotNegative);
+  s.weight_decay = train.number("weight_decay", defaults.weight_decay, kNotNegativeFloat);
   s.schedule = train.choice("schedule", defaults.schedule, kSchedules);
   s.warmup_epochs = train.number("warmup_epochs", defaults.warmup_epochs, kNotNegative);
   s.step_epochs = train.number("step_epochs", defaults.step_epochs, kPositive);
   s.step_factor = train.number("step_factor", defaults.step_factor, kPositive);
   s.final_learning_rate =
-      train.number("final_learning_rate", defaults.final_learning_rate, kNotNegative);
+      train.number("final_learning_rate", defaults.final_learning_rate, kNotNegativeFloat);
   if (s.nesterov && s.momentum == 0) {
     train.fail(train.find("nesterov")->place, "'nesterov' without momentum",
                "it changes nothing then", "set momentum, for example to 0.9");

@@ -30,14 +30,25 @@ class Confusion {
     Index truth, predicted, count;
   };
   std::vector<Mistake> mistakes() const;
+  // The class that samples of `truth` were most often mistaken for; a count of 0: there is none.
+  Mistake most_frequent_mistake(Index truth) const;
 
  private:
   Index classes_;
   std::vector<Index> counts_;  // [true][predicted]
 };
 
+// As text: the matrix with a row for each class and its share of right predictions. Above 20
+// classes, whose columns no terminal shows, a row says which class it was most often mistaken for
+// instead. `names`: [classes]; long ones are cut.
+std::string confusion_text(const Confusion& confusion, std::span<const std::string> names);
+
+// The most columns that confusion_html() shows.
+inline constexpr Index kMostClassesOfMatrix = 40;
+
 // A table whose cells are shaded by their share of the row: what was right in one hue, what was
-// wrong in another. `names`: [classes].
+// wrong in another. Above kMostClassesOfMatrix classes the rows are as those of confusion_text().
+// `names`: [classes].
 std::string confusion_html(const Confusion& confusion, std::span<const std::string> names,
                            const std::string& caption);
 

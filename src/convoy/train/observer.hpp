@@ -10,7 +10,7 @@
 
 namespace convoy {
 
-// After each stretch.
+// After each stretch of steps.
 struct Progress {
   Index epoch = 0;  // from 1
   Index epochs = 0;
@@ -33,13 +33,20 @@ struct EpochMetrics {
   double images_per_second = 0;
 };
 
-// Called by the thread that called Trainer::train(), between stretches. Must not throw.
+// Called by the thread that called Trainer::train(), between stretches of steps. Must not throw.
 class Observer {
  public:
   virtual ~Observer() = default;
+  // After every stretch, but for one whose loss or weights were not finite. A stretch ends with the
+  // epoch, and within it after each n steps, n being a hundredth of the epoch's steps or as many as
+  // take 5 * 10^9 floating-point operations, whichever is more (at least one); also where a
+  // checkpoint "every N steps" or a comparison of the ranks is due, and where the run is stopped.
+  // So: at least once an epoch, and as a rule at most about 100 times. On every rank alike.
   virtual void progress(const Progress&) {}
-  virtual void epoch(const EpochMetrics&) {}
-  virtual void checkpoint(const std::filesystem::path&) {}
+  virtual void epoch(const EpochMetrics&) {}                // after each epoch's evaluation
+  virtual void checkpoint(const std::filesystem::path&) {}  // when its file is on the disk
+  // A sentence about something that does not end the run: labels that are doubtful, a damaged
+  // checkpoint that was passed over, a loss that says that training diverges.
   virtual void warning(const std::string&) {}
 };
 

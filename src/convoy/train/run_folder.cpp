@@ -67,9 +67,11 @@ std::vector<fs::path> step_checkpoints(const fs::path& folder) {  // newest firs
 }
 
 void check_is_run(const fs::path& folder) {
-  std::error_code ignored;
+  std::error_code ignored, error;
   const bool exists = fs::exists(folder, ignored);
-  if (fs::is_directory(checkpoints_of(folder), ignored)) return;
+  if (fs::is_directory(checkpoints_of(folder), error)) return;
+  if (error == std::errc::permission_denied)
+    throw SystemError(Fault::io, "stat", checkpoints_of(folder).string(), error.value());
   throw UserError(Fault::not_found,
                   exists ? fmt::format("{} is no run folder", folder.string())
                          : fmt::format("there is no run folder {}", folder.string()),

@@ -25,6 +25,7 @@ struct Report {
   std::string name, folder;
   std::vector<Index> sizes;  // of train, of test: samples, height, width, channels, classes
   std::vector<std::string> train_classes, test_classes;
+  std::string train_labels, test_labels;  // the files that hold them
 };
 
 std::vector<std::string> texts(std::span<const Index> numbers) {
@@ -48,15 +49,17 @@ std::string encode(const Report& report) {
                                         report.folder,
                                         pack(texts(report.sizes)),
                                         pack(report.train_classes),
-                                        pack(report.test_classes)};
+                                        pack(report.test_classes),
+                                        report.train_labels,
+                                        report.test_labels};
   return pack(fields);
 }
 
 Report decode(std::string_view text) {
   auto fields = unpack(text);
-  fields.resize(7);
-  return {fields[0],         fields[1],        fields[2], fields[3], numbers(unpack(fields[4])),
-          unpack(fields[5]), unpack(fields[6])};
+  fields.resize(9);
+  return {fields[0],         fields[1],         fields[2], fields[3], numbers(unpack(fields[4])),
+          unpack(fields[5]), unpack(fields[6]), fields[7], fields[8]};
 }
 
 void append_sizes(const Dataset& data, std::vector<Index>& sizes) {
@@ -90,6 +93,8 @@ Report read(std::string_view name_or_folder, TrainAndTest& data) {
   append_sizes(data.test, report.sizes);
   report.train_classes = data.train.class_names();
   report.test_classes = data.test.class_names();
+  report.train_labels = data.train.label_file().native();
+  report.test_labels = data.test.label_file().native();
   return report;
 }
 
@@ -126,12 +131,13 @@ void throw_where_failed(const Communicator& communicator, std::span<const Report
 class SharedPart {
  public:
   SharedPart(Communicator& communicator, std::span<const Index> sizes,
-             std::vector<std::string> class_names)
+             std::vector<std::string> class_names, std::string label_file)
       : image_{sizes[1], sizes[2], sizes[3]},
         pixels_(sizes[0] * image_.size()),
         labels_(sizes[0]),
         classes_(sizes[4]),
         class_names_(std::move(class_names)),
+        label_file_(std::move(label_file)),
         block_(allocate<std::uint8_t>(communicator, pixels_ + labels_)) {}
 
   void fill(Dataset& data) {
@@ -145,6 +151,7 @@ class SharedPart {
     const std::span<const Label> labels{block_.get() + pixels_, static_cast<std::size_t>(labels_)};
     Dataset data(image_, pixels, labels, classes_, block_);
     data.set_class_names(class_names_);
+    data.set_label_file(label_file_);
     return data;
   }
 
@@ -152,6 +159,7 @@ class SharedPart {
   Shape image_;
   Index pixels_, labels_, classes_;
   std::vector<std::string> class_names_;
+  std::string label_file_;
   std::shared_ptr<std::uint8_t[]> block_;
 };
 
@@ -173,9 +181,9 @@ TrainAndTest load_data(Communicator& communicator, std::string_view name_or_fold
 
   const Report& found = reports[static_cast<std::size_t>(node_index(communicator))];
   const std::span<const Index> sizes = found.sizes;
-  SharedPart train(communicator, sizes.first(5), found.train_classes);
+  SharedPart train(communicator, sizes.first(5), found.train_classes, found.train_labels);
   if (reads) train.fill(data.train);
-  SharedPart test(communicator, sizes.subspan(5), found.test_classes);
+  SharedPart test(communicator, sizes.subspan(5), found.test_classes, found.test_labels);
   if (reads) test.fill(data.test);
   communicator.meet(Meeting::start);
   return {found.name, found.folder, train.view(), test.view()};

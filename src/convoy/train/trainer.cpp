@@ -13,39 +13,12 @@
 #include "convoy/base/check.hpp"
 #include "convoy/comm/collectives.hpp"
 #include "convoy/train/agreement.hpp"
+#include "convoy/train/data_fit.hpp"
 #include "convoy/train/shared_data.hpp"
 #include "convoy/train/trainer_state.hpp"
 
 namespace convoy {
 namespace {
-
-std::string to_string(const Shape& shape) {
-  return fmt::format("{}x{}x{}", shape.height, shape.width, shape.channels);
-}
-
-void check_fit(const Net& net, const Dataset& data, std::string_view part,
-               const std::string& data_name) {
-  if (data.empty()) return;
-  if (data.image_shape() != net.input()) {
-    throw UserError(
-        Fault::bad_data,
-        fmt::format("model {} does not fit the {} images of {}", net.name(), part, data_name),
-        fmt::format("its input is {}, the images are {} (height x width x channels)",
-                    to_string(net.input()), to_string(data.image_shape())),
-        fmt::format("choose another model or data set, or set input.height={}, "
-                    "input.width={} and input.channels={}",
-                    data.image_shape().height, data.image_shape().width,
-                    data.image_shape().channels));
-  }
-  if (data.classes() > net.loss().classes) {
-    throw UserError(
-        Fault::bad_data,
-        fmt::format("model {} does not fit the {} labels of {}", net.name(), part, data_name),
-        fmt::format("it tells {} classes apart, the data has {}", net.loss().classes,
-                    data.classes()),
-        fmt::format("give its last layer {} outputs", data.classes()));
-  }
-}
 
 // Another grain or optimizer would train other weights than the run's configuration says.
 void check_engine(const Engine& engine, const TrainSettings& settings) {
@@ -158,8 +131,8 @@ Trainer::State::State(const Model& run_model, const TrainAndTest& data,
       test_samples(static_cast<std::size_t>(test.size())),
       order(parse_order(model.train.order)) {
   check_engine(engine, model.train);
-  check_fit(model.net, train, "training", data.name);
-  check_fit(model.net, test, "test", data.name);
+  check_fit(model.net, train, test, data.name);
+  warnings = label_warnings(data);
   if (train.empty()) {
     throw UserError(Fault::bad_data, fmt::format("{} has no training samples", data.name), "",
                     "choose other data");

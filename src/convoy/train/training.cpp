@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "convoy/base/check.hpp"
@@ -33,6 +34,13 @@ bool is_better(const EpochMetrics& candidate, const EpochMetrics& best) {
     return candidate.validation_accuracy > best.validation_accuracy;
   }
   return candidate.validation_loss < best.validation_loss;
+}
+
+// Of a sample, where every class is held for equally likely (each output for as likely as not).
+double loss_of_guessing(const Loss& loss) {
+  const auto classes = static_cast<double>(loss.classes);
+  return loss.function == LossFunction::softmax_cross_entropy ? std::log(classes)
+                                                              : classes * std::log(2.0);
 }
 
 double rate(double amount, double seconds) {
@@ -216,7 +224,21 @@ class Training {
     }
     state_.epochs.push_back(metrics);
     observer_.epoch(metrics);
+    warn_of_divergence(metrics);
     if (checkpoint_due() || state_.complete()) save();
+  }
+
+  // Numbers can stay finite for long after training has become useless.
+  void warn_of_divergence(const EpochMetrics& metrics) {
+    constexpr double kFar = 10;
+    const double guessing = loss_of_guessing(state_.model.net.loss());
+    if (has_warned_of_divergence_ || !(metrics.train_loss > kFar * guessing)) return;
+    has_warned_of_divergence_ = true;
+    observer_.warning(fmt::format(
+        "training diverges: the mean training loss of epoch {} is {:.4g}, and a net that guesses "
+        "has {:.3g}; lower train.learning_rate (now {}), warm up with train.warmup_epochs, or "
+        "check the input's scale",
+        metrics.epoch, metrics.train_loss, guessing, state_.model.train.learning_rate));
   }
 
   bool is_best(const EpochMetrics& metrics) const {
@@ -293,6 +315,7 @@ class Training {
   std::vector<std::uint32_t> order_;
   std::vector<float> learning_rates_;
   Stopwatch since_checkpoint_;
+  bool has_warned_of_divergence_ = false;
 };
 
 TrainResult Trainer::train(Observer& observer, const std::atomic<bool>* stop,
