@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 
+#include "address.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "fetch.hpp"
@@ -49,7 +50,10 @@ std::vector<std::string> option_names(const CLI::App& command) {
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
   const std::string help =
       chosen.empty() ? "convoy --help" : fmt::format("convoy {} --help", command.get_name());
-  const std::vector<std::string> extras = app.remaining(true);
+  std::vector<std::string> extras = app.remaining(true);
+  for (std::string& word : extras) {  // an address in the wrong place may hold a password
+    if (word.find("://") != std::string::npos) word = shown_address(word);
+  }
   for (const std::string& word : extras) {
     if (word.size() < 2 || word.front() != '-') continue;
     const std::string option = word.substr(0, word.find('='));
