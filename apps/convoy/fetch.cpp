@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "address.hpp"
 #include "convoy/convoy.hpp"
 #include "output.hpp"
 #include "unpack.hpp"
@@ -29,7 +30,7 @@ std::string megabytes(std::uint64_t bytes) {
 class ProgressLine {
  public:
   ProgressLine(std::string name, const std::string& url) : name_(std::move(name)) {
-    if (!line_.live()) write_line(fmt::format("{}: from {}", name_, url));
+    if (!line_.live()) write_line(fmt::format("{}: from {}", name_, shown_address(url)));
   }
 
   void show(std::uint64_t bytes, std::uint64_t total) {
@@ -63,10 +64,7 @@ class Fetcher {
         folder_(options.to.empty() ? fetch_folder(set.name) : options.to),
         limits_(options.limits) {
     limits_.most_bytes = set.most_bytes;
-    for (const std::string& mirror : mirrors_)
-      if (!mirror.starts_with("http://") && !mirror.starts_with("https://"))
-        throw UserError(Fault::usage, fmt::format("cannot fetch from '{}'", mirror), "",
-                        "give an address that begins with http:// or https://");
+    for (const std::string& mirror : mirrors_) check_address(mirror);
   }
 
   void run() {
@@ -143,7 +141,7 @@ class Fetcher {
       const auto [failure, content] = obtain_from(url, job, part);
       if (failure.empty()) return;
       wrong = wrong || content;
-      failures += fmt::format("\n  {}: {}", url, failure);
+      failures += fmt::format("\n  {}: {}", shown_address(url), failure);
     }
     if (part.size() == 0 || wrong) part.remove();
     report(job, failures, wrong);
@@ -218,11 +216,20 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
   command->add_option("name", options->name, "mnist, fashion-mnist or cifar10")
       ->type_name("NAME")
       ->required();
-  command->add_option("--from", options->from, "A mirror's address, instead of the public ones")
+  command
+      ->add_option(
+          "--from", options->from,
+          "A mirror's address, instead of the public ones (http://NAME:PASSWORD@HOST/ where it "
+          "asks for them)")
       ->type_name("URL");
   command->add_option("--to", options->to, "The folder to fill")->type_name("DIR");
-  command->footer(
-      "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10");
+  const DownloadLimits limits;
+  command->footer(fmt::format(
+      "A server that does not answer within {} s, or sends fewer than {} bytes a second for {} s, "
+      "is\n"
+      "given up, and the next one is asked. What came stays, and the next call goes on with it.\n\n"
+      "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10",
+      limits.connect.count(), limits.slowest, limits.stall.count()));
   command->callback([options, &action] { action = [options] { return fetch(*options); }; });
 }
 
