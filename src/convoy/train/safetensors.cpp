@@ -27,7 +27,7 @@ constexpr const char* kMetadataName = "__metadata__";
 
 [[noreturn]] void fail(const InputFile& file, std::string_view place, std::string_view why) {
   throw UserError(Fault::bad_data, fmt::format("{}: {} is wrong", file.path.string(), place), why,
-                  "the file is damaged or no safetensors file; use another copy");
+                  "the file is damaged or not a safetensors file; use another copy");
 }
 
 std::string header_text(const Metadata& metadata, std::span<const Tensor> tensors) {
@@ -95,7 +95,7 @@ std::vector<Index> parse_shape(const InputFile& file, const std::string& place, 
   std::vector<Index> shape;
   for (const json& length : value) {
     if (!length.is_number_unsigned() || length.get<std::uint64_t>() > INT64_MAX) {
-      fail(file, place, "its shape holds what is no size");
+      fail(file, place, "its shape holds a value that is not a size");
     }
     shape.push_back(length.get<Index>());
   }
