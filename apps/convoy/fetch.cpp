@@ -99,8 +99,8 @@ class Fetcher {
     if (path.empty()) return false;
     const std::string error = content_error(path, file);
     write_line(error.empty()
-                   ? fmt::format("{}: already here", file.name)
-                   : fmt::format("{}: not right, is replaced ({})", path.string(), error));
+                   ? fmt::format("{}: already present", file.name)
+                   : fmt::format("{}: wrong content, is replaced ({})", path.string(), error));
     return error.empty();
   }
 
@@ -169,8 +169,8 @@ class Fetcher {
       part.clear();
       // The bytes from before may have been another server's, or another file's.
       if (!result.resumed) return {std::move(reason), true};
-      write_line(
-          fmt::format("{}: not right after going on with an older part, starts again", job.remote));
+      write_line(fmt::format("{}: wrong content after continuing an older part, starts again",
+                             job.remote));
     }
   }
 
@@ -211,7 +211,7 @@ int fetch(const FetchOptions& options) {
 
 void add_fetch(CLI::App& app, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand(
-      "fetch", "Download a public data set, check it, and put it where the other commands look");
+      "fetch", "Download a public data set, verify it, and put it where the other commands look");
   const auto options = std::make_shared<FetchOptions>();
   command->add_option("name", options->name, "mnist, fashion-mnist or cifar10")
       ->type_name("NAME")
@@ -219,15 +219,15 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
   command
       ->add_option(
           "--from", options->from,
-          "A mirror's address, instead of the public ones (http://NAME:PASSWORD@HOST/ where it "
-          "asks for them)")
+          "Address of a mirror to use instead of the public servers (http://NAME:PASSWORD@HOST/ "
+          "where it asks for them)")
       ->type_name("URL");
-  command->add_option("--to", options->to, "The folder to fill")->type_name("DIR");
+  command->add_option("--to", options->to, "Folder to put the files into")->type_name("DIR");
   const DownloadLimits limits;
   command->footer(fmt::format(
-      "A server that does not answer within {} s, or sends fewer than {} bytes a second for {} s, "
-      "is\n"
-      "given up, and the next one is asked. What came stays, and the next call goes on with it.\n\n"
+      "A server that does not answer within {} s, or sends fewer than {} bytes a second for {} s,\n"
+      "is given up, and the next server is asked. The bytes that arrived are kept, and the next "
+      "call\ncontinues behind them.\n\n"
       "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10",
       limits.connect.count(), limits.slowest, limits.stall.count()));
   command->callback([options, &action] { action = [options] { return fetch(*options); }; });

@@ -58,7 +58,7 @@ std::vector<std::uint8_t> convert(std::vector<std::uint8_t> pixels, Index from, 
     }
   } else {
     refuse(file, fmt::format("it has {} channels, the model reads {}", from, to),
-           "only grey and RGB turn into each other");
+           "only grey and RGB can be converted into each other");
   }
   return result;
 }
@@ -154,7 +154,7 @@ std::vector<std::uint8_t> read_png(PictureStream& stream, const Shape& shape) {
   if (samples != channels) {  // the last is alpha
     for (std::size_t i = 0; i < area; ++i) {
       if (pixels[i * samples + channels] != 255) {
-        refuse(path, "it has transparent pixels", "flatten it onto the background that you mean");
+        refuse(path, "it has transparent pixels", "flatten it onto a background");
       }
       for (std::size_t c = 0; c < channels; ++c) {
         pixels[i * channels + c] = pixels[i * samples + c];
@@ -285,7 +285,7 @@ std::vector<Image> read_idx(PictureStream& stream, const std::string& file, cons
   const Index channels = header[3] == 4 ? big_endian(header.data() + 16) : 1;
   check_size(path, big_endian(header.data() + 8), big_endian(header.data() + 12), shape);
   if (channels != 1 && channels != 3) {
-    refuse(path, fmt::format("it has {} channels", channels), "grey and RGB are understood");
+    refuse(path, fmt::format("it has {} channels", channels), "use a grey or RGB picture");
   }
   if (count == 0) refuse(path, "it holds no images", "write at least one");
   if (wanted && *wanted >= count) {

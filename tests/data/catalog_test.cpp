@@ -151,7 +151,7 @@ TEST_F(Catalog, WhatIsMissingIsSaidWithTheWayToGetIt) {
   says("fashion_mnist", {"did you mean fashion-mnist?"});
   says("imagenet", {"fashion-mnist", "cifar10", "synthetic"});
   says("", {"fashion-mnist"});
-  says((folder_ / "nowhere").string(), {(folder_ / "nowhere").string(), "is not there"});
+  says((folder_ / "nowhere").string(), {(folder_ / "nowhere").string(), "does not exist"});
   fs::create_directories(folder_ / "empty");
   says((folder_ / "empty").string(), {"train-images-idx3-ubyte", "data_batch_1.bin"});
   says(write_file(folder_ / "file", "x").string(), {"is a file, not a data set"});

@@ -104,7 +104,7 @@ void check_size(const DataFile& file, std::uint64_t header, std::uint64_t count,
   if (__builtin_mul_overflow(count, each, &stated) ||
       __builtin_add_overflow(stated, header, &stated))
     file.refuse("has an impossible header",
-                fmt::format("{} do not fit into any memory", statement));
+                fmt::format("{} are too large for any memory", statement));
   const std::uint64_t size = file.size(stated);
   if (size == stated) return;
   file.refuse(

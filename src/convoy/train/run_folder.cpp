@@ -73,7 +73,7 @@ void check_is_run(const fs::path& folder) {
   if (error == std::errc::permission_denied)
     throw SystemError(Fault::io, "stat", checkpoints_of(folder).string(), error.value());
   throw UserError(Fault::not_found,
-                  exists ? fmt::format("{} is no run folder", folder.string())
+                  exists ? fmt::format("{} is not a run folder", folder.string())
                          : fmt::format("there is no run folder {}", folder.string()),
                   exists ? "it has no folder checkpoints" : "",
                   "give the folder that `convoy train --out` made");
@@ -120,7 +120,7 @@ void remove_abandoned(const fs::path& folder) {
 [[noreturn]] void fail_exists(const fs::path& folder) {
   throw UserError(
       Fault::usage, fmt::format("{} exists already", folder.string()), "",
-      fmt::format("go on with it by --resume {}, or give another folder", shell_path(folder)));
+      fmt::format("continue it with --resume {}, or give another folder", shell_path(folder)));
 }
 
 void rename_new(const fs::path& from, const fs::path& to) {
