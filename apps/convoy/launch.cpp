@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <string_view>
 
@@ -81,6 +83,11 @@ void check_can_launch(int ranks) {
   }
 }
 
+std::string cores_in_words() {
+  const int cores = usable_cores();
+  return fmt::format("this process may use {} core{}", cores, cores == 1 ? "" : "s");
+}
+
 void end_by_interrupt() {
   write_stderr("\n");
   signal(SIGINT, SIG_DFL);
@@ -89,8 +96,28 @@ void end_by_interrupt() {
 
 }  // namespace
 
-int launch(const CLI::App& command, const TrainOptions& options) {
-  const int ranks = options.ranks.ranks;
+int ranks_to_start(const TrainOptions& options) {
+  const int asked = options.ranks.ranks;
+  const bool by_cores = options.ranks.hosts.empty() && options.layout.device == "cpu";
+  if (!by_cores || options.layout.oversubscribe) return asked;
+  const int cores = usable_cores();
+  if (asked > cores && options.per_rank_batch) {
+    throw UserError(Fault::usage, fmt::format("--ranks {} with --per-rank-batch", asked),
+                    fmt::format("{}, and fewer ranks would train another batch", cores_in_words()),
+                    "add --oversubscribe, or start fewer");
+  }
+  return std::min(asked, cores);
+}
+
+void warn_of_fewer_ranks(const TrainOptions& options, int ranks) {
+  if (options.ranks.ranks <= ranks || options.quiet) return;
+  write_stderr(fmt::format(
+      "convoy: warning: {} ranks asked for, {} started ({}): --oversubscribe starts them "
+      "all\n",
+      options.ranks.ranks, ranks, cores_in_words()));
+}
+
+int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   check_can_launch(ranks);
   // The ranks will do the same; but here what is wrong is told before they are started.
   const Run run = choose_run(command, options, ranks);
@@ -109,6 +136,12 @@ int launch(const CLI::App& command, const TrainOptions& options) {
   if (geteuid() == 0) {
     job.variables = {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
   }
+  // What Slurm gave this one task is for all of them.
+  if (const char* granted = std::getenv("SLURM_CPUS_PER_TASK"); granted && !job.several_machines) {
+    job.variables.push_back(
+        fmt::format("SLURM_CPUS_PER_TASK={}", std::max(1, std::atoi(granted) / ranks)));
+  }
+  warn_of_fewer_ranks(options, ranks);
   const JobEnd end = supervise(job);
   if (end.at_once) end_by_interrupt();
   write_stdout(end.output);

@@ -93,8 +93,10 @@ void check_isa(const Layout& layout) {
 
 void add_layout(CLI::App& command, Layout& layout) {
   command
-      .add_option("--threads", layout.threads,
-                  "Threads; default: OMP_NUM_THREADS, else the cores that this process may use")
+      .add_option(
+          "--threads", layout.threads,
+          "Threads; default: OMP_NUM_THREADS, else the cores that this process may use (in a "
+          "job of Slurm that binds nothing, at most SLURM_CPUS_PER_TASK)")
       ->check(whole_number(1))
       ->type_name("N")
       ->group(kLayoutGroup);
@@ -106,7 +108,9 @@ void add_layout(CLI::App& command, Layout& layout) {
       ->type_name("data|tensor")
       ->capture_default_str()
       ->group(kLayoutGroup);
-  command.add_flag("--oversubscribe", layout.oversubscribe, "Allow more threads than usable cores")
+  command
+      .add_flag("--oversubscribe", layout.oversubscribe,
+                "Allow more threads or ranks than usable cores")
       ->group(kLayoutGroup);
   command
       .add_option("--isa", layout.isa,

@@ -146,10 +146,13 @@ ProcessTree::ProcessTree(const std::vector<std::string>& command,
   if (reason == 0) return;
   end();
   for (const int end : {out_, err_}) close(end);
+  const bool limited = reason == EAGAIN || reason == ENOMEM;
   throw UserError(Fault::unavailable, fmt::format("{} can't be started", command.front()),
                   std::strerror(reason),
-                  "install the MPI library's programs, or start the ranks by another launcher "
-                  "(srun convoy train ...)");
+                  limited ? "raise the limit of processes (ulimit -u, a container's limit of pids) "
+                            "or of memory (ulimit -v)"
+                          : "install the MPI library's programs, or start the ranks by another "
+                            "launcher (srun convoy train ...)");
 }
 
 ProcessTree::~ProcessTree() {

@@ -53,6 +53,21 @@ void add_gpus(study::MachineRecord& machine) {
   machine.cuda = cuda_library();
 }
 
+// A layout that this build can't run would be measured as another one, or end in the middle.
+void check_layouts(const StudyPlan& plan, const study::MachineRecord& machine) {
+  for (const study::Experiment& experiment : plan.experiments) {
+    for (const study::Grid& grid : experiment.layouts) {
+      const bool threads = grid.threads > 1 && machine.threading.empty();
+      if (!threads && (grid.ranks == 1 || !machine.mpi.empty())) continue;
+      throw UserError(Fault::unavailable,
+                      fmt::format("layout {} is not available", to_string(grid)),
+                      fmt::format("this program was built without {}", threads ? "OpenMP" : "MPI"),
+                      fmt::format("build it with CONVOY_{}=ON, or leave the layout out",
+                                  threads ? "OPENMP" : "MPI"));
+    }
+  }
+}
+
 // What can be found wrong is found before anything is measured.
 Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   Study study;
@@ -60,6 +75,7 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   study.plan = plan;
   study.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   study.machine = study::machine_record();
+  check_layouts(plan, study.machine);
   if (plan.device == "cuda") add_gpus(study.machine);
   Layout layout;
   layout.device = plan.device;

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "convoy/convoy.hpp"
+#include "convoy/study/machine.hpp"
 #include "help.hpp"
 #include "options.hpp"
 
@@ -40,9 +41,10 @@ std::optional<std::string> study_text(const std::string& subject) {
 std::vector<Grid> usual_layouts(bool gpu) {
   std::vector<Grid> layouts{{1, 1}};
   const int places = gpu ? static_cast<int>(cuda_devices().size()) : usable_cores();
+  const study::MachineRecord machine = study::machine_record();
   for (int n = 2; n <= places; n = n * 2 > places && n < places ? places : n * 2) {
-    if (!gpu) layouts.push_back({1, n});
-    if (!mpi_library().empty()) layouts.push_back({n, 1});
+    if (!gpu && !machine.threading.empty()) layouts.push_back({1, n});
+    if (!machine.mpi.empty()) layouts.push_back({n, 1});
   }
   return layouts;
 }

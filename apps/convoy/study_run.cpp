@@ -137,14 +137,15 @@ void measure_gpu(Study& study) {
       std::max(peak.bytes_per_second, measure::cuda_bandwidth(kBytes, kPeakSeconds));
 }
 
-// For as many threads as a layout can use at once. After the runs: threads may go on spinning a
-// while.
+// For as many threads as a layout can use at once, where this build has threads: what several ranks
+// could reach without them is not known. After the runs: threads may go on spinning a while.
 void measure_peaks(Study& study) {
   if (study.plan.device == "cuda") return measure_gpu(study);
   const int cores = study.machine.facts.usable_cores;
   for (const study::Experiment& experiment : study.plan.experiments) {
     for (const study::Grid& grid : experiment.layouts) {
       const int threads = std::min(grid.workers(), cores);
+      if (threads > 1 && study.machine.threading.empty()) continue;
       if (std::ranges::find(study.peaks, threads, &study::PeakRecord::threads) ==
           study.peaks.end()) {
         study.peaks.push_back({threads, 0});

@@ -238,9 +238,9 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
 int train(const CLI::App& command, const TrainOptions& options) {
   parse_checkpoint_every(options.checkpoint_every);
   check_launching(options);
-  if (options.ranks.ranks > 1 || (options.ranks.ranks == 1 && is_rank())) {
-    return launch(command, options);
-  }
+  const int ranks = is_rank() ? options.ranks.ranks : ranks_to_start(options);
+  if (ranks > 1 || (ranks == 1 && is_rank())) return launch(command, options, ranks);
+  if (!is_rank()) warn_of_fewer_ranks(options, 1);
   std::optional<StopSignals> signals;  // alone: once the data is there, not to wait for it
   RanksOptions together = ranks_options(options.ranks);
   if (is_rank()) {

@@ -91,7 +91,7 @@ TEST_F(TrainRanks, RanksAreNoPartOfTheResult) {
                                                         {"--ranks=3", "--exchange", "messages"},
                                                         {"--ranks", "2", "--ranks-by", "tensor"},
                                                         {"--ranks", "2", "--reduction", "root"}}) {
-    Arguments more{"--epochs", "2", "--out", "run" + std::to_string(number++)};
+    Arguments more{"--epochs", "2", "--oversubscribe", "--out", "run" + std::to_string(number++)};
     more.insert(more.end(), layout.begin(), layout.end());
     const json result = trained(more);
     EXPECT_EQ(result["state_sha256"], alone["state_sha256"]);
@@ -101,7 +101,8 @@ TEST_F(TrainRanks, RanksAreNoPartOfTheResult) {
 }
 
 TEST_F(TrainRanks, BatchGrowsWithTheRanksWhereAsked) {
-  const json result = trained({"--per-rank-batch", "8", "--ranks", "3", "--out", "a"});
+  const json result =
+      trained({"--per-rank-batch", "8", "--ranks", "3", "--oversubscribe", "--out", "a"});
   EXPECT_EQ(result["batch"], 24);
   EXPECT_EQ(result["state_sha256"], trained({"--batch", "24", "--out", "b"})["state_sha256"]);
   EXPECT_EQ(trained({"--per-rank-batch", "8", "--out", "c"})["batch"], 8);
@@ -110,7 +111,8 @@ TEST_F(TrainRanks, BatchGrowsWithTheRanksWhereAsked) {
 }
 
 TEST_F(TrainRanks, TheLibrarysOwnSumIsOutsideOfTheContract) {
-  const json result = trained({"--ranks", "2", "--reduction", "fast", "--out", "a"});
+  const json result =
+      trained({"--ranks", "2", "--oversubscribe", "--reduction", "fast", "--out", "a"});
   EXPECT_EQ(result["contract"], false);
   EXPECT_EQ(result["reduction"], "fast");
   EXPECT_TRUE(is_message(
@@ -127,7 +129,7 @@ TEST_F(TrainRanks, OneVoice) {
     const Ended alone = run(all, folder_);
     EXPECT_EQ(launched("3", all).code, alone.code);
     EXPECT_EQ(launched("3", all).err, alone.err);
-    all.insert(all.end(), {"--ranks", "3"});
+    all.insert(all.end(), {"--ranks", "3", "--oversubscribe"});
     const Ended supervised = run(all, folder_);
     EXPECT_EQ(supervised.code, alone.code);
     EXPECT_EQ(supervised.err, alone.err);
@@ -162,7 +164,8 @@ TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutGoesOn) {
   const json whole =
       trained({"--epochs", "300", "--out", "whole", "--checkpoint-every", "1000epoch"});
   for (const int number : {SIGTERM, SIGUSR1}) {
-    const auto child = begun({"--ranks", "2", "--json", "--checkpoint-every", "1000epoch"}, "300");
+    const auto child = begun(
+        {"--ranks", "2", "--oversubscribe", "--json", "--checkpoint-every", "1000epoch"}, "300");
     child->signal(number);
     const Ended ended = child->wait();
     EXPECT_EQ(ended.code, 75) << ended.err;
@@ -179,7 +182,7 @@ TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutGoesOn) {
 
 TEST_F(TrainRanks, ARankThatDiesOrHangsEndsTheJob) {
   for (const int number : {SIGKILL, SIGSTOP}) {
-    const auto child = begun({"--ranks", "3", "--stall-timeout", "4"});
+    const auto child = begun({"--ranks", "3", "--oversubscribe", "--stall-timeout", "4"});
     const pid_t second = process(2);
     ASSERT_GT(second, 1) << "kill(-1) would be the end of all processes of this machine";
     kill(second, number);

@@ -2,27 +2,21 @@
 #include "convoy/base/machine.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 #include <string_view>
 
 #include "convoy/base/cgroup.hpp"
+#include "convoy/base/core_set.hpp"
 
 namespace convoy {
 namespace {
-
-int online_cores() {
-  return static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
-}
 
 // The text after "name   : " in a file of such lines; empty where there is none.
 std::string field(const char* file, std::string_view name) {
@@ -49,31 +43,23 @@ std::string compiler() {
 
 }  // namespace
 
+int online_cores() {
+  return static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
 std::vector<int> affinity() {
-  // The mask has to be as wide as the kernel's, which cannot be asked for: grow until it fits.
-  for (int width = 1024; width <= 1 << 20; width *= 2) {
-    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
-        CPU_ALLOC(static_cast<std::size_t>(width)), [](cpu_set_t* p) { CPU_FREE(p); });
-    if (!set) break;
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(width));
-    if (::sched_getaffinity(0, bytes, set.get()) == 0) {
-      std::vector<int> cores;
-      for (int core = 0; core < width; ++core) {
-        if (CPU_ISSET_S(static_cast<std::size_t>(core), bytes, set.get())) cores.push_back(core);
-      }
-      return cores;
-    }
-    if (errno != EINVAL) break;
-  }
-  return {};
+  return CoreSet::of_this_thread().numbers();
+}
+
+int usable_cores(const CoreSet& mask) {
+  const int by_mask = mask.count() > 0 ? mask.count() : online_cores();
+  const auto quota = cgroup_cpu_quota();
+  if (!quota || *quota >= by_mask) return by_mask;
+  return std::max(1, static_cast<int>(std::ceil(*quota)));
 }
 
 int usable_cores() {
-  const auto mask = static_cast<int>(affinity().size());
-  const int by_affinity = mask > 0 ? mask : online_cores();
-  const auto quota = cgroup_cpu_quota();
-  if (!quota || *quota >= by_affinity) return by_affinity;
-  return std::max(1, static_cast<int>(std::ceil(*quota)));
+  return usable_cores(CoreSet::of_this_thread());
 }
 
 MachineFacts machine_facts() {

@@ -8,11 +8,20 @@
 
 namespace convoy {
 
-// Cores by affinity, cut by the cgroup's CPU quota (v1 and v2; rounded up); at least 1.
-int usable_cores();
+class CoreSet;
 
-// The numbers of the cores that this process may run on, by affinity alone; empty where unknown.
+// Cores by the calling thread's affinity, cut by the cgroup's CPU quota (v1 and v2; rounded up); at
+// least 1.
+int usable_cores();
+// The same by another mask; an empty one allows all cores.
+int usable_cores(const CoreSet& mask);
+
+// The numbers of the cores that the calling thread may run on, by affinity alone; empty where
+// unknown.
 std::vector<int> affinity();
+
+// The machine's.
+int online_cores();
 
 struct MachineFacts {
   std::string cpu;  // "AMD EPYC 9355"

@@ -16,8 +16,11 @@ namespace convoy {
 // are late as a rule; where they share cores, who spins keeps the others from working.
 inline constexpr int kPatientSpins = 2000, kBriefSpins = 200;
 
+inline int spins_for(int workers, int cores) {
+  return workers <= cores ? kPatientSpins : kBriefSpins;
+}
 inline int spins_for(int workers) {
-  return workers <= usable_cores() ? kPatientSpins : kBriefSpins;
+  return spins_for(workers, usable_cores());
 }
 
 inline void pause() {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "convoy/base/clock.hpp"
+
 namespace convoy {
 namespace {
 
@@ -40,7 +42,11 @@ bool Barrier::arrive_and_wait() {
 
 bool Barrier::wait_for_others() {
   std::uint32_t arrived = arrived_.load(std::memory_order_acquire);
-  while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived);
+  if (arrived + 1 < workers_) {
+    const Stopwatch clock;
+    while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived);
+    waited_ += clock.seconds();
+  }
   return !broken_.load(std::memory_order_acquire);
 }
 

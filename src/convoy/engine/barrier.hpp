@@ -39,6 +39,9 @@ class Barrier {
   // While no worker is near: the barrier is whole again.
   void reset();
 
+  // Seconds that worker 0 waited for others here, since the barrier was made; for worker 0.
+  double waited() const { return waited_; }
+
  private:
   std::uint32_t wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old);
   bool arrive_and_wait();
@@ -48,6 +51,7 @@ class Barrier {
   const std::uint32_t workers_;
   const int most_spins_;
   std::atomic<int> spins_;
+  double waited_ = 0;
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> phase_{0};
   alignas(64) std::atomic<bool> broken_{false};

@@ -61,12 +61,15 @@ class CpuEngine final : public Engine {
       sum_scratch_.emplace_back(GradientSum::scratch_rows() * most_floats(net));
     }
     if (timeline_) timeline_->prepare(plan_, layout_.workers);
+    // Threads that can't be had are told before anything has begun.
+    run_workers(layout_.workers, [](int) {});
   }
 
   StretchResult run(const Stretch& stretch) override {
     check_stretch(net_, batch_, stretch);
-    result_ = {Outcome::finished, 0, stretch.before, 0};
+    result_ = {Outcome::finished, 0, stretch.before, 0, 0};
     leave_ = false;
+    const double waited_before = waited();
     // Together, so that nobody's steps begin with waiting for what another does between stretches.
     if (timeline_) all_gather(communicator_, "", Meeting::update);
     const StretchSpan span(timeline_, result_.steps_done);
@@ -76,6 +79,7 @@ class CpuEngine final : public Engine {
         if (!run_step(worker, stretch, step)) return;
       }
     });
+    result_.waited = waited() - waited_before;
     return result_;
   }
 
@@ -133,6 +137,9 @@ class CpuEngine final : public Engine {
     if (timeline == nullptr) return nullptr;
     return std::make_unique<RecordedCommunicator>(communicator, *timeline);
   }
+
+  // Seconds of worker 0, so far. (Its team is the first.)
+  double waited() const { return barrier_.waited() + teams_.front()->barrier().waited(); }
 
   // Null: nobody asks for a timeline.
   Lane* lane_of(int worker) const { return timeline_ ? timeline_->lanes() + worker : nullptr; }

@@ -36,7 +36,7 @@ enum class Launching { automatic, stages, graph, persistent };
 struct EngineOptions {
   Device device = Device::cpu;
   // 0: OMP_NUM_THREADS, else what affinity and quota allow, shared with the other ranks of the
-  // machine.
+  // machine; where no affinity binds the process, at most Slurm's SLURM_CPUS_PER_TASK.
   int threads = 0;
   Cut threads_by = Cut::data;
   Cut ranks_by = Cut::data;  // tensor: on one node, or with messages (RanksOptions::one_node)
@@ -77,6 +77,7 @@ struct StretchResult {
   Tally total;           // Stretch::before, then each step done, added in order: no cut of an epoch
                          // into stretches shows in its loss
   double last_loss = 0;  // mean loss of the last step done (or of the one that was not finite)
+  double waited = 0;     // seconds that the calling thread waited for the other threads of its rank
 };
 
 // Parameters and optimizer state: arenas as laid out by Net.

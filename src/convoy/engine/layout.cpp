@@ -40,32 +40,56 @@ struct Cores {
 };
 
 Cores cores_of(Communicator& communicator) {
-  Cores cores{usable_cores(), 1, false};
+  const CoreSet mask = worker_cores();
+  Cores cores{usable_cores(mask), 1, mask.count() > 0 && mask.count() < online_cores()};
   if (communicator.size() == 1) return cores;
   const auto masks =
-      all_gather(communicator, fmt::format("{}", fmt::join(affinity(), " ")), Meeting::start);
-  const std::set<int> mine = numbers_in(masks[static_cast<std::size_t>(communicator.rank())]);
+      all_gather(communicator, fmt::format("{}", fmt::join(mask.numbers(), " ")), Meeting::start);
   cores.ranks = 0;
   for (Index r = communicator.host().begin; r < communicator.host().end; ++r) {
     const std::set<int> theirs = numbers_in(masks[static_cast<std::size_t>(r)]);
-    const bool shared =
-        std::any_of(theirs.begin(), theirs.end(), [&](int core) { return mine.count(core) > 0; });
+    const bool shared = std::ranges::any_of(theirs, [&](int core) { return mask.contains(core); });
     cores.ranks += shared || r == communicator.rank();
   }
-  cores.bound = static_cast<int>(mine.size()) < machine_facts().cores;
   return cores;
+}
+
+// What Slurm gave each task, which need not bind it to them (TaskPlugin=task/none); 0 where it says
+// nothing.
+int cores_by_slurm() {
+  const char* text = std::getenv("SLURM_CPUS_PER_TASK");
+  return text ? std::max(0, std::atoi(text)) : 0;
+}
+
+// "this process may use 2 cores"
+std::string in_words(const Cores& cores) {
+  return cores.ranks > 1 ? fmt::format("{} ranks share {} cores", cores.ranks, cores.usable)
+                         : fmt::format("this process may use {} cores", cores.usable);
+}
+
+// Where neither an option nor a readable OMP_NUM_THREADS asks for a number.
+int usual_threads(const Cores& cores, Layout& layout) {
+  int threads = std::max(1, cores.usable / cores.ranks);
+  std::string why = in_words(cores);
+  if (const int granted = cores_by_slurm(); !cores.bound && granted > 0 && granted < threads) {
+    threads = granted;
+    why = fmt::format("SLURM_CPUS_PER_TASK={}", granted);
+  }
+  if (const ThreadsWish wish = threads_by_environment(); wish.unreadable) {
+    layout.warnings.push_back(
+        fmt::format("OMP_NUM_THREADS is {:?}, which is no number of threads: it is ignored, {} {} "
+                    "used ({}): set it to a whole number from 1 on, or give --threads",
+                    wish.text, threads, threads == 1 ? "thread is" : "threads are", why));
+  }
+  return threads;
 }
 
 int asked_threads(const EngineOptions& options, Communicator& communicator, Layout& layout) {
   const Cores cores = cores_of(communicator);
   const int usable = std::max(1, cores.usable / cores.ranks);
-  const int from_environment = std::max(0, threads_by_environment());
-  int asked = options.threads > 0 ? options.threads : from_environment;
-  if (asked == 0) asked = usable;
+  int asked = options.threads > 0 ? options.threads : threads_by_environment().threads;
+  if (asked == 0) asked = usual_threads(cores, layout);
   if (asked > usable && !options.oversubscribe) {
-    const std::string where =
-        cores.ranks > 1 ? fmt::format("{} ranks share {} cores", cores.ranks, cores.usable)
-                        : fmt::format("this process may use {} cores", cores.usable);
     const std::string remedy =
         communicator.size() > 1 && cores.bound
             ? fmt::format(
@@ -73,8 +97,8 @@ int asked_threads(const EngineOptions& options, Communicator& communicator, Layo
                   "--bind-to none, or --map-by slot:PE={}",
                   asked)
             : "--oversubscribe starts them all";
-    layout.warnings.push_back(
-        fmt::format("{} threads asked for, {} used ({}): {}", asked, usable, where, remedy));
+    layout.warnings.push_back(fmt::format("{} threads asked for, {} used ({}): {}", asked, usable,
+                                          in_words(cores), remedy));
     asked = usable;
   }
   if (cores.ranks > cores.usable && !options.oversubscribe) {
@@ -168,7 +192,7 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
       std::clamp<Index>(slab_bytes / (sample_bytes * options.grain), 1, layout.share.grains);
   layout.workers = layout.teams * layout.crew.local;
   number_workers(layout, communicator);
-  layout.spins = spins_for(layout.node_workers);
+  layout.spins = spins_for(layout.node_workers, usable_cores(worker_cores()));
   return layout;
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "convoy/base/check.hpp"
 #include "convoy/engine/team.hpp"
 
@@ -12,14 +14,18 @@ std::string threads_library() {
   return "";
 }
 
-int threads_by_environment() {
-  return 0;
+ThreadsWish threads_by_environment() {
+  return {};
+}
+
+CoreSet worker_cores() {
+  return CoreSet::of_this_thread();
 }
 
 void run_workers(int workers, const std::function<void(int)>& work) {
-  CONVOY_ASSERT(workers == 1);
-  static_cast<void>(workers);
-  work(0);
+  if (workers == 1) return work(0);
+  throw UserError(Fault::unavailable, fmt::format("{} threads can't be started", workers),
+                  "built without OpenMP", "use one thread, or build with CONVOY_OPENMP=ON");
 }
 
 }  // namespace convoy

@@ -1,15 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <omp.h>
 
+#include <cerrno>
+#include <climits>
 #include <cstdlib>
+#include <cstring>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "convoy/base/check.hpp"
 #include "convoy/engine/team.hpp"
+#include "convoy/engine/thread_trial.hpp"
 
 namespace convoy {
+namespace {
+
+// Puts the calling thread back on the cores that it had before.
+class KeptCores {
+ public:
+  KeptCores() = default;
+  ~KeptCores() {
+    if (CoreSet::of_this_thread() != before_) before_.apply();
+  }
+  KeptCores(const KeptCores&) = delete;
+  KeptCores& operator=(const KeptCores&) = delete;
+
+  const CoreSet& cores() const { return before_; }
+
+ private:
+  const CoreSet before_ = CoreSet::of_this_thread();
+};
+
+// The first number of a list such as "4,2"; 0 where the text is no such list.
+int first_of_list(const std::string& text) {
+  int first = 0;
+  const char* at = text.c_str();
+  for (;;) {
+    char* end = nullptr;
+    errno = 0;
+    const long number = std::strtol(at, &end, 10);
+    if (end == at || errno != 0 || number < 1 || number > INT_MAX) return 0;
+    if (first == 0) first = static_cast<int>(number);
+    at = end + std::strspn(end, " \t");
+    if (*at == '\0') return first;
+    if (*at++ != ',') return 0;
+  }
+}
+
+// How many threads of the pool the calling thread has: OpenMP's runtime keeps those of its last
+// region.
+thread_local int pool = 1;
+
+// What OpenMP's runtime would end the process for is found out before: it has no other answer to a
+// thread that can't be created.
+void make_sure_of(int workers) {
+  if (workers <= pool) return;
+  try_threads(workers);
+  pool = workers;
+}
+
+}  // namespace
 
 int most_workers() {
+  threads_by_environment();
   return omp_get_thread_limit();
 }
 
@@ -29,27 +83,57 @@ std::string threads_library() {
   return "OpenMP";
 }
 
-int threads_by_environment() {
-  // The first number of a list such as "4,2"; omp_get_max_threads() would count cores where it is
-  // unset.
+// omp_get_max_threads() would count cores where it is unset.
+ThreadsWish threads_by_environment() {
+  static std::mutex mutex;
+  static ThreadsWish dropped;
+  const std::lock_guard lock(mutex);
   const char* text = std::getenv("OMP_NUM_THREADS");
-  return text ? std::atoi(text) : 0;
+  if (text == nullptr) return dropped;
+  if (const int threads = first_of_list(text); threads > 0) return {threads, false, text};
+  dropped = {0, true, text};
+  unsetenv("OMP_NUM_THREADS");
+  return dropped;
+}
+
+CoreSet worker_cores() {
+  threads_by_environment();
+  const KeptCores kept;  // clang's runtime binds the calling thread when it is asked for places
+  CoreSet cores = kept.cores();
+  if (omp_get_proc_bind() == omp_proc_bind_false) return cores;
+  std::vector<int> numbers;
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    numbers.resize(static_cast<std::size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, numbers.data());
+    for (const int number : numbers) cores.add(number);
+  }
+  return cores;
 }
 
 void run_workers(int workers, const std::function<void(int)>& work) {
-  if (workers == 1) return work(0);
+  threads_by_environment();
+  const KeptCores kept;
+  const CoreSet cores = worker_cores();
+  if (workers == 1) {
+    if (kept.cores() != cores) cores.apply();
+    return work(0);
+  }
+  make_sure_of(workers);
   int started = 0;
   omp_set_dynamic(0);  // of the calling thread: as many threads as asked for, or an error
   // With too few threads nobody may start: the others would wait for ever.
 #pragma omp parallel num_threads(workers)
   {
     if (omp_get_num_threads() == workers) {
+      const KeptCores own;
+      if (own.cores() != cores) cores.apply();
       work(omp_get_thread_num());
     } else {
 #pragma omp single
       started = omp_get_num_threads();
     }
   }
+  pool = started == 0 ? workers : started;
   if (started != 0) {
     throw UserError(
         Fault::unavailable,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/clock.hpp"
@@ -21,6 +22,9 @@ constexpr Index kLogsPerEpoch = 100;
 // Threads are woken once a stretch, which takes milliseconds on a busy machine: a stretch is at
 // least so much work, some hundredths of a second.
 constexpr Index kStretchFlops = 5'000'000'000;
+// From this part of the steps' time on that a thread waits for others, fewer threads are as fast;
+// of less time than this nobody needs to know.
+constexpr double kMostWaiting = 0.5, kLeastSecondsWaited = 0.05;
 
 struct Score {
   double loss = 0;
@@ -135,6 +139,8 @@ class Training {
     place().epoch_step += result.steps_done;
     place().step += result.steps_done;
     place().epoch_seconds += seconds;
+    seconds_ += seconds;
+    waited_ += result.waited;
     if (result.outcome != Outcome::not_finite) tell_progress(samples, seconds);
     return result;
   }
@@ -216,7 +222,19 @@ class Training {
     }
     state_.epochs.push_back(metrics);
     observer_.epoch(metrics);
+    if (std::exchange(first_epoch_, false)) tell_of_waiting();
     if (checkpoint_due() || state_.complete()) save();
+  }
+
+  // Steps shorter than a meeting of the threads, or a machine whose cores are busy with other work.
+  void tell_of_waiting() {
+    if (waited_ < std::max(kMostWaiting * seconds_, kLeastSecondsWaited)) return;
+    observer_.warning(fmt::format(
+        "the {} threads waited for each other in {:.0f} % of the time of their steps so far, since "
+        "the steps are short ({:.2g} ms) or the machine has other work: fewer threads (--threads "
+        "1) may be faster, with the same weights",
+        state_.engine.threads(), 100 * waited_ / seconds_,
+        1e3 * seconds_ / static_cast<double>(place().step - first_step_)));
   }
 
   bool is_best(const EpochMetrics& metrics) const {
@@ -292,6 +310,8 @@ class Training {
   const Index first_step_;  // of the run
   std::vector<std::uint32_t> order_;
   std::vector<float> learning_rates_;
+  double seconds_ = 0, waited_ = 0;  // of all steps of this call, and waited in them
+  bool first_epoch_ = true;          // of this call is not through
   Stopwatch since_checkpoint_;
 };
 
