@@ -113,7 +113,7 @@ def require_gpu(program, info=None):
     """`convoy info`; ends the script, with one line, where the program has no GPU."""
     info = info or json.loads(subprocess.run([program, "info", "--json"], stdout=subprocess.PIPE, check=True).stdout)
     if "cuda" not in info["devices"]:
-        why = ("this machine shows no GPU): run this where there is one" if info["cuda"] else
+        why = ("this machine has no GPU): run this where there is one" if info["cuda"] else
                "it was built without CUDA): cmake --preset cuda, then --program build/cuda/convoy")
         print(f"{program} has no device cuda ({why}", file=sys.stderr)
         sys.exit(UNAVAILABLE)

@@ -75,14 +75,15 @@ int bench(const BenchOptions& options) {
 }  // namespace
 
 void add_bench(CLI::App& app, std::function<int()>& action) {
-  CLI::App* command = app.add_subcommand(
-      "bench", "This machine's peak and bandwidth, and how near a model's stages come");
+  CLI::App* command = app.add_subcommand("bench",
+                                         "Measure this machine's peak and bandwidth, and what "
+                                         "fraction of them a model's stages reach");
   auto options = std::make_shared<BenchOptions>();
   command
       ->add_option("MODEL", options->model,
                    "A model's name (see 'convoy info') or a .toml file; default: tiny-relu")
       ->type_name("");
-  command->add_option("--batch", options->batch, "Samples in a step; default: the model file's")
+  command->add_option("--batch", options->batch, "Samples per step; default: the model file's")
       ->check(whole_number(1))
       ->type_name("N");
   command
@@ -93,9 +94,9 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
   command
       ->add_option("--data", options->data,
                    "fashion-mnist, mnist, cifar10, synthetic, or a folder with the files of one; "
-                   "default: made images of the shape that the model reads")
+                   "default: synthetic images of the shape that the model reads")
       ->type_name("NAME|DIR");
-  command->add_option("--seconds", options->seconds, "Measure for about so long")
+  command->add_option("--seconds", options->seconds, "Measure for about this long")
       ->check(CLI::Validator(
           [](const std::string& text) {
             double value = 0;
@@ -108,22 +109,20 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
       ->capture_default_str();
   add_layout(*command, options->layout);
   add_launching(*command, options->layout);
-  command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
-  command->add_option("--svg", options->svg, "Draw the roofline picture into this file")
+  command->add_flag("--json", options->json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
+  command->add_option("--svg", options->svg, "Draw the roofline plot into this file")
       ->type_name("FILE")
       ->group(kOutputGroup);
-  command->add_flag("--quiet", options->quiet, "No progress on stderr")->group(kOutputGroup);
+  command->add_flag("--quiet", options->quiet, "Print no progress on stderr")->group(kOutputGroup);
   command->footer(
-      "Measures, in five alternating rounds: the peak of fused multiply-adds (FP32) and the\n"
-      "bandwidth of memory and caches, of one thread and of all; each stage of the model's plan "
-      "(a\n"
-      "layer or several fused ones, in one pass) as one worker goes through it; and whole "
-      "training\n"
-      "steps. docs/performance.md says how each figure is defined. Of a GPU: its peak and "
-      "bandwidth,\n"
-      "the kernels of each stage, and whole steps in each way of launching them (or that of "
-      "--launch).\n"
-      "Exit codes: as of 'convoy train'.\n\n"
+      "Measures in five alternating rounds: the peak of fused multiply-adds (FP32) and the "
+      "bandwidth\n"
+      "of memory and caches, for one thread and for all; each stage of the model (one pass of a\n"
+      "layer, or of several fused layers) on one worker; and whole training steps. On a GPU: its\n"
+      "peak and bandwidth, the kernels of each stage, and whole steps in each way of launching\n"
+      "them. docs/performance.md defines each figure.\n"
+      "Exit codes: see 'convoy train --help'.\n\n"
       "Examples:\n"
       "  convoy bench\n"
       "  convoy bench vgg-small --threads 1 --svg roofline.svg\n"

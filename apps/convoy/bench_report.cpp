@@ -210,19 +210,19 @@ std::string about(const BenchResult& result) {
   const std::string images = counted(result.slab, "image");
   if (result.gpu) {
     return fmt::format(
-        "Stages: medians of their kernels' time in a step of {}, each launched alone; threads: "
-        "of\n"
-        "the largest kernel. FLOP: a multiply-add is two, nothing else counts. Bytes: each array\n"
-        "once a step. A stage may be above the memory's bandwidth where its data is in a cache.\n"
-        "The rest: between kernels, and the update of the weights.\n",
+        "Stages: median times of their kernels in a step of {}, each launched alone; threads of "
+        "the\n"
+        "largest kernel. FLOP: a multiply-add counts two, nothing else counts. Bytes: each array\n"
+        "counts once per step. A stage can exceed the memory's bandwidth if its data is in a "
+        "cache.\n"
+        "The rest: time between kernels, and the update of the weights.\n",
         images);
   }
   return fmt::format(
-      "Stages: medians of a step of one worker, who takes {} at a time. FLOP: a multiply-add\n"
-      "is two, nothing else counts. Bytes: each array once a time. A stage may be above the "
-      "memory's\n"
-      "bandwidth where its data is in a cache. The rest: meetings, and the update of the "
-      "weights.\n",
+      "Stages: median times in a step of one worker, which processes {} per pass. FLOP: a\n"
+      "multiply-add counts two, nothing else counts. Bytes: each array counts once per pass. A\n"
+      "stage can exceed the memory's bandwidth if its data is in a cache. The rest: barriers, and\n"
+      "the update of the weights.\n",
       images);
 }
 

@@ -30,9 +30,8 @@ std::string data_of_run(const fs::path& checkpoint) {
                               ? checkpoint
                               : fs::absolute(checkpoint).parent_path().parent_path();
   if (!fs::exists(folder / "config.toml")) {
-    throw UserError(Fault::usage,
-                    fmt::format("which data is {} to be tested on", checkpoint.string()),
-                    "it does not lie in a run folder, which would say", "give --data NAME or DIR");
+    throw UserError(Fault::usage, fmt::format("no data to test {} on", checkpoint.string()),
+                    "it is not in a run folder, which names the data", "give --data NAME or DIR");
   }
   return open_run(folder).data.name;
 }
@@ -112,17 +111,18 @@ int eval(const EvalOptions& options) {
 
 void add_eval(CLI::App& app, std::function<int()>& action) {
   CLI::App* command =
-      app.add_subcommand("eval", "Accuracy, loss and confusion matrix on a test set");
+      app.add_subcommand("eval", "Test a model: accuracy, loss and confusion matrix");
   auto options = std::make_shared<EvalOptions>();
   command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
       ->required();
   command
       ->add_option("--data", options->data,
-                   "Its test set; default: of the data that the run was trained on")
+                   "Data to test on; default: the data that the run was trained on")
       ->type_name("NAME|DIR")
       ->group(kDataGroup);
   add_layout(*command, options->layout);
-  command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
+  command->add_flag("--json", options->json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
   command->footer("Examples:\n  convoy eval runs/a\n  convoy eval runs/a --data mnist --json");
   command->callback([options, &action] { action = [options] { return eval(*options); }; });
 }

@@ -101,8 +101,8 @@ class Fetcher {
     if (path.empty()) return false;
     const std::string error = content_error(path, file);
     write_line(error.empty()
-                   ? fmt::format("{}: already here", file.name)
-                   : fmt::format("{}: not right, is replaced ({})", path.string(), error));
+                   ? fmt::format("{}: already present", file.name)
+                   : fmt::format("{}: wrong content, is replaced ({})", path.string(), error));
     return error.empty();
   }
 
@@ -171,8 +171,8 @@ class Fetcher {
       part.clear();
       // The bytes from before may have been another server's, or another file's.
       if (!result.resumed) return {std::move(reason), true};
-      write_line(
-          fmt::format("{}: not right after going on with an older part, starts again", job.remote));
+      write_line(fmt::format("{}: wrong content after continuing an older part, starts again",
+                             job.remote));
     }
   }
 
@@ -213,14 +213,16 @@ int fetch(const FetchOptions& options) {
 
 void add_fetch(CLI::App& app, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand(
-      "fetch", "Download a public data set, check it, and put it where the other commands look");
+      "fetch", "Download a public data set, verify it, and put it where the other commands look");
   const auto options = std::make_shared<FetchOptions>();
   command->add_option("name", options->name, "mnist, fashion-mnist or cifar10")
       ->type_name("NAME")
       ->required();
-  command->add_option("--from", options->from, "A mirror's address, instead of the public ones")
+  command
+      ->add_option("--from", options->from,
+                   "Address of a mirror to use instead of the public servers")
       ->type_name("URL");
-  command->add_option("--to", options->to, "The folder to fill")->type_name("DIR");
+  command->add_option("--to", options->to, "Folder to put the files into")->type_name("DIR");
   command->footer(
       "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10");
   command->callback([options, &action] { action = [options] { return fetch(*options); }; });

@@ -50,7 +50,7 @@ std::vector<std::uint8_t> convert(std::vector<std::uint8_t> pixels, Index from, 
     }
   } else {
     refuse(file, fmt::format("it has {} channels, the model reads {}", from, to),
-           "only grey and RGB turn into each other");
+           "only grey and RGB can be converted into each other");
   }
   return result;
 }
@@ -132,7 +132,7 @@ std::vector<std::uint8_t> read_png(const std::filesystem::path& path, std::FILE*
   if (samples != channels) {  // the last is alpha
     for (std::size_t i = 0; i < area; ++i) {
       if (pixels[i * samples + channels] != 255) {
-        refuse(path, "it has transparent pixels", "flatten it onto the background that you mean");
+        refuse(path, "it has transparent pixels", "flatten it onto a background");
       }
       for (std::size_t c = 0; c < channels; ++c) {
         pixels[i * channels + c] = pixels[i * samples + c];
@@ -226,7 +226,7 @@ std::vector<Image> read_idx(const std::filesystem::path& path, const Shape& shap
   const Index channels = header[3] == 4 ? big_endian(header.data() + 16) : 1;
   check_size(path, big_endian(header.data() + 8), big_endian(header.data() + 12), shape);
   if (channels != 1 && channels != 3) {
-    refuse(path, fmt::format("it has {} channels", channels), "grey and RGB are understood");
+    refuse(path, fmt::format("it has {} channels", channels), "use a grey or RGB picture");
   }
   if (wanted && *wanted >= count) {
     throw UserError(Fault::usage, fmt::format("--index {} is past the end", *wanted),
@@ -277,7 +277,7 @@ std::vector<Image> read_images(const std::filesystem::path& path, const Shape& s
       (magic[1] == '2' || magic[1] == '3' || magic[1] == '5' || magic[1] == '6')) {
     return {{path, std::nullopt, read_pnm(path, file.get(), shape)}};
   }
-  refuse(path, "it is none of the formats known", kFormats);
+  refuse(path, "unsupported image format", kFormats);
 }
 
 }  // namespace convoy::app

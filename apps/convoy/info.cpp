@@ -248,7 +248,7 @@ int info(const InfoOptions& options) {
     model = load_model(options.model);
     work = {options.batch.value_or(model->train.batch), model->train.grain};
   } else if (options.batch) {
-    throw UserError(Fault::usage, "--batch needs a MODEL", "it asks how a model's work divides",
+    throw UserError(Fault::usage, "--batch needs a MODEL", "it shows how a model's work is divided",
                     "name one, for example: convoy info lenet5 --batch 64");
   }
   if (!options.json) {
@@ -266,14 +266,16 @@ int info(const InfoOptions& options) {
 
 void add_info(CLI::App& app, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand(
-      "info", "A model's layers and work; known models and data sets; this machine");
+      "info", "Show a model's layers and work, the known models and data sets, and this machine");
   auto options = std::make_shared<InfoOptions>();
-  command->add_option("MODEL", options->model,
-                      "A model's name or a .toml file; without it: what there is");
-  command->add_option("--batch", options->batch, "Count the work of a batch of N samples")
+  command->add_option(
+      "MODEL", options->model,
+      "A model's name or a .toml file; default: list models, data sets and the machine");
+  command->add_option("--batch", options->batch, "Show the work of a batch of N samples")
       ->check(whole_number(1))
       ->type_name("N");
-  command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
+  command->add_flag("--json", options->json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
   command->add_option("--names", options->names, "")
       ->check(one_of({"models", "data", "isas"}))
       ->group("");  // not in the help: for the completion

@@ -63,7 +63,7 @@ std::vector<std::string> launcher_command(int ranks, const std::string& hosts) {
     add(hosts.empty() ? Words{"-launcher", "fork"} : Words{"-hosts", hosts});
   } else if (!hosts.empty()) {
     throw UserError(Fault::unavailable, "--hosts is not available",
-                    fmt::format("how {} is told them is not known here", library),
+                    fmt::format("Convoy does not know how {} is given hosts", library),
                     "start convoy train by its launcher, without --ranks");
   }
   add({"-np", fmt::format("{}", ranks)});  // MPICH's launcher ignores some options that come later
@@ -72,7 +72,8 @@ std::vector<std::string> launcher_command(int ranks, const std::string& hosts) {
 
 void check_can_launch(int ranks) {
   if (is_rank()) {
-    throw UserError(Fault::usage, fmt::format("--ranks {} inside of a job of ranks", ranks),
+    throw UserError(Fault::usage,
+                    fmt::format("--ranks {} inside a job that already has ranks", ranks),
                     fmt::format("a launcher started this process as one of {}", announced_ranks()),
                     "leave --ranks out, or start convoy without the launcher");
   }
@@ -150,7 +151,7 @@ int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   if (end.began && fs::exists(run.folder)) {
     report_failure(run.folder, message);
     if (end.ending.code == static_cast<int>(Fault::peer)) {
-      message += fmt::format(": to go on: convoy train --resume {} --ranks {}",
+      message += fmt::format(": to continue: convoy train --resume {} --ranks {}",
                              shell_path(run.folder), ranks);
       if (job.several_machines) message += " --hosts " + shell_word(options.ranks.hosts);
     }

@@ -28,7 +28,7 @@ void refuse_idle(std::string_view device, std::span<const Idle> options, std::st
 }
 
 void check_cpu(const Layout& layout) {
-  constexpr const char* kWhy = "it says how a GPU is given its steps";
+  constexpr const char* kWhy = "it sets how steps are launched on a GPU";
   const Idle options[] = {{layout.launch != "auto", "--launch", kWhy},
                           {layout.steps_per_launch != 0, "--steps-per-launch", kWhy}};
   refuse_idle("cpu", options, "leave it out, or add --device cuda");
@@ -38,13 +38,13 @@ void check_cuda(const Layout& layout) {
   const Idle options[] = {
       {layout.threads != 0, "--threads", "it counts threads of the processor"},
       {layout.threads_by != "data", "--threads-by tensor",
-       "it cuts work for threads of the processor"},
+       "it splits work between threads of the processor"},
       {layout.isa != "auto", "--isa", "it names instructions of the processor"},
-      {layout.no_fusion, "--no-fusion", "every layer is a stage of its own there"}};
+      {layout.no_fusion, "--no-fusion", "on a GPU every layer is a stage of its own"}};
   refuse_idle("cuda", options, "leave one of them out");
   if (layout.steps_per_launch != 0 && layout.launch == "stages") {
     throw UserError(Fault::usage, "--steps-per-launch with --launch stages",
-                    "every stage of every step is a launch then", "leave one of them out");
+                    "then every stage of every step is a launch", "leave one of them out");
   }
   if (cuda_library().empty()) {
     throw UserError(Fault::unavailable, "--device cuda is not available",
@@ -53,7 +53,7 @@ void check_cuda(const Layout& layout) {
   }
   if (cuda_devices().empty()) {
     throw UserError(Fault::unavailable, "--device cuda is not available",
-                    "this machine shows no GPU, or has no driver", "use --device cpu");
+                    "this machine has no GPU, or no driver for it", "use --device cpu");
   }
 }
 
@@ -61,12 +61,12 @@ void check_cuda(const Layout& layout) {
 void check_cuda_ranks(const Layout& layout, const RanksLayout& ranks) {
   if (ranks.ranks_by == "tensor") {
     throw UserError(Fault::usage, "--ranks-by tensor with --device cuda",
-                    "GPUs share a batch by its grains alone", "leave one of them out");
+                    "GPUs can split a batch only by its grains", "leave one of them out");
   }
   const std::string option = many_steps_option(layout);
   if (option.empty() || ranks.ranks < 2) return;
   throw UserError(Fault::usage, fmt::format("{} with --ranks {}", option, ranks.ranks),
-                  "several ranks meet after every step", "leave one of them out");
+                  "several ranks exchange gradients after every step", "leave one of them out");
 }
 
 Launching launching_of(const Layout& layout) {
@@ -93,17 +93,17 @@ void check_isa(const Layout& layout) {
 
 void add_layout(CLI::App& command, Layout& layout) {
   command
-      .add_option(
-          "--threads", layout.threads,
-          "Threads; default: OMP_NUM_THREADS, else the cores that this process may use (in a "
-          "job of Slurm that binds nothing, at most SLURM_CPUS_PER_TASK)")
+      .add_option("--threads", layout.threads,
+                  "Number of threads; default: OMP_NUM_THREADS, else the cores that this process "
+                  "may use (in a "
+                  "job of Slurm that binds nothing, at most SLURM_CPUS_PER_TASK)")
       ->check(whole_number(1))
       ->type_name("N")
       ->group(kLayoutGroup);
   command
       .add_option("--threads-by", layout.threads_by,
-                  "Cut the work among threads by 'data' (each has its own grains) or by 'tensor' "
-                  "(each has a part of every operation's output)")
+                  "Split work between threads by 'data' (each thread has its own grains of the "
+                  "batch) or by 'tensor' (each computes a part of every operation's output)")
       ->check(one_of({"data", "tensor"}))
       ->type_name("data|tensor")
       ->capture_default_str()
@@ -114,14 +114,14 @@ void add_layout(CLI::App& command, Layout& layout) {
       ->group(kLayoutGroup);
   command
       .add_option("--isa", layout.isa,
-                  "Vector instructions: auto, reference (the plain code), or one of those that "
+                  "Vector instructions to use: auto, reference (plain code), or one of those that "
                   "'convoy info' lists")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(kLayoutGroup);
   command
       .add_option("--device", layout.device,
-                  "What computes: the processor, or a GPU for each rank; the same weights")
+                  "Compute on the processor, or on one GPU for each rank; the weights are the same")
       ->check(one_of({"cpu", "cuda"}))
       ->type_name("cpu|cuda")
       ->capture_default_str()
@@ -131,18 +131,17 @@ void add_layout(CLI::App& command, Layout& layout) {
 void add_launching(CLI::App& command, Layout& layout) {
   command
       .add_option("--launch", layout.launch,
-                  "How a GPU is given its steps: a kernel for each stage ('stages'), a graph that "
-                  "repeats a step, or one kernel that runs many ('persistent'); auto: of several "
-                  "ranks and with --profile or --trace stages, else persistent where the net fits, "
-                  "else graph")
+                  "How steps are launched on a GPU: one kernel for each stage ('stages'), a graph "
+                  "that repeats a step, or one kernel that runs many steps ('persistent'). auto: "
+                  "stages with several ranks, --profile or --trace; else persistent where the net "
+                  "fits, else graph")
       ->check(one_of({"auto", "stages", "graph", "persistent"}))
       ->type_name("auto|stages|graph|persistent")
       ->capture_default_str()
       ->group(kLayoutGroup);
   command
       .add_option("--steps-per-launch", layout.steps_per_launch,
-                  "Of a graph or a persistent kernel; 0: all up to the next log line, evaluation "
-                  "or checkpoint")
+                  "Steps per GPU launch; 0 = until the next log line, evaluation or checkpoint")
       ->check(whole_number(0))
       ->type_name("N")
       ->capture_default_str()
@@ -168,29 +167,31 @@ void add_ranks(CLI::App& command, RanksLayout& layout) {
   };
   CLI::Option* ranks =
       add("--ranks", layout.ranks,
-          "Start N processes on this machine by MPI and watch over them; default: 1, or as many as "
-          "mpirun or srun started")
+          "Start N processes on this machine with MPI and supervise them; default: 1, or as many "
+          "as mpirun or srun started")
           ->check(whole_number(1))
           ->type_name("N");
   add("--hosts", layout.hosts,
-      "Start them on these machines, this one among them, with so many on each; reached as mpirun "
-      "does it (by ssh). Program, data and run folder must be there under the same names")
+      "Start the processes on these machines, including this one; N processes on each. mpirun "
+      "reaches them by ssh. Program, data and run folder must have the same paths on all of them")
       ->needs(ranks)
       ->type_name("HOST:N,...");
   add_choice("--ranks-by", layout.ranks_by, {"data", "tensor"},
-             "Cut the work among ranks by 'data' or by 'tensor', as --threads-by does");
-  add_choice("--reduction", layout.reduction, {"tree", "root", "fast"},
-             "Sum gradients of ranks by the tree, by the same tree at rank 0, or by the MPI "
-             "library's own sum, whose bits depend on the layout");
+             "Split work between ranks by 'data' or by 'tensor', as --threads-by does for threads");
+  add_choice(
+      "--reduction", layout.reduction, {"tree", "root", "fast"},
+      "How the gradients of ranks are summed: along the tree, along the same tree on rank 0, "
+      "or by the MPI library ('fast'), whose result depends on the layout");
   add_choice("--exchange", layout.exchange, {"auto", "window", "messages"},
-             "How ranks of a machine talk: by memory they share ('window') or by messages");
+             "How ranks on one machine exchange data: through shared memory ('window') or by "
+             "messages");
   add("--verify-every", layout.verify_every,
-      "Compare the ranks' weights every N steps; 0: with every checkpoint only")
+      "Compare the ranks' weights every N steps; 0: only with each checkpoint")
       ->check(whole_number(0))
       ->type_name("N")
       ->capture_default_str();
   add("--stall-timeout", layout.stall_timeout,
-      "End the job when a rank gives no sign of life for so long")
+      "End the job when a rank does not respond for this long")
       ->check(CLI::Validator(
           [](const std::string& text) {
             double value = 0;
@@ -233,7 +234,7 @@ EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
     throw UserError(
         Fault::usage,
         fmt::format("--reduction {} and --ranks-by tensor contradict each other", ranks.reduction),
-        "ranks that are cut by tensor have no sums of their own", "leave one of them out");
+        "ranks that split work by tensor have no sums of their own", "leave one of them out");
   }
   options.ranks_by = ranks.ranks_by == "tensor" ? Cut::tensor : Cut::data;
   options.reduction = ranks.reduction == "fast"   ? Reduction::fast
@@ -247,7 +248,8 @@ RanksOptions ranks_options(const RanksLayout& layout) {
   const bool fast = layout.reduction == "fast";
   if (fast && layout.exchange == "window") {
     throw UserError(Fault::usage, "--reduction fast and --exchange window contradict each other",
-                    "the MPI library sums what each rank has for itself", "leave one of them out");
+                    "the MPI library sums memory that each rank has for itself",
+                    "leave one of them out");
   }
   RanksOptions options;
   options.memory = layout.exchange == "window"             ? Memory::window
@@ -267,7 +269,7 @@ void check_fit(const Net& net, const Dataset& data, std::string_view data_name) 
   }
   if (data.classes() > net.loss().classes) {
     throw UserError(Fault::bad_data, fmt::format("{} does not fit model {}", data_name, net.name()),
-                    fmt::format("it has {} classes, the model tells {} apart", data.classes(),
+                    fmt::format("it has {} classes, the model has {} outputs", data.classes(),
                                 net.loss().classes),
                     "choose another data set, or a model made for it");
   }

@@ -35,7 +35,7 @@ int open_locked(const std::filesystem::path& path, struct stat& facts) {
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(descriptor);
     throw UserError(Fault::unavailable, fmt::format("{} is in use", path.string()),
-                    "another download is at work on it", "wait for that one to end");
+                    "another download is writing it", "wait for that one to end");
   }
   struct stat now {};
   if (::fstat(descriptor, &facts) == 0 && ::stat(path.c_str(), &now) == 0 &&

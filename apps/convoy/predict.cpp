@@ -83,7 +83,7 @@ int predict(const PredictOptions& options) {
 }  // namespace
 
 void add_predict(CLI::App& app, std::function<int()>& action) {
-  CLI::App* command = app.add_subcommand("predict", "Classes and probabilities of pictures");
+  CLI::App* command = app.add_subcommand("predict", "Classify pictures");
   auto options = std::make_shared<PredictOptions>();
   command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
       ->required();
@@ -93,13 +93,14 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
       ->required();
   command
       ->add_option("--index", options->index,
-                   "Image number N (from 0) of an IDX file; default: all of them")
+                   "Classify image number N (from 0) of an IDX file; default: all of them")
       ->check(whole_number(0))
       ->type_name("N")
       ->group(kDataGroup);
-  command->add_flag("--json", options->json, "One JSON document on stdout")->group(kOutputGroup);
+  command->add_flag("--json", options->json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
   command->footer(
-      "Bytes are taken as they are, so light and dark have to be as in the training images\n"
+      "Pixel values are used as they are, so light and dark must be as in the training images\n"
       "(white on black for mnist and fashion-mnist).\n\n"
       "Examples:\n  convoy predict runs/a shoe.png shirt.pgm\n"
       "  convoy predict runs/a t10k-images-idx3-ubyte.gz --index 7 --json");

@@ -57,12 +57,12 @@ int report_of_study(const CLI::App& command, const ReportOptions& options) {
   for (const char* name : {"--out", "--data"}) {
     if (command.get_option(name)->count() == 0) continue;
     throw UserError(Fault::usage, fmt::format("{} with a study", name),
-                    "its report lies in its folder, and comes from study.json alone",
+                    "its report is written into its folder, from study.json alone",
                     fmt::format("leave {} out", name));
   }
   if (options.runs.size() > 1) {
     throw UserError(Fault::usage, fmt::format("{} is a study", folder), "",
-                    "report it alone, without other folders");
+                    "report one study at a time");
   }
   const fs::path file = study::write_reports(study::load_study(folder), folder);
   tell(options, fmt::format("wrote {}", file.string()));
@@ -82,26 +82,28 @@ int report(const CLI::App& command, const ReportOptions& options) {
 
 void add_report(CLI::App& app, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand("report",
-                                         "Curves, confusion matrix and mistakes of training runs, "
-                                         "as one HTML file; or a study's anew");
+                                         "Write curves, confusion matrix and mistakes of training "
+                                         "runs into one HTML file; or a study's report again");
   auto options = std::make_shared<ReportOptions>();
   command
       ->add_option("RUN", options->runs, "Run folders, finished or not; or the folder of one study")
       ->required();
   command
       ->add_option("--data", options->data,
-                   "Test all of them on this; default: each on the data that it was trained on")
+                   "Test all runs on this data; default: each on the data that it was trained on")
       ->type_name("NAME|DIR")
       ->group(kDataGroup);
-  command->add_option("--out", options->out, "The file to write; one that exists is replaced")
+  command->add_option("--out", options->out, "File to write; an existing one is replaced")
       ->type_name("FILE")
       ->capture_default_str()
       ->group(kOutputGroup);
-  command->add_flag("--quiet", options->quiet, "No progress on stderr")->group(kOutputGroup);
+  command->add_flag("--quiet", options->quiet, "Print no progress on stderr")->group(kOutputGroup);
   command->footer(
-      "The file needs no other, and no network: plots are SVG, drawn by gnuplot, which has to be\n"
-      "installed. The same runs and test data give the same bytes. A run whose test data is not\n"
-      "found keeps its curves.\n\n"
+      "The file is complete in itself and needs no network. gnuplot, which must be installed, "
+      "draws\n"
+      "the plots. The same runs and test data give the same bytes. If a run's test data is not "
+      "found,\n"
+      "the report shows its curves only.\n\n"
       "Examples:\n"
       "  convoy report runs/a\n"
       "  convoy report runs/serial runs/4-ranks --out compared.html");

@@ -90,7 +90,7 @@ Run new_run(const TrainOptions& options, int ranks) {
     throw UserError(
         Fault::usage, fmt::format("--out {} exists", options.out),
         "a run never writes over another",
-        fmt::format("choose another folder, or go on with the run: convoy train --resume {}",
+        fmt::format("choose another folder, or continue the run: convoy train --resume {}",
                     shell_path(options.out)));
   }
   Model model = load_model(options.model, overrides(options, ranks));

@@ -82,8 +82,9 @@ std::vector<CurvePlot> learning_curves(Runs runs) {
 std::string curve_caption(const CurvePlot& plot) {
   const bool training = plot.name.starts_with("train-loss") || plot.name.starts_with("loss");
   return fmt::format("{}{}.", plot.title,
-                     training ? "; the training loss of a sample is that before its step's update"
-                              : ", after each epoch");
+                     training
+                         ? "; the training loss of a sample is measured before its step's update"
+                         : ", after each epoch");
 }
 
 }  // namespace convoy::app

@@ -59,7 +59,7 @@ std::string optimizer(const TrainSettings& train) {
 
 Table runs_table(Runs runs) {
   Table table{"runs",
-              "The runs, after their last epochs. Seconds are those of the training steps alone.",
+              "The runs after their last epochs. Seconds count the training steps alone.",
               {{"run", false},
                {"model", false},
                {"data", false},
@@ -108,7 +108,7 @@ void tell_overview(Page& page, Runs runs) {
   page.section("Runs");
   page.table(runs_table(runs));
   for (const auto& [names, digest] : same_weights(runs)) {
-    page.good(fmt::format("{} have the same weights, to the last bit (SHA-256 {}).",
+    page.good(fmt::format("{} have the same weights, bit for bit (SHA-256 {}).",
                           fmt::join(names, ", "), digest));
   }
   for (const RunRecord& run : runs) {
@@ -118,14 +118,14 @@ void tell_overview(Page& page, Runs runs) {
     }
     if (!run.result) page.warning(fmt::format("{} could not be tested: {}", run.name, run.why_not));
     if (run.other_test_data) {
-      page.warning(fmt::format("{} is tested here on {}, which is not the test data of its curves.",
+      page.warning(fmt::format("{} is tested here on {}, but its curves come from other test data.",
                                run.name, run.data));
     }
   }
-  page.note(
-      fmt::format("A run folder does not hold how many threads or ranks did the work: they change "
-                  "the time, never a bit of the result. Made by convoy {}.",
-                  kVersion));
+  page.note(fmt::format(
+      "Thread and rank counts are not stored in a run folder; they affect time only. Made by "
+      "convoy {}.",
+      kVersion));
 }
 
 void tell_curves(Page& page, Runs runs) {
@@ -134,7 +134,7 @@ void tell_curves(Page& page, Runs runs) {
   const std::vector<Plot> plots(curves.begin(), curves.end());
   const std::vector<std::string> svgs = draw(plots);
   if (!same_weights(runs).empty()) {
-    page.paragraph("Over epochs, curves of runs with the same weights lie on each other.");
+    page.paragraph("Over epochs, curves of runs with equal weights coincide.");
   }
   // In pairs: over epochs, over seconds.
   for (std::size_t i = 0; i + 1 < svgs.size(); i += 2) {
@@ -187,15 +187,16 @@ void tell_epochs(Page& page, const RunRecord& run) {
 
 void tell_confused(Page& page, const RunRecord& run, const std::vector<std::string>& names) {
   page.subsection("Most confused");
-  if (run.confused.empty()) return page.paragraph("It made no mistake.");
+  if (run.confused.empty()) return page.paragraph("The model made no mistake.");
   const auto name = [&](Index label) { return names[static_cast<std::size_t>(label)]; };
   if (run.confused.front().png.empty()) {
-    return page.note("Its images are neither grey nor of three colours, and are not shown.");
+    return page.note("The images are not shown, because they are neither grey nor RGB.");
   }
-  page.paragraph(fmt::format(
-      "The {} that it took, most surely, for what they are not, with the probability of "
-      "the predicted class (and of the true one):",
-      counted(static_cast<Index>(run.confused.size()), "test image")));
+  page.paragraph(
+      fmt::format("The {} with a wrong prediction of the highest confidence, with the probability "
+                  "of the predicted "
+                  "class (and of the true one):",
+                  counted(static_cast<Index>(run.confused.size()), "test image")));
   std::vector<GalleryPicture> pictures;
   for (const ConfusedImage& image : run.confused) {
     pictures.push_back({image.png,

@@ -86,8 +86,8 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
     // What a launcher's machines have is not seen here.
     if (plan.launcher.empty()) engine_options(layout, model.train);
     if (net_of(model) == net_of(first)) continue;
-    throw UserError(Fault::bad_data, fmt::format("'{}' trains another net", experiment.name),
-                    "a study has one", "make a study of each net");
+    throw UserError(Fault::bad_data, fmt::format("'{}' trains a different net", experiment.name),
+                    "a study compares layouts of one net", "make a study for each net");
   }
   study.flops_per_sample = first.net.flops_per_sample();
   study.parameters = first.net.parameter_count();
@@ -154,9 +154,8 @@ void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path&
     }
   }
   write_stdout(fmt::format(
-      "{}\n{}, {}, about {} in all, and a warm-up (more where workers outnumber the {},\nor meet "
-      "after "
-      "every operation); results would lie in {}\n",
+      "{}\n{}, {}, about {} in all, and a warm-up (more if there are more workers than {},\nor if "
+      "they wait for each other after every operation); results would be in {}\n",
       text, study::counted(count, "configuration"),
       study::counted(static_cast<std::size_t>(plan.repeats), "round"), as_duration(all),
       study::counted(static_cast<std::size_t>(places.count), places.noun),
@@ -203,7 +202,7 @@ int run(const CLI::App& command, const StudyOptions& options) {
   };
   const bool done = run_and_report(study, folder, say);
   if (!done) {
-    write_message(fmt::format("stopped; the same command goes on in {}", out.string()));
+    write_message(fmt::format("stopped; the same command continues in {}", out.string()));
   }
   if (options.json) {
     write_json(Json::parse(to_json(study)));
@@ -216,18 +215,21 @@ int run(const CLI::App& command, const StudyOptions& options) {
 }  // namespace
 
 void add_study(CLI::App& app, std::function<int()>& action) {
-  CLI::App* command =
-      app.add_subcommand("study", "Measure what threads, ranks and both bring, and report it");
+  CLI::App* command = app.add_subcommand(
+      "study", "Measure how much threads and ranks speed training up, and report it");
   auto options = std::make_shared<StudyOptions>();
   add_study_options(*command, *options);
   command->footer(
-      "Every configuration runs in a process of its own, once in every round, in an order that is\n"
-      "shuffled; the same command continues a study that was interrupted. The folder gets\n"
-      "study.json, report.html (one file, readable offline), tables.md, tables.tex and "
-      "tables/*.csv.\n"
-      "Figures that the measurements do not support are flagged; a speedup is withheld where the\n"
-      "trained weights differ. studies/ has two to begin with. The plots need gnuplot.\n"
-      "Exit codes: as of 'convoy train'; 75: interrupted, to go on.\n\n"
+      "Every configuration runs in a process of its own, once in every round, in shuffled order. "
+      "The\n"
+      "same command continues a study that was interrupted. The folder then holds study.json,\n"
+      "report.html (one file, readable offline), tables.md, tables.tex and tables/*.csv. Figures "
+      "that\n"
+      "the measurements do not support are flagged; no speedup is printed where the trained "
+      "weights\n"
+      "differ. The folder studies/ has two examples. The plots need gnuplot.\n"
+      "Exit codes: see 'convoy train --help'; 75: interrupted, run the same command to "
+      "continue.\n\n"
       "Examples:\n"
       "  convoy study tiny-relu --layouts 1x1,1x2,2x1 --epochs 2\n"
       "  convoy study studies/tiny-relu.toml --out runs/report-one\n"

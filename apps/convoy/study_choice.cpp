@@ -91,7 +91,7 @@ StudyPlan plan_of_file(const CLI::App& command, const StudyOptions& options,
   for (const char* name : kOnlyWithModel) {
     if (command.get_option(name)->count() == 0) continue;
     throw UserError(Fault::usage, fmt::format("{} with a study file", name),
-                    "its experiments say that themselves",
+                    "its experiments set that themselves",
                     fmt::format("change it in {}", options.subject));
   }
   StudyPlan plan = study::parse_plan(text, options.subject);
@@ -109,45 +109,46 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
           "MODEL|STUDY.toml", options.subject,
           "A model (see 'convoy info'), or a file that describes a study; default: tiny-relu")
       ->type_name("");
-  command.add_option("--data", options.data, "As of convoy train; default: fashion-mnist")
+  command.add_option("--data", options.data, "Same as for 'convoy train'; default: fashion-mnist")
       ->type_name("NAME|DIR")
       ->group(kDataGroup);
   const auto add = [&](const char* name, auto& value, const char* text, const char* type) {
     return command.add_option(name, value, text)->type_name(type)->group(kStudyGroup);
   };
   add("--layouts", options.layouts,
-      "RANKSxTHREADS, separated by commas, such as 1x1,1x2,2x1; default: 1, 2, 4 ... threads and "
-      "ranks, up to the cores; of GPUs RANKSx1, up to their number",
+      "Layouts to compare, as RANKSxTHREADS with commas between them: 1x1,1x2,2x1. Default: 1, 2, "
+      "4 ... threads and ranks, up to the number of cores; on GPUs RANKSx1, up to their number",
       "LIST")
       ->delimiter(',')
       ->allow_extra_args(false);
-  add("--ranks-by", options.ranks_by, "How ranks share the work", "data|tensor")
+  add("--ranks-by", options.ranks_by, "How work is split between ranks", "data|tensor")
       ->check(one_of({"data", "tensor"}))
       ->capture_default_str();
-  add("--threads-by", options.threads_by, "How threads share it", "data|tensor")
+  add("--threads-by", options.threads_by, "How work is split between threads", "data|tensor")
       ->check(one_of({"data", "tensor"}))
       ->capture_default_str();
   add("--mode", options.mode,
-      "strong: the same problem for all; weak: --batch samples a step for each worker",
+      "strong: the same problem for every layout; weak: --batch samples per step for each worker",
       "strong|weak|both")
       ->check(one_of({"strong", "weak", "both"}))
       ->capture_default_str();
-  command.add_flag("--per-layer", options.per_layer, "Each layer alone as well")
+  command.add_flag("--per-layer", options.per_layer, "Also measure each layer alone")
       ->group(kStudyGroup);
-  add("--batch", options.batch, "Samples in a step; weak: for each worker", "N")
+  add("--batch", options.batch, "Samples per step; with weak scaling for each worker", "N")
       ->check(whole_number(1));
-  add("--epochs", options.epochs, "Of each run; default: the model file's", "N")
+  add("--epochs", options.epochs, "Epochs of each run; default: the model file's", "N")
       ->check(whole_number(1));
-  add("--limit", options.limit, "Use the first N training images only", "N")
+  add("--limit", options.limit, "Use only the first N training images", "N")
       ->check(whole_number(1));
   add("--set", options.set, "Override any key of the model file; repeatable", "KEY=VALUE")
       ->allow_extra_args(false);
   add("--repeats", options.repeats,
-      "Rounds, in each of which every configuration runs once; default: 5", "N")
+      "Number of rounds; every configuration runs once in each; default: 5", "N")
       ->check(whole_number(1));
-  add("--seed", options.seed, "Of the order of the runs; default: 1", "N")->check(whole_number(0));
+  add("--seed", options.seed, "Seed for the order of the runs; default: 1", "N")
+      ->check(whole_number(0));
   add("--target-accuracy", options.target_accuracy,
-      "Of the time to accuracy; default: what every run reaches", "X")
+      "Target for time to accuracy; default: the highest that all runs reach", "X")
       ->check(CLI::Validator(
           [](const std::string& text) {
             double value = 0;
@@ -156,24 +157,27 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
                        : text + " is not a fraction from 0 to 1";
           },
           ""));
-  add("--device", options.device, "What trains", "cpu|cuda")
+  add("--device", options.device, "Train on the processor or on GPUs", "cpu|cuda")
       ->check(one_of({"cpu", "cuda"}))
       ->capture_default_str();
   add("--launcher", options.launcher,
-      "Starts the ranks, such as 'srun -n {ranks} -c {threads}'; default: convoy train --ranks",
+      "Command that starts the ranks, such as 'srun -n {ranks} -c {threads}'; default: convoy "
+      "train --ranks",
       "COMMAND");
-  command.add_flag("--dry-run", options.dry_run, "Print the runs and an estimate; run nothing")
+  command
+      .add_flag("--dry-run", options.dry_run,
+                "Print the runs and how long they will take, about; run nothing")
       ->group(kStudyGroup);
   command
       .add_option(
           "--out", options.out,
-          "Folder of the study; one that was interrupted goes on; default: runs/study-NAME of a "
-          "file, runs/study-of-MODEL")
+          "Folder of the study; an interrupted study continues there. Default: runs/study-NAME for "
+          "a file, runs/study-of-MODEL for a model")
       ->type_name("DIR")
       ->group(kOutputGroup);
-  command.add_flag("--json", options.json, "study.json on stdout instead of tables")
+  command.add_flag("--json", options.json, "Print study.json on stdout instead of tables")
       ->group(kOutputGroup);
-  command.add_flag("--quiet", options.quiet, "No progress on stderr")->group(kOutputGroup);
+  command.add_flag("--quiet", options.quiet, "Print no progress on stderr")->group(kOutputGroup);
 }
 
 StudyPlan choose_study(const CLI::App& command, const StudyOptions& options) {

@@ -105,7 +105,7 @@ void announce(ProgressReport& report, const Run& run, const TrainAndTest& data,
                   run.model.net.name(), data.name, with_commas(run.model.net.parameter_count()),
                   with_commas(training_samples(run, data.train)), settings.batch, settings.grain));
   report.line(fmt::format("{}, {}; {} {}", layout_in_words(engine, communicator, options),
-                          engine.isa(), run.resumed ? "going on in" : "run folder",
+                          engine.isa(), run.resumed ? "continuing in" : "run folder",
                           run.folder.string()));
   const bool cores_by_default = options.layout.device == "cpu" && options.layout.threads == 0;
   if (cores_by_default && std::getenv("OMP_NUM_THREADS") == nullptr) {
@@ -128,7 +128,7 @@ int conclude(ProgressReport& report, const Run& run, const TrainResult& result) 
       return kDone;
     case RunStatus::stopped:
       report.line(
-          fmt::format("stopped with a checkpoint; to go on: convoy train --resume {}", folder));
+          fmt::format("stopped with a checkpoint; to continue: convoy train --resume {}", folder));
       return kStopped;
     case RunStatus::not_finite:
       if (speaks()) write_message(result.message);
@@ -162,7 +162,7 @@ void check_launching(const TrainOptions& options) {
   if (option.empty() || (options.trace.empty() && !options.profile)) return;
   throw UserError(Fault::usage,
                   fmt::format("{} with {}", option, options.profile ? "--profile" : "--trace"),
-                  "the time of a stage is seen only where each is a launch of its own",
+                  "the time of a stage can be measured only if each stage is a launch of its own",
                   "leave one of them out");
 }
 
@@ -263,7 +263,7 @@ int train(const CLI::App& command, const TrainOptions& options) {
 }  // namespace
 
 void add_train(CLI::App& app, std::function<int()>& action) {
-  CLI::App* command = app.add_subcommand("train", "Train a model, or go on with a run");
+  CLI::App* command = app.add_subcommand("train", "Train a model, or continue a run");
   auto options = std::make_shared<TrainOptions>();
   add_train_options(*command, *options);
   command->footer(

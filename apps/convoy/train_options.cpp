@@ -17,21 +17,23 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
         ->type_name("N")
         ->group(kProblemGroup);
   };
-  number("--epochs", options.epochs, "Passes over the data; with --resume: extends the run");
-  number("--batch", options.batch, "Samples in a step, of all ranks together");
+  number("--epochs", options.epochs,
+         "Passes over the training data; with --resume: the new total, which extends the run");
+  number("--batch", options.batch, "Samples per step, over all ranks together");
   number("--per-rank-batch", options.per_rank_batch,
-         "The same as --batch N x ranks: the batch grows with the ranks");
-  number("--grain", options.grain, "Samples in a grain, the unit of work of a worker");
-  command.add_option("--seed", options.seed, "Of initial weights, order and validation split")
+         "Samples per step for each rank; the same as --batch N x ranks");
+  number("--grain", options.grain,
+         "Samples per grain, the smallest unit of work that a worker takes");
+  command
+      .add_option("--seed", options.seed,
+                  "Seed for initial weights, sample order and validation split")
       ->check(whole_number(0))
       ->type_name("N")
       ->group(kProblemGroup);
-  command.add_option("--order", options.order, "In which an epoch reads the samples")
+  command.add_option("--order", options.order, "Order in which samples are read")
       ->type_name("shuffled|sequential|shards:N")
       ->group(kProblemGroup);
-  command
-      .add_flag("--no-shuffle", options.no_shuffle,
-                "The same as --order sequential, where no --order is given")
+  command.add_flag("--no-shuffle", options.no_shuffle, "Same as --order sequential")
       ->group(kProblemGroup);
   command
       .add_option("--set", options.set,
@@ -49,8 +51,9 @@ void add_data_options(CLI::App& command, TrainOptions& options) {
       ->capture_default_str()
       ->group(kDataGroup);
   command
-      .add_option("--validation", options.validation,
-                  "Hold out this part of the training images; it chooses the best checkpoint")
+      .add_option(
+          "--validation", options.validation,
+          "Hold out this fraction of the training images; used to choose the best checkpoint")
       ->check(CLI::Validator(
           [](const std::string& text) {
             double value = 0;
@@ -61,7 +64,7 @@ void add_data_options(CLI::App& command, TrainOptions& options) {
           ""))
       ->type_name("FRACTION")
       ->group(kDataGroup);
-  command.add_option("--limit", options.limit, "Use the first N training images only")
+  command.add_option("--limit", options.limit, "Use only the first N training images")
       ->check(whole_number(1))
       ->type_name("N")
       ->group(kDataGroup);
@@ -73,12 +76,12 @@ void add_output_options(CLI::App& command, TrainOptions& options) {
                                      "Run folder, must not exist; default: runs/MODEL-DATE-TIME")
                          ->type_name("DIR")
                          ->group(kOutputGroup);
-  command.add_option("--resume", options.resume, "Go on with the run in DIR")
+  command.add_option("--resume", options.resume, "Continue the run in DIR")
       ->type_name("DIR")
       ->group(kOutputGroup);
   command
       .add_flag("--resume-if-present", options.resume_if_present,
-                "Go on with the run in --out if there is one, else begin it: safe to requeue")
+                "Continue the run in --out if there is one, else start it: safe to requeue")
       ->needs(out)
       ->group(kOutputGroup);
   command
@@ -95,10 +98,12 @@ void add_output_options(CLI::App& command, TrainOptions& options) {
       ->group(kOutputGroup);
   command
       .add_flag("--profile", options.profile,
-                "Say where the time of the steps went: in the JSON document, else on stderr")
+                "Report where training time goes: in the JSON document, else on stderr")
       ->group(kOutputGroup);
-  command.add_flag("--json", options.json, "One JSON document on stdout")->group(kOutputGroup);
-  command.add_flag("--quiet", options.quiet, "Nothing on stderr but errors")->group(kOutputGroup);
+  command.add_flag("--json", options.json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
+  command.add_flag("--quiet", options.quiet, "Print nothing but errors on stderr")
+      ->group(kOutputGroup);
 }
 
 }  // namespace
@@ -109,7 +114,7 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
   add_layout(command, options.layout);
   command
       .add_flag("--no-fusion", options.layout.no_fusion,
-                "Every layer is a stage of its own, with a time of its own; slower")
+                "Compute every layer as a stage of its own, with a time of its own; slower")
       ->group(kLayoutGroup);
   add_launching(command, options.layout);
   add_ranks(command, options.ranks);

@@ -125,7 +125,7 @@ TEST_F(CommandLine, ADeviceThatIsNotHereIsNamedAtOnce) {
   if (!info["gpus"].empty()) GTEST_SKIP() << "it is here";
   EXPECT_EQ(info["devices"], nlohmann::json({"cpu"}));
   ASSERT_EQ(run({"train", "--data", "synthetic", "--limit", "4", "--out", "a"}, folder_).code, 0);
-  const std::string why = info["cuda"].is_null() ? "built without CUDA" : "shows no GPU";
+  const std::string why = info["cuda"].is_null() ? "built without CUDA" : "has no GPU";
   const Arguments lines[] = {
       {"train", "--data", "nowhere"}, {"train", "--data", "nowhere", "--ranks", "2"},
       {"train", "--resume", "a"},     {"train", "--data", "nowhere", "--launch", "persistent"},

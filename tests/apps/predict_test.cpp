@@ -175,9 +175,9 @@ TEST_F(Predict, WhatDoesNotFitIsRefused) {
       {"P2 28 28 255 1 2 x", "at byte"},
       {"P2 28 28 9 10", "more than its largest value"},
       {"P5 28 28 0 " + bytes, "largest value"},
-      {"P4 28 28 " + bytes, "none of the formats"},
-      {"", "none of the formats"},
-      {"GIF89a", "none of the formats"},
+      {"P4 28 28 " + bytes, "unsupported image format"},
+      {"", "unsupported image format"},
+      {"GIF89a", "unsupported image format"},
   };
   for (const Case& c : cases) {
     const Ended ended = predicted(c.file);

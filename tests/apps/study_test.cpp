@@ -96,7 +96,7 @@ TEST_F(StudyCommand, WritesOverNothing) {
   EXPECT_EQ(read_file(folder_ / "s/study.json"), before);
   fs::create_directory(folder_ / "mine");
   write_file(folder_ / "mine/notes.txt", "mine");
-  EXPECT_TRUE(is_message(run(small({"--out", "mine"}), folder_), "holds no study"));
+  EXPECT_TRUE(is_message(run(small({"--out", "mine"}), folder_), "does not hold a study"));
   write_file(folder_ / "s/study.json", before.substr(0, before.size() / 2));
   const Ended damaged = run(small({"--out", "s"}), folder_);
   EXPECT_EQ(damaged.code, 65);

@@ -136,7 +136,7 @@ TEST_F(TrainRanks, OneVoice) {
   }
   const Ended twice = launched("2", words({"--ranks", "2"}));
   EXPECT_EQ(twice.code, 2);
-  EXPECT_TRUE(is_message(twice, "--ranks 2 inside of a job"));
+  EXPECT_TRUE(is_message(twice, "--ranks 2 inside a job"));
 }
 
 TEST_F(TrainRanks, ALauncherWillDo) {

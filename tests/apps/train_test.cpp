@@ -242,7 +242,7 @@ TEST_F(Train, RequeuedCommandBeginsOrGoesOn) {
     words.insert(words.end(), other.begin(), other.end());
     const Ended ended = run(words, folder_);
     EXPECT_EQ(ended.code, 2);
-    EXPECT_TRUE(is_message(ended, "can't go on with"));
+    EXPECT_TRUE(is_message(ended, "can't continue with"));
   }
   const Ended plain = run({"train", "--data", "synthetic", "--out", "a"}, folder_);
   EXPECT_EQ(plain.code, 2);

@@ -151,10 +151,10 @@ TEST_F(Catalog, WhatIsMissingIsSaidWithTheWayToGetIt) {
   says("fashion_mnist", {"did you mean fashion-mnist?"});
   says("imagenet", {"fashion-mnist", "cifar10", "synthetic"});
   says("", {"fashion-mnist"});
-  says((folder_ / "nowhere").string(), {(folder_ / "nowhere").string(), "is not there"});
+  says((folder_ / "nowhere").string(), {(folder_ / "nowhere").string(), "does not exist"});
   fs::create_directories(folder_ / "empty");
   says((folder_ / "empty").string(), {"train-images-idx3-ubyte", "data_batch_1.bin"});
-  says(write_file(folder_ / "file", "x").string(), {"is no folder"});
+  says(write_file(folder_ / "file", "x").string(), {"is a file: give its folder"});
 }
 
 TEST_F(Catalog, AnIncompleteFolderIsSaidToBeSo) {

@@ -112,9 +112,9 @@ TEST_F(Idx, TrailingBytesAreRefused) {
 }
 
 TEST_F(Idx, SwappedAndForeignFilesAreRefused) {
-  expect_refused(idx_labels({1, 2, 3}), "holds labels where images are wanted");
-  expect_refused(idx_images(3, 4, 5), "holds images where labels are wanted", true);
-  expect_refused(gzip(idx_labels({1, 2, 3})), "holds labels where images are wanted");
+  expect_refused(idx_labels({1, 2, 3}), "holds labels instead of images");
+  expect_refused(idx_images(3, 4, 5), "holds images instead of labels", true);
+  expect_refused(gzip(idx_labels({1, 2, 3})), "holds labels instead of images");
   expect_refused(idx(0x804, {1, 2, 3, 4}, Bytes(24)), "0x00000804");
   const std::string page = "<!DOCTYPE html><html><body>404</body></html>";
   expect_refused(Bytes(page.begin(), page.end()), "something else");

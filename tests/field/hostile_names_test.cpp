@@ -106,7 +106,7 @@ TEST_F(HostileNames, OfARunFolder) {
   const Ended again = run(with({"train", "--out", kHostileName}, kBrief), folder_);
   EXPECT_EQ(again.code, 2);
   expect_harmless(again);
-  const Ended resumed = paste(after(again.err, "go on with the run: "));
+  const Ended resumed = paste(after(again.err, "continue the run: "));
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   expect_harmless(resumed);
 

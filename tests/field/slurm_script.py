@@ -56,7 +56,7 @@ def main():
 
         second = start()
         assert second.wait() == 0, log.read_text()
-        assert "going on in runs/vgg-small" in log.read_text(), log.read_text()
+        assert "continuing in runs/vgg-small" in log.read_text(), log.read_text()
         assert "done: " in log.read_text(), log.read_text()
         assert (folder / "requeued").read_text() == "requeue 17\n", "a finished run goes into no queue"
 

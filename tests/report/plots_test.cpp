@@ -293,9 +293,10 @@ TEST_F(WithoutGnuplot, TheRemedyIsNamed) {
       ADD_FAILURE() << "nothing was thrown";
     } catch (const UserError& error) {
       EXPECT_EQ(error.fault(), Fault::unavailable);
-      EXPECT_STREQ(error.what(),
-                   "gnuplot is not installed (it draws the plots of a report): apt-get install "
-                   "gnuplot-nox");
+      EXPECT_STREQ(
+          error.what(),
+          "gnuplot is not installed (it is needed to draw the plots of a report): apt-get install "
+          "gnuplot-nox");
     }
   }
 }

@@ -195,7 +195,7 @@ TEST(Flags, WithoutTheContractNothingIsCompared) {
   Study study = test::made_study(kLayouts, 2, 3, ideal);
   for (RunRecord& run : study.runs) run.contract = run.layout != 1;
   EXPECT_TRUE(analyse(study).experiments[0].layouts[1].withheld);
-  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("without the contract")));
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("--reduction fast")));
 }
 
 TEST(Flags, MoreWorkersThanCores) {
@@ -252,7 +252,8 @@ TEST(Flags, LearningLess) {
   for (RunRecord& run : study.runs) {
     if (run.layout == 1) run.epochs.back().test_accuracy = 0.85;
   }
-  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("learns less: 85.00 % against 90.00 %")));
+  EXPECT_THAT(flags(study, 1),
+              Contains(HasSubstr("its accuracy is lower: 85.00 % instead of 90.00 %")));
 }
 
 TEST(Flags, NoiseThatSaysNothing) {

@@ -148,12 +148,12 @@ TrainAndTest load_folder(fs::path folder) {
   std::error_code error;
   if (!fs::exists(folder, error))
     throw UserError(Fault::not_found,
-                    fmt::format("the data folder {} is not there", folder.string()),
+                    fmt::format("the data folder {} does not exist", folder.string()),
                     error ? error.message() : "",
-                    fmt::format("name a folder that is, or one of {}", joined(names())));
+                    fmt::format("give a folder that exists, or one of {}", joined(names())));
   if (!fs::is_directory(folder, error))
-    throw UserError(Fault::not_found, fmt::format("{} is no folder", folder.string()), "",
-                    "name the folder that the files lie in");
+    throw UserError(Fault::not_found, fmt::format("{} is a file", folder.string()), "",
+                    "give its folder");
   const FolderFiles idx = find_files(folder, Format::idx),
                     cifar = find_files(folder, Format::cifar);
   if (idx.complete() && cifar.complete())
@@ -219,13 +219,13 @@ fs::path fetch_folder(std::string_view name) {
   if (!set) {
     auto all = names();
     std::erase(all, kSynthetic);
-    throw UserError(Fault::usage, fmt::format("'{}' is not to be fetched", name), meant(name, all),
+    throw UserError(Fault::usage, fmt::format("'{}' cannot be fetched", name), meant(name, all),
                     fmt::format("choose one of {}", joined(all)));
   }
   for (const fs::path& folder : user_folders(set->name))
     if (may_write(folder)) return folder;
-  throw UserError(Fault::not_found, fmt::format("no folder to keep {} in", name),
-                  "CONVOY_DATA, XDG_DATA_HOME and HOME name none that can be written",
+  throw UserError(Fault::not_found, fmt::format("no writable folder for {}", name),
+                  "CONVOY_DATA, XDG_DATA_HOME and HOME name none",
                   "set CONVOY_DATA, or name a folder with --to");
 }
 

@@ -21,7 +21,7 @@ std::size_t count_records(const std::filesystem::path& path) {
   const std::uint64_t bytes = file.size();
   if (bytes == 0) file.refuse("is empty", "0 bytes after decompression");
   if (bytes % kRecord != 0)
-    file.refuse("is no CIFAR-10 file, or is truncated",
+    file.refuse("is not a CIFAR-10 file, or is truncated",
                 fmt::format("its {} bytes are {} records of {} bytes and {} bytes more", bytes,
                             bytes / kRecord, kRecord, bytes % kRecord));
   return bytes / kRecord;
@@ -36,7 +36,7 @@ void read_records(const std::filesystem::path& path, std::span<std::uint8_t> pix
     file.read(record, "a record");
     labels[r] = record[0];
     if (labels[r] >= kCifarClasses)
-      file.refuse("holds a label that is out of range, or is no CIFAR-10 file",
+      file.refuse("holds a label that is out of range, or is not a CIFAR-10 file",
                   fmt::format("label {} of record {}, at byte {}; there are {} classes", labels[r],
                               r, r * kRecord, kCifarClasses));
     for (std::size_t i = 0; i < kPlane; ++i)

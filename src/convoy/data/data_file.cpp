@@ -67,13 +67,13 @@ DataFile::DataFile(const std::filesystem::path& path)
   struct stat facts {};
   if (s.descriptor < 0 || ::fstat(s.descriptor, &facts) != 0)
     throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
-                    std::generic_category().message(errno), "see to its place and permissions");
+                    std::generic_category().message(errno), "check its path and permissions");
   if (S_ISDIR(facts.st_mode))
-    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
-                    "a folder stands where a file is wanted", "put the file in its place");
+    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_), "it is a folder",
+                    "put the file in its place");
   if (!S_ISREG(facts.st_mode))
     throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
-                    "it is no regular file", "put the file in its place");
+                    "it is not a regular file", "put the file in its place");
   if (facts.st_size == 0) refuse("is empty", "0 bytes");
   s.file_bytes = static_cast<std::uint64_t>(facts.st_size);
 

@@ -38,7 +38,7 @@ std::vector<std::string> read_names(const fs::path& path) {
   constexpr std::uint64_t kMost = 64 * 1024;
   DataFile file(path);
   const std::uint64_t bytes = file.size();
-  if (bytes > kMost) file.refuse("is no list of class names", fmt::format("{} bytes", bytes));
+  if (bytes > kMost) file.refuse("is not a list of class names", fmt::format("{} bytes", bytes));
   std::string text(bytes, '\0');
   file.read({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, "the names");
   std::vector<std::string> names;
@@ -49,12 +49,12 @@ std::vector<std::string> read_names(const fs::path& path) {
     begin = end + 1;
     const bool blank = name.find_first_not_of(" \t") == std::string::npos;
     if (blank && text.find_first_not_of(" \t\r\n", std::min(end, text.size())) != std::string::npos)
-      file.refuse("is no list of class names", fmt::format("line {} is blank", line));
+      file.refuse("is not a list of class names", fmt::format("line {} is blank", line));
     if (!blank) names.push_back(std::move(name));
   }
   constexpr std::size_t kMostClasses = 256;
   if (names.empty() || names.size() > kMostClasses)
-    file.refuse("is no list of class names",
+    file.refuse("is not a list of class names",
                 fmt::format("{} names, where 1 to {} are wanted", names.size(), kMostClasses));
   return names;
 }

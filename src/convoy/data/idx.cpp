@@ -32,7 +32,7 @@ void check_magic(DataFile& file, std::uint32_t wanted) {
   file.read(bytes, "the magic number");
   const std::uint32_t magic = big_endian(bytes.data());
   if (magic == wanted) return;
-  file.refuse(fmt::format("holds {} where {} are wanted", content_of(magic), content_of(wanted)),
+  file.refuse(fmt::format("holds {} instead of {}", content_of(magic), content_of(wanted)),
               fmt::format("its magic number at byte 0 is {:#010x}, not {:#010x}", magic, wanted));
 }
 
@@ -58,7 +58,7 @@ void check_size(const DataFile& file, std::uint64_t header, std::uint64_t count,
   if (__builtin_mul_overflow(count, each, &stated) ||
       __builtin_add_overflow(stated, header, &stated))
     file.refuse("has an impossible header",
-                fmt::format("{} do not fit into any memory", statement));
+                fmt::format("{} are too large for any memory", statement));
   const std::uint64_t size = file.size(stated);
   if (size == stated) return;
   file.refuse(

@@ -113,7 +113,7 @@ std::vector<std::uint32_t> epoch_order(const Order& order, Index size, std::uint
 Split hold_out(Index size, double fraction, std::uint64_t seed) {
   const FloatEnvironment environment;  // the caller's may differ
   if (!(fraction >= 0 && fraction < 1))
-    throw UserError(Fault::usage, fmt::format("{} of the samples cannot validate", fraction), "",
+    throw UserError(Fault::usage, fmt::format("cannot hold out {} of the samples", fraction), "",
                     "give a fraction of at least 0 and below 1");
   const auto held = static_cast<Index>(fraction * static_cast<double>(size) + 0.5);
   if (size > 0 && held >= size)

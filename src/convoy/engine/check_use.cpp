@@ -56,12 +56,12 @@ void check_options(const EngineOptions& options, const Communicator& communicato
 
 void check_data(const Net& net, const Dataset& data, std::span<const std::uint32_t> samples) {
   if (data.image_shape() != net.input() || data.classes() > net.loss().classes) {
-    throw UserError(Fault::usage,
-                    fmt::format("the data ({} and {} classes) does not fit the net",
-                                text(data.image_shape()), data.classes()),
-                    fmt::format("it reads {} and tells {} classes apart", text(net.input()),
-                                net.loss().classes),
-                    "choose a net and data that fit");
+    throw UserError(
+        Fault::usage,
+        fmt::format("the data ({} and {} classes) does not fit the net", text(data.image_shape()),
+                    data.classes()),
+        fmt::format("it reads {} and has {} outputs", text(net.input()), net.loss().classes),
+        "choose a net and data that fit");
   }
   const auto last = std::max_element(samples.begin(), samples.end());
   if (last != samples.end() && static_cast<Index>(*last) >= data.size()) {

@@ -108,7 +108,7 @@ int asked_threads(const EngineOptions& options, Communicator& communicator, Layo
   }
   if (asked > kMostThreads) {
     layout.warnings.push_back(
-        fmt::format("{} threads asked for, {} used: more help nowhere", asked, kMostThreads));
+        fmt::format("{} threads requested, {} used: more do not help", asked, kMostThreads));
     asked = kMostThreads;
   }
   if (asked > most_workers()) {

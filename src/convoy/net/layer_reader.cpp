@@ -183,8 +183,7 @@ class LayersReader {
         !std::all_of(name.begin(), name.end(), allowed) ||
         std::all_of(name.begin(), name.end(), is_digit)) {
       reader.fail(reader.find("name")->place, fmt::format("'{}' can't be a layer's name", name),
-                  "'input' and numbers have a meaning of their own",
-                  "use up to 64 letters, digits, '_' and '-'");
+                  "'input' and numbers are reserved", "use up to 64 letters, digits, '_' and '-'");
     }
   }
 

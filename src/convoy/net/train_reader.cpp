@@ -75,7 +75,7 @@ TrainSettings read_train(const ConfigValue& table) {
       train.number("final_learning_rate", defaults.final_learning_rate, kNotNegative);
   if (s.nesterov && s.momentum == 0) {
     train.fail(train.find("nesterov")->place, "'nesterov' without momentum",
-               "it changes nothing then", "set momentum, for example to 0.9");
+               "it has no effect then", "set momentum, for example to 0.9");
   }
   return s;
 }

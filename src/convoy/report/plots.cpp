@@ -15,7 +15,7 @@ std::string installed_gnuplot() {
   std::string program = gnuplot::find();
   if (program.empty()) {
     throw UserError(Fault::unavailable, "gnuplot is not installed",
-                    "it draws the plots of a report", "apt-get install gnuplot-nox");
+                    "it is needed to draw the plots of a report", "apt-get install gnuplot-nox");
   }
   return program;
 }
@@ -56,7 +56,7 @@ std::vector<std::string> draw(std::span<const Plot> plots) {
   const std::string output = gnuplot::run(program, script);
   const std::vector<std::string_view> drawn = documents(output);
   if (drawn.size() != plots.size()) {
-    throw SystemError(Fault::io, "drawing", program, "it did not draw all that it was told to");
+    throw SystemError(Fault::io, "drawing", program, "some plots are missing from its output");
   }
   std::vector<std::string> result;
   for (std::size_t i = 0; i < plots.size(); ++i) {

@@ -41,13 +41,13 @@ double width(const Estimate& e) {
 std::string why_withheld(const LayoutResult& layout, const LayoutResult& serial) {
   if (serial.runs.empty()) return "the serial layout has no run yet";
   if (!std::ranges::all_of(layout.runs, [](auto* run) { return run->contract; })) {
-    return "it ran without the contract of one digest";
+    return "it ran with --reduction fast, which does not promise the same weights";
   }
   if (const std::size_t own = digests_of(layout).size(); own > 1) {
     return fmt::format("its runs ended in {} different digests", own);
   }
   if (!has_one_digest(serial)) return "the serial runs ended in different digests";
-  return "its digest is not that of the serial run: another computation";
+  return "its digest differs from the serial run's, so it is another computation";
 }
 
 // What is doubtful about its times, whatever they are compared with.
@@ -61,8 +61,8 @@ Flags doubts_about(const LayoutResult& layout) {
                                 counted(layout.runs.size(), "run")));
   }
   if (layout.runs.size() < kEnoughRepeats) {
-    flags.push_back(fmt::format("{}: fewer than {} say little", counted(layout.runs.size(), "run"),
-                                kEnoughRepeats));
+    flags.push_back(fmt::format("{}: at least {} are needed for a reliable figure",
+                                counted(layout.runs.size(), "run"), kEnoughRepeats));
   }
   if (width(layout.epoch_seconds) > kWide) {
     flags.push_back(fmt::format("the interval is wider than {:.0f} % of the time", 100 * kWide));
@@ -78,7 +78,7 @@ void flag_workers(Flags& flags, const Study& study, const LayoutResult& layout) 
                                 counted(static_cast<std::size_t>(places.count), places.noun)));
   }
   if (const int really = working(layout); really < asked) {
-    flags.push_back(fmt::format("only {} of {} workers had work", really, asked));
+    flags.push_back(fmt::format("only {} of {} workers had work to do", really, asked));
   }
 }
 
@@ -89,9 +89,8 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
   const int most = std::min({layout.grid.workers(), working(layout), places_of(study).count});
   if (s.has_interval() ? s.low > most : s.value > most) {
     flags.push_back(
-        fmt::format("a speedup above what {} can give, without a cause that this study can name "
-                    "(caches? a slow "
-                    "serial run?)",
+        fmt::format("the speedup is higher than {} can give, and this study cannot name the cause "
+                    "(caches? a slow serial run?)",
                     counted(static_cast<std::size_t>(most), "worker")));
   }
   if (width(s) > kWide) {
@@ -105,14 +104,15 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
 void flag_training(Flags& flags, const Experiment& experiment, const LayoutResult& layout,
                    const LayoutResult& serial) {
   if (experiment.scaling == Scaling::weak && layout.batch != serial.batch) {
-    flags.push_back(fmt::format(
-        "the global batch is {}, not {}: another training, so compare the time to an accuracy and "
-        "not that of an epoch",
-        layout.batch, serial.batch));
+    flags.push_back(
+        fmt::format("the global batch is {}, not {}, so the training differs: compare the time to "
+                    "an accuracy, not "
+                    "the time of an epoch",
+                    layout.batch, serial.batch));
   }
   if (!serial.runs.empty() && layout.accuracy < serial.accuracy - kWorseAccuracy) {
-    flags.push_back(fmt::format("it learns less: {} against {}", as_percent(layout.accuracy),
-                                as_percent(serial.accuracy)));
+    flags.push_back(fmt::format("its accuracy is lower: {} instead of {}",
+                                as_percent(layout.accuracy), as_percent(serial.accuracy)));
   }
 }
 

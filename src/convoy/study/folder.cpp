@@ -32,26 +32,26 @@ bool is_as_good_as_empty(const fs::path& folder) {
 }
 
 [[noreturn]] void refuse(const fs::path& folder, std::string_view why) {
-  throw UserError(Fault::usage, fmt::format("{} can't take this study", folder.string()), why,
-                  "choose another folder by --out, or remove this one");
+  throw UserError(Fault::usage, fmt::format("{} can't be used for this study", folder.string()),
+                  why, "choose another folder with --out, or remove this one");
 }
 
 }  // namespace
 
 StudyFolder::StudyFolder(const fs::path& folder, Study& study) : folder_(folder) {
   if (!is_study(folder) && fs::exists(folder) && !is_as_good_as_empty(folder)) {
-    refuse(folder, "it exists and holds no study");
+    refuse(folder, "it exists and does not hold a study");
   }
   make_folder(folder);
   lock_ = try_lock(folder / kLockFile);
-  if (!lock_) refuse(folder, "another process works in it");
+  if (!lock_) refuse(folder, "another process is using it");
   if (!is_study(folder)) {
     save(study);
     return;
   }
   const Study before = load_study(folder);
   if (const std::string what = difference(before, study); !what.empty()) {
-    refuse(folder, fmt::format("it holds another study: {} differs", what));
+    refuse(folder, fmt::format("it already holds a different study: {} differs", what));
   }
   study = before;
 }
@@ -74,8 +74,8 @@ Study load_study(const fs::path& folder) {
   try {
     return parse_study(text);
   } catch (const std::invalid_argument& error) {
-    throw UserError(Fault::bad_data, fmt::format("{} is no study", file.string()), error.what(),
-                    "run the study again, with another --out");
+    throw UserError(Fault::bad_data, fmt::format("{} is not a study", file.string()), error.what(),
+                    "run the study again with another --out");
   }
 }
 

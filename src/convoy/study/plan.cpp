@@ -63,8 +63,9 @@ void check_device(const StudyPlan& plan, const Experiment& experiment, Fault fau
   }
   if (experiment.ranks_by == "data" && experiment.threads_by == "data") return;
   throw UserError(
-      fault, fmt::format("{}: '{}' is cut by tensor, with device cuda", source, experiment.name),
-      "GPUs share a batch by its grains alone", "leave ranks_by and threads_by at data");
+      fault,
+      fmt::format("{}: '{}' splits work by tensor, with device cuda", source, experiment.name),
+      "GPUs can split a batch only by its grains", "leave ranks_by and threads_by at data");
 }
 
 // They become words of the command that each run is, and must not be options there.
@@ -84,7 +85,7 @@ void check_launcher(const StudyPlan& plan, Fault fault, std::string_view source)
   if (plan.launcher.empty() || plan.launcher.find(kRanks) != std::string::npos) return;
   throw UserError(
       fault, fmt::format("{}: the launcher '{}' has no {{ranks}}", source, plan.launcher),
-      "the number of ranks stands there", "write for example 'srun -n {ranks} -c {threads}'");
+      "the number of ranks belongs there", "write for example 'srun -n {ranks} -c {threads}'");
 }
 
 const Experiment& experiment_of(const StudyPlan& plan, const Configuration& which) {
@@ -113,7 +114,7 @@ Grid parse_grid(std::string_view text) {
       return grid;
     }
   }
-  throw UserError(Fault::usage, fmt::format("'{}' is no layout", text), "",
+  throw UserError(Fault::usage, fmt::format("'{}' is not a layout", text), "",
                   "write RANKSxTHREADS, for example 2x1");
 }
 

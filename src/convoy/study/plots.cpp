@@ -237,25 +237,27 @@ std::vector<Figure> figures(const ExperimentResult& result, const Places& places
   if (most_workers(result) > 1) {
     all.push_back(
         {with_places(speedup_plot(result, id), places),
-         fmt::format("Against the serial run, with 95 % intervals; thin: what would be ideal, the "
-                     "{}s of the machine, and {} law where it could be fitted.",
-                     places.noun, weak ? "Gustafson's" : "Amdahl's")});
+         fmt::format(
+             "Speedup against the serial run, with 95 % intervals; thin lines: ideal speedup, "
+             "{} count, fitted {} law.",
+             places.noun, weak ? "Gustafson's" : "Amdahl's")});
     all.push_back({with_places(efficiency_plot(result, id), places),
-                   "Speedup over workers, with 95 % intervals."});
+                   "Speedup divided by the number of workers, with 95 % intervals."});
     all.push_back({with_places(time_plot(result, id), places),
-                   "Of training steps alone, with 95 % intervals."});
+                   "Time of the training steps alone, with 95 % intervals."});
   }
   if (is_profiled(result)) {
-    all.push_back({breakdown_plot(result, id),
-                   "An average worker's time, by layout (ranks x threads). What is missing to 100 "
-                   "% was not covered by the clock."});
+    all.push_back(
+        {breakdown_plot(result, id),
+         "How an average worker spends its time, by layout (ranks x threads). The remainder "
+         "was not measured."});
   }
   all.push_back(
-      {by_epoch(result, id, false), "Layouts that came to the same weights share a curve."});
-  all.push_back({by_seconds(result, id, false), "The run of each layout with the median time."});
+      {by_epoch(result, id, false), "Layouts that trained the same weights share a curve."});
+  all.push_back({by_seconds(result, id, false), "For each layout, the run with the median time."});
   all.push_back(
-      {by_epoch(result, id, true), "Layouts that came to the same weights share a curve."});
-  all.push_back({by_seconds(result, id, true), "The run of each layout with the median time."});
+      {by_epoch(result, id, true), "Layouts that trained the same weights share a curve."});
+  all.push_back({by_seconds(result, id, true), "For each layout, the run with the median time."});
   if (!result.layers.empty()) {
     all.push_back(
         {with_places(layer_plot(result, id), places),

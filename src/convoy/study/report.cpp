@@ -43,9 +43,10 @@ Facts machine_facts(const Study& study) {
   if (!study.runs.empty()) {
     list.emplace_back("Instruction set", isa_in_words(study.runs.front().isa));
     const auto [lowest, highest] = std::ranges::minmax(study.runs, {}, &RunRecord::load);
-    list.emplace_back("Load before the runs",
-                      fmt::format("{:.2f} to {:.2f} (of a minute, with the runs before)",
-                                  lowest.load, highest.load));
+    list.emplace_back(
+        "Load before the runs",
+        fmt::format("{:.2f} to {:.2f} (one-minute average, which includes earlier runs)",
+                    lowest.load, highest.load));
   }
   for (const PeakRecord& peak : study.peaks) {
     if (peak.bytes_per_second > 0) {
@@ -71,8 +72,9 @@ Facts study_facts(const Study& study) {
        fmt::format("{} runs of {} configurations in {} rounds; the order of each round is "
                    "shuffled with the seed {}",
                    study.runs.size(), configurations(plan).size(), plan.repeats, plan.seed)},
-      {"Target accuracy", plan.target_accuracy ? as_percent(*plan.target_accuracy)
-                                               : "what every run of an experiment reaches"},
+      {"Target accuracy", plan.target_accuracy
+                              ? as_percent(*plan.target_accuracy)
+                              : "the highest that all runs of an experiment reach"},
       {"Began", study.date},
       {"Convoy", study.version}};
 }
@@ -85,9 +87,8 @@ std::string fit_in_words(const ExperimentResult& result) {
   const char* law = weak ? "Gustafson's" : "Amdahl's";
   if (result.fitted.size() == 1) {
     return fmt::format(
-        "From layouts of {} alone, {} law would have a serial fraction of {}; whether it holds, "
-        "one "
-        "number of workers can't say.",
+        "From layouts of {} alone, {} law would have a serial fraction of {}; one worker count "
+        "cannot test the law.",
         counted(static_cast<std::size_t>(result.fitted.front()), "worker"), law, interval(f));
   }
   return fmt::format("{} law fits the layouts within the cores with a serial fraction of {}.", law,
@@ -108,8 +109,8 @@ void add_flags(Page& page, const ExperimentResult& result) {
   for (const std::string& flag : lines) page.warning(flag);
   if (lines.empty()) {
     page.good(
-        "No flag: digests agree, the machine was free, no layout has more workers than cores, and "
-        "every layout ran at least three times.");
+        "No flag: the digests agree, no other program used the machine, no layout has more workers "
+        "than cores, and every layout ran at least three times.");
   }
 }
 
@@ -129,7 +130,7 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   }
   page.figures(drawn);
   for (std::size_t i = kAbovePlots; i < all.size(); ++i) page.table(all[i]);
-  page.paragraph("The exact commands (each run adds a folder of its own by --out):");
+  page.paragraph("The exact commands (each run also gets a folder of its own with --out):");
   page.code(commands_of(study, number));
 }
 
@@ -143,21 +144,23 @@ std::string latex_comment(std::string_view text) {
 }
 
 std::string method(const Study& study) {
-  const char* observed =
-      study.plan.device == "cuda"
-          ? "on a GPU for each rank, with --profile, which launches every stage alone, only where "
-            "layers are shown"
-          : "each run with --profile, whose clock readings are within them";
+  const char* observed = study.plan.device == "cuda"
+                             ? "on one GPU for each rank; --profile, which launches every stage "
+                               "alone, is used only where "
+                               "layers are shown"
+                             : "each run with --profile, which includes the profiler's overhead";
   return fmt::format(
       "Every configuration ran in a process of its own, once in every round, after a warm-up that "
-      "is not counted. Times are wall time of the training steps alone: no loading, no evaluation; "
-      "{}. Speedups are against the best serial run that came to the same weights, formed within "
-      "each round before they are averaged (geometric mean; 95 % intervals by Student's t of the "
+      "is not counted. Times are wall time of the training steps alone, without loading and "
+      "evaluation, {}. Speedups compare with the best serial run that came to the same weights; "
+      "they "
+      "are computed within each round and then averaged (geometric mean; 95 % intervals by "
+      "Student's t of the "
       "logarithms). Efficiency is speedup over workers; the Karp-Flatt fraction is the serial part "
       "that would explain the speedup. A speedup of strong scaling is printed only where the "
-      "digests of the trained weights agree: then it is one of the same computation. Weak scaling "
-      "trains another model on every layout: its scaled speedup compares images a second, nothing "
-      "else.",
+      "digests of the trained weights agree, because only then is the same work compared. Weak "
+      "scaling trains a different model on every layout: its scaled speedup compares images per "
+      "second and nothing else.",
       observed);
 }
 

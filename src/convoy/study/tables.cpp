@@ -34,7 +34,7 @@ Table times_table(const ExperimentResult& result) {
       name_of(result, "times"),
       fmt::format("{}. {}. Geometric means over the rounds, in brackets 95 % intervals; "
                   "layouts are ranks x threads; ! marks a layout with a flag. Of FMA peak: the "
-                  "operations' nominal FLOPs, of which sparse gradients leave some out.",
+                  "operations' nominal FLOPs (sparse gradients skip some).",
                   experiment.name, in_words(experiment, result.layouts.front())),
       {{"layout", false},
        {"workers"},
@@ -68,9 +68,9 @@ Table times_table(const ExperimentResult& result) {
 Table speedup_table(const ExperimentResult& result) {
   const bool weak = result.experiment->scaling == Scaling::weak;
   Table table{name_of(result, "speedup"),
-              fmt::format("{}: {}, against the serial run of '{}', round by round.",
+              fmt::format("{}: {}, compared with the serial run of '{}' within each round.",
                           result.experiment->name,
-                          weak ? "images a second by so many workers, each with a batch of its own"
+                          weak ? "images per second, where each worker has a batch of its own"
                                : "the same training by more workers",
                           result.serial),
               {{"layout", false},
@@ -92,9 +92,9 @@ Table speedup_table(const ExperimentResult& result) {
 Table breakdown_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "breakdown"),
-      fmt::format("{}: where the time of a step goes, as shares of an average worker; bytes "
-                  "that all ranks send as messages; memory of all ranks together; cores that "
-                  "others used before or during a run, at most.",
+      fmt::format("{}: where the time of a step goes, as shares of an average worker's time; bytes "
+                  "that all ranks send as messages; memory of all ranks together; the highest "
+                  "number of cores that other programs used before or during a run.",
                   result.experiment->name),
       {{"layout", false},
        {"compute"},
@@ -122,19 +122,20 @@ Table breakdown_table(const ExperimentResult& result) {
 }
 
 Table accuracy_table(const ExperimentResult& result) {
-  Table table{name_of(result, "accuracy"),
-              fmt::format("{}: what was learnt, and the training time until the end of the first "
-                          "epoch with a test accuracy of {} or more; of layouts that trained "
-                          "differently, too. (A run of one epoch has no other end.)",
-                          result.experiment->name, as_percent(result.target_accuracy)),
-              {{"layout", false},
-               {"global batch"},
-               {"epochs"},
-               {"train loss"},
-               {"test accuracy"},
-               {"s to accuracy"},
-               {"speedup to accuracy"}},
-              {}};
+  Table table{
+      name_of(result, "accuracy"),
+      fmt::format("{}: accuracy, and the training time until the end of the first epoch with "
+                  "a test accuracy of {} or more, also for layouts whose weights differ. "
+                  "(With one epoch this is the whole run.)",
+                  result.experiment->name, as_percent(result.target_accuracy)),
+      {{"layout", false},
+       {"global batch"},
+       {"epochs"},
+       {"train loss"},
+       {"test accuracy"},
+       {"s to accuracy"},
+       {"speedup to accuracy"}},
+      {}};
   for (const LayoutResult& layout : result.layouts) {
     if (layout.runs.empty()) continue;
     table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.batch),
@@ -151,9 +152,9 @@ Table layer_table(const ExperimentResult& result) {
       name_of(result, "layers"),
       fmt::format("{}: each layer with its activation alone, microseconds of a step, against "
                   "the serial layout of this experiment. A layer's time is that of its "
-                  "slowest worker; cut by tensor, with the meeting after it; by data, without "
-                  "waiting. Backward: input and weight gradient. Of the whole net, backward "
-                  "has the loss, and both is the step, with input, waiting and update.",
+                  "slowest worker; by tensor it includes the barrier after the layer, by data no "
+                  "waiting. Backward: input and weight gradient. For the whole net, backward "
+                  "includes the loss, and 'both' is the step, with input, waiting and update.",
                   result.experiment->name),
       {{"layer", false},
        {"type", false},
@@ -185,10 +186,10 @@ Table kernel_table(const ExperimentResult& result) {
       name_of(result, "layers"),
       fmt::format("{}: each layer with its activation, microseconds of its kernels in a step, by "
                   "the GPU's own clock; threads of the largest kernel; kernels a step; share of "
-                  "the measured peak and bandwidth, by nominal FLOPs and by each array once. "
-                  "Backward: input and weight gradient. Of the whole net, backward has the loss, "
-                  "and both is the step, every stage launched alone: slower than training "
-                  "without --profile.",
+                  "the measured peak and bandwidth; FLOPs are nominal, each array counts once. "
+                  "Backward: input and weight gradient. For the whole net, backward includes the "
+                  "loss, and 'both' is the step with every stage launched alone, which is slower "
+                  "than training without --profile.",
                   result.experiment->name),
       {{"layer", false},
        {"type", false},

@@ -55,14 +55,14 @@ std::string in_words(const Grid& grid) {
 
 std::string in_words(const Experiment& experiment, const LayoutResult& serial) {
   const bool weak = experiment.scaling == Scaling::weak, gpu = on_gpu(serial);
-  std::string text =
-      fmt::format("{} scaling, ranks by {}, {}, batch {}{}", weak ? "Weak" : "Strong",
-                  experiment.ranks_by, gpu ? "a GPU each" : "threads by " + experiment.threads_by,
-                  serial.batch, weak ? " for each worker" : "");
+  std::string text = fmt::format(
+      "{} scaling, ranks by {}, {}, batch {}{}", weak ? "Weak" : "Strong", experiment.ranks_by,
+      gpu ? "one GPU for each rank" : "threads by " + experiment.threads_by, serial.batch,
+      weak ? " for each worker" : "");
   if (experiment.limit) text += fmt::format(", the first {} images", *experiment.limit);
   if (!experiment.order.empty()) text += fmt::format(", order {}", experiment.order);
   if (experiment.per_layer) {
-    text += gpu ? ", every stage launched alone" : ", every layer a stage of its own";
+    text += gpu ? ", every stage is launched alone" : ", every layer is a stage of its own";
   }
   return text;
 }

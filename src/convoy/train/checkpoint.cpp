@@ -89,13 +89,14 @@ class Loader {
 
   Checkpoint load() const {
     if (text("schema") != kSchema) {
-      throw UserError(Fault::bad_data,
-                      fmt::format("{} is no checkpoint that this version reads", file_.string()),
-                      fmt::format("its schema is {}, not {}", text("schema"), kSchema),
-                      "use the version of Convoy that wrote it");
+      throw UserError(
+          Fault::bad_data,
+          fmt::format("{} is not a checkpoint that this version can read", file_.string()),
+          fmt::format("its schema is {}, not {}", text("schema"), kSchema),
+          "use the version of Convoy that wrote it");
     }
     if (text("metadata_sha256") != metadata_sha256(reader_.metadata())) {
-      fail("metadata", "the digest is another");
+      fail("metadata", "its digest does not match");
     }
     Checkpoint checkpoint{parse_model(text("model"), fmt::format("{}: model", file_.string())),
                           class_names(),
@@ -128,7 +129,7 @@ class Loader {
     const auto [stop, error] = std::from_chars(digits.data(), end, value, format...);
     if (error != std::errc{} || stop != end || digits.empty() || !std::isfinite(double(value)) ||
         value < 0) {
-      fail(fmt::format("metadata, key {}", key), fmt::format("{} is no such number", text(key)));
+      fail(fmt::format("metadata, key {}", key), fmt::format("{} is not such a number", text(key)));
     }
     return value;
   }
@@ -144,7 +145,8 @@ class Loader {
 
   double loss() const {
     std::string_view digits = text("epoch_loss");
-    if (!digits.starts_with("0x")) fail("metadata, key epoch_loss", "it is no hexadecimal number");
+    if (!digits.starts_with("0x"))
+      fail("metadata, key epoch_loss", "it is not a hexadecimal number");
     return number<double>("epoch_loss", digits.substr(2), std::chars_format::hex);
   }
 
@@ -157,7 +159,8 @@ class Loader {
     place.epoch_tally.correct = count("epoch_correct");
     place.epoch_tally.samples = count("epoch_samples");
     place.epoch_seconds = number<double>("epoch_seconds", text("epoch_seconds"));
-    if (place.epoch < 1 || place.epoch_step > place.step) fail("metadata", "the place is none");
+    if (place.epoch < 1 || place.epoch_step > place.step)
+      fail("metadata", "the position is impossible");
     return place;
   }
 
@@ -178,7 +181,7 @@ class Loader {
     if (with_velocity) checkpoint.state.velocity = read_arena(net, kVelocityPrefix);
     if (weights_sha256(net, checkpoint.state) != checkpoint.weights_sha256 ||
         state_sha256(net, checkpoint.state, checkpoint.position.step) != checkpoint.state_sha256) {
-      fail("data", "the digest of the tensors is another");
+      fail("data", "the digest of the tensors does not match");
     }
   }
 

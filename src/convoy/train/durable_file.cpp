@@ -165,7 +165,7 @@ InputFile open_input(const fs::path& file, std::string_view what) {
   struct stat facts {};
   if (::fstat(descriptor.get(), &facts) != 0) fail("fstat", file);
   if (!S_ISREG(facts.st_mode)) {
-    throw UserError(Fault::bad_data, fmt::format("{} is no {}", file.string(), what),
+    throw UserError(Fault::bad_data, fmt::format("{} is not a {}", file.string(), what),
                     "it is not a regular file", "check the path");
   }
   return {file, std::move(descriptor), static_cast<std::size_t>(facts.st_size)};
@@ -180,7 +180,7 @@ void read_at(const InputFile& file, std::size_t offset, std::span<std::byte> byt
     if (got == 0) {
       throw UserError(Fault::bad_data,
                       fmt::format("{} ends at byte {}", file.path.string(), offset),
-                      "it became shorter while it was read", "read it when nobody writes it");
+                      "it became shorter while it was read", "read it while no program writes it");
     }
     bytes = bytes.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::size_t>(got);

@@ -105,12 +105,12 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
   }
   if (const auto order_version = value_of<Index>(file, tail, "run", "order_version");
       order_version != kOrderVersion) {
-    throw UserError(
-        Fault::bad_data,
-        fmt::format("the run {} cannot go on with the same bits", file.parent_path().string()),
-        fmt::format("its order_version is {}, that of this Convoy {} is {}", order_version,
-                    kVersion, kOrderVersion),
-        fmt::format("use Convoy {}, or begin a new run", string("run", "version")));
+    throw UserError(Fault::bad_data,
+                    fmt::format("the run {} cannot continue with the same weights",
+                                file.parent_path().string()),
+                    fmt::format("its order_version is {}, that of this Convoy {} is {}",
+                                order_version, kVersion, kOrderVersion),
+                    fmt::format("use Convoy {}, or begin a new run", string("run", "version")));
   }
   RunIdentity identity{parse_model(text.substr(0, cut), file.string()), data_settings(file, tail),
                        string("data", "train_sha256"), string("data", "test_sha256")};

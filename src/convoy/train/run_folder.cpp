@@ -71,7 +71,7 @@ void check_is_run(const fs::path& folder) {
   const bool exists = fs::exists(folder, ignored);
   if (fs::is_directory(checkpoints_of(folder), ignored)) return;
   throw UserError(Fault::not_found,
-                  exists ? fmt::format("{} is no run folder", folder.string())
+                  exists ? fmt::format("{} is not a run folder", folder.string())
                          : fmt::format("there is no run folder {}", folder.string()),
                   exists ? "it has no folder checkpoints" : "",
                   "give the folder that `convoy train --out` made");
@@ -118,7 +118,7 @@ void remove_abandoned(const fs::path& folder) {
 [[noreturn]] void fail_exists(const fs::path& folder) {
   throw UserError(
       Fault::usage, fmt::format("{} exists already", folder.string()), "",
-      fmt::format("go on with it by --resume {}, or give another folder", shell_path(folder)));
+      fmt::format("continue it with --resume {}, or give another folder", shell_path(folder)));
 }
 
 void rename_new(const fs::path& from, const fs::path& to) {

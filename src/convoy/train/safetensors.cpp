@@ -27,7 +27,7 @@ constexpr const char* kMetadataName = "__metadata__";
 
 [[noreturn]] void fail(const InputFile& file, std::string_view place, std::string_view why) {
   throw UserError(Fault::bad_data, fmt::format("{}: {} is wrong", file.path.string(), place), why,
-                  "the file is damaged or no safetensors file; use another copy");
+                  "the file is damaged or not a safetensors file; use another copy");
 }
 
 std::string header_text(const Metadata& metadata, std::span<const Tensor> tensors) {

@@ -41,7 +41,7 @@ void check_fit(const Net& net, const Dataset& data, std::string_view part,
     throw UserError(
         Fault::bad_data,
         fmt::format("model {} does not fit the {} labels of {}", net.name(), part, data_name),
-        fmt::format("it tells {} classes apart, the data has {}", net.loss().classes,
+        fmt::format("it has {} outputs, the data has {} classes", net.loss().classes,
                     data.classes()),
         fmt::format("give its last layer {} outputs", data.classes()));
   }
@@ -89,7 +89,8 @@ void check_same_run(const Model& model, const DataSettings& settings, const RunI
                     const std::string& folder) {
   const Index epochs = model.train.epochs;
   if (text_with_epochs(model, epochs) != text_with_epochs(identity.model, epochs)) {
-    throw UserError(Fault::usage, fmt::format("the run {} can't go on with another model", folder),
+    throw UserError(Fault::usage,
+                    fmt::format("the run {} can't continue with another model", folder),
                     "model or settings differ from its config.toml; train.epochs alone may change",
                     "leave them as they are, or begin a new run");
   }
@@ -100,7 +101,7 @@ void check_same_run(const Model& model, const DataSettings& settings, const RunI
         "raise train.epochs or leave it; to end earlier, stop the run");
   }
   if (settings.limit != identity.data.limit || settings.validation != identity.data.validation) {
-    throw UserError(Fault::usage, fmt::format("the run {} can't go on with other data", folder),
+    throw UserError(Fault::usage, fmt::format("the run {} can't continue with other data", folder),
                     fmt::format("its limit is {} and its validation part {}", identity.data.limit,
                                 identity.data.validation),
                     "leave them as they are, or begin a new run");
@@ -112,7 +113,7 @@ void check_same_data(const std::string& found, const std::string& wanted, std::s
   if (found == wanted) return;
   throw UserError(
       Fault::bad_data,
-      fmt::format("the run {} can't go on with the {} data of {}", folder, part, data_name),
+      fmt::format("the run {} can't continue with the {} data of {}", folder, part, data_name),
       fmt::format("it began with other images or labels: SHA-256 {}, not {}", wanted, found),
       "give the data that it began with, or begin a new run");
 }
@@ -222,8 +223,8 @@ Checkpoint Trainer::take_up(State& state, const DataSettings& data_settings,
       place.epoch > epochs + 1 || place.epoch_step > state.steps_per_epoch ||
       place.step != (place.epoch - 1) * state.steps_per_epoch + place.epoch_step) {
     throw UserError(Fault::bad_data,
-                    fmt::format("{} is no checkpoint of its run", found.file.string()),
-                    "its model or its place in the run is another", "remove that file");
+                    fmt::format("{} is not a checkpoint of its run", found.file.string()),
+                    "its model or its position in the run does not match", "remove that file");
   }
   for (const std::string& reason : found.damaged) {
     state.warnings.push_back(fmt::format(

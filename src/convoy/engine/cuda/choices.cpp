@@ -14,15 +14,15 @@ namespace convoy::cuda {
 void check_cuda_options(const EngineOptions& options, const Communicator& communicator) {
   check_options(options, communicator);
   if (options.threads_by == Cut::tensor || options.ranks_by == Cut::tensor) {
-    throw UserError(Fault::usage, "a GPU does not cut by tensor",
+    throw UserError(Fault::usage, "a GPU cannot split work by tensor",
                     "all its threads share each operation anyway",
-                    "cut by data, or use --device cpu");
+                    "split by data, or use --device cpu");
   }
   const bool many_steps =
       options.launching == Launching::graph || options.launching == Launching::persistent;
   if (communicator.size() > 1 && many_steps) {
     throw UserError(Fault::usage, "many steps in a launch need one rank",
-                    "with several, every step meets on the host",
+                    "with several, the ranks exchange gradients on the host after every step",
                     "use --launch stages, or one rank");
   }
   if (options.steps_per_launch < 0) {
@@ -35,7 +35,7 @@ int device_of(const Communicator& communicator) {
   const auto devices = static_cast<Index>(gpu::devices().size());
   if (devices == 0) {
     throw UserError(Fault::unavailable, "--device cuda is not available",
-                    "this machine shows no GPU, or has no driver for one", "use --device cpu");
+                    "this machine has no GPU, or no driver for it", "use --device cpu");
   }
   return static_cast<int>((communicator.rank() - communicator.host().begin) % devices);
 }
