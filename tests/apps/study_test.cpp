@@ -49,7 +49,7 @@ TEST_F(StudyCommand, LeavesEverythingThatItPromises) {
     EXPECT_TRUE(fs::is_regular_file(folder_ / ("s/" + std::string(file)))) << file;
   }
   EXPECT_FALSE(fs::exists(folder_ / "s/run")) << "what a run leaves is nobody's";
-  EXPECT_THAT(read_file(folder_ / "s/report.html"), HasSubstr("fewer than 3"));
+  EXPECT_THAT(read_file(folder_ / "s/report.html"), HasSubstr("at least 3 are needed"));
   EXPECT_THAT(read_file(folder_ / "s/tables/layers.csv"), HasSubstr("conv1"));
   EXPECT_THAT(ended.err, HasSubstr("ETA"));
 }
@@ -92,7 +92,7 @@ TEST_F(StudyCommand, WritesOverNothing) {
   const std::string before = read_file(folder_ / "s/study.json");
   const Ended other = run(small({"--out", "s", "--batch", "16"}), folder_);
   EXPECT_EQ(other.code, 2);
-  EXPECT_TRUE(is_message(other, "another study"));
+  EXPECT_TRUE(is_message(other, "different study"));
   EXPECT_EQ(read_file(folder_ / "s/study.json"), before);
   fs::create_directory(folder_ / "mine");
   write_file(folder_ / "mine/notes.txt", "mine");

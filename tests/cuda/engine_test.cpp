@@ -175,7 +175,7 @@ TEST_F(FiberEngine, RefusesWhatAGpuDoesNotDo) {
   RunLayout layout = on_gpu(Launching::automatic);
   layout.cut = Cut::tensor;
   EXPECT_THAT(message_of(Fault::usage, [&] { Machine(problem_, kSizes, layout); }),
-              HasSubstr("does not cut by tensor"));
+              HasSubstr("cannot split work by tensor"));
   EXPECT_THAT(
       message_of(Fault::usage, [&] { Machine(problem_, kSizes, on_gpu(Launching::graph, -1)); }),
       HasSubstr("steps in a launch"));

@@ -144,7 +144,7 @@ TEST(Analysis, TablesOfGpusHaveKernels) {
   const Results results = analyse(study);
   const std::string text = markdown(study, results);
   for (const char* words :
-       {"launches / step", "of bandwidth", "a GPU each", "2 workers on 1 GPU"}) {
+       {"launches / step", "of bandwidth", "one GPU for each rank", "2 workers on 1 GPU"}) {
     EXPECT_THAT(text, HasSubstr(words));
   }
   EXPECT_THAT(text, Not(HasSubstr("threads by")));
@@ -178,7 +178,7 @@ TEST(Flags, AnotherDigestWithholdsTheSpeedup) {
   const LayoutResult& two = results.experiments[0].layouts[1];
   EXPECT_TRUE(two.withheld);
   EXPECT_TRUE(std::isnan(two.speedup.value));
-  EXPECT_THAT(two.flags, Contains(HasSubstr("not that of the serial run")));
+  EXPECT_THAT(two.flags, Contains(HasSubstr("differs from the serial run's")));
   const std::string text = markdown(study, results);
   EXPECT_THAT(text, HasSubstr("withheld"));
   EXPECT_FALSE(results.experiments[0].layouts[2].withheld);
@@ -222,7 +222,7 @@ TEST(Flags, ABusyMachine) {
 
 TEST(Flags, FewRepeats) {
   const Study study = test::made_study(kLayouts, 2, 2, ideal);
-  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("fewer than 3")));
+  EXPECT_THAT(flags(study, 0), Contains(HasSubstr("at least 3 are needed")));
   EXPECT_THAT(analyse(study).flags, Contains(HasSubstr("every layout ran twice")));
 }
 
@@ -230,7 +230,7 @@ TEST(Flags, SuperLinear) {
   const Study study = test::made_study(kLayouts, 2, 4, [](const Grid& grid, int round) {
     return (grid.workers() == 1 ? 10 : 4) * (1 + 0.01 * round);
   });
-  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("above what 2 workers can give")));
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("higher than 2 workers can give")));
 }
 
 // Four workers on two cores can't be more than twice as fast.
@@ -238,7 +238,7 @@ TEST(Flags, MoreThanTheCoresCanGive) {
   const Study study = test::made_study({{1, 1}, {4, 1}}, 2, 4, [](const Grid& grid, int) {
     return grid.workers() == 1 ? 10.0 : 4.0;
   });
-  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("above what 2 workers can give")));
+  EXPECT_THAT(flags(study, 1), Contains(HasSubstr("higher than 2 workers can give")));
 }
 
 TEST(Flags, RunsElsewhere) {
