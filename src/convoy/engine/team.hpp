@@ -30,7 +30,7 @@ std::string threads_library();
 // What the environment asks for (OMP_NUM_THREADS).
 struct ThreadsWish {
   int threads = 0;          // 0: nothing
-  bool unreadable = false;  // it is set, but is no list of whole numbers from 1 on
+  bool unreadable = false;  // it is set, but is no list of numbers from 1 to 65536
   std::string text;         // as it is set
 };
 // An unreadable variable is taken out of the environment, once and for all, before OpenMP's runtime

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <omp.h>
 
+#include <cctype>
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -32,15 +32,19 @@ class KeptCores {
   const CoreSet before_ = CoreSet::of_this_thread();
 };
 
-// The first number of a list such as "4,2"; 0 where the text is no such list.
+// The first number of a list such as "4,2"; 0 where the text is no such list. More threads than any
+// machine starts are none either: for the largest numbers clang's runtime ends the process, too.
 int first_of_list(const std::string& text) {
+  constexpr long kMost = 65536;
   int first = 0;
   const char* at = text.c_str();
   for (;;) {
     char* end = nullptr;
     errno = 0;
+    at += std::strspn(at, " \t");
+    if (std::isdigit(static_cast<unsigned char>(*at)) == 0) return 0;  // of strtol's signs, none
     const long number = std::strtol(at, &end, 10);
-    if (end == at || errno != 0 || number < 1 || number > INT_MAX) return 0;
+    if (errno != 0 || number < 1 || number > kMost) return 0;
     if (first == 0) first = static_cast<int>(number);
     at = end + std::strspn(end, " \t");
     if (*at == '\0') return first;
