@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
 
+#include "launcher_call.hpp"
 #include "output.hpp"
+#include "process_tree.hpp"
 #include "ranks.hpp"
 #include "supervisor.hpp"
 
@@ -24,8 +25,9 @@ std::vector<std::string> own_words() {
   std::vector<std::string> words;
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
-  if (words.size() < 2)
-    throw SystemError(Fault::internal, "reading", "/proc/self/cmdline", "short");
+  if (words.size() < 2) {  // the kernel gave up the memory it lies in
+    throw SystemError(Fault::unavailable, "reading", "/proc/self/cmdline", "nothing in it");
+  }
   return words;
 }
 
@@ -44,32 +46,6 @@ std::vector<std::string> rank_command(const fs::path& folder, bool folder_is_giv
   return words;
 }
 
-// Ranks go where the kernel puts them, without `hosts` on this machine, and errors are told by us.
-std::vector<std::string> launcher_command(int ranks, const std::string& hosts) {
-  using Words = std::vector<std::string>;
-  Words words{mpi_launcher()};
-  const auto add = [&words](const Words& more) {
-    words.insert(words.end(), more.begin(), more.end());
-  };
-  const std::string library = mpi_library();
-  if (library.starts_with("Open MPI")) {
-    // Ranks of this machine have our environment without -x, which would not go together with a
-    // user's OMPI_MCA_mca_base_env_list; others have no use for it.
-    add({"--bind-to", "none", "--oversubscribe", "--quiet"});
-    add(hosts.empty() ? Words{"--mca", "plm", "isolated", "--mca", "ras", "^slurm,tm,gridengine"}
-                      : Words{"--host", hosts});
-  } else if (library.starts_with("MPICH")) {
-    add({"-bind-to", "none", "-disable-auto-cleanup"});
-    add(hosts.empty() ? Words{"-launcher", "fork"} : Words{"-hosts", hosts});
-  } else if (!hosts.empty()) {
-    throw UserError(Fault::unavailable, "--hosts is not available",
-                    fmt::format("Convoy does not know how {} is given hosts", library),
-                    "start convoy train by its launcher, without --ranks");
-  }
-  add({"-np", fmt::format("{}", ranks)});  // MPICH's launcher ignores some options that come later
-  return words;
-}
-
 void check_can_launch(int ranks) {
   if (is_rank()) {
     throw UserError(Fault::usage,
@@ -82,6 +58,7 @@ void check_can_launch(int ranks) {
                     "this program was built without MPI",
                     "build it with CONVOY_MPI=ON, or use --threads");
   }
+  check_processes_are_seen(fmt::format("--ranks {}", ranks));
 }
 
 std::string cores_in_words() {
@@ -129,13 +106,14 @@ int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   job.several_machines = !options.ranks.hosts.empty();
   job.stall_timeout = options.ranks.stall_timeout;
   job.quiet = options.quiet;
-  job.command = launcher_command(ranks, options.ranks.hosts);
+  job.start_timeout = options.ranks.start_timeout;
+  LauncherCall call = launcher_call(ranks, options.ranks.hosts);
+  job.command = std::move(call.words);
+  job.variables = std::move(call.variables);
+  job.folder_variables = std::move(call.folder_variables);
   const bool folder_is_given = !options.out.empty() || !options.resume.empty();
   for (std::string& word : rank_command(run.folder, folder_is_given)) {
     job.command.push_back(std::move(word));
-  }
-  if (geteuid() == 0) {
-    job.variables = {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
   }
   // What Slurm gave this one task is for all of them.
   if (const char* granted = std::getenv("SLURM_CPUS_PER_TASK"); granted && !job.several_machines) {

@@ -42,6 +42,7 @@ struct RanksLayout {
   std::string exchange = "auto";
   Index verify_every = 1000;
   double stall_timeout = 30;
+  double start_timeout = 60;
 };
 void add_ranks(CLI::App& command, RanksLayout& layout);
 

@@ -249,7 +249,8 @@ int train(const CLI::App& command, const TrainOptions& options) {
     together.terminated = signals->terminated();
     arrive();
   }
-  const std::unique_ptr<Communicator> communicator = job_communicator(together);
+  const std::unique_ptr<Communicator> communicator =
+      job_communicator(together, options.ranks.start_timeout);
   fs::path began;
   try {
     return run_job(command, options, *communicator, signals, began);

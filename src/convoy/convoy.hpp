@@ -14,6 +14,7 @@
 // examples/ex1.cpp walks through them; examples/ex1p.cpp is its twin for many ranks.
 #pragma once
 
+#include "convoy/base/cgroup.hpp"
 #include "convoy/base/check.hpp"
 #include "convoy/base/clock.hpp"
 #include "convoy/base/digest.hpp"

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <map>
 
+#include "apps/convoy/launcher_call.hpp"
 #include "apps/convoy/output.hpp"
 #include "apps/convoy/ranks.hpp"
 #include "apps/convoy/signals.hpp"
@@ -48,32 +49,19 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-// As convoy train --ranks starts them.
-std::vector<std::string> launcher() {
-  std::vector<std::string> words{mpi_launcher(), "-np", fmt::format("{}", kRanks)};
-  if (mpi_library().starts_with("Open MPI")) {
-    for (const char* word :
-         {"--bind-to", "none", "--oversubscribe", "--quiet", "--mca", "plm", "isolated"}) {
-      words.emplace_back(word);
-    }
-  } else {
-    for (const char* word : {"-bind-to", "none", "-launcher", "fork", "-disable-auto-cleanup"}) {
-      words.emplace_back(word);
-    }
-  }
-  return words;
-}
-
 int supervise_it(const Options& options, int argc, char** argv) {
   Job job;
   job.ranks = kRanks;
   job.quiet = true;
   job.stall_timeout = std::stod(options["stall"]);
   job.start_timeout = std::stod(options["start"]);
-  job.command = launcher();
+  // As convoy train --ranks starts them.
+  LauncherCall call = launcher_call(kRanks, "");
+  job.command = std::move(call.words);
+  job.variables = std::move(call.variables);
+  job.folder_variables = std::move(call.folder_variables);
   job.command.insert(job.command.end(), {argv[0], "rank"});
   job.command.insert(job.command.end(), argv + 2, argv + argc);
-  job.variables = {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
   const JobEnd end = supervise(job);
   write_stdout(fmt::format("{}|{}|{}", end.ending.code, end.ending.message, end.output));
   return end.ending.code;
@@ -138,7 +126,8 @@ void be_rank(const Options& options) {
   arrive();
   const test::InjectedFault fault = test::parse_fault(options["fault"]);
   if (fault.moment == "init" && fault.rank == announced_rank()) test::go_wrong(fault);
-  const std::unique_ptr<Communicator> communicator = job_communicator(together);
+  const std::unique_ptr<Communicator> communicator =
+      job_communicator(together, std::stod(options["start"]));
   bool began = false;
   try {
     test::FaultyCommunicator faulty(*communicator, fault);
@@ -159,7 +148,11 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   if (role == "supervise") return supervise_it(options, argc, argv);
   if (role == "launcher") {
-    write_stdout(fmt::format("{}", fmt::join(launcher(), "\n")));
+    const LauncherCall call = launcher_call(kRanks, "");
+    std::vector<std::string> words{"/usr/bin/env"};
+    words.insert(words.end(), call.variables.begin(), call.variables.end());
+    words.insert(words.end(), call.words.begin(), call.words.end());
+    write_stdout(fmt::format("{}", fmt::join(words, "\n")));
     return 0;
   }
   join_job();

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the memory that an engine is about to take fits into what control groups allow (a batch
+// system's or a container's limit). Past that limit the kernel kills a process, which can say
+// nothing; so it is compared beforehand.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "convoy/engine/layout.hpp"
+#include "convoy/ops/sgd.hpp"
+
+namespace convoy {
+
+// In bytes. The large parts alone: what a run takes is a little more.
+struct MemoryNeed {
+  Index node = 0;  // that the ranks of a node share: weights, optimizer state, gradients
+  Index rank = 0;  // of each rank: activations and copies of some for all its workers
+};
+MemoryNeed memory_need(const Plan& plan, const Sgd& optimizer, const Layout& layout,
+                       const Communicator& communicator);
+
+// What this process holds already, data included, by /proc; 0 where that is not known. `shared` is
+// there once for the ranks of a node.
+struct MemoryHeld {
+  Index own = 0;
+  Index shared = 0;
+};
+MemoryHeld memory_held();
+
+// Throws UserError(unavailable) where all ranks of this machine together need more than `limit`.
+void check_memory(const MemoryNeed& need, const MemoryHeld& held, const Communicator& communicator,
+                  std::optional<std::uint64_t> limit);
+
+}  // namespace convoy

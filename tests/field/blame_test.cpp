@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Of several ranks that are missing or accused, the one that began it is named.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <deque>
+
+#include "convoy/base/check.hpp"
+#include "convoy/base/clock.hpp"
+#include "convoy/comm/watch.hpp"
+#include "tests/apps/program.hpp"
+
+namespace convoy::test {
+namespace {
+
+// Code and message of a supervised job (user/fake_job.cpp).
+std::string supervised(const Arguments& ranks, const std::string& launcher) {
+  const ScratchFolder folder;
+  Arguments words{CONVOY_FAKE_JOB, "supervise", "30", "30", launcher};
+  words.insert(words.end(), ranks.begin(), ranks.end());
+  const std::string out = Child(words, folder.path).wait().out;
+  return out.substr(0, out.rfind('|'));
+}
+
+// The launcher ends the ranks that came, which had done nothing.
+TEST(Blame, OfARankThatDiesBeforeItIsSeen) {
+  const std::string told = supervised({"waits", "dies-unseen", "waits"}, "strict");
+  EXPECT_TRUE(told.starts_with("77|rank 1 ended before it began")) << told;
+}
+
+// Rank 1 found rank 0 gone, which had left because of rank 2.
+TEST(Blame, OfTheEndOfAChain) {
+  const std::string first = "waiting failed on rank 2 (no sign of life for 30 s, and no answer)";
+  EXPECT_EQ(
+      supervised({"says:" + first, "says:waiting failed on rank 0 (it is gone)", "hangs"}, "well"),
+      "77|" + first);
+}
+
+TEST(Blame, TheSignalOfARankThatDiedIsKept) {
+  // The launcher is still there, so its exit code tells nothing.
+  const std::string told = supervised({"waits", "dies"}, "hangs");
+  EXPECT_EQ(told, "77|rank 1 died in step 7, training (ended by signal 9, Killed)");
+}
+
+// Ranks 1 to 3 are elsewhere; those that are asked answer, but for one.
+class AllButOneAnswer final : public Transport {
+ public:
+  explicit AllButOneAnswer(int silent) : silent_(silent) {}
+  int rank() const override { return 0; }
+  int size() const override { return 4; }
+  const std::vector<int>& hosts() const override { return hosts_; }
+  void start(std::span<const Outgoing>, std::span<const Incoming>, int) override {}
+  void start_sum(std::span<float>) override {}
+  void start_sum(std::span<double>) override {}
+  bool done() override { return false; }
+  void tell_all(const StatusMessage& message) override {
+    for (int rank = 1; rank < size(); ++rank) {
+      if (rank == silent_) continue;
+      answers_.push_back(message);
+      answers_.back().rank = rank;
+    }
+  }
+  std::optional<StatusMessage> hear() override {
+    if (answers_.empty()) return std::nullopt;
+    const StatusMessage message = answers_.front();
+    answers_.pop_front();
+    return message;
+  }
+  void end(bool) noexcept override {}
+
+ private:
+  const int silent_;
+  const std::vector<int> hosts_{0, 1, 2, 3};
+  std::deque<StatusMessage> answers_;
+};
+
+// As it is while ranks start, before they see each other: the launcher sends SIGTERM since one
+// died.
+TEST(Blame, AfterSigtermIsOfTheRankThatGivesNoAnswer) {
+  for (int silent = 1; silent < 4; ++silent) {
+    Board board(alone()->allocate(Board::bytes(4)), 4);
+    AllButOneAnswer others(silent);
+    Watch watch(board, 0, 1000);
+    watch.hurry();
+    watch.begin(kEveryone, {0, 4}, Meeting::start);
+    std::string told;
+    try {
+      for (const Stopwatch time; time.seconds() < 60; usleep(20'000)) watch.look(&others);
+    } catch (const SystemError& error) {
+      told = error.what();
+    }
+    EXPECT_NE(told.find("failed on rank " + std::to_string(silent) + " ("), std::string::npos)
+        << told;
+  }
+}
+
+}  // namespace
+}  // namespace convoy::test
