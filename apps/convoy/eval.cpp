@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 struct EvalOptions {
   std::string checkpoint;
+  std::string choice;
   std::string data;
   Layout layout;
   bool json = false;
@@ -29,12 +30,17 @@ std::string data_of_run(const fs::path& checkpoint) {
   const fs::path folder = fs::is_directory(checkpoint)
                               ? checkpoint
                               : fs::absolute(checkpoint).parent_path().parent_path();
-  if (!fs::exists(folder / "config.toml")) {
+  std::error_code ignored;
+  if (!fs::exists(folder / "config.toml") && !fs::is_directory(folder / "checkpoints", ignored)) {
     throw UserError(Fault::usage,
                     fmt::format("which data is {} to be tested on", checkpoint.string()),
                     "it does not lie in a run folder, which would say", "give --data NAME or DIR");
   }
-  return open_run(folder).data.name;
+  std::string name = open_run(folder).data.name;
+  if (!name.empty()) return name;
+  throw UserError(Fault::usage,
+                  fmt::format("which data is {} to be tested on", checkpoint.string()),
+                  "its run has lost its config.toml, which would say", "give --data NAME or DIR");
 }
 
 std::string table(const Confusion& matrix, const std::vector<std::string>& names) {
@@ -64,7 +70,9 @@ std::string table(const Confusion& matrix, const std::vector<std::string>& names
 }
 
 int eval(const EvalOptions& options) {
-  const Checkpoint checkpoint = load_checkpoint(options.checkpoint);
+  const FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
+  const Checkpoint& checkpoint = found.checkpoint;
+  const bool chosen = fs::is_directory(options.checkpoint);
   const Net& net = checkpoint.model.net;
   // Before the data is looked for: what the layout lacks is told at once.
   engine_options(options.layout, checkpoint.model.train);
@@ -77,10 +85,10 @@ int eval(const EvalOptions& options) {
   const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
     write_stdout(fmt::format(
-        "{} on {}, {} test images, after {} steps\naccuracy  {}\nloss      {:.4f}\n\n{}",
+        "{} on {}, {} test images, after {} steps{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
         net.name(), printable(data.name), with_commas(data.test.size()),
-        with_commas(checkpoint.position.step), as_percent(result.accuracy), result.loss,
-        table(matrix, names)));
+        with_commas(checkpoint.position.step), chosen ? fmt::format(" ({})", in_words(found)) : "",
+        as_percent(result.accuracy), result.loss, table(matrix, names)));
     return kDone;
   }
   Json rows = Json::array();
@@ -92,6 +100,8 @@ int eval(const EvalOptions& options) {
   write_json({{"schema", "convoy.eval/1"},
               {"version", kVersion},
               {"checkpoint", options.checkpoint},
+              {"file", found.file.string()},
+              {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
               {"model", net.name()},
               {"data", data.name},
               {"epoch", checkpoint.position.epoch},
@@ -116,6 +126,7 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<EvalOptions>();
   command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
       ->required();
+  add_checkpoint_choice(*command, options->choice);
   command
       ->add_option("--data", options->data,
                    "Its test set; default: of the data that the run was trained on")
