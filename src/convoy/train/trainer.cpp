@@ -324,7 +324,18 @@ Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
   auto state = std::make_unique<State>(model, data, data_settings, engine, communicator, true);
   state->path = folder;
   const std::vector<std::string> told = unpack(on_first_rank(communicator, [&] {
-    const Checkpoint checkpoint = take_up(*state, data.name, folder);
+    const Checkpoint checkpoint = [&] {
+      try {
+        return take_up(*state, data.name, folder);
+      } catch (const Error& error) {
+        // Of a run that was killed status.json still says "running". (One that is refused may be
+        // another process's.)
+        if (error.fault() != Fault::usage && !is_locked(folder / "lock")) {
+          report_end(folder, "failed", error.what());
+        }
+        throw;
+      }
+    }();
     const std::vector<std::string> parts{
         bytes_of(std::span(&checkpoint.position, 1)), bytes_of(checkpoint.state.parameters.span()),
         bytes_of(checkpoint.state.velocity.span()), to_text(state->epochs)};
