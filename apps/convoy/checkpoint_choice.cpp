@@ -31,14 +31,14 @@ FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& ch
                             : choice == "last" ? CheckpointChoice::last
                                                : CheckpointChoice::best_or_last);
   for (const std::string& reason : found.damaged) {
-    write_stderr(fmt::format("convoy: warning: a checkpoint was passed over: {}\n", reason));
+    write_warning(fmt::format("a checkpoint was passed over: {}", reason));
   }
   for (const std::string& reason : found.unreadable) {
-    write_stderr(fmt::format("convoy: warning: a checkpoint could not be read: {}\n", reason));
+    write_warning(fmt::format("a checkpoint could not be read: {}", reason));
   }
   if (found.is_best && choice.empty()) {
-    write_stderr(fmt::format("convoy: {} (--checkpoint last takes the newest): {}\n",
-                             in_words(found), found.file.string()));
+    write_message(fmt::format("{} (--checkpoint last takes the newest): {}", in_words(found),
+                              found.file.string()));
   }
   return found;
 }

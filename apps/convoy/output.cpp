@@ -37,11 +37,11 @@ int write_all(int descriptor, std::string_view text) {
 // (/dev/stdout is a link, and leads to one that belongs to the process.)
 bool is_device(const fs::path& file) {
   std::error_code ignored;
-  if (fs::absolute(file, ignored).lexically_normal().string().starts_with("/dev/")) {
+  const std::string name = fs::absolute(file, ignored).lexically_normal().string();
+  if (name.starts_with("/dev/std") || name.starts_with("/dev/fd/")) {
     return fs::exists(file, ignored);
   }
-  const fs::file_status status = fs::symlink_status(file, ignored);
-  return fs::is_other(status);
+  return fs::is_other(fs::symlink_status(file, ignored));
 }
 
 FileDescriptor open_device(const fs::path& file) {

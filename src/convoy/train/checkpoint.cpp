@@ -55,7 +55,7 @@ std::string metadata_sha256(const Metadata& metadata) {
 
 // A folder may have any name, a text in JSON not: what is no UTF-8 is replaced.
 std::string utf8(const std::string& name) {
-  return json::parse(to_text(json(name))).get<std::string>();
+  return text_of(parse_strict_json(to_text(json(name))), "data_name");
 }
 
 Metadata metadata_of(const Checkpoint& checkpoint) {
@@ -191,6 +191,7 @@ class Loader {
       checkpoint.data = {text("data_name"), count("data_limit"),
                          number<double>("data_validation", text("data_validation"))};
       checkpoint.test_sha256 = text("test_sha256");
+      if (checkpoint.data.validation >= 1) fail("metadata, key data_validation", "it is no part");
     }
     if (has("initial_weights_sha256")) {
       checkpoint.initial_weights_sha256 = text("initial_weights_sha256");

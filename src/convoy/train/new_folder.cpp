@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/safe_text.hpp"
 
 namespace convoy {
 namespace {
@@ -41,7 +42,7 @@ std::string temporary_prefix(const fs::path& place) {
   throw UserError(Fault::usage, fmt::format("{} exists already", place.string()), "",
                   fmt::format("go on with it by --resume {}, or give another folder that does not "
                               "exist or is empty",
-                              place.string()));
+                              shell_path(place)));
 }
 
 fs::path numbered(const fs::path& place, int number) {
@@ -185,7 +186,7 @@ fs::path NewFolder::put_in_place(Taken taken) {
     throw UserError(Fault::usage, fmt::format("{} can't become a run folder", name.string()),
                     "it is the current folder, or another file system begins there",
                     fmt::format("give the name of a new folder in it, for example {}",
-                                (name / "run").string()));
+                                shell_path(name / "run")));
   }
   if (error != 0) fail("rename", name, error);
   in_place_ = true;
