@@ -3,12 +3,18 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string_view>
+#include <utility>
 
+#include "convoy/train/durable_file.hpp"
 #include "launcher_call.hpp"
 #include "output.hpp"
 #include "process_tree.hpp"
@@ -66,6 +72,38 @@ std::string cores_in_words() {
   return fmt::format("this process may use {} core{}", cores, cores == 1 ? "" : "s");
 }
 
+// Of a run without --out: the name is taken before the ranks are told it, since another run may
+// begin in the same second. The run's folder takes the place of this empty one.
+class ClaimedFolder {
+ public:
+  explicit ClaimedFolder(const fs::path& wanted) {
+    fs::create_directories(wanted.parent_path());
+    path_ = wanted;
+    for (int number = 2; ::mkdir(path_.c_str(), 0777) != 0; ++number) {
+      if (errno != EEXIST) {
+        throw SystemError(Fault::io, "mkdir", std::exchange(path_, {}).string(), errno);
+      }
+      path_ = fmt::format("{}-{}", wanted.string(), number);
+    }
+  }
+  ~ClaimedFolder() {
+    if (!path_.empty()) ::rmdir(path_.c_str());  // unless it holds the run
+  }
+  ClaimedFolder(const ClaimedFolder&) = delete;
+  ClaimedFolder& operator=(const ClaimedFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+// Its status.json still says "running", perhaps. (One that was refused may be another job's.)
+void record_failure(const fs::path& folder, const JobEnd& end, const std::string& message) {
+  const bool refused = end.ending.code == static_cast<int>(Fault::usage);
+  const bool ours = end.began || (!refused && !is_locked(folder / "lock"));
+  if (ours && fs::exists(folder / "status.json")) report_failure(folder, message);
+}
+
 void end_by_interrupt() {
   write_stderr("\n");
   signal(SIGINT, SIG_DFL);
@@ -98,7 +136,7 @@ void warn_of_fewer_ranks(const TrainOptions& options, int ranks) {
 int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   check_can_launch(ranks);
   // The ranks will do the same; but here what is wrong is told before they are started.
-  const Run run = choose_run(command, options, ranks);
+  Run run = choose_run(command, options, ranks);
   engine_options(options.layout, options.ranks, run.model.train);
   ranks_options(options.ranks);
   Job job;
@@ -111,6 +149,8 @@ int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   job.command = std::move(call.words);
   job.variables = std::move(call.variables);
   job.folder_variables = std::move(call.folder_variables);
+  std::optional<ClaimedFolder> claimed;
+  if (run.taken == Taken::numbered) run.folder = claimed.emplace(run.folder).path();
   const bool folder_is_given = !options.out.empty() || !options.resume.empty();
   for (std::string& word : rank_command(run.folder, folder_is_given)) {
     job.command.push_back(std::move(word));
@@ -122,12 +162,16 @@ int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   }
   warn_of_fewer_ranks(options, ranks);
   const JobEnd end = supervise(job);
-  if (end.at_once) end_by_interrupt();
+  if (end.at_once) {
+    record_failure(run.folder, end, "it was interrupted in the middle of a step");
+    claimed.reset();
+    end_by_interrupt();
+  }
   write_stdout(end.output);
   if (is_clean(end.ending.code)) return end.ending.code;
   std::string message = end.ending.message;
+  record_failure(run.folder, end, message);
   if (end.began && fs::exists(run.folder)) {
-    report_failure(run.folder, message);
     if (end.ending.code == static_cast<int>(Fault::peer)) {
       message += fmt::format(": to continue: convoy train --resume {} --ranks {}",
                              shell_path(run.folder), ranks);

@@ -35,6 +35,8 @@
 #include "convoy/train/agreement.hpp"
 #include "convoy/train/checkpoint.hpp"
 #include "convoy/train/data_fit.hpp"
+#include "convoy/train/find_checkpoint.hpp"
+#include "convoy/train/initial_weights.hpp"
 #include "convoy/train/observer.hpp"
 #include "convoy/train/predictor.hpp"
 #include "convoy/train/schedule.hpp"

@@ -16,7 +16,7 @@
 #include "convoy/base/digest.hpp"
 #include "convoy/base/little_endian.hpp"
 #include "convoy/base/version.hpp"
-#include "convoy/train/run_folder.hpp"
+#include "convoy/train/find_checkpoint.hpp"
 #include "convoy/train/safetensors.hpp"
 #include "convoy/train/strict_json.hpp"
 
@@ -57,6 +57,11 @@ std::string metadata_sha256(const Metadata& metadata) {
   return digest.hex();
 }
 
+// A folder may have any name, a text in JSON not: what is no UTF-8 is replaced.
+std::string utf8(const std::string& name) {
+  return text_of(parse_strict_json(to_text(json(name))), "data_name");
+}
+
 Metadata metadata_of(const Checkpoint& checkpoint) {
   const RunPosition& position = checkpoint.position;
   const Net& net = checkpoint.model.net;
@@ -82,6 +87,15 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"weights_sha256", weights_sha256(net, checkpoint.state)},
       {"state_sha256", state_sha256(net, checkpoint.state, position.step)},
   };
+  if (!checkpoint.data.name.empty()) {
+    metadata["data_name"] = utf8(checkpoint.data.name);
+    metadata["data_limit"] = std::to_string(checkpoint.data.limit);
+    metadata["data_validation"] = fmt::format("{}", checkpoint.data.validation);
+    metadata["test_sha256"] = checkpoint.test_sha256;
+  }
+  if (!checkpoint.initial_weights_sha256.empty()) {
+    metadata["initial_weights_sha256"] = checkpoint.initial_weights_sha256;
+  }
   metadata["metadata_sha256"] = metadata_sha256(metadata);
   return metadata;
 }
@@ -120,6 +134,7 @@ class Loader {
                           text("data_sha256"),
                           text("weights_sha256"),
                           text("state_sha256")};
+    read_origin(checkpoint);
     read_state(checkpoint);
     return checkpoint;
   }
@@ -187,6 +202,22 @@ class Loader {
     } catch (const std::invalid_argument& error) {
       fail("metadata, key class_names", error.what());
     }
+  }
+
+  bool has(const std::string& key) const { return reader_.metadata().contains(key); }
+
+  void read_origin(Checkpoint& checkpoint) const {
+    if (has("data_name")) {
+      checkpoint.data = {text("data_name"), count("data_limit"),
+                         number<double>("data_validation", text("data_validation"))};
+      checkpoint.test_sha256 = text("test_sha256");
+      if (checkpoint.data.validation >= 1) fail("metadata, key data_validation", "it is no part");
+    }
+    if (has("initial_weights_sha256")) {
+      checkpoint.initial_weights_sha256 = text("initial_weights_sha256");
+    }
+    if (has("order_version")) checkpoint.order_version = count("order_version");
+    if (has("version")) checkpoint.version = text("version");
   }
 
   // The names and shapes of all tensors are checked before any memory is taken for them.

@@ -179,6 +179,7 @@ class Training {
       case CheckpointEvery::Unit::epochs:
         return place().epoch_step == 0 && (place().epoch - 1) % every_.count == 0;
       case CheckpointEvery::Unit::minutes:
+      case CheckpointEvery::Unit::seconds:
         return broadcast(state_.communicator, is_time() ? "yes" : "no", Meeting::checkpoint) ==
                "yes";
     }
@@ -186,7 +187,8 @@ class Training {
   }
 
   bool is_time() const {
-    return since_checkpoint_.seconds() >= 60.0 * static_cast<double>(every_.count);
+    const double unit = every_.unit == CheckpointEvery::Unit::minutes ? 60 : 1;
+    return since_checkpoint_.seconds() >= unit * static_cast<double>(every_.count);
   }
 
   Score evaluate(const Dataset& data, std::span<const std::uint32_t> samples) {
@@ -202,6 +204,9 @@ class Training {
     metrics.epoch = place().epoch;
     const auto samples = static_cast<double>(place().epoch_tally.samples);
     metrics.train_loss = place().epoch_tally.loss / samples;
+    metrics.train_accuracy = static_cast<double>(place().epoch_tally.correct) / samples;
+    metrics.learning_rate =
+        double{learning_rate(state_.model.train, place().step - 1, state_.steps_per_epoch)};
     metrics.seconds = place().epoch_seconds;
     metrics.images_per_second = rate(samples, metrics.seconds);
     if (!state_.split.validation.empty()) {
@@ -320,7 +325,20 @@ class Training {
     result.weights_sha256 = last.weights_sha256;
     result.state_sha256 = last.state_sha256;
     result.checkpoint = state_.newest;
+    result.best = best();
+    result.initial_weights_sha256 = state_.initial_weights_sha256;
     return result;
+  }
+
+  std::optional<BestEpoch> best() const {
+    const EpochMetrics* best = nullptr;
+    for (const EpochMetrics& metrics : state_.epochs) {
+      if (!metrics.validation_accuracy) continue;
+      if (best == nullptr || is_better(metrics, *best)) best = &metrics;
+    }
+    if (best == nullptr) return std::nullopt;
+    return BestEpoch{best->epoch, *best->validation_accuracy,
+                     state_.folder ? best_checkpoint_of(state_.path) : std::filesystem::path()};
   }
 
   Trainer::State& state_;
@@ -340,7 +358,12 @@ class Training {
 
 TrainResult Trainer::train(Observer& observer, const std::atomic<bool>* stop,
                            CheckpointEvery checkpoint_every, Index verify_every) {
-  return Training(*state_, observer, stop, checkpoint_every, verify_every).run();
+  try {
+    return Training(*state_, observer, stop, checkpoint_every, verify_every).run();
+  } catch (const std::exception& error) {
+    if (state_->folder) report_end(state_->path, "failed", error.what());
+    throw;
+  }
 }
 
 }  // namespace convoy

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Run folders after what happens to them in the field: files that are lost, links that lead
+// nowhere, disks that fail once.
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "convoy/train/run_folder.hpp"
+#include "tests/train/fake_engine.hpp"
+#include "tests/train/support.hpp"
+
+namespace convoy {
+namespace {
+
+using namespace train_tests;
+
+const DataSettings kSettings{"synthetic", 0, 0.2};
+
+Checkpoint at_step(Index step) {
+  Checkpoint checkpoint{tiny_model(),        {}, {}, {}, std::string(64, 'a'), {}, {}, kSettings,
+                        std::string(64, 'b')};
+  checkpoint.position.step = step;
+  checkpoint.state.parameters = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.velocity = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.parameters[0] = static_cast<float>(step);
+  return checkpoint;
+}
+
+RunFolder create(const fs::path& folder) {
+  return RunFolder::create(
+      folder, {tiny_model(), kSettings, std::string(64, 'a'), std::string(64, 'b')}, at_step(0));
+}
+
+const std::string kNewer = "step-0000000099.safetensors";
+
+class BesideGoodCheckpoints : public ::testing::Test {
+ protected:
+  BesideGoodCheckpoints() {
+    RunFolder run = create(run_);
+    for (const Index step : {4, 8}) run.save(at_step(step));
+  }
+  // A resumption that goes on to two more checkpoints.
+  FoundCheckpoint go_on() {
+    RunFolder run = RunFolder::open(run_);
+    FoundCheckpoint found = run.take_newest_checkpoint();
+    for (const Index step : {12, 16}) run.save(at_step(step));
+    return found;
+  }
+
+  TempFolder folder_;
+  const fs::path run_ = folder_ / "run";
+  const fs::path checkpoints_ = run_ / "checkpoints";
+};
+
+TEST_F(BesideGoodCheckpoints, ALinkThatLeadsNowhereIsPassedOver) {
+  fs::create_symlink("nowhere", checkpoints_ / kNewer);
+  EXPECT_EQ(load_checkpoint(run_).position.step, 8);
+  const FoundCheckpoint found = go_on();
+  EXPECT_EQ(found.checkpoint.position.step, 8);
+  ASSERT_EQ(found.damaged.size(), 1u);
+  EXPECT_NE(found.damaged[0].find(kNewer), std::string::npos);
+  EXPECT_EQ(load_checkpoint(run_).position.step, 16);
+}
+
+TEST_F(BesideGoodCheckpoints, AFolderIsPassedOverAndCountsForNone) {
+  fs::create_directories(checkpoints_ / kNewer / "something");
+  EXPECT_EQ(load_checkpoint(run_).position.step, 8);
+  go_on();
+  EXPECT_EQ(names_in(checkpoints_),
+            (std::vector<std::string>{"step-0000000012.safetensors", "step-0000000016.safetensors",
+                                      kNewer + ".damaged"}));
+}
+
+// A loop of links can't be read at all, as by a disk or a server that fails: who knows what it is.
+TEST_F(BesideGoodCheckpoints, WhatCannotBeReadIsLeftAsItIs) {
+  fs::create_symlink(kNewer, checkpoints_ / kNewer);
+  const FoundCheckpoint found = go_on();
+  EXPECT_EQ(found.checkpoint.position.step, 8);
+  EXPECT_TRUE(found.damaged.empty());
+  EXPECT_EQ(found.unreadable.size(), 1u);
+  EXPECT_EQ(names_in(checkpoints_),
+            (std::vector<std::string>{"step-0000000012.safetensors", "step-0000000016.safetensors",
+                                      kNewer}));
+}
+
+TEST_F(BesideGoodCheckpoints, WhereNoneCanBeReadNobodyIsToldToBeginANewRun) {
+  for (const std::string& name : names_in(checkpoints_)) {
+    fs::remove(checkpoints_ / name);
+    fs::create_symlink(name, checkpoints_ / name);
+  }
+  try {
+    load_checkpoint(run_);
+    FAIL() << "it was read";
+  } catch (const SystemError& error) {
+    EXPECT_EQ(error.fault(), Fault::io) << error.what();
+  }
+}
+
+TEST_F(BesideGoodCheckpoints, ADamagedOneSetAsideTakesNoOthersPlace) {
+  write_bytes(checkpoints_ / (kNewer + ".damaged"), "an earlier one");
+  write_bytes(checkpoints_ / kNewer, "damaged");
+  go_on();
+  EXPECT_EQ(read_bytes(checkpoints_ / (kNewer + ".damaged")), "an earlier one");
+  EXPECT_EQ(read_bytes(checkpoints_ / (kNewer + ".damaged-2")), "damaged");
+}
+
+TEST(LostConfiguration, IsThatOfTheCheckpoints) {
+  const TempFolder folder;
+  const TrainAndTest data = tiny_data();
+  const auto communicator = alone();
+  Observer nobody;
+  FakeEngine whole;
+  const TrainResult wanted =
+      Trainer(tiny_model(), data, kSettings, whole, *communicator, "").train(nobody);
+  for (const bool damaged : {false, true}) {
+    const fs::path run = folder / (damaged ? "damaged" : "lost");
+    const fs::path config = run / "config.toml";
+    std::atomic<bool> stop = true;
+    FakeEngine engine;
+    Trainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
+    const std::string written = read_bytes(config);
+    fs::remove(config);
+    if (damaged) write_bytes(config, std::string(100, '\0'));  // as after a power failure
+
+    const RunConfig found = open_run(run);
+    EXPECT_EQ(found.model.text, tiny_model().text);
+    EXPECT_EQ(found.data.name, kSettings.name);
+    EXPECT_EQ(found.data.validation, kSettings.validation);
+    EXPECT_NE(found.lost.find("config.toml"), std::string::npos) << found.lost;
+    FakeEngine again;
+    const TrainResult result =
+        Trainer::resume(found.model, data, found.data, again, *communicator, run).train(nobody);
+    EXPECT_EQ(result.state_sha256, wanted.state_sha256);
+    EXPECT_EQ(read_bytes(config), written);
+    EXPECT_EQ(fs::exists(run / "config.toml.damaged"), damaged);
+  }
+}
+
+nlohmann::json status_of(const fs::path& run) {
+  return nlohmann::json::parse(read_bytes(run / "status.json"), nullptr, false);
+}
+
+// No file of this process grows beyond so many bytes, once the run has saved after its beginning.
+class DiskLoser : public Observer {
+ public:
+  ~DiskLoser() override {
+    if (lost_) ::setrlimit(RLIMIT_FSIZE, &old_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  void checkpoint(const fs::path&) override {
+    if (lost_) return;
+    lost_ = ::getrlimit(RLIMIT_FSIZE, &old_) == 0;
+    const rlimit limit{1000, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+
+ private:
+  sighandler_t handler_ = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit old_{};
+  bool lost_ = false;
+};
+
+TEST(Status, SaysThatARunFailed) {
+  const TempFolder folder;
+  const auto communicator = alone();
+  FakeEngine engine;
+  {
+    DiskLoser disk;
+    Trainer trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run");
+    EXPECT_EQ(status_of(folder / "run")["status"], "running");
+    EXPECT_THROW(trainer.train(disk, nullptr, {CheckpointEvery::Unit::steps, 5}), SystemError);
+  }
+  const nlohmann::json status = status_of(folder / "run");
+  EXPECT_EQ(status["status"], "failed");
+  EXPECT_EQ(status["step"], 5);
+  EXPECT_NE(std::string(status["message"]).find("File too large"), std::string::npos) << status;
+}
+
+TEST(Status, SaysThatARunWasLeft) {
+  const TempFolder folder;
+  const auto communicator = alone();
+  FakeEngine engine;
+  Trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run");
+  EXPECT_EQ(status_of(folder / "run")["status"], "stopped");
+  try {
+    const Trainer trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator,
+                          folder / "other");
+    throw std::runtime_error("something else went wrong");
+  } catch (const std::runtime_error&) {
+  }
+  EXPECT_EQ(status_of(folder / "other")["status"], "failed");
+}
+
+TEST(Status, OfARunThatIsDoneStays) {
+  const TempFolder folder;
+  const auto communicator = alone();
+  FakeEngine engine;
+  Observer nobody;
+  Trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run")
+      .train(nobody);
+  report_failure(folder / "run", "something after its end");
+  EXPECT_EQ(status_of(folder / "run")["status"], "done");
+}
+
+TEST(Status, OfAKilledRunThatCannotGoOnIsNotRunning) {
+  const TempFolder folder;
+  const TrainAndTest data = tiny_data();
+  const auto communicator = alone();
+  FakeEngine engine;
+  const fs::path run = folder / "run";
+  create(run).report({"running", {}, std::string(64, 'a'), ""});
+  replace_file(run / "status.json", R"({"status": "running"})");  // as a kill leaves it
+  EXPECT_THROW(Trainer::resume(tiny_model(), data, kSettings, engine, *communicator, run),
+               UserError);  // the data is not what the run began with
+  EXPECT_EQ(status_of(run)["status"], "failed");
+}
+
+// In a mount name space of a child's own: 0 as it should be, 77 not permitted.
+int fail_on_a_full_disk(const fs::path& place) {
+  if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return 77;
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
+  if (::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=64k") != 0) return 77;
+  RunFolder run = create(place / "run");
+  std::ofstream(place / "filler") << std::string(100'000, 'x');
+  try {
+    replace_file_unsynced(place / "another", "text");
+    return 1;
+  } catch (const SystemError&) {
+  }
+  report_failure(place / "run", "the disk is full");
+  const nlohmann::json status = status_of(place / "run");
+  return status.is_object() && status["status"] == "failed" ? 0 : 2;
+}
+
+TEST(Status, IsTrueOnAFullDiskToo) {
+  const TempFolder folder;
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(fail_on_a_full_disk(folder.path()));
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this user may not mount a small disk";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace convoy
