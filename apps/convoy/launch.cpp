@@ -127,10 +127,8 @@ int ranks_to_start(const TrainOptions& options) {
 
 void warn_of_fewer_ranks(const TrainOptions& options, int ranks) {
   if (options.ranks.ranks <= ranks || options.quiet) return;
-  write_stderr(fmt::format(
-      "convoy: warning: {} ranks asked for, {} started ({}): --oversubscribe starts them "
-      "all\n",
-      options.ranks.ranks, ranks, cores_in_words()));
+  write_warning(fmt::format("{} ranks asked for, {} started ({}): --oversubscribe starts them all",
+                            options.ranks.ranks, ranks, cores_in_words()));
 }
 
 int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
