@@ -190,23 +190,18 @@ void add_ranks(CLI::App& command, RanksLayout& layout) {
       ->check(whole_number(0))
       ->type_name("N")
       ->capture_default_str();
-  const auto add_seconds = [&](const char* name, double& value, const char* text) {
-    add(name, value, text)
-        ->check(CLI::Validator(
-            [](const std::string& given) {
-              double seconds = 0;
-              return CLI::detail::lexical_cast(given, seconds) && seconds >= 1 && seconds <= 1e6
-                         ? std::string()
-                         : given + " is not a number from 1 up to 1000000";
-            },
-            ""))
-        ->type_name("SECONDS")
-        ->capture_default_str();
-  };
-  add_seconds("--stall-timeout", layout.stall_timeout,
-              "End the job when a rank does not respond for this long");
-  add_seconds("--start-timeout", layout.start_timeout,
-              "End the job when MPI takes this long to start all ranks, or to end them");
+  add("--stall-timeout", layout.stall_timeout,
+      "End the job when a rank does not respond for this long")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value >= 1 && value <= 1e6
+                       ? std::string()
+                       : text + " is not a number from 1 up to 1000000";
+          },
+          ""))
+      ->type_name("SECONDS")
+      ->capture_default_str();
 }
 
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings) {

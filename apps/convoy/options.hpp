@@ -42,17 +42,8 @@ struct RanksLayout {
   std::string exchange = "auto";
   Index verify_every = 1000;
   double stall_timeout = 30;
-  double start_timeout = 60;
 };
 void add_ranks(CLI::App& command, RanksLayout& layout);
-
-// Which checkpoint of a run folder a command reads.
-void add_checkpoint_choice(CLI::App& command, std::string& choice);
-// Takes it, and says on stderr which it is where there was a choice, and what was passed over.
-// `choice`: "", "best", "last". Throws UserError, SystemError.
-FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice);
-// "best checkpoint, of epoch 3", "last checkpoint"
-std::string in_words(const FoundCheckpoint& found);
 
 // Throws UserError(usage | unavailable) where this machine or build does not have what is asked
 // for, or what is asked for does not go together.

@@ -159,8 +159,7 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
       ->check(one_of({"cpu", "cuda"}))
       ->capture_default_str();
   add("--launcher", options.launcher,
-      "Command that starts the ranks, such as 'srun --mpi=pmix -n {ranks} -c {threads}'; default: "
-      "convoy "
+      "Command that starts the ranks, such as 'srun -n {ranks} -c {threads}'; default: convoy "
       "train --ranks",
       "COMMAND");
   command

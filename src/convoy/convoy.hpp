@@ -14,7 +14,6 @@
 // examples/ex1.cpp walks through them; examples/ex1p.cpp is its twin for many ranks.
 #pragma once
 
-#include "convoy/base/cgroup.hpp"
 #include "convoy/base/check.hpp"
 #include "convoy/base/clock.hpp"
 #include "convoy/base/digest.hpp"
@@ -35,8 +34,6 @@
 #include "convoy/train/agreement.hpp"
 #include "convoy/train/checkpoint.hpp"
 #include "convoy/train/data_fit.hpp"
-#include "convoy/train/find_checkpoint.hpp"
-#include "convoy/train/initial_weights.hpp"
 #include "convoy/train/observer.hpp"
 #include "convoy/train/predictor.hpp"
 #include "convoy/train/schedule.hpp"

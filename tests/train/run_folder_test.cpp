@@ -2,6 +2,8 @@
 #include "convoy/train/run_folder.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -37,6 +39,13 @@ RunFolder create(const fs::path& folder) {
   return RunFolder::create(folder, some_identity(), at_step(0));
 }
 
+pid_t dead_pid() {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  ::waitpid(pid, nullptr, 0);
+  return pid;
+}
+
 TEST(RunFolder, SaysWhatTheRunIs) {
   const TempFolder folder;
   create(folder / "deep/er/run/");
@@ -53,10 +62,10 @@ TEST(RunFolder, SaysWhatTheRunIs) {
 TEST(RunFolder, RefusesWhatExists) {
   const TempFolder folder;
   create(folder / "run");
-  fs::create_directories(folder / "full/of");
+  fs::create_directory(folder / "empty");
   write_bytes(folder / "file", "");
   fs::create_symlink("nowhere", folder / "link");
-  for (const char* name : {"run", "run/", "full", "file", "link", ".", ".."}) {
+  for (const char* name : {"run", "run/", "empty", "file", "link", ".", ".."}) {
     const std::string message = user_error(Fault::usage, [&] { create(folder / name); });
     EXPECT_NE(message.find("--resume"), std::string::npos) << message;
   }
@@ -77,27 +86,27 @@ TEST(RunFolder, HasOneWriter) {
 TEST(RunFolder, ClearsAwayWhatTheDeadLeft) {
   const TempFolder folder;
   create(folder / "run");
-  const std::string word = "0123456789abcdef";
-  write_bytes(folder / ("run/config.toml." + word + ".tmp"), "half");
-  write_bytes(folder / ("run/checkpoints/step-0000000009.safetensors." + word + ".tmp"), "half");
-  fs::create_directories(folder / ("run.tmp-" + word) / "checkpoints");
-  fs::create_directories(folder / ("run.tmp-" + word + "x"));
-  fs::create_directories(folder / ("other.tmp-" + word));
-  const NewFolder living(folder / "run", {});
+  const std::string dead = std::to_string(dead_pid()), living = std::to_string(::getppid());
+  write_bytes(folder / ("run/config.toml." + dead + ".tmp"), "half");
+  write_bytes(folder / ("run/checkpoints/step-0000000009.safetensors." + dead + ".tmp"), "half");
+  fs::create_directories(folder / ("run.tmp-" + dead) / "checkpoints");
+  fs::create_directories(folder / ("run.tmp-" + living));
+  fs::create_directories(folder / ("run.tmp-" + dead + "x"));
+  fs::create_directories(folder / ("other.tmp-" + dead));
   RunFolder::open(folder / "run");
   EXPECT_EQ(names_in(folder / "run"),
             (std::vector<std::string>{"checkpoints", "config.toml", "lock", "status.json"}));
   EXPECT_EQ(names_in(folder / "run/checkpoints"),
             std::vector<std::string>{"step-0000000000.safetensors"});
-  std::vector<std::string> left{"other.tmp-" + word, "run", "run.tmp-" + word + "x",
-                                living.path().filename()};
+  std::vector<std::string> left{"other.tmp-" + dead, "run", "run.tmp-" + dead + "x",
+                                "run.tmp-" + living};
   std::sort(left.begin(), left.end());
   EXPECT_EQ(names_in(folder.path()), left);
 
-  fs::create_directories(folder / ("new.tmp-" + word) / "checkpoints");
-  write_bytes(folder / ("new.tmp-" + word) / "lock", "");
+  fs::create_directories(folder / ("new.tmp-" + dead) / "checkpoints");
+  write_bytes(folder / ("new.tmp-" + dead) / "lock", "");
   create(folder / "new");
-  EXPECT_FALSE(fs::exists(folder / ("new.tmp-" + word)));
+  EXPECT_FALSE(fs::exists(folder / ("new.tmp-" + dead)));
 }
 
 TEST(RunFolder, FallsBackOnTheLastGoodCheckpoint) {

@@ -116,10 +116,10 @@ DataFile::DataFile(const std::filesystem::path& path)
   if (s.descriptor < 0 || ::fstat(s.descriptor, &facts) != 0) fail_to_open(name_, errno);
   if (S_ISDIR(facts.st_mode))
     throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_), "it is a folder",
-                    "put the file in its place, or name another file");
+                    "put a file there, or name one");
   if (!S_ISREG(facts.st_mode))
     throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
-                    "it is not a regular file", "put the file in its place, or name another file");
+                    "it is not a regular file", "put a file there, or name one");
   s.file_bytes = static_cast<std::uint64_t>(facts.st_size);
   open();
 }

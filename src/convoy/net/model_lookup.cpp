@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where model files are found by name.
 #include <fmt/format.h>
-#if defined(convoy_EXPORTS)
-#include <dlfcn.h>
-#endif
 
 #include <algorithm>
 #include <cerrno>
@@ -20,47 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path program_folder() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  return error ? fs::path() : program.parent_path();
-}
-
-#if defined(convoy_EXPORTS)  // CMake says so while it compiles a shared library
-fs::path library_folder() {
-  static const char kHere = 0;
-  Dl_info self{};
-  if (::dladdr(&kHere, &self) == 0 || self.dli_fname == nullptr) return {};
-  return fs::path(self.dli_fname).parent_path();
-}
-#endif
-
-// $CONVOY_MODELS; what lies beside this program or the library, which may have been moved since
-// they were installed; and what the build was told of (CMakeLists.txt).
+// $CONVOY_MODELS, then what the build was told of (CMakeLists.txt): the source tree's folder, which
+// an installed program may no longer find, and the installed one.
 std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
-  const auto add = [&](const fs::path& folder) {
-    std::error_code error;
-    fs::path real = fs::canonical(folder, error);
-    if (error) real = folder.lexically_normal();
-    if (std::find(folders.begin(), folders.end(), real) == folders.end()) folders.push_back(real);
-  };
   const char* chosen = std::getenv("CONVOY_MODELS");
-  if (chosen != nullptr && *chosen != '\0') add(chosen);
-  if (const fs::path folder = program_folder(); !folder.empty()) {
-    add(folder / CONVOY_MODELS_FROM_BIN);
-    // Within a build: of its top, where the program is, and of the folders there.
-    add(folder / "share/convoy/models");
-    add(folder / "../share/convoy/models");
-  }
-#if defined(convoy_EXPORTS)
-  if (const fs::path folder = library_folder(); !folder.empty())
-    add(folder / CONVOY_MODELS_FROM_LIB);
-#endif
+  if (chosen != nullptr && *chosen != '\0') folders.emplace_back(chosen);
 #ifdef CONVOY_MODELS_SOURCE_DIR
-  add(CONVOY_MODELS_SOURCE_DIR);
+  folders.emplace_back(CONVOY_MODELS_SOURCE_DIR);
 #endif
-  add(CONVOY_MODELS_INSTALL_DIR);
+#ifdef CONVOY_MODELS_INSTALL_DIR
+  folders.emplace_back(CONVOY_MODELS_INSTALL_DIR);
+#endif
   return folders;
 }
 

@@ -5,19 +5,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <numeric>
-#include <span>
 #include <sstream>
 
 #include "convoy/base/check.hpp"
 #include "convoy/comm/collectives.hpp"
 #include "convoy/train/agreement.hpp"
 #include "convoy/train/data_fit.hpp"
-#include "convoy/train/setting_difference.hpp"
 #include "convoy/train/shared_data.hpp"
 #include "convoy/train/trainer_state.hpp"
 
@@ -62,26 +58,14 @@ std::string text_with_epochs(const Model& model, Index epochs) {
   return parse_model(model.text, "the run's model", overrides).text;
 }
 
-// The key that is another is named, with both values.
 void check_same_run(const Model& model, const DataSettings& settings, const RunIdentity& identity,
                     const std::string& folder) {
   const Index epochs = model.train.epochs;
-  std::string difference =
-      setting_difference(text_with_epochs(identity.model, epochs), text_with_epochs(model, epochs));
-  if (difference.empty() && settings.limit != identity.data.limit) {
-    difference = fmt::format("the limit of its images (--limit) is {}, not {} (0: all)",
-                             identity.data.limit, settings.limit);
-  }
-  if (difference.empty() && settings.validation != identity.data.validation) {
-    difference = fmt::format("the fraction held out (--validation) is {}, not {}",
-                             identity.data.validation, settings.validation);
-  }
-  if (!difference.empty()) {
+  if (text_with_epochs(model, epochs) != text_with_epochs(identity.model, epochs)) {
     throw UserError(Fault::usage,
-                    fmt::format("the run {} can't continue with other settings", folder),
-                    difference,
-                    "leave them as they were (train.epochs alone may grow), or begin a "
-                    "new run in another folder");
+                    fmt::format("the run {} can't continue with another model", folder),
+                    "model or settings differ from its config.toml; train.epochs alone may change",
+                    "leave them as they are, or begin a new run");
   }
   if (epochs < identity.model.train.epochs) {
     throw UserError(
@@ -89,16 +73,12 @@ void check_same_run(const Model& model, const DataSettings& settings, const RunI
         fmt::format("it was begun for {} epochs, not {}", identity.model.train.epochs, epochs),
         "raise train.epochs or leave it; to end earlier, stop the run");
   }
-}
-
-void check_held_out(const DataSettings& settings, const Split& split, Index samples) {
-  if (settings.validation <= 0 || !split.validation.empty()) return;
-  throw UserError(
-      Fault::usage,
-      fmt::format("--validation {} holds out none of {} training images", settings.validation,
-                  samples),
-      fmt::format("{} x {} is less than half an image", settings.validation, samples),
-      fmt::format("give at least {:.2g}, or leave it out", 1 / static_cast<double>(samples)));
+  if (settings.limit != identity.data.limit || settings.validation != identity.data.validation) {
+    throw UserError(Fault::usage, fmt::format("the run {} can't continue with other data", folder),
+                    fmt::format("its limit is {} and its validation part {}", identity.data.limit,
+                                identity.data.validation),
+                    "leave them as they are, or begin a new run");
+  }
 }
 
 void check_same_data(const std::string& found, const std::string& wanted, std::string_view part,
@@ -140,20 +120,17 @@ std::vector<EpochMetrics> metrics_of(const std::string& text) {
 }  // namespace
 
 Trainer::State::State(const Model& run_model, const TrainAndTest& data,
-                      const DataSettings& run_settings, Engine& run_engine,
-                      Communicator& run_communicator, bool run_keeps,
-                      const std::string& run_initial_weights_sha256)
+                      const DataSettings& settings, Engine& run_engine,
+                      Communicator& run_communicator, bool run_keeps)
     : model(run_model),
       engine(run_engine),
       communicator(run_communicator),
       keeps(run_keeps),
-      settings(run_settings),
       train(limited(data.train, settings.limit)),
       test(data.test),
       split(hold_out(train.size(), settings.validation, model.train.seed)),
       test_samples(static_cast<std::size_t>(test.size())),
-      order(parse_order(model.train.order)),
-      initial_weights_sha256(run_initial_weights_sha256) {
+      order(parse_order(model.train.order)) {
   check_engine(engine, model.train);
   check_fit(model.net, train, test, data.name);
   warnings = label_warnings(data);
@@ -169,8 +146,7 @@ Trainer::State::State(const Model& run_model, const TrainAndTest& data,
   test_sha256 = shared_sha256(communicator, test);
   RunFacts facts;
   facts.model = model.text;
-  facts.data = fmt::format("limit {}\nvalidation {}\ninitial weights {}", settings.limit,
-                           settings.validation, initial_weights_sha256);
+  facts.data = fmt::format("limit {}\nvalidation {}", settings.limit, settings.validation);
   facts.layout = fmt::format("grain {}\nrun folder {}", engine.grain(), keeps ? "yes" : "no");
   facts.train_sha256 = train_sha256;
   facts.test_sha256 = test_sha256;
@@ -178,9 +154,7 @@ Trainer::State::State(const Model& run_model, const TrainAndTest& data,
 }
 
 Checkpoint Trainer::State::checkpoint() const {
-  Checkpoint now{
-      model,       train.class_names(),   position, engine.state(), train_sha256, {}, {}, settings,
-      test_sha256, initial_weights_sha256};
+  Checkpoint now{model, train.class_names(), position, engine.state(), train_sha256, {}, {}};
   now.weights_sha256 = weights_sha256(model.net, now.state);
   now.state_sha256 = state_sha256(model.net, now.state, position.step);
   return now;
@@ -191,62 +165,27 @@ Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 
 Trainer::Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
-                 Engine& engine, Communicator& communicator, const std::filesystem::path& folder,
-                 const Beginning& beginning)
+                 Engine& engine, Communicator& communicator, const std::filesystem::path& folder)
     : state_(std::make_unique<State>(model, data, data_settings, engine, communicator,
-                                     !folder.empty(), beginning.weights.sha256)) {
-  check_held_out(data_settings, state_->split, state_->train.size());
-  ModelState first = initial_state(model);
-  if (!beginning.weights.sha256.empty()) {
-    const std::span<const float> given = beginning.weights.parameters.span();
-    CONVOY_ASSERT(given.size() == first.parameters.span().size());
-    std::ranges::copy(given, first.parameters.data());
-  }
-  engine.set_state(first);
+                                     !folder.empty())) {
+  engine.set_state(initial_state(model));
   if (!state_->keeps) return;
-  state_->path = on_first_rank(communicator, [&] {
-    const RunIdentity identity{model, data_settings, state_->train_sha256, state_->test_sha256,
-                               state_->initial_weights_sha256};
-    state_->folder.emplace(
-        RunFolder::create(folder, identity, state_->checkpoint(), beginning.taken));
+  on_first_rank(communicator, [&] {
+    const RunIdentity identity{model, data_settings, state_->train_sha256, state_->test_sha256};
+    state_->folder = RunFolder::create(folder, identity, state_->checkpoint());
     state_->newest = state_->folder->checkpoint_file(0);
-    return state_->folder->path().string();
+    return std::string();
   });
 }
 
-namespace {
-
-// Of the place where it goes on: what was passed over, and what that means.
-void warn_of_passed_over(const FoundCheckpoint& found, std::vector<std::string>& warnings) {
-  for (const std::string& reason : found.damaged) {
-    warnings.push_back(fmt::format("a damaged checkpoint was passed over; going on from {}. {}",
-                                   found.file.string(), reason));
-  }
-  for (const std::string& reason : found.unreadable) {
-    warnings.push_back(fmt::format(
-        "a newer checkpoint could not be read, and was left as it is; going on from {}. {}",
-        found.file.string(), reason));
-  }
-}
-
-// Adds what an older version did not write into its checkpoints, as it is given now.
-void complete(RunIdentity& identity, const DataSettings& settings, const std::string& test_sha256) {
-  if (!identity.data.name.empty()) return;
-  identity.data = settings;
-  identity.test_sha256 = test_sha256;
-}
-
-}  // namespace
-
 // Rank 0 alone: opens the folder and finds where to go on.
-Checkpoint Trainer::take_up(State& state, const std::string& data_name,
-                            const std::filesystem::path& folder) {
+Checkpoint Trainer::take_up(State& state, const DataSettings& data_settings,
+                            const std::string& data_name, const std::filesystem::path& folder) {
   const Model& model = state.model;
   const Index epochs = model.train.epochs;
   RunFolder run = RunFolder::open(folder);
-  auto [identity, lost] = find_identity(folder);
-  complete(identity, state.settings, state.test_sha256);
-  check_same_run(model, state.settings, identity, folder.string());
+  const RunIdentity identity = read_identity(folder);
+  check_same_run(model, data_settings, identity, folder.string());
   check_same_data(state.train_sha256, identity.train_sha256, "training", data_name,
                   folder.string());
   check_same_data(state.test_sha256, identity.test_sha256, "test", data_name, folder.string());
@@ -260,11 +199,10 @@ Checkpoint Trainer::take_up(State& state, const std::string& data_name,
                     fmt::format("{} is not a checkpoint of its run", found.file.string()),
                     "its model or its position in the run does not match", "remove that file");
   }
-  if (!lost.empty()) {
-    state.warnings.push_back(fmt::format("config.toml was lost, and is written anew from {}. {}",
-                                         found.file.string(), lost));
+  for (const std::string& reason : found.damaged) {
+    state.warnings.push_back(fmt::format(
+        "a damaged checkpoint was passed over; going on from {}. {}", found.file.string(), reason));
   }
-  warn_of_passed_over(found, state.warnings);
   if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {
     state.warnings.push_back(fmt::format(
         "the cosine schedule ends with the last epoch: with {} epochs instead of {} the learning "
@@ -272,23 +210,15 @@ Checkpoint Trainer::take_up(State& state, const std::string& data_name,
         epochs, identity.model.train.epochs, epochs));
   }
   state.newest = found.file;
-  state.initial_weights_sha256 = identity.initial_weights_sha256;
-  // Lines of a newer checkpoint that may be readable again stay for it.
-  const bool all_read = found.unreadable.empty();
-  state.epochs = run.keep_metrics(all_read ? place.epoch - 1 : std::numeric_limits<Index>::max());
-  std::erase_if(state.epochs, [&](const EpochMetrics& m) { return m.epoch >= place.epoch; });
+  state.epochs = run.keep_metrics(place.epoch - 1);
   if (static_cast<Index>(state.epochs.size()) < place.epoch - 1) {
     state.warnings.push_back(fmt::format("{} lacks epochs before {}: the file was damaged",
                                          (folder / "metrics.jsonl").string(), place.epoch));
   }
-  const bool longer = epochs != identity.model.train.epochs;
-  identity.model = model;
-  if (!lost.empty()) {
-    run.restore_identity(identity);
-  } else if (longer) {
-    run.replace_identity(identity);
+  if (epochs != identity.model.train.epochs) {
+    run.replace_identity({model, identity.data, identity.train_sha256, identity.test_sha256});
   }
-  state.folder.emplace(std::move(run));
+  state.folder = std::move(run);
   return std::move(found.checkpoint);
 }
 
@@ -296,20 +226,8 @@ Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
                         const DataSettings& data_settings, Engine& engine,
                         Communicator& communicator, const std::filesystem::path& folder) {
   auto state = std::make_unique<State>(model, data, data_settings, engine, communicator, true);
-  state->path = folder;
   const std::vector<std::string> told = unpack(on_first_rank(communicator, [&] {
-    const Checkpoint checkpoint = [&] {
-      try {
-        return take_up(*state, data.name, folder);
-      } catch (const Error& error) {
-        // Of a run that was killed status.json still says "running". (One that is refused may be
-        // another process's.)
-        if (error.fault() != Fault::usage && !is_locked(folder / "lock")) {
-          report_end(folder, "failed", error.what());
-        }
-        throw;
-      }
-    }();
+    const Checkpoint checkpoint = take_up(*state, data_settings, data.name, folder);
     const std::vector<std::string> parts{
         bytes_of(std::span(&checkpoint.position, 1)), bytes_of(checkpoint.state.parameters.span()),
         bytes_of(checkpoint.state.velocity.span()), to_text(state->epochs)};
@@ -325,17 +243,9 @@ Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
 }
 
 RunConfig open_run(const std::filesystem::path& folder) {
-  auto [identity, lost] = find_identity(folder);
-  return {std::move(identity.model),
-          std::move(identity.data),
-          std::move(identity.train_sha256),
-          std::move(identity.test_sha256),
-          std::move(identity.initial_weights_sha256),
-          std::move(lost)};
-}
-
-const std::filesystem::path& Trainer::folder() const {
-  return state_->path;
+  RunIdentity identity = read_identity(folder);
+  return {std::move(identity.model), std::move(identity.data), std::move(identity.train_sha256),
+          std::move(identity.test_sha256)};
 }
 
 std::string_view to_string(RunStatus status) {
