@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <numeric>
-#include <utility>
 
 #include "commands.hpp"
 #include "convoy/report/metrics.hpp"
@@ -20,7 +18,6 @@ namespace {
 
 struct PredictOptions {
   std::string checkpoint;
-  std::string choice;
   std::vector<std::string> images;
   std::optional<Index> index;
   Index top = 3;
@@ -86,10 +83,7 @@ void check_standard_input(const PredictOptions& options) {
 
 int predict(const PredictOptions& options) {
   check_standard_input(options);
-  FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
-  const std::string checkpoint_file = found.file.string();
-  const bool chosen = std::filesystem::is_directory(options.checkpoint);
-  Predictor predictor(std::move(found.checkpoint));
+  Predictor predictor(options.checkpoint);
   Json images = Json::array(), errors = Json::array();
   int code = kDone;
   for (const std::string& file : options.images) {
@@ -118,8 +112,6 @@ int predict(const PredictOptions& options) {
     write_json({{"schema", "convoy.predict/1"},
                 {"version", kVersion},
                 {"checkpoint", options.checkpoint},
-                {"file", checkpoint_file},
-                {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
                 {"class_names", predictor.class_names()},
                 {"images", std::move(images)},
                 {"errors", std::move(errors)}});
@@ -134,7 +126,6 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<PredictOptions>();
   command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
       ->required();
-  add_checkpoint_choice(*command, options->choice);
   command
       ->add_option("IMAGE", options->images,
                    "PNG, PGM, PPM or IDX files (plain or gzip), of the size that the model reads; "
