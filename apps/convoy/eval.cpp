@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 
 struct EvalOptions {
   std::string checkpoint;
-  std::string choice;
   std::string data;
   Layout layout;
   bool json = false;
@@ -29,22 +28,15 @@ std::string data_of_run(const fs::path& checkpoint) {
   const fs::path folder = fs::is_directory(checkpoint)
                               ? checkpoint
                               : fs::absolute(checkpoint).parent_path().parent_path();
-  std::error_code ignored;
-  if (!fs::exists(folder / "config.toml") && !fs::is_directory(folder / "checkpoints", ignored)) {
+  if (!fs::exists(folder / "config.toml")) {
     throw UserError(Fault::usage, fmt::format("no data to test {} on", checkpoint.string()),
                     "it is not in a run folder, which names the data", "give --data NAME or DIR");
   }
-  std::string name = open_run(folder).data.name;
-  if (!name.empty()) return name;
-  throw UserError(Fault::usage, fmt::format("no data to test {} on", checkpoint.string()),
-                  "its run has lost its config.toml, which names the data",
-                  "give --data NAME or DIR");
+  return open_run(folder).data.name;
 }
 
 int eval(const EvalOptions& options) {
-  const FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
-  const Checkpoint& checkpoint = found.checkpoint;
-  const bool chosen = fs::is_directory(options.checkpoint);
+  const Checkpoint checkpoint = load_checkpoint(options.checkpoint);
   const Net& net = checkpoint.model.net;
   // Before the data is looked for: what the layout lacks is told at once.
   engine_options(options.layout, checkpoint.model.train);
@@ -57,10 +49,10 @@ int eval(const EvalOptions& options) {
   const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
     write_stdout(fmt::format(
-        "{} on {}, {} test images, after {} steps{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
+        "{} on {}, {} test images, after {} steps\naccuracy  {}\nloss      {:.4f}\n\n{}",
         net.name(), printable(data.name), with_commas(data.test.size()),
-        with_commas(checkpoint.position.step), chosen ? fmt::format(" ({})", in_words(found)) : "",
-        as_percent(result.accuracy), result.loss, confusion_text(matrix, names)));
+        with_commas(checkpoint.position.step), as_percent(result.accuracy), result.loss,
+        confusion_text(matrix, names)));
     return kDone;
   }
   Json rows = Json::array();
@@ -72,8 +64,6 @@ int eval(const EvalOptions& options) {
   write_json({{"schema", "convoy.eval/1"},
               {"version", kVersion},
               {"checkpoint", options.checkpoint},
-              {"file", found.file.string()},
-              {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
               {"model", net.name()},
               {"data", data.name},
               {"epoch", checkpoint.position.epoch},
@@ -98,7 +88,6 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
   auto options = std::make_shared<EvalOptions>();
   command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
       ->required();
-  add_checkpoint_choice(*command, options->choice);
   command
       ->add_option("--data", options->data,
                    "Data to test on; default: the data that the run was trained on")

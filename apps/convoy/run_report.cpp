@@ -28,10 +28,6 @@ std::string percent(double fraction) {
   return std::isfinite(fraction) ? as_percent(fraction) : "not finite";
 }
 
-std::string percent(const std::optional<double>& fraction) {
-  return fraction ? percent(*fraction) : "-";
-}
-
 std::string counted(Index count, std::string_view noun) {
   return fmt::format("{} {}{}", with_commas(count), noun, count == 1 ? "" : "s");
 }
@@ -61,16 +57,6 @@ std::string optimizer(const TrainSettings& train) {
   return text;
 }
 
-// Of the last epoch; where it changed meanwhile, with that of the first.
-std::string learning_rates(const RunRecord& run) {
-  if (run.epochs.empty()) return fmt::format("{:.4g}", run.config.model.train.learning_rate);
-  const std::optional<double> first = run.epochs.front().learning_rate;
-  const std::optional<double> last = run.epochs.back().learning_rate;
-  if (!last) return fmt::format("{:.4g}", run.config.model.train.learning_rate);
-  if (!first || *first == *last) return fmt::format("{:.4g}", *last);
-  return fmt::format("{:.4g} to {:.4g}", *first, *last);
-}
-
 Table runs_table(Runs runs) {
   Table table{"runs",
               "The runs after their last epochs. Seconds count the training steps alone.",
@@ -79,10 +65,8 @@ Table runs_table(Runs runs) {
                {"data", false},
                {"batch"},
                {"seed"},
-               {"learning rate"},
                {"epochs"},
                {"training loss"},
-               {"training accuracy"},
                {"test loss"},
                {"test accuracy"},
                {"seconds"},
@@ -93,12 +77,11 @@ Table runs_table(Runs runs) {
     const bool any = !run.epochs.empty();
     table.rows.push_back({run.name, run.config.model.net.name(), run.config.data.name,
                           fmt::format("{}", train.batch), fmt::format("{}", train.seed),
-                          learning_rates(run), epochs_of(run),
-                          any ? decimals(run.epochs.back().train_loss, 4) : "-",
-                          any ? percent(run.epochs.back().train_accuracy) : "-",
+                          epochs_of(run), any ? decimals(run.epochs.back().train_loss, 4) : "-",
                           any ? decimals(run.epochs.back().test_loss, 4) : "-",
                           any ? percent(run.epochs.back().test_accuracy) : "-",
-                          decimals(run.seconds(), 2), run.weights_sha256.substr(0, kPrefix)});
+                          decimals(run.seconds(), 2),
+                          run.checkpoint.weights_sha256.substr(0, kPrefix)});
   }
   return table;
 }
@@ -108,7 +91,7 @@ Table runs_table(Runs runs) {
 std::vector<std::pair<std::vector<std::string>, std::string>> same_weights(Runs runs) {
   std::vector<std::pair<std::vector<std::string>, std::string>> groups;
   for (const RunRecord& run : runs) {
-    const std::string& digest = run.weights_sha256;
+    const std::string& digest = run.checkpoint.weights_sha256;
     const auto group = std::find_if(groups.begin(), groups.end(),
                                     [&](const auto& other) { return other.second == digest; });
     if (group != groups.end()) {
@@ -175,8 +158,8 @@ void tell_facts(Page& page, const RunRecord& run) {
               {"order", fmt::format("{}, seed {}", train.order, train.seed)},
               {"done",
                fmt::format("{} of {}, {}", run.epochs_done(), counted(run.epochs_wanted(), "epoch"),
-                           counted(run.position.step, "step"))},
-              {"weights (SHA-256)", run.weights_sha256}});
+                           counted(run.checkpoint.position.step, "step"))},
+              {"weights (SHA-256)", run.checkpoint.weights_sha256}});
   page.html(fmt::format("<details><summary>Model file</summary>\n<pre>{}</pre>\n</details>\n",
                         svg::escaped_lines(run.config.model.text)));
 }
@@ -184,18 +167,12 @@ void tell_facts(Page& page, const RunRecord& run) {
 void tell_epochs(Page& page, const RunRecord& run) {
   if (run.epochs.empty()) return;
   const bool validated = run.epochs.front().validation_loss.has_value();
-  Table table{"epochs",
-              "Loss and accuracy after each epoch.",
-              {{"epoch"}, {"learning rate"}, {"training loss"}, {"training accuracy"}},
-              {}};
+  Table table{"epochs", "Loss and accuracy after each epoch.", {{"epoch"}, {"training loss"}}, {}};
   if (validated) table.columns.insert(table.columns.end(), {{"validation loss"}, {"validation"}});
   table.columns.insert(table.columns.end(),
                        {{"test loss"}, {"test accuracy"}, {"seconds"}, {"images/s"}});
   for (const EpochMetrics& epoch : run.epochs) {
-    std::vector<std::string> row{
-        fmt::format("{}", epoch.epoch),
-        epoch.learning_rate ? fmt::format("{:.4g}", *epoch.learning_rate) : "-",
-        decimals(epoch.train_loss, 4), percent(epoch.train_accuracy)};
+    std::vector<std::string> row{fmt::format("{}", epoch.epoch), decimals(epoch.train_loss, 4)};
     if (validated) {
       row.push_back(decimals(epoch.validation_loss.value_or(NAN), 4));
       row.push_back(percent(epoch.validation_accuracy.value_or(NAN)));
@@ -235,12 +212,11 @@ void tell_confused(Page& page, const RunRecord& run, const std::vector<std::stri
 void tell_mistakes(Page& page, const RunRecord& run) {
   if (!run.result) return page.paragraph(fmt::format("Not tested: {}", run.why_not));
   const Confusion& confusion = run.result->confusion;
-  const std::vector<std::string> names = class_names(run.tested.checkpoint);
+  const std::vector<std::string> names = class_names(run.checkpoint);
   const auto name = [&](Index label) { return names[static_cast<std::size_t>(label)]; };
   page.subsection("Confusion matrix");
-  std::string text =
-      fmt::format("On {}, by the {}: accuracy {}, loss {}.", run.data, in_words(run.tested),
-                  percent(run.result->accuracy), decimals(run.result->loss, 4));
+  std::string text = fmt::format("On {}: accuracy {}, loss {}.", run.data,
+                                 percent(run.result->accuracy), decimals(run.result->loss, 4));
   std::vector<std::string> frequent;
   for (const Confusion::Mistake& mistake : confusion.mistakes()) {
     if (frequent.size() == 3) break;
