@@ -9,7 +9,6 @@
 #include <new>
 #include <thread>
 
-#include "address.hpp"
 #include "convoy/convoy.hpp"
 
 namespace convoy::app {
@@ -65,7 +64,7 @@ void prepare(Transfer& transfer, const std::string& url, char* error) {
 #endif
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
                    static_cast<long>(transfer.limits.connect.count()));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(transfer.limits.slowest));
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(transfer.limits.stall.count()));
   curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(transfer.begin));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
@@ -77,7 +76,9 @@ enum class Outcome { done, start_again, try_again, give_up };
 Outcome judge(CURLcode code, CURL* curl) {
   constexpr long kTimeout = 408, kTooMany = 429, kServerError = 500;
   long status = 0;
+  double connected = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME, &connected);
   switch (code) {
     case CURLE_OK:  // also 416: there is nothing after the bytes that we have
       return Outcome::done;
@@ -87,6 +88,8 @@ Outcome judge(CURLcode code, CURL* curl) {
     case CURLE_HTTP_RETURNED_ERROR:
       return status >= kServerError || status == kTimeout || status == kTooMany ? Outcome::try_again
                                                                                 : Outcome::give_up;
+    case CURLE_OPERATION_TIMEDOUT:
+      return connected > 0 ? Outcome::try_again : Outcome::give_up;
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
@@ -99,16 +102,9 @@ Outcome judge(CURLcode code, CURL* curl) {
   }
 }
 
-std::string in_words(CURLcode code, CURL* curl, const char* detail, const DownloadLimits& limits) {
+std::string in_words(CURLcode code, CURL* curl, const char* detail) {
   long status = 0;
-  double connected = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME, &connected);
-  if (code == CURLE_OPERATION_TIMEDOUT && connected > 0)
-    return fmt::format("it sent fewer than {} bytes a second for {} s", limits.slowest,
-                       limits.stall.count());
-  if (code == CURLE_OPERATION_TIMEDOUT)
-    return fmt::format("it did not answer within {} s", limits.connect.count());
   if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
     return fmt::format("the name cannot be resolved: offline? ({})", detail);
   if (code == CURLE_HTTP_RETURNED_ERROR) return fmt::format("the server answers HTTP {}", status);
@@ -116,19 +112,6 @@ std::string in_words(CURLcode code, CURL* curl, const char* detail, const Downlo
 }
 
 }  // namespace
-
-void check_address(const std::string& url) {
-  const auto refuse = [&](std::string_view why, std::string_view remedy) {
-    throw UserError(Fault::usage, fmt::format("cannot fetch from '{}'", shown_address(url)), why,
-                    remedy);
-  };
-  if (!url.starts_with("http://") && !url.starts_with("https://"))
-    refuse("", "give an address that begins with http:// or https://");
-  const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), curl_url_cleanup);
-  if (!parsed) throw std::bad_alloc();
-  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK)
-    refuse("it is no address", "write / as %2F, @ as %40 and : as %3A in a name or password");
-}
 
 DownloadResult download(const std::string& url, PartFile& part, const DownloadLimits& limits,
                         const DownloadProgress& progress) {
@@ -138,7 +121,6 @@ DownloadResult download(const std::string& url, PartFile& part, const DownloadLi
   DownloadResult result;
   result.resumed = part.size() > 0;
   auto pause = limits.pause;
-  Stopwatch since_byte;
   for (int attempt = 1;; ++attempt) {
     curl_easy_reset(handle.get());
     char detail[CURL_ERROR_SIZE] = "";
@@ -146,15 +128,13 @@ DownloadResult download(const std::string& url, PartFile& part, const DownloadLi
     prepare(transfer, url, detail);
     const CURLcode code = curl_easy_perform(handle.get());
     if (transfer.disk) std::rethrow_exception(transfer.disk);
-    result.failure = code == CURLE_OK ? "" : in_words(code, handle.get(), detail, limits);
+    result.failure = code == CURLE_OK ? "" : in_words(code, handle.get(), detail);
     if (transfer.too_long)
       result.failure = fmt::format("the server sends more than the {} bytes that can be right",
                                    limits.most_bytes);
     const Outcome outcome = transfer.too_long ? Outcome::give_up : judge(code, handle.get());
     if (outcome == Outcome::done || outcome == Outcome::give_up) return result;
-    if (part.size() > transfer.begin) since_byte.restart();
-    const std::chrono::duration<double> patience = limits.patience;
-    if (attempt >= limits.attempts || since_byte.seconds() > patience.count()) return result;
+    if (attempt >= limits.attempts) return result;
     if (outcome == Outcome::start_again) {
       part.clear();
       result.resumed = false;

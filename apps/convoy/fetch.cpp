@@ -7,7 +7,6 @@
 #include <memory>
 #include <utility>
 
-#include "address.hpp"
 #include "convoy/convoy.hpp"
 #include "output.hpp"
 #include "unpack.hpp"
@@ -30,7 +29,7 @@ std::string megabytes(std::uint64_t bytes) {
 class ProgressLine {
  public:
   ProgressLine(std::string name, const std::string& url) : name_(std::move(name)) {
-    if (!line_.live()) write_line(fmt::format("{}: from {}", name_, shown_address(url)));
+    if (!line_.live()) write_line(fmt::format("{}: from {}", name_, url));
   }
 
   void show(std::uint64_t bytes, std::uint64_t total) {
@@ -64,7 +63,10 @@ class Fetcher {
         folder_(options.to.empty() ? fetch_folder(set.name) : options.to),
         limits_(options.limits) {
     limits_.most_bytes = set.most_bytes;
-    for (const std::string& mirror : mirrors_) check_address(mirror);
+    for (const std::string& mirror : mirrors_)
+      if (!mirror.starts_with("http://") && !mirror.starts_with("https://"))
+        throw UserError(Fault::usage, fmt::format("cannot fetch from '{}'", mirror), "",
+                        "give an address that begins with http:// or https://");
   }
 
   void run() {
@@ -141,7 +143,7 @@ class Fetcher {
       const auto [failure, content] = obtain_from(url, job, part);
       if (failure.empty()) return;
       wrong = wrong || content;
-      failures += fmt::format("\n  {}: {}", shown_address(url), failure);
+      failures += fmt::format("\n  {}: {}", url, failure);
     }
     if (part.size() == 0 || wrong) part.remove();
     report(job, failures, wrong);
@@ -217,19 +219,12 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
       ->type_name("NAME")
       ->required();
   command
-      ->add_option(
-          "--from", options->from,
-          "Address of a mirror to use instead of the public servers (http://NAME:PASSWORD@HOST/ "
-          "where it asks for them)")
+      ->add_option("--from", options->from,
+                   "Address of a mirror to use instead of the public servers")
       ->type_name("URL");
   command->add_option("--to", options->to, "Folder to put the files into")->type_name("DIR");
-  const DownloadLimits limits;
-  command->footer(fmt::format(
-      "A server that does not answer within {} s, or sends fewer than {} bytes a second for {} s,\n"
-      "is given up, and the next server is asked. The bytes that arrived are kept, and the next "
-      "call\ncontinues behind them.\n\n"
-      "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10",
-      limits.connect.count(), limits.slowest, limits.stall.count()));
+  command->footer(
+      "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10");
   command->callback([options, &action] { action = [options] { return fetch(*options); }; });
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fetch_catalog.hpp"
 
-#include "address.hpp"
 #include "convoy/convoy.hpp"
 
 namespace convoy::app {
@@ -71,7 +70,7 @@ const RemoteSet& remote_set(std::string_view name) {
     if (set.name == name) return set;
     names.push_back(set.name);
   }
-  throw UserError(Fault::usage, "cannot fetch '" + shown_address(name) + "'", "no such public set",
+  throw UserError(Fault::usage, "cannot fetch '" + std::string(name) + "'", "no such public set",
                   did_you_mean(name, names));
 }
 

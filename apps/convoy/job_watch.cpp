@@ -8,15 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
-#include <string_view>
+#include <fstream>
 
 #include "convoy/convoy.hpp"
-#include "process_state.hpp"
-#include "process_tree.hpp"
 
 namespace convoy::app {
 namespace {
@@ -50,24 +46,25 @@ std::uint64_t movement(const BoardEntry& entry, bool elsewhere) {
   return hash;
 }
 
-// The first that a message names.
-std::optional<int> rank_named_in(std::string_view message) {
-  constexpr std::string_view kRank = "rank ";
-  const std::size_t begin = message.find(kRank);
-  if (begin == std::string_view::npos) return std::nullopt;
-  int rank = 0;
-  const char* const digits = message.data() + begin + kRank.size();
-  const auto read = std::from_chars(digits, message.data() + message.size(), rank);
-  return read.ec == std::errc() ? std::optional(rank) : std::nullopt;
+// By a signal, or a debugger.
+bool is_stopped(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/stat", process));
+  std::string text;
+  std::getline(file, text);
+  const std::size_t behind = text.rfind(") ");  // "pid (name) state ...": a name may hold anything
+  return behind != std::string::npos && (text[behind + 2] == 'T' || text[behind + 2] == 't');
 }
 
-std::string in_words(std::optional<int> ending) {
-  if (!ending) return "its process ended";
-  if (*ending > kBySignal && *ending < kBySignal + 65) {
-    return fmt::format("ended by signal {}, {}", *ending - kBySignal,
-                       strsignal(*ending - kBySignal));
+// How a process ended that the launcher had started, by the launcher's own exit code.
+std::string in_words(std::optional<int> status) {
+  constexpr int kBySignal = 128;
+  constexpr int kHydraKnowsNot = 255;
+  if (!status || *status == 0 || *status == kHydraKnowsNot) return "its process ended";
+  if (*status > kBySignal && *status < kBySignal + 65) {
+    return fmt::format("ended by signal {}, {}", *status - kBySignal,
+                       strsignal(*status - kBySignal));
   }
-  return fmt::format("its process ended with exit code {}", *ending);
+  return fmt::format("its process ended with exit code {}", *status);
 }
 
 }  // namespace
@@ -78,7 +75,6 @@ JobWatch::JobWatch(const Board& board, double stall_timeout, double start_timeou
       stall_timeout_(stall_timeout),
       start_timeout_(start_timeout),
       several_machines_(several_machines),
-      kills_before_(out_of_memory_kills()),
       ranks_(static_cast<std::size_t>(board.size())) {}
 
 JobWatch::~JobWatch() {
@@ -104,7 +100,6 @@ void JobWatch::look(double seconds) {
   }
   find_lost();
   find_stalled();
-  was_trouble_ = trouble();
 }
 
 void JobWatch::look_at_process(int r) {
@@ -115,10 +110,9 @@ void JobWatch::look_at_process(int r) {
     rank.process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     rank.dead = rank.process < 0 && errno == ESRCH;
   }
-  if (rank.process < 0 || rank.ending) return;
+  if (rank.process < 0 || rank.dead) return;
   pollfd process{rank.process, POLLIN, 0};
-  rank.dead = rank.dead || poll(&process, 1, 0) > 0;
-  if (rank.dead) rank.ending = ending_of_process(rank.process, pid);
+  rank.dead = poll(&process, 1, 0) > 0;
 }
 
 void JobWatch::look_at_movement(int r, double seconds) {
@@ -138,27 +132,14 @@ bool JobWatch::is_lost(int rank) const {
 }
 
 // Where several are found at once, one that kept the others waiting. After a failure the launcher
-// ends the others: they are not lost. (But one that is found together with another's report of it
-// is.)
+// ends the others: they are not lost.
 void JobWatch::find_lost() {
-  if (was_trouble_ || lost_ != kNobody) return;
+  if (trouble()) return;
   for (int r = 0; r < board_.size(); ++r) {
     if (!is_lost(r)) continue;
     if (lost_ == kNobody || (board_[lost_].waiting != 0 && board_[r].waiting == 0)) lost_ = r;
   }
-  if (lost_ == kNobody) return;
-  lost_place_ = place(lost_);
-  if (!began_ && !several_machines_) find_unseen();
-}
-
-// A rank that was never seen, and whose process is not there (a launcher starts all at once), ended
-// before those that were seen: the launcher ends these because of it.
-void JobWatch::find_unseen() {
-  const std::vector<int> there = ranks_of_descendants();
-  for (int r = 0; r < board_.size() && unseen_ == kNobody; ++r) {
-    const bool came = ranks_[static_cast<std::size_t>(r)].came;
-    if (!came && std::ranges::find(there, r) == there.end()) unseen_ = r;
-  }
+  if (lost_ != kNobody) lost_place_ = place(lost_);
 }
 
 void JobWatch::find_stalled() {
@@ -209,30 +190,6 @@ std::string JobWatch::place(int rank) const {
   return fmt::format("in step {}, {}", board_[rank].step.load(), to_string(now));
 }
 
-std::string JobWatch::how_it_died(int rank, std::optional<int> launcher) const {
-  constexpr int kHydraKnowsNot = 255;
-  std::optional<int> ending = ranks_[static_cast<std::size_t>(rank)].ending;
-  if (!ending || *ending == kBySignal + SIGKILL) {
-    const auto kills = out_of_memory_kills();
-    if (kills && kills_before_ && *kills > *kills_before_) {
-      const auto limit = cgroup_memory_limit();
-      return limit ? fmt::format(
-                         "killed by the kernel, because the {:.1f} GB of memory that its "
-                         "control group may use ran out",
-                         static_cast<double>(*limit) * 1e-9)
-                   : "killed by the kernel, because memory ran out";
-    }
-  }
-  if (ending) return in_words(ending);
-  // Else by the launcher's exit code, where that is not another rank's.
-  for (int r = 0; r < board_.size(); ++r) {
-    if (launcher == code(r)) launcher.reset();
-  }
-  if (launcher == 0 || launcher == kHydraKnowsNot) launcher.reset();
-  if (!launcher || *launcher > kBySignal) return in_words(launcher);
-  return fmt::format("its process ended; the launcher's exit code is {}", *launcher);
-}
-
 std::vector<int> JobWatch::living() const {
   std::vector<int> processes;
   for (const Rank& rank : ranks_) {
@@ -260,48 +217,6 @@ bool JobWatch::trouble() const {
   if (lost_ != kNobody || stalled_ != kNobody) return true;
   for (int r = 0; r < board_.size(); ++r) {
     if (activity(board_[r]) == Activity::failed || !is_clean(code(r).value_or(kDone))) return true;
-  }
-  return false;
-}
-
-// What ranks say of each other. One that is named and says something itself is a link of a chain:
-// it left because of another. A reason that quotes another rank's is longer: the shortest is
-// nearest to the cause.
-std::string JobWatch::words_of_ranks() const {
-  std::string blame;
-  bool blames_a_speaker = true;
-  for (int r = 0; r < board_.size(); ++r) {
-    const std::string reason = code(r) == kPeer ? board_.reason(r) : std::string();
-    if (reason.empty()) continue;
-    const std::optional<int> named = rank_named_in(reason);
-    const bool speaker = named && *named < board_.size() && code(*named) == kPeer;
-    const bool nearer =
-        speaker != blames_a_speaker ? blames_a_speaker : reason.size() < blame.size();
-    if (!blame.empty() && !nearer) continue;
-    blame = reason;
-    blames_a_speaker = speaker;
-  }
-  return blame;
-}
-
-bool JobWatch::crashed(std::optional<int> launcher) const {
-  const auto is_crash = [](std::optional<int> ending) {
-    static constexpr std::array kCrashes{SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
-    return ending && std::ranges::find(kCrashes, *ending - kBySignal) != kCrashes.end();
-  };
-  const bool known = lost_ != kNobody && ranks_[static_cast<std::size_t>(lost_)].ending;
-  return std::ranges::any_of(ranks_, is_crash, &Rank::ending) || (!known && is_crash(launcher));
-}
-
-bool JobWatch::explained() const {
-  if (began_ || stalled_ != kNobody) return true;
-  // A signal from outside: it had no last words.
-  if (lost_ != kNobody) {
-    const auto ending = ranks_[static_cast<std::size_t>(lost_)].ending;
-    if (ending == kBySignal + SIGKILL) return true;
-  }
-  for (int r = 0; r < board_.size(); ++r) {
-    if (code(r)) return true;
   }
   return false;
 }
@@ -339,15 +254,20 @@ Ending JobWatch::verdict(std::optional<int> launcher, bool killed) const {
     }
     return {kPeer, fmt::format("rank {} failed in step {} ({})", r, board_[r].step.load(), reason)};
   }
-  if (unseen_ != kNobody && !killed) {
-    return {kPeer, fmt::format("rank {} ended before it began (and the launcher ended the others)",
-                               unseen_)};
-  }
   if (lost_ != kNobody && !killed) {
-    return {kPeer,
-            fmt::format("rank {} died {} ({})", lost_, lost_place_, how_it_died(lost_, launcher))};
+    // The launcher's exit code may be that of another rank.
+    for (int r = 0; r < board_.size(); ++r) {
+      if (launcher == code(r)) launcher.reset();
+    }
+    return {kPeer, fmt::format("rank {} died {} ({})", lost_, lost_place_, in_words(launcher))};
   }
-  if (const std::string blame = words_of_ranks(); !blame.empty() && !killed) return {kPeer, blame};
+  // A reason that quotes another rank's is longer: the shortest is nearest to the cause.
+  std::string blame;
+  for (int r = 0; r < board_.size(); ++r) {
+    const std::string reason = code(r) == kPeer ? board_.reason(r) : std::string();
+    if (!reason.empty() && (blame.empty() || reason.size() < blame.size())) blame = reason;
+  }
+  if (!blame.empty() && !killed) return {kPeer, blame};
   if (stalled_ != kNobody && !killed) return {kPeer, stall_};
   return {came() ? kPeer : static_cast<int>(Fault::unavailable),
           fmt::format("the launcher ended {} ({})",

@@ -9,7 +9,6 @@
 #include <exception>
 #include <functional>
 
-#include "address.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "fetch.hpp"
@@ -59,10 +58,7 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
   const std::string help =
       chosen.empty() ? "convoy --help" : fmt::format("convoy {} --help", command.get_name());
-  std::vector<std::string> extras = app.remaining(true);
-  for (std::string& word : extras) {  // an address in the wrong place may hold a password
-    if (word.find("://") != std::string::npos) word = shown_address(word);
-  }
+  const std::vector<std::string> extras = app.remaining(true);
   for (std::size_t i = 0; i < extras.size(); ++i) {
     const std::string& word = extras[i];
     if (word.size() < 2 || word.front() != '-') continue;

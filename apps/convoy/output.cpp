@@ -9,14 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <span>
-
-#include "convoy/train/durable_file.hpp"
 
 namespace convoy::app {
 namespace {
-
-namespace fs = std::filesystem;
 
 // 0, or the errno of the write that failed.
 int write_all(int descriptor, std::string_view text) {
@@ -33,28 +28,10 @@ int write_all(int descriptor, std::string_view text) {
   return 0;
 }
 
-// What a user may name that is no file: a terminal, /dev/null, a pipe that somebody reads.
-// (/dev/stdout is a link, and leads to one that belongs to the process.)
-bool is_device(const fs::path& file) {
-  std::error_code ignored;
-  const std::string name = fs::absolute(file, ignored).lexically_normal().string();
-  if (name.starts_with("/dev/std") || name.starts_with("/dev/fd/")) {
-    return fs::exists(file, ignored);
-  }
-  return fs::is_other(fs::symlink_status(file, ignored));
-}
-
-FileDescriptor open_device(const fs::path& file) {
-  FileDescriptor descriptor(::open(file.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
-  if (!descriptor.is_open()) throw SystemError(Fault::io, "open", file.string(), errno);
+int open_to_write(const std::filesystem::path& file, int flags) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+  if (descriptor < 0) throw SystemError(Fault::io, "open", file.string(), errno);
   return descriptor;
-}
-
-void check_is_no_folder(const fs::path& file) {
-  std::error_code ignored;
-  if (fs::is_directory(file, ignored) || !file.has_filename()) {
-    throw SystemError(Fault::io, "open", file.string(), EISDIR);
-  }
 }
 
 std::string_view name(ScheduleKind kind) {
@@ -80,8 +57,6 @@ void secure_standard_streams() {
   }
   // A reader of stderr that left must not end a run; write_stdout sees to stdout.
   signal(SIGPIPE, SIG_IGN);
-  // A file beyond the limit of the shell (ulimit -f) is an error like a full disk, not a crash.
-  signal(SIGXFSZ, SIG_IGN);
 }
 
 void write_stdout(std::string_view text) {
@@ -128,32 +103,28 @@ void LiveLine::clear() {
   shown_ = false;
 }
 
-void check_writable(const fs::path& file) {
-  if (is_device(file)) {
-    open_device(file);
-  } else {
-    check_is_no_folder(file);
-    NewFile gone(file);
-  }
+void check_writable(const std::filesystem::path& file) {
+  const bool exists = std::filesystem::exists(file);
+  const int descriptor = open_to_write(file, 0);
+  ::close(descriptor);
+  if (!exists) ::unlink(file.c_str());
 }
 
-void save_file(const fs::path& file, std::string_view text) {
+void save_file(const std::filesystem::path& file, std::string_view text) {
   save_file(file, [text](const TextSink& write) { write(text); });
 }
 
-void save_file(const fs::path& file, const std::function<void(const TextSink&)>& produce) {
-  if (is_device(file)) {
-    FileDescriptor device = open_device(file);
-    produce([&](std::string_view text) {
-      const int error = write_all(device.get(), text);
-      if (error != 0) throw SystemError(Fault::io, "write", file.string(), error);
-    });
-    return;
-  }
-  check_is_no_folder(file);
-  NewFile fresh(file);
-  produce([&](std::string_view text) { fresh.write(std::as_bytes(std::span(text))); });
-  fresh.keep();
+void save_file(const std::filesystem::path& file,
+               const std::function<void(const TextSink&)>& produce) {
+  const int descriptor = open_to_write(file, O_TRUNC);
+  int error = 0;
+  produce([&](std::string_view text) {
+    if (error == 0) error = write_all(descriptor, text);
+  });
+  if (::close(descriptor) != 0 && error == 0) error = errno;  // some file systems write here
+  if (error == 0) return;
+  if (std::filesystem::is_regular_file(file)) ::unlink(file.c_str());
+  throw SystemError(Fault::io, "write", file.string(), error);
 }
 
 std::string aligned(const std::vector<std::vector<std::string>>& rows,
@@ -217,10 +188,7 @@ Json to_json(const CudaDevice& gpu) {
 }
 
 Json to_json(const EpochMetrics& metrics) {
-  Json json{{"epoch", metrics.epoch}};
-  if (metrics.learning_rate) json["learning_rate"] = *metrics.learning_rate;
-  json["train_loss"] = metrics.train_loss;
-  if (metrics.train_accuracy) json["train_accuracy"] = *metrics.train_accuracy;
+  Json json{{"epoch", metrics.epoch}, {"train_loss", metrics.train_loss}};
   if (metrics.validation_loss) json["validation_loss"] = *metrics.validation_loss;
   if (metrics.validation_accuracy) json["validation_accuracy"] = *metrics.validation_accuracy;
   json["test_loss"] = metrics.test_loss;

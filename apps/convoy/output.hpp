@@ -55,8 +55,7 @@ class LiveLine {
 
 // A file that a command makes. Call the first before work begins that would be lost: it throws
 // SystemError(io) where the file cannot be written, and changes nothing. The second writes all of
-// it, or throws SystemError(io) and leaves what was there. A link in its place is replaced, not
-// followed; devices and pipes are written to.
+// it, or throws SystemError(io) and leaves no half of it.
 void check_writable(const std::filesystem::path& file);
 void save_file(const std::filesystem::path& file, std::string_view text);
 // The same, of a text too long to be in memory: `produce` calls its argument with one part after

@@ -7,16 +7,16 @@
 #include <filesystem>
 #include <span>
 
-#include "convoy/train/durable_file.hpp"
-
 namespace convoy::app {
 
 // All of it throws SystemError(io) where the disk does not play along.
 class PartFile {
  public:
-  // Opens or makes it; what this does not remove stays. Throws UserError(unavailable) where another
-  // process has it, UserError(io) where somebody else prepared it.
+  // Opens or makes it. Throws UserError(unavailable) where another process has it.
   explicit PartFile(const std::filesystem::path& path);
+  ~PartFile();  // leaves the file
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
   std::uint64_t size() const { return size_; }
@@ -28,7 +28,7 @@ class PartFile {
 
  private:
   std::filesystem::path path_;
-  FileDescriptor part_;
+  int descriptor_ = -1;
   std::uint64_t size_ = 0;
 };
 

@@ -118,35 +118,7 @@ std::vector<pid_t> descendants() {
   return found;
 }
 
-// By what Open MPI's and MPICH's launchers set.
-std::optional<int> rank_of_process(pid_t process) {
-  static constexpr std::array<std::string_view, 2> kNames{"OMPI_COMM_WORLD_RANK=", "PMI_RANK="};
-  std::ifstream file(fmt::format("/proc/{}/environ", process), std::ios::binary);
-  for (std::string variable; std::getline(file, variable, '\0');) {
-    for (const std::string_view name : kNames) {
-      if (variable.starts_with(name)) return std::atoi(variable.c_str() + name.size());
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace
-
-std::vector<int> ranks_of_descendants() {
-  std::vector<int> ranks;
-  for (const pid_t process : descendants()) {
-    if (const auto rank = rank_of_process(process)) ranks.push_back(*rank);
-  }
-  return ranks;
-}
-
-void check_processes_are_seen(std::string_view what) {
-  if (access("/proc/self/stat", R_OK) == 0) return;
-  throw UserError(
-      Fault::unavailable, fmt::format("{} is not available", what),
-      "/proc is not mounted, where it finds its own program and the processes it starts",
-      "mount it: mount -t proc proc /proc");
-}
 
 ProcessTree::ProcessTree(const std::vector<std::string>& command,
                          const std::vector<std::string>& variables) {

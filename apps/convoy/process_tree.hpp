@@ -7,14 +7,9 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace convoy::app {
-
-// Throws UserError(unavailable) where /proc is not there, without which the processes of a tree
-// can't be found: `what` is not available then.
-void check_processes_are_seen(std::string_view what);
 
 // At most one at a time, in a process that has no other children.
 class ProcessTree {
@@ -50,9 +45,5 @@ class ProcessTree {
   std::optional<int> status_;
   bool killed_ = false;
 };
-
-// Ranks that MPI launchers started, by their environment, among all that has been started by this
-// process and has not ended.
-std::vector<int> ranks_of_descendants();
 
 }  // namespace convoy::app

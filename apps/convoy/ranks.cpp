@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "call_limit.hpp"
 #include "convoy/comm/board.hpp"
 #include "output.hpp"
 
@@ -106,13 +105,8 @@ void arrive() {
   if (self.board) (*self.board)[self.rank].pid.store(getpid(), std::memory_order_release);
 }
 
-std::unique_ptr<Communicator> job_communicator(const RanksOptions& options, double start_timeout) {
-  if (!is_rank()) return alone();
-  RanksOptions limited = options;
-  if (!is_supervised()) {
-    limited.around_unlimited_call = limited_calls(start_timeout, self.rank);
-  }
-  return mpi(limited);
+std::unique_ptr<Communicator> job_communicator(const RanksOptions& options) {
+  return is_rank() ? mpi(options) : alone();
 }
 
 std::string fail_job(Communicator& communicator, const std::exception_ptr& error) noexcept {

@@ -31,10 +31,8 @@ bool speaks();         // of several, the first: messages of a run come from it
 // The supervisor may send signals from here on.
 void arrive();
 
-// The job's communicator: mpi() on a rank, else alone(). `start_timeout` limits the seconds that
-// MPI_Init and MPI_Finalize may take (call_limit.hpp); of a rank under a supervisor, which sees
-// more and names the rank that is missing, they have no limit of their own.
-std::unique_ptr<Communicator> job_communicator(const RanksOptions& options, double start_timeout);
+// The job's communicator: mpi() on a rank, else alone().
+std::unique_ptr<Communicator> job_communicator(const RanksOptions& options);
 
 // In the handler of an exception that ends this rank, before the communicator goes: tells the other
 // ranks why, and settles which of them tells the user: that one gets the words, with the rank's

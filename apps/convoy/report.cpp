@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 struct ReportOptions {
   std::vector<std::string> runs;
-  std::string choice;
   std::string data;
   std::string out = "report.html";
   bool quiet = false;
@@ -41,7 +40,7 @@ void refuse_twins(const std::vector<std::string>& folders) {
 std::string report_of_runs(const ReportOptions& options) {
   refuse_twins(options.runs);
   std::vector<RunRecord> runs;
-  for (const std::string& folder : options.runs) runs.emplace_back(folder, options.choice);
+  for (const std::string& folder : options.runs) runs.emplace_back(folder);
   choose_names(runs);
   TestData data;
   for (RunRecord& run : runs) {
@@ -55,7 +54,7 @@ std::string report_of_runs(const ReportOptions& options) {
 // The folder of a study, whose reports lie in it.
 int report_of_study(const CLI::App& command, const ReportOptions& options) {
   const std::string& folder = options.runs.front();
-  for (const char* name : {"--out", "--data", "--checkpoint"}) {
+  for (const char* name : {"--out", "--data"}) {
     if (command.get_option(name)->count() == 0) continue;
     throw UserError(Fault::usage, fmt::format("{} with a study", name),
                     "its report is written into its folder, from study.json alone",
@@ -89,7 +88,6 @@ void add_report(CLI::App& app, std::function<int()>& action) {
   command
       ->add_option("RUN", options->runs, "Run folders, finished or not; or the folder of one study")
       ->required();
-  add_checkpoint_choice(*command, options->choice);
   command
       ->add_option("--data", options->data,
                    "Test all runs on this data; default: each on the data that it was trained on")

@@ -59,18 +59,17 @@ std::vector<Override> overrides(const TrainOptions& options, int ranks) {
   return result;
 }
 
-// runs/<model>-<date>-<time>. Where two begin in one second, the later one adds a number.
-fs::path default_folder(std::string name) {
+// runs/<model>-<date>-<time>, and a number where two begin in one second.
+fs::path unused_folder(std::string name) {
   for (char& c : name) {
     if (c == '/' || c == '\0') c = '-';
   }
-  return fs::path("runs") /
-         fmt::format("{}-{:%Y%m%d-%H%M%S}", name, fmt::localtime(std::time(nullptr)));
-}
-
-bool is_empty_folder(const fs::path& path) {
-  std::error_code error;
-  return fs::is_directory(fs::symlink_status(path, error)) && fs::is_empty(path, error) && !error;
+  const std::string stem =
+      fmt::format("{}-{:%Y%m%d-%H%M%S}", name, fmt::localtime(std::time(nullptr)));
+  fs::path folder = fs::path("runs") / stem;
+  for (int i = 2; fs::exists(folder); ++i)
+    folder = fs::path("runs") / fmt::format("{}-{}", stem, i);
+  return folder;
 }
 
 // A folder is kept as an absolute path: a run may be resumed from elsewhere.
@@ -96,17 +95,10 @@ void check_name_length(const fs::path& out) {
                   "choose a shorter one");
 }
 
-// With --resume the folder says what the run is.
-[[noreturn]] void refuse_with_resume(std::string_view option) {
-  throw UserError(Fault::usage, fmt::format("{} does not go with --resume", option),
-                  "a run keeps the settings that it was begun with",
-                  fmt::format("leave {} out, or start a new run", option));
-}
-
 Run new_run(const TrainOptions& options, int ranks) {
   const fs::path out(options.out);
   check_name_length(out);
-  if (!out.empty() && fs::exists(fs::symlink_status(out)) && !is_empty_folder(out)) {
+  if (!out.empty() && fs::exists(fs::symlink_status(out))) {
     throw UserError(
         Fault::usage, fmt::format("--out {} exists", options.out),
         "a run never writes over another",
@@ -115,103 +107,47 @@ Run new_run(const TrainOptions& options, int ranks) {
   }
   Model model = load_model(options.model, overrides(options, ranks));
   const std::string name = model.net.name();
-  return {std::move(model),
-          data_settings(options),
-          out.empty() ? default_folder(name) : out,
-          false,
-          out.empty() ? Taken::numbered : Taken::refused,
-          options.init_from};
+  return {std::move(model), data_settings(options), out.empty() ? unused_folder(name) : out, false};
 }
 
-// Says where the run's own settings come from, where config.toml can't say it.
-void tell_lost(const RunConfig& config, std::vector<std::string>& warnings) {
-  if (config.lost.empty()) return;
-  warnings.push_back(
-      fmt::format("{}; what the run is comes from its newest checkpoint", config.lost));
-}
-
-Model with_epochs(const Model& model, std::string_view source, Index epochs) {
-  const Override override = fmt::format("train.epochs={}", epochs);
-  return parse_model(model.text, source, {&override, 1});
-}
-
-// `given`: options of the command line. Those of the data count where the run has lost its own.
-Run rest_of_run(const fs::path& folder, const TrainOptions& options, const CLI::App& given) {
+Run rest_of_run(const fs::path& folder, std::optional<Index> epochs, const std::string& data) {
   RunConfig config = open_run(folder);
-  const bool knows_data = !config.data.name.empty();
-  for (const char* name : {"--validation", "--limit"}) {
-    if (knows_data && given.count(name) > 0) refuse_with_resume(name);
-  }
-  if (!knows_data && given.count("--data") == 0) {
-    throw UserError(
-        Fault::not_found,
-        fmt::format("{} does not say any more which data it was trained on", folder.string()),
-        config.lost + "; and its checkpoints, of an older version, do not hold it",
-        "give --data, and --limit and --validation where the run was begun with them");
-  }
-  if (!knows_data) config.data = data_settings(options);
-  if (options.epochs && *options.epochs < config.model.train.epochs) {
-    throw UserError(Fault::usage, fmt::format("--epochs {} would shorten the run", *options.epochs),
+  if (epochs && *epochs < config.model.train.epochs) {
+    throw UserError(Fault::usage, fmt::format("--epochs {} would shorten the run", *epochs),
                     fmt::format("it was begun with {}", config.model.train.epochs),
                     "--epochs can only extend a run; leave it out");
   }
-  if (options.epochs) {
-    config.model = with_epochs(config.model, (folder / "config.toml").string(), *options.epochs);
+  if (epochs) {
+    const Override longer = fmt::format("train.epochs={}", *epochs);
+    config.model = parse_model(config.model.text, (folder / "config.toml").string(), {&longer, 1});
   }
-  if (given.count("--data") > 0) config.data.name = data_name(options.data);
-  Run run{std::move(config.model), config.data, folder, true};
-  tell_lost(config, run.warnings);
-  return run;
-}
-
-// The weights that the run began with have to be those that are asked for, where that can be known.
-void check_initial_weights(const RunConfig& begun, const TrainOptions& options) {
-  std::string asked;
-  if (!options.init_from.empty()) {
-    try {
-      asked = find_checkpoint(options.init_from).checkpoint.weights_sha256;
-    } catch (const UserError& error) {
-      if (error.fault() == Fault::not_found) return;  // it is not needed any more
-      throw;
-    }
-  }
-  if (asked == begun.initial_weights_sha256) return;
-  const auto in_words = [](const std::string& digest) {
-    return digest.empty() ? std::string("none of another run") : fmt::format("SHA-256 {}", digest);
-  };
-  throw UserError(Fault::usage,
-                  fmt::format("the run {} can't go on with other initial weights", options.out),
-                  fmt::format("--init-from: it began with {}, not {}",
-                              in_words(begun.initial_weights_sha256), in_words(asked)),
-                  "leave them as they were, or begin a new run in another folder");
+  if (!data.empty()) config.data.name = data_name(data);
+  return {std::move(config.model), config.data, folder, true};
 }
 
 // --out with --resume-if-present: the same command line begins the run and goes on with it. (The
 // trainer refuses where it asks for another run than the one that is there.)
 Run new_or_rest_of_run(const TrainOptions& options, int ranks) {
-  if (!fs::exists(options.out) || is_empty_folder(options.out)) return new_run(options, ranks);
+  if (!fs::exists(options.out)) return new_run(options, ranks);
   const RunConfig begun = open_run(options.out);
   Model asked = load_model(options.model, overrides(options, ranks));
-  check_initial_weights(begun, options);
-  Run run{std::move(asked), data_settings(options), options.out, true};
-  tell_lost(begun, run.warnings);
-  const Index epochs = begun.model.train.epochs;
-  if (run.model.train.epochs < epochs) {
-    run.warnings.push_back(
-        fmt::format("{} was begun with, or extended to, {} epochs: that is what "
-                    "it goes on to, not {}",
-                    options.out, epochs, run.model.train.epochs));
-    run.model = with_epochs(run.model, options.model, epochs);
+  if (asked.train.epochs < begun.model.train.epochs) {
+    const Override epochs = fmt::format("train.epochs={}", begun.model.train.epochs);
+    asked = parse_model(asked.text, options.model, {&epochs, 1});
   }
-  return run;
+  return {std::move(asked), data_settings(options), options.out, true};
 }
 
-// Anything else that would make it another run.
+// With --resume the folder says what the run is: anything that would make it another run is
+// refused.
 void check_resume(const CLI::App& command) {
   for (const char* name :
        {"MODEL", "--batch", "--per-rank-batch", "--grain", "--seed", "--no-shuffle", "--order",
-        "--set", "--init-from", "--out", "--resume-if-present"}) {
-    if (command.count(name) > 0) refuse_with_resume(name);
+        "--set", "--validation", "--limit", "--out", "--resume-if-present"}) {
+    if (command.count(name) == 0) continue;
+    throw UserError(Fault::usage, fmt::format("{} does not go with --resume", name),
+                    "a run keeps the settings that it was begun with",
+                    fmt::format("leave {} out, or start a new run", name));
   }
 }
 
@@ -223,21 +159,17 @@ std::string to_message(const Run& run) {
                                fmt::format("{}", run.data.limit),
                                fmt::format("{}", run.data.validation),
                                run.folder.string(),
-                               run.resumed ? "resumed" : "",
-                               run.taken == Taken::numbered ? "numbered" : "",
-                               run.initial_weights};
+                               run.resumed ? "resumed" : ""};
   return pack(words);
 }
 
 Run from_message(std::string_view message) {
   const std::vector<std::string> words = unpack(message);
-  if (words.size() != 8) throw SystemError(Fault::peer, "reading the run", "rank 0", "cut off");
+  if (words.size() != 6) throw SystemError(Fault::peer, "reading the run", "rank 0", "cut off");
   return {parse_model(words[0], "the run's model"),
           {words[1], std::stoll(words[2]), std::stod(words[3])},
           words[4],
-          !words[5].empty(),
-          words[6].empty() ? Taken::refused : Taken::numbered,
-          words[7]};
+          !words[5].empty()};
 }
 
 }  // namespace
@@ -245,7 +177,8 @@ Run from_message(std::string_view message) {
 Run choose_run(const CLI::App& command, const TrainOptions& options, int ranks) {
   if (!options.resume.empty()) {
     check_resume(command);
-    return rest_of_run(options.resume, options, command);
+    const std::string given_data = command.count("--data") > 0 ? options.data : std::string();
+    return rest_of_run(options.resume, options.epochs, given_data);
   }
   return options.resume_if_present ? new_or_rest_of_run(options, ranks) : new_run(options, ranks);
 }

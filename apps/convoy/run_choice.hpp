@@ -3,8 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
-#include <vector>
 
 #include "train_options.hpp"
 
@@ -14,18 +12,15 @@ namespace convoy::app {
 struct Run {
   Model model;
   DataSettings data;
-  std::filesystem::path folder;  // of a new run without --out: what it is to be called
+  std::filesystem::path folder;
   bool resumed = false;
-  Taken taken = Taken::refused;      // of a new run
-  std::string initial_weights = {};  // of a new run: the checkpoint that it begins with, or ""
-  std::vector<std::string> warnings = {};
 };
 
 // Looks at the file system, and changes nothing there. `ranks` are those of the job: what
 // --per-rank-batch counts. Throws UserError.
 Run choose_run(const CLI::App& command, const TrainOptions& options, int ranks);
 
-// The same, decided by rank 0 and told to the others (but for the warnings). Collective.
+// The same, decided by rank 0 and told to the others. Collective.
 Run choose_run(const CLI::App& command, const TrainOptions& options, Communicator& communicator);
 
 }  // namespace convoy::app

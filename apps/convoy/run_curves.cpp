@@ -21,8 +21,6 @@ const Quantity kTrainLoss{"training", [](const EpochMetrics& e) { return e.train
 const Quantity kValidationLoss{
     "validation", [](const EpochMetrics& e) { return e.validation_loss.value_or(kNone); }};
 const Quantity kTestLoss{"test", [](const EpochMetrics& e) { return e.test_loss; }};
-const Quantity kTrainAccuracy{
-    "training", [](const EpochMetrics& e) { return 100 * e.train_accuracy.value_or(kNone); }};
 const Quantity kValidationAccuracy{"validation", [](const EpochMetrics& e) {
                                      return 100 * e.validation_accuracy.value_or(kNone);
                                    }};
@@ -72,8 +70,7 @@ std::vector<CurvePlot> learning_curves(Runs runs) {
   };
   if (runs.size() == 1) {
     add("loss", "Loss", {kTrainLoss, kValidationLoss, kTestLoss}, true, "mean loss");
-    add("accuracy", "Accuracy", {kTrainAccuracy, kValidationAccuracy, kTestAccuracy}, false,
-        "accuracy (%)");
+    add("accuracy", "Accuracy", {kValidationAccuracy, kTestAccuracy}, false, "accuracy (%)");
   } else {
     add("train-loss", "Training loss", {kTrainLoss}, true, "mean loss");
     add("test-loss", "Test loss", {kTestLoss}, true, "mean loss");

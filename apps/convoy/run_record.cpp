@@ -47,7 +47,7 @@ std::string last_part(const fs::path& folder) {
 }  // namespace
 
 double RunRecord::seconds() const {
-  double sum = position.epoch_seconds;
+  double sum = checkpoint.position.epoch_seconds;
   for (const EpochMetrics& epoch : epochs) sum += epoch.seconds;
   return sum;
 }
@@ -58,19 +58,11 @@ const TrainAndTest& TestData::operator[](const std::string& name) {
                                 : loaded_.emplace(name, load_data(name)).first->second;
 }
 
-RunRecord::RunRecord(fs::path run_folder, const std::string& choice)
+RunRecord::RunRecord(fs::path run_folder)
     : folder(std::move(run_folder)),
       config(open_run(folder)),
-      tested(choose_checkpoint(folder.string(), choice)),
+      checkpoint(load_checkpoint(folder)),
       epochs(epochs_of_run(folder)) {
-  if (tested.is_best) {
-    const Checkpoint newest = newest_checkpoint(folder).checkpoint;
-    position = newest.position;
-    weights_sha256 = newest.weights_sha256;
-  } else {
-    position = tested.checkpoint.position;
-    weights_sha256 = tested.checkpoint.weights_sha256;
-  }
   // What a killed process did after its last checkpoint would be done again.
   std::erase_if(epochs, [&](const EpochMetrics& epoch) { return epoch.epoch > epochs_done(); });
 }
@@ -93,13 +85,12 @@ void evaluate(RunRecord& run, TestData& data, const std::string& name) {
   }
   if (found != nullptr) {
     run.data = found->name;
-    run.result = test(run.tested.checkpoint, *found, Layout{}, true);
+    run.result = test(run.checkpoint, *found, Layout{}, true);
     run.other_test_data = found->test.sha256() != run.config.test_sha256;
-    run.confused =
-        most_confused(found->test, *run.result, run.tested.checkpoint.model.net.loss().classes);
+    run.confused = most_confused(found->test, *run.result, run.checkpoint.model.net.loss().classes);
     run.result->probabilities = {};
   }
-  run.tested.checkpoint.state = {};
+  run.checkpoint.state = {};
 }
 
 }  // namespace convoy::app

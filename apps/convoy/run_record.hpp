@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a report tells of a training run: what its folder holds, and what its best checkpoint (or
-// its last) makes of the test data.
+// What a report tells of a training run: what its folder holds, and what its newest checkpoint
+// makes of the test data.
 #pragma once
 
 #include <filesystem>
@@ -22,16 +22,13 @@ struct ConfusedImage {
 };
 
 struct RunRecord {
-  // `choice`: of the checkpoint that is tested: "", "best", "last". Throws UserError where it is no
-  // run, SystemError.
-  RunRecord(std::filesystem::path run_folder, const std::string& choice);
+  // Throws UserError where it is no run, SystemError.
+  explicit RunRecord(std::filesystem::path run_folder);
 
   std::filesystem::path folder;
   std::string name;  // from choose_names(): differs from those of the other runs
   RunConfig config;
-  RunPosition position;  // of the newest checkpoint, as the next
-  std::string weights_sha256;
-  FoundCheckpoint tested;  // the one that was chosen; without its weights in the end
+  Checkpoint checkpoint;  // the newest; without its weights
   std::vector<EpochMetrics> epochs;
 
   std::string data;                  // name of what it was tested on here
@@ -41,7 +38,7 @@ struct RunRecord {
   std::vector<ConfusedImage> confused;
 
   Index epochs_wanted() const { return config.model.train.epochs; }
-  Index epochs_done() const { return position.epoch - 1; }
+  Index epochs_done() const { return checkpoint.position.epoch - 1; }
   bool is_done() const { return epochs_done() >= epochs_wanted(); }
   double seconds() const;  // of training, the unfinished epoch's included
 };
@@ -58,9 +55,8 @@ class TestData {
 // Each run's last part of the path, or the whole path where that would not tell them apart.
 void choose_names(std::vector<RunRecord>& runs);
 
-// Fills in what the tested checkpoint, which is left without its weights, makes of the test data:
-// `name`, or, where that is empty, what the run was trained on; data that is not found is then no
-// error.
+// Fills in what the checkpoint, which is left without its weights, makes of the test data: `name`,
+// or, where that is empty, what the run was trained on; data that is not found is then no error.
 void evaluate(RunRecord& run, TestData& data, const std::string& name);
 
 }  // namespace convoy::app

@@ -2,14 +2,9 @@
 #include "study_run.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <array>
-#include <deque>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 
 #include "convoy/convoy.hpp"
@@ -43,40 +38,16 @@ std::string name_of(const StudyPlan& plan, const Configuration& which) {
   return fmt::format("{} {}", experiment.name, to_string(experiment.layouts[which.layout]));
 }
 
-// What a user has to know of what a failed process wrote: Convoy's own last message, behind which a
-// launcher may have had words to say; else the last lines.
-std::string last_words(const std::string& errors) {
-  constexpr std::string_view kOurs = "convoy: ";
-  constexpr std::size_t kLines = 4;
-  std::deque<std::string> lines;
-  std::string ours;
-  std::istringstream text(errors);
-  for (std::string line; std::getline(text, line);) {
-    if (line.starts_with(kOurs)) ours = line.substr(kOurs.size());
-    if (line.find_first_not_of(" \t-*=") == std::string::npos) continue;  // rulers
-    lines.push_back(line);
-    if (lines.size() > kLines) lines.pop_front();
-  }
-  return ours.empty() ? fmt::format("{}", fmt::join(lines, " / ")) : ours;
-}
-
-// A code that convoy train does not have is its launcher's: what failed is outside of Convoy. So is
-// a signal that did not come from a fault in the program.
-Fault fault_of(int code, bool by_launcher) {
-  constexpr int kBySignal = 128;
-  static constexpr std::array kCrashes{SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
-  if (code == static_cast<int>(Fault::usage) ||
-      (code >= static_cast<int>(Fault::bad_data) && code <= static_cast<int>(Fault::peer))) {
-    return static_cast<Fault>(code);
-  }
-  const bool crashed = std::ranges::find(kCrashes, code - kBySignal) != kCrashes.end();
-  return by_launcher || (code > kBySignal && !crashed) ? Fault::unavailable : Fault::internal;
-}
-
+// What a failed process said last is what its user has to know.
 [[noreturn]] void fail(const std::string& name, const std::vector<std::string>& command, int code,
-                       bool by_launcher, const std::string& errors) {
-  throw UserError(fault_of(code, by_launcher),
-                  fmt::format("'{}' failed with exit code {}", name, code), last_words(errors),
+                       const std::string& errors) {
+  std::string last = errors.substr(0, errors.find_last_not_of('\n') + 1);
+  last.erase(0, last.rfind('\n') + 1);
+  constexpr std::string_view kOurs = "convoy: ";
+  if (last.starts_with(kOurs)) last.erase(0, kOurs.size());
+  const bool known = code == 2 || (code >= 65 && code <= 77);
+  throw UserError(known ? static_cast<Fault>(code) : Fault::internal,
+                  fmt::format("'{}' failed with exit code {}", name, code), last,
                   fmt::format("try it alone: {}", shell_command(command)));
 }
 
@@ -92,11 +63,9 @@ struct Finished {
   double busy_cores = 0;  // that others used meanwhile
 };
 
-// One process of the configuration, from its start to its exit. Its run folder is nobody's
-// afterwards.
-Finished run_process(const StudyPlan& plan, const Configuration& which, const fs::path& run_folder,
-                     const StopSignals& signals) {
-  std::vector<std::string> command = study_command(plan, which);
+// One process, from its start to its exit. Its run folder is nobody's afterwards.
+Finished run_process(const std::string& name, std::vector<std::string> command,
+                     const fs::path& run_folder, const StopSignals& signals) {
   remove_run(run_folder);
   command.insert(command.end(), {"--out", run_folder.string()});
   const study::Others others;
@@ -119,7 +88,7 @@ Finished run_process(const StudyPlan& plan, const Configuration& which, const fs
   remove_run(run_folder);
   // A signal to the whole job reached the process, too.
   if (*signals.requested() || *code == kStopped) throw Stopped();
-  if (*code != 0) fail(name_of(plan, which), command, *code, !plan.launcher.empty(), errors);
+  if (*code != 0) fail(name, command, *code, errors);
   return {std::move(output), seconds, busy_cores};
 }
 
@@ -129,7 +98,9 @@ RunRecord measure(const Study& study, const Configuration& which, int round,
   const study::Others others;
   study::sleep_for(kLookSeconds);
   const double busy_before = others.busy_cores();
-  const Finished finished = run_process(study.plan, which, run_folder, signals);
+  const std::string name = name_of(study.plan, which);
+  const std::vector<std::string> command = study_command(study.plan, which);
+  const Finished finished = run_process(name, command, run_folder, signals);
   try {
     RunRecord run = study::run_record(finished.output);
     run.experiment = which.experiment;
@@ -141,8 +112,7 @@ RunRecord measure(const Study& study, const Configuration& which, int round,
     run.process_seconds = finished.seconds;
     return run;
   } catch (const std::invalid_argument& error) {
-    fail(name_of(study.plan, which), study_command(study.plan, which),
-         static_cast<int>(Fault::internal), false, error.what());
+    fail(name, command, static_cast<int>(Fault::internal), error.what());
   }
 }
 
@@ -153,7 +123,7 @@ void warm_up(const Study& study, const Configuration& which, const fs::path& run
   study::Experiment& experiment = brief.experiments[which.experiment];
   experiment.limit = std::min(experiment.limit.value_or(kWarmUpImages), kWarmUpImages);
   experiment.epochs = 1;
-  run_process(brief, which, run_folder, signals);
+  run_process(name_of(study.plan, which), study_command(brief, which), run_folder, signals);
 }
 
 // Of one GPU of this machine.
@@ -248,7 +218,6 @@ void run_all(Study& study, const study::StudyFolder& folder, const StopSignals& 
 }  // namespace
 
 std::vector<std::string> study_command(const StudyPlan& plan, const Configuration& which) {
-  check_processes_are_seen("convoy study");
   std::vector<std::string> words = study::launcher_words(plan, which);
   words.push_back(fs::read_symlink("/proc/self/exe").string());
   const std::vector<std::string> more = study::train_words(plan, which);

@@ -13,7 +13,6 @@
 #include <memory>
 
 #include "convoy/convoy.hpp"
-#include "job_folder.hpp"
 #include "job_watch.hpp"
 #include "output.hpp"
 #include "process_tree.hpp"
@@ -34,11 +33,14 @@ constexpr double kTimeToSettle = 1.5;   // for the other ranks and the launcher,
 // in /proc: neither has a name in a file system that could outlive us.
 class Desk {
  public:
-  Desk(int ranks, const fs::path& folder) {
+  explicit Desk(int ranks) {
     if (pipe2(leash_.data(), O_CLOEXEC) != 0) {
       throw SystemError(Fault::unavailable, "pipe", "the ranks", errno);
     }
-    const fs::path file = folder / "board";
+    const fs::path folder =
+        access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
+    const fs::path file = folder / fmt::format("convoy-board-{}", getpid());
+    unlink(file.c_str());  // of an earlier process of this number
     board = Board::create_file(file.string(), ranks);
     file_ = open(file.c_str(), O_RDWR | O_CLOEXEC);
     const int error = errno;
@@ -66,32 +68,32 @@ class Desk {
   int file_ = -1;
 };
 
+// A crash leaves its own last words: an assertion, a sanitizer's report.
+bool is_crash(std::optional<int> status) {
+  constexpr int kBySignal = 128;
+  static constexpr std::array kCrashes{SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+  return status && std::ranges::find(kCrashes, *status - kBySignal) != kCrashes.end();
+}
+
 }  // namespace
 
 JobEnd supervise(const Job& job) {
-  const JobFolder folder;
-  const Desk desk(job.ranks, folder.path());
+  const Desk desk(job.ranks);
   std::vector<std::string> variables = desk.variables();
   variables.insert(variables.end(), job.variables.begin(), job.variables.end());
-  for (const std::string& name : job.folder_variables) {
-    variables.push_back(fmt::format("{}={}", name, folder.path().string()));
-  }
   const StopSignals signals(job.quiet, StopSignals::Second::noted);
   ProcessTree tree(job.command, variables);
   JobWatch watch(*desk.board, job.stall_timeout, job.start_timeout, job.several_machines);
   JobEnd end;
   std::optional<int> launcher;
   std::string laments;
-  bool launcher_first = false;  // to be killed, by somebody else
   double in_trouble = 0, done = 0;
   for (Stopwatch tick;;) {
     // The first rank to end is the one to blame, and a launcher may end the others right after it.
     tree.listen(kTickMs, watch.living());
     const double passed = std::min(tick.seconds(), kMostOfATick);
     tick.restart();
-    const bool was_trouble = watch.trouble();
     launcher = tree.ended();
-    launcher_first = launcher_first || (launcher && tree.killed() && !was_trouble);
     watch.look(passed);
     end.output += tree.take_output();
     const bool trouble = watch.trouble() || (launcher && !watch.done());
@@ -105,21 +107,18 @@ JobEnd supervise(const Job& job) {
     if (watch.done() && (launcher || (done += passed) > kLauncherMayTake)) break;
     if (trouble && ((launcher && watch.settled()) || (in_trouble += passed) > kTimeToSettle)) break;
   }
+  const bool killed = tree.killed();  // by somebody else
   tree.end();
   tree.listen(0);
   end.at_once = signals.again();
   end.began = watch.began();
-  end.ending = watch.verdict(launcher, launcher_first);
+  end.ending = watch.verdict(launcher, killed);
   end.output += tree.take_output();
   laments += tree.take_errors();
   if (is_clean(end.ending.code)) {
     write_stderr(laments);
   } else {
-    // A crash leaves its own last words: an assertion, a sanitizer's report. Where nothing began
-    // and no rank says why, the launcher's words, or those that the MPI library put on a rank's
-    // stderr, are all there is.
-    const bool crashed = watch.crashed(tree.killed() ? std::nullopt : launcher);
-    if (crashed || !watch.explained()) write_stderr(laments);
+    if (is_crash(launcher) || !watch.came()) write_stderr(laments);
     end.output.clear();
   }
   return end;

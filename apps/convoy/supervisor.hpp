@@ -13,8 +13,6 @@ namespace convoy::app {
 struct Job {
   std::vector<std::string> command;    // the launcher, its options, the program, its arguments
   std::vector<std::string> variables;  // NAME=VALUE, for all of them
-  // Names of variables for a folder in shared memory, which goes with the job however it ends.
-  std::vector<std::string> folder_variables;
   int ranks = 1;
   bool several_machines = false;  // some ranks are out of sight
   double stall_timeout = 30;      // seconds

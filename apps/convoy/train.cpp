@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // convoy train: from the command line to a Trainer, and from its result to messages and JSON.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -37,14 +36,6 @@ Json launches_per_step(const TrainResult& result, const Engine& engine) {
   return static_cast<double>(engine.launches()) / static_cast<double>(result.steps);
 }
 
-// Null: nothing is held out, or no epoch is done yet.
-Json best_json(const std::optional<BestEpoch>& best) {
-  if (!best) return nullptr;
-  return {{"epoch", best->epoch},
-          {"validation_accuracy", best->validation_accuracy},
-          {"checkpoint", best->checkpoint.string()}};
-}
-
 Json document(const TrainResult& result, const Run& run, const TrainAndTest& data,
               const Engine& engine, const Communicator& communicator, const TrainOptions& options) {
   const TrainSettings& settings = run.model.train;
@@ -75,9 +66,6 @@ Json document(const TrainResult& result, const Run& run, const TrainAndTest& dat
   json["weights_sha256"] = result.weights_sha256;
   json["state_sha256"] = result.state_sha256;
   json["checkpoint"] = result.checkpoint.string();
-  json["best"] = best_json(result.best);
-  json["initial_weights_sha256"] =
-      result.initial_weights_sha256.empty() ? Json(nullptr) : Json(result.initial_weights_sha256);
   if (!result.message.empty()) json["message"] = result.message;
   return json;
 }
@@ -123,37 +111,22 @@ void announce(ProgressReport& report, const Run& run, const TrainAndTest& data,
   if (cores_by_default && std::getenv("OMP_NUM_THREADS") == nullptr) {
     for (const std::string& text : binding_warnings(communicator)) report.warning(text);
   }
-  for (const std::string& text : run.warnings) report.warning(text);
   for (const std::string& text : engine.warnings()) report.warning(text);
-}
-
-void tell_best(ProgressReport& report, const TrainResult& result) {
-  if (!result.best) return;
-  report.line(fmt::format("best by validation: epoch {} with {}, in {}", result.best->epoch,
-                          as_percent(result.best->validation_accuracy),
-                          result.best->checkpoint.string()));
 }
 
 int conclude(ProgressReport& report, const Run& run, const TrainResult& result) {
   const std::string folder = shell_path(run.folder);
   switch (result.status) {
     case RunStatus::done:
-      if (run.resumed && result.steps == 0) {
-        const Index epochs = run.model.train.epochs;
-        report.line(fmt::format("nothing to do: {} {} done (--epochs N extends the run)",
-                                counted(epochs, "epoch"), epochs == 1 ? "is" : "are"));
-      }
       if (!result.epochs.empty()) {
         report.line(fmt::format("done: test accuracy {}, {} of training, weights {}",
                                 as_percent(result.epochs.back().test_accuracy),
                                 as_duration(result.train_seconds),
                                 result.weights_sha256.substr(0, 16)));
       }
-      tell_best(report, result);
       report.line(fmt::format("next: convoy eval {}", folder));
       return kDone;
     case RunStatus::stopped:
-      tell_best(report, result);
       report.line(
           fmt::format("stopped with a checkpoint; to continue: convoy train --resume {}", folder));
       return kStopped;
@@ -222,55 +195,12 @@ void save_trace(ProgressReport& report, Communicator& communicator, const TrainO
   report.line(fmt::format("trace: {}; open it in ui.perfetto.dev", options.trace));
 }
 
-// Collective. Says where the weights come from.
-InitialWeights initial_weights_of(const Run& run, Communicator& communicator,
-                                  ProgressReport& report) {
-  if (run.initial_weights.empty()) return {};
-  fs::path found;
-  InitialWeights weights =
-      load_initial_weights(communicator, run.initial_weights, run.model, found);
-  report.line(
-      fmt::format("initial weights from {} ({})", found.string(), weights.sha256.substr(0, 16)));
-  return weights;
-}
-
-Trainer make_trainer(const Run& run, const TrainAndTest& data, Engine& engine,
-                     Communicator& communicator, ProgressReport& report) {
-  if (run.resumed) {
-    return Trainer::resume(run.model, data, run.data, engine, communicator, run.folder);
-  }
-  const Beginning beginning{run.taken, initial_weights_of(run, communicator, report)};
-  return Trainer(run.model, data, run.data, engine, communicator, run.folder, beginning);
-}
-
-// What is written in the middle of a run may fail for want of room: nothing is lost but the steps
-// since the last checkpoint, which is named.
-TrainResult train_or_tell_the_way_on(Trainer& trainer, Observer& observer,
-                                     const std::atomic<bool>* stop, CheckpointEvery every,
-                                     Index verify_every) {
-  try {
-    return trainer.train(observer, stop, every, verify_every);
-  } catch (const SystemError& error) {
-    if (error.fault() != Fault::io) throw;
-    std::string last;
-    try {
-      last = newest_checkpoint(trainer.folder()).file.string();
-    } catch (const Error&) {
-      throw error;
-    }
-    throw UserError(Fault::io, error.what(), "",
-                    fmt::format("make room or mend the disk; the last good checkpoint is {}, and "
-                                "convoy train --resume {} goes on from there",
-                                last, shell_path(trainer.folder())));
-  }
-}
-
 // The run, on this rank. `began`: from here on the folder is this job's.
 int run_job(const CLI::App& command, const TrainOptions& options, Communicator& communicator,
             std::optional<StopSignals>& signals, fs::path& began) {
   const CheckpointEvery every = parse_checkpoint_every(options.checkpoint_every);
   agree_on_layout(communicator, options);
-  Run run = choose_run(command, options, communicator);
+  const Run run = choose_run(command, options, communicator);
   check_trace(communicator, options);
   const std::unique_ptr<Timeline> timeline = timeline_for(options);
   EngineOptions layout = engine_options(options.layout, options.ranks, run.model.train);
@@ -282,11 +212,13 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   const std::unique_ptr<Engine> engine =
       make_engine(run.model.net, optimizer_of(run.model.train), layout, communicator);
-  Trainer trainer = make_trainer(run, data, *engine, communicator, report);
-  began = run.folder = trainer.folder();
+  Trainer trainer =
+      run.resumed ? Trainer::resume(run.model, data, run.data, *engine, communicator, run.folder)
+                  : Trainer(run.model, data, run.data, *engine, communicator, run.folder);
+  began = run.folder;
   announce(report, run, data, *engine, communicator, options);
-  const TrainResult result = train_or_tell_the_way_on(trainer, report, signals->requested(), every,
-                                                      options.ranks.verify_every);
+  const TrainResult result =
+      trainer.train(report, signals->requested(), every, options.ranks.verify_every);
   const int code = conclude(report, run, result);
   Timings timings;
   if (timeline) timings = gather_timings(*timeline, communicator);
@@ -316,15 +248,14 @@ int train(const CLI::App& command, const TrainOptions& options) {
     together.terminated = signals->terminated();
     arrive();
   }
-  const std::unique_ptr<Communicator> communicator =
-      job_communicator(together, options.ranks.start_timeout);
+  const std::unique_ptr<Communicator> communicator = job_communicator(together);
   fs::path began;
   try {
     return run_job(command, options, *communicator, signals, began);
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
     const std::string told = fail_job(*communicator, error);
-    if (!told.empty() && !began.empty()) report_failure(began, told);
+    if (!told.empty() && is_rank() && !began.empty()) report_failure(began, told);
     throw;  // through the communicator's end, which then waits for nobody
   }
 }
@@ -346,7 +277,6 @@ void add_train(CLI::App& app, std::function<int()>& action) {
       "  convoy train tiny-relu --data mnist --epochs 5 --no-shuffle --threads 2\n"
       "  convoy train lenet5 --set train.learning_rate=0.05 --set train.momentum=0.9 --out runs/a\n"
       "  convoy train --resume runs/a --epochs 20\n"
-      "  convoy train lenet5 --init-from runs/a --set train.learning_rate=0.001 --out runs/fine\n"
       "  convoy train lenet5 --ranks 4 --threads 2\n"
       "  convoy train lenet5 --device cuda --launch graph\n"
       "  mpirun -np 4 --bind-to none convoy train vgg-small --ranks-by tensor\n"

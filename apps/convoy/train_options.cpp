@@ -41,12 +41,6 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false)
       ->group(kProblemGroup);
-  command
-      .add_option("--init-from", options.init_from,
-                  "Begin with the weights of a checkpoint, or of a run's best (else newest) one; "
-                  "every tensor has to have its name and shape")
-      ->type_name("RUN|CHECKPOINT")
-      ->group(kProblemGroup);
 }
 
 void add_data_options(CLI::App& command, TrainOptions& options) {
@@ -79,7 +73,7 @@ void add_data_options(CLI::App& command, TrainOptions& options) {
 void add_output_options(CLI::App& command, TrainOptions& options) {
   CLI::Option* out = command
                          .add_option("--out", options.out,
-                                     "Run folder, new or empty; default: runs/MODEL-DATE-TIME")
+                                     "Run folder, must not exist; default: runs/MODEL-DATE-TIME")
                          ->type_name("DIR")
                          ->group(kOutputGroup);
   command.add_option("--resume", options.resume, "Continue the run in DIR")
@@ -92,7 +86,7 @@ void add_output_options(CLI::App& command, TrainOptions& options) {
       ->group(kOutputGroup);
   command
       .add_option("--checkpoint-every", options.checkpoint_every,
-                  "For example 500steps, epoch, 30s, 10min, 1h")
+                  "For example 500steps, 1epoch, 10min")
       ->type_name("EVERY")
       ->capture_default_str()
       ->group(kOutputGroup);

@@ -16,7 +16,6 @@ struct TrainOptions {
   std::optional<std::string> order;
   bool no_shuffle = false;
   std::vector<std::string> set;
-  std::string init_from;
   std::string data = "fashion-mnist";
   double validation = 0;
   Index limit = 0;

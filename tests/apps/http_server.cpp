@@ -105,12 +105,6 @@ void HttpServer::answer(int connection) {
   const Request request = parse(read_head(connection));
   int status = 0;
   const Page page = next_page(request, status);
-  if (page.silent) {
-    char nothing = 0;
-    while (!stop_ && ::recv(connection, &nothing, 1, 0) > 0) {
-    }
-    return;
-  }
   const std::size_t begin = status == 206 ? request.from : 0, all = page.body.size();
   std::string head = "HTTP/1.1 " + std::to_string(status) + " x\r\nConnection: close\r\n";
   if (status == 206)
@@ -119,15 +113,7 @@ void HttpServer::answer(int connection) {
   if (!page.endless) head += "Content-Length: " + std::to_string(all - begin) + "\r\n";
   if (!send_all(connection, (head + "\r\n").data(), head.size() + 2)) return;
   const std::size_t size = std::min(all - begin, page.break_after.value_or(all));
-  bool open = true;
-  if (page.every_byte.count() == 0) {
-    open = send_all(connection, page.body.data() + begin, size);
-  } else {
-    for (std::size_t i = 0; i < size && open && !stop_; ++i) {
-      std::this_thread::sleep_for(page.every_byte);
-      open = send_all(connection, page.body.data() + begin + i, 1);
-    }
-  }
+  bool open = send_all(connection, page.body.data() + begin, size);
   while (page.endless && open && !stop_) open = send_all(connection, page.body.data(), all);
 }
 

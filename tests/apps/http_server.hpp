@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -20,10 +19,8 @@ struct Page {
   bool ranges = true;  // false: always the whole body, with status 200
   int busy = 0;        // so many requests get 503 first
   std::optional<std::size_t> break_after =
-      {};                                   // bytes of the body after which each connection is cut
-  bool endless = false;                     // no length is stated, and the body repeats for ever
-  bool silent = false;                      // nothing is answered until the client goes
-  std::chrono::milliseconds every_byte{0};  // passes before each byte of the body
+      {};                // bytes of the body after which each connection is cut
+  bool endless = false;  // no length is stated, and the body repeats for ever
 };
 
 struct Request {

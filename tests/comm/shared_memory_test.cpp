@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
-#include <cstdint>
 #include <filesystem>
 
 #include "convoy/base/check.hpp"

@@ -158,7 +158,8 @@ class BareFaults : public Faults {};
 
 TEST_P(BareFaults, EndTheJobAndAreOnRecord) {
   const Case& fault = GetParam();
-  Arguments command;
+  Arguments command = {"/usr/bin/env", "OMPI_ALLOW_RUN_AS_ROOT=1",
+                       "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
   std::istringstream launcher(faulty_rank({"launcher", run_}).out);
   for (std::string word; std::getline(launcher, word);) command.push_back(word);
   command.insert(command.end(), {CONVOY_FAULTY_RANK, "rank", run_});

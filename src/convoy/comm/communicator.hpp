@@ -14,7 +14,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -123,11 +122,6 @@ struct RanksOptions {
   // Once true (the program got SIGTERM, which may mean that a rank died): waits for ranks that are
   // not seen to live end after half a second. May be null.
   const std::atomic<bool>* terminated = nullptr;
-  // Some calls of the MPI library, MPI_Init and MPI_Finalize among them, wait for all ranks without
-  // a limit, and return no control to the caller meanwhile. This function is called with such a
-  // call's name before it, and with a null pointer after it, so that a program can set a limit of
-  // its own (a timer and a signal, say). It must not throw. May be empty.
-  std::function<void(const char* call)> around_unlimited_call;
 };
 
 // The job that MPI sees (MPI_COMM_WORLD, nodes in order). Initialises MPI where nobody did, and
@@ -139,9 +133,6 @@ std::unique_ptr<Communicator> mpi(const RanksOptions& options = {});
 int announced_ranks();
 // Its number there; 0 where alone.
 int announced_rank();
-// True where srun started this process as one of several without the service (PMI or PMIx) by which
-// an MPI library finds the other ranks; then mpi() throws UserError(unavailable).
-bool lacks_process_manager();
 
 // The command that starts ranks of this build ("mpirun" of the library it was linked with), and the
 // library's name and version; empty without MPI.

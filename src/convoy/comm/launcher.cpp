@@ -5,9 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <string_view>
-
-#include <unistd.h>
 
 #include "convoy/comm/communicator.hpp"
 
@@ -20,14 +17,13 @@ struct Variables {
 };
 
 // The nearest launcher first: mpirun within a job of Slurm overrides what Slurm said.
-constexpr Variables kSlurm{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"};
 constexpr std::array kLaunchers{
     Variables{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
     Variables{"PMI_SIZE", "PMI_RANK"},  // MPICH, Intel MPI, srun --mpi=pmi2
     Variables{"MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"},
     // Of a step, so of srun: a batch script that nobody started in parallel has SLURM_NTASKS and
     // SLURM_PROCID too.
-    kSlurm,
+    Variables{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},
 };
 
 std::optional<int> number_in(const char* variable) {
@@ -45,25 +41,13 @@ struct Place {
   int rank = 0;
 };
 
-std::optional<Place> place_by(const Variables& launcher) {
-  const auto size = number_in(launcher.size), rank = number_in(launcher.rank);
-  if (size && rank && *rank >= 0 && *rank < *size) return Place{*size, *rank};
-  return std::nullopt;
-}
-
 // Of the first launcher that makes sense.
 Place announced_place() {
   for (const Variables& launcher : kLaunchers) {
-    if (const auto place = place_by(launcher)) return *place;
+    const auto size = number_in(launcher.size), rank = number_in(launcher.rank);
+    if (size && rank && *rank >= 0 && *rank < *size) return {*size, *rank};
   }
   return {};
-}
-
-// Slurm's plugins, mpiexec and others leave variables of these names; PMIX_MCA_ are mere settings.
-bool names_process_manager(std::string_view variable) {
-  if (variable.starts_with("PMIX_MCA_")) return false;
-  return variable.starts_with("PMI_") || variable.starts_with("PMI2_") ||
-         variable.starts_with("PMIX_");
 }
 
 }  // namespace
@@ -74,19 +58,6 @@ int announced_ranks() {
 
 int announced_rank() {
   return announced_place().rank;
-}
-
-bool lacks_process_manager() {
-  for (const Variables& launcher : kLaunchers) {
-    const auto place = place_by(launcher);
-    if (!place) continue;
-    if (launcher.size != kSlurm.size || place->size == 1) return false;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      if (names_process_manager(*entry)) return false;
-    }
-    return true;
-  }
-  return false;
 }
 
 }  // namespace convoy

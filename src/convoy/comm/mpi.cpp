@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages by MPI. Once the transport is made no call waits for another rank (but MPI_Finalize,
 // when all ranks have come): done() asks, and the caller decides for how long. So a dead rank hangs
-// nobody. Of the calls that do wait the program is told (RanksOptions::around_unlimited_call).
+// nobody.
 #include <mpi.h>
 #include <time.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstring>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -55,24 +54,6 @@ MPI_Datatype mpi_type() {
   return std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE;
 }
 
-using AroundCall = std::function<void(const char* call)>;
-
-// While one lives, a call of the library is under way that may wait for ever.
-class UnlimitedCall {
- public:
-  UnlimitedCall(const AroundCall& around, const char* call) : around_(around) {
-    if (around_) around_(call);
-  }
-  ~UnlimitedCall() {
-    if (around_) around_(nullptr);
-  }
-  UnlimitedCall(const UnlimitedCall&) = delete;
-  UnlimitedCall& operator=(const UnlimitedCall&) = delete;
-
- private:
-  const AroundCall& around_;
-};
-
 // What a request is for: an error is told with its call and peer, a size is compared.
 struct Pending {
   const char* call;
@@ -82,8 +63,7 @@ struct Pending {
 
 class MpiTransport final : public Transport {
  public:
-  MpiTransport(bool owns_mpi, AroundCall around) : owns_mpi_(owns_mpi), around_(std::move(around)) {
-    const UnlimitedCall call(around_, "MPI_Comm_split");
+  explicit MpiTransport(bool owns_mpi) : owns_mpi_(owns_mpi) {
     number_ranks();
     check(MPI_Comm_dup(messages_, &statuses_), "MPI_Comm_dup", -1);
     told_.resize(hosts_.size());
@@ -188,7 +168,6 @@ class MpiTransport final : public Transport {
   }
 
   const bool owns_mpi_;
-  const AroundCall around_;
   MPI_Comm messages_ = MPI_COMM_NULL, statuses_ = MPI_COMM_NULL;
   int rank_ = 0;
   std::vector<int> hosts_;
@@ -281,29 +260,23 @@ void MpiTransport::end(bool orderly) noexcept {
   } catch (const Error&) {
     return;
   }
-  const UnlimitedCall call(around_, "MPI_Finalize");
   MPI_Comm_free(&statuses_);
   MPI_Comm_free(&messages_);
   if (owns_mpi_) MPI_Finalize();
 }
 
-// What srun is to be given so that the ranks of this library find each other.
-const char* slurm_plugin(const std::string& library) {
-  return library.starts_with("Open MPI") ? "pmix" : "pmi2";
-}
-
-[[noreturn]] void throw_unconnected(int announced, const char* why) {
+[[noreturn]] void throw_unconnected(int announced) {
   const std::string library = mpi_library(), launcher = mpi_launcher();
-  const std::string problem =
-      "the launcher announces " + std::to_string(announced) + " ranks, which can't find each other";
-  throw UserError(Fault::unavailable, problem, why,
-                  std::string("use srun --mpi=") + slurm_plugin(library) +
-                      " ('srun --mpi=list' shows what there is), or the launcher of " + library +
-                      ", with which this was built" + (launcher.empty() ? "" : ": " + launcher));
+  throw UserError(Fault::unavailable,
+                  "the launcher announces " + std::to_string(announced) + " ranks, MPI sees one",
+                  "srun without PMI, or the mpirun of another MPI library",
+                  "use srun --mpi=pmix (or pmi2; 'srun --mpi=list' tells), or the launcher of " +
+                      library + ", which this was built with" +
+                      (launcher.empty() ? "" : ": " + launcher));
 }
 
 // True if MPI was started here, and so is to be finalised here.
-bool start_mpi(const AroundCall& around) {
+bool start_mpi() {
   int finalized = 0, initialized = 0;
   MPI_Finalized(&finalized);
   if (finalized) {
@@ -314,19 +287,13 @@ bool start_mpi(const AroundCall& around) {
   MPI_Initialized(&initialized);
   if (initialized) return false;
   const int announced = announced_ranks();  // before MPI, which may set the variables itself
-  // Open MPI 4 would end the process in MPI_Init; others would see one rank in each process.
-  if (lacks_process_manager())
-    throw_unconnected(announced, "srun started them without PMI or PMIx");
   int provided = 0, ranks = 0;
-  {
-    const UnlimitedCall call(around, "MPI_Init");
-    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread", -1);
-  }
+  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread", -1);
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   if (announced > 1 && ranks == 1) {
     MPI_Finalize();
-    throw_unconnected(announced, "MPI sees one: srun without PMI, or another library's mpirun?");
+    throw_unconnected(announced);
   }
   return true;
 }
@@ -344,10 +311,10 @@ void check_threads() {
 
 }  // namespace
 
-std::unique_ptr<Transport> mpi_transport(const AroundCall& around_unlimited_call) {
-  const bool owns_mpi = start_mpi(around_unlimited_call);
+std::unique_ptr<Transport> mpi_transport() {
+  const bool owns_mpi = start_mpi();
   check_threads();
-  return std::make_unique<MpiTransport>(owns_mpi, around_unlimited_call);
+  return std::make_unique<MpiTransport>(owns_mpi);
 }
 
 std::string mpi_launcher() {

@@ -5,7 +5,7 @@
 
 namespace convoy {
 
-std::unique_ptr<Transport> mpi_transport(const std::function<void(const char* call)>&) {
+std::unique_ptr<Transport> mpi_transport() {
   throw UserError(Fault::unavailable, "ranks are not available", "Convoy was built without MPI",
                   "build it with -DCONVOY_MPI=ON, or start it without a launcher and use threads");
 }

@@ -293,7 +293,7 @@ bool Ranks::claim_voice() noexcept {
 }
 
 std::unique_ptr<Communicator> mpi(const RanksOptions& options) {
-  return std::make_unique<Ranks>(mpi_transport(options.around_unlimited_call), options);
+  return std::make_unique<Ranks>(mpi_transport(), options);
 }
 
 }  // namespace convoy

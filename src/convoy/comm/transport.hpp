@@ -47,8 +47,6 @@ class Transport {
 };
 
 // MPI_COMM_WORLD, renumbered so that the ranks of a host follow each other (world rank 0 stays 0).
-// `around_unlimited_call` is that of RanksOptions.
-std::unique_ptr<Transport> mpi_transport(
-    const std::function<void(const char* call)>& around_unlimited_call = {});
+std::unique_ptr<Transport> mpi_transport();
 
 }  // namespace convoy

@@ -67,7 +67,7 @@ void Watch::look(Transport* transport) {
   check_gone();
   const std::vector<int> ranks = awaited();
   check_left(ranks);
-  check_hurry(transport, ranks);
+  check_hurry(ranks);
   check_silent(ranks);
   check_places(ranks);
   ask(transport, ranks);
@@ -208,23 +208,13 @@ void Watch::check_left(std::span<const int> awaited) {
   }
 }
 
-// A launcher that sends SIGTERM ends this rank soon: there is no time to wait for who may be dead.
-// One that does not answer is blamed before one that does.
-void Watch::check_hurry(Transport* transport, std::span<const int> awaited) {
-  if (hurried_ < 0) return;
-  std::vector<int> unseen(awaited.begin(), awaited.end());
-  std::erase_if(unseen, [this](int rank) { return on_board(rank); });
-  if (unseen.empty()) return;
-  if (asked_ < 0 && transport) {
-    asked_ = now_;
-    tell(*transport);
+void Watch::check_hurry(std::span<const int> awaited) const {
+  if (hurried_ < 0 || now_ - std::max(hurried_, began_) <= kAfterSigterm) return;
+  for (const int rank : awaited) {
+    if (on_board(rank)) continue;
+    blame(rank, 1,
+          fmt::format("stopped while waiting for rank {} for half a second after SIGTERM", rank));
   }
-  if (now_ - std::max(hurried_, began_) <= kAfterSigterm) return;
-  const auto silent =
-      std::ranges::find_if(unseen, [this](int rank) { return !standing(rank).known; });
-  const int rank = silent == unseen.end() ? unseen.front() : *silent;
-  blame(rank, 1,
-        fmt::format("stopped while waiting for rank {} for half a second after SIGTERM", rank));
 }
 
 // Ranks that wait give signs of life, too: they look. So who is stopped while it waits is found

@@ -104,7 +104,7 @@ class Watch {
   void check_failed() const;
   void check_gone();
   void check_left(std::span<const int> awaited);
-  void check_hurry(Transport* transport, std::span<const int> awaited);
+  void check_hurry(std::span<const int> awaited) const;
   void check_silent(std::span<const int> awaited) const;
   void check_places(std::span<const int> awaited) const;
   void ask(Transport* transport, std::span<const int> awaited);

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "convoy/base/cgroup.hpp"
 #include "convoy/base/check.hpp"
 #include "convoy/base/float_environment.hpp"
 #include "convoy/base/short_slices.hpp"
@@ -17,7 +16,6 @@
 #include "convoy/engine/generations.hpp"
 #include "convoy/engine/gradient_sum.hpp"
 #include "convoy/engine/layout.hpp"
-#include "convoy/engine/memory_need.hpp"
 #include "convoy/engine/recorded_communicator.hpp"
 #include "convoy/engine/score_sharing.hpp"
 #include "convoy/engine/team.hpp"
@@ -27,15 +25,6 @@ namespace convoy {
 namespace {
 
 constexpr Index kUpdateFloats = 1024;
-
-// Before any of the memory is taken.
-Layout fitting_layout(const EngineOptions& options, const Plan& plan, const Sgd& optimizer,
-                      Communicator& communicator) {
-  Layout layout = choose_layout(options, plan, communicator);
-  check_memory(memory_need(plan, optimizer, layout, communicator), memory_held(), communicator,
-               cgroup_memory_limit());
-  return layout;
-}
 
 class CpuEngine final : public Engine {
  public:
@@ -50,7 +39,7 @@ class CpuEngine final : public Engine {
         timeline_(options.timeline),
         recorded_(recorded(communicator, options.timeline)),
         communicator_(recorded_ ? *recorded_ : communicator),
-        layout_(fitting_layout(options, plan_, optimizer, communicator)),
+        layout_(choose_layout(options, plan_, communicator)),
         normalizer_(net.normalization(), net.input().channels, backend_),
         barrier_(layout_.workers, layout_.spins),
         generations_(plan_, optimizer, backend_, communicator_),

@@ -13,32 +13,17 @@ const Op& op_of(const Plan& plan, const Stage& stage) {
   return plan.net().layers()[static_cast<std::size_t>(stage.layer)].op;
 }
 
-// Calls take(stage, in, out) for each stage that is deferred, with the floats of x and of dy.
-template <class Take>
-void for_each_deferred(const Plan& plan, Index grain, Index samples, const Take& take) {
+}  // namespace
+
+Deferral::Deferral(const Plan& plan, Index grain, Index samples) : plan_(plan) {
   for (const Stage& stage : plan.backward()) {
     if (stage.kind != StageKind::weight_gradient || stage.fused > 0) continue;
     const Op& op = op_of(plan, stage);
     const Index in = input_shape(op).size(), out = output_shape(op).size();
     if (parameter_shape(op).size() <= grain * (in + out)) continue;
     if (samples * (in + out) > kMostFloats) continue;
-    take(stage, samples * in, samples * out);
+    kept_.push_back({&stage, Buffer<float>(samples * in), Buffer<float>(samples * out)});
   }
-}
-
-}  // namespace
-
-Deferral::Deferral(const Plan& plan, Index grain, Index samples) : plan_(plan) {
-  for_each_deferred(plan, grain, samples, [this](const Stage& stage, Index in, Index out) {
-    kept_.push_back({&stage, Buffer<float>(in), Buffer<float>(out)});
-  });
-}
-
-Index Deferral::floats(const Plan& plan, Index grain, Index samples) {
-  Index all = 0;
-  for_each_deferred(plan, grain, samples,
-                    [&all](const Stage&, Index in, Index out) { all += in + out; });
-  return all;
 }
 
 bool Deferral::keep(const Stage& stage, Workspace& workspace, Index first, Index samples) {

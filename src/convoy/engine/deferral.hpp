@@ -19,9 +19,6 @@ class Deferral {
   // For a team that goes through `samples` a step, in slabs, in grains of `grain`.
   Deferral(const Plan& plan, Index grain, Index samples);
 
-  // The memory that this takes.
-  static Index floats(const Plan& plan, Index grain, Index samples);
-
   // Copies what the weight gradient of this stage needs, of `samples` that begin the workspace, to
   // position `first`. False: this stage is not deferred.
   bool keep(const Stage& stage, Workspace& workspace, Index first, Index samples);

@@ -141,22 +141,6 @@ void number_workers(Layout& layout, Communicator& communicator) {
   }
 }
 
-// Everything then takes hundreds of times as long, which a warning should say before the wait does.
-void warn_of_reference(const EngineOptions& options, Layout& layout) {
-  if (options.isa != "auto" || backends().size() > 1) return;
-#if defined(__x86_64__)
-  constexpr const char* kWhy = "this processor has neither AVX2 with FMA nor AVX-512";
-  constexpr const char* kRemedy = "run it on one that has, or let the virtual machine offer them";
-#else
-  constexpr const char* kWhy = "this build has no vector instructions for this processor";
-  constexpr const char* kRemedy = "run it on x86-64 with AVX2 or on 64-bit Arm";
-#endif
-  layout.warnings.push_back(
-      fmt::format("the plain reference code computes, some hundred times slower than vector "
-                  "instructions would ({}): {}; --isa reference says that it is meant",
-                  kWhy, kRemedy));
-}
-
 void warn_of_idle(const EngineOptions& options, Layout& layout, const Communicator& communicator,
                   int asked, Index grains) {
   const Index of_rank = (grains + communicator.size() - 1) / communicator.size();
@@ -181,7 +165,6 @@ void warn_of_idle(const EngineOptions& options, Layout& layout, const Communicat
 
 Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicator& communicator) {
   Layout layout;
-  warn_of_reference(options, layout);
   const bool tensor_ranks = options.ranks_by == Cut::tensor && communicator.size() > 1;
   const Index grains = (options.batch + options.grain - 1) / options.grain;
   const Index of_rank =

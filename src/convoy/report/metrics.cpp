@@ -54,8 +54,6 @@ std::string as_bytes(double bytes) {
 std::string as_line(const EpochMetrics& metrics, Index epochs) {
   std::string line =
       fmt::format("epoch {}/{}  loss {:.4f}", metrics.epoch, epochs, metrics.train_loss);
-  if (metrics.train_accuracy)
-    line += fmt::format("  train {}", as_percent(*metrics.train_accuracy));
   if (metrics.validation_accuracy) {
     line += fmt::format("  validation {} (loss {:.4f})", as_percent(*metrics.validation_accuracy),
                         metrics.validation_loss.value_or(0));

@@ -18,7 +18,7 @@ std::string as_clock(double seconds);     // "0:12", "3:07", "1:02:33"; "-:--" w
 std::string as_percent(double fraction);  // 0.8812 -> "88.12 %"
 std::string as_bytes(double bytes);       // "512 B", "96.4 MiB"
 
-// "epoch 2/5  loss 0.3127  train 89.04 %  test 88.12 % (loss 0.3301)  0.29 s  206,896 images/s"
+// "epoch 2/5  loss 0.3127  test 88.12 % (loss 0.3301)  0.29 s  206,896 images/s"
 std::string as_line(const EpochMetrics& metrics, Index epochs);
 
 // "epoch 2/5  step 844/1875  loss 0.3127  210,345 images/s  ETA 0:12"

@@ -2,9 +2,7 @@
 #include "convoy/study/folder.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <cerrno>
 #include <stdexcept>
 
 #include "convoy/base/check.hpp"
@@ -18,13 +16,10 @@ namespace fs = std::filesystem;
 constexpr const char* kStudyFile = "study.json";
 constexpr const char* kLockFile = "lock";
 
-// A folder of ours in another. A link in its place would lead what is written elsewhere.
-void make_inner_folder(const fs::path& folder) {
-  if (::mkdir(folder.c_str(), 0777) == 0) return;
-  const int error = errno;
-  struct stat facts {};
-  if (error == EEXIST && ::lstat(folder.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) return;
-  throw SystemError(Fault::io, "mkdir", folder.string(), error);
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw SystemError(Fault::io, "mkdir", folder.string(), error.value());
 }
 
 // What a process leaves that was killed before it wrote anything.
@@ -47,10 +42,9 @@ StudyFolder::StudyFolder(const fs::path& folder, Study& study) : folder_(folder)
   if (!is_study(folder) && fs::exists(folder) && !is_as_good_as_empty(folder)) {
     refuse(folder, "it exists and does not hold a study");
   }
-  make_folders(folder);
+  make_folder(folder);
   lock_ = try_lock(folder / kLockFile);
   if (!lock_) refuse(folder, "another process is using it");
-  remove_temporaries(folder);
   if (!is_study(folder)) {
     save(study);
     return;
@@ -87,8 +81,7 @@ Study load_study(const fs::path& folder) {
 
 fs::path write_reports(const Study& study, const fs::path& folder) {
   const Results results = analyse(study);
-  make_folders(folder);
-  make_inner_folder(folder / "tables");
+  make_folder(folder / "tables");
   for (const Table& table : csv_tables(results)) {
     replace_file_unsynced(folder / "tables" / (table.name + ".csv"), to_csv(table));
   }

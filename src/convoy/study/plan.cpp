@@ -83,10 +83,9 @@ void check_words(const StudyPlan& plan, const Experiment& experiment, Fault faul
 
 void check_launcher(const StudyPlan& plan, Fault fault, std::string_view source) {
   if (plan.launcher.empty() || plan.launcher.find(kRanks) != std::string::npos) return;
-  throw UserError(fault,
-                  fmt::format("{}: the launcher '{}' has no {{ranks}}", source, plan.launcher),
-                  "the number of ranks belongs there",
-                  "write for example 'srun --mpi=pmix -n {ranks} -c {threads}'");
+  throw UserError(
+      fault, fmt::format("{}: the launcher '{}' has no {{ranks}}", source, plan.launcher),
+      "the number of ranks belongs there", "write for example 'srun -n {ranks} -c {threads}'");
 }
 
 const Experiment& experiment_of(const StudyPlan& plan, const Configuration& which) {

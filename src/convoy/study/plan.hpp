@@ -57,7 +57,7 @@ struct StudyPlan {
   int repeats = 5;
   std::uint64_t seed = 1;                 // of the order of runs
   std::optional<double> target_accuracy;  // none: what every run of an experiment reaches
-  std::string launcher;  // "srun --mpi=pmix -n {ranks} -c {threads}"; "": convoy train --ranks
+  std::string launcher;  // "srun -n {ranks} -c {threads}"; "": convoy train --ranks
   std::vector<Experiment> experiments;
 
   friend bool operator==(const StudyPlan&, const StudyPlan&) = default;

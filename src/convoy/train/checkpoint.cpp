@@ -4,19 +4,15 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <clocale>
 #include <cmath>
-#include <cstdlib>
-#include <limits>
 #include <map>
 #include <span>
 #include <stdexcept>
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/digest.hpp"
-#include "convoy/base/little_endian.hpp"
 #include "convoy/base/version.hpp"
-#include "convoy/train/find_checkpoint.hpp"
+#include "convoy/train/run_folder.hpp"
 #include "convoy/train/safetensors.hpp"
 #include "convoy/train/strict_json.hpp"
 
@@ -37,7 +33,7 @@ std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor
 
 void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
   for (const ParameterTensor& tensor : net.parameter_tensors()) {
-    digest.update(LittleEndian<float>(part_of(arena, tensor)).bytes());
+    digest.update(part_of(arena, tensor));
   }
 }
 
@@ -46,7 +42,7 @@ std::string metadata_sha256(const Metadata& metadata) {
   Sha256 digest;
   const auto update_text = [&](const std::string& text) {
     const std::uint64_t length = text.size();
-    digest.update(LittleEndian<std::uint64_t>(std::span(&length, 1)).bytes());
+    digest.update(std::span(&length, 1));
     digest.update(std::span(text));
   };
   for (const auto& [key, value] : metadata) {
@@ -55,11 +51,6 @@ std::string metadata_sha256(const Metadata& metadata) {
     update_text(value);
   }
   return digest.hex();
-}
-
-// A folder may have any name, a text in JSON not: what is no UTF-8 is replaced.
-std::string utf8(const std::string& name) {
-  return text_of(parse_strict_json(to_text(json(name))), "data_name");
 }
 
 Metadata metadata_of(const Checkpoint& checkpoint) {
@@ -87,28 +78,8 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"weights_sha256", weights_sha256(net, checkpoint.state)},
       {"state_sha256", state_sha256(net, checkpoint.state, position.step)},
   };
-  if (!checkpoint.data.name.empty()) {
-    metadata["data_name"] = utf8(checkpoint.data.name);
-    metadata["data_limit"] = std::to_string(checkpoint.data.limit);
-    metadata["data_validation"] = fmt::format("{}", checkpoint.data.validation);
-    metadata["test_sha256"] = checkpoint.test_sha256;
-  }
-  if (!checkpoint.initial_weights_sha256.empty()) {
-    metadata["initial_weights_sha256"] = checkpoint.initial_weights_sha256;
-  }
   metadata["metadata_sha256"] = metadata_sha256(metadata);
   return metadata;
-}
-
-// A number without a sign, decimal or hexadecimal, written as in C whatever the program's locale
-// is; not a number where it is none. (clang's library has std::from_chars for whole numbers alone.)
-double read_real(const std::string& digits) {
-  static const locale_t c_locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
-  char* stop = nullptr;
-  const double value = ::strtod_l(digits.c_str(), &stop, c_locale);
-  const bool is_whole = stop == digits.c_str() + digits.size();
-  const bool begins_well = !digits.empty() && digits.front() >= '0' && digits.front() <= '9';
-  return is_whole && begins_well ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
 // Takes a checkpoint from its file, or says what is wrong with it.
@@ -134,7 +105,6 @@ class Loader {
                           text("data_sha256"),
                           text("weights_sha256"),
                           text("state_sha256")};
-    read_origin(checkpoint);
     read_state(checkpoint);
     return checkpoint;
   }
@@ -152,34 +122,32 @@ class Loader {
     return found->second;
   }
 
-  [[noreturn]] void fail_number(const std::string& key) const {
-    fail(fmt::format("metadata, key {}", key), fmt::format("{} is not such a number", text(key)));
+  template <class Number, class... Format>
+  Number number(const std::string& key, std::string_view digits, Format... format) const {
+    Number value{};
+    const char* end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value, format...);
+    if (error != std::errc{} || stop != end || digits.empty() || !std::isfinite(double(value)) ||
+        value < 0) {
+      fail(fmt::format("metadata, key {}", key), fmt::format("{} is not such a number", text(key)));
+    }
+    return value;
   }
 
   // No larger than any number of Convoy's, so that what adds to it stays a number.
   Index count(const std::string& key) const {
-    const std::string& digits = text(key);
-    Index value = 0;
-    const char* end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, value);
-    if (error != std::errc{} || stop != end || value < 0) fail_number(key);
+    const Index value = number<Index>(key, text(key));
     if (value > kMostOfJson) {
       fail(fmt::format("metadata, key {}", key), fmt::format("{} is out of range", value));
     }
     return value;
   }
 
-  double real(const std::string& key) const {
-    const double value = read_real(text(key));
-    if (!std::isfinite(value) || value < 0) fail_number(key);
-    return value;
-  }
-
   double loss() const {
-    if (!text("epoch_loss").starts_with("0x")) {
+    std::string_view digits = text("epoch_loss");
+    if (!digits.starts_with("0x"))
       fail("metadata, key epoch_loss", "it is not a hexadecimal number");
-    }
-    return real("epoch_loss");
+    return number<double>("epoch_loss", digits.substr(2), std::chars_format::hex);
   }
 
   RunPosition position() const {
@@ -190,7 +158,7 @@ class Loader {
     place.epoch_tally.loss = loss();
     place.epoch_tally.correct = count("epoch_correct");
     place.epoch_tally.samples = count("epoch_samples");
-    place.epoch_seconds = real("epoch_seconds");
+    place.epoch_seconds = number<double>("epoch_seconds", text("epoch_seconds"));
     if (place.epoch < 1 || place.epoch_step > place.step)
       fail("metadata", "the position is impossible");
     return place;
@@ -202,22 +170,6 @@ class Loader {
     } catch (const std::invalid_argument& error) {
       fail("metadata, key class_names", error.what());
     }
-  }
-
-  bool has(const std::string& key) const { return reader_.metadata().contains(key); }
-
-  void read_origin(Checkpoint& checkpoint) const {
-    if (has("data_name")) {
-      checkpoint.data = {text("data_name"), count("data_limit"),
-                         number<double>("data_validation", text("data_validation"))};
-      checkpoint.test_sha256 = text("test_sha256");
-      if (checkpoint.data.validation >= 1) fail("metadata, key data_validation", "it is no part");
-    }
-    if (has("initial_weights_sha256")) {
-      checkpoint.initial_weights_sha256 = text("initial_weights_sha256");
-    }
-    if (has("order_version")) checkpoint.order_version = count("order_version");
-    if (has("version")) checkpoint.version = text("version");
   }
 
   // The names and shapes of all tensors are checked before any memory is taken for them.
@@ -280,7 +232,7 @@ std::string state_sha256(const Net& net, const ModelState& state, Index step) {
   Sha256 digest;
   update_with(digest, net, state.parameters);
   if (state.velocity.size() != 0) update_with(digest, net, state.velocity);
-  digest.update(LittleEndian<Index>(std::span(&step, 1)).bytes());
+  digest.update(std::span<const Index>(&step, 1));
   return digest.hex();
 }
 

@@ -9,10 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "convoy/base/version.hpp"
 #include "convoy/engine/engine.hpp"
 #include "convoy/net/model_file.hpp"
-#include "convoy/train/data_settings.hpp"
 
 namespace convoy {
 
@@ -33,13 +31,6 @@ struct Checkpoint {
   std::string data_sha256;  // of the training data
   std::string weights_sha256;
   std::string state_sha256;
-  // What else the run is, so that a checkpoint alone is enough to go on. Empty in those of older
-  // versions.
-  DataSettings data = {};
-  std::string test_sha256 = {};             // of the test data
-  std::string initial_weights_sha256 = {};  // where the run began with another's weights
-  Index order_version = kOrderVersion;      // of the Convoy that wrote it, as the next
-  std::string version = std::string(kVersion);
 };
 
 // SHA-256 of the parameters in file order, little-endian FP32.

@@ -4,13 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <utility>
 
 #include "convoy/base/check.hpp"
@@ -21,8 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
-constexpr std::size_t kRandomDigits = 16;
-constexpr std::size_t kLongestStem = 200;  // so that a temporary's name is never too long
 
 // A call that a signal interrupts is made again.
 template <class Call>
@@ -36,29 +32,9 @@ auto retry(Call call) {
   throw SystemError(Fault::io, call, place.string(), errno);
 }
 
-FileDescriptor try_open(const fs::path& file, int flags) {
-  return FileDescriptor(retry([&] { return ::open(file.c_str(), flags | O_CLOEXEC, 0666); }));
-}
-
 FileDescriptor open_or_throw(const fs::path& file, int flags) {
-  FileDescriptor descriptor = try_open(file, flags);
+  FileDescriptor descriptor(retry([&] { return ::open(file.c_str(), flags | O_CLOEXEC, 0666); }));
   if (!descriptor.is_open()) fail("open", file);
-  return descriptor;
-}
-
-// A file of ours that may be there already. In its place another user may have put a link to a file
-// of someone else's, or a pipe that nobody reads: neither is opened. Not open: errno says why.
-FileDescriptor open_own(const fs::path& file, int flags) {
-  FileDescriptor descriptor = try_open(file, flags | O_NOFOLLOW | O_NONBLOCK);
-  if (!descriptor.is_open()) {
-    if (errno == ELOOP) throw SystemError(Fault::io, "open", file.string(), "it is a link");
-    return descriptor;
-  }
-  struct stat facts {};
-  if (::fstat(descriptor.get(), &facts) != 0) fail("fstat", file);
-  if (!S_ISREG(facts.st_mode)) {
-    throw SystemError(Fault::io, "open", file.string(), "it is not a regular file");
-  }
   return descriptor;
 }
 
@@ -91,29 +67,33 @@ fs::path folder_of(const fs::path& file) {
   return folder.empty() ? fs::path(".") : folder;
 }
 
-fs::path temporary_for(const fs::path& file) {
-  const std::string stem = file.filename().string().substr(0, kLongestStem);
-  return folder_of(file) / fmt::format("{}.{}{}", stem, random_name(), kTemporarySuffix);
-}
+// Removes a file at the end of the scope unless kept.
+class Temporary {
+ public:
+  explicit Temporary(fs::path file) : file_(std::move(file)) {}
+  ~Temporary() {
+    if (!file_.empty()) ::unlink(file_.c_str());
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  const fs::path& path() const { return file_; }
+  void keep() { file_.clear(); }
 
-// Made by an older version: FILE.PID.tmp.
-bool is_number(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
+ private:
+  fs::path file_;
+};
 
-// 0, or why it is not held; EWOULDBLOCK: another holds it.
-int lock(const FileDescriptor& descriptor) {
-  return retry([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
-}
-
-bool means_no_locks(int error) {
-  return error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP;
-}
-
-FileDescriptor open_lock(const fs::path& file) {
-  FileDescriptor descriptor = open_own(file, O_RDWR | O_CREAT);
-  if (!descriptor.is_open()) fail("open", file);
-  return descriptor;
+// `last` is done to the temporary before it is renamed.
+template <class Last>
+void write_and_rename(const fs::path& file, std::span<const std::span<const std::byte>> parts,
+                      Last last) {
+  Temporary temporary(
+      fs::path(fmt::format("{}.{}{}", file.string(), ::getpid(), kTemporarySuffix)));
+  FileDescriptor descriptor = open_or_throw(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC);
+  for (const auto& part : parts) write_all(descriptor, temporary.path(), part);
+  last(descriptor, temporary.path());
+  if (::rename(temporary.path().c_str(), file.c_str()) != 0) fail("rename", file);
+  temporary.keep();
 }
 
 }  // namespace
@@ -140,80 +120,25 @@ int FileDescriptor::close() {
   return result < 0 && errno != EINTR ? errno : 0;
 }
 
-NewFile::NewFile(fs::path file) : file_(std::move(file)) {
-  do {
-    temporary_ = temporary_for(file_);
-    descriptor_ = try_open(temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
-  } while (!descriptor_.is_open() && errno == EEXIST);
-  if (!descriptor_.is_open()) fail("open", temporary_);
-}
-
-NewFile::~NewFile() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
-}
-
-void NewFile::write(std::span<const std::byte> bytes) {
-  write_all(descriptor_, temporary_, bytes);
-}
-
-void NewFile::rename() {
-  if (::rename(temporary_.c_str(), file_.c_str()) != 0) fail("rename", file_);
-  temporary_.clear();
-}
-
-void NewFile::keep() {
-  close_or_throw(descriptor_, temporary_);
-  rename();
-}
-
-void NewFile::keep_synced() {
-  sync_and_close(descriptor_, temporary_);
-  rename();
-  sync_folder(folder_of(file_));
-}
-
 void replace_file(const fs::path& file, std::span<const std::span<const std::byte>> parts) {
-  NewFile fresh(file);
-  for (const auto& part : parts) fresh.write(part);
-  fresh.keep_synced();
+  write_and_rename(file, parts, sync_and_close);
+  sync_folder(folder_of(file));
 }
 
 void replace_file(const fs::path& file, std::string_view text) {
-  NewFile fresh(file);
-  fresh.write(std::as_bytes(std::span(text)));
-  fresh.keep_synced();
+  const std::span<const std::byte> part = std::as_bytes(std::span(text));
+  replace_file(file, std::span(&part, 1));
 }
 
 void replace_file_unsynced(const fs::path& file, std::string_view text) {
-  NewFile fresh(file);
-  fresh.write(std::as_bytes(std::span(text)));
-  fresh.keep();
-}
-
-void overwrite_file(const fs::path& file, std::string_view text) {
-  FileDescriptor descriptor = open_own(file, O_WRONLY);
-  if (!descriptor.is_open()) fail("open", file);
-  write_all(descriptor, file, std::as_bytes(std::span(text)));
-  if (retry([&] { return ::ftruncate(descriptor.get(), static_cast<off_t>(text.size())); }) != 0) {
-    fail("ftruncate", file);
-  }
-  close_or_throw(descriptor, file);
+  const std::span<const std::byte> part = std::as_bytes(std::span(text));
+  write_and_rename(file, std::span(&part, 1), close_or_throw);
 }
 
 void append_to_file(const fs::path& file, std::string_view text) {
-  bool made = false;
-  FileDescriptor descriptor;
-  while (!descriptor.is_open()) {
-    descriptor = open_own(file, O_WRONLY | O_APPEND);
-    if (descriptor.is_open()) break;
-    if (errno != ENOENT) fail("open", file);
-    descriptor = open_own(file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL);
-    made = descriptor.is_open();
-    if (!made && errno != EEXIST) fail("open", file);
-  }
+  FileDescriptor descriptor = open_or_throw(file, O_WRONLY | O_CREAT | O_APPEND);
   write_all(descriptor, file, std::as_bytes(std::span(text)));
   sync_and_close(descriptor, file);
-  if (made) sync_folder(folder_of(file));
 }
 
 void sync_folder(const fs::path& folder) {
@@ -224,48 +149,8 @@ void sync_folder(const fs::path& folder) {
   }
 }
 
-std::string random_name() {
-  std::uint64_t bits = 0;
-  const auto got = retry([&] { return ::getrandom(&bits, sizeof bits, 0); });
-  if (got != static_cast<ssize_t>(sizeof bits)) fail("getrandom", "a random name");
-  return fmt::format("{:0{}x}", bits, kRandomDigits);
-}
-
-bool is_random_name(std::string_view text) {
-  return text.size() == kRandomDigits &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-void make_folders(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw SystemError(Fault::io, "mkdir", folder.string(), error.value());
-}
-
 bool is_temporary(const fs::path& file) {
-  const std::string name = file.filename().string();
-  if (!name.ends_with(kTemporarySuffix)) return false;
-  std::string_view stem(name.data(), name.size() - kTemporarySuffix.size());
-  const std::size_t dot = stem.rfind('.');
-  if (dot == std::string_view::npos || dot == 0) return false;
-  stem.remove_prefix(dot + 1);
-  return is_random_name(stem) || is_number(stem);
-}
-
-void remove_temporaries(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> found;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    if (is_temporary(entry->path())) found.push_back(entry->path());
-  }
-  if (error) throw SystemError(Fault::io, "readdir", folder.string(), error.value());
-  for (const fs::path& file : found) {
-    // A folder is none of ours, whatever its name.
-    if (::unlink(file.c_str()) != 0 && errno != ENOENT && errno != EISDIR && errno != EPERM) {
-      fail("unlink", file);
-    }
-  }
+  return file.extension() == kTemporarySuffix;
 }
 
 InputFile open_input(const fs::path& file, std::string_view what) {
@@ -310,24 +195,11 @@ std::string read_text(const fs::path& file, std::string_view what) {
 }
 
 std::optional<FileDescriptor> try_lock(const fs::path& file) {
-  FileDescriptor descriptor = open_lock(file);
-  const int error = lock(descriptor);
-  if (error == EWOULDBLOCK) return std::nullopt;
-  if (error != 0 && !means_no_locks(error)) {
-    throw SystemError(Fault::io, "flock", file.string(), error);
-  }
-  return descriptor;
-}
-
-std::optional<FileDescriptor> try_effective_lock(const fs::path& file) {
-  FileDescriptor descriptor = open_lock(file);
-  if (lock(descriptor) != 0) return std::nullopt;
-  return descriptor;
-}
-
-bool is_locked(const fs::path& file) noexcept {
-  const FileDescriptor descriptor = try_open(file, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-  return descriptor.is_open() && lock(descriptor) == EWOULDBLOCK;
+  FileDescriptor descriptor = open_or_throw(file, O_RDWR | O_CREAT);
+  if (retry([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) == 0) return descriptor;
+  if (errno == EWOULDBLOCK) return std::nullopt;
+  if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) return descriptor;
+  fail("flock", file);
 }
 
 }  // namespace convoy

@@ -21,10 +21,7 @@ std::optional<double> optional_number(const json& line, const char* key) {
 }  // namespace
 
 std::string metrics_line(const EpochMetrics& metrics) {
-  nlohmann::ordered_json line{{"epoch", metrics.epoch}};
-  if (metrics.learning_rate) line["learning_rate"] = *metrics.learning_rate;
-  line["train_loss"] = metrics.train_loss;
-  if (metrics.train_accuracy) line["train_accuracy"] = *metrics.train_accuracy;
+  nlohmann::ordered_json line{{"epoch", metrics.epoch}, {"train_loss", metrics.train_loss}};
   if (metrics.validation_loss) line["validation_loss"] = *metrics.validation_loss;
   if (metrics.validation_accuracy) line["validation_accuracy"] = *metrics.validation_accuracy;
   line["test_loss"] = metrics.test_loss;
@@ -39,8 +36,6 @@ EpochMetrics parse_metrics_line(std::string_view text) {
   EpochMetrics metrics;
   metrics.epoch = whole_in<Index>(line, "epoch", 1);
   metrics.train_loss = real_or_nan_in(line, "train_loss");
-  metrics.train_accuracy = optional_number(line, "train_accuracy");
-  metrics.learning_rate = optional_number(line, "learning_rate");
   metrics.validation_loss = optional_number(line, "validation_loss");
   metrics.validation_accuracy = optional_number(line, "validation_accuracy");
   metrics.test_loss = real_or_nan_in(line, "test_loss");

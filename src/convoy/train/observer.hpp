@@ -31,10 +31,6 @@ struct EpochMetrics {
   double test_accuracy = 0;
   double seconds = 0;  // wall time of the epoch's training steps alone
   double images_per_second = 0;
-  // Of the same samples as train_loss, each before its step's update; the rate of the epoch's last
-  // step. Lines that older versions wrote have neither.
-  std::optional<double> train_accuracy = {};
-  std::optional<double> learning_rate = {};
 };
 
 // Called by the thread that called Trainer::train(), between stretches of steps. Must not throw.

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "convoy/base/check.hpp"
-#include "convoy/train/find_checkpoint.hpp"
+#include "convoy/train/checkpoint.hpp"
 
 namespace convoy {
 
@@ -39,9 +39,7 @@ struct Predictor::State {
 };
 
 Predictor::Predictor(const std::filesystem::path& checkpoint, int threads)
-    : Predictor(find_checkpoint(checkpoint).checkpoint, threads) {}
-Predictor::Predictor(Checkpoint checkpoint, int threads)
-    : state_(std::make_unique<State>(std::move(checkpoint), threads)) {}
+    : state_(std::make_unique<State>(load_checkpoint(checkpoint), threads)) {}
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 

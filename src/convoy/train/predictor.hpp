@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "convoy/base/tensor.hpp"
-#include "convoy/train/checkpoint.hpp"
 
 namespace convoy {
 
@@ -23,11 +22,9 @@ struct Prediction {
 // Not thread-safe: one per thread.
 class Predictor {
  public:
-  // A checkpoint file, or a run folder: its best checkpoint by validation where there is one, else
-  // its newest. `threads` as in EngineOptions; they change the time, never a
+  // A checkpoint file or a run folder. `threads` as in EngineOptions; they change the time, never a
   // bit. Throws UserError, SystemError(io).
   explicit Predictor(const std::filesystem::path& checkpoint, int threads = 1);
-  explicit Predictor(Checkpoint checkpoint, int threads = 1);
   ~Predictor();
   Predictor(Predictor&&) noexcept;
 

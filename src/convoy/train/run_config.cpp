@@ -81,37 +81,15 @@ DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
   return data;
 }
 
-// Empty where there is none.
-std::string initial_weights(const fs::path& file, const ConfigTable& tail) {
-  constexpr const char* kKey = "initial_weights_sha256";
-  const ConfigValue* run = find(tail, "run");
-  const auto* entries = run == nullptr ? nullptr : std::get_if<ConfigTable>(&run->data);
-  if (entries == nullptr || find(*entries, kKey) == nullptr) return {};
-  return value_of<std::string>(file, tail, "run", kKey);
-}
-
 }  // namespace
 
 std::string run_config_text(const RunIdentity& identity) {
-  std::string text = fmt::format(
+  return fmt::format(
       "{}{}name = {}\nlimit = {}\nvalidation = {}\ntrain_sha256 = \"{}\"\ntest_sha256 = \"{}\"\n"
       "\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n",
       identity.model.text, kTail, quoted(identity.data.name), identity.data.limit,
       identity.data.validation, identity.train_sha256, identity.test_sha256, kSchema, kOrderVersion,
       kVersion);
-  if (!identity.initial_weights_sha256.empty()) {
-    text += fmt::format("initial_weights_sha256 = \"{}\"\n", identity.initial_weights_sha256);
-  }
-  return text;
-}
-
-void check_order_version(Index order_version, std::string_view version, const fs::path& folder) {
-  if (order_version == kOrderVersion) return;
-  throw OtherOrder(Fault::bad_data,
-                   fmt::format("the run {} cannot go on with the same bits", folder.string()),
-                   fmt::format("its order_version is {}, that of this Convoy {} is {}",
-                               order_version, kVersion, kOrderVersion),
-                   fmt::format("use Convoy {}, or begin a new run", version));
 }
 
 RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
@@ -125,11 +103,17 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
   if (string("run", "schema") != kSchema) {
     fail(file, "run.schema", fmt::format("it is not {}", kSchema));
   }
-  check_order_version(value_of<Index>(file, tail, "run", "order_version"), string("run", "version"),
-                      file.parent_path());
+  if (const auto order_version = value_of<Index>(file, tail, "run", "order_version");
+      order_version != kOrderVersion) {
+    throw UserError(Fault::bad_data,
+                    fmt::format("the run {} cannot continue with the same weights",
+                                file.parent_path().string()),
+                    fmt::format("its order_version is {}, that of this Convoy {} is {}",
+                                order_version, kVersion, kOrderVersion),
+                    fmt::format("use Convoy {}, or begin a new run", string("run", "version")));
+  }
   RunIdentity identity{parse_model(text.substr(0, cut), file.string()), data_settings(file, tail),
-                       string("data", "train_sha256"), string("data", "test_sha256"),
-                       initial_weights(file, tail)};
+                       string("data", "train_sha256"), string("data", "test_sha256")};
   return identity;
 }
 

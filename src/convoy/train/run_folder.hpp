@@ -15,8 +15,6 @@
 
 #include "convoy/train/checkpoint.hpp"
 #include "convoy/train/durable_file.hpp"
-#include "convoy/train/find_checkpoint.hpp"
-#include "convoy/train/new_folder.hpp"
 #include "convoy/train/observer.hpp"
 #include "convoy/train/trainer.hpp"
 
@@ -28,19 +26,19 @@ struct RunIdentity {
   DataSettings data;
   std::string train_sha256;
   std::string test_sha256;
-  std::string initial_weights_sha256 = {};  // where the run began with another's weights
 };
 
 // Throws UserError(bad_data | not_found).
 RunIdentity read_identity(const std::filesystem::path& folder);
 
-// The same; but where config.toml is lost or damaged, the identity is that of the newest good
-// checkpoint, which holds all of it.
-struct FoundIdentity {
-  RunIdentity identity;  // its data has no name where it is not known: see `lost`
-  std::string lost;      // what was wrong with config.toml; empty where nothing was
+struct FoundCheckpoint {
+  std::filesystem::path file;
+  Checkpoint checkpoint;
+  std::vector<std::string> damaged;  // newer ones that were passed over, each with what is wrong
 };
-FoundIdentity find_identity(const std::filesystem::path& folder);
+
+// The newest that is good. Needs no lock: a run that goes on meanwhile does no harm.
+FoundCheckpoint newest_checkpoint(const std::filesystem::path& folder);
 
 struct RunReport {
   std::string_view status;  // running | done | stopped | not_finite | failed
@@ -49,30 +47,23 @@ struct RunReport {
   std::string message;
 };
 
-// The run's only writer: holds its lock. What leaves a run that still says "running" says so: its
-// destructor makes it "stopped", or "failed" where an exception is on its way.
+// The run's only writer: holds its lock.
 class RunFolder {
  public:
   // Makes `folder` with its configuration and its first checkpoint. Throws UserError(usage) where
-  // it is taken, unless numbers are wanted: path() is where it is then.
+  // it exists.
   static RunFolder create(const std::filesystem::path& folder, const RunIdentity& identity,
-                          const Checkpoint& first, Taken taken = Taken::refused);
+                          const Checkpoint& first);
   // Locks an existing one and clears away what a killed process left. Throws UserError(usage) where
   // another process holds it.
   static RunFolder open(const std::filesystem::path& folder);
-  ~RunFolder();
-  RunFolder(RunFolder&& other) noexcept = default;
-  RunFolder& operator=(RunFolder&& other) noexcept;
 
   const std::filesystem::path& path() const { return folder_; }
   std::filesystem::path checkpoint_file(Index step) const;
 
   // Like newest_checkpoint(); what is damaged is renamed to *.damaged and never looked at again.
-  // What could not be read is left as it is.
   FoundCheckpoint take_newest_checkpoint();
   void replace_identity(const RunIdentity& identity);
-  // Where config.toml was lost; one that is damaged is renamed to config.toml.damaged.
-  void restore_identity(const RunIdentity& identity);
 
   // The lines of epochs 1 .. `epochs`; what follows them, and what is no such line, is dropped from
   // the file. May be fewer where the file was damaged.
@@ -86,18 +77,12 @@ class RunFolder {
  private:
   RunFolder(std::filesystem::path folder, FileDescriptor lock)
       : folder_(std::move(folder)), lock_(std::move(lock)) {}
-  void leave() noexcept;
-  void remove_old_checkpoints(Index newest);
+  void remove_leftovers();
+  void remove_old_checkpoints();
 
   std::filesystem::path folder_;
-  FileDescriptor lock_;  // open: this object is the writer
-  std::string status_;   // as last reported
+  FileDescriptor lock_;
 };
-
-// Where status.json says "running", it becomes `status`: for a run whose writer can't go on. Where
-// the disk is full, over the old bytes. (report_failure() also replaces an earlier "failed".)
-void report_end(const std::filesystem::path& folder, std::string_view status,
-                std::string_view message) noexcept;
 
 // The good lines of a folder's metrics.jsonl, of epochs 1 .. `epochs`, in ascending order.
 struct MetricsLines {

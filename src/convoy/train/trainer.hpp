@@ -6,7 +6,6 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,16 +13,22 @@
 #include "convoy/data/catalog.hpp"
 #include "convoy/engine/engine.hpp"
 #include "convoy/net/model_file.hpp"
-#include "convoy/train/data_settings.hpp"
-#include "convoy/train/initial_weights.hpp"
 #include "convoy/train/observer.hpp"
-#include "convoy/train/taken.hpp"
 
 namespace convoy {
 
-// How often a checkpoint is written: 500steps | 1epoch, epoch | 30s, 10min, 1h.
+struct Checkpoint;
+
+// What belongs to a run's identity beside the model file.
+struct DataSettings {
+  std::string name;       // as given: a catalog name or a folder
+  Index limit = 0;        // the first `limit` training samples; 0: all
+  double validation = 0;  // fraction of them held out
+};
+
+// How often a checkpoint is written: 500steps | 1epoch | 10min.
 struct CheckpointEvery {
-  enum class Unit { steps, epochs, minutes, seconds };
+  enum class Unit { steps, epochs, minutes };
   Unit unit = Unit::epochs;
   Index count = 1;
 };
@@ -31,14 +36,6 @@ CheckpointEvery parse_checkpoint_every(std::string_view text);  // throws UserEr
 
 enum class RunStatus { done, stopped, not_finite };
 std::string_view to_string(RunStatus status);  // "done", "stopped", "not_finite"
-
-// Of a run that holds images out: the highest validation accuracy; of equal ones the lowest loss;
-// of equal ones the earliest.
-struct BestEpoch {
-  Index epoch = 0;
-  double validation_accuracy = 0;
-  std::filesystem::path checkpoint;  // empty without a run folder, and beyond rank 0
-};
 
 struct TrainResult {
   RunStatus status = RunStatus::done;
@@ -48,15 +45,7 @@ struct TrainResult {
   double train_seconds = 0;          // sum over `epochs` and the unfinished one
   std::string weights_sha256;
   std::string state_sha256;
-  std::filesystem::path checkpoint;    // the newest; empty without a run folder, and beyond rank 0
-  std::optional<BestEpoch> best;       // once an epoch is done
-  std::string initial_weights_sha256;  // where the run began with another's weights; on rank 0
-};
-
-// How a new run begins, where that is not the usual.
-struct Beginning {
-  Taken taken = Taken::refused;  // what becomes of it where its folder exists
-  InitialWeights weights = {};   // those of another run; none: the model's own
+  std::filesystem::path checkpoint;  // the newest; empty without a run folder, and beyond rank 0
 };
 
 // One run. Not thread-safe, but for `stop`. All functions are collective over the ranks, who give
@@ -64,35 +53,28 @@ struct Beginning {
 // alone reads and writes the folder: the others need not see it.
 class Trainer {
  public:
-  // A new run. `folder` is created with its configuration and a checkpoint of the initial weights;
-  // empty: nothing is written. Throws UserError(usage) where the folder is taken, or where the
-  // fraction to be held out is none of the images; UserError where data, model and engine do not
-  // fit. The engine must have been made for
+  // A new run. `folder` is created (UserError(usage) where it exists) with its configuration and a
+  // checkpoint of the initial weights; empty: nothing is written.
+  // Throws UserError where data, model and engine do not fit. The engine must have been made for
   // the model's net, optimizer, batch and grain; it and the communicator must outlive the trainer.
   Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
-          Engine& engine, Communicator& communicator, const std::filesystem::path& folder,
-          const Beginning& beginning = {});
+          Engine& engine, Communicator& communicator, const std::filesystem::path& folder);
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 
   // Goes on with the newest good checkpoint of `folder`, in the middle of an epoch if need be.
   // `model` is the run's own (see open_run), with train.epochs raised where wanted. Throws
-  // UserError where the data is not what the run began with, or a setting is another, which is
-  // named. A run that is complete trains no further: train() returns its result. A config.toml that
-  // was lost is written anew.
+  // UserError where the data is not what the run began with. A run that is complete trains no
+  // further: train() returns its result.
   static Trainer resume(const Model& model, const TrainAndTest& data,
                         const DataSettings& data_settings, Engine& engine,
                         Communicator& communicator, const std::filesystem::path& folder);
-
-  // Where the run is, on all ranks; empty where nothing is written.
-  const std::filesystem::path& folder() const;
 
   // Runs to the end, to a stop, or to the first step that is not finite. Throws SystemError(io)
   // where the folder can't be written: the last checkpoint there is then still good. A stop is
   // taken after a step that was done; the checkpoint of that step is written before this returns.
   // A stop on any rank stops all. Ranks compare their weights every `verify_every` steps (0: never)
-  // and at each checkpoint; SystemError(peer) names the one that differs. Whatever it throws,
-  // status.json has it.
+  // and at each checkpoint; SystemError(peer) names the one that differs.
   TrainResult train(Observer& observer, const std::atomic<bool>* stop = nullptr,
                     CheckpointEvery checkpoint_every = {}, Index verify_every = 0);
 
@@ -100,8 +82,8 @@ class Trainer {
   friend class Training;
   struct State;
   explicit Trainer(std::unique_ptr<State> state);
-  static Checkpoint take_up(State& state, const std::string& data_name,
-                            const std::filesystem::path& folder);
+  static Checkpoint take_up(State& state, const DataSettings& data_settings,
+                            const std::string& data_name, const std::filesystem::path& folder);
   std::unique_ptr<State> state_;
 };
 
@@ -110,10 +92,6 @@ struct RunConfig {
   Model model;
   DataSettings data;
   std::string train_sha256, test_sha256;  // of the data that it was trained and tested on
-  std::string initial_weights_sha256;     // where it began with another's weights
-  // What was wrong with config.toml, where it was lost or damaged: all this comes from the newest
-  // checkpoint then. Those of older versions lack `data` (its name is empty) and `test_sha256`.
-  std::string lost;
 };
 RunConfig open_run(const std::filesystem::path& folder);  // throws UserError, SystemError
 

@@ -16,7 +16,7 @@ struct Trainer::State {
   // Checks that data and model fit, and draws the validation samples. Collective; `keeps`: there is
   // a run folder. Throws UserError.
   State(const Model& model, const TrainAndTest& data, const DataSettings& settings, Engine& engine,
-        Communicator& communicator, bool keeps, const std::string& initial_weights_sha256 = "");
+        Communicator& communicator, bool keeps);
 
   Checkpoint checkpoint() const;  // of this moment
   bool complete() const { return position.epoch > model.train.epochs; }
@@ -25,8 +25,7 @@ struct Trainer::State {
   Engine& engine;
   Communicator& communicator;
   const bool keeps;  // there is a run folder, which rank 0 holds
-  DataSettings settings;
-  Dataset train;  // limited
+  Dataset train;     // limited
   Dataset test;
   Split split;  // of `train`
   std::vector<std::uint32_t> test_samples;
@@ -34,10 +33,8 @@ struct Trainer::State {
   Index steps_per_epoch = 0;
 
   std::string train_sha256, test_sha256;  // empty where nobody needs them
-  std::string initial_weights_sha256;     // where the run began with another's weights
   std::optional<RunFolder> folder;        // of rank 0, where there is one
-  std::filesystem::path path;             // of the folder, on all ranks
-  std::filesystem::path newest;           // checkpoint, on rank 0
+  std::filesystem::path newest;           // checkpoint
   RunPosition position;
   std::vector<EpochMetrics> epochs;   // done
   std::vector<std::string> warnings;  // not yet told

@@ -179,7 +179,6 @@ class Training {
       case CheckpointEvery::Unit::epochs:
         return place().epoch_step == 0 && (place().epoch - 1) % every_.count == 0;
       case CheckpointEvery::Unit::minutes:
-      case CheckpointEvery::Unit::seconds:
         return broadcast(state_.communicator, is_time() ? "yes" : "no", Meeting::checkpoint) ==
                "yes";
     }
@@ -187,8 +186,7 @@ class Training {
   }
 
   bool is_time() const {
-    const double unit = every_.unit == CheckpointEvery::Unit::minutes ? 60 : 1;
-    return since_checkpoint_.seconds() >= unit * static_cast<double>(every_.count);
+    return since_checkpoint_.seconds() >= 60.0 * static_cast<double>(every_.count);
   }
 
   Score evaluate(const Dataset& data, std::span<const std::uint32_t> samples) {
@@ -204,9 +202,6 @@ class Training {
     metrics.epoch = place().epoch;
     const auto samples = static_cast<double>(place().epoch_tally.samples);
     metrics.train_loss = place().epoch_tally.loss / samples;
-    metrics.train_accuracy = static_cast<double>(place().epoch_tally.correct) / samples;
-    metrics.learning_rate =
-        double{learning_rate(state_.model.train, place().step - 1, state_.steps_per_epoch)};
     metrics.seconds = place().epoch_seconds;
     metrics.images_per_second = rate(samples, metrics.seconds);
     if (!state_.split.validation.empty()) {
@@ -240,6 +235,17 @@ class Training {
     if (checkpoint_due() || state_.complete()) save();
   }
 
+  // Steps shorter than a meeting of the threads, or a machine whose cores are busy with other work.
+  void tell_of_waiting() {
+    if (waited_ < std::max(kMostWaiting * seconds_, kLeastSecondsWaited)) return;
+    observer_.warning(fmt::format(
+        "the {} threads waited for each other in {:.0f} % of the time of their steps so far, since "
+        "the steps are short ({:.2g} ms) or the machine has other work: fewer threads (--threads "
+        "1) may be faster, with the same weights",
+        state_.engine.threads(), 100 * waited_ / seconds_,
+        1e3 * seconds_ / static_cast<double>(place().step - first_step_)));
+  }
+
   // Numbers can stay finite for long after training has become useless.
   void warn_of_divergence(const EpochMetrics& metrics) {
     constexpr double kFar = 10;
@@ -251,17 +257,6 @@ class Training {
         "has {:.3g}; lower train.learning_rate (now {}), warm up with train.warmup_epochs, or "
         "check the input's scale",
         metrics.epoch, metrics.train_loss, guessing, state_.model.train.learning_rate));
-  }
-
-  // Steps shorter than a meeting of the threads, or a machine whose cores are busy with other work.
-  void tell_of_waiting() {
-    if (waited_ < std::max(kMostWaiting * seconds_, kLeastSecondsWaited)) return;
-    observer_.warning(fmt::format(
-        "the {} threads waited for each other in {:.0f} % of the time of their steps so far, since "
-        "the steps are short ({:.2g} ms) or the machine has other work: fewer threads (--threads "
-        "1) may be faster, with the same weights",
-        state_.engine.threads(), 100 * waited_ / seconds_,
-        1e3 * seconds_ / static_cast<double>(place().step - first_step_)));
   }
 
   bool is_best(const EpochMetrics& metrics) const {
@@ -325,20 +320,7 @@ class Training {
     result.weights_sha256 = last.weights_sha256;
     result.state_sha256 = last.state_sha256;
     result.checkpoint = state_.newest;
-    result.best = best();
-    result.initial_weights_sha256 = state_.initial_weights_sha256;
     return result;
-  }
-
-  std::optional<BestEpoch> best() const {
-    const EpochMetrics* best = nullptr;
-    for (const EpochMetrics& metrics : state_.epochs) {
-      if (!metrics.validation_accuracy) continue;
-      if (best == nullptr || is_better(metrics, *best)) best = &metrics;
-    }
-    if (best == nullptr) return std::nullopt;
-    return BestEpoch{best->epoch, *best->validation_accuracy,
-                     state_.folder ? best_checkpoint_of(state_.path) : std::filesystem::path()};
   }
 
   Trainer::State& state_;
@@ -358,12 +340,7 @@ class Training {
 
 TrainResult Trainer::train(Observer& observer, const std::atomic<bool>* stop,
                            CheckpointEvery checkpoint_every, Index verify_every) {
-  try {
-    return Training(*state_, observer, stop, checkpoint_every, verify_every).run();
-  } catch (const std::exception& error) {
-    if (state_->folder) report_end(state_->path, "failed", error.what());
-    throw;
-  }
+  return Training(*state_, observer, stop, checkpoint_every, verify_every).run();
 }
 
 }  // namespace convoy

@@ -14,7 +14,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -50,16 +49,13 @@ int supervise_it(const std::string& program, const std::vector<std::string>& wor
   return 0;
 }
 
-// Waits for all ranks and passes on the first failure, as mpirun does; "strict" ends the others
-// then, as that of Open MPI does.
+// Waits for all ranks and passes on the first failure, as mpirun does.
 int launch_them(const std::string& program, const std::vector<std::string>& words) {
   const std::string& how = words.at(0);
   if (how == "gives-up") return 5;
   const int ranks = static_cast<int>(words.size()) - 1;
-  std::vector<pid_t> children;
   for (int r = 0; r < ranks; ++r) {
-    children.push_back(fork());
-    if (children.back() > 0) continue;
+    if (fork() > 0) continue;
     setpgid(0, 0);
     setenv("OMPI_COMM_WORLD_SIZE", std::to_string(ranks).c_str(), 1);
     setenv("OMPI_COMM_WORLD_RANK", std::to_string(r).c_str(), 1);
@@ -78,14 +74,7 @@ int launch_them(const std::string& program, const std::vector<std::string>& word
   int result = 0, status = 0;
   while (wait(&status) > 0) {
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    if (result != 0) continue;
-    result = code;
-    if (how != "strict" || code == 0) continue;
-    std::this_thread::sleep_for(300ms);  // the others may be on their way
-    for (const int signal : {SIGTERM, SIGKILL}) {
-      for (const pid_t child : children) kill(child, signal);
-      std::this_thread::sleep_for(300ms);
-    }
+    if (result == 0) result = code;
   }
   if (result != 0) write_stderr("BANNER\n");
   return result;
@@ -108,13 +97,6 @@ void take_steps(BoardEntry& mine, int steps) {
   for (mine.waiting = 1;; ++mine.pulse) std::this_thread::sleep_for(10ms);
 }
 
-// Until the kernel ends it, or 2 GB are gone.
-void eat_memory() {
-  constexpr std::size_t kBite = std::size_t{1} << 22, kBites = 512;
-  static std::vector<std::vector<char>> eaten;
-  while (eaten.size() < kBites) eaten.emplace_back(kBite, 'x');
-}
-
 Ending play(const std::string& part, BoardEntry& mine) {
   constexpr int kFew = 7, kMany = 1'000'000;
   take_steps(mine, part == "works" ? kMany : part == "late" ? 5 * kFew : kFew);
@@ -127,15 +109,12 @@ Ending play(const std::string& part, BoardEntry& mine) {
     std::abort();
   }
   if (part == "exits") _exit(3);
-  if (part == "eats") eat_memory();
   if (part == "stops") raise(SIGSTOP);
   if (part == "hangs") {
     for (;;) pause();
   }
   if (part == "disk-full") return {74, "rank 1: writing failed on runs (disk full)"};
   if (part == "has-a-bug") return {70, "rank 1: internal error (oops)"};
-  constexpr std::string_view kSays = "says:";
-  if (part.starts_with(kSays)) return {77, part.substr(kSays.size())};
   if (part == "blames") return {77, "waiting failed on rank 0 (it is gone)"};
   if (part == "not-finite") return {76, ""};
   if (stop) return {75, ""};
@@ -148,7 +127,6 @@ int be_rank(const std::string& part) {
   action.sa_handler = [](int) { stop = true; };
   sigaction(SIGUSR1, &action, nullptr);
   if (part == "early") return 9;
-  if (part == "dies-unseen") raise(SIGKILL);
   join_job();
   if (!is_supervised()) return 8;
   if (part == "never-comes") {

@@ -14,7 +14,6 @@
 #include <filesystem>
 #include <map>
 
-#include "apps/convoy/launcher_call.hpp"
 #include "apps/convoy/output.hpp"
 #include "apps/convoy/ranks.hpp"
 #include "apps/convoy/signals.hpp"
@@ -49,19 +48,32 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
+// As convoy train --ranks starts them.
+std::vector<std::string> launcher() {
+  std::vector<std::string> words{mpi_launcher(), "-np", fmt::format("{}", kRanks)};
+  if (mpi_library().starts_with("Open MPI")) {
+    for (const char* word :
+         {"--bind-to", "none", "--oversubscribe", "--quiet", "--mca", "plm", "isolated"}) {
+      words.emplace_back(word);
+    }
+  } else {
+    for (const char* word : {"-bind-to", "none", "-launcher", "fork", "-disable-auto-cleanup"}) {
+      words.emplace_back(word);
+    }
+  }
+  return words;
+}
+
 int supervise_it(const Options& options, int argc, char** argv) {
   Job job;
   job.ranks = kRanks;
   job.quiet = true;
   job.stall_timeout = std::stod(options["stall"]);
   job.start_timeout = std::stod(options["start"]);
-  // As convoy train --ranks starts them.
-  LauncherCall call = launcher_call(kRanks, "");
-  job.command = std::move(call.words);
-  job.variables = std::move(call.variables);
-  job.folder_variables = std::move(call.folder_variables);
+  job.command = launcher();
   job.command.insert(job.command.end(), {argv[0], "rank"});
   job.command.insert(job.command.end(), argv + 2, argv + argc);
+  job.variables = {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
   const JobEnd end = supervise(job);
   write_stdout(fmt::format("{}|{}|{}", end.ending.code, end.ending.message, end.output));
   return end.ending.code;
@@ -126,8 +138,7 @@ void be_rank(const Options& options) {
   arrive();
   const test::InjectedFault fault = test::parse_fault(options["fault"]);
   if (fault.moment == "init" && fault.rank == announced_rank()) test::go_wrong(fault);
-  const std::unique_ptr<Communicator> communicator =
-      job_communicator(together, std::stod(options["start"]));
+  const std::unique_ptr<Communicator> communicator = job_communicator(together);
   bool began = false;
   try {
     test::FaultyCommunicator faulty(*communicator, fault);
@@ -148,11 +159,7 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   if (role == "supervise") return supervise_it(options, argc, argv);
   if (role == "launcher") {
-    const LauncherCall call = launcher_call(kRanks, "");
-    std::vector<std::string> words{"/usr/bin/env"};
-    words.insert(words.end(), call.variables.begin(), call.variables.end());
-    words.insert(words.end(), call.words.begin(), call.words.end());
-    write_stdout(fmt::format("{}", fmt::join(words, "\n")));
+    write_stdout(fmt::format("{}", fmt::join(launcher(), "\n")));
     return 0;
   }
   join_job();

@@ -4,21 +4,30 @@
 // there the reference runs instead (slow, same bits).
 #include "convoy/ops/backend.hpp"
 
-#if defined(__ARM_FEATURE_SVE_BITS) && __ARM_FEATURE_SVE_BITS > 0
 #include <sys/prctl.h>
-#endif
 
 #include <string>
 
 #include "convoy/base/check.hpp"
-#include "convoy/ops/simd/targets.hpp"
 #include "convoy/ops/visit.hpp"
 
+// SVE is compiled for one length of vector, -msve-vector-bits=N, and then nothing else is: Highway
+// does not choose by this length.
+#if defined(__aarch64__) && defined(__ARM_FEATURE_SVE_BITS) && __ARM_FEATURE_SVE_BITS > 0
+#define HWY_COMPILE_ONLY_STATIC
+#elif defined(__aarch64__)
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#else
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#endif
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "convoy/ops/simd/backend.cpp"
 #include <hwy/foreach_target.h>
 // Highway wants this order.
 #include <hwy/highway.h>
+
+#define CONVOY_FMA_TARGETS \
+  (HWY_AVX3 | HWY_AVX2 | HWY_NEON | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 
 #if HWY_TARGET & CONVOY_FMA_TARGETS
 #include "convoy/ops/simd/conv2d-inl.hpp"
@@ -34,10 +43,16 @@ HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
 constexpr const char* target_name() {
-  return HWY_TARGET == HWY_AVX3      ? "avx512"
-         : HWY_TARGET == HWY_AVX2    ? "avx2"
-         : HWY_TARGET == CONVOY_NEON ? "neon"
-                                     : "sve";
+  switch (HWY_TARGET) {
+    case HWY_AVX3:
+      return "avx512";
+    case HWY_AVX2:
+      return "avx2";
+    case HWY_NEON:
+      return "neon";
+    default:
+      return "sve";
+  }
 }
 
 const Backend& backend() {
@@ -92,7 +107,7 @@ const Backend& backend() {
 namespace convoy {
 namespace {
 
-#if defined(__ARM_FEATURE_SVE_BITS) && __ARM_FEATURE_SVE_BITS > 0
+#if defined(HWY_COMPILE_ONLY_STATIC)
 std::int64_t targets() {
   const int length = ::prctl(PR_SVE_GET_VL);  // negative: no SVE
   const int bits = length < 0 ? 0 : 8 * (length & PR_SVE_VL_LEN_MASK);
@@ -103,10 +118,6 @@ std::int64_t targets() {
                     bits == 0 ? "this one has no SVE" : "here they have " + std::to_string(bits),
                     "configure it with another CONVOY_SVE_BITS, or without");
   }
-  return HWY_STATIC_TARGET;
-}
-#elif defined(HWY_COMPILE_ONLY_STATIC)
-std::int64_t targets() {
   return HWY_STATIC_TARGET;
 }
 #else

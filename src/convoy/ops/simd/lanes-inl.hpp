@@ -9,13 +9,12 @@
 #define CONVOY_OPS_SIMD_LANES_INL_HPP
 #endif
 
+#include <hwy/highway.h>
+
 #include <algorithm>
 
 #include "convoy/base/tensor.hpp"
-#include "convoy/ops/simd/targets.hpp"
 #include "convoy/ops/thin_conv.hpp"
-// Highway comes after the choice of its targets.
-#include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -73,7 +72,7 @@ HWY_INLINE hn::Mask<D> first_lanes(D d, Index left) {
 // be another worker's. (Highway's blended store for NEON reads a whole vector and writes it back.)
 template <class V, class M, class D>
 HWY_INLINE void store_lanes(V v, M first, D d, hn::TFromD<D>* to) {
-  if constexpr (HWY_TARGET == CONVOY_NEON) {
+  if constexpr (HWY_TARGET == HWY_NEON) {
     hn::TFromD<D> all[HWY_LANES(hn::TFromD<D>)];
     hn::StoreU(v, d, all);
     std::copy_n(all, hn::CountTrue(d, first), to);
