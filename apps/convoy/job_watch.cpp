@@ -256,10 +256,10 @@ Ending JobWatch::verdict(std::optional<int> launcher, bool killed) const {
   }
   if (lost_ != kNobody && !killed) {
     // The launcher's exit code may be that of another rank.
-    for (int r = 0; r < board_.size(); ++r) {
-      if (launcher == code(r)) launcher.reset();
-    }
-    return {kPeer, fmt::format("rank {} died {} ({})", lost_, lost_place_, in_words(launcher))};
+    bool of_another = false;
+    for (int r = 0; r < board_.size(); ++r) of_another = of_another || launcher == code(r);
+    return {kPeer, fmt::format("rank {} died {} ({})", lost_, lost_place_,
+                               in_words(of_another ? std::nullopt : launcher))};
   }
   // A reason that quotes another rank's is longer: the shortest is nearest to the cause.
   std::string blame;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // convoy train: from the command line to a Trainer, and from its result to messages and JSON.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>

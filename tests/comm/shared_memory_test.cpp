@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 
 #include "convoy/base/check.hpp"

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <deque>
 
 #include "convoy/base/check.hpp"

@@ -257,6 +257,18 @@ Grid& grid() {
   return *settings().grid;
 }
 
+// The grid that kernels of this host's thread belong to, for as long as it runs.
+class RunningGrid {
+ public:
+  explicit RunningGrid(Grid& grid) : before_(std::exchange(settings().grid, &grid)) {}
+  ~RunningGrid() { settings().grid = before_; }
+  RunningGrid(const RunningGrid&) = delete;
+  RunningGrid& operator=(const RunningGrid&) = delete;
+
+ private:
+  Grid* before_;
+};
+
 }  // namespace
 
 Schedule& schedule() {
@@ -269,7 +281,7 @@ Barriers& barriers_seen() {
 void run_grid(unsigned blocks, unsigned threads, std::size_t shared_bytes, bool cooperative,
               const std::function<void()>& kernel) {
   Grid grid(blocks, threads, shared_bytes, cooperative, kernel);
-  settings().grid = &grid;
+  const RunningGrid running(grid);
   grid.run();
 }
 
