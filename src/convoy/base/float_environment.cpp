@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/base/float_environment.hpp"
 
-#include <cfenv>
-
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -30,12 +28,11 @@ std::uint64_t read_modes() {
 void write_modes(std::uint64_t modes) {
   asm volatile("msr fpcr, %0" : : "r"(modes));
 }
-#else
-#error "convoy: say here how this processor sets its rounding and denormal modes"
 #endif
 
 }  // namespace
 
+#if defined(__x86_64__) || defined(__aarch64__)
 // fesetround() too: on x86 it also rules the x87 unit, whose mode the C library asks for when it
 // reads decimal numbers.
 FloatEnvironment::FloatEnvironment() : before_(read_modes()), rounding_before_(std::fegetround()) {
@@ -47,5 +44,17 @@ FloatEnvironment::~FloatEnvironment() {
   std::fesetround(rounding_before_);
   write_modes(before_);
 }
+#else
+// Elsewhere the C library's default environment is the contract's: on POWER its register of modes
+// is all zero (round to nearest, no non-IEEE mode); RISC-V and s390x can't flush denormals at all.
+FloatEnvironment::FloatEnvironment() {
+  std::fegetenv(&before_);
+  std::fesetenv(FE_DFL_ENV);
+}
+
+FloatEnvironment::~FloatEnvironment() {
+  std::fesetenv(&before_);
+}
+#endif
 
 }  // namespace convoy

@@ -3,6 +3,7 @@
 // library built with fast-math, or the program around us, may have changed them behind our back.
 #pragma once
 
+#include <cfenv>
 #include <cstdint>
 
 namespace convoy {
@@ -16,8 +17,12 @@ class FloatEnvironment {
   FloatEnvironment& operator=(const FloatEnvironment&) = delete;
 
  private:
+#if defined(__x86_64__) || defined(__aarch64__)
   std::uint64_t before_;
   int rounding_before_;
+#else
+  std::fenv_t before_;
+#endif
 };
 
 }  // namespace convoy

@@ -9,6 +9,7 @@
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/digest.hpp"
+#include "convoy/base/little_endian.hpp"
 
 namespace convoy {
 namespace {
@@ -38,13 +39,6 @@ void check(const Shape& image, std::span<const std::uint8_t> pixels, std::span<c
     refuse(fmt::format("label {} of sample {} is not below the number of classes, {}", *wrong,
                        wrong - labels.begin(), classes),
            "number the classes from 0");
-}
-
-std::array<std::byte, 8> little_endian(Index value) {
-  std::array<std::byte, 8> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i));
-  return bytes;
 }
 
 }  // namespace
@@ -100,8 +94,8 @@ std::string Dataset::sha256() const {
   Sha256 digest;
   constexpr std::string_view kSchema = "convoy.dataset/1";
   digest.update(std::span<const char>(kSchema));
-  for (const Index value : {size(), image_.height, image_.width, image_.channels, classes_})
-    digest.update(std::span<const std::byte>(little_endian(value)));
+  const std::array<Index, 5> sizes{size(), image_.height, image_.width, image_.channels, classes_};
+  digest.update(LittleEndian<Index>(sizes).bytes());
   digest.update(pixels_);
   digest.update(labels_);
   return digest.hex();

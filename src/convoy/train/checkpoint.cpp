@@ -4,13 +4,17 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <clocale>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <map>
 #include <span>
 #include <stdexcept>
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/digest.hpp"
+#include "convoy/base/little_endian.hpp"
 #include "convoy/base/version.hpp"
 #include "convoy/train/run_folder.hpp"
 #include "convoy/train/safetensors.hpp"
@@ -33,7 +37,7 @@ std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor
 
 void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
   for (const ParameterTensor& tensor : net.parameter_tensors()) {
-    digest.update(part_of(arena, tensor));
+    digest.update(LittleEndian<float>(part_of(arena, tensor)).bytes());
   }
 }
 
@@ -42,7 +46,7 @@ std::string metadata_sha256(const Metadata& metadata) {
   Sha256 digest;
   const auto update_text = [&](const std::string& text) {
     const std::uint64_t length = text.size();
-    digest.update(std::span(&length, 1));
+    digest.update(LittleEndian<std::uint64_t>(std::span(&length, 1)).bytes());
     digest.update(std::span(text));
   };
   for (const auto& [key, value] : metadata) {
@@ -80,6 +84,17 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
   };
   metadata["metadata_sha256"] = metadata_sha256(metadata);
   return metadata;
+}
+
+// A number without a sign, decimal or hexadecimal, written as in C whatever the program's locale
+// is; not a number where it is none. (clang's library has std::from_chars for whole numbers alone.)
+double read_real(const std::string& digits) {
+  static const locale_t c_locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
+  char* stop = nullptr;
+  const double value = ::strtod_l(digits.c_str(), &stop, c_locale);
+  const bool is_whole = stop == digits.c_str() + digits.size();
+  const bool begins_well = !digits.empty() && digits.front() >= '0' && digits.front() <= '9';
+  return is_whole && begins_well ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
 // Takes a checkpoint from its file, or says what is wrong with it.
@@ -122,32 +137,34 @@ class Loader {
     return found->second;
   }
 
-  template <class Number, class... Format>
-  Number number(const std::string& key, std::string_view digits, Format... format) const {
-    Number value{};
-    const char* end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, value, format...);
-    if (error != std::errc{} || stop != end || digits.empty() || !std::isfinite(double(value)) ||
-        value < 0) {
-      fail(fmt::format("metadata, key {}", key), fmt::format("{} is not such a number", text(key)));
-    }
-    return value;
+  [[noreturn]] void fail_number(const std::string& key) const {
+    fail(fmt::format("metadata, key {}", key), fmt::format("{} is not such a number", text(key)));
   }
 
   // No larger than any number of Convoy's, so that what adds to it stays a number.
   Index count(const std::string& key) const {
-    const Index value = number<Index>(key, text(key));
+    const std::string& digits = text(key);
+    Index value = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value);
+    if (error != std::errc{} || stop != end || value < 0) fail_number(key);
     if (value > kMostOfJson) {
       fail(fmt::format("metadata, key {}", key), fmt::format("{} is out of range", value));
     }
     return value;
   }
 
+  double real(const std::string& key) const {
+    const double value = read_real(text(key));
+    if (!std::isfinite(value)) fail_number(key);
+    return value;
+  }
+
   double loss() const {
-    std::string_view digits = text("epoch_loss");
-    if (!digits.starts_with("0x"))
+    if (!text("epoch_loss").starts_with("0x")) {
       fail("metadata, key epoch_loss", "it is not a hexadecimal number");
-    return number<double>("epoch_loss", digits.substr(2), std::chars_format::hex);
+    }
+    return real("epoch_loss");
   }
 
   RunPosition position() const {
@@ -158,7 +175,7 @@ class Loader {
     place.epoch_tally.loss = loss();
     place.epoch_tally.correct = count("epoch_correct");
     place.epoch_tally.samples = count("epoch_samples");
-    place.epoch_seconds = number<double>("epoch_seconds", text("epoch_seconds"));
+    place.epoch_seconds = real("epoch_seconds");
     if (place.epoch < 1 || place.epoch_step > place.step)
       fail("metadata", "the position is impossible");
     return place;
@@ -232,7 +249,7 @@ std::string state_sha256(const Net& net, const ModelState& state, Index step) {
   Sha256 digest;
   update_with(digest, net, state.parameters);
   if (state.velocity.size() != 0) update_with(digest, net, state.velocity);
-  digest.update(std::span<const Index>(&step, 1));
+  digest.update(LittleEndian<Index>(std::span(&step, 1)).bytes());
   return digest.hex();
 }
 

@@ -4,21 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <stdexcept>
 #include <utility>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/little_endian.hpp"
 #include "convoy/train/strict_json.hpp"
 
 namespace convoy::safetensors {
 namespace {
 
 using nlohmann::json;
-
-static_assert(std::endian::native == std::endian::little, "files are little-endian");
 
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kLongestHeader = 100'000'000;  // as in the format's own library
@@ -53,6 +52,7 @@ std::string read_header(const InputFile& file) {
   }
   std::uint64_t length = 0;
   read_at(file, 0, std::as_writable_bytes(std::span(&length, 1)));
+  from_little_endian(std::span(&length, 1));
   if (length > file.size - kLengthBytes || length > kLongestHeader) {
     fail(file, "the header length",
          fmt::format("it says {} bytes, the file has {}", length, file.size));
@@ -169,11 +169,15 @@ void check_cover(const InputFile& file, const std::map<std::string, Reader::Entr
 void write(const std::filesystem::path& file, const Metadata& metadata,
            std::span<const Tensor> tensors) {
   const std::string header = header_text(metadata, tensors);
-  const std::uint64_t length = header.size();
+  const std::uint64_t size = header.size();
+  const LittleEndian<std::uint64_t> length(std::span(&size, 1));
   std::vector<std::span<const std::byte>> parts;
-  parts.push_back(std::as_bytes(std::span(&length, 1)));
+  parts.push_back(length.bytes());
   parts.push_back(std::as_bytes(std::span(header)));
-  for (const Tensor& tensor : tensors) parts.push_back(std::as_bytes(tensor.values));
+  std::deque<LittleEndian<float>> values;  // keeps in their places what `parts` points to
+  for (const Tensor& tensor : tensors) {
+    parts.push_back(values.emplace_back(tensor.values).bytes());
+  }
   replace_file(file, parts);
 }
 
@@ -200,6 +204,7 @@ Reader::Reader(const std::filesystem::path& file) : file_(open_input(file, "chec
 void Reader::read(const Entry& entry, std::span<float> values) const {
   CONVOY_ASSERT(static_cast<Index>(values.size()) == entry.size);
   read_at(file_, entry.offset, std::as_writable_bytes(values));
+  from_little_endian(values);
 }
 
 }  // namespace convoy::safetensors
