@@ -208,8 +208,7 @@ class Loader {
 
   void read_origin(Checkpoint& checkpoint) const {
     if (has("data_name")) {
-      checkpoint.data = {text("data_name"), count("data_limit"),
-                         number<double>("data_validation", text("data_validation"))};
+      checkpoint.data = {text("data_name"), count("data_limit"), real("data_validation")};
       checkpoint.test_sha256 = text("test_sha256");
       if (checkpoint.data.validation >= 1) fail("metadata, key data_validation", "it is no part");
     }
