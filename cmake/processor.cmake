@@ -19,8 +19,9 @@ endfunction()
 convoy_check_target(CONVOY_HAS_VECTORS
   "defined(__x86_64__) && !defined(__ILP32__) || defined(__aarch64__) && !defined(__AARCH64EB__)")
 if(NOT CONVOY_HAS_VECTORS)
-  convoy_check_target(CONVOY_HAS_REFERENCE "defined(__powerpc64__) && defined(__LITTLE_ENDIAN__) || \\
-    defined(__s390x__) || defined(__riscv) && __riscv_xlen == 64 && defined(__riscv_float_abi_double)")
+  string(CONCAT known "defined(__powerpc64__) && defined(__LITTLE_ENDIAN__) || defined(__s390x__) || "
+                      "defined(__riscv) && __riscv_xlen == 64 && defined(__riscv_float_abi_double)")
+  convoy_check_target(CONVOY_HAS_REFERENCE "${known}")
   if(NOT CONVOY_HAS_REFERENCE)
     message(FATAL_ERROR "convoy: this processor (${CMAKE_SYSTEM_PROCESSOR}, as ${CMAKE_CXX_COMPILER} compiles "
             "for it) is not supported: use 64-bit x86, Arm, POWER (little-endian), RISC-V or s390x; "

@@ -168,7 +168,7 @@ TEST_F(DataFiles, NoRemedyAsksForAnIntactCopyOfAnIntactFile) {
   const Case images[] = {
       {idx(0x804, {1, 2, 3, 3}, Bytes(18)), "4 dimensions", "3 dimensions"},
       {idx(0xD03, {1, 1, 1}, Bytes(4)), "32-bit floating-point", "unsigned bytes"},
-      {idx_labels({1, 2, 3}), "holds labels where images", "exchanged"},
+      {idx_labels({1, 2, 3}), "holds labels instead of images", "exchanged"},
       {Bytes(page.begin(), page.end()), "something else", "put a file of images"},
       {{'P', 'K', 3, 4, 0, 0, 0, 0}, "zip archive", "unzip"},
       {{0x28, 0xB5, 0x2F, 0xFD, 0, 0, 0}, "zstd", "unzstd"},
@@ -187,7 +187,7 @@ TEST_F(DataFiles, NoRemedyAsksForAnIntactCopyOfAnIntactFile) {
     write_file(folder_ / "class_names.txt", names);
     const auto [fault, message] = error_of([&] { load_data(folder_.path().string()); });
     EXPECT_EQ(fault, Fault::bad_data);
-    expect_words(message, {"is no list of class names", "one name a line"});
+    expect_words(message, {"is not a list of class names", "one name a line"});
     EXPECT_EQ(message.find("intact"), std::string::npos) << message;
   }
 }

@@ -221,7 +221,8 @@ TEST(Trainer, RefusesDataThatDoesNotFit) {
   data = tiny_data();
   data.test = Dataset({6, 6, 1}, std::vector<std::uint8_t>(36), {4}, 5);
   const std::string classes = refuse({"synthetic", 0, 0}, Fault::bad_data);
-  EXPECT_NE(classes.find("4 classes"), std::string::npos) << classes;
+  EXPECT_NE(classes.find("4 outputs"), std::string::npos) << classes;
+  EXPECT_NE(classes.find("sample 0 has label 4"), std::string::npos) << classes;
 }
 
 TEST(Trainer, RefusesToGoOnAsAnotherRun) {

@@ -77,9 +77,8 @@ void check_magic(DataFile& file, std::uint32_t wanted) {
   if (found.is_idx())
     why += fmt::format(": {} of {} dimension{}", found.type(), found.dimensions(),
                        found.dimensions() == 1 ? "" : "s");
-  file.refuse(
-      fmt::format("holds {} where {} are wanted", content_of(found.value), content_of(wanted)), why,
-      remedy_for(found, wanted));
+  file.refuse(fmt::format("holds {} instead of {}", content_of(found.value), content_of(wanted)),
+              why, remedy_for(found, wanted));
 }
 
 // The numbers after the magic number, all of them at least 1.
