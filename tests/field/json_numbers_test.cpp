@@ -161,12 +161,13 @@ TEST(JsonNumbers, TheReportOfAStudyNamesTheNumber) {
 
 // The files of a run that hold numbers as TOML and as text.
 TEST(RunNumbers, LimitAndValidationHaveTheRangesOfTheCommandLine) {
-  const RunIdentity good{train_tests::tiny_model(), {"data", 5, 0.25}, "a", "b"};
+  const DataSettings usual{"data", 5, 0.25};
+  const RunIdentity good{train_tests::tiny_model(), usual, "a", "b", ""};
   EXPECT_EQ(parse_run_config(run_config_text(good), "config.toml").data.limit, 5);
   for (const DataSettings& data :
        {DataSettings{"data", -5, 0}, DataSettings{"data", 0, -0.5}, DataSettings{"data", 0, 1},
         DataSettings{"data", 0, 1e300}, DataSettings{"data", 0, std::nan("")}}) {
-    const RunIdentity identity{good.model, data, "a", "b"};
+    const RunIdentity identity{good.model, data, "a", "b", ""};
     const Failure failure =
         failure_of([&] { parse_run_config(run_config_text(identity), "config.toml"); });
     EXPECT_EQ(failure.fault, Fault::bad_data) << data.limit << " " << data.validation;

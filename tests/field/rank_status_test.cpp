@@ -47,10 +47,10 @@ TEST_P(FieldRankStatus, IsFailedWhereTheFirstRankIs) {
 
 INSTANTIATE_TEST_SUITE_P(All, FieldRankStatus,
                          ::testing::Combine(::testing::Values(SIGKILL, SIGSTOP), ::testing::Bool()),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param) == SIGKILL ? "Dies"
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param) == SIGKILL ? "Dies"
                                                                                  : "Hangs") +
-                                  (std::get<1>(info.param) ? "UnderASupervisor" : "UnderALauncher");
+                                  (std::get<1>(test.param) ? "UnderASupervisor" : "UnderALauncher");
                          });
 
 }  // namespace
