@@ -19,6 +19,21 @@ foreach(macro OPEN_MPI MPICH_VERSION)
 endforeach()
 unset(CMAKE_REQUIRED_LIBRARIES)
 
+# Open MPI 4 may have been built with Slurm's PMI, or with PMIx alone, as version 5 always is: then srun's
+# other plugins do not serve it.
+set(CONVOY_OPEN_MPI_WITHOUT_PMI 0)
+if(CONVOY_MPI_HAS_OPEN_MPI AND NOT CMAKE_CROSSCOMPILING)
+  get_filename_component(beside_compiler "${MPI_CXX_COMPILER}" DIRECTORY)
+  find_program(CONVOY_OMPI_INFO ompi_info HINTS "${beside_compiler}")
+  mark_as_advanced(CONVOY_OMPI_INFO)
+  if(CONVOY_OMPI_INFO)
+    execute_process(COMMAND "${CONVOY_OMPI_INFO}" --parsable OUTPUT_VARIABLE facts ERROR_QUIET)
+    if(facts MATCHES "mca:pmix:" AND NOT facts MATCHES "mca:pmix:(s1|s2|cray):")
+      set(CONVOY_OPEN_MPI_WITHOUT_PMI 1)
+    endif()
+  endif()
+endif()
+
 if(NOT CONVOY_MPI_LAUNCHER)
   if(given_launcher)
     set(names ${given_launcher})

@@ -33,6 +33,11 @@ class MpiStart : public ::testing::Test {
     }
     return launched(3, command, folder_);
   }
+  static bool knows_pmix_alone() {
+    const ScratchFolder folder;
+    return mpi_library().starts_with("Open MPI") &&
+           run_script("ompi_info --parsable | grep -qE 'mca:pmix:(s1|s2|cray):'", folder).code == 1;
+  }
   ScratchFolder folder_;
 };
 
@@ -77,6 +82,25 @@ TEST_F(MpiStart, SrunWithoutPmiIsRecognisedBeforeMpiStarts) {
   const bool open_mpi = mpi_library().starts_with("Open MPI");
   EXPECT_TRUE(is_message(ended, open_mpi ? "use srun --mpi=pmix (" : "use srun --mpi=pmi2 ("));
   EXPECT_NE(ended.err.find("without PMI"), std::string::npos) << ended.err;
+}
+
+// As its plugin pmi2 leaves it: an Open MPI that knows PMIx alone, as Debian's, would end, too.
+TEST_F(MpiStart, SrunWithAPluginThatTheLibraryDoesNotKnowIsRecognised) {
+  const Arguments of_slurm{"SLURM_JOB_ID=7",
+                           "SLURM_STEP_ID=0",
+                           "SLURM_STEPID=0",
+                           "SLURM_STEP_NUM_TASKS=2",
+                           "SLURM_NTASKS=2",
+                           "SLURM_PROCID=0",
+                           "PMI_RANK=0",
+                           "PMI_SIZE=2",
+                           "PMI_JOBID=7.0",
+                           "SLURM_STEP_NODELIST=h",
+                           "SLURM_STEP_NUM_NODES=1"};
+  if (!knows_pmix_alone()) GTEST_SKIP() << mpi_library() << " may know PMI";
+  const Ended ended = run({"train", "--data", "synthetic", "--limit", "32"}, folder_, of_slurm);
+  EXPECT_EQ(ended.code, 69) << ended.err;
+  EXPECT_TRUE(is_message(ended, "without PMIx): use srun --mpi=pmix ("));
 }
 
 // The second task has nothing to add.

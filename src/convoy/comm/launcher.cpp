@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-#include "convoy/comm/communicator.hpp"
+#include "convoy/comm/transport.hpp"
 
 namespace convoy {
 namespace {
@@ -20,9 +20,10 @@ struct Variables {
 };
 
 // The nearest launcher first: mpirun within a job of Slurm overrides what Slurm said.
+constexpr Variables kOpenMpi{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"};
 constexpr Variables kSlurm{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"};
 constexpr std::array kLaunchers{
-    Variables{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+    kOpenMpi,
     Variables{"PMI_SIZE", "PMI_RANK"},  // MPICH, Intel MPI, srun --mpi=pmi2
     Variables{"MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"},
     // Of a step, so of srun: a batch script that nobody started in parallel has SLURM_NTASKS and
@@ -60,10 +61,18 @@ Place announced_place() {
 }
 
 // Slurm's plugins, mpiexec and others leave variables of these names; PMIX_MCA_ are mere settings.
-bool names_process_manager(std::string_view variable) {
-  if (variable.starts_with("PMIX_MCA_")) return false;
-  return variable.starts_with("PMI_") || variable.starts_with("PMI2_") ||
-         variable.starts_with("PMIX_");
+bool is_pmix(std::string_view variable) {
+  return variable.starts_with("PMIX_") && !variable.starts_with("PMIX_MCA_");
+}
+bool is_pmi(std::string_view variable) {
+  return variable.starts_with("PMI_") || variable.starts_with("PMI2_");
+}
+
+bool announces(bool (*is_one)(std::string_view variable)) {
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (is_one(*entry)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -77,16 +86,13 @@ int announced_rank() {
 }
 
 bool lacks_process_manager() {
-  for (const Variables& launcher : kLaunchers) {
-    const auto place = place_by(launcher);
-    if (!place) continue;
-    if (launcher.size != kSlurm.size || place->size == 1) return false;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      if (names_process_manager(*entry)) return false;
-    }
-    return true;
-  }
-  return false;
+  return lacks_pmix() && !announces(is_pmi);
+}
+
+bool lacks_pmix() {
+  if (place_by(kOpenMpi)) return false;  // its mpirun, perhaps within a job of Slurm
+  const auto step = place_by(kSlurm);
+  return step && step->size > 1 && !announces(is_pmix);
 }
 
 }  // namespace convoy

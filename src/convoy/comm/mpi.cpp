@@ -292,6 +292,12 @@ const char* slurm_plugin(const std::string& library) {
   return library.starts_with("Open MPI") ? "pmix" : "pmi2";
 }
 
+// Open MPI 5 knows PMIx alone, and so do many builds of version 4.
+bool speaks_pmi(const std::string& library) {
+  if (!library.starts_with("Open MPI")) return true;
+  return library.starts_with("Open MPI 4") && CONVOY_OPEN_MPI_WITHOUT_PMI == 0;
+}
+
 [[noreturn]] void throw_unconnected(int announced, const char* why) {
   const std::string library = mpi_library(), launcher = mpi_launcher();
   const std::string problem =
@@ -315,8 +321,10 @@ bool start_mpi(const AroundCall& around) {
   if (initialized) return false;
   const int announced = announced_ranks();  // before MPI, which may set the variables itself
   // Open MPI 4 would end the process in MPI_Init; others would see one rank in each process.
-  if (lacks_process_manager())
-    throw_unconnected(announced, "srun started them without PMI or PMIx");
+  if (lacks_process_manager()) throw_unconnected(announced, "srun started them without PMI");
+  if (lacks_pmix() && !speaks_pmi(mpi_library())) {
+    throw_unconnected(announced, "srun started them without PMIx");
+  }
   int provided = 0, ranks = 0;
   {
     const UnlimitedCall call(around, "MPI_Init");

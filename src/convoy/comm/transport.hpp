@@ -51,4 +51,7 @@ class Transport {
 std::unique_ptr<Transport> mpi_transport(
     const std::function<void(const char* call)>& around_unlimited_call = {});
 
+// lacks_process_manager(), as it is for a library that knows PMIx alone.
+bool lacks_pmix();
+
 }  // namespace convoy
