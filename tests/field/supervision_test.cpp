@@ -21,6 +21,8 @@ class Supervision : public ::testing::Test {
   void SetUp() override {
     if (mpi_launcher().empty()) GTEST_SKIP() << "built without MPI";
   }
+  // Models are looked for beside the program, which /proc names.
+  inline static const std::string kModel = CONVOY_SOURCE_DIR "/models/tiny-relu.toml";
   // What programs may do as root alone, and not in every container.
   static bool may_mount() {
     const ScratchFolder folder;
@@ -42,16 +44,20 @@ class Supervision : public ::testing::Test {
 
 TEST_F(Supervision, WithoutProcRanksAreNotAvailable) {
   if (!may_mount()) GTEST_SKIP() << "mounting is not permitted here";
-  const Ended train =
-      without_proc({"train", "--data", "synthetic", "--limit", "32", "--ranks", "2"});
+  const Arguments small{kModel, "--data", "synthetic", "--limit", "32", "--epochs", "1"};
+  const auto with = [&small](const char* command, const Arguments& more) {
+    Arguments words{command};
+    words.insert(words.end(), small.begin(), small.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const Ended train = without_proc(with("train", {"--ranks", "2"}));
   EXPECT_EQ(train.code, 69) << train.err;
   EXPECT_TRUE(is_message(train, "--ranks 2 is not available (/proc is not mounted"));
-  const Ended study = without_proc({"study", "--data", "synthetic", "--limit", "32", "--epochs",
-                                    "1", "--layouts", "1x1", "--repeats", "1"});
+  const Ended study = without_proc(with("study", {"--layouts", "1x1", "--repeats", "1"}));
   EXPECT_EQ(study.code, 69) << study.err;
   EXPECT_TRUE(is_message(study, "convoy study is not available (/proc is not mounted"));
-  const Ended alone = without_proc(
-      {"train", "--data", "synthetic", "--limit", "32", "--epochs", "1", "--out", "alone"});
+  const Ended alone = without_proc(with("train", {"--out", "alone"}));
   EXPECT_EQ(alone.code, 0) << alone.err;
 }
 
