@@ -25,7 +25,8 @@ std::string text_of(const Bytes& bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-// A data set of 10 classes, one of which has the hostile name (but its line ends).
+// A data set of 10 classes, one of which has the hostile name, as far as a list of names may hold
+// it: its line ends and the bytes that are not UTF-8 are left out.
 void write_data(const fs::path& folder) {
   fs::create_directories(folder);
   Bytes labels;
@@ -36,6 +37,8 @@ void write_data(const fs::path& folder) {
   }
   std::string name = kHostileName;
   std::erase(name, '\n');
+  std::erase(name, '\xff');
+  std::erase(name, '\xc0');
   std::string names = name + "\n";
   for (int i = 1; i < 10; ++i) names += "class " + std::to_string(i) + "\n";
   write_file(folder / "class_names.txt", names);

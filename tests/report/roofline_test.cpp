@@ -46,7 +46,7 @@ TEST(Roofline, AnyLabelIsText) {
   roofline.points[0].label = "</text><script>";
   const auto texts = texts_of_xml(roofline_svg(roofline));
   ASSERT_TRUE(texts);
-  EXPECT_TRUE(std::count(texts->begin(), texts->end(), "<a & \"b\">   \xc3\xa9") > 0);
+  EXPECT_TRUE(std::count(texts->begin(), texts->end(), "<a & \"b\"> \\x01 \xc3\xa9") > 0);
   EXPECT_TRUE(std::count(texts->begin(), texts->end(), "</text><script>") > 0);
 }
 

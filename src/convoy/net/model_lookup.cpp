@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where model files are found by name.
 #include <fmt/format.h>
+#include <sys/auxv.h>
 #if defined(convoy_EXPORTS)
 #include <dlfcn.h>
 #endif
@@ -22,7 +23,11 @@ namespace fs = std::filesystem;
 
 fs::path program_folder() {
   std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (error) {  // where /proc is not mounted, the kernel still tells what it was asked to execute
+    const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    program = executed == nullptr ? fs::path() : fs::absolute(executed, error);
+  }
   return error ? fs::path() : program.parent_path();
 }
 
