@@ -158,7 +158,7 @@ TEST_F(Trace, OfARunThatWasStoppedAndOfTheRest) {
   Child rest(convoy({"train", "--resume", "run", "--trace", "t.json", "--profile", "--no-fusion",
                      "--json"}),
              folder_.path);
-  rest.wait_for("going on");
+  rest.wait_for("continuing in");
   rest.signal(SIGTERM);
   const Ended stopped = rest.wait();
   EXPECT_EQ(stopped.code, 75) << stopped.err;

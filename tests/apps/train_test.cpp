@@ -151,7 +151,7 @@ void stop_and_go_on(const ScratchFolder& folder, const std::vector<int>& numbers
   for (bool done = false; !done; ++stops) {
     Child child(convoy(arguments), folder.path);
     if (stops < 2) {
-      child.wait_for(stops == 0 ? "epoch 1/" : "going on");
+      child.wait_for(stops == 0 ? "epoch 1/" : "continuing in");
       std::this_thread::sleep_for(std::chrono::milliseconds(dice() % 30));
       for (const int number : numbers) child.signal(number);
     }
