@@ -165,6 +165,7 @@ study::Study hostile_study() {
 
 TEST(SafeText, AStudyFromElsewhereIsOnlyText) {
   const study::Study made = hostile_study();
+  EXPECT_TRUE(is_safe_to_print(to_json(made))) << "a file that people look at in a terminal";
   const study::Results results = analyse(made);
   const std::string markdown = study::markdown(made, results);
   EXPECT_TRUE(is_safe_to_print(markdown));

@@ -175,6 +175,9 @@ def checkpoints():
     plain = TINY.replace("momentum = 0.5", "momentum = 0.0")
     yield "good-momentum", checkpoint(TINY, TINY_TENSORS | velocities)
     yield "good-plain", checkpoint(plain, TINY_TENSORS, class_names="[]")
+    origin = {"data_name": "fashion-mnist", "data_limit": "10", "data_validation": "0.25",
+              "test_sha256": "bb", "initial_weights_sha256": "cc"}
+    yield "good-origin", checkpoint(TINY, TINY_TENSORS | velocities, **origin)
     yield "no-velocity", checkpoint(TINY, TINY_TENSORS)
     yield "another-model", checkpoint(plain.replace("units = 2", "units = 20000000"), TINY_TENSORS)
     yield "far", checkpoint(plain, TINY_TENSORS, step="9223372036854775807", epoch="9223372036854775807")
@@ -224,6 +227,7 @@ order_version = 1
 version = "0.1.0"
 """
     yield "good", (TINY + tail).encode()
+    yield "good-weights", (TINY + tail + 'initial_weights_sha256 = "cc"\n').encode()
     yield "good-name", (TINY + tail.replace("fashion-mnist", "/a \\u00e9\\n[data]\\n")).encode()
     yield "order", (TINY + tail.replace("order_version = 1", "order_version = 2")).encode()
 

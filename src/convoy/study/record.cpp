@@ -11,6 +11,7 @@
 
 #include "convoy/base/check.hpp"
 #include "convoy/base/digest.hpp"
+#include "convoy/base/safe_text.hpp"
 #include "convoy/study/record_json.hpp"
 
 namespace convoy::study {
@@ -278,7 +279,7 @@ std::string to_json(const Study& study) {
     if (peak.bytes_per_second > 0) json["peaks"].back()["bytes_per_second"] = peak.bytes_per_second;
   }
   for (const RunRecord& run : study.runs) json["runs"].push_back(json_of(run));
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable_json(json.dump(1, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 Study parse_study(std::string_view text) {

@@ -166,7 +166,8 @@ void NewFolder::keep_access_of_place() {
   struct stat facts {};
   if (::lstat(place_.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return;
   // Another user's choice of who may write here is not taken over.
-  if (facts.st_uid != ::geteuid() || ::lchown(path_.c_str(), -1, facts.st_gid) != 0) return;
+  constexpr auto kSame = static_cast<uid_t>(-1);
+  if (facts.st_uid != ::geteuid() || ::lchown(path_.c_str(), kSame, facts.st_gid) != 0) return;
   mode_ = facts.st_mode & 07777;
 }
 

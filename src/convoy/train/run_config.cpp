@@ -94,13 +94,13 @@ std::string initial_weights(const fs::path& file, const ConfigTable& tail) {
 
 std::string run_config_text(const RunIdentity& identity) {
   std::string text = fmt::format(
-      "{}{}name = {}\nlimit = {}\nvalidation = {}\ntrain_sha256 = \"{}\"\ntest_sha256 = \"{}\"\n"
+      "{}{}name = {}\nlimit = {}\nvalidation = {}\ntrain_sha256 = {}\ntest_sha256 = {}\n"
       "\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n",
       identity.model.text, kTail, quoted(identity.data.name), identity.data.limit,
-      identity.data.validation, identity.train_sha256, identity.test_sha256, kSchema, kOrderVersion,
-      kVersion);
+      identity.data.validation, quoted(identity.train_sha256), quoted(identity.test_sha256),
+      kSchema, kOrderVersion, kVersion);
   if (!identity.initial_weights_sha256.empty()) {
-    text += fmt::format("initial_weights_sha256 = \"{}\"\n", identity.initial_weights_sha256);
+    text += fmt::format("initial_weights_sha256 = {}\n", quoted(identity.initial_weights_sha256));
   }
   return text;
 }

@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/safe_text.hpp"
 #include "convoy/train/run_config.hpp"
 #include "convoy/train/strict_json.hpp"
 
@@ -206,7 +207,7 @@ void RunFolder::save_best(const Checkpoint& checkpoint) {
 }
 
 void RunFolder::report(const RunReport& report) {
-  replace_file_unsynced(folder_ / kStatus, to_text(status_json(report)) + "\n");
+  replace_file_unsynced(folder_ / kStatus, printable_json(to_text(status_json(report))) + "\n");
   status_ = report.status;
 }
 
@@ -223,7 +224,7 @@ void end_status(const fs::path& folder, std::string_view status, std::string_vie
     last["updated"] = now_in_words();
     last.erase("message");
     if (!message.empty()) last["message"] = message;
-    const std::string text = to_text(last) + "\n";
+    const std::string text = printable_json(to_text(last)) + "\n";
     try {
       replace_file_unsynced(file, text);
     } catch (const SystemError&) {  // the disk is full: its old bytes have room
