@@ -111,7 +111,9 @@ JobEnd supervise(const Job& job) {
   end.began = watch.began();
   end.ending = watch.verdict(launcher, launcher_first);
   end.output += tree.take_output();
-  laments += tree.take_errors();
+  // What a launcher says while it is being ended answers that signal, and explains nothing.
+  const std::string last_words = tree.take_errors();
+  if (launcher) laments += last_words;
   if (is_clean(end.ending.code)) {
     write_stderr(laments);
   } else {
