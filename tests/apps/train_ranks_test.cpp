@@ -145,7 +145,7 @@ TEST_F(TrainRanks, ALauncherWillDo) {
 TEST_F(TrainRanks, RanksWithOtherOptionsAreNamed) {
   Arguments command{
       "/bin/sh", "-c",
-      "[ \"$OMPI_COMM_WORLD_RANK$PMI_RANK\" != 2 ] || set -- \"$@\" --ranks-by tensor; "
+      "[ \"${OMPI_COMM_WORLD_RANK:-$PMI_RANK}\" != 2 ] || set -- \"$@\" --ranks-by tensor; "
       "exec \"$@\"",
       "sh"};
   for (const std::string& word : convoy(words({"--out", "run"}))) command.push_back(word);

@@ -25,7 +25,7 @@ class MpiStart : public ::testing::Test {
   // A job of three, of which one stops itself before its program begins.
   Ended with_one_stopped(const std::string& rank) {
     const std::string script =
-        "[ \"$OMPI_COMM_WORLD_RANK$PMI_RANK\" != " + rank + R"( ] || kill -STOP $$; exec "$@")";
+        "[ \"${OMPI_COMM_WORLD_RANK:-$PMI_RANK}\" != " + rank + R"( ] || kill -STOP $$; exec "$@")";
     Arguments command{"/bin/sh", "-c", script, "sh"};
     for (const std::string& word :
          convoy({"train", "--data", "synthetic", "--limit", "32", "--start-timeout", "2"})) {
