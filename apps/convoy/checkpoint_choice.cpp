@@ -19,7 +19,7 @@ void add_checkpoint_choice(CLI::App& command, std::string& choice) {
       ->type_name("best|last");
 }
 
-FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice) {
+FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice, bool quiet) {
   std::error_code ignored;
   const bool is_run = std::filesystem::is_directory(path, ignored);
   if (!choice.empty() && !is_run && std::filesystem::exists(path, ignored)) {
@@ -36,7 +36,7 @@ FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& ch
   for (const std::string& reason : found.unreadable) {
     write_warning(fmt::format("a checkpoint could not be read: {}", reason));
   }
-  if (found.is_best && choice.empty()) {
+  if (found.is_best && choice.empty() && !quiet) {
     write_message(fmt::format("{} (--checkpoint last takes the newest): {}", in_words(found),
                               found.file.string()));
   }

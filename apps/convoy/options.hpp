@@ -48,9 +48,11 @@ void add_ranks(CLI::App& command, RanksLayout& layout);
 
 // Which checkpoint of a run folder a command reads.
 void add_checkpoint_choice(CLI::App& command, std::string& choice);
-// Takes it, and says on stderr which it is where there was a choice, and what was passed over.
+// Takes it, and says on stderr what was passed over and, unless quiet, which one it is where there
+// was a choice.
 // `choice`: "", "best", "last". Throws UserError, SystemError.
-FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice);
+FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice,
+                                  bool quiet = false);
 // "best checkpoint, of epoch 3", "last checkpoint"
 std::string in_words(const FoundCheckpoint& found);
 

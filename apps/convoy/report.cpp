@@ -41,7 +41,8 @@ void refuse_twins(const std::vector<std::string>& folders) {
 std::string report_of_runs(const ReportOptions& options) {
   refuse_twins(options.runs);
   std::vector<RunRecord> runs;
-  for (const std::string& folder : options.runs) runs.emplace_back(folder, options.choice);
+  for (const std::string& folder : options.runs)
+    runs.emplace_back(folder, options.choice, options.quiet);
   choose_names(runs);
   TestData data;
   for (RunRecord& run : runs) {

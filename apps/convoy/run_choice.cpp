@@ -180,7 +180,7 @@ void check_initial_weights(const RunConfig& begun, const TrainOptions& options) 
     return digest.empty() ? std::string("none of another run") : fmt::format("SHA-256 {}", digest);
   };
   throw UserError(Fault::usage,
-                  fmt::format("the run {} can't go on with other initial weights", options.out),
+                  fmt::format("the run {} can't continue with other initial weights", options.out),
                   fmt::format("--init-from: it began with {}, not {}",
                               in_words(begun.initial_weights_sha256), in_words(asked)),
                   "leave them as they were, or begin a new run in another folder");
@@ -198,8 +198,8 @@ Run new_or_rest_of_run(const TrainOptions& options, int ranks) {
   const Index epochs = begun.model.train.epochs;
   if (run.model.train.epochs < epochs) {
     run.warnings.push_back(
-        fmt::format("{} was begun with, or extended to, {} epochs: that is what "
-                    "it goes on to, not {}",
+        fmt::format("{} was begun with, or extended to, {} epochs: it continues to "
+                    "those, not to {}",
                     options.out, epochs, run.model.train.epochs));
     run.model = with_epochs(run.model, options.model, epochs);
   }

@@ -58,10 +58,10 @@ const TrainAndTest& TestData::operator[](const std::string& name) {
                                 : loaded_.emplace(name, load_data(name)).first->second;
 }
 
-RunRecord::RunRecord(fs::path run_folder, const std::string& choice)
+RunRecord::RunRecord(fs::path run_folder, const std::string& choice, bool quiet)
     : folder(std::move(run_folder)),
       config(open_run(folder)),
-      tested(choose_checkpoint(folder.string(), choice)),
+      tested(choose_checkpoint(folder.string(), choice, quiet)),
       epochs(epochs_of_run(folder)) {
   if (tested.is_best) {
     const Checkpoint newest = newest_checkpoint(folder).checkpoint;

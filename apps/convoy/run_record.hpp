@@ -24,7 +24,7 @@ struct ConfusedImage {
 struct RunRecord {
   // `choice`: of the checkpoint that is tested: "", "best", "last". Throws UserError where it is no
   // run, SystemError.
-  RunRecord(std::filesystem::path run_folder, const std::string& choice);
+  RunRecord(std::filesystem::path run_folder, const std::string& choice, bool quiet);
 
   std::filesystem::path folder;
   std::string name;  // from choose_names(): differs from those of the other runs

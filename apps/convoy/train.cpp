@@ -260,7 +260,7 @@ TrainResult train_or_tell_the_way_on(Trainer& trainer, Observer& observer,
     }
     throw UserError(Fault::io, error.what(), "",
                     fmt::format("make room or mend the disk; the last good checkpoint is {}, and "
-                                "convoy train --resume {} goes on from there",
+                                "convoy train --resume {} continues from it",
                                 last, shell_path(trainer.folder())));
   }
 }

@@ -219,12 +219,12 @@ namespace {
 // Of the place where it goes on: what was passed over, and what that means.
 void warn_of_passed_over(const FoundCheckpoint& found, std::vector<std::string>& warnings) {
   for (const std::string& reason : found.damaged) {
-    warnings.push_back(fmt::format("a damaged checkpoint was passed over; going on from {}. {}",
+    warnings.push_back(fmt::format("a damaged checkpoint was passed over; continuing from {}. {}",
                                    found.file.string(), reason));
   }
   for (const std::string& reason : found.unreadable) {
     warnings.push_back(fmt::format(
-        "a newer checkpoint could not be read, and was left as it is; going on from {}. {}",
+        "a newer checkpoint could not be read, and was left as it is; continuing from {}. {}",
         found.file.string(), reason));
   }
 }
@@ -261,8 +261,8 @@ Checkpoint Trainer::take_up(State& state, const std::string& data_name,
                     "its model or its position in the run does not match", "remove that file");
   }
   if (!lost.empty()) {
-    state.warnings.push_back(fmt::format("config.toml was lost, and is written anew from {}. {}",
-                                         found.file.string(), lost));
+    state.warnings.push_back(
+        fmt::format("{}; config.toml is written anew from {}", lost, found.file.string()));
   }
   warn_of_passed_over(found, state.warnings);
   if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <locale>
 #include <span>
+#include <sstream>
 #include <utility>
 
 #include "convoy/base/check.hpp"
@@ -45,6 +47,16 @@ double loss_of_guessing(const Loss& loss) {
   const auto classes = static_cast<double>(loss.classes);
   return loss.function == LossFunction::softmax_cross_entropy ? std::log(classes)
                                                               : classes * std::log(2.0);
+}
+
+// The number with the fewest decimal digits that is this rate: 0.1, as people set it, and not
+// 0.10000000149.
+double in_decimals(float rate) {
+  std::istringstream digits(fmt::format("{}", rate));
+  digits.imbue(std::locale::classic());
+  double value = 0;
+  digits >> value;
+  return value;
 }
 
 double rate(double amount, double seconds) {
@@ -206,7 +218,7 @@ class Training {
     metrics.train_loss = place().epoch_tally.loss / samples;
     metrics.train_accuracy = static_cast<double>(place().epoch_tally.correct) / samples;
     metrics.learning_rate =
-        double{learning_rate(state_.model.train, place().step - 1, state_.steps_per_epoch)};
+        in_decimals(learning_rate(state_.model.train, place().step - 1, state_.steps_per_epoch));
     metrics.seconds = place().epoch_seconds;
     metrics.images_per_second = rate(samples, metrics.seconds);
     if (!state_.split.validation.empty()) {
