@@ -142,6 +142,10 @@ TEST_F(CommandLine, ADeviceThatIsNotHereIsNamedAtOnce) {
 }
 
 TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
+  ASSERT_EQ(
+      run({"train", "--data", "synthetic", "--limit", "32", "--epochs", "1", "--out", "a"}, folder_)
+          .code,
+      0);
   const Arguments options[] = {
       {"tiny-relu"},     {"--batch", "4"},        {"--grain", "2"},
       {"--seed", "2"},   {"--no-shuffle"},        {"--order", "sequential"},
