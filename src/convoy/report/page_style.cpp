@@ -24,26 +24,29 @@ constexpr PlotColour kPlotColours[] = {
     {"c3", 0x008a63, 0x2fc49a},   {"c4", 0xb8528e, 0xe08fc0},  {"c5", 0xa87300, 0xf0b429},
     {"c6", 0x2a8fc4, 0x8fd0f7},   {"c7", 0x4a5058, 0xc5ccd4},  {"c8", 0x807600, 0xe6db4f}};
 
-constexpr std::string_view kLight = R"css(
+constexpr std::string_view kBegin = R"css(
 :root {
   color-scheme: light dark;
-  --rule: #d4d9df; --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178; --heat-miss: 213 94 0;
+)css";
+
+// Behind the light colours, up to the dark ones.
+constexpr std::string_view kMiddle =
+    R"css(  --rule: #d4d9df; --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178; --heat-miss: 213 94 0;
   --warn: #7a3e00; --warn-panel: #fff5e8; --warn-rule: #d98a2b;
   --good: #17603a; --good-panel: #eef8f2; --good-rule: #3c9b68;
   --serif: Charter, "Bitstream Charter", "Source Serif 4", "Source Serif Pro", Cambria, Georgia, serif;
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", Arial, sans-serif;
   --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
-)css";
-
-constexpr std::string_view kDark = R"css(}
+}
 @media screen and (prefers-color-scheme: dark) {
   :root {
-    --rule: #353d46; --panel: #1b2027; --link: #7cc0ee; --heat: 77 163 224; --heat-miss: 255 138 60;
-    --warn: #ffc078; --warn-panel: #2a2115; --warn-rule: #b9752a;
-    --good: #86d6a6; --good-panel: #15261d; --good-rule: #3c9b68;
 )css";
 
-constexpr std::string_view kRest = R"css(  }
+constexpr std::string_view kRest =
+    R"css(    --rule: #353d46; --panel: #1b2027; --link: #7cc0ee; --heat: 77 163 224; --heat-miss: 255 138 60;
+    --warn: #ffc078; --warn-panel: #2a2115; --warn-rule: #b9752a;
+    --good: #86d6a6; --good-panel: #15261d; --good-rule: #3c9b68;
+  }
 }
 * { box-sizing: border-box; }
 html { background: var(--page); color: var(--ink); -webkit-text-size-adjust: 100%; }
@@ -157,8 +160,8 @@ std::string variables(unsigned PlotColour::*value) {
 }  // namespace
 
 std::string_view page_style() {
-  static const std::string style = fmt::format("{}{}{}{}{}", kLight, variables(&PlotColour::light),
-                                               kDark, variables(&PlotColour::dark), kRest);
+  static const std::string style = fmt::format("{}{}{}{}{}", kBegin, variables(&PlotColour::light),
+                                               kMiddle, variables(&PlotColour::dark), kRest);
   return style;
 }
 

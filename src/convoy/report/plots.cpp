@@ -50,7 +50,7 @@ gnuplot::Script script_of(const Plot& plot) {
 
 void check_count(const std::string& program, std::size_t drawn, std::size_t wanted) {
   if (drawn == wanted) return;
-  throw SystemError(Fault::io, "drawing", program, "it did not draw all that it was told to");
+  throw SystemError(Fault::io, "drawing", program, "some plots are missing from its output");
 }
 
 // Cairo writes the moment: digits, of which there are as many at any time.

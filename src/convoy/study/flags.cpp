@@ -109,7 +109,7 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
     flags.push_back({above(workers), above("the workers"), workers});
   }
   if (width(s) > kWide) flags.push_back(wide("speedup"));
-  for (Flag doubt : doubts_about(serial)) {
+  for (const Flag& doubt : doubts_about(serial)) {
     const std::string whose = "the serial runs that it is compared with: ";
     flags.push_back({whose + doubt.text, whose + doubt.common, doubt.detail, true});
   }
