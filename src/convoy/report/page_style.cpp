@@ -77,7 +77,7 @@ figcaption { color: var(--muted); font: 0.86rem/1.45 var(--sans); text-align: le
 figcaption { margin-top: 0.4rem; max-width: 41rem; }
 .table { break-inside: auto; }
 .table figcaption { margin: 0 0 0.5rem; break-after: avoid; }
-.table .scroll { margin: 0; }
+.table .scroll { margin: 0; width: fit-content; max-width: max(100%, min(100vw - 2.5rem, 50vw + 28.5rem)); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1.5rem 2rem; margin: 1.75rem 0; }
 .pair figure { margin: 0; }
 .plot { color: var(--ink); font-family: var(--sans); }
@@ -89,7 +89,7 @@ figcaption { margin-top: 0.4rem; max-width: 41rem; }
 .plot text { font-variant-numeric: tabular-nums; }
 .scroll { margin: 1.5rem 0; overflow-x: auto; }
 table { border-collapse: collapse; font: 0.86rem/1.4 var(--sans); font-variant-numeric: tabular-nums; }
-th, td { padding: 0.32rem 0.65rem; text-align: left; vertical-align: baseline; }
+th, td { padding: 0.32rem 0.5rem; text-align: left; vertical-align: baseline; }
 th:first-child, td:first-child { padding-left: 0.25rem; }
 th:last-child, td:last-child { padding-right: 0.25rem; }
 th { font-weight: 400; }
@@ -139,7 +139,7 @@ summary { cursor: pointer; color: var(--link); }
   th, td { padding: 0.25rem 0.5rem; }
   .table { break-inside: auto; }
 .table figcaption { margin: 0 0 0.5rem; break-after: avoid; }
-.table .scroll { margin: 0; }
+.table .scroll { margin: 0; width: fit-content; max-width: max(100%, min(100vw - 2.5rem, 50vw + 28.5rem)); }
 .pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
   pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
   p { orphans: 3; widows: 3; }

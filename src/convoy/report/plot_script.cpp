@@ -36,9 +36,10 @@ std::string begin_svg(const Script& script) {
                [](std::size_t ink) { return 0x010000U + static_cast<unsigned>(ink); });
 }
 
-// Its units are points, of which an inch has 72; pixels are 96 to an inch.
+// Its units are points, of which an inch has 72. With so many pixels to an inch a plot is as wide
+// as the text of an article.
 std::string begin_pdf(const Script& script) {
-  constexpr double kPixels = 96;
+  constexpr double kPixels = 110;
   return begin(
       fmt::format("pdfcairo size {:.4f}in,{:.4f}in", kWidth / kPixels, script.height / kPixels),
       72 / kPixels, [](std::size_t ink) { return light_colour(class_of(ink)); });

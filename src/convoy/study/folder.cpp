@@ -96,7 +96,7 @@ fs::path write_reports(const Study& study, const fs::path& folder) {
   replace_file_unsynced(folder / "tables.tex", latex(study, results));
   const std::vector<Plot> all = plots(results);
   const std::vector<std::string> drawn = draw(all), pdfs = draw_pdf(all);
-  make_folder(folder / "figures");
+  make_inner_folder(folder / "figures");
   for (std::size_t i = 0; i < all.size(); ++i) {
     const fs::path stem = folder / "figures" / name_of(all[i]);
     replace_file_unsynced(stem.string() + ".svg", svg_file(drawn[i]));

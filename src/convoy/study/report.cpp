@@ -79,6 +79,10 @@ Facts study_facts(const Study& study) {
       {"Convoy", study.version}};
 }
 
+std::string what_it_does(const ExperimentResult& result) {
+  return fmt::format("{}.", in_words(*result.experiment, result.layouts.front()));
+}
+
 // What the fitted law says; nothing where there are no points. One number of workers is no fit.
 std::string fit_in_words(const ExperimentResult& result) {
   const Estimate& f = result.serial_fraction;
@@ -126,7 +130,7 @@ std::size_t add_experiment(Page& page, const Study& study, const Results& result
                            std::size_t number, std::span<const std::string> pictures) {
   const ExperimentResult& result = results.experiments[number];
   page.section(result.experiment->name);
-  page.paragraph(fmt::format("{}.", in_words(*result.experiment, result.layouts.front())));
+  page.paragraph(what_it_does(result));
   add_flags(page, result);
   const std::vector<Table> all = tables(result);
   constexpr std::size_t kAbovePlots = 2;  // times and speedups
@@ -254,7 +258,8 @@ std::string markdown(const Study& study, const Results& results) {
   for (const std::string& flag : results.flags) text += markdown_flag(flag);
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
     const ExperimentResult& result = results.experiments[e];
-    text += fmt::format("\n## {}\n\n", markdown_text(result.experiment->name));
+    text += fmt::format("\n## {}\n\n{}\n\n", markdown_text(result.experiment->name),
+                        markdown_text(what_it_does(result)));
     for (const std::string& flag : flag_lines(result)) text += markdown_flag(flag);
     if (const std::string fit = fit_in_words(result); !fit.empty()) {
       text += fmt::format("\n{}\n", markdown_text(fit));
@@ -275,8 +280,9 @@ std::string latex(const Study& study, const Results& results) {
     for (const std::string& flag : flag_lines(results.experiments[e])) {
       text += latex_comment("flag: " + flag);
     }
+    text += latex_comment(what_it_does(results.experiments[e]));
     for (Table& table : tables(results.experiments[e])) {
-      // There it has no heading to stand under.
+      // A float stands under no heading.
       table.caption = fmt::format("{}. {}", results.experiments[e].experiment->name, table.caption);
       text += "\n" + to_latex(table);
     }
