@@ -7,6 +7,7 @@
 
 #include "bench_report.hpp"
 #include "commands.hpp"
+#include "convoy/study/machine.hpp"
 #include "exit_codes.hpp"
 #include "help.hpp"
 #include "options.hpp"
@@ -56,13 +57,21 @@ int bench(const BenchOptions& options) {
   const auto [data, data_name] = chosen_data(options, model.net);
   if (!options.svg.empty()) check_writable(options.svg);
   const auto measure = engine.device == Device::cuda ? measure::cuda_bench : measure::bench;
+  const study::Others others;
   LiveLine line;
   const measure::BenchResult result = measure(model, data, engine, options.seconds, [&](int round) {
     tell(options, line, model.net.name(), round);
   });
+  const double busy_cores = others.busy_cores();
   line.clear();
+  if (busy_cores > study::kBusyCores) {
+    write_warning(fmt::format(
+        "other programs used {:.2f} cores meanwhile (peak and stages are measured at different "
+        "moments, so a share can come out above 100 %): measure again when they have ended",
+        busy_cores));
+  }
   for (const std::string& text : result.warnings) write_warning(text);
-  const BenchSubject subject{model, data_name};
+  const BenchSubject subject{model, data_name, busy_cores};
   if (!options.svg.empty()) save_file(options.svg, roofline_svg(roofline(subject, result)));
   if (options.json) {
     write_json(document(subject, result));

@@ -267,6 +267,7 @@ Json document(const BenchSubject& subject, const BenchResult& result) {
             {"device", result.gpu ? "cuda" : "cpu"},
             {"isa", result.isa},
             {"machine", to_json(machine_facts())},
+            {"busy_cores", subject.busy_cores},
             {"limits", Json::array()},
             {"stages", Json::array()},
             {"steps", Json::array()}};

@@ -13,6 +13,7 @@ namespace convoy::app {
 struct BenchSubject {
   const Model& model;  // with the batch that was asked for
   std::string data;    // its name
+  double busy_cores;   // that other programs used meanwhile
 };
 
 std::string table(const BenchSubject& subject, const measure::BenchResult& result);

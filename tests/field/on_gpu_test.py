@@ -132,7 +132,8 @@ class OnGpu(unittest.TestCase):
 
     def test_a_missing_tool_is_said_and_no_failure(self):
         (self.tools / "python3").symlink_to(sys.executable)
-        self.environment["PATH"] = str(self.tools) + ":/usr/bin:/bin"  # no tool of NVIDIA's
+        self.environment["PATH"] = str(self.tools)  # no tool of NVIDIA's
+        self.environment["CUDA_PATH"] = str(self.folder / "nowhere")
         python = self.tool("python-without-torch", "#!/bin/sh\necho 'No module named torch' >&2\nexit 1\n")
         self.assertEqual(self.run_it(FIBERS, "--only", "PyTorch,sanitizers,ncu", "--python", python), 0)
         self.assertEqual(self.verdicts("PyTorch"), ["skipped: no PyTorch: No module named torch"])

@@ -9,7 +9,7 @@
 
 On a wide and on a narrow screen, each in light and in dark, and on paper: the browser has nothing to
 complain of; nothing but the file itself is loaded; every plot (<svg>) is visible; no two labels of a plot
-overlap, none sticks out of it; the page is not wider than the window; texts stand out from what is behind
+overlap, none sticks out of it; the page is not wider than the window, and no caption is cut off there; texts stand out from what is behind
 them (page_checks.js). Ends with 77 (skipped) where Chromium, its driver or Selenium is missing.
 """
 
@@ -163,6 +163,8 @@ BROKEN = {
     "pale-text": ("", '<p style="color: #bbb">pale</p>', "contrast", ["light-1280", "light-400", "print"]),
     "translucent-text": ("", '<p style="opacity: 0.4">pale</p>', "contrast", VIEWS),
     "wide-page": ("", '<div style="width: 600px">wide</div>', "scroll", ["light-400", "dark-400"]),
+    "wide-caption": ("", '<div class="wide"><table><caption>A caption</caption><tr><td style="width: 90em">1</td></tr></table>'
+                     '</div>', "caption", ["light-400", "dark-400"]),
     "far-picture": ("", f'<img alt="" src="{FAR}">', f"load: {FAR}", VIEWS),
     "near-picture": ("", f'<img alt="" src="{NEAR}">', "load: file:", VIEWS),
     "complaint": ("", "<script>console.error('broken')</script>", "console: SEVERE", VIEWS),

@@ -105,6 +105,17 @@ function checkWidth() {
   }
 }
 
+// A caption that is wider than the window can be read by scrolling alone.
+function checkCaptions() {
+  if (matchMedia("print").matches) return;
+  for (const caption of document.querySelectorAll("caption, figcaption")) {
+    const box = caption.getBoundingClientRect();
+    if (isShown(caption) && (box.left < -1 || box.right > innerWidth + 1)) {
+      faults.push(`caption: ${excerpt(caption)} is cut off`);
+    }
+  }
+}
+
 function isDrawn(mark, frame) {
   const box = mark.getBoundingClientRect();
   if (!isShown(mark) || mark.closest("defs, clipPath, mask, symbol, marker, pattern") || box.width + box.height === 0) {
@@ -175,10 +186,13 @@ function checkContrast() {
 }
 
 checkWidth();
+checkCaptions();
 // A plot within another is a part of it.
 const plots = [...document.querySelectorAll("svg")].filter((svg) => !svg.parentElement?.closest("svg"));
 plots.forEach((svg, i) => checkPlot(svg, i + 1));
 checkContrast();
 style.remove();
+// As a reader finds it, and as a screenshot shows it.
+document.querySelectorAll("*").forEach((element) => element.scrollTo(0, 0));
 scrollTo(0, 0);
 return { faults, plots: plots.length };

@@ -46,7 +46,7 @@ class Bars {
     for (const BarPlot::Part& part : plot_.parts) labels.push_back(part.label);
     const Key key(labels);
     const Canvas canvas(plot_.title, below_, key.height());
-    Script result{canvas.head() + axes(), {}};
+    Script result{canvas.head() + axes(), {}, canvas.height()};
     for (std::size_t p = 0; p < plot_.parts.size(); ++p) {
       const auto [x, y] = key.place(canvas, p);
       for (const std::string& style : fills(p)) {
@@ -116,7 +116,7 @@ class Bars {
     for (std::size_t g = 0; g < groups_; ++g) {
       const std::string value = short_number(tops_[g]);
       if (plot_.parts.size() > 1 && tops_[g] > 0 && label_width(value) < slot()) {
-        add(g, tops_[g] + 10 / pixels, value, " font 'sans-serif:Bold,12'");
+        add(g, tops_[g] + 10 / pixels, value, " font bold_value");
       }
     }
     return text;

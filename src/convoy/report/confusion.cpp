@@ -10,6 +10,7 @@
 #include "convoy/base/safe_text.hpp"
 #include "convoy/report/metrics.hpp"
 #include "convoy/report/svg.hpp"
+#include "convoy/report/table.hpp"
 
 namespace convoy {
 namespace {
@@ -171,12 +172,11 @@ std::string confusion_html(const Confusion& confusion, std::span<const std::stri
   const Index classes = confusion.classes();
   if (classes > kMostClassesOfMatrix) return list_html(confusion, names, caption);
   std::string text = fmt::format(
-      "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\">\n"
-      "<table class=\"confusion\">\n<caption>{0}</caption>\n<thead>\n"
+      "<table class=\"confusion\">\n<thead>\n"
       "<tr><th scope=\"col\" rowspan=\"2\">true class</th>"
-      "<th scope=\"colgroup\" colspan=\"{1}\">predicted class</th>"
+      "<th scope=\"colgroup\" colspan=\"{}\">predicted class</th>"
       "<th scope=\"col\" rowspan=\"2\">correct</th></tr>\n<tr>",
-      svg::escaped(caption), classes);
+      classes);
   for (const std::string& name : names) {
     text += fmt::format("<th scope=\"col\">{}</th>", svg::escaped(name));
   }
@@ -191,7 +191,7 @@ std::string confusion_html(const Confusion& confusion, std::span<const std::stri
     }
     text += fmt::format("<td class=\"number\">{}</td></tr>\n", correct(confusion, truth));
   }
-  return text + "</tbody>\n</table>\n</div>\n";
+  return table_figure(caption, text + "</tbody>\n</table>\n");
 }
 
 }  // namespace convoy

@@ -97,7 +97,7 @@ class Curves {
     for (const Drawn& drawn : drawn_) labels.push_back(drawn.curve->label);
     const Key key(labels);
     const Canvas canvas(plot_.title, kBelow, key.height());
-    Script result{canvas.head() + axes(), {}};
+    Script result{canvas.head() + axes(), {}, canvas.height()};
     for (std::size_t i = 0; i < drawn_.size(); ++i) result.text += sample(canvas, key, i);
     draw(result);
     return result;

@@ -73,10 +73,7 @@ void Page::figures(const std::vector<std::pair<std::string, std::string>>& svg_a
 }
 
 void Page::table(const Table& table) {
-  // A keyboard reaches what does not fit, too.
-  body_ += fmt::format(
-      "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">\n{}</div>\n",
-      svg::escaped(table.caption), to_html(table));
+  body_ += to_html(table);
 }
 
 void Page::code(std::string_view text) {

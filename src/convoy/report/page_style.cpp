@@ -1,32 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convoy/report/page_style.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "convoy/base/check.hpp"
+
 namespace convoy {
 namespace {
 
-// c1 .. c8 are Okabe and Ito's colours, darker or lighter where they would be too near to the page.
-// All text has at least 4.5 times the contrast of its ground, all lines of plots 3 times (WCAG AA).
-constexpr std::string_view kStyle = R"css(
+// What plots are drawn with. c1 .. c8 are Okabe and Ito's colours, darker or lighter where they
+// would be too near to the page. All text has at least 4.5 times the contrast of its ground, all
+// lines of plots 3 times (WCAG AA).
+struct PlotColour {
+  std::string_view name;
+  unsigned light, dark;  // 0xRRGGBB
+};
+constexpr PlotColour kPlotColours[] = {
+    {"page", 0xffffff, 0x14181d}, {"ink", 0x1c2127, 0xdde3e9}, {"muted", 0x57606a, 0x9ba6b2},
+    {"grid", 0xe4e8ec, 0x283039}, {"c1", 0x0072b2, 0x4da3e0},  {"c2", 0xd55e00, 0xff8a3c},
+    {"c3", 0x008a63, 0x2fc49a},   {"c4", 0xb8528e, 0xe08fc0},  {"c5", 0xa87300, 0xf0b429},
+    {"c6", 0x2a8fc4, 0x8fd0f7},   {"c7", 0x4a5058, 0xc5ccd4},  {"c8", 0x807600, 0xe6db4f}};
+
+constexpr std::string_view kBegin = R"css(
 :root {
   color-scheme: light dark;
-  --page: #ffffff; --ink: #1c2127; --muted: #57606a; --rule: #d4d9df; --grid: #e4e8ec;
-  --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178; --heat-miss: 213 94 0;
+)css";
+
+// Behind the light colours, up to the dark ones.
+constexpr std::string_view kMiddle =
+    R"css(  --rule: #d4d9df; --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178; --heat-miss: 213 94 0;
   --warn: #7a3e00; --warn-panel: #fff5e8; --warn-rule: #d98a2b;
   --good: #17603a; --good-panel: #eef8f2; --good-rule: #3c9b68;
-  --c1: #0072b2; --c2: #d55e00; --c3: #008a63; --c4: #b8528e;
-  --c5: #a87300; --c6: #2a8fc4; --c7: #4a5058; --c8: #807600;
   --serif: Charter, "Bitstream Charter", "Source Serif 4", "Source Serif Pro", Cambria, Georgia, serif;
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", Arial, sans-serif;
   --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
-    --page: #14181d; --ink: #dde3e9; --muted: #9ba6b2; --rule: #353d46; --grid: #283039;
-    --panel: #1b2027; --link: #7cc0ee; --heat: 77 163 224; --heat-miss: 255 138 60;
+)css";
+
+constexpr std::string_view kRest =
+    R"css(    --rule: #353d46; --panel: #1b2027; --link: #7cc0ee; --heat: 77 163 224; --heat-miss: 255 138 60;
     --warn: #ffc078; --warn-panel: #2a2115; --warn-rule: #b9752a;
     --good: #86d6a6; --good-panel: #15261d; --good-rule: #3c9b68;
-    --c1: #4da3e0; --c2: #ff8a3c; --c3: #2fc49a; --c4: #e08fc0;
-    --c5: #f0b429; --c6: #8fd0f7; --c7: #c5ccd4; --c8: #e6db4f;
   }
 }
 * { box-sizing: border-box; }
@@ -54,8 +73,11 @@ nav a:hover { text-decoration-color: currentColor; }
 .good { color: var(--good); background: var(--good-panel); border-color: var(--good-rule); }
 figure { margin: 1.75rem 0; break-inside: avoid; }
 figure svg { display: block; width: 100%; max-width: 37rem; height: auto; }
-figcaption, caption { color: var(--muted); font: 0.86rem/1.45 var(--sans); text-align: left; }
+figcaption { color: var(--muted); font: 0.86rem/1.45 var(--sans); text-align: left; }
 figcaption { margin-top: 0.4rem; max-width: 41rem; }
+.table { break-inside: auto; }
+.table figcaption { margin: 0 0 0.5rem; break-after: avoid; }
+.table .scroll { margin: 0; width: fit-content; max-width: max(100%, min(100vw - 2.5rem, 50vw + 28.5rem)); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1.5rem 2rem; margin: 1.75rem 0; }
 .pair figure { margin: 0; }
 .plot { color: var(--ink); font-family: var(--sans); }
@@ -67,8 +89,7 @@ figcaption { margin-top: 0.4rem; max-width: 41rem; }
 .plot text { font-variant-numeric: tabular-nums; }
 .scroll { margin: 1.5rem 0; overflow-x: auto; }
 table { border-collapse: collapse; font: 0.86rem/1.4 var(--sans); font-variant-numeric: tabular-nums; }
-caption { caption-side: top; padding-bottom: 0.5rem; }
-th, td { padding: 0.32rem 0.65rem; text-align: left; vertical-align: baseline; }
+th, td { padding: 0.32rem 0.5rem; text-align: left; vertical-align: baseline; }
 th:first-child, td:first-child { padding-left: 0.25rem; }
 th:last-child, td:last-child { padding-right: 0.25rem; }
 th { font-weight: 400; }
@@ -116,7 +137,10 @@ summary { cursor: pointer; color: var(--link); }
   .scroll { overflow: visible; }
   thead { display: table-header-group; }
   th, td { padding: 0.25rem 0.5rem; }
-  .pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
+  .table { break-inside: auto; }
+.table figcaption { margin: 0 0 0.5rem; break-after: avoid; }
+.table .scroll { margin: 0; width: fit-content; max-width: max(100%, min(100vw - 2.5rem, 50vw + 28.5rem)); }
+.pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
   pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
   p { orphans: 3; widows: 3; }
   p:has(+ .gallery) { break-after: avoid; }
@@ -125,10 +149,43 @@ summary { cursor: pointer; color: var(--link); }
 }
 )css";
 
+std::string variables(unsigned PlotColour::*value) {
+  std::string text;
+  for (const PlotColour& colour : kPlotColours) {
+    text += fmt::format("  --{}: #{:06x};\n", colour.name, colour.*value);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string_view page_style() {
-  return kStyle;
+  static const std::string style = fmt::format("{}{}{}{}{}", kBegin, variables(&PlotColour::light),
+                                               kMiddle, variables(&PlotColour::dark), kRest);
+  return style;
+}
+
+unsigned light_colour(std::string_view plot_class) {
+  const std::string_view name = plot_class == "ideal"  ? "muted"
+                                : plot_class == "halo" ? "ink"
+                                                       : plot_class;
+  const auto found = std::ranges::find(kPlotColours, name, &PlotColour::name);
+  CONVOY_ASSERT(found != std::end(kPlotColours));
+  return found->light;
+}
+
+std::string plot_style() {
+  std::string text = ".plot { font-family: sans-serif; font-variant-numeric: tabular-nums; }\n";
+  const auto add = [&](std::string_view selector, std::string_view property, std::string_view of) {
+    text += fmt::format("{} {{ {}: #{:06x}; }}\n", selector, property, light_colour(of));
+  };
+  add(".plot", "color", "ink");
+  for (const char* name :
+       {"c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "ideal", "grid", "page"}) {
+    add(fmt::format(".plot .{}", name), "color", name);
+  }
+  add(".plot .halo text", "stroke", "page");
+  return text + ".plot .halo text { stroke-width: 3px; paint-order: stroke; font-size: 11px; }\n";
 }
 
 }  // namespace convoy

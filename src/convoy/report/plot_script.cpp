@@ -5,18 +5,48 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
+#include "convoy/report/page_style.hpp"
 #include "convoy/report/svg.hpp"
 
 namespace convoy::gnuplot {
 namespace {
 
 constexpr double kNarrow = 0.9;
+constexpr std::size_t kInks = static_cast<std::size_t>(Ink::halo) + 1;
+
+// `unit`: how large a pixel is in the terminal's fonts.
+std::string begin(std::string_view terminal, double unit,
+                  const std::function<unsigned(std::size_t)>& value) {
+  std::string text = fmt::format(
+      "reset\nset encoding utf8\nset terminal {} noenhanced font 'sans-serif,{:g}' rounded\n"
+      "bold_title = 'sans-serif:Bold,{:g}'\nbold_value = 'sans-serif:Bold,{:g}'\n",
+      terminal, unit * kFont, unit * 13, unit * kFont);
+  for (std::size_t ink = 0; ink < kInks; ++ink) {
+    text += fmt::format("ink_{} = 0x{:06x}\n", ink, value(ink));
+  }
+  return text;
+}
 
 }  // namespace
 
+std::string begin_svg(const Script& script) {
+  return begin(fmt::format("svg size {:.0f},{:.0f} dynamic", kWidth, script.height), 1,
+               [](std::size_t ink) { return 0x010000U + static_cast<unsigned>(ink); });
+}
+
+// Its units are points, of which an inch has 72. With so many pixels to an inch a plot is as wide
+// as the text of an article.
+std::string begin_pdf(const Script& script) {
+  constexpr double kPixels = 110;
+  return begin(
+      fmt::format("pdfcairo size {:.4f}in,{:.4f}in", kWidth / kPixels, script.height / kPixels),
+      72 / kPixels, [](std::size_t ink) { return light_colour(class_of(ink)); });
+}
+
 std::string colour(std::size_t number) {
-  return fmt::format("rgb 0x0100{:02x}", number);
+  return fmt::format("rgb ink_{}", number);
 }
 std::string colour(Ink ink) {
   return colour(static_cast<std::size_t>(ink));
@@ -83,16 +113,12 @@ std::string Canvas::text(double x, double y, std::string_view text) const {
 
 std::string Canvas::head() const {
   std::string text = fmt::format(
-      "reset\nset encoding utf8\n"
-      "set terminal svg size {:.0f},{:.0f} dynamic noenhanced font 'sans-serif,{:.0f}' rounded\n"
       "unset key\nset border 3\nset tics nomirror out scale 0.5\n"
       "set grid noxtics ytics linetype 1 linecolor {} linewidth 1 dashtype 1\n"
       "set tmargin at screen {:.6f}\nset bmargin at screen {:.6f}\nset rmargin at screen {:.6f}\n",
-      kWidth, height_, kFont, colour(Ink::grid), 1 - plot_top_ / height_,
-      1 - plot_bottom_ / height_, 1 - 14 / kWidth);
+      colour(Ink::grid), 1 - plot_top_ / height_, 1 - plot_bottom_ / height_, 1 - 14 / kWidth);
   if (!title_.empty()) {
-    text += fmt::format("set label {} at {} left font 'sans-serif:Bold,13'\n", quoted(title_),
-                        at(kLeft, 14));
+    text += fmt::format("set label {} at {} left font bold_title\n", quoted(title_), at(kLeft, 14));
   }
   return text;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What gnuplot is told to draw a plot. Places on the canvas are pixels from its upper left corner;
-// colours are names of the page's style, as colours that no plot has otherwise.
+// colours are variables of gnuplot's, to which begin_svg() and begin_pdf() give values.
 #pragma once
 
 #include <string>
@@ -21,16 +21,22 @@ enum class Ink : std::size_t {
   halo,  // text over coloured areas
 };
 
-// "rgb 0x0100NN"; the last byte is what class_of() is given.
+// "rgb ink_N": a variable.
 std::string colour(std::size_t number);
 std::string colour(Ink ink);
 // "c1" .., "ideal", "grid", "halo"; empty where there is no such number.
 std::string class_of(std::size_t number);
 
 struct Script {
-  std::string text;
+  std::string text;                 // without the terminal
   std::vector<std::string> titles;  // of gnuplot's plot elements, in their order
+  double height = 0;                // pixels
 };
+
+// What comes before a script's text: the terminal, and the colours. For a page they are 0x0100NN,
+// which no plot has otherwise (NN is what class_of() is given); in a PDF, those of the light page.
+std::string begin_svg(const Script& script);
+std::string begin_pdf(const Script& script);
 
 Script script_of(const CurvePlot& plot);
 Script script_of(const BarPlot& plot);
@@ -53,7 +59,8 @@ class Canvas {
 
   static constexpr double kLeft = 4;
   double key_top() const { return plot_bottom_ + below_; }
-  std::string head() const;                  // terminal, margins, axes, title
+  double height() const { return height_; }
+  std::string head() const;                  // margins, axes, title
   std::string at(double x, double y) const;  // "screen 0.1,0.2"
   std::string text(double x, double y, std::string_view text) const;
 

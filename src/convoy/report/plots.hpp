@@ -7,6 +7,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -46,5 +47,15 @@ void require_gnuplot();
 // An <svg> element for each plot, to be put into a page. Throws like require_gnuplot; SystemError
 // where gnuplot fails.
 std::vector<std::string> draw(std::span<const Plot> plots);
+
+// What draw() returned of one, as a file of its own: with the light page's colours and a size.
+std::string svg_file(std::string_view drawn);
+
+// A PDF for each plot, with the light page's colours and the fonts embedded. The same numbers give
+// the same bytes. Throws like draw(), also where gnuplot was built without Cairo.
+std::vector<std::string> draw_pdf(std::span<const Plot> plots);
+
+// The name of a plot's files, without an ending.
+const std::string& name_of(const Plot& plot);
 
 }  // namespace convoy

@@ -138,10 +138,17 @@ std::string to_csv(const Table& table) {
   return text;
 }
 
+std::string table_figure(std::string_view caption, std::string_view table_html) {
+  return fmt::format(
+      "<figure class=\"table\">\n<figcaption>{}</figcaption>\n"
+      "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"table\">\n{}</div>\n"
+      "</figure>\n",
+      svg::escaped(caption), table_html);
+}
+
 std::string to_html(const Table& table) {
   const std::vector<Row> rows = all_rows(table, svg::escaped);
-  std::string text =
-      fmt::format("<table>\n<caption>{}</caption>\n<thead>\n<tr>", svg::escaped(table.caption));
+  std::string text = "<table>\n<thead>\n<tr>";
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     text += html_cell("th", "col", table.columns[c].number, rows[0][c]);
   }
@@ -156,7 +163,7 @@ std::string to_html(const Table& table) {
     }
     text += "</tr>\n";
   }
-  return text + "</tbody>\n</table>\n";
+  return table_figure(table.caption, text + "</tbody>\n</table>\n");
 }
 
 }  // namespace convoy

@@ -57,6 +57,14 @@ Estimate gain(const LayoutResult& serial, const LayoutResult& layout, const Valu
   return ratio(above, below);
 }
 
+// A serial fraction is a part of a whole; what a formula gives beyond that says that the law does
+// not hold.
+Estimate if_fraction(const Estimate& estimate) {
+  constexpr double kRounding = 1e-9;
+  if (!(estimate.value >= -kRounding && estimate.value <= 1 + kRounding)) return kUnknown;
+  return estimate;
+}
+
 std::optional<double> seconds_to(const RunRecord& run, double accuracy) {
   double seconds = 0;
   for (const EpochRecord& epoch : run.epochs) {
@@ -159,8 +167,8 @@ void compare(LayoutResult& layout, const ExperimentResult& result, const LayoutR
   const bool strong = experiment.scaling == Scaling::strong;
   layout.speedup = gain(serial, layout, strong ? train_seconds : image_seconds);
   layout.efficiency = efficiency(layout.speedup, workers);
-  layout.serial_share =
-      strong ? karp_flatt(layout.speedup, workers) : gustafson_share(layout.speedup, workers);
+  layout.serial_share = if_fraction(strong ? karp_flatt(layout.speedup, workers)
+                                           : gustafson_share(layout.speedup, workers));
 }
 
 // Points within the cores of the machine, whose times are not those of taking turns.
@@ -182,7 +190,8 @@ void fit(ExperimentResult& result, const LayoutResult& serial, int places) {
   }
   std::ranges::sort(result.fitted);
   result.fitted.erase(std::unique(result.fitted.begin(), result.fitted.end()), result.fitted.end());
-  result.serial_fraction = strong ? amdahl_fraction(rounds) : gustafson_fraction(rounds);
+  result.serial_fraction =
+      if_fraction(strong ? amdahl_fraction(rounds) : gustafson_fraction(rounds));
 }
 
 // What the serial layout of an experiment computed: layouts that came to the same weights by the

@@ -22,12 +22,21 @@
 
 namespace convoy::study {
 
+// What is doubtful about the figures of a layout.
+struct Flag {
+  std::string text;        // "4 workers on 2 cores: they take turns"
+  std::string common;      // the same without what differs between layouts; empty: `text`
+  std::string detail;      // that; empty: nothing that the layout's name does not say
+  bool of_serial = false;  // of the serial runs that it is compared with
+};
+
 struct LayoutResult {
   Grid grid;
   std::vector<const RunRecord*> runs;  // of rounds 1, 2, ...
   Estimate epoch_seconds, step_seconds, images_per_second;
   bool withheld = false;                       // no figure compares this layout with the serial one
-  Estimate speedup, efficiency, serial_share;  // serial_share: Karp and Flatt's; weak: Gustafson's
+  Estimate speedup, efficiency, serial_share;  // serial_share: Karp and Flatt's; weak:
+                                               // Gustafson's; NaN where it is none from 0 to 1
   Estimate share_of_peak;       // of as many threads as have cores, or of the GPUs; NaN: not known
   bool reaches_target = false;  // in every run
   Estimate target_seconds, target_speedup;
@@ -38,7 +47,7 @@ struct LayoutResult {
   std::optional<Estimate> launches_per_step;  // on a GPU
   double busy_cores = 0;               // of others, before or while it ran: the most of all runs
   std::int64_t peak_memory_bytes = 0;  // the most of all runs
-  std::vector<std::string> flags;
+  std::vector<Flag> flags;
 };
 
 // The kernels of a layer, or of the whole net, and how near they come to the GPU's limits (NaN: not
@@ -71,7 +80,8 @@ struct ExperimentResult {
   std::vector<LayoutResult> layouts;  // as in the experiment
   std::string serial;                 // the experiment that has the serial layout
   double target_accuracy = 0;
-  Estimate serial_fraction;  // Amdahl's (strong) or Gustafson's (weak): points within the cores
+  Estimate serial_fraction;  // Amdahl's (strong) or Gustafson's (weak): points within the cores;
+                             // NaN where what fits best is no fraction from 0 to 1
   std::vector<int> fitted;   // numbers of workers, above 1, of these points
   std::vector<LayerResult> layers;  // where the experiment asks for them
 };

@@ -90,7 +90,9 @@ Table layouts_csv(const Results& results) {
       row.push_back(number(layout.accuracy));
       row.push_back(number(layout.loss));
       row.push_back(layout.runs.front()->weights_sha256);
-      row.push_back(fmt::format("{}", fmt::join(layout.flags, "; ")));
+      std::vector<std::string> flags;
+      for (const Flag& flag : layout.flags) flags.push_back(flag.text);
+      row.push_back(fmt::format("{}", fmt::join(flags, "; ")));
       table.rows.push_back(std::move(row));
     }
   }

@@ -7,12 +7,13 @@
 #include <set>
 
 #include "convoy/report/metrics.hpp"
+#include "convoy/study/machine.hpp"
 #include "convoy/study/words.hpp"
 
 namespace convoy::study {
 namespace {
 
-using Flags = std::vector<std::string>;
+using Flags = std::vector<Flag>;
 
 std::set<std::string> digests_of(const LayoutResult& layout) {
   std::set<std::string> digests;
@@ -50,23 +51,30 @@ std::string why_withheld(const LayoutResult& layout, const LayoutResult& serial)
   return "its digest differs from the serial run's, so it is another computation";
 }
 
+Flag wide(std::string_view figure) {
+  return {fmt::format("the interval is wider than {:.0f} % of the {}", 100 * kWide, figure),
+          fmt::format("an interval is wider than {:.0f} % of its value", 100 * kWide),
+          std::string(figure)};
+}
+
 // What is doubtful about its times, whatever they are compared with.
 Flags doubts_about(const LayoutResult& layout) {
   Flags flags;
   const auto busy = static_cast<std::size_t>(std::ranges::count_if(layout.runs, [](auto* run) {
     return std::max(run->busy_before, run->busy_during) > kBusyCores;
   }));
+  const std::string runs = counted(layout.runs.size(), "run");
   if (busy > 0) {
-    flags.push_back(fmt::format("other programs used the machine before or during {} of {}", busy,
-                                counted(layout.runs.size(), "run")));
+    const std::string text = "other programs used the machine before or during";
+    flags.push_back({fmt::format("{} {} of {}", text, busy, runs), text + " runs",
+                     fmt::format("{} of {}", busy, runs)});
   }
   if (layout.runs.size() < kEnoughRepeats) {
-    flags.push_back(fmt::format("{}: at least {} are needed for a reliable figure",
-                                counted(layout.runs.size(), "run"), kEnoughRepeats));
+    flags.push_back(
+        {fmt::format("{}: at least {} are needed for a reliable figure", runs, kEnoughRepeats),
+         fmt::format("at least {} runs are needed for a reliable figure", kEnoughRepeats), runs});
   }
-  if (width(layout.epoch_seconds) > kWide) {
-    flags.push_back(fmt::format("the interval is wider than {:.0f} % of the time", 100 * kWide));
-  }
+  if (width(layout.epoch_seconds) > kWide) flags.push_back(wide("time"));
   return flags;
 }
 
@@ -74,11 +82,14 @@ void flag_workers(Flags& flags, const Study& study, const LayoutResult& layout) 
   const int asked = layout.grid.workers();
   const Places places = places_of(study);
   if (asked > places.count) {
-    flags.push_back(fmt::format("{} workers on {}: they take turns", asked,
-                                counted(static_cast<std::size_t>(places.count), places.noun)));
+    const std::string there = counted(static_cast<std::size_t>(places.count), places.noun);
+    flags.push_back({fmt::format("{} workers on {}: they take turns", asked, there),
+                     fmt::format("more workers than the machine's {}: they take turns", there),
+                     ""});
   }
   if (const int really = working(layout); really < asked) {
-    flags.push_back(fmt::format("only {} of {} workers had work to do", really, asked));
+    flags.push_back({fmt::format("only {} of {} workers had work to do", really, asked),
+                     "not every worker had work to do", fmt::format("{} of {}", really, asked)});
   }
 }
 
@@ -88,31 +99,38 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
   const Estimate& s = layout.speedup;
   const int most = std::min({layout.grid.workers(), working(layout), places_of(study).count});
   if (s.has_interval() ? s.low > most : s.value > most) {
-    flags.push_back(
-        fmt::format("the speedup is higher than {} can give, and this study cannot name the cause "
-                    "(caches? a slow serial run?)",
-                    counted(static_cast<std::size_t>(most), "worker")));
+    const auto above = [](std::string_view workers) {
+      return fmt::format(
+          "the speedup is higher than {} can give, and this study cannot name the "
+          "cause (caches? a slow serial run?)",
+          workers);
+    };
+    const std::string workers = counted(static_cast<std::size_t>(most), "worker");
+    flags.push_back({above(workers), above("the workers"), workers});
   }
-  if (width(s) > kWide) {
-    flags.push_back(fmt::format("the interval is wider than {:.0f} % of the speedup", 100 * kWide));
-  }
-  for (const std::string& doubt : doubts_about(serial)) {
-    flags.push_back("the serial runs that it is compared with: " + doubt);
+  if (width(s) > kWide) flags.push_back(wide("speedup"));
+  for (const Flag& doubt : doubts_about(serial)) {
+    const std::string whose = "the serial runs that it is compared with: ";
+    flags.push_back({whose + doubt.text, whose + doubt.common, doubt.detail, true});
   }
 }
 
 void flag_training(Flags& flags, const Experiment& experiment, const LayoutResult& layout,
                    const LayoutResult& serial) {
   if (experiment.scaling == Scaling::weak && layout.batch != serial.batch) {
+    const auto batch = [&](const std::string& is) {
+      return fmt::format(
+          "the global batch is {}not {}, so the training differs: compare the time "
+          "to an accuracy, not the time of an epoch",
+          is, serial.batch);
+    };
     flags.push_back(
-        fmt::format("the global batch is {}, not {}, so the training differs: compare the time to "
-                    "an accuracy, not "
-                    "the time of an epoch",
-                    layout.batch, serial.batch));
+        {batch(fmt::format("{}, ", layout.batch)), batch(""), fmt::format("{}", layout.batch)});
   }
   if (!serial.runs.empty() && layout.accuracy < serial.accuracy - kWorseAccuracy) {
-    flags.push_back(fmt::format("its accuracy is lower: {} instead of {}",
-                                as_percent(layout.accuracy), as_percent(serial.accuracy)));
+    const std::string own = as_percent(layout.accuracy), other = as_percent(serial.accuracy);
+    flags.push_back({fmt::format("its accuracy is lower: {} instead of {}", own, other),
+                     fmt::format("its accuracy is lower than the serial run's {}", other), own});
   }
 }
 
@@ -127,9 +145,11 @@ bool comparable(const Experiment& experiment, const LayoutResult& layout,
 
 Flags flags_of(const Study& study, const Experiment& experiment, const LayoutResult& layout,
                const LayoutResult& serial) {
-  if (layout.runs.empty()) return {"no run yet"};
+  if (layout.runs.empty()) return {{"no run yet", "", ""}};
   Flags flags;
-  if (layout.withheld) flags.push_back(why_withheld(layout, serial) + ": speedup withheld");
+  if (layout.withheld) {
+    flags.push_back({why_withheld(layout, serial) + ": speedup withheld", "", ""});
+  }
   flag_training(flags, experiment, layout, serial);
   flag_workers(flags, study, layout);
   const Flags doubts = doubts_about(layout);
@@ -138,8 +158,8 @@ Flags flags_of(const Study& study, const Experiment& experiment, const LayoutRes
   return flags;
 }
 
-Flags flags_of(const Study& study) {
-  Flags flags;
+std::vector<std::string> flags_of(const Study& study) {
+  std::vector<std::string> flags;
   std::set<std::string> isas, processors;
   for (const RunRecord& run : study.runs) {
     isas.insert(run.isa);

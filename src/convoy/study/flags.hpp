@@ -10,7 +10,6 @@
 namespace convoy::study {
 
 inline constexpr std::size_t kEnoughRepeats = 3;
-inline constexpr double kBusyCores = 0.3;       // that others used before a run, or while it ran
 inline constexpr double kWide = 0.2;            // of an interval, against its value
 inline constexpr double kWorseAccuracy = 0.01;  // than the serial run's
 
@@ -20,8 +19,8 @@ bool comparable(const Experiment& experiment, const LayoutResult& layout,
                 const LayoutResult& serial);
 
 // Of a layout whose figures are computed.
-std::vector<std::string> flags_of(const Study& study, const Experiment& experiment,
-                                  const LayoutResult& layout, const LayoutResult& serial);
+std::vector<Flag> flags_of(const Study& study, const Experiment& experiment,
+                           const LayoutResult& layout, const LayoutResult& serial);
 // Of the whole study.
 std::vector<std::string> flags_of(const Study& study);
 

@@ -94,8 +94,16 @@ fs::path write_reports(const Study& study, const fs::path& folder) {
   }
   replace_file_unsynced(folder / "tables.md", markdown(study, results));
   replace_file_unsynced(folder / "tables.tex", latex(study, results));
+  const std::vector<Plot> all = plots(results);
+  const std::vector<std::string> drawn = draw(all), pdfs = draw_pdf(all);
+  make_inner_folder(folder / "figures");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const fs::path stem = folder / "figures" / name_of(all[i]);
+    replace_file_unsynced(stem.string() + ".svg", svg_file(drawn[i]));
+    replace_file_unsynced(stem.string() + ".pdf", pdfs[i]);
+  }
   fs::path report = folder / "report.html";
-  replace_file_unsynced(report, report_page(study, results));
+  replace_file_unsynced(report, report_page(study, results, drawn));
   return report;
 }
 

@@ -31,14 +31,18 @@ double busy_seconds() {
   return busy / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-// Of processes that this one started and waited for, and of those that they did.
-double child_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_CHILDREN, &usage);
+// Of this process, and of those that it started and waited for, and of those that they did.
+double own_seconds() {
   const auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
   };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  double sum = 0;
+  for (const auto who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage usage{};
+    getrusage(who, &usage);
+    sum += seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -53,10 +57,10 @@ double load_average() {
   return average;
 }
 
-Others::Others() : busy_(busy_seconds()), ours_(child_seconds()) {}
+Others::Others() : busy_(busy_seconds()), ours_(own_seconds()) {}
 
 double Others::busy_cores() const {
-  const double others = (busy_seconds() - busy_) - (child_seconds() - ours_);
+  const double others = (busy_seconds() - busy_) - (own_seconds() - ours_);
   return std::max(0.0, others / clock_.seconds());
 }
 

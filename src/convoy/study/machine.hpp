@@ -13,8 +13,12 @@ MachineRecord machine_record();
 // where it does not say (/proc/loadavg).
 double load_average();
 
+// More than so many cores that other programs use make a measurement doubtful.
+inline constexpr double kBusyCores = 0.3;
+
 // Cores that others kept from idling since this was made, by /proc/stat (what a hypervisor took is
-// in it): all of them but those of processes that this one started and that have ended since.
+// in it): all of them but those of this process, and of those that it started and that have ended
+// since.
 class Others {
  public:
   Others();

@@ -93,7 +93,7 @@ CurvePlot speedup_plot(const ExperimentResult& result, const std::string& id) {
   plot.curves.insert(plot.curves.begin(),
                      line(
                          "ideal", most, [](double, double p) { return p; }, 0));
-  if (result.serial_fraction.value >= 0 && result.serial_fraction.value <= 1) {
+  if (std::isfinite(result.serial_fraction.value)) {
     plot.curves.push_back(line(fmt::format("{}, serial fraction {}", weak ? "Gustafson" : "Amdahl",
                                            digits(result.serial_fraction.value)),
                                most, weak ? gustafson_speedup : amdahl_speedup,
@@ -256,8 +256,9 @@ std::vector<Figure> figures(const ExperimentResult& result, const Places& places
       {by_epoch(result, id, false), "Layouts that trained the same weights share a curve."});
   all.push_back({by_seconds(result, id, false), "For each layout, the run with the median time."});
   all.push_back(
-      {by_epoch(result, id, true), "Layouts that trained the same weights share a curve."});
-  all.push_back({by_seconds(result, id, true), "For each layout, the run with the median time."});
+      {by_epoch(result, id, true), "Measured on the test images; curves as of the loss."});
+  all.push_back(
+      {by_seconds(result, id, true), "Measured on the test images; runs as of the loss."});
   if (!result.layers.empty()) {
     all.push_back(
         {with_places(layer_plot(result, id), places),

@@ -79,12 +79,23 @@ Facts study_facts(const Study& study) {
       {"Convoy", study.version}};
 }
 
+std::string what_it_does(const ExperimentResult& result) {
+  return fmt::format("{}.", in_words(*result.experiment, result.layouts.front()));
+}
+
 // What the fitted law says; nothing where there are no points. One number of workers is no fit.
 std::string fit_in_words(const ExperimentResult& result) {
   const Estimate& f = result.serial_fraction;
-  if (!std::isfinite(f.value)) return "";
+  if (result.fitted.empty()) return "";
   const bool weak = result.experiment->scaling == Scaling::weak;
   const char* law = weak ? "Gustafson's" : "Amdahl's";
+  if (!std::isfinite(f.value)) {
+    return fmt::format(
+        "{} law does not describe the layouts within the cores: what fits best is no serial "
+        "fraction "
+        "from 0 to 1, so it is withheld.",
+        law);
+  }
   if (result.fitted.size() == 1) {
     return fmt::format(
         "From layouts of {} alone, {} law would have a serial fraction of {}; one worker count "
@@ -114,11 +125,12 @@ void add_flags(Page& page, const ExperimentResult& result) {
   }
 }
 
-void add_experiment(Page& page, const Study& study, const Results& results, std::size_t number,
-                    const std::vector<std::string>& pictures) {
+// Returns how many of the pictures, the first of which are its own, it has.
+std::size_t add_experiment(Page& page, const Study& study, const Results& results,
+                           std::size_t number, std::span<const std::string> pictures) {
   const ExperimentResult& result = results.experiments[number];
   page.section(result.experiment->name);
-  page.paragraph(fmt::format("{}.", in_words(*result.experiment, result.layouts.front())));
+  page.paragraph(what_it_does(result));
   add_flags(page, result);
   const std::vector<Table> all = tables(result);
   constexpr std::size_t kAbovePlots = 2;  // times and speedups
@@ -132,6 +144,7 @@ void add_experiment(Page& page, const Study& study, const Results& results, std:
   for (std::size_t i = kAbovePlots; i < all.size(); ++i) page.table(all[i]);
   page.paragraph("The exact commands (each run also gets a folder of its own with --out):");
   page.code(commands_of(study, number));
+  return drawn.size();
 }
 
 std::string markdown_flag(std::string_view flag) {
@@ -166,34 +179,62 @@ std::string method(const Study& study) {
 
 }  // namespace
 
+namespace {
+
+// One line: what layouts with near-equal flags have in common, and what differs between them.
+struct FlagLine {
+  std::string common, alone;  // `alone`: the text where one layout has it, with one detail
+  std::vector<std::pair<std::string, std::vector<std::string>>> layouts;  // and their details
+
+  std::string text() const {
+    if (layouts.size() == 1 && layouts.front().second.size() <= 1) {
+      return fmt::format("{}: {}", layouts.front().first, alone);
+    }
+    std::vector<std::string> named;
+    for (const auto& [layout, details] : layouts) {
+      named.push_back(details.empty() ? layout
+                                      : fmt::format("{} ({})", layout, fmt::join(details, ", ")));
+    }
+    return fmt::format("{}: {}", fmt::join(named, ", "), common);
+  }
+};
+
+void add(std::vector<FlagLine>& lines, const std::string& layout, const Flag& flag) {
+  const std::string& common = flag.common.empty() ? flag.text : flag.common;
+  auto line = std::ranges::find(lines, common, &FlagLine::common);
+  if (line == lines.end()) line = lines.insert(line, {common, flag.text, {}});
+  if (line->layouts.empty() || line->layouts.back().first != layout) {
+    line->layouts.push_back({layout, {}});
+  }
+  if (!flag.detail.empty()) line->layouts.back().second.push_back(flag.detail);
+}
+
+}  // namespace
+
 std::vector<std::string> flag_lines(const ExperimentResult& result) {
-  std::vector<std::pair<std::string, std::string>> lines;  // flag, layouts that have it
+  std::vector<FlagLine> lines;
+  const bool own_serial = result.serial == result.experiment->name;
   for (const LayoutResult& layout : result.layouts) {
-    for (const std::string& flag : layout.flags) {
-      const auto known =
-          std::ranges::find(lines, flag, &std::pair<std::string, std::string>::first);
-      if (known == lines.end()) {
-        lines.emplace_back(flag, to_string(layout.grid));
-      } else {
-        known->second += ", " + to_string(layout.grid);
-      }
+    for (const Flag& flag : layout.flags) {
+      // The serial layout has a line of its own for it.
+      if (!(flag.of_serial && own_serial)) add(lines, to_string(layout.grid), flag);
     }
   }
   std::vector<std::string> texts;
-  for (const auto& [flag, layouts] : lines) texts.push_back(layouts + ": " + flag);
+  for (const FlagLine& line : lines) texts.push_back(line.text());
   return texts;
 }
 
-std::string report_page(const Study& study, const Results& results) {
+std::vector<Plot> plots(const Results& results) {
   std::vector<Plot> all;
-  std::vector<std::size_t> ends;  // of an experiment's plots among all
-  for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    for (Figure& figure : figures(results.experiments[e], results.places)) {
-      all.push_back(std::move(figure.plot));
-    }
-    ends.push_back(all.size());
+  for (const ExperimentResult& result : results.experiments) {
+    for (Figure& figure : figures(result, results.places)) all.push_back(std::move(figure.plot));
   }
-  const std::vector<std::string> drawn = draw(all);
+  return all;
+}
+
+std::string report_page(const Study& study, const Results& results,
+                        std::span<const std::string> drawn) {
   Page page(study.plan.name,
             fmt::format("A scaling study by Convoy {}: {} on {}, {}", study.version,
                         study.plan.model, study.plan.data, study.date));
@@ -201,11 +242,8 @@ std::string report_page(const Study& study, const Results& results) {
   page.paragraph(method(study));
   page.facts(study_facts(study));
   for (const std::string& flag : results.flags) page.warning(flag);
-  auto first = drawn.begin();
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    const auto end = drawn.begin() + static_cast<std::ptrdiff_t>(ends[e]);
-    add_experiment(page, study, results, e, {first, end});
-    first = end;
+    drawn = drawn.subspan(add_experiment(page, study, results, e, drawn));
   }
   page.section("The machine");
   page.facts(machine_facts(study));
@@ -220,7 +258,8 @@ std::string markdown(const Study& study, const Results& results) {
   for (const std::string& flag : results.flags) text += markdown_flag(flag);
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
     const ExperimentResult& result = results.experiments[e];
-    text += fmt::format("\n## {}\n\n", markdown_text(result.experiment->name));
+    text += fmt::format("\n## {}\n\n{}\n\n", markdown_text(result.experiment->name),
+                        markdown_text(what_it_does(result)));
     for (const std::string& flag : flag_lines(result)) text += markdown_flag(flag);
     if (const std::string fit = fit_in_words(result); !fit.empty()) {
       text += fmt::format("\n{}\n", markdown_text(fit));
@@ -236,12 +275,17 @@ std::string latex(const Study& study, const Results& results) {
   std::string text =
       latex_comment(fmt::format("{}: {} on {}, Convoy {}, {}", study.plan.name, study.plan.model,
                                 study.plan.data, study.version, study.date)) +
-      "% needs \\usepackage{booktabs}\n";
+      "% needs \\usepackage{booktabs,graphicx,siunitx}\n";
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
     for (const std::string& flag : flag_lines(results.experiments[e])) {
       text += latex_comment("flag: " + flag);
     }
-    for (const Table& table : tables(results.experiments[e])) text += "\n" + to_latex(table);
+    text += latex_comment(what_it_does(results.experiments[e]));
+    for (Table& table : tables(results.experiments[e])) {
+      // A float stands under no heading.
+      table.caption = fmt::format("{}. {}", results.experiments[e].experiment->name, table.caption);
+      text += "\n" + to_latex(table);
+    }
   }
   return text;
 }

@@ -3,6 +3,7 @@
 // gives the same bytes.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,14 +30,19 @@ struct Figure {
 // Of an experiment, in the order of the page.
 std::vector<Figure> figures(const ExperimentResult& result, const Places& places);
 
-// report.html. Throws like require_gnuplot().
-std::string report_page(const Study& study, const Results& results);
+// Those of all experiments.
+std::vector<Plot> plots(const Results& results);
+
+// report.html; `drawn` is what draw() made of plots().
+std::string report_page(const Study& study, const Results& results,
+                        std::span<const std::string> drawn);
 
 // All tables, and all flags, as one document of Markdown or LaTeX.
 std::string markdown(const Study& study, const Results& results);
 std::string latex(const Study& study, const Results& results);
 
-// "2x1, 2x2: more workers ...", for each flag that a layout of the experiment has.
+// "2x1, 2x2: more workers ...", for each flag that a layout of the experiment has; those that
+// differ in a number alone are one line.
 std::vector<std::string> flag_lines(const ExperimentResult& result);
 
 }  // namespace convoy::study

@@ -29,13 +29,11 @@ std::string mark(const LayoutResult& layout) {
 }
 
 Table times_table(const ExperimentResult& result) {
-  const Experiment& experiment = *result.experiment;
   Table table{
       name_of(result, "times"),
-      fmt::format("{}. {}. Geometric means over the rounds, in brackets 95 % intervals; "
-                  "layouts are ranks x threads; ! marks a layout with a flag. Of FMA peak: the "
-                  "operations' nominal FLOPs (sparse gradients skip some).",
-                  experiment.name, in_words(experiment, result.layouts.front())),
+      "Times: geometric means over the rounds, in brackets 95 % intervals; layouts are ranks x "
+      "threads; ! marks a layout with a flag. Of FMA peak: the operations' nominal FLOPs (sparse "
+      "gradients skip some).",
       {{"layout", false},
        {"workers"},
        {"runs"},
@@ -67,19 +65,21 @@ Table times_table(const ExperimentResult& result) {
 
 Table speedup_table(const ExperimentResult& result) {
   const bool weak = result.experiment->scaling == Scaling::weak;
-  Table table{name_of(result, "speedup"),
-              fmt::format("{}: {}, compared with the serial run of '{}' within each round.",
-                          result.experiment->name,
-                          weak ? "images per second, where each worker has a batch of its own"
-                               : "the same training by more workers",
-                          result.serial),
-              {{"layout", false},
-               {"workers"},
-               {weak ? "scaled speedup" : "speedup"},
-               {"efficiency"},
-               {weak ? "Gustafson's fraction" : "Karp-Flatt fraction"},
-               {"!", false}},
-              {}};
+  Table table{
+      name_of(result, "speedup"),
+      fmt::format(
+          "Speedups: {}, compared with the serial run{} within each round. A fraction outside 0 to "
+          "1 explains nothing and is left out.",
+          weak ? "images per second, where each worker has a batch of its own"
+               : "the same training by more workers",
+          result.serial == result.experiment->name ? "" : fmt::format(" of '{}'", result.serial)),
+      {{"layout", false},
+       {"workers"},
+       {weak ? "scaled speedup" : "speedup"},
+       {"efficiency"},
+       {weak ? "Gustafson's fraction" : "Karp-Flatt fraction"},
+       {"!", false}},
+      {}};
   for (const LayoutResult& layout : result.layouts) {
     table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.grid.workers()),
                           or_withheld(layout, times(layout.speedup)),
@@ -92,10 +92,9 @@ Table speedup_table(const ExperimentResult& result) {
 Table breakdown_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "breakdown"),
-      fmt::format("{}: where the time of a step goes, as shares of an average worker's time; bytes "
-                  "that all ranks send as messages; memory of all ranks together; the highest "
-                  "number of cores that other programs used before or during a run.",
-                  result.experiment->name),
+      "Profile: where the time of a step goes, as shares of an average worker's time; bytes that "
+      "all ranks send as messages; memory of all ranks together; the highest number of cores that "
+      "other programs used before or during a run.",
       {{"layout", false},
        {"compute"},
        {"input"},
@@ -124,10 +123,12 @@ Table breakdown_table(const ExperimentResult& result) {
 Table accuracy_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "accuracy"),
-      fmt::format("{}: accuracy, and the training time until the end of the first epoch with "
-                  "a test accuracy of {} or more, also for layouts whose weights differ. "
-                  "(With one epoch this is the whole run.)",
-                  result.experiment->name, as_percent(result.target_accuracy)),
+      fmt::format(
+          "Accuracy, and the training time until the end of the first epoch with a test accuracy "
+          "of "
+          "{} or more, also for layouts whose weights differ. (With one epoch this is the whole "
+          "run.)",
+          as_percent(result.target_accuracy)),
       {{"layout", false},
        {"global batch"},
        {"epochs"},
@@ -150,12 +151,12 @@ Table accuracy_table(const ExperimentResult& result) {
 Table layer_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "layers"),
-      fmt::format("{}: each layer with its activation alone, microseconds of a step, against "
-                  "the serial layout of this experiment. A layer's time is that of its "
-                  "slowest worker; by tensor it includes the barrier after the layer, by data no "
-                  "waiting. Backward: input and weight gradient. For the whole net, backward "
-                  "includes the loss, and 'both' is the step, with input, waiting and update.",
-                  result.experiment->name),
+      "Layers: each with its activation alone, microseconds of a step, against the serial layout "
+      "of "
+      "this experiment. A layer's time is that of its slowest worker; by tensor it includes the "
+      "barrier after the layer, by data no waiting. Backward: input and weight gradient. For the "
+      "whole net, backward includes the loss, and 'both' is the step, with input, waiting and "
+      "update.",
       {{"layer", false},
        {"type", false},
        {"layout", false},
@@ -184,13 +185,11 @@ Table layer_table(const ExperimentResult& result) {
 Table kernel_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "layers"),
-      fmt::format("{}: each layer with its activation, microseconds of its kernels in a step, by "
-                  "the GPU's own clock; threads of the largest kernel; kernels a step; share of "
-                  "the measured peak and bandwidth; FLOPs are nominal, each array counts once. "
-                  "Backward: input and weight gradient. For the whole net, backward includes the "
-                  "loss, and 'both' is the step with every stage launched alone, which is slower "
-                  "than training without --profile.",
-                  result.experiment->name),
+      "Layers: each with its activation, microseconds of its kernels in a step, by the GPU's own "
+      "clock; threads of the largest kernel; kernels a step; share of the measured peak and "
+      "bandwidth; FLOPs are nominal, each array counts once. Backward: input and weight gradient. "
+      "For the whole net, backward includes the loss, and 'both' is the step with every stage "
+      "launched alone, which is slower than training without --profile.",
       {{"layer", false},
        {"type", false},
        {"layout", false},
