@@ -163,7 +163,7 @@ BROKEN = {
     "pale-text": ("", '<p style="color: #bbb">pale</p>', "contrast", ["light-1280", "light-400", "print"]),
     "translucent-text": ("", '<p style="opacity: 0.4">pale</p>', "contrast", VIEWS),
     "wide-page": ("", '<div style="width: 600px">wide</div>', "scroll", ["light-400", "dark-400"]),
-    "wide-caption": ("", '<div class="wide"><table><caption>A caption</caption><tr><td style="width: 90em">1</td></tr></table>'
+    "wide-caption": ("", '<div class="wide"><table><caption>A caption</caption><tr><td style="min-width: 90em">1</td></tr></table>'
                      '</div>', "caption", ["light-400", "dark-400"]),
     "far-picture": ("", f'<img alt="" src="{FAR}">', f"load: {FAR}", VIEWS),
     "near-picture": ("", f'<img alt="" src="{NEAR}">', "load: file:", VIEWS),

@@ -137,10 +137,7 @@ summary { cursor: pointer; color: var(--link); }
   .scroll { overflow: visible; }
   thead { display: table-header-group; }
   th, td { padding: 0.25rem 0.5rem; }
-  .table { break-inside: auto; }
-.table figcaption { margin: 0 0 0.5rem; break-after: avoid; }
-.table .scroll { margin: 0; width: fit-content; max-width: max(100%, min(100vw - 2.5rem, 50vw + 28.5rem)); }
-.pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
+  .pair { grid-template-columns: 1fr 1fr; gap: 1rem; }
   pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
   p { orphans: 3; widows: 3; }
   p:has(+ .gallery) { break-after: avoid; }
