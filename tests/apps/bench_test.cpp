@@ -86,7 +86,10 @@ TEST_F(Bench, TheDocumentHasEveryStageAndTheSteps) {
 TEST_F(Bench, TheTableAndThePicture) {
   const Ended ended = bench({"--svg", "roof.svg", "--threads", "1", "--isa", "reference"});
   EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_EQ(ended.err, "measuring tiny-relu for about 0.05 s\n");
+  // Where tests run beside this one, a warning of them may follow.
+  EXPECT_TRUE(ended.err.starts_with("measuring tiny-relu for about 0.05 s\n")) << ended.err;
+  const std::string rest = ended.err.substr(ended.err.find('\n') + 1);
+  EXPECT_TRUE(rest.empty() || rest.starts_with("convoy: warning: other programs used")) << rest;
   std::istringstream lines(ended.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
   const nlohmann::json model = document(run({"info", "tiny-relu", "--json"}, folder_))["model"];

@@ -49,7 +49,7 @@ TEST_F(StudyCommand, LeavesEverythingThatItPromises) {
     EXPECT_TRUE(fs::is_regular_file(folder_ / ("s/" + std::string(file)))) << file;
   }
   EXPECT_FALSE(fs::exists(folder_ / "s/run")) << "what a run leaves is nobody's";
-  EXPECT_THAT(read_file(folder_ / "s/report.html"), HasSubstr("at least 3 are needed"));
+  EXPECT_THAT(read_file(folder_ / "s/report.html"), HasSubstr("at least 3 runs are needed"));
   EXPECT_THAT(read_file(folder_ / "s/tables/layers.csv"), HasSubstr("conv1"));
   EXPECT_THAT(ended.err, HasSubstr("ETA"));
 }
