@@ -59,9 +59,9 @@ TEST(Workers, RanksBeyondTheCoresWantToBeAskedFor) {
 TEST(Workers, ThreadsThatWaitMoreThanTheyWorkAreMentioned) {
   if (most_workers() < 2) GTEST_SKIP() << "built without threads";
   const ScratchFolder folder;
-  // They meet after every stage, and most of them have to wait for a core.
+  // They meet after every stage of 256 steps, and most of them have to wait for a core.
   const std::string threads = std::to_string(4 * usable_cores());
-  const Arguments work{"--limit", "4000", "--epochs", "2"};
+  const Arguments work{"--batch", "4", "--epochs", "2"};
   Arguments many = work, one = work;
   many.insert(many.end(),
               {"--threads", threads, "--oversubscribe", "--threads-by", "tensor", "--out", "many"});
