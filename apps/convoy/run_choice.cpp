@@ -107,11 +107,14 @@ Run new_run(const TrainOptions& options, int ranks) {
   const fs::path out(options.out);
   check_name_length(out);
   if (!out.empty() && fs::exists(fs::symlink_status(out)) && !is_empty_folder(out)) {
+    std::error_code ignored;
+    const bool is_run = fs::is_directory(checkpoints_of(out), ignored);
     throw UserError(
         Fault::usage, fmt::format("--out {} exists", options.out),
-        "a run never writes over another",
-        fmt::format("choose another folder, or continue the run: convoy train --resume {}",
-                    shell_path(options.out)));
+        is_run ? "a run never writes over another" : "it is neither a run nor an empty folder",
+        is_run ? fmt::format("choose another folder, or continue the run: convoy train --resume {}",
+                             shell_path(options.out))
+               : "choose another folder");
   }
   Model model = load_model(options.model, overrides(options, ranks));
   const std::string name = model.net.name();
@@ -177,7 +180,7 @@ void check_initial_weights(const RunConfig& begun, const TrainOptions& options) 
   }
   if (asked == begun.initial_weights_sha256) return;
   const auto in_words = [](const std::string& digest) {
-    return digest.empty() ? std::string("none of another run") : fmt::format("SHA-256 {}", digest);
+    return digest.empty() ? std::string("random ones") : fmt::format("SHA-256 {}", digest);
   };
   throw UserError(Fault::usage,
                   fmt::format("the run {} can't continue with other initial weights", options.out),

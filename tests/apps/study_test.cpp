@@ -96,7 +96,9 @@ TEST_F(StudyCommand, WritesOverNothing) {
   EXPECT_EQ(read_file(folder_ / "s/study.json"), before);
   fs::create_directory(folder_ / "mine");
   write_file(folder_ / "mine/notes.txt", "mine");
-  EXPECT_TRUE(is_message(run(small({"--out", "mine"}), folder_), "does not hold a study"));
+  const Ended mine = run(small({"--out", "mine"}), folder_);
+  EXPECT_TRUE(is_message(mine, "does not hold a study"));
+  EXPECT_EQ(mine.err.find("remove"), std::string::npos) << mine.err;  // it may hold a run
   write_file(folder_ / "s/study.json", before.substr(0, before.size() / 2));
   const Ended damaged = run(small({"--out", "s"}), folder_);
   EXPECT_EQ(damaged.code, 65);

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
@@ -133,6 +135,24 @@ TEST(SharedMemory, TooMuchIsRefused) {
     }
   }
   EXPECT_EQ(open_descriptors(), before);
+}
+
+// The reason that is told is that of the call that failed.
+TEST(SharedMemory, ALimitOfAddressSpaceIsToldAsSuch) {
+  Children children;
+  children.start([] {
+    const rlimit small{Index{64} << 20, Index{64} << 20};
+    if (setrlimit(RLIMIT_AS, &small) != 0) return 1;
+    errno = ENOENT;  // of an earlier call
+    try {
+      SharedMemory::create(Index{64} << 20);
+      return 2;
+    } catch (const SystemError& error) {
+      return std::string(error.what()).find("(Cannot allocate memory)") == std::string::npos ? 3
+                                                                                             : 0;
+    }
+  });
+  EXPECT_EQ(children.join(), std::vector{0});
 }
 
 }  // namespace

@@ -142,6 +142,38 @@ TEST(LostConfiguration, IsThatOfTheCheckpoints) {
   }
 }
 
+// Nobody is told to remove a good checkpoint.
+TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
+  const TempFolder folder;
+  const TrainAndTest data = tiny_data();
+  const auto communicator = alone();
+  const fs::path run = folder / "run", config = run / "config.toml";
+  std::atomic<bool> stop = true;
+  Observer nobody;
+  FakeEngine engine;
+  Trainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
+  std::string text = read_bytes(config);
+  const std::string key = "step_factor = 0.";
+  ASSERT_NE(text.find(key), std::string::npos) << text;
+  write_bytes(config, text.insert(text.find(key) + key.size(), "5"));
+
+  const RunConfig found = open_run(run);
+  FakeEngine again;
+  try {
+    Trainer::resume(found.model, data, found.data, again, *communicator, run);
+    FAIL() << "it went on";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.fault(), Fault::bad_data);
+    const std::string told = error.what();
+    EXPECT_NE(told.find("train.step_factor is 0.1, not 0.51"), std::string::npos) << told;
+    EXPECT_NE(told.find("put config.toml back"), std::string::npos) << told;
+    EXPECT_EQ(told.find("remove that file"), std::string::npos) << told;
+  }
+  fs::remove(config);  // as it is told
+  const RunConfig anew = open_run(run);
+  Trainer::resume(anew.model, data, anew.data, again, *communicator, run).train(nobody);
+}
+
 nlohmann::json status_of(const fs::path& run) {
   return nlohmann::json::parse(read_bytes(run / "status.json"), nullptr, false);
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "tests/apps/program.hpp"
@@ -98,6 +99,16 @@ TEST_F(FieldTrain, AFinishedRunHasNothingToDo) {
   EXPECT_TRUE(says(fewer, "nothing to do"));
   EXPECT_TRUE(says(fewer, "2 epochs")) << fewer.err;
   EXPECT_FALSE(says(command({"train", "--resume", "a", "--epochs", "3"}), "nothing to do"));
+}
+
+TEST_F(FieldTrain, WhatIsNoRunIsNotToBeContinued) {
+  fs::create_directory(folder_.path / "other");
+  std::ofstream(folder_.path / "other" / "file") << "text";
+  const Ended ended = train({"--out", "other"}, 2);
+  EXPECT_TRUE(is_message(ended, "choose another folder"));
+  EXPECT_FALSE(says(ended, "--resume"));
+  const Ended below = train({"--out", "other/file/run"}, 74);
+  EXPECT_TRUE(is_message(below, "Not a directory"));
 }
 
 TEST_F(FieldTrain, AChangedSettingIsNamed) {

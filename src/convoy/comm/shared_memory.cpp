@@ -110,10 +110,13 @@ SharedMemory SharedMemory::create(Index bytes) {
   const auto mapping = std::make_shared<Mapping>(memfd_create(kTitle, MFD_CLOEXEC));
   check(mapping->descriptor >= 0, "memfd_create", errno);
   const auto whole = static_cast<off_t>(page() + size);
-  check(ftruncate(mapping->descriptor, whole) == 0, "ftruncate", errno);
+  // In statements of their own: the arguments of one call may be evaluated in any order.
+  const bool sized = ftruncate(mapping->descriptor, whole) == 0;
+  check(sized, "ftruncate", errno);
   const int error = reserve(mapping->descriptor, whole);
   check(error == 0, "fallocate", error);
-  check(mapping->map(size), "mmap", errno);
+  const bool mapped = mapping->map(size);
+  check(mapped, "mmap", errno);
   const SharedMemoryName name{getpid(), mapping->descriptor, size, random_token()};
   std::memcpy(mapping->memory, &name.token, sizeof name.token);
   return {bytes_of(mapping), name};

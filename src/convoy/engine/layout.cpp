@@ -77,7 +77,8 @@ int usual_threads(const Cores& cores, Layout& layout) {
   }
   if (const ThreadsWish wish = threads_by_environment(); wish.unreadable) {
     layout.warnings.push_back(
-        fmt::format("OMP_NUM_THREADS is {:?}, which is no number of threads: it is ignored, {} {} "
+        fmt::format("OMP_NUM_THREADS is {:?}, which is not a number of threads from 1 to 65536: it "
+                    "is ignored, {} {} "
                     "used ({}): set it to a whole number from 1 on, or give --threads",
                     wish.text, threads, threads == 1 ? "thread is" : "threads are", why));
   }

@@ -36,9 +36,11 @@ bool is_as_good_as_empty(const fs::path& folder) {
   return true;
 }
 
-[[noreturn]] void refuse(const fs::path& folder, std::string_view why) {
+// No message advises to remove the folder: it may hold a run.
+[[noreturn]] void refuse(const fs::path& folder, std::string_view why,
+                         std::string_view remedy = "choose another folder with --out") {
   throw UserError(Fault::usage, fmt::format("{} can't be used for this study", folder.string()),
-                  why, "choose another folder with --out, or remove this one");
+                  why, remedy);
 }
 
 }  // namespace
@@ -49,7 +51,10 @@ StudyFolder::StudyFolder(const fs::path& folder, Study& study) : folder_(folder)
   }
   make_folders(folder);
   lock_ = try_lock(folder / kLockFile);
-  if (!lock_) refuse(folder, "another process is using it");
+  if (!lock_) {
+    refuse(folder, "another process is using it",
+           "wait for that process, or choose another folder with --out");
+  }
   remove_temporaries(folder);
   if (!is_study(folder)) {
     save(study);

@@ -84,8 +84,7 @@ void check_is_free(const fs::path& place) {
   struct stat facts {};
   if (::lstat(place.c_str(), &facts) != 0) {
     if (errno == ENOENT) return;
-    if (errno != ENOTDIR) fail("lstat", place, errno);
-    refuse(place);
+    fail("lstat", place, errno);
   }
   std::error_code error;
   if (!S_ISDIR(facts.st_mode) || !fs::is_empty(place, error) || error) refuse(place);

@@ -229,6 +229,24 @@ void warn_of_passed_over(const FoundCheckpoint& found, std::vector<std::string>&
   }
 }
 
+// A text file can be edited, so a checkpoint is not the first to be doubted, and never to be
+// removed.
+[[noreturn]] void refuse_mixed(const FoundCheckpoint& found, const Model& model) {
+  const Checkpoint& checkpoint = found.checkpoint;
+  const Index epochs = model.train.epochs;
+  std::string difference =
+      setting_difference(text_with_epochs(checkpoint.model, epochs), model.text);
+  if (difference.empty()) {
+    difference = fmt::format("its step {}, in epoch {}, is not one of the run's {} epochs",
+                             checkpoint.position.step, checkpoint.position.epoch, epochs);
+  }
+  throw UserError(
+      Fault::bad_data, fmt::format("{} does not fit the run's config.toml", found.file.string()),
+      difference,
+      "put config.toml back as it was, or remove it (it is written anew from the checkpoint); or, "
+      "where the checkpoint came from another run, move that away");
+}
+
 // Adds what an older version did not write into its checkpoints, as it is given now.
 void complete(RunIdentity& identity, const DataSettings& settings, const std::string& test_sha256) {
   if (!identity.data.name.empty()) return;
@@ -256,9 +274,7 @@ Checkpoint Trainer::take_up(State& state, const std::string& data_name,
   if (text_with_epochs(found.checkpoint.model, epochs) != text_with_epochs(model, epochs) ||
       place.epoch > epochs + 1 || place.epoch_step > state.steps_per_epoch ||
       place.step != (place.epoch - 1) * state.steps_per_epoch + place.epoch_step) {
-    throw UserError(Fault::bad_data,
-                    fmt::format("{} is not a checkpoint of its run", found.file.string()),
-                    "its model or its position in the run does not match", "remove that file");
+    refuse_mixed(found, model);
   }
   if (!lost.empty()) {
     state.warnings.push_back(
