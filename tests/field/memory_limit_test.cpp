@@ -164,6 +164,28 @@ momentum = 0.9
   EXPECT_TRUE(is_message(ended, "and the control group may use 400 MB ("));
 }
 
+TEST_F(WithMemoryLimit, DataThatCanNotFitAreRefusedBeforeTheyAreRead) {
+  const auto header = [](const char* kind, bool many) {
+    return std::string(kind, 4) + std::string(many ? "\0\x01\x86\xa0" : "\0\0\0\x0a", 4);
+  };
+  fs::create_directories(folder_ / "data");
+  for (const std::string part : {"train", "t10k"}) {
+    const bool many = part == "train";
+    const std::size_t count = many ? 100'000 : 10;
+    std::string images = header("\0\0\x08\x03", many) + std::string("\0\0\0\x1c\0\0\0\x1c", 8);
+    std::string labels = header("\0\0\x08\x01", many);
+    images.resize(images.size() + count * 28 * 28);
+    for (std::size_t i = 0; i < count; ++i) labels.push_back(static_cast<char>(i % 10));
+    write_file(folder_ / ("data/" + part + "-images-idx3-ubyte"), images);
+    write_file(folder_ / ("data/" + part + "-labels-idx1-ubyte"), labels);
+  }
+  const Ended ended =
+      limited("60000000", convoy({"train", "tiny-relu", "--data", "data", "--threads", "1"}));
+  if (ended.code == 78) GTEST_SKIP() << ended.err;
+  EXPECT_EQ(ended.code, 69) << ended.err;
+  EXPECT_TRUE(is_message(ended, "need 78 MB of memory, and the control group may use 60 MB"));
+}
+
 TEST_F(WithMemoryLimit, ARankThatTheKernelKilledIsRecognised) {
   const Ended ended =
       limited("300000000", {CONVOY_FAKE_JOB, "supervise", "30", "30", "well", "waits", "eats"});

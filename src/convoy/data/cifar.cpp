@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "convoy/base/memory.hpp"
 #include "convoy/data/data_file.hpp"
 
 namespace convoy {
@@ -51,6 +52,9 @@ Dataset read_cifar(std::span<const std::filesystem::path> files) {
   std::vector<std::size_t> counts;
   std::size_t total = 0;
   for (const auto& file : files) total += counts.emplace_back(count_records(file));
+  if (!files.empty())
+    check_room(total * kRecord,
+               fmt::format("the images of {}", files.front().parent_path().string()));
   std::vector<std::uint8_t> pixels(total * (kRecord - 1));
   std::vector<Label> labels(total);
   std::size_t at = 0;

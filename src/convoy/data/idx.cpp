@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "convoy/base/check.hpp"
+#include "convoy/base/memory.hpp"
 #include "convoy/data/data_file.hpp"
 #include "convoy/data/labels.hpp"
 
@@ -163,6 +164,7 @@ IdxImages read_idx_images(const std::filesystem::path& path) {
   IdxImages images;
   images.count = static_cast<Index>(count);
   images.shape = {static_cast<Index>(rows), static_cast<Index>(columns), 1};
+  check_room(count * rows * columns, fmt::format("the images of {}", file.name()));
   images.pixels.resize(count * rows * columns);
   file.read(images.pixels, "the images");
   file.expect_end();

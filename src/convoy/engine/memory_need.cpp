@@ -16,13 +16,6 @@ namespace {
 
 constexpr Index kFloatBytes = sizeof(float);
 
-// "1.2 GB", "34 MB"
-std::string in_words(Index bytes) {
-  const double megabytes = static_cast<double>(bytes) * 1e-6;
-  return megabytes < 1000 ? fmt::format("{:.0f} MB", megabytes)
-                          : fmt::format("{:.1f} GB", megabytes * 1e-3);
-}
-
 Index count_nodes(const Communicator& communicator) {
   const Range host = communicator.host();
   return std::ranges::count_if(communicator.nodes(), [host](const Range& node) {
@@ -53,19 +46,6 @@ MemoryNeed memory_need(const Plan& plan, const Sgd& optimizer, const Layout& lay
   return need;
 }
 
-MemoryHeld memory_held() {
-  MemoryHeld held;
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {  // "RssAnon:      1234 kB"
-    const auto colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const std::string name = line.substr(0, colon);
-    if (name == "RssAnon") held.own = std::atoll(line.c_str() + colon + 1) * 1024;
-    if (name == "RssShmem") held.shared = std::atoll(line.c_str() + colon + 1) * 1024;
-  }
-  return held;
-}
-
 void check_memory(const MemoryNeed& need, const MemoryHeld& held, const Communicator& communicator,
                   std::optional<std::uint64_t> limit) {
   if (!limit) return;
@@ -74,13 +54,13 @@ void check_memory(const MemoryNeed& need, const MemoryHeld& held, const Communic
   const Index all = node + ranks * (need.rank + held.own) + held.shared;
   if (static_cast<std::uint64_t>(all) <= *limit) return;
   const std::string who = ranks == 1 ? "this run needs" : fmt::format("{} ranks need", ranks);
-  throw UserError(
-      Fault::unavailable,
-      fmt::format("{} {} of memory, and the control group may use {}", who, in_words(all),
-                  in_words(static_cast<Index>(*limit))),
-      fmt::format("weights and gradients {}, activations {}, data and program {}", in_words(node),
-                  in_words(ranks * need.rank), in_words(ranks * held.own + held.shared)),
-      "use fewer threads or ranks, a smaller grain or model, or ask for more memory");
+  throw UserError(Fault::unavailable,
+                  fmt::format("{} {} of memory, and the control group may use {}", who,
+                              memory_in_words(all), memory_in_words(static_cast<Index>(*limit))),
+                  fmt::format("weights and gradients {}, activations {}, data and program {}",
+                              memory_in_words(node), memory_in_words(ranks * need.rank),
+                              memory_in_words(ranks * held.own + held.shared)),
+                  "use fewer threads or ranks, a smaller grain or model, or ask for more memory");
 }
 
 }  // namespace convoy

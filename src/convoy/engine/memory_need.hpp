@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "convoy/base/memory.hpp"
 #include "convoy/engine/layout.hpp"
 #include "convoy/ops/sgd.hpp"
 
@@ -19,14 +20,6 @@ struct MemoryNeed {
 };
 MemoryNeed memory_need(const Plan& plan, const Sgd& optimizer, const Layout& layout,
                        const Communicator& communicator);
-
-// What this process holds already, data included, by /proc; 0 where that is not known. `shared` is
-// there once for the ranks of a node.
-struct MemoryHeld {
-  Index own = 0;
-  Index shared = 0;
-};
-MemoryHeld memory_held();
 
 // Throws UserError(unavailable) where all ranks of this machine together need more than `limit`.
 void check_memory(const MemoryNeed& need, const MemoryHeld& held, const Communicator& communicator,
