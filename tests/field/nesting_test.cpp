@@ -43,14 +43,14 @@ Kinds toml_of(int levels) {
 
 TEST(Nesting, SixtyFourLevelsAreRead) {
   for (const auto& [kind, text] : toml_of(64)) {
-    EXPECT_EQ(failure_of([&] { parse_config(text, "x.toml"); }).message, "") << kind;
+    EXPECT_EQ(failure_of([&text = text] { parse_config(text, "x.toml"); }).message, "") << kind;
   }
 }
 
 TEST(Nesting, SixtyFiveLevelsAreRefused) {
   for (const int levels : {65, 100'000}) {
     for (const auto& [kind, text] : toml_of(levels)) {
-      const Failure failure = failure_of([&] { parse_config("\n" + text, "x.toml"); });
+      const Failure failure = failure_of([&text = text] { parse_config("\n" + text, "x.toml"); });
       EXPECT_EQ(failure.fault, Fault::bad_data) << kind;
       EXPECT_THAT(failure.message, HasSubstr("nested too deeply")) << kind;
       EXPECT_THAT(failure.message, HasSubstr(kind == "all of them" ? "x.toml:3" : "x.toml:2"));
@@ -66,7 +66,7 @@ TEST(Nesting, ManyTablesSideBySideAreNotDeep) {
         "a = \"\"\"\n" + brackets + "\\\"\"\" \n\"\"\"\"\"",
         "a = \"\"\"\"\"\"\nb = '" + brackets + "'", "a = '''" + brackets + "\n'''",
         "a = { b = 1 }\n# " + brackets + "\nc = 2", "a = [ # " + brackets + "\n1 ]"}) {
-    EXPECT_EQ(failure_of([&] { parse_config(text, "x.toml"); }).message, "") << text;
+    EXPECT_EQ(failure_of([&text = text] { parse_config(text, "x.toml"); }).message, "") << text;
   }
 }
 
