@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <deque>
 
 #include "convoy/base/check.hpp"
 #include "tests/comm/children.hpp"
+#include "tests/comm/mailbox.hpp"
 
 namespace convoy::test {
 namespace {
@@ -286,38 +286,6 @@ TEST_F(WatchTest, AfterSigtermOnlyRanksThatAreSeenToLiveAreWaitedFor) {
             "the exchange of step 17 failed on rank 3 (stopped while waiting for rank 3 for half a "
             "second after SIGTERM)");
 }
-
-// Ranks 1 to 3 are on other machines; `answers` is what they say when asked.
-class Mailbox final : public Transport {
- public:
-  int rank() const override { return 0; }
-  int size() const override { return 4; }
-  const std::vector<int>& hosts() const override { return hosts_; }
-  void start(std::span<const Outgoing>, std::span<const Incoming>, int) override {}
-  void start_sum(std::span<float>) override {}
-  void start_sum(std::span<double>) override {}
-  bool done() override { return false; }
-  void tell_all(const StatusMessage& message) override {
-    told.push_back(message);
-    incoming.insert(incoming.end(), answers.begin(), answers.end());
-  }
-  std::optional<StatusMessage> hear() override {
-    if (incoming.empty()) return std::nullopt;
-    const StatusMessage message = incoming.front();
-    incoming.pop_front();
-    return message;
-  }
-  void end(bool) noexcept override {}
-
-  static StatusMessage status(int rank, Meeting meeting) {
-    return {rank, static_cast<int>(Activity::training), static_cast<int>(meeting), 17, 17};
-  }
-  std::vector<StatusMessage> told, answers;
-  std::deque<StatusMessage> incoming;
-
- private:
-  std::vector<int> hosts_{0, 1, 2, 3};
-};
 
 TEST_F(WatchTest, ARankElsewhereThatGivesNoAnswerIsNamed) {
   Mailbox mailbox;

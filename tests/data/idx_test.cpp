@@ -14,16 +14,8 @@
 namespace convoy {
 namespace {
 
-using testing::Bytes;
-using testing::error_of;
-using testing::gzip;
-using testing::idx;
-using testing::idx_images;
-using testing::idx_labels;
-using testing::random_bytes;
-using testing::TempFolder;
-using testing::write_file;
-using testing::fs::path;
+using namespace testing;
+using fs::path;
 
 constexpr std::uint32_t kImages = 0x803, kLabels = 0x801;
 

@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <deque>
-
 #include "convoy/base/check.hpp"
 #include "convoy/base/clock.hpp"
 #include "convoy/comm/watch.hpp"
 #include "tests/apps/program.hpp"
+#include "tests/comm/mailbox.hpp"
 
 namespace convoy::test {
 namespace {
@@ -43,35 +42,19 @@ TEST(Blame, TheSignalOfARankThatDiedIsKept) {
 }
 
 // Ranks 1 to 3 are elsewhere; those that are asked answer, but for one.
-class AllButOneAnswer final : public Transport {
+class AllButOneAnswer final : public Mailbox {
  public:
   explicit AllButOneAnswer(int silent) : silent_(silent) {}
-  int rank() const override { return 0; }
-  int size() const override { return 4; }
-  const std::vector<int>& hosts() const override { return hosts_; }
-  void start(std::span<const Outgoing>, std::span<const Incoming>, int) override {}
-  void start_sum(std::span<float>) override {}
-  void start_sum(std::span<double>) override {}
-  bool done() override { return false; }
   void tell_all(const StatusMessage& message) override {
     for (int rank = 1; rank < size(); ++rank) {
       if (rank == silent_) continue;
-      answers_.push_back(message);
-      answers_.back().rank = rank;
+      incoming.push_back(message);
+      incoming.back().rank = rank;
     }
   }
-  std::optional<StatusMessage> hear() override {
-    if (answers_.empty()) return std::nullopt;
-    const StatusMessage message = answers_.front();
-    answers_.pop_front();
-    return message;
-  }
-  void end(bool) noexcept override {}
 
  private:
   const int silent_;
-  const std::vector<int> hosts_{0, 1, 2, 3};
-  std::deque<StatusMessage> answers_;
 };
 
 // As it is while ranks start, before they see each other: the launcher sends SIGTERM since one

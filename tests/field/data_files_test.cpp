@@ -17,15 +17,7 @@
 namespace convoy {
 namespace {
 
-using testing::Bytes;
-using testing::error_of;
-using testing::gzip;
-using testing::idx;
-using testing::idx_images;
-using testing::idx_labels;
-using testing::TempFolder;
-using testing::write_file;
-namespace fs = std::filesystem;
+using namespace testing;
 
 // 6 x 6 images with these labels; one test image for each of `test`.
 void write_set(const fs::path& folder, const Bytes& train, const Bytes& test) {

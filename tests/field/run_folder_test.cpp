@@ -2,17 +2,14 @@
 // Run folders after what happens to them in the field: files that are lost, links that lead
 // nowhere, disks that fail once.
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "convoy/train/run_folder.hpp"
 #include "tests/train/fake_engine.hpp"
+#include "tests/train/small_disk.hpp"
 #include "tests/train/support.hpp"
 
 namespace convoy {
@@ -23,13 +20,7 @@ using namespace train_tests;
 const DataSettings kSettings{"synthetic", 0, 0.2};
 
 Checkpoint at_step(Index step) {
-  Checkpoint checkpoint{tiny_model(),        {}, {}, {}, std::string(64, 'a'), {}, {}, kSettings,
-                        std::string(64, 'b')};
-  checkpoint.position.step = step;
-  checkpoint.state.parameters = Buffer<float>(checkpoint.model.net.arena_size());
-  checkpoint.state.velocity = Buffer<float>(checkpoint.model.net.arena_size());
-  checkpoint.state.parameters[0] = static_cast<float>(step);
-  return checkpoint;
+  return checkpoint_at(step, kSettings, std::string(64, 'b'));
 }
 
 RunFolder create(const fs::path& folder) {
@@ -253,11 +244,8 @@ TEST(Status, OfAKilledRunThatCannotGoOnIsNotRunning) {
   EXPECT_EQ(status_of(run)["status"], "failed");
 }
 
-// In a mount name space of a child's own: 0 as it should be, 77 not permitted.
+// Fills the small disk at `place`; returns 0 where the status says that the run failed.
 int fail_on_a_full_disk(const fs::path& place) {
-  if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return 77;
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
-  if (::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=64k") != 0) return 77;
   RunFolder run = create(place / "run");
   std::ofstream(place / "filler") << std::string(100'000, 'x');
   try {
@@ -272,13 +260,10 @@ int fail_on_a_full_disk(const fs::path& place) {
 
 TEST(Status, IsTrueOnAFullDiskToo) {
   const TempFolder folder;
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(fail_on_a_full_disk(folder.path()));
-  int status = 0;
-  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this user may not mount a small disk";
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const auto code =
+      test::on_a_small_disk(folder.path(), [&] { return fail_on_a_full_disk(folder.path()); });
+  if (!code) GTEST_SKIP() << "this user may not mount a small disk";
+  EXPECT_EQ(*code, 0);
 }
 
 }  // namespace

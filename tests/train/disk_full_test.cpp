@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes that fail half-way: the old file stays, the half one goes.
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <optional>
 
 #include "convoy/train/durable_file.hpp"
 #include "convoy/train/run_folder.hpp"
 #include "tests/train/fake_engine.hpp"
+#include "tests/train/small_disk.hpp"
 #include "tests/train/support.hpp"
 
 namespace convoy {
@@ -111,11 +108,9 @@ TEST(DiskFull, NoRunFolderComesOfAFailedStart) {
   EXPECT_TRUE(names_in(folder.path()).empty());
 }
 
-// A real full disk, in a mount name space of a child's own: 0 as it should be, 77 not permitted.
+// Fills the small disk at `place`; returns 0 where the old file stays and a smaller one still goes
+// in.
 int fill_a_disk(const fs::path& place) {
-  if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return 77;
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
-  if (::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=64k") != 0) return 77;
   const fs::path file = place / "file";
   replace_file(file, std::string(30000, 'o'));
   try {
@@ -131,13 +126,10 @@ int fill_a_disk(const fs::path& place) {
 
 TEST(DiskFull, OnARealFullDiskToo) {
   const TempFolder folder;
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(fill_a_disk(folder.path()));
-  int status = 0;
-  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this user may not mount a small disk";
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const auto code =
+      test::on_a_small_disk(folder.path(), [&] { return fill_a_disk(folder.path()); });
+  if (!code) GTEST_SKIP() << "this user may not mount a small disk";
+  EXPECT_EQ(*code, 0);
 }
 
 }  // namespace

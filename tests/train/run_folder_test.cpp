@@ -24,17 +24,8 @@ RunIdentity some_identity() {
   return {tiny_model(), kSettings, std::string(64, 'a'), std::string(64, 'b')};
 }
 
-Checkpoint at_step(Index step) {
-  Checkpoint checkpoint{tiny_model(), {}, {}, {}, std::string(64, 'a'), {}, {}};
-  checkpoint.position.step = step;
-  checkpoint.state.parameters = Buffer<float>(checkpoint.model.net.arena_size());
-  checkpoint.state.velocity = Buffer<float>(checkpoint.model.net.arena_size());
-  checkpoint.state.parameters[0] = static_cast<float>(step);
-  return checkpoint;
-}
-
 RunFolder create(const fs::path& folder) {
-  return RunFolder::create(folder, some_identity(), at_step(0));
+  return RunFolder::create(folder, some_identity(), checkpoint_at(0));
 }
 
 TEST(RunFolder, SaysWhatTheRunIs) {
@@ -105,7 +96,7 @@ TEST(RunFolder, FallsBackOnTheLastGoodCheckpoint) {
   const fs::path checkpoints = folder / "run/checkpoints";
   {
     RunFolder run = create(folder / "run");
-    for (const Index step : {4, 8, 12}) run.save(at_step(step));
+    for (const Index step : {4, 8, 12}) run.save(checkpoint_at(step));
   }
   EXPECT_EQ(names_in(checkpoints), (std::vector<std::string>{"step-0000000008.safetensors",
                                                              "step-0000000012.safetensors"}));
@@ -118,7 +109,7 @@ TEST(RunFolder, FallsBackOnTheLastGoodCheckpoint) {
     EXPECT_EQ(found.checkpoint.position.step, 8);
     ASSERT_EQ(found.damaged.size(), 1u);
     EXPECT_NE(found.damaged[0].find("step-0000000012"), std::string::npos);
-    run.save(at_step(9));  // older than the damaged one, and yet the newest from now on
+    run.save(checkpoint_at(9));  // older than the damaged one, and yet the newest from now on
   }
   EXPECT_EQ(load_checkpoint(folder / "run").position.step, 9);
   for (const char* name : {"step-0000000008.safetensors", "step-0000000009.safetensors"}) {

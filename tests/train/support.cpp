@@ -80,6 +80,15 @@ std::unique_ptr<Engine> tiny_engine(const Model& model, Communicator& communicat
   return make_cpu_engine(model.net, optimizer_of(model.train), options, communicator);
 }
 
+Checkpoint checkpoint_at(Index step, const DataSettings& data, const std::string& test_sha256) {
+  Checkpoint checkpoint{tiny_model(), {}, {}, {}, std::string(64, 'a'), {}, {}, data, test_sha256};
+  checkpoint.position.step = step;
+  checkpoint.state.parameters = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.velocity = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.parameters[0] = static_cast<float>(step);
+  return checkpoint;
+}
+
 std::string content(const Checkpoint& checkpoint) {
   const RunPosition& position = checkpoint.position;
   std::string text =

@@ -18,6 +18,7 @@
 #include "convoy/net/model_file.hpp"
 #include "convoy/train/checkpoint.hpp"
 #include "convoy/train/trainer.hpp"
+#include "tests/base/temporary_folder.hpp"
 
 namespace convoy::train_tests {
 
@@ -29,26 +30,9 @@ inline fs::path fast_folder() {
   return ::access(shared_memory.c_str(), W_OK) == 0 ? shared_memory : fs::temp_directory_path();
 }
 
-// A folder of its own, gone at the end.
-class TempFolder {
+class TempFolder : public test::TemporaryFolder {
  public:
-  explicit TempFolder(const fs::path& parent = fast_folder()) {
-    std::string name = (parent / "convoy-train-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
-    path_ = name;
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
+  explicit TempFolder(const fs::path& parent = fast_folder()) : TemporaryFolder(parent) {}
 };
 
 inline std::string read_bytes(const fs::path& file) {
@@ -73,6 +57,11 @@ TrainAndTest tiny_data(Index train_samples = 61, Index test_samples = 20);
 // An engine for `model`, of this many threads.
 std::unique_ptr<Engine> tiny_engine(const Model& model, Communicator& communicator, int threads = 1,
                                     Cut cut = Cut::data);
+
+// A checkpoint of tiny_model() at this step: its first parameter is the step's number, all others
+// are zero.
+Checkpoint checkpoint_at(Index step, const DataSettings& data = {},
+                         const std::string& test_sha256 = "");
 
 // What a checkpoint holds, in one text: equal exactly where everything is equal.
 std::string content(const Checkpoint& checkpoint);
