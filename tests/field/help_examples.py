@@ -16,6 +16,7 @@ import tempfile
 from tiny_data import pgm, png, write_sets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+LAYOUT_OF_RANKS = re.compile(r"\b([2-9]|\d\d+)x\d")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -68,7 +69,8 @@ def why_not(command, launcher, gpu):
         return "needs Slurm"
     if "convoy fetch" in command:
         return "needs the network"
-    if ("mpirun" in command or "--ranks" in command) and not launcher:
+    of_ranks = "mpirun" in command or "--ranks" in command or "studies/" in command or LAYOUT_OF_RANKS.search(command)
+    if of_ranks and not launcher:
         return "needs MPI"
     return ""
 

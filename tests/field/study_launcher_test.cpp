@@ -10,6 +10,9 @@ namespace {
 
 class StudyLauncher : public ::testing::Test {
  protected:
+  void SetUp() override {
+    if (mpi_launcher().empty()) GTEST_SKIP() << "built without MPI";
+  }
   // `script` stands for the launcher; it gets the program's command line.
   Ended study(const std::string& script) {
     write_file(folder_ / "launcher", "#!/bin/sh\nshift\n" + script + "\n");
