@@ -14,6 +14,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "convoy/base/memory.hpp"
 #include "convoy/convoy.hpp"
 #include "process_state.hpp"
 #include "process_tree.hpp"
@@ -217,9 +218,9 @@ std::string JobWatch::how_it_died(int rank, std::optional<int> launcher) const {
     if (kills && kills_before_ && *kills > *kills_before_) {
       const auto limit = cgroup_memory_limit();
       return limit ? fmt::format(
-                         "killed by the kernel, because the {:.1f} GB of memory that its "
-                         "control group may use ran out",
-                         static_cast<double>(*limit) * 1e-9)
+                         "killed by the kernel, because the {} of memory that its control group "
+                         "may use ran out",
+                         memory_in_words(static_cast<Index>(*limit)))
                    : "killed by the kernel, because memory ran out";
     }
   }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "convoy/base/machine.hpp"
 #include "convoy/train/durable_file.hpp"
 #include "launcher_call.hpp"
 #include "output.hpp"
@@ -154,9 +155,8 @@ int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
     job.command.push_back(std::move(word));
   }
   // What Slurm gave this one task is for all of them.
-  if (const char* granted = std::getenv("SLURM_CPUS_PER_TASK"); granted && !job.several_machines) {
-    job.variables.push_back(
-        fmt::format("SLURM_CPUS_PER_TASK={}", std::max(1, std::atoi(granted) / ranks)));
+  if (const int granted = slurm_cpus_per_task(); granted > 0 && !job.several_machines) {
+    job.variables.push_back(fmt::format("SLURM_CPUS_PER_TASK={}", std::max(1, granted / ranks)));
   }
   warn_of_fewer_ranks(options, ranks);
   const JobEnd end = supervise(job);

@@ -186,7 +186,8 @@ void check_initial_weights(const RunConfig& begun, const TrainOptions& options) 
                   fmt::format("the run {} can't continue with other initial weights", options.out),
                   fmt::format("--init-from: it began with {}, not {}",
                               in_words(begun.initial_weights_sha256), in_words(asked)),
-                  "leave them as they were, or begin a new run in another folder");
+                  "leave them as they were (a checkpoint file stays what it is, where the best of a "
+                  "run folder may have become another), or begin a new run in another folder");
 }
 
 // --out with --resume-if-present: the same command line begins the run and goes on with it. (The

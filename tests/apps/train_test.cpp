@@ -327,6 +327,13 @@ TEST_F(Train, FolderThatMayNotBeWritten) {
   EXPECT_TRUE(is_message(ended, "a"));
 }
 
+TEST_F(Train, FolderThatCanNotBeMade) {
+  const Ended ended =
+      run({"train", "--data", "synthetic", "--limit", "64", "--out", "/proc/convoy-run"}, folder_);
+  EXPECT_EQ(ended.code, 74);
+  EXPECT_TRUE(is_message(ended, "give a folder elsewhere that may be written"));
+}
+
 TEST_F(Train, ReaderOfProgressThatLeftDoesNotEndTheRun) {
   const Ended ended = run_script(
       "{ sleep 0.3; \"$CONVOY\" train --data synthetic --limit 64 --out a; echo $? >code; } 2>&1 "

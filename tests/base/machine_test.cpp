@@ -134,5 +134,17 @@ TEST(Stopwatch, NeverGoesBack) {
   EXPECT_GE(watch.seconds(), first);
 }
 
+TEST(SlurmCpusPerTask, IsAWholeNumberOrNothing) {
+  unsetenv("SLURM_CPUS_PER_TASK");
+  EXPECT_EQ(slurm_cpus_per_task(), 0);
+  for (const char* none : {"", "0", "-2", "many", "4many", " 4", "99999999999999999999"}) {
+    setenv("SLURM_CPUS_PER_TASK", none, 1);
+    EXPECT_EQ(slurm_cpus_per_task(), 0) << none;
+  }
+  setenv("SLURM_CPUS_PER_TASK", "12", 1);
+  EXPECT_EQ(slurm_cpus_per_task(), 12);
+  unsetenv("SLURM_CPUS_PER_TASK");
+}
+
 }  // namespace
 }  // namespace convoy

@@ -192,6 +192,7 @@ TEST_F(WithMemoryLimit, ARankThatTheKernelKilledIsRecognised) {
   if (ended.code == 78) GTEST_SKIP() << ended.err;
   EXPECT_TRUE(ended.out.starts_with("77|rank 1 died in step 7, training (killed by the kernel"))
       << ended.out << ended.err;
+  EXPECT_NE(ended.out.find("the 300 MB of memory"), std::string::npos) << ended.out;
 }
 
 }  // namespace

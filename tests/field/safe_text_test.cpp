@@ -90,6 +90,16 @@ TEST(SafeText, WhatIsHiddenIsSpelledOut) {
   }
 }
 
+TEST(SafeText, AWordLongerThanAnyPathIsCut) {
+  const std::string path(4096, 'p');
+  EXPECT_EQ(printable_message("no " + path + " here"), "no " + path + " here");
+  EXPECT_EQ(printable_message("no " + std::string(100'000, 'x') + " here"),
+            "no " + std::string(80, 'x') + "[... 99920 more characters] here");
+  std::string umlauts;
+  for (int i = 0; i < 5000; ++i) umlauts += "\u00e4";
+  EXPECT_EQ(printable_message(umlauts), umlauts.substr(0, 160) + "[... 4920 more characters]");
+}
+
 TEST(SafeText, LinesKeepTheirEnds) {
   EXPECT_EQ(printable_lines("a\r\nb\n\tc\rd"), "a\nb\n\tc\\rd");
   EXPECT_EQ(printable_message("problem (x\nconvoy: done\n  indented\n y): do"),

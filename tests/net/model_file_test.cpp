@@ -316,6 +316,10 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
       {"batch = 8", "learning_rate = nan", "m.toml:34: [train]: 'learning_rate' is nan", {}},
       {"batch = 8", "schedule = \"cosin\"", "m.toml:34: [train]: unknown schedule", {"'cosine'?"}},
       {"batch = 8", "step_epochs = 0", "m.toml:34: [train]: 'step_epochs' is 0", {"more than 0"}},
+      {"batch = 8",
+       "schedule = \"step\"\nstep_epochs = 1e-9",
+       "m.toml:35: [train]: 'step_epochs' is 1e-09",
+       {"more than a million times"}},
       {"[train]", "[[train]]", "m.toml:33: [train]: must be a table, not an array", {}},
   };
   for (const Mistake& mistake : mistakes) {

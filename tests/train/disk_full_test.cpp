@@ -103,7 +103,7 @@ TEST(DiskFull, NoRunFolderComesOfAFailedStart) {
     const FileSizeLimit limit(1500);
     EXPECT_THROW(Trainer(tiny_model(), tiny_data(), {"synthetic", 0, 0}, engine, *communicator,
                          folder / "run"),
-                 SystemError);
+                 UserError);
   }
   EXPECT_TRUE(names_in(folder.path()).empty());
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -77,6 +78,14 @@ MachineFacts machine_facts() {
     facts.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
   facts.compiler = compiler();
   return facts;
+}
+
+int slurm_cpus_per_task() {
+  const char* variable = std::getenv("SLURM_CPUS_PER_TASK");
+  const std::string_view text = variable ? variable : "";
+  int cores = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), cores);
+  return error == std::errc{} && stop == text.data() + text.size() ? std::max(cores, 0) : 0;
 }
 
 std::uint64_t peak_memory_bytes() {

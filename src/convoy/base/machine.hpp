@@ -23,6 +23,10 @@ std::vector<int> affinity();
 // The machine's.
 int online_cores();
 
+// The cores that Slurm gave to each task (SLURM_CPUS_PER_TASK), which need not bind the task to
+// them (TaskPlugin=task/none). 0 where the variable is not set, or is not a whole number from 1 on.
+int slurm_cpus_per_task();
+
 struct MachineFacts {
   std::string cpu;  // "AMD EPYC 9355"
   int cores = 0;    // online

@@ -80,6 +80,29 @@ std::string printable_but(std::string_view text, const Kept& kept) {
   return result;
 }
 
+// `text` is printable. Words are what spaces and line ends separate.
+std::string with_long_words_cut(std::string_view text) {
+  constexpr std::size_t kLongest = 4096, kShown = 80;
+  std::string result;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find_first_of(" \n"));
+    text.remove_prefix(word.size());
+    if (const std::size_t length = word.size() <= kLongest ? 0 : characters(word);
+        length > kLongest) {
+      std::string_view rest = word;
+      for (std::size_t i = 0; i < kShown; ++i) rest.remove_prefix(first_character(rest).bytes);
+      result += word.substr(0, word.size() - rest.size());
+      result += "[... " + std::to_string(length - kShown) + " more characters]";
+    } else {
+      result += word;
+    }
+    const std::size_t separators = std::min(text.find_first_not_of(" \n"), text.size());
+    result += text.substr(0, separators);
+    text.remove_prefix(separators);
+  }
+  return result;
+}
+
 }  // namespace
 
 Character first_character(std::string_view text) {
@@ -123,7 +146,7 @@ std::string printable_lines(std::string_view text) {
 }
 
 std::string printable_message(std::string_view text) {
-  std::string result = printable_lines(text);
+  std::string result = with_long_words_cut(printable_lines(text));
   for (std::size_t end = 0; (end = result.find('\n', end)) != std::string::npos; ++end) {
     std::size_t indent = result.find_first_not_of(' ', end + 1);
     if (indent == std::string::npos) indent = result.size();

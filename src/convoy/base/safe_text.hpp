@@ -45,7 +45,8 @@ std::string printable(std::string_view text);
 std::string printable_lines(std::string_view text);
 
 // The same for a message: its further lines are indented by two spaces at least, so that none looks
-// like a message of its own.
+// like a message of its own; and of a word that is longer than any path (4096 characters), such as
+// a value of a command line, the first 80 characters are shown, and how many are left out.
 std::string printable_message(std::string_view text);
 
 // Characters of a text of UTF-8, a byte that is none counted as one.

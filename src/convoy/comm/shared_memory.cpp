@@ -99,8 +99,9 @@ SharedMemory SharedMemory::create(Index bytes) {
   const auto size = static_cast<std::size_t>(bytes);
   const auto check = [&](bool ok, const char* call, int error) {
     if (ok) return;
-    throw SystemError(Fault::io, call, fmt::format("{} MB of shared memory", (bytes >> 20) + 1),
-                      error);
+    // Too little memory is what this machine lacks; anything else is a failed call.
+    throw SystemError(error == ENOMEM ? Fault::unavailable : Fault::io, call,
+                      fmt::format("{} MB of shared memory", (bytes >> 20) + 1), error);
   };
   // Asking the kernel to reserve more than there is wakes the one that kills processes.
   struct sysinfo machine {};

@@ -54,13 +54,6 @@ Cores cores_of(Communicator& communicator) {
   return cores;
 }
 
-// What Slurm gave each task, which need not bind it to them (TaskPlugin=task/none); 0 where it says
-// nothing.
-int cores_by_slurm() {
-  const char* text = std::getenv("SLURM_CPUS_PER_TASK");
-  return text ? std::max(0, std::atoi(text)) : 0;
-}
-
 // "this process may use 2 cores"
 std::string in_words(const Cores& cores) {
   return cores.ranks > 1 ? fmt::format("{} ranks share {} cores", cores.ranks, cores.usable)
@@ -71,7 +64,7 @@ std::string in_words(const Cores& cores) {
 int usual_threads(const Cores& cores, Layout& layout) {
   int threads = std::max(1, cores.usable / cores.ranks);
   std::string why = in_words(cores);
-  if (const int granted = cores_by_slurm(); !cores.bound && granted > 0 && granted < threads) {
+  if (const int granted = slurm_cpus_per_task(); !cores.bound && granted > 0 && granted < threads) {
     threads = granted;
     why = fmt::format("SLURM_CPUS_PER_TASK={}", granted);
   }

@@ -75,6 +75,17 @@ TrainSettings read_train(const ConfigValue& table) {
   s.step_factor = train.number("step_factor", defaults.step_factor, kPositive);
   s.final_learning_rate =
       train.number("final_learning_rate", defaults.final_learning_rate, kNotNegativeFloat);
+  // The rate is multiplied drop by drop, which must not become the longest part of a step.
+  constexpr double kMostDrops = 1e6;
+  const auto epochs = static_cast<double>(s.epochs);
+  if (s.schedule == ScheduleKind::step && epochs / s.step_epochs > kMostDrops) {
+    const ConfigValue* value = train.find("step_epochs");
+    train.fail((value ? value : train.find("epochs"))->place,
+               fmt::format("'step_epochs' is {}", s.step_epochs),
+               fmt::format("the learning rate would drop more than a million times in {} epochs",
+                           s.epochs),
+               "give the number of epochs between two drops, for example 1");
+  }
   if (s.nesterov && s.momentum == 0) {
     train.fail(train.find("nesterov")->place, "'nesterov' without momentum",
                "it has no effect then", "set momentum, for example to 0.9");

@@ -101,15 +101,21 @@ RunFolder RunFolder::create(const fs::path& given, const RunIdentity& identity,
   const fs::path place = without_slash(given);
   if (taken == Taken::refused) check_is_free(place);
   const fs::path checkpoints = checkpoints_of("");
-  NewFolder building(place,
-                     {checkpoints / step_name(first.position.step), checkpoints, kConfig, kStatus});
-  building.make_subfolder(checkpoints);
-  RunFolder run(building.path(), building.take_lock());
-  run.replace_identity(identity);
-  run.save(first);
-  run.report({"running", first.position, weights_sha256(first.model.net, first.state), ""});
-  run.folder_ = building.put_in_place(taken);
-  return run;
+  try {
+    NewFolder building(
+        place, {checkpoints / step_name(first.position.step), checkpoints, kConfig, kStatus});
+    building.make_subfolder(checkpoints);
+    RunFolder run(building.path(), building.take_lock());
+    run.replace_identity(identity);
+    run.save(first);
+    run.report({"running", first.position, weights_sha256(first.model.net, first.state), ""});
+    run.folder_ = building.put_in_place(taken);
+    return run;
+  } catch (const SystemError& error) {
+    throw UserError(error.fault(), fmt::format("the run folder {} was not made", place.string()),
+                    error.what(),
+                    "make room for it, or give a folder elsewhere that may be written");
+  }
 }
 
 RunFolder RunFolder::open(const fs::path& given) {
