@@ -14,7 +14,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "process_state.hpp"
 #include "process_tree.hpp"
 
