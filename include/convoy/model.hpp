@@ -58,7 +58,7 @@ class Model {
   /// of it.
   const std::string& text() const;
 
-  /// The same model with other settings. Throws UserError(bad_data), as parse_model().
+  /// The same model with other settings. Throws UserError(usage), as parse_model().
   Model with(const std::vector<Override>& overrides) const;
 
  private:
@@ -68,8 +68,8 @@ class Model {
   std::shared_ptr<const State> state_;
 };
 
-/// Reads a model from text; `source` names the text in messages. Throws UserError(bad_data) with
-/// the line, the layer and a remedy; a key that is not known is an error. Thread-safe.
+/// Reads a model from text; `source` names the text in messages. Throws UserError with the
+/// line, the layer and a remedy: bad_data, or usage where an override is wrong. Thread-safe.
 Model parse_model(std::string_view text, std::string_view source = "model",
                   const std::vector<Override>& overrides = {});
 

@@ -14,7 +14,7 @@ TEST(Api, ErrorsSayWhatIsWrongAndHaveTheirFault) {
   using convoy::Fault;
   expect_thrown(Fault::not_found, "lenet5", [] { convoy::load_model("lenet6"); });
   expect_thrown(Fault::bad_data, "line", [] { convoy::parse_model("name = ", "text"); });
-  expect_thrown(Fault::bad_data, "train.momentum", [] { small_model({"train.momentun=1"}); });
+  expect_thrown(Fault::usage, "did you mean 'momentum'", [] { small_model({"train.momentun=1"}); });
   expect_thrown(Fault::not_found, "mnist", [] { convoy::load_data("mnisd"); });
   expect_thrown(Fault::not_found, "absent", [] { convoy::Predictor("absent"); });
   expect_thrown(Fault::not_found, "absent", [] { convoy::model_of_run("absent"); });
@@ -41,7 +41,7 @@ TEST(Api, ErrorsSayWhatIsWrongAndHaveTheirFault) {
   expect_thrown(Fault::usage, "threads", train({.compute = {.threads = -1}}));
   expect_thrown(Fault::usage, "verify_every", train({.verify_every = -1}));
   expect_thrown(Fault::usage, "checkpoint_every", train({.checkpoint_every = {.count = 0}}));
-  expect_thrown(Fault::usage, "isa", train({.compute = {.isa = "sse1"}}));
+  expect_thrown(Fault::usage, "sse1", train({.compute = {.isa = "sse1"}}));
   expect_thrown(Fault::usage, "another", [&] {
     convoy::train(small_model({"train.seed=2"}), few_clothes(),
                   {.folder = run, .resume = Resume::always});
