@@ -6,8 +6,8 @@
 ///
 /// - **API** (these headers): before 1.0 a new MINOR version may change it, and a new PATCH version
 ///   only adds to it. CMake's `find_package(convoy 0.1)` therefore accepts 0.1.x and no other.
-/// - **ABI** (a shared library): the soname holds MAJOR and, before 1.0, programs have to be
-///   compiled anew for every MINOR version. Public classes hide their members behind one pointer;
+/// - **ABI** (a shared library): the soname holds MAJOR and, before 1.0, MINOR: programs have to
+///   be compiled anew for it. Public classes hide their members behind one pointer;
 ///   public structs do not, so that they can be read and filled in plainly.
 /// - **Files**: each file and JSON document names its schema and that schema's number
 ///   (docs/formats.md). A version reads all files whose schema it names, or refuses them with one
