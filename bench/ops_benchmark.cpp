@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <string>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "convoy/measure/rates.hpp"
 #include "convoy/ops/backend.hpp"
 
@@ -85,7 +85,7 @@ void add_layer(const std::string& name, const Op& op, bool needs_input_gradient,
 }
 
 void add_model(const std::string& name, double peak) {
-  const Model model = load_model(name);
+  const ModelFile model = load_model_file(name);
   const auto& layers = model.net.layers();
   for (std::size_t i = 0; i < layers.size(); ++i) {
     add_layer(name + "/" + layers[i].name, layers[i].op,

@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "convoy/convoy.hpp"
 #include "convoy/engine/generations.hpp"
 #include "convoy/engine/gradient_sum.hpp"
+#include "convoy/internal.hpp"
 #include "convoy/ops/backend.hpp"
 
 namespace {
@@ -34,7 +34,7 @@ double median(std::vector<double> values) {
 
 class Bench {
  public:
-  Bench(const Model& model, Communicator& communicator)
+  Bench(const ModelFile& model, Communicator& communicator)
       : communicator_(communicator),
         plan_(model.net),
         optimizer_(optimizer_of(model.train)),
@@ -117,7 +117,7 @@ class Bench {
 };
 
 void run(const std::string& name) {
-  const Model model = load_model(name, {});
+  const ModelFile model = load_model_file(name, {});
   RanksOptions options;
   options.memory = RanksOptions::Memory::window;
   const auto communicator = mpi(options);

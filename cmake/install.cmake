@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` puts where: the library for find_package(convoy), the program, the models.
+# What `cmake --install` puts where: the library for find_package(convoy) and pkg-config, the program with
+# its manual pages, the models.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/convoy)
 
-install(TARGETS convoy convoy_report EXPORT convoyTargets)
+install(TARGETS convoy EXPORT convoyTargets)
 install(EXPORT convoyTargets NAMESPACE convoy:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/convoyConfig.cmake.in ${PROJECT_BINARY_DIR}/convoyConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
@@ -12,16 +13,19 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/convoyConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/convoyConfig.cmake
               ${PROJECT_BINARY_DIR}/convoyConfigVersion.cmake DESTINATION ${package_dir})
 
-# Public is what convoy.hpp reaches; found out while installing, so that it is never out of date.
-install(CODE "set(convoy_sources \"${PROJECT_SOURCE_DIR}/src\")
-              set(convoy_include_dir \"${CMAKE_INSTALL_INCLUDEDIR}\")")
-install(SCRIPT cmake/install_headers.cmake)
+include(cmake/pkg_config.cmake)
+
+# Public is include/convoy, and nothing else.
+install(DIRECTORY include/convoy DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.hpp)
 
 install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/convoy/models
         FILES_MATCHING PATTERN *.toml)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 if(CONVOY_BUILD_APPS)
   install(TARGETS convoy-program)
+  if(NOT CMAKE_CROSSCOMPILING)
+    install(DIRECTORY ${PROJECT_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR})
+  endif()
   install(FILES apps/convoy/convoy.bash-completion RENAME convoy
           DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endif()

@@ -16,8 +16,7 @@
 //                   v <- m v + 1/B sum over the batch of grad f_i(w)
 //                   w <- w - r v
 //
-//               It shows what a Convoy program puts together: a data set, a model, a communicator,
-//               an engine and a trainer.
+//               It shows what a Convoy program puts together: a data set, a model, and options.
 //
 // Output:       One line for each epoch: the test accuracy ends at about 88 % (78 % with 2000
 //               images). The last line is the same on every machine and with any number of threads;
@@ -67,7 +66,7 @@ momentum = 0.9
 epochs = 3
 )";
 
-// The library never prints: whoever wants to see how a run goes observes it.
+// The library never prints: a program that wants to show how a run goes gives it an observer.
 class Printer : public convoy::Observer {
  public:
   void epoch(const convoy::EpochMetrics& metrics) override {
@@ -81,34 +80,23 @@ class Printer : public convoy::Observer {
 };
 
 void run(convoy::Index limit, const std::string& folder) {
-  // 1. The data: found by name, or read from a folder. Images stay bytes; the engine normalises
-  //    them as it needs them.
+  // 1. The data: found by name, or read from a folder. Images stay bytes; they become numbers as
+  //    they are needed.
   const convoy::TrainAndTest data = convoy::load_data("fashion-mnist");
 
-  // 2. The model: a network, which is immutable from here on, and the settings of its training.
+  // 2. The model: a network, and the settings of its training.
   const convoy::Model model = convoy::parse_model(kModel, "ex1.cpp");
-  std::printf("%s: %d parameters\n", model.net.name().c_str(),
-              static_cast<int>(model.net.parameter_count()));
+  std::printf("%s: %d parameters\n", model.name().c_str(),
+              static_cast<int>(model.parameter_count()));
 
-  // 3. The communicator: the processes that take part. Here it is this one alone.
-  const auto communicator = convoy::alone();
-
-  // 4. The engine: what computes the gradients and updates the weights. By default it uses all the
-  //    cores that this process may use; how many there are changes the time, never the result.
-  convoy::EngineOptions options;
-  options.batch = model.train.batch;
-  options.grain = model.train.grain;
-  const convoy::Sgd optimizer = convoy::optimizer_of(model.train);
-  const auto engine = convoy::make_cpu_engine(model.net, optimizer, options, *communicator);
-
-  // 5. The trainer: epochs, evaluation on the test set, and (if there is a folder) checkpoints,
-  //    from which a run that was killed goes on as if nothing had happened.
-  const convoy::DataSettings which{.name = "fashion-mnist", .limit = limit};
-  convoy::Trainer trainer(model, data, which, *engine, *communicator, folder);
+  // 3. The training: epochs, evaluation on the test set, and (if there is a folder) checkpoints,
+  //    from which a run that was killed goes on as if nothing had happened. By default it uses all
+  //    the cores that this process may use; their number changes the time, never the result.
   Printer printer;
-  const convoy::TrainResult result = trainer.train(printer);
+  const convoy::TrainResult result =
+      convoy::train(model, data, {.folder = folder, .limit = limit}, printer);
 
-  // 6. The weights, in one number.
+  // 4. The weights, in one number.
   std::printf("weights %s\n", result.weights_sha256.c_str());
 }
 
@@ -120,6 +108,6 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const convoy::Error& error) {
     std::fprintf(stderr, "ex1: %s\n", convoy::printable_message(error.what()).c_str());
-    return static_cast<int>(error.fault());
+    return error.exit_code();
   }
 }

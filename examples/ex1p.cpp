@@ -66,7 +66,7 @@ momentum = 0.9
 epochs = 3
 )";
 
-// The library never prints: whoever wants to see how a run goes observes it.
+// The library never prints: a program that wants to show how a run goes gives it an observer.
 class Printer : public convoy::Observer {
  public:
   void epoch(const convoy::EpochMetrics& metrics) override {
@@ -80,38 +80,29 @@ class Printer : public convoy::Observer {
 };
 
 void run(convoy::Index limit, const std::string& folder) {
-  // 1. The communicator: the processes that take part. One of them speaks for all.
-  const auto communicator = convoy::mpi();
-  const bool speaks = communicator->rank() == 0;
+  // 0. The session: the processes that take part. Rank 0 prints for all.
+  convoy::Session session = convoy::Session::mpi();
 
-  // 2. The data: found by name, or read from a folder. Images stay bytes; the engine normalises
-  //    them as it needs them. One rank of each machine reads; its neighbours share the memory.
-  const convoy::TrainAndTest data = convoy::load_data(*communicator, "fashion-mnist");
+  // 1. The data: found by name, or read from a folder. Images stay bytes; they become numbers as
+  //    they are needed. One rank of each host reads them; its neighbours share the memory.
+  const convoy::TrainAndTest data = convoy::load_data("fashion-mnist", session);
 
-  // 3. The model: a network, which is immutable from here on, and the settings of its training.
+  // 2. The model: a network, and the settings of its training.
   const convoy::Model model = convoy::parse_model(kModel, "ex1p.cpp");
-  if (speaks)
-    std::printf("%s: %d parameters, %d ranks\n", model.net.name().c_str(),
-                static_cast<int>(model.net.parameter_count()), communicator->size());
+  if (session.is_root())
+    std::printf("%s: %d parameters, %d ranks\n", model.name().c_str(),
+                static_cast<int>(model.parameter_count()), session.size());
 
-  // 4. The engine: what computes the gradients and updates the weights. By default it uses all the
-  //    cores that this process may use; how many there are changes the time, never the result.
-  convoy::EngineOptions options;
-  options.batch = model.train.batch;
-  options.grain = model.train.grain;
-  const convoy::Sgd optimizer = convoy::optimizer_of(model.train);
-  const auto engine = convoy::make_cpu_engine(model.net, optimizer, options, *communicator);
-
-  // 5. The trainer: epochs, evaluation on the test set, and (if there is a folder) checkpoints,
-  //    from which a run that was killed goes on as if nothing had happened.
-  const convoy::DataSettings which{.name = "fashion-mnist", .limit = limit};
-  convoy::Trainer trainer(model, data, which, *engine, *communicator, folder);
+  // 3. The training: epochs, evaluation on the test set, and (if there is a folder) checkpoints,
+  //    from which a run that was killed goes on as if nothing had happened. By default it uses all
+  //    the cores that this process may use; their number changes the time, never the result.
   Printer printer;
   convoy::Observer silent;
-  const convoy::TrainResult result = trainer.train(speaks ? printer : silent);
+  const convoy::TrainResult result = convoy::train(model, data, {.folder = folder, .limit = limit},
+                                                   session.is_root() ? printer : silent, session);
 
-  // 6. The weights, in one number.
-  if (speaks) std::printf("weights %s\n", result.weights_sha256.c_str());
+  // 4. The weights, in one number.
+  if (session.is_root()) std::printf("weights %s\n", result.weights_sha256.c_str());
 }
 
 }  // namespace
@@ -121,9 +112,8 @@ int main(int argc, char** argv) {
     run(argc > 1 ? std::atoi(argv[1]) : 0, argc > 2 ? argv[2] : "");
     return 0;
   } catch (const convoy::Error& error) {
-    const bool of_all = dynamic_cast<const convoy::SharedError*>(&error) != nullptr;
-    if (!of_all || convoy::announced_rank() == 0)
+    if (convoy::should_print(error))
       std::fprintf(stderr, "ex1p: %s\n", convoy::printable_message(error.what()).c_str());
-    return static_cast<int>(error.fault());
+    return error.exit_code();
   }
 }

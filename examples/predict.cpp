@@ -51,6 +51,6 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const convoy::Error& error) {
     std::fprintf(stderr, "predict: %s\n", convoy::printable_message(error.what()).c_str());
-    return static_cast<int>(error.fault());
+    return error.exit_code();
   }
 }

@@ -28,11 +28,11 @@ struct BenchOptions {
   bool quiet = false;
 };
 
-Model chosen_model(const BenchOptions& options) {
+ModelFile chosen_model(const BenchOptions& options) {
   std::vector<Override> overrides;
   if (options.batch) overrides.push_back(fmt::format("train.batch={}", *options.batch));
   overrides.insert(overrides.end(), options.set.begin(), options.set.end());
-  return load_model(options.model, overrides);
+  return load_model_file(options.model, overrides);
 }
 
 // The images, and how they are called.
@@ -52,7 +52,7 @@ void tell(const BenchOptions& options, LiveLine& line, std::string_view model, i
 }
 
 int bench(const BenchOptions& options) {
-  const Model model = chosen_model(options);
+  const ModelFile model = chosen_model(options);
   const EngineOptions engine = engine_options(options.layout, model.train);
   const auto [data, data_name] = chosen_data(options, model.net);
   if (!options.svg.empty()) check_writable(options.svg);

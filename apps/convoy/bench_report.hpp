@@ -11,9 +11,9 @@
 namespace convoy::app {
 
 struct BenchSubject {
-  const Model& model;  // with the batch that was asked for
-  std::string data;    // its name
-  double busy_cores;   // that other programs used meanwhile
+  const ModelFile& model;  // with the batch that was asked for
+  std::string data;        // its name
+  double busy_cores;       // that other programs used meanwhile
 };
 
 std::string table(const BenchSubject& subject, const measure::BenchResult& result);

@@ -11,7 +11,7 @@
 #include <cmath>
 #include <string>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

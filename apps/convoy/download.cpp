@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "address.hpp"
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

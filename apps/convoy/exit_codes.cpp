@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <new>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "address.hpp"
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "output.hpp"
 #include "unpack.hpp"
 

@@ -2,7 +2,7 @@
 #include "fetch_catalog.hpp"
 
 #include "address.hpp"
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

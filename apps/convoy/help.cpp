@@ -57,16 +57,23 @@ std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
 }
 
 std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
-  const std::string type = option->get_type_size() != 0 ? option->get_type_name() : std::string();
+  const std::string type = type_of(*option);
   return type.empty() || option->get_positional() ? std::string() : " " + type;
 }
 
 std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positional) const {
-  std::string description = make_option_desc(option);
-  if (const std::string standard = option->get_default_str(); !standard.empty()) {
-    description += fmt::format("; default: {}", standard);
-  }
-  return entry(make_option_name(option, is_positional) + make_option_opts(option), description);
+  return entry(make_option_name(option, is_positional) + make_option_opts(option),
+               description_of(*option));
+}
+
+std::string type_of(const CLI::Option& option) {
+  return option.get_type_size() != 0 ? option.get_type_name() : std::string();
+}
+
+std::string description_of(const CLI::Option& option) {
+  const std::string& standard = option.get_default_str();
+  return option.get_description() +
+         (standard.empty() ? std::string() : fmt::format("; default: {}", standard));
 }
 
 CLI::Validator whole_number(long long lowest) {

@@ -17,6 +17,11 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_option(const CLI::Option* option, bool is_positional) const override;
 };
 
+// Of an option, as the help and the manual pages have it: the type of its value, "N" or "best|last"
+// (empty for a flag), and its description, which ends with the default.
+std::string type_of(const CLI::Option& option);
+std::string description_of(const CLI::Option& option);
+
 // A check whose message reads well, and that says nothing in the help: a whole number, `lowest` or
 // more.
 CLI::Validator whole_number(long long lowest);

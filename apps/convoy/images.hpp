@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 

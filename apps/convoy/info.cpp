@@ -85,7 +85,7 @@ struct Work {
   Index workers() const { return (batch + grain - 1) / grain; }
 };
 
-std::string text_of_model(const Model& model, const Work& work) {
+std::string text_of_model(const ModelFile& model, const Work& work) {
   const Net& net = model.net;
   std::vector<std::vector<std::string>> rows{
       {"layer", "type", "", "output", "parameters", "forward", "input grad", "weight grad"}};
@@ -114,7 +114,7 @@ std::string text_of_model(const Model& model, const Work& work) {
       work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers");
 }
 
-Json json_of_model(const Model& model, const Work& work) {
+Json json_of_model(const ModelFile& model, const Work& work) {
   const Net& net = model.net;
   auto shape = [](const Shape& s) { return Json::array({s.height, s.width, s.channels}); };
   Json layers = Json::array();
@@ -243,10 +243,10 @@ int info(const InfoOptions& options) {
     write_stdout(names(options.names));
     return kDone;
   }
-  std::optional<Model> model;
+  std::optional<ModelFile> model;
   Work work;
   if (!options.model.empty()) {
-    model = load_model(options.model, options.set);
+    model = load_model_file(options.model, options.set);
     work = {options.batch.value_or(model->train.batch), model->train.grain};
   } else if (options.batch) {
     throw UserError(Fault::usage, "--batch needs a MODEL", "it shows how a model's work is divided",

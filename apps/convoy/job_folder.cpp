@@ -12,7 +12,7 @@
 #include <string>
 #include <system_error>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

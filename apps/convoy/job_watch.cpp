@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "convoy/base/memory.hpp"
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "process_state.hpp"
 #include "process_tree.hpp"
 

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

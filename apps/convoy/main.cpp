@@ -14,6 +14,7 @@
 #include "exit_codes.hpp"
 #include "fetch.hpp"
 #include "help.hpp"
+#include "man_page.hpp"
 #include "options.hpp"
 #include "other_spellings.hpp"
 #include "output.hpp"
@@ -128,6 +129,17 @@ int run(int argc, char** argv) {
       "  convoy eval runs/a                  test the result\n"
       "  convoy info                         models, data sets, and what this machine offers\n\n"
       "'convoy COMMAND --help' says more.");
+  if (argc >= 2 && std::string_view(argv[1]) == "--man") {  // for the build; not in the help
+    const CLI::App* command = nullptr;
+    for (const CLI::App* one : app.get_subcommands(nullptr)) {
+      if (argc >= 3 && one->get_name() == argv[2]) command = one;
+    }
+    if (argc >= 3 && command == nullptr) {
+      refuse_word("command", argv[2], command_names(app), "convoy --help");
+    }
+    write_stdout(man_page(app, command));
+    return kDone;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

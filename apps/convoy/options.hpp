@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 

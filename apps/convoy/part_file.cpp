@@ -9,7 +9,7 @@
 
 #include <cerrno>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

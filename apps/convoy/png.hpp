@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 

@@ -89,7 +89,7 @@ int predict(const PredictOptions& options) {
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
   const std::string checkpoint_file = found.file.string();
   const bool chosen = std::filesystem::is_directory(options.checkpoint);
-  Predictor predictor(std::move(found.checkpoint));
+  Predictor predictor = detail::Access::predictor(std::move(found.checkpoint), 1);
   Json images = Json::array(), errors = Json::array();
   int code = kDone;
   for (const std::string& file : options.images) {

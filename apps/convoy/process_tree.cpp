@@ -20,7 +20,7 @@
 #include <thread>
 #include <utility>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::app {
 namespace {

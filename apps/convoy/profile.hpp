@@ -2,7 +2,7 @@
 // Where the time of a run's steps went, in numbers.
 #pragma once
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "output.hpp"
 
 namespace convoy::app {

@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "exit_codes.hpp"
 
 namespace convoy::app {

@@ -116,7 +116,7 @@ Run new_run(const TrainOptions& options, int ranks) {
                              shell_path(options.out))
                : "choose another folder");
   }
-  Model model = load_model(options.model, overrides(options, ranks));
+  ModelFile model = load_model_file(options.model, overrides(options, ranks));
   const std::string name = model.net.name();
   return {std::move(model),
           data_settings(options),
@@ -133,9 +133,9 @@ void tell_lost(const RunConfig& config, std::vector<std::string>& warnings) {
       fmt::format("{}; what the run is comes from its newest checkpoint", config.lost));
 }
 
-Model with_epochs(const Model& model, std::string_view source, Index epochs) {
+ModelFile with_epochs(const ModelFile& model, std::string_view source, Index epochs) {
   const Override override = fmt::format("train.epochs={}", epochs);
-  return parse_model(model.text, source, {&override, 1});
+  return parse_model_file(model.text, source, {&override, 1});
 }
 
 // `given`: options of the command line. Those of the data count where the run has lost its own.
@@ -195,7 +195,7 @@ void check_initial_weights(const RunConfig& begun, const TrainOptions& options) 
 Run new_or_rest_of_run(const TrainOptions& options, int ranks) {
   if (!fs::exists(options.out) || is_empty_folder(options.out)) return new_run(options, ranks);
   const RunConfig begun = open_run(options.out);
-  Model asked = load_model(options.model, overrides(options, ranks));
+  ModelFile asked = load_model_file(options.model, overrides(options, ranks));
   check_initial_weights(begun, options);
   Run run{std::move(asked), data_settings(options), options.out, true};
   tell_lost(begun, run.warnings);
@@ -236,7 +236,7 @@ std::string to_message(const Run& run) {
 Run from_message(std::string_view message) {
   const std::vector<std::string> words = unpack(message);
   if (words.size() != 8) throw SystemError(Fault::peer, "reading the run", "rank 0", "cut off");
-  return {parse_model(words[0], "the run's model"),
+  return {parse_model_file(words[0], "the run's model"),
           {words[1], std::stoll(words[2]), std::stod(words[3])},
           words[4],
           !words[5].empty(),

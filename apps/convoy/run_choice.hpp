@@ -12,7 +12,7 @@ namespace convoy::app {
 
 // What is to be run: new, or the rest of what lies in `folder`.
 struct Run {
-  Model model;
+  ModelFile model;
   DataSettings data;
   std::filesystem::path folder;  // of a new run without --out: what it is to be called
   bool resumed = false;

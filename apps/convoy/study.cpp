@@ -31,15 +31,15 @@ using study::Study;
 using study::StudyPlan;
 
 // The model as an experiment trains it.
-Model model_of(const StudyPlan& plan, const study::Experiment& experiment) {
+ModelFile model_of(const StudyPlan& plan, const study::Experiment& experiment) {
   std::vector<Override> overrides = experiment.set;
   if (experiment.batch) overrides.push_back(fmt::format("train.batch={}", *experiment.batch));
   if (experiment.epochs) overrides.push_back(fmt::format("train.epochs={}", *experiment.epochs));
-  return load_model(plan.model, overrides);
+  return load_model_file(plan.model, overrides);
 }
 
 // What of a net has to be the same in all experiments.
-std::string net_of(const Model& model) {
+std::string net_of(const ModelFile& model) {
   std::string text =
       fmt::format("{} {}", model.net.flops_per_sample(), model.net.parameter_count());
   for (const Layer& layer : model.net.layers()) {
@@ -79,9 +79,9 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   if (plan.device == "cuda") add_gpus(study.machine);
   Layout layout;
   layout.device = plan.device;
-  const Model first = model_of(plan, plan.experiments.front());
+  const ModelFile first = model_of(plan, plan.experiments.front());
   for (const study::Experiment& experiment : plan.experiments) {
-    const Model model = model_of(plan, experiment);
+    const ModelFile model = model_of(plan, experiment);
     check_fit(model.net, data.train, data.test, data.name);
     // What a launcher's machines have is not seen here.
     if (plan.launcher.empty()) engine_options(layout, model.train);
@@ -91,7 +91,7 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   }
   study.flops_per_sample = first.net.flops_per_sample();
   study.parameters = first.net.parameter_count();
-  study.model_sha256 = study::sha256_of(load_model(plan.model).text);
+  study.model_sha256 = study::sha256_of(load_model_file(plan.model).text);
   study.data_sha256 = data.train.sha256();
   for (const Layer& layer : first.net.layers()) {
     study.layers.push_back({layer.name, std::string(type_name(layer.op))});
@@ -109,7 +109,7 @@ struct Pace {
   double step = 0, test_image = 0;
 };
 
-Pace pace_of(const Model& model, const Dataset& data, bool gpu) {
+Pace pace_of(const ModelFile& model, const Dataset& data, bool gpu) {
   constexpr double kLook = 0.3, kForwardPart = 1.0 / 3;
   EngineOptions options;
   options.device = gpu ? Device::cuda : Device::cpu;
@@ -123,7 +123,7 @@ Pace pace_of(const Model& model, const Dataset& data, bool gpu) {
 }
 
 // Of one process of `workers` that work at the same time; what their meetings cost is not in it.
-double estimate(const study::Experiment& experiment, int workers, const Model& model,
+double estimate(const study::Experiment& experiment, int workers, const ModelFile& model,
                 const Pace& pace, const TrainAndTest& data) {
   constexpr double kStart = 0.9;  // of a process, and the look before it
   const Index samples = std::min(experiment.limit.value_or(data.train.size()), data.train.size());
@@ -142,7 +142,7 @@ void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path&
   std::size_t count = 0;
   for (std::size_t e = 0; e < plan.experiments.size(); ++e) {
     const study::Experiment& experiment = plan.experiments[e];
-    const Model model = model_of(plan, experiment);
+    const ModelFile model = model_of(plan, experiment);
     const Pace pace = pace_of(model, data.train, gpu);
     for (std::size_t l = 0; l < experiment.layouts.size(); ++l, ++count) {
       const int workers = std::min(experiment.layouts[l].workers(), places.count);

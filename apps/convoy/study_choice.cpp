@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <iterator>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "convoy/study/machine.hpp"
 #include "help.hpp"
 #include "options.hpp"
@@ -60,7 +60,7 @@ Experiment experiment(const StudyOptions& options, std::string name, Scaling sca
   e.limit = options.limit;
   e.set = options.set;
   if (scaling == Scaling::weak && !e.batch) {
-    e.batch = load_model(options.subject, options.set).train.batch;
+    e.batch = load_model_file(options.subject, options.set).train.batch;
   }
   return e;
 }

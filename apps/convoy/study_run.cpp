@@ -12,7 +12,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "convoy/measure/cuda_rates.hpp"
 #include "convoy/measure/rates.hpp"
 #include "convoy/report/metrics.hpp"

@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "job_folder.hpp"
 #include "job_watch.hpp"
 #include "output.hpp"

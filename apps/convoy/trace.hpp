@@ -3,7 +3,7 @@
 // (ui.perfetto.dev) and chrome://tracing open.
 #pragma once
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "output.hpp"
 
 namespace convoy::app {

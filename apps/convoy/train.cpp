@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy train: from the command line to a Trainer, and from its result to messages and JSON.
+// convoy train: from the command line to a RunTrainer, and from its result to messages and JSON.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -234,18 +234,18 @@ InitialWeights initial_weights_of(const Run& run, Communicator& communicator,
   return weights;
 }
 
-Trainer make_trainer(const Run& run, const TrainAndTest& data, Engine& engine,
-                     Communicator& communicator, ProgressReport& report) {
+RunTrainer make_trainer(const Run& run, const TrainAndTest& data, Engine& engine,
+                        Communicator& communicator, ProgressReport& report) {
   if (run.resumed) {
-    return Trainer::resume(run.model, data, run.data, engine, communicator, run.folder);
+    return RunTrainer::resume(run.model, data, run.data, engine, communicator, run.folder);
   }
   const Beginning beginning{run.taken, initial_weights_of(run, communicator, report)};
-  return Trainer(run.model, data, run.data, engine, communicator, run.folder, beginning);
+  return RunTrainer(run.model, data, run.data, engine, communicator, run.folder, beginning);
 }
 
 // What is written in the middle of a run may fail for want of room: nothing is lost but the steps
 // since the last checkpoint, which is named.
-TrainResult train_or_tell_the_way_on(Trainer& trainer, Observer& observer,
+TrainResult train_or_tell_the_way_on(RunTrainer& trainer, Observer& observer,
                                      const std::atomic<bool>* stop, CheckpointEvery every,
                                      Index verify_every) {
   try {
@@ -282,7 +282,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   const std::unique_ptr<Engine> engine =
       make_engine(run.model.net, optimizer_of(run.model.train), layout, communicator);
-  Trainer trainer = make_trainer(run, data, *engine, communicator, report);
+  RunTrainer trainer = make_trainer(run, data, *engine, communicator, report);
   began = run.folder = trainer.folder();
   announce(report, run, data, *engine, communicator, options);
   const TrainResult result = train_or_tell_the_way_on(trainer, report, signals->requested(), every,

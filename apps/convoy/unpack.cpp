@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "part_file.hpp"
 
 namespace convoy::app {

@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::test {
 

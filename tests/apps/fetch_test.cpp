@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/http_server.hpp"
 #include "tests/data/files.hpp"
 

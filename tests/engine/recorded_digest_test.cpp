@@ -33,7 +33,8 @@ tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77e
 
 // Three steps of models that Convoy brings, with sixty images that are made.
 std::string digest_of(const std::string& name, const RunLayout& layout) {
-  const Model model = load_model(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name));
+  const ModelFile model =
+      load_model_file(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name));
   const Problem problem{name, model.net, optimizer_of(model.train), 0.01F};
   return train(problem, {60, 25, 4}, layout);
 }

@@ -37,7 +37,7 @@ Bytes in_turn(std::size_t samples, unsigned first, unsigned classes) {
 }
 
 Net net_of(int outputs) {
-  return parse_model(
+  return parse_model_file(
              "name = \"net6\"\ninput = { height = 6, width = 6, channels = 1 }\n[[layer]]\n"
              "type = \"dense\"\nunits = " +
                  std::to_string(outputs) + "\n[loss]\ntype = \"softmax_cross_entropy\"\n",
@@ -254,7 +254,7 @@ TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
         expect_words(message, {"Permission denied", place.string()});
       };
       io([&] { load_data((place / "set").string()); });
-      io([&] { load_model((place / "model.toml").string()); });
+      io([&] { load_model_file((place / "model.toml").string()); });
       io([&] { read_config_file(place / "model.toml", "study"); });
       io([&] { load_checkpoint(place / "checkpoint.safetensors"); });
     }
@@ -286,7 +286,7 @@ TEST_F(DataFiles, ANormalisationThatLeavesNothingIsRefused) {
     const std::string text =
         "name = \"n\"\ninput = { height = 6, width = 6, channels = 1 }\n[[layer]]\n"
         "type = \"dense\"\nunits = 2\n[loss]\ntype = \"softmax_cross_entropy\"\n";
-    const auto [fault, message] = error_of([&] { parse_model(text, "m.toml", overrides); });
+    const auto [fault, message] = error_of([&] { parse_model_file(text, "m.toml", overrides); });
     EXPECT_EQ(fault, Fault::usage) << message;
     expect_words(message, {override, word});
   };

@@ -4,7 +4,7 @@
 
 #include "apps/convoy/address.hpp"
 #include "apps/convoy/fetch.hpp"
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/http_server.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/data/files.hpp"

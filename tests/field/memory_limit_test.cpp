@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "convoy/convoy.hpp"
 #include "convoy/engine/memory_need.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {
@@ -81,7 +81,7 @@ TEST(MemoryNeed, IsComparedWithTheLimit) {
 
 // The parts that are counted are those that an engine takes: no more, and not much less.
 TEST(MemoryNeed, IsWhatAnEngineTakes) {
-  const Model model = parse_model(R"(
+  const ModelFile model = parse_model_file(R"(
 name = "wide"
 [input]
 height = 28
@@ -102,7 +102,7 @@ type = "softmax_cross_entropy"
 [train]
 momentum = 0.9
 )",
-                                  "wide.toml");
+                                           "wide.toml");
   const auto alone = convoy::alone();
   EngineOptions options;
   options.threads = 2;

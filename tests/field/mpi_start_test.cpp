@@ -9,7 +9,7 @@
 
 #include "apps/convoy/call_limit.hpp"
 #include "apps/convoy/launcher_call.hpp"
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/bare_launcher.hpp"
 
 namespace convoy::test {

@@ -81,7 +81,7 @@ TEST(Nesting, OverridesHaveTheSameLimit) {
           "train.momentum=1\n[a" + times(levels, ".a") + "]", "train" + times(levels, ".a") + "=1",
           "layer.0" + times(levels, ".a") + "=1"}) {
       const Failure failure =
-          failure_of([&] { parse_model(model, "x.toml", std::vector{Override(override)}); });
+          failure_of([&] { parse_model_file(model, "x.toml", std::vector{Override(override)}); });
       EXPECT_EQ(failure.fault, Fault::usage) << override.substr(0, 40);
       EXPECT_THAT(failure.message, HasSubstr("deep")) << override.substr(0, 40);
     }

@@ -7,8 +7,8 @@
 #include <atomic>
 #include <filesystem>
 
-#include "convoy/convoy.hpp"
 #include "convoy/engine/team.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {
@@ -72,7 +72,7 @@ void check_workers() {
   }
   EXPECT_EQ(free, 8) << "a worker is bound";
 
-  const Model model = load_model("tiny-relu");
+  const ModelFile model = load_model_file("tiny-relu");
   const std::unique_ptr<Communicator> one = alone();
   EngineOptions options;
   options.batch = 32;

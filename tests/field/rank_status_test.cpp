@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

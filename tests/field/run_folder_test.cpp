@@ -108,13 +108,13 @@ TEST(LostConfiguration, IsThatOfTheCheckpoints) {
   Observer nobody;
   FakeEngine whole;
   const TrainResult wanted =
-      Trainer(tiny_model(), data, kSettings, whole, *communicator, "").train(nobody);
+      RunTrainer(tiny_model(), data, kSettings, whole, *communicator, "").train(nobody);
   for (const bool damaged : {false, true}) {
     const fs::path run = folder / (damaged ? "damaged" : "lost");
     const fs::path config = run / "config.toml";
     std::atomic<bool> stop = true;
     FakeEngine engine;
-    Trainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
+    RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
     const std::string written = read_bytes(config);
     fs::remove(config);
     if (damaged) write_bytes(config, std::string(100, '\0'));  // as after a power failure
@@ -126,7 +126,7 @@ TEST(LostConfiguration, IsThatOfTheCheckpoints) {
     EXPECT_NE(found.lost.find("config.toml"), std::string::npos) << found.lost;
     FakeEngine again;
     const TrainResult result =
-        Trainer::resume(found.model, data, found.data, again, *communicator, run).train(nobody);
+        RunTrainer::resume(found.model, data, found.data, again, *communicator, run).train(nobody);
     EXPECT_EQ(result.state_sha256, wanted.state_sha256);
     EXPECT_EQ(read_bytes(config), written);
     EXPECT_EQ(fs::exists(run / "config.toml.damaged"), damaged);
@@ -142,7 +142,7 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
   std::atomic<bool> stop = true;
   Observer nobody;
   FakeEngine engine;
-  Trainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
+  RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
   std::string text = read_bytes(config);
   const std::string key = "step_factor = 0.";
   ASSERT_NE(text.find(key), std::string::npos) << text;
@@ -151,7 +151,7 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
   const RunConfig found = open_run(run);
   FakeEngine again;
   try {
-    Trainer::resume(found.model, data, found.data, again, *communicator, run);
+    RunTrainer::resume(found.model, data, found.data, again, *communicator, run);
     FAIL() << "it went on";
   } catch (const UserError& error) {
     EXPECT_EQ(error.fault(), Fault::bad_data);
@@ -162,7 +162,7 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
   }
   fs::remove(config);  // as it is told
   const RunConfig anew = open_run(run);
-  Trainer::resume(anew.model, data, anew.data, again, *communicator, run).train(nobody);
+  RunTrainer::resume(anew.model, data, anew.data, again, *communicator, run).train(nobody);
 }
 
 nlohmann::json status_of(const fs::path& run) {
@@ -195,7 +195,7 @@ TEST(Status, SaysThatARunFailed) {
   FakeEngine engine;
   {
     DiskLoser disk;
-    Trainer trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run");
+    RunTrainer trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run");
     EXPECT_EQ(status_of(folder / "run")["status"], "running");
     EXPECT_THROW(trainer.train(disk, nullptr, {CheckpointEvery::Unit::steps, 5}), SystemError);
   }
@@ -209,11 +209,11 @@ TEST(Status, SaysThatARunWasLeft) {
   const TempFolder folder;
   const auto communicator = alone();
   FakeEngine engine;
-  Trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run");
+  RunTrainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run");
   EXPECT_EQ(status_of(folder / "run")["status"], "stopped");
   try {
-    const Trainer trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator,
-                          folder / "other");
+    const RunTrainer trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator,
+                             folder / "other");
     throw std::runtime_error("something else went wrong");
   } catch (const std::runtime_error&) {
   }
@@ -225,7 +225,7 @@ TEST(Status, OfARunThatIsDoneStays) {
   const auto communicator = alone();
   FakeEngine engine;
   Observer nobody;
-  Trainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run")
+  RunTrainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run")
       .train(nobody);
   report_failure(folder / "run", "something after its end");
   EXPECT_EQ(status_of(folder / "run")["status"], "done");
@@ -239,7 +239,7 @@ TEST(Status, OfAKilledRunThatCannotGoOnIsNotRunning) {
   const fs::path run = folder / "run";
   create(run).report({"running", {}, std::string(64, 'a'), ""});
   replace_file(run / "status.json", R"({"status": "running"})");  // as a kill leaves it
-  EXPECT_THROW(Trainer::resume(tiny_model(), data, kSettings, engine, *communicator, run),
+  EXPECT_THROW(RunTrainer::resume(tiny_model(), data, kSettings, engine, *communicator, run),
                UserError);  // the data is not what the run began with
   EXPECT_EQ(status_of(run)["status"], "failed");
 }

@@ -7,9 +7,9 @@
 
 #include <filesystem>
 
-#include "convoy/convoy.hpp"
 #include "convoy/engine/team.hpp"
 #include "convoy/engine/thread_trial.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
-#include "convoy/convoy.hpp"
 #include "convoy/engine/team.hpp"
+#include "convoy/internal.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -72,7 +72,7 @@ std::string put_together(const Parts& parts) {
 }
 
 // The data of a model's parameters, with what stands before the names.
-std::string tensors_of(const Parts& parts, const Model& model, const std::string& prefix) {
+std::string tensors_of(const Parts& parts, const ModelFile& model, const std::string& prefix) {
   std::string all;
   for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
     const auto found = parts.header.find(prefix + tensor.name);
@@ -101,7 +101,7 @@ std::string with_length(const std::string& text) {
 void put_right(Parts& parts) {
   json& metadata = parts.metadata();
   try {
-    const Model model = parse_model(parts.text("model"), "model");
+    const ModelFile model = parse_model_file(parts.text("model"), "model");
     const std::string weights = tensors_of(parts, model, "");
     const auto step =
         static_cast<std::int64_t>(std::strtoll(parts.text("step").c_str(), nullptr, 10));

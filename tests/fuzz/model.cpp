@@ -19,8 +19,9 @@ bool convoy::fuzz::takes(Input input) {
   }
   const std::vector<Override> overrides(parts.begin() + 1, parts.end());
   return reads([&] {
-    const Model model = parse_model(parts.front(), "input", overrides);
-    if (parse_model(model.text, "normalised").text != model.text) report("another normalised text");
+    const ModelFile model = parse_model_file(parts.front(), "input", overrides);
+    if (parse_model_file(model.text, "normalised").text != model.text)
+      report("another normalised text");
     for (const Fusion fusion : {Fusion::none, Fusion::conv_blocks}) {
       const Plan plan(model.net, fusion);
       if (plan.workspace_floats() < 0 || plan.scratch_floats() < 0) report("a size below 0");

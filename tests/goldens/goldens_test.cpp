@@ -38,7 +38,7 @@ std::uint64_t number(std::uint64_t stream, std::uint64_t element) {
 // A golden file, and what it was made from.
 struct Golden {
   nlohmann::json json;
-  Model model;
+  ModelFile model;
   std::vector<std::uint8_t> bytes;
   std::vector<Label> labels;
   std::vector<float> arena;
@@ -46,7 +46,7 @@ struct Golden {
   explicit Golden(const std::string& name)
       : json(nlohmann::json::parse(
             std::ifstream(fmt::format("{}/tests/goldens/{}.json", CONVOY_SOURCE_DIR, name)))),
-        model(load_model(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name))),
+        model(load_model_file(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name))),
         arena(static_cast<std::size_t>(model.net.arena_size())) {
     for (std::uint64_t b = 0; b < static_cast<std::uint64_t>(batch()); ++b) {
       labels.push_back(static_cast<Label>(number(Stream::labels, b) % 10));

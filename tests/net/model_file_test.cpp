@@ -65,7 +65,7 @@ std::string model_path(const std::string& name) {
   return std::string(CONVOY_SOURCE_DIR) + "/models/" + name + ".toml";
 }
 
-void expect_equal(const Model& a, const Model& b) {
+void expect_equal(const ModelFile& a, const ModelFile& b) {
   EXPECT_EQ(a.text, b.text);
   EXPECT_EQ(a.train, b.train);
   EXPECT_EQ(a.net.name(), b.net.name());
@@ -99,18 +99,18 @@ TEST(Models, AreThoseOfTheDesign) {
                                   {"vgg-small", 467'818, 111'699'456, 13},
                                   {"mnist-fast", 54'458, 2'154'240, 9}};
   for (const Known& known : all) {
-    const Model model = load_model(model_path(known.name));
+    const ModelFile model = load_model_file(model_path(known.name));
     EXPECT_EQ(model.net.name(), known.name);
     EXPECT_EQ(model.net.parameter_count(), known.parameters) << known.name;
     EXPECT_EQ(model.net.flops_per_sample(), known.flops) << known.name;
     EXPECT_EQ(model.net.layers().size(), known.layers) << known.name;
     EXPECT_EQ(model.net.loss().classes, 10);
-    expect_equal(model, parse_model(model.text, "again"));
+    expect_equal(model, parse_model_file(model.text, "again"));
   }
 }
 
 TEST(Models, TinySigmoidHasItsFactors) {
-  const Model model = load_model(model_path("tiny-sigmoid"));
+  const ModelFile model = load_model_file(model_path("tiny-sigmoid"));
   std::vector<double> factors;
   for (const auto& tensor : model.net.parameter_tensors()) {
     factors.push_back(tensor.learning_rate_factor);
@@ -126,7 +126,7 @@ TEST(Models, TinySigmoidHasItsFactors) {
 }
 
 TEST(ModelFile, ReadsEveryKindOfLayer) {
-  const Model model = parse_model(R"(
+  const ModelFile model = parse_model_file(R"(
 name = "all"
 input = { height = 16, width = 16, channels = 1, scale = 1, mean = [3], std = 2 }
 [[layer]]
@@ -167,7 +167,7 @@ bias_learning_rate_factor = 2
 [loss]
 type = "sigmoid_binary_cross_entropy"
 )",
-                                  "all.toml");
+                                           "all.toml");
   std::vector<std::string> names;
   for (const Layer& layer : model.net.layers()) names.push_back(layer.name);
   EXPECT_EQ(names, (std::vector<std::string>{"conv1", "tanh1", "conv2", "conv2.sigmoid", "add1",
@@ -178,7 +178,7 @@ type = "sigmoid_binary_cross_entropy"
   EXPECT_EQ(model.net.parameter_count(), 27 + 12 + 15 + 245);
   EXPECT_EQ(model.net.normalization(), (Normalization{1, {3}, {2}}));
   EXPECT_EQ(model.train, TrainSettings{});
-  expect_equal(model, parse_model(model.text, "again"));
+  expect_equal(model, parse_model_file(model.text, "again"));
 }
 
 struct Mistake {
@@ -324,7 +324,7 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
   };
   for (const Mistake& mistake : mistakes) {
     const std::string text = replaced(mistake.from, mistake.to);
-    const Failure failure = failure_of([&] { parse_model(text, "m.toml"); });
+    const Failure failure = failure_of([&] { parse_model_file(text, "m.toml"); });
     EXPECT_EQ(failure.fault, Fault::bad_data) << mistake.to;
     EXPECT_THAT(failure.message, StartsWith(mistake.place)) << mistake.to;
     for (const std::string& said : mistake.said) EXPECT_THAT(failure.message, HasSubstr(said));
@@ -334,17 +334,19 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
 
 TEST(ModelFile, CommentsMayHoldAnything) {
   const std::string text = replaced("height = 12", "height = 12  # H\xC3\xB6he \xE2\x80\xA8 \xFF");
-  EXPECT_EQ(parse_model("\xEF\xBB\xBF" + text, "m.toml").text, parse_model(kModel, "m.toml").text);
+  EXPECT_EQ(parse_model_file("\xEF\xBB\xBF" + text, "m.toml").text,
+            parse_model_file(kModel, "m.toml").text);
 }
 
 TEST(ModelFile, LayersMustBeAnArrayOfTables) {
   EXPECT_THAT(failure_of([] {
-                parse_model("name=\"x\"\ninput={height=1,width=1,channels=1}\nlayer=3\n", "m.toml");
+                parse_model_file("name=\"x\"\ninput={height=1,width=1,channels=1}\nlayer=3\n",
+                                 "m.toml");
               }).message,
               HasSubstr("m.toml:3: 'layer' must be an array of tables"));
   EXPECT_THAT(failure_of([] {
-                parse_model("name=\"x\"\ninput={height=1,width=1,channels=1}\nlayer=[3]\n",
-                            "m.toml");
+                parse_model_file("name=\"x\"\ninput={height=1,width=1,channels=1}\nlayer=[3]\n",
+                                 "m.toml");
               }).message,
               HasSubstr("m.toml:3: layer '0': must be a table, not the number 3"));
 }
@@ -370,14 +372,14 @@ TEST_F(ModelLookup, FindsByNameInTheChosenFolderFirst) {
   std::ofstream(folder_ / "mine.toml") << kModel;
   std::ofstream(folder_ / "lenet5.toml") << kModel;
   std::ofstream(folder_ / "notes.txt") << "not a model";
-  EXPECT_EQ(load_model("mine").net.name(), "x");
-  EXPECT_EQ(load_model("lenet5").net.name(), "x");
+  EXPECT_EQ(load_model_file("mine").net.name(), "x");
+  EXPECT_EQ(load_model_file("lenet5").net.name(), "x");
   std::set<std::string> names;
   for (const ModelEntry& entry : known_models()) EXPECT_TRUE(names.insert(entry.name).second);
   EXPECT_TRUE(names.contains("mine"));
   EXPECT_FALSE(names.contains("notes"));
 
-  const Failure unknown = failure_of([] { load_model("mind"); });
+  const Failure unknown = failure_of([] { load_model_file("mind"); });
   EXPECT_EQ(unknown.fault, Fault::not_found);
   EXPECT_THAT(unknown.message, HasSubstr(folder_.string()));
   EXPECT_THAT(unknown.message, HasSubstr("lenet5, mine"));
@@ -386,14 +388,15 @@ TEST_F(ModelLookup, FindsByNameInTheChosenFolderFirst) {
 
 TEST_F(ModelLookup, PathsThatHoldNoModel) {
   const auto at = [&](const char* name) { return (folder_ / name).string(); };
-  EXPECT_EQ(failure_of([&] { load_model(at("absent.toml")); }).fault, Fault::not_found);
+  EXPECT_EQ(failure_of([&] { load_model_file(at("absent.toml")); }).fault, Fault::not_found);
   std::filesystem::create_directory(at("folder.toml"));
-  EXPECT_EQ(failure_of([&] { load_model(at("folder.toml")); }).fault, Fault::bad_data);
+  EXPECT_EQ(failure_of([&] { load_model_file(at("folder.toml")); }).fault, Fault::bad_data);
   std::ofstream(at("empty.toml"));
-  EXPECT_THAT(failure_of([&] { load_model(at("empty.toml")); }).message,
+  EXPECT_THAT(failure_of([&] { load_model_file(at("empty.toml")); }).message,
               HasSubstr("empty.toml: missing key 'name'"));
   std::ofstream(at("large.toml")) << std::string(2'000'000, '#');
-  EXPECT_THAT(failure_of([&] { load_model(at("large.toml")); }).message, HasSubstr("too large"));
+  EXPECT_THAT(failure_of([&] { load_model_file(at("large.toml")); }).message,
+              HasSubstr("too large"));
 }
 
 }  // namespace

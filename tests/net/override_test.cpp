@@ -30,8 +30,8 @@ units = 10
 type = "softmax_cross_entropy"
 )";
 
-Model with(const std::vector<Override>& overrides) {
-  return parse_model(kModel, "m.toml", overrides);
+ModelFile with(const std::vector<Override>& overrides) {
+  return parse_model_file(kModel, "m.toml", overrides);
 }
 
 TEST(Override, ReachesEveryKeyOfTrain) {
@@ -57,14 +57,14 @@ TEST(Override, ReachesEveryKeyOfTrain) {
   want.step_epochs = 1.5;
   want.step_factor = 0.3;
   want.final_learning_rate = 1e-05;
-  const Model model = with(all);
+  const ModelFile model = with(all);
   EXPECT_EQ(model.train, want);
-  EXPECT_EQ(parse_model(model.text, "again").train, want);
-  EXPECT_EQ(parse_model(model.text, "again").text, model.text);
+  EXPECT_EQ(parse_model_file(model.text, "again").train, want);
+  EXPECT_EQ(parse_model_file(model.text, "again").text, model.text);
 }
 
 TEST(Override, ReachesInputLossNameAndLayers) {
-  const Model model =
+  const ModelFile model =
       with({"name=other", "input.scale=1", "input.mean=0.5", "input.std=[2]", "input.height=9",
             "layer.0.filters=16", "layer.conv1.kernel=[3, 1]", "layer.out.units=3",
             "layer.0.activation=tanh", "layer.conv1.weight_learning_rate_factor=0.5",
@@ -78,11 +78,12 @@ TEST(Override, ReachesInputLossNameAndLayers) {
   EXPECT_EQ(model.net.loss().function, LossFunction::sigmoid_binary_cross_entropy);
   EXPECT_EQ(model.net.parameter_tensors()[0].learning_rate_factor, 0.5);
   EXPECT_EQ(model.net.parameter_tensors().size(), 3U);
-  EXPECT_EQ(parse_model(model.text, "again").text, model.text);
+  EXPECT_EQ(parse_model_file(model.text, "again").text, model.text);
 }
 
 TEST(Override, TurnsAnInitializersShortFormIntoTheLongOne) {
-  const Model model = with({"layer.0.weight_init.type=uniform", "layer.0.weight_init.range=0.25"});
+  const ModelFile model =
+      with({"layer.0.weight_init.type=uniform", "layer.0.weight_init.range=0.25"});
   EXPECT_EQ(model.net.layers()[0].weight_initializer.kind, InitializerKind::uniform);
   EXPECT_EQ(model.net.layers()[0].weight_initializer.range, 0.25);
 }
@@ -132,7 +133,8 @@ TEST(Override, OneMessageForEachMistake) {
 
 TEST(Override, AFaultOfTheFileStaysOne) {
   const Failure failure = failure_of([] {
-    parse_model("name = \"x\"\nnonsense = 1\n", "m.toml", std::vector<Override>{"train.batch=3"});
+    parse_model_file("name = \"x\"\nnonsense = 1\n", "m.toml",
+                     std::vector<Override>{"train.batch=3"});
   });
   EXPECT_EQ(failure.fault, Fault::bad_data);
   EXPECT_THAT(failure.message, StartsWith("m.toml:2: unknown key 'nonsense'"));
@@ -165,9 +167,9 @@ TEST(ModelFuzz, DamagedFilesNeverCrash) {
       if (text.empty()) text = " ";
     }
     try {
-      const Model model = parse_model(text, "fuzz");
+      const ModelFile model = parse_model_file(text, "fuzz");
       ++parsed;
-      ASSERT_EQ(parse_model(model.text, "again").text, model.text) << text;
+      ASSERT_EQ(parse_model_file(model.text, "again").text, model.text) << text;
     } catch (const UserError& error) {
       ASSERT_EQ(error.fault(), Fault::bad_data);
       ASSERT_THAT(error.what(), StartsWith("fuzz"));
@@ -187,8 +189,8 @@ TEST(ModelFuzz, RandomOverridesNeverCrash) {
     Override override;
     for (std::size_t i = 0; i < 1 + random() % 7; ++i) override += pieces[random() % pieces.size()];
     try {
-      const Model model = with({override});
-      ASSERT_EQ(parse_model(model.text, "again").text, model.text) << override;
+      const ModelFile model = with({override});
+      ASSERT_EQ(parse_model_file(model.text, "again").text, model.text) << override;
     } catch (const UserError& error) {
       ASSERT_FALSE(std::string(error.what()).empty());
     }
@@ -199,7 +201,7 @@ TEST(ModelFuzz, DeepNestingIsRefused) {
   for (const std::string& open : {std::string("["), std::string("{a=")}) {
     std::string deep = "name = ";
     for (int i = 0; i < 100'000; ++i) deep += open;
-    EXPECT_THAT(failure_of([&] { parse_model(deep, "deep"); }).message,
+    EXPECT_THAT(failure_of([&] { parse_model_file(deep, "deep"); }).message,
                 HasSubstr("nested too deeply"));
   }
 }

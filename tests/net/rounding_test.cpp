@@ -9,10 +9,10 @@ namespace convoy {
 namespace {
 
 TEST(ModelFile, ReadsTheSameNumbersInEveryRoundingMode) {
-  const Model nearest = load_model("lenet5");
+  const ModelFile nearest = load_model_file("lenet5");
   for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
     std::fesetround(mode);
-    const Model other = load_model("lenet5");
+    const ModelFile other = load_model_file("lenet5");
     const Sgd optimizer = optimizer_of(other.train);
     std::fesetround(FE_TONEAREST);
     EXPECT_EQ(other.text, nearest.text);

@@ -13,7 +13,7 @@ namespace {
 
 using namespace train_tests;
 
-Checkpoint some_checkpoint(const Model& model, unsigned seed = 1) {
+Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> draw(-1, 1);
   Checkpoint checkpoint{model, {"a", "\"b\"", "", "\xc3\xa9"}, {}, {}, std::string(64, 'd'), {},
@@ -34,7 +34,7 @@ Checkpoint some_checkpoint(const Model& model, unsigned seed = 1) {
 TEST(Checkpoint, ReturnsWhatWasSaved) {
   const TempFolder folder;
   for (const std::string momentum : {"0", "0.9"}) {
-    const Model model = tiny_model({"train.momentum=" + momentum});
+    const ModelFile model = tiny_model({"train.momentum=" + momentum});
     const Checkpoint saved = some_checkpoint(model);
     save_checkpoint(folder / "c.safetensors", saved);
     const Checkpoint loaded = load_checkpoint(folder / "c.safetensors");
@@ -46,7 +46,7 @@ TEST(Checkpoint, ReturnsWhatWasSaved) {
 }
 
 TEST(Checkpoint, DigestsSeeEveryNumber) {
-  const Model model = tiny_model();
+  const ModelFile model = tiny_model();
   Checkpoint c = some_checkpoint(model);
   const std::string weights = weights_sha256(model.net, c.state);
   const std::string state = state_sha256(model.net, c.state, 21);

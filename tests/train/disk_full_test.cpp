@@ -76,20 +76,20 @@ TEST(DiskFull, ARunKeepsItsLastCheckpointAndGoesOn) {
   FakeEngine whole;
   Observer nobody;
   const TrainResult wanted =
-      Trainer(tiny_model(), data, settings, whole, *communicator, "").train(nobody);
+      RunTrainer(tiny_model(), data, settings, whole, *communicator, "").train(nobody);
   for (const rlim_t room : {0U, 100U, 300U, 1000U, 2500U}) {
     const TempFolder folder;
     const fs::path run = folder / "run";
     FakeEngine engine;
     {
       DiskLoser disk(room);
-      Trainer trainer(tiny_model(), data, settings, engine, *communicator, run);
+      RunTrainer trainer(tiny_model(), data, settings, engine, *communicator, run);
       EXPECT_THROW(trainer.train(disk, nullptr, {CheckpointEvery::Unit::steps, 5}), SystemError);
     }
     EXPECT_EQ(load_checkpoint(run).position.step, 5) << room;
     FakeEngine again;
     const TrainResult result =
-        Trainer::resume(tiny_model(), data, settings, again, *communicator, run).train(nobody);
+        RunTrainer::resume(tiny_model(), data, settings, again, *communicator, run).train(nobody);
     EXPECT_EQ(result.state_sha256, wanted.state_sha256);
     EXPECT_EQ(content(result.epochs), content(wanted.epochs));
   }
@@ -101,8 +101,8 @@ TEST(DiskFull, NoRunFolderComesOfAFailedStart) {
   FakeEngine engine;
   {
     const FileSizeLimit limit(1500);
-    EXPECT_THROW(Trainer(tiny_model(), tiny_data(), {"synthetic", 0, 0}, engine, *communicator,
-                         folder / "run"),
+    EXPECT_THROW(RunTrainer(tiny_model(), tiny_data(), {"synthetic", 0, 0}, engine, *communicator,
+                            folder / "run"),
                  UserError);
   }
   EXPECT_TRUE(names_in(folder.path()).empty());

@@ -25,19 +25,20 @@ using namespace train_tests;
 constexpr const char* kVariable = "CONVOY_TEST_KILLED_RUN";
 const DataSettings kSettings{"synthetic", 0, 0.2};
 
-Model killed_model() {
+ModelFile killed_model() {
   return tiny_model({"train.epochs=6"});
 }
 
 TrainResult train(const fs::path& run) {
   const TrainAndTest data = tiny_data();
   const auto communicator = alone();
-  const Model model = killed_model();
+  const ModelFile model = killed_model();
   const auto engine = tiny_engine(model, *communicator);
   Observer nobody;
-  Trainer trainer = fs::exists(run) ? Trainer::resume(open_run(run).model, data, kSettings, *engine,
-                                                      *communicator, run)
-                                    : Trainer(model, data, kSettings, *engine, *communicator, run);
+  RunTrainer trainer =
+      fs::exists(run)
+          ? RunTrainer::resume(open_run(run).model, data, kSettings, *engine, *communicator, run)
+          : RunTrainer(model, data, kSettings, *engine, *communicator, run);
   return trainer.train(nobody, nullptr, {CheckpointEvery::Unit::steps, 2});
 }
 

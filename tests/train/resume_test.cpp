@@ -6,7 +6,7 @@
 #include <random>
 
 #include "convoy/comm/collectives.hpp"
-#include "convoy/train/predictor.hpp"
+#include "convoy/predictor.hpp"
 #include "tests/comm/thread_communicator.hpp"
 #include "tests/train/support.hpp"
 
@@ -34,13 +34,13 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
   const DataSettings settings{"synthetic", 250, 0.1};
   const auto communicator = alone();
   for (int trial = 0; trial < 4; ++trial) {
-    const Model model = tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
-                                    "train.grain=" + std::to_string(1 + random() % 5),
-                                    trial % 2 ? "train.momentum=0" : "train.nesterov=true"});
+    const ModelFile model = tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
+                                        "train.grain=" + std::to_string(1 + random() % 5),
+                                        trial % 2 ? "train.momentum=0" : "train.nesterov=true"});
     Observer nobody;
     const auto engine = tiny_engine(model, *communicator);
     const TrainResult wanted =
-        Trainer(model, data, settings, *engine, *communicator, "").train(nobody);
+        RunTrainer(model, data, settings, *engine, *communicator, "").train(nobody);
     ASSERT_EQ(wanted.epochs.size(), 3u);
 
     const TempFolder folder;
@@ -52,9 +52,10 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
       Stopper stopper(1 + static_cast<Index>(random() % 2));
       const Index every = 1 + static_cast<Index>(random() % 7);
       const fs::path run = folder / "run";
-      Trainer trainer = sessions == 0 ? Trainer(model, data, settings, *other, *communicator, run)
-                                      : Trainer::resume(open_run(run).model, data, settings, *other,
-                                                        *communicator, run);
+      RunTrainer trainer =
+          sessions == 0
+              ? RunTrainer(model, data, settings, *other, *communicator, run)
+              : RunTrainer::resume(open_run(run).model, data, settings, *other, *communicator, run);
       result = trainer.train(stopper, &stopper.stop, {CheckpointEvery::Unit::steps, every});
       ++sessions;
     } while (result.status == RunStatus::stopped);
@@ -70,21 +71,21 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
 TEST(Resume, RanksStopAndGoOnTogether) {
   const TrainAndTest data = tiny_data(61, 0);
   const DataSettings settings{"synthetic", 0, 0};
-  const Model model = tiny_model();
+  const ModelFile model = tiny_model();
   const TempFolder folder;
   const fs::path run = folder / "run";
   Observer nobody;
   const auto communicator = alone();
   const TrainResult wanted =
-      Trainer(model, data, settings, *tiny_engine(model, *communicator), *communicator, "")
+      RunTrainer(model, data, settings, *tiny_engine(model, *communicator), *communicator, "")
           .train(nobody);
   for (const RunStatus status : {RunStatus::stopped, RunStatus::done}) {
     test::run_ranks({2, 1}, [&](Communicator& ranks) {
       const auto engine = tiny_engine(model, ranks);
       Stopper stopper(1);
-      Trainer trainer = status == RunStatus::stopped
-                            ? Trainer(model, data, settings, *engine, ranks, run)
-                            : Trainer::resume(model, data, settings, *engine, ranks, run);
+      RunTrainer trainer = status == RunStatus::stopped
+                               ? RunTrainer(model, data, settings, *engine, ranks, run)
+                               : RunTrainer::resume(model, data, settings, *engine, ranks, run);
       const bool stops = status == RunStatus::stopped && ranks.rank() == 2;
       const TrainResult result = trainer.train(stopper, stops ? &stopper.stop : nullptr,
                                                {CheckpointEvery::Unit::epochs, 1});
@@ -103,11 +104,11 @@ TEST(Predictor, SaysWhatTheEngineSays) {
   const TempFolder folder;
   const TrainAndTest data = tiny_data(200, 40);
   const auto communicator = alone();
-  const Model model = tiny_model({"train.epochs=10"});
+  const ModelFile model = tiny_model({"train.epochs=10"});
   const auto engine = tiny_engine(model, *communicator);
   Observer nobody;
   const TrainResult result =
-      Trainer(model, data, {"synthetic", 0, 0}, *engine, *communicator, folder / "run")
+      RunTrainer(model, data, {"synthetic", 0, 0}, *engine, *communicator, folder / "run")
           .train(nobody);
   std::vector<std::uint32_t> samples(40);
   for (std::uint32_t i = 0; i < 40; ++i) samples[i] = i;

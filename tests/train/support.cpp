@@ -55,8 +55,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-Model tiny_model(const std::vector<Override>& overrides) {
-  return parse_model(kTinyModel, "tiny", overrides);
+ModelFile tiny_model(const std::vector<Override>& overrides) {
+  return parse_model_file(kTinyModel, "tiny", overrides);
 }
 
 TrainAndTest tiny_data(Index train_samples, Index test_samples) {
@@ -69,7 +69,7 @@ TrainAndTest tiny_data(Index train_samples, Index test_samples) {
   return data;
 }
 
-std::unique_ptr<Engine> tiny_engine(const Model& model, Communicator& communicator, int threads,
+std::unique_ptr<Engine> tiny_engine(const ModelFile& model, Communicator& communicator, int threads,
                                     Cut cut) {
   EngineOptions options;
   options.threads = threads;

@@ -49,14 +49,14 @@ std::vector<std::string> names_in(const fs::path& folder);
 
 // A net of a convolution, a pool and a dense layer over 6 x 6 images; momentum, so that the
 // optimizer has a state.
-Model tiny_model(const std::vector<Override>& overrides = {});
+ModelFile tiny_model(const std::vector<Override>& overrides = {});
 
 // Matches tiny_model().
 TrainAndTest tiny_data(Index train_samples = 61, Index test_samples = 20);
 
 // An engine for `model`, of this many threads.
-std::unique_ptr<Engine> tiny_engine(const Model& model, Communicator& communicator, int threads = 1,
-                                    Cut cut = Cut::data);
+std::unique_ptr<Engine> tiny_engine(const ModelFile& model, Communicator& communicator,
+                                    int threads = 1, Cut cut = Cut::data);
 
 // A checkpoint of tiny_model() at this step: its first parameter is the step's number, all others
 // are zero.

@@ -37,16 +37,16 @@ struct Session {
   FakeEngine engine;
   Recorder seen;
   std::unique_ptr<Communicator> communicator = alone();
-  TrainResult begin(const Model& model, const TrainAndTest& data, const DataSettings& settings,
+  TrainResult begin(const ModelFile& model, const TrainAndTest& data, const DataSettings& settings,
                     const fs::path& folder, CheckpointEvery every = {}) {
     engine.made_with = model.train;
-    return Trainer(model, data, settings, engine, *communicator, folder)
+    return RunTrainer(model, data, settings, engine, *communicator, folder)
         .train(seen, nullptr, every);
   }
-  TrainResult resume(const Model& model, const TrainAndTest& data, const DataSettings& settings,
+  TrainResult resume(const ModelFile& model, const TrainAndTest& data, const DataSettings& settings,
                      const fs::path& folder, CheckpointEvery every = {}) {
     engine.made_with = model.train;
-    return Trainer::resume(model, data, settings, engine, *communicator, folder)
+    return RunTrainer::resume(model, data, settings, engine, *communicator, folder)
         .train(seen, nullptr, every);
   }
 };
@@ -59,7 +59,7 @@ const DataSettings kValidation{"synthetic", 0, 0.2};
 
 TEST(Trainer, StretchesCoverEveryStepOnce) {
   for (const std::string batch : {"1", "7", "100", "1000"}) {
-    const Model model = tiny_model({"train.batch=" + batch, "train.grain=1"});
+    const ModelFile model = tiny_model({"train.batch=" + batch, "train.grain=1"});
     Session session;
     const TrainAndTest data = tiny_data(611);
     const TrainResult result = session.begin(model, data, {"synthetic", 0, 0}, "");
@@ -85,7 +85,7 @@ TEST(Trainer, StopsAndResumesAnywhere) {
   std::mt19937 random(5);
   const TrainAndTest data = tiny_data(233);
   for (int trial = 0; trial < 12; ++trial) {
-    const Model model =
+    const ModelFile model =
         tiny_model({"train.batch=" + std::to_string(1 + random() % 40), "train.grain=1",
                     "train.schedule=cosine", "train.warmup_epochs=0.7"});
     const TempFolder folder;
@@ -132,7 +132,7 @@ TEST(Trainer, ACompleteRunTrainsNoFurtherButCanBeExtended) {
   EXPECT_EQ(content(same.epochs), content(done.epochs));
   EXPECT_EQ(same.checkpoint, done.checkpoint);
 
-  const Model longer = tiny_model({"train.epochs=5"});
+  const ModelFile longer = tiny_model({"train.epochs=5"});
   const TrainResult extended = more.resume(longer, data, settings, folder / "run");
   EXPECT_TRUE(more.seen.warnings.empty());
   EXPECT_EQ(open_run(folder / "run").model.train.epochs, 5);
@@ -156,7 +156,7 @@ TEST(Trainer, KeepsTheNewestTwoAndTheBest) {
   const TempFolder folder;
   const TrainAndTest data = tiny_data(64);
   // Validation, then test, of each epoch. The second 0.9 has the higher loss: the weights grow.
-  const Model model = tiny_model({"train.epochs=4"});
+  const ModelFile model = tiny_model({"train.epochs=4"});
   Session session;
   session.engine.accuracies = {0.1, 0, 0.9, 0, 0.9, 0, 0.3, 0};
   const TrainResult result = session.begin(model, data, {"synthetic", 0, 0.5}, folder / "run",
@@ -205,7 +205,7 @@ TEST(Trainer, NotFiniteKeepsTheGoodCheckpoint) {
 
 TEST(Trainer, RefusesDataThatDoesNotFit) {
   Session session;
-  const Model model = tiny_model();
+  const ModelFile model = tiny_model();
   TrainAndTest data = tiny_data();
   const auto refuse = [&](const DataSettings& settings, Fault fault) {
     return user_error(fault, [&] { session.begin(model, data, settings, ""); });
@@ -232,7 +232,7 @@ TEST(Trainer, RefusesToGoOnAsAnotherRun) {
   Session session;
   session.engine.stop_at = 4;
   session.begin(tiny_model(), data, kValidation, run);
-  const auto refuse = [&](const Model& model, const TrainAndTest& other,
+  const auto refuse = [&](const ModelFile& model, const TrainAndTest& other,
                           const DataSettings& settings, Fault fault) {
     Session second;
     user_error(fault, [&] { second.resume(model, other, settings, run); });
@@ -273,20 +273,21 @@ TEST(Trainer, ParsesHowOftenToCheckpoint) {
 
 // An engine of another grain or optimizer would train other weights than the configuration says.
 TEST(Trainer, RefusesAnEngineThatWasMadeForAnotherModel) {
-  const Model model = tiny_model();
+  const ModelFile model = tiny_model();
   const TrainAndTest data = tiny_data();
   const auto communicator = alone();
   const auto refused = [&](const std::function<void(TrainSettings&)>& change) {
     FakeEngine engine;
     change(engine.made_with);
-    EXPECT_THROW(Trainer(model, data, {"synthetic", 0, 0}, engine, *communicator, ""), UserError);
+    EXPECT_THROW(RunTrainer(model, data, {"synthetic", 0, 0}, engine, *communicator, ""),
+                 UserError);
   };
   refused([](TrainSettings& s) { s.grain += 1; });
   refused([](TrainSettings& s) { s.momentum = 0; });
   refused([](TrainSettings& s) { s.nesterov = !s.nesterov; });
   refused([](TrainSettings& s) { s.weight_decay += 0.25; });
   FakeEngine fits;
-  EXPECT_NO_THROW(Trainer(model, data, {"synthetic", 0, 0}, fits, *communicator, ""));
+  EXPECT_NO_THROW(RunTrainer(model, data, {"synthetic", 0, 0}, fits, *communicator, ""));
 }
 
 }  // namespace

@@ -6,14 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "convoy/compute.hpp"
+
 namespace convoy {
 
 class CoreSet;
 
-// Cores by the calling thread's affinity, cut by the cgroup's CPU quota (v1 and v2; rounded up); at
-// least 1.
-int usable_cores();
-// The same by another mask; an empty one allows all cores.
+// usable_cores() by another mask than the calling thread's; an empty one allows all cores.
 int usable_cores(const CoreSet& mask);
 
 // The numbers of the cores that the calling thread may run on, by affinity alone; empty where

@@ -17,6 +17,8 @@
 #include <string>
 #include <string_view>
 
+#include "convoy/error.hpp"
+
 namespace convoy {
 
 // A character at the beginning of a text.
@@ -36,18 +38,12 @@ Character first_character(std::string_view text);
 // Every character of `text` is shown as itself.
 bool is_printable(std::string_view text);
 
-// One line: what is not shown as itself is spelled out, as `\n`, `\r`, `\t`, `\x1b`, `\u202e`,
-// `\U000e0001`, and a byte that is no UTF-8 as `\xff`. The result is UTF-8 and printable; what was
-// printable stays as it is (a backslash, too: this is for reading and can't be undone).
-std::string printable(std::string_view text);
+// printable(), for one line, and printable_message() are public: convoy/error.hpp. This can't be
+// undone: a backslash stays as it is.
 
-// The same for a text of several lines: line ends (also CR LF, which becomes LF) and tabs are kept.
+// As printable(), for a text of several lines: line ends (also CR LF, which becomes LF) and tabs
+// are kept.
 std::string printable_lines(std::string_view text);
-
-// The same for a message: its further lines are indented by two spaces at least, so that none looks
-// like a message of its own; and of a word that is longer than any path (4096 characters), such as
-// a value of a command line, the first 80 characters are shown, and how many are left out.
-std::string printable_message(std::string_view text);
 
 // Characters of a text of UTF-8, a byte that is none counted as one.
 std::size_t characters(std::string_view text);

@@ -4,18 +4,14 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
 
+#include "convoy/shape.hpp"
+
 namespace convoy {
-
-using Index = std::int64_t;
-
-// The class of a sample.
-using Label = std::uint8_t;
 
 // One cache line, and the widest vector: arenas, slots and parameter blocks start on it.
 inline constexpr std::size_t kAlignment = 64;
@@ -25,16 +21,6 @@ inline constexpr Index kFloatsPerLine = static_cast<Index>(kAlignment / sizeof(f
 constexpr Index align_floats(Index n) {
   return (n + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
 }
-
-// An activation of one sample. Memory is NHWC: [sample][row][column][channel].
-struct Shape {
-  Index height = 1;
-  Index width = 1;
-  Index channels = 1;
-
-  constexpr Index size() const { return height * width * channels; }
-  friend constexpr bool operator==(const Shape&, const Shape&) = default;
-};
 
 // A pair of sizes along rows and columns (kernels, strides, paddings).
 struct Extent {

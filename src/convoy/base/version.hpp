@@ -4,10 +4,11 @@
 
 #include <string_view>
 
+#include "convoy/version.hpp"
+
 namespace convoy {
 
-// The only place: CMakeLists.txt reads it from this line.
-inline constexpr std::string_view kVersion = "0.1.0";
+inline constexpr std::string_view kVersion = CONVOY_VERSION_STRING;
 
 // Part of a run's identity: raised whenever an order of additions, a random draw or an elementary
 // function changes, so that the same settings give other bits.

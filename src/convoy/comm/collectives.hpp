@@ -17,14 +17,6 @@
 
 namespace convoy {
 
-// An error that every rank of the job throws, with the same fault and words: a program says it on
-// one of them.
-class SharedError : public Error {
- public:
-  explicit SharedError(const Error& error) : Error(error.fault(), error.what()) {}
-  SharedError(Fault fault, const std::string& message) : Error(fault, message) {}
-};
-
 // Each rank's bytes, by rank; their sizes may differ.
 //   one exchange with all others; a second one where some of them are long
 std::vector<std::string> all_gather(Communicator& communicator, std::string_view mine,

@@ -13,6 +13,7 @@
 #include "convoy/base/tensor.hpp"
 #include "convoy/comm/communicator.hpp"
 #include "convoy/comm/tree_reduce.hpp"
+#include "convoy/compute.hpp"
 #include "convoy/data/dataset.hpp"
 #include "convoy/net/net.hpp"
 #include "convoy/ops/sgd.hpp"
@@ -23,10 +24,7 @@ namespace convoy {
 class Timeline;
 
 // How work is divided, among ranks and among the threads of a rank.
-enum class Cut { data, tensor };
-
-// What computes.
-enum class Device { cpu, cuda };
+using Cut = Parallelism;
 
 // How a GPU is given the steps of a stretch (engine/cuda_engine.cu): a launch for each stage, a
 // graph that repeats a step, or one kernel that runs many steps. The fewer launches, the sooner;
@@ -152,18 +150,6 @@ std::unique_ptr<Engine> make_cuda_engine(const Net& net, const Sgd& optimizer,
 std::unique_ptr<Engine> make_engine(const Net& net, const Sgd& optimizer,
                                     const EngineOptions& options, Communicator& communicator);
 
-// The vector instruction sets this build can use on this machine, best first, then "reference".
-std::vector<std::string> available_isas();
-
-// A GPU of this machine.
-struct CudaDevice {
-  std::string name;            // "NVIDIA H200"
-  int compute_capability = 0;  // 90 is 9.0
-  int multiprocessors = 0;
-  Index memory_bytes = 0;
-};
-// Empty where this build has no CUDA or the machine no GPU (or no driver).
-std::vector<CudaDevice> cuda_devices();
 // "CUDA 13.0"; empty where this build has none.
 std::string cuda_library();
 

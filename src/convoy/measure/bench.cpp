@@ -49,7 +49,7 @@ class LimitBench {
 
 }  // namespace
 
-Index bytes_of_step(const Model& model, const std::vector<StageResult>& stages) {
+Index bytes_of_step(const ModelFile& model, const std::vector<StageResult>& stages) {
   Index bytes = 0;
   for (const StageResult& stage : stages) bytes += stage.facts.bytes;
   const Index arenas = model.train.momentum != 0 ? 5 : 3;
@@ -78,7 +78,7 @@ Dataset images_for(const Net& net) {
                    net.input(), std::min(net.loss().classes, kMostClasses));
 }
 
-BenchResult bench(const Model& model, const Dataset& data, const EngineOptions& options,
+BenchResult bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,
                   double seconds, const std::function<void(int round)>& heard) {
   BenchResult result;
   const Backend& backend = find_backend(options.isa);

@@ -70,14 +70,14 @@ struct BenchResult {
 
 // Bytes of a step: those of its stages; the update reads weights and gradients and writes weights,
 // and reads and writes velocities where there is momentum.
-Index bytes_of_step(const Model& model, const std::vector<StageResult>& stages);
+Index bytes_of_step(const ModelFile& model, const std::vector<StageResult>& stages);
 
 // Images of the shape that the net reads, made and not read.
 Dataset images_for(const Net& net);
 
 // Of the CPU. Takes about `seconds`, more where one round of it needs more. `options` as for
 // training; `heard` is told each round as it begins, from 0. Throws as engines do.
-BenchResult bench(const Model& model, const Dataset& data, const EngineOptions& options,
+BenchResult bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,
                   double seconds, const std::function<void(int round)>& heard);
 
 }  // namespace convoy::measure

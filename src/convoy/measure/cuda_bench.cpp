@@ -24,7 +24,7 @@ Index uncached_bytes(const CudaDevice& gpu) {
 // The kernel times of all stages, round by round: what the engine adds to the timeline.
 class StageClock {
  public:
-  StageClock(const Model& model, const Dataset& data, EngineOptions options)
+  StageClock(const ModelFile& model, const Dataset& data, EngineOptions options)
       : steps_(model, data, staged(options, timeline_)) {
     steps_.run(0);  // the first launch of each kernel loads it
     seconds_.resize(totals().size());
@@ -71,7 +71,8 @@ class StageClock {
 // Whole steps, launched in one way.
 class LaunchBench {
  public:
-  LaunchBench(const Model& model, const Dataset& data, EngineOptions options, Launching launching)
+  LaunchBench(const ModelFile& model, const Dataset& data, EngineOptions options,
+              Launching launching)
       : launching_(launching), steps_(model, data, launched(options, launching)) {
     steps_.run(0);
     launches_before_ = steps_.engine().launches();
@@ -101,7 +102,7 @@ class LaunchBench {
 };
 
 // One for each way that the net fits, or for the one that is asked for.
-std::vector<LaunchBench> launch_benches(const Model& model, const Dataset& data,
+std::vector<LaunchBench> launch_benches(const ModelFile& model, const Dataset& data,
                                         const EngineOptions& options, BenchResult& result) {
   std::vector<LaunchBench> benches;
   if (options.launching != Launching::automatic) {
@@ -128,7 +129,7 @@ std::optional<StageLaunches> launches_of(const Engine& engine, int stage) {
 
 }  // namespace
 
-BenchResult cuda_bench(const Model& model, const Dataset& data, const EngineOptions& options,
+BenchResult cuda_bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,
                        double seconds, const std::function<void(int round)>& heard) {
   BenchResult result;
   StageClock clock(model, data, options);

@@ -10,7 +10,7 @@ namespace convoy::measure {
 
 // As bench(), with options.device cuda. `options.launching`: in this way alone; automatic: in all
 // that the net fits, and the others are in `left_out`.
-BenchResult cuda_bench(const Model& model, const Dataset& data, const EngineOptions& options,
+BenchResult cuda_bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,
                        double seconds, const std::function<void(int round)>& heard);
 
 }  // namespace convoy::measure

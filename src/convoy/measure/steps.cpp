@@ -15,7 +15,7 @@ constexpr Index kMostSamples = Index{1} << 22;
 
 }  // namespace
 
-StepTimes::StepTimes(const Model& model, const Dataset& data, const EngineOptions& options)
+StepTimes::StepTimes(const ModelFile& model, const Dataset& data, const EngineOptions& options)
     : data_(data),
       batch_(options.batch),
       communicator_(alone()),

@@ -14,7 +14,7 @@ namespace convoy::measure {
 class StepTimes {
  public:
   // `model` and `data` must outlive this.
-  StepTimes(const Model& model, const Dataset& data, const EngineOptions& options);
+  StepTimes(const ModelFile& model, const Dataset& data, const EngineOptions& options);
 
   const Engine& engine() const { return *engine_; }
 

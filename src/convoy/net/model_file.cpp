@@ -160,8 +160,8 @@ bool is_model_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 && name[0] != '.' && name[0] != '-' && is_plain;
 }
 
-Model parse_model(std::string_view text, std::string_view source,
-                  std::span<const Override> overrides) {
+ModelFile parse_model_file(std::string_view text, std::string_view source,
+                           std::span<const Override> overrides) {
   const FloatEnvironment environment;  // numbers are read alike in every caller's rounding mode
   ConfigValue root = parse_config(text, source);
   for (const Override& override : overrides) apply_override(root, override);

@@ -136,14 +136,15 @@ std::vector<ModelEntry> known_models() {
   return models;
 }
 
-Model load_model(std::string_view name_or_path, std::span<const Override> overrides) {
+ModelFile load_model_file(std::string_view name_or_path, std::span<const Override> overrides) {
   if (name_or_path.ends_with(".toml") || name_or_path.find('/') != std::string_view::npos) {
     const fs::path path(name_or_path);
-    return parse_model(read_config_file(path, "model"), path.string(), overrides);
+    return parse_model_file(read_config_file(path, "model"), path.string(), overrides);
   }
   for (const ModelEntry& entry : known_models()) {
     if (entry.name == name_or_path) {
-      return parse_model(read_config_file(entry.path, "model"), entry.path.string(), overrides);
+      return parse_model_file(read_config_file(entry.path, "model"), entry.path.string(),
+                              overrides);
     }
   }
   fail_unknown(name_or_path);

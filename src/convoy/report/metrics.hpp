@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "convoy/train/observer.hpp"
+#include "convoy/observer.hpp"
 
 namespace convoy {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "convoy/base/clock.hpp"
-#include "convoy/train/observer.hpp"
+#include "convoy/observer.hpp"
 
 namespace convoy {
 

@@ -17,7 +17,7 @@ namespace convoy {
 struct RunFacts {
   std::string version{kVersion};
   int order_version = kOrderVersion;
-  std::string model;         // its text (Model::text), with the settings of the training
+  std::string model;         // its text (ModelFile::text), with the settings of the training
   std::string data;          // in words, line by line: limit, validation part ...
   std::string layout;        // in words, line by line: grain, how ranks and threads are cut ...
   std::string train_sha256;  // of the data (shared_sha256)

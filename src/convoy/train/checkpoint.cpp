@@ -115,6 +115,8 @@ double read_real(const std::string& digits) {
 class Loader {
  public:
   explicit Loader(const fs::path& file) : file_(file), reader_(file) {}
+  Loader(std::span<const std::byte> bytes, std::string_view name)
+      : file_(name), reader_(bytes, name) {}
 
   Checkpoint load() const {
     if (text("schema") != kSchema) {
@@ -127,7 +129,7 @@ class Loader {
     if (text("metadata_sha256") != metadata_sha256(reader_.metadata())) {
       fail("metadata", "its digest does not match");
     }
-    Checkpoint checkpoint{parse_model(text("model"), fmt::format("{}: model", file_.string())),
+    Checkpoint checkpoint{parse_model_file(text("model"), fmt::format("{}: model", file_.string())),
                           class_names(),
                           position(),
                           {},
@@ -302,6 +304,10 @@ Checkpoint load_checkpoint(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return newest_checkpoint(path).checkpoint;
   return Loader(path).load();
+}
+
+Checkpoint load_checkpoint(std::span<const std::byte> bytes, std::string_view name) {
+  return Loader(bytes, name).load();
 }
 
 }  // namespace convoy

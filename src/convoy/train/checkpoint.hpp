@@ -4,9 +4,12 @@
 // place in the run and the digests. docs/formats.md has the bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "convoy/base/version.hpp"
@@ -26,7 +29,7 @@ struct RunPosition {
 };
 
 struct Checkpoint {
-  Model model;
+  ModelFile model;
   std::vector<std::string> class_names;
   RunPosition position;
   ModelState state;
@@ -55,5 +58,7 @@ void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkp
 // UserError(bad_data | not_found), SystemError(io). `path` is a checkpoint, or a run folder (its
 // newest good checkpoint).
 Checkpoint load_checkpoint(const std::filesystem::path& path);
+// The same of a file's bytes; `name` is for messages.
+Checkpoint load_checkpoint(std::span<const std::byte> bytes, std::string_view name);
 
 }  // namespace convoy

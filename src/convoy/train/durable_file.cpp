@@ -283,10 +283,15 @@ InputFile open_input(const fs::path& file, std::string_view what) {
     throw UserError(Fault::bad_data, fmt::format("{} is not a {}", file.string(), what),
                     "it is not a regular file", "check the path");
   }
-  return {file, std::move(descriptor), static_cast<std::size_t>(facts.st_size)};
+  return {file, std::move(descriptor), static_cast<std::size_t>(facts.st_size), nullptr};
 }
 
 void read_at(const InputFile& file, std::size_t offset, std::span<std::byte> bytes) {
+  if (file.memory != nullptr) {
+    CONVOY_ASSERT(offset + bytes.size() <= file.size);
+    std::copy_n(file.memory + offset, bytes.size(), bytes.data());
+    return;
+  }
   while (!bytes.empty()) {
     const auto got = retry([&] {
       return ::pread(file.descriptor.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));

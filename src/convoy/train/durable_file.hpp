@@ -85,11 +85,12 @@ bool is_temporary(const std::filesystem::path& file);
 // Removes them from a folder. For the one process that may write there.
 void remove_temporaries(const std::filesystem::path& folder);
 
-// A regular file, open for reading, with the size it has now.
+// A regular file, open for reading, with the size it has now; or bytes that stand for one.
 struct InputFile {
-  std::filesystem::path path;
+  std::filesystem::path path;  // for messages
   FileDescriptor descriptor;
   std::size_t size = 0;
+  const std::byte* memory = nullptr;  // of `size` bytes; null: the descriptor is open
 };
 
 // Throws UserError(not_found) where there is none, UserError(bad_data) where it is no regular file.

@@ -14,7 +14,8 @@
 namespace convoy {
 namespace {
 
-[[noreturn]] void refuse(const FoundCheckpoint& source, const Model& model, std::string_view why) {
+[[noreturn]] void refuse(const FoundCheckpoint& source, const ModelFile& model,
+                         std::string_view why) {
   throw UserError(
       Fault::bad_data,
       fmt::format("the weights of {} do not fit model {}", source.file.string(), model.net.name()),
@@ -33,7 +34,7 @@ const ParameterTensor* find_tensor(const Net& net, const std::string& name) {
 
 }  // namespace
 
-InitialWeights initial_weights(const FoundCheckpoint& source, const Model& model) {
+InitialWeights initial_weights(const FoundCheckpoint& source, const ModelFile& model) {
   const Net& old = source.checkpoint.model.net;
   for (const ParameterTensor& tensor : old.parameter_tensors()) {
     if (find_tensor(model.net, tensor.name) != nullptr) continue;
@@ -55,7 +56,7 @@ InitialWeights initial_weights(const FoundCheckpoint& source, const Model& model
 }
 
 InitialWeights load_initial_weights(Communicator& communicator, const std::filesystem::path& path,
-                                    const Model& model, std::filesystem::path& found) {
+                                    const ModelFile& model, std::filesystem::path& found) {
   const std::vector<std::string> told = unpack(on_first_rank(communicator, [&] {
     const FoundCheckpoint source = find_checkpoint(path);
     const InitialWeights weights = initial_weights(source, model);

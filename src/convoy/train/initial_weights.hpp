@@ -18,11 +18,11 @@ struct InitialWeights {
 
 // Every tensor of `model` has to be in the checkpoint with the same name and shape, and no other.
 // Throws UserError(bad_data) that names the first that does not fit.
-InitialWeights initial_weights(const FoundCheckpoint& source, const Model& model);
+InitialWeights initial_weights(const FoundCheckpoint& source, const ModelFile& model);
 
 // The same of a file or of a run (its best checkpoint where there is one, else its newest), found
 // and read by rank 0 and told to the others. Collective. `found` is where rank 0 found them.
 InitialWeights load_initial_weights(Communicator& communicator, const std::filesystem::path& path,
-                                    const Model& model, std::filesystem::path& found);
+                                    const ModelFile& model, std::filesystem::path& found);
 
 }  // namespace convoy

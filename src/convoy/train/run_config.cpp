@@ -127,9 +127,9 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
   }
   check_order_version(value_of<Index>(file, tail, "run", "order_version"), string("run", "version"),
                       file.parent_path());
-  RunIdentity identity{parse_model(text.substr(0, cut), file.string()), data_settings(file, tail),
-                       string("data", "train_sha256"), string("data", "test_sha256"),
-                       initial_weights(file, tail)};
+  RunIdentity identity{parse_model_file(text.substr(0, cut), file.string()),
+                       data_settings(file, tail), string("data", "train_sha256"),
+                       string("data", "test_sha256"), initial_weights(file, tail)};
   return identity;
 }
 

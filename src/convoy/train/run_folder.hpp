@@ -13,18 +13,18 @@
 #include <string>
 #include <vector>
 
+#include "convoy/observer.hpp"
 #include "convoy/train/checkpoint.hpp"
 #include "convoy/train/durable_file.hpp"
 #include "convoy/train/find_checkpoint.hpp"
 #include "convoy/train/new_folder.hpp"
-#include "convoy/train/observer.hpp"
 #include "convoy/train/trainer.hpp"
 
 namespace convoy {
 
 // What config.toml holds.
 struct RunIdentity {
-  Model model;
+  ModelFile model;
   DataSettings data;
   std::string train_sha256;
   std::string test_sha256;

@@ -181,7 +181,12 @@ void write(const std::filesystem::path& file, const Metadata& metadata,
   replace_file(file, parts);
 }
 
-Reader::Reader(const std::filesystem::path& file) : file_(open_input(file, "checkpoint")) {
+Reader::Reader(const std::filesystem::path& file) : Reader(open_input(file, "checkpoint")) {}
+
+Reader::Reader(std::span<const std::byte> bytes, std::string_view name)
+    : Reader(InputFile{name, {}, bytes.size(), bytes.data()}) {}
+
+Reader::Reader(InputFile file) : file_(std::move(file)) {
   const std::string text = read_header(file_);
   json header;
   try {

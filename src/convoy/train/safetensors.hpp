@@ -15,6 +15,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "convoy/base/tensor.hpp"
@@ -40,6 +41,8 @@ class Reader {
  public:
   // Throws UserError(bad_data | not_found).
   explicit Reader(const std::filesystem::path& file);
+  // The same of a file's bytes, which have to outlive the reader; `name` is for messages.
+  Reader(std::span<const std::byte> bytes, std::string_view name);
 
   struct Entry {
     std::vector<Index> shape;
@@ -53,6 +56,8 @@ class Reader {
   void read(const Entry& entry, std::span<float> values) const;
 
  private:
+  explicit Reader(InputFile file);
+
   InputFile file_;
   Metadata metadata_;
   std::map<std::string, Entry> tensors_;

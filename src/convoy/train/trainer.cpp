@@ -49,7 +49,7 @@ Dataset limited(const Dataset& data, Index limit) {
   return limit > 0 && limit < data.size() ? data.first(limit) : data;
 }
 
-ModelState initial_state(const Model& model) {
+ModelState initial_state(const ModelFile& model) {
   ModelState state;
   state.parameters = initial_parameters(model.net, model.train.seed);
   if (model.train.momentum != 0) state.velocity = Buffer<float>(model.net.arena_size());
@@ -57,14 +57,14 @@ ModelState initial_state(const Model& model) {
 }
 
 // The model's text as it would be with other epochs: what two texts of one run have in common.
-std::string text_with_epochs(const Model& model, Index epochs) {
+std::string text_with_epochs(const ModelFile& model, Index epochs) {
   const std::array<Override, 1> overrides{fmt::format("train.epochs={}", epochs)};
-  return parse_model(model.text, "the run's model", overrides).text;
+  return parse_model_file(model.text, "the run's model", overrides).text;
 }
 
 // The key that is another is named, with both values.
-void check_same_run(const Model& model, const DataSettings& settings, const RunIdentity& identity,
-                    const std::string& folder) {
+void check_same_run(const ModelFile& model, const DataSettings& settings,
+                    const RunIdentity& identity, const std::string& folder) {
   const Index epochs = model.train.epochs;
   std::string difference =
       setting_difference(text_with_epochs(identity.model, epochs), text_with_epochs(model, epochs));
@@ -139,10 +139,10 @@ std::vector<EpochMetrics> metrics_of(const std::string& text) {
 
 }  // namespace
 
-Trainer::State::State(const Model& run_model, const TrainAndTest& data,
-                      const DataSettings& run_settings, Engine& run_engine,
-                      Communicator& run_communicator, bool run_keeps,
-                      const std::string& run_initial_weights_sha256)
+RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
+                         const DataSettings& run_settings, Engine& run_engine,
+                         Communicator& run_communicator, bool run_keeps,
+                         const std::string& run_initial_weights_sha256)
     : model(run_model),
       engine(run_engine),
       communicator(run_communicator),
@@ -177,7 +177,7 @@ Trainer::State::State(const Model& run_model, const TrainAndTest& data,
   agree(communicator, facts);
 }
 
-Checkpoint Trainer::State::checkpoint() const {
+Checkpoint RunTrainer::State::checkpoint() const {
   Checkpoint now{
       model,       train.class_names(),   position, engine.state(), train_sha256, {}, {}, settings,
       test_sha256, initial_weights_sha256};
@@ -186,13 +186,14 @@ Checkpoint Trainer::State::checkpoint() const {
   return now;
 }
 
-Trainer::Trainer(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Trainer::~Trainer() = default;
-Trainer::Trainer(Trainer&&) noexcept = default;
+RunTrainer::RunTrainer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RunTrainer::~RunTrainer() = default;
+RunTrainer::RunTrainer(RunTrainer&&) noexcept = default;
 
-Trainer::Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
-                 Engine& engine, Communicator& communicator, const std::filesystem::path& folder,
-                 const Beginning& beginning)
+RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
+                       const DataSettings& data_settings, Engine& engine,
+                       Communicator& communicator, const std::filesystem::path& folder,
+                       const Beginning& beginning)
     : state_(std::make_unique<State>(model, data, data_settings, engine, communicator,
                                      !folder.empty(), beginning.weights.sha256)) {
   check_held_out(data_settings, state_->split, state_->train.size());
@@ -231,7 +232,7 @@ void warn_of_passed_over(const FoundCheckpoint& found, std::vector<std::string>&
 
 // A text file can be edited, so a checkpoint is not the first to be doubted, and never to be
 // removed.
-[[noreturn]] void refuse_mixed(const FoundCheckpoint& found, const Model& model) {
+[[noreturn]] void refuse_mixed(const FoundCheckpoint& found, const ModelFile& model) {
   const Checkpoint& checkpoint = found.checkpoint;
   const Index epochs = model.train.epochs;
   std::string difference =
@@ -257,9 +258,9 @@ void complete(RunIdentity& identity, const DataSettings& settings, const std::st
 }  // namespace
 
 // Rank 0 alone: opens the folder and finds where to go on.
-Checkpoint Trainer::take_up(State& state, const std::string& data_name,
-                            const std::filesystem::path& folder) {
-  const Model& model = state.model;
+Checkpoint RunTrainer::take_up(State& state, const std::string& data_name,
+                               const std::filesystem::path& folder) {
+  const ModelFile& model = state.model;
   const Index epochs = model.train.epochs;
   RunFolder run = RunFolder::open(folder);
   auto [identity, lost] = find_identity(folder);
@@ -308,9 +309,9 @@ Checkpoint Trainer::take_up(State& state, const std::string& data_name,
   return std::move(found.checkpoint);
 }
 
-Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
-                        const DataSettings& data_settings, Engine& engine,
-                        Communicator& communicator, const std::filesystem::path& folder) {
+RunTrainer RunTrainer::resume(const ModelFile& model, const TrainAndTest& data,
+                              const DataSettings& data_settings, Engine& engine,
+                              Communicator& communicator, const std::filesystem::path& folder) {
   auto state = std::make_unique<State>(model, data, data_settings, engine, communicator, true);
   state->path = folder;
   const std::vector<std::string> told = unpack(on_first_rank(communicator, [&] {
@@ -337,7 +338,7 @@ Trainer Trainer::resume(const Model& model, const TrainAndTest& data,
   weights.velocity = floats_of(told.at(2));
   state->epochs = metrics_of(told.at(3));
   engine.set_state(weights);
-  return Trainer(std::move(state));
+  return RunTrainer(std::move(state));
 }
 
 RunConfig open_run(const std::filesystem::path& folder) {
@@ -350,7 +351,7 @@ RunConfig open_run(const std::filesystem::path& folder) {
           std::move(lost)};
 }
 
-const std::filesystem::path& Trainer::folder() const {
+const std::filesystem::path& RunTrainer::folder() const {
   return state_->path;
 }
 

@@ -14,44 +14,14 @@
 #include "convoy/data/catalog.hpp"
 #include "convoy/engine/engine.hpp"
 #include "convoy/net/model_file.hpp"
+#include "convoy/observer.hpp"
+#include "convoy/result.hpp"
+#include "convoy/train.hpp"
 #include "convoy/train/data_settings.hpp"
 #include "convoy/train/initial_weights.hpp"
-#include "convoy/train/observer.hpp"
 #include "convoy/train/taken.hpp"
 
 namespace convoy {
-
-// How often a checkpoint is written: 500steps | 1epoch, epoch | 30s, 10min, 1h.
-struct CheckpointEvery {
-  enum class Unit { steps, epochs, minutes, seconds };
-  Unit unit = Unit::epochs;
-  Index count = 1;
-};
-CheckpointEvery parse_checkpoint_every(std::string_view text);  // throws UserError(usage)
-
-enum class RunStatus { done, stopped, not_finite };
-std::string_view to_string(RunStatus status);  // "done", "stopped", "not_finite"
-
-// Of a run that holds images out: the highest validation accuracy; of equal ones the lowest loss;
-// of equal ones the earliest.
-struct BestEpoch {
-  Index epoch = 0;
-  double validation_accuracy = 0;
-  std::filesystem::path checkpoint;  // empty without a run folder, and beyond rank 0
-};
-
-struct TrainResult {
-  RunStatus status = RunStatus::done;
-  std::string message;               // for not_finite: epoch, step and loss
-  std::vector<EpochMetrics> epochs;  // of the whole run, those before a resume included
-  Index steps = 0;                   // done by this call of train()
-  double train_seconds = 0;          // sum over `epochs` and the unfinished one
-  std::string weights_sha256;
-  std::string state_sha256;
-  std::filesystem::path checkpoint;    // the newest; empty without a run folder, and beyond rank 0
-  std::optional<BestEpoch> best;       // once an epoch is done
-  std::string initial_weights_sha256;  // where the run began with another's weights; on rank 0
-};
 
 // How a new run begins, where that is not the usual.
 struct Beginning {
@@ -62,27 +32,27 @@ struct Beginning {
 // One run. Not thread-safe, but for `stop`. All functions are collective over the ranks, who give
 // the same arguments; ranks that differ in model, data or version are named (UserError). Rank 0
 // alone reads and writes the folder: the others need not see it.
-class Trainer {
+class RunTrainer {
  public:
   // A new run. `folder` is created with its configuration and a checkpoint of the initial weights;
   // empty: nothing is written. Throws UserError(usage) where the folder is taken, or where the
   // fraction to be held out is none of the images; UserError where data, model and engine do not
   // fit. The engine must have been made for
   // the model's net, optimizer, batch and grain; it and the communicator must outlive the trainer.
-  Trainer(const Model& model, const TrainAndTest& data, const DataSettings& data_settings,
-          Engine& engine, Communicator& communicator, const std::filesystem::path& folder,
-          const Beginning& beginning = {});
-  ~Trainer();
-  Trainer(Trainer&&) noexcept;
+  RunTrainer(const ModelFile& model, const TrainAndTest& data, const DataSettings& data_settings,
+             Engine& engine, Communicator& communicator, const std::filesystem::path& folder,
+             const Beginning& beginning = {});
+  ~RunTrainer();
+  RunTrainer(RunTrainer&&) noexcept;
 
   // Goes on with the newest good checkpoint of `folder`, in the middle of an epoch if need be.
   // `model` is the run's own (see open_run), with train.epochs raised where wanted. Throws
   // UserError where the data is not what the run began with, or a setting is another, which is
   // named. A run that is complete trains no further: train() returns its result. A config.toml that
   // was lost is written anew.
-  static Trainer resume(const Model& model, const TrainAndTest& data,
-                        const DataSettings& data_settings, Engine& engine,
-                        Communicator& communicator, const std::filesystem::path& folder);
+  static RunTrainer resume(const ModelFile& model, const TrainAndTest& data,
+                           const DataSettings& data_settings, Engine& engine,
+                           Communicator& communicator, const std::filesystem::path& folder);
 
   // Where the run is, on all ranks; empty where nothing is written.
   const std::filesystem::path& folder() const;
@@ -99,7 +69,7 @@ class Trainer {
  private:
   friend class Training;
   struct State;
-  explicit Trainer(std::unique_ptr<State> state);
+  explicit RunTrainer(std::unique_ptr<State> state);
   static Checkpoint take_up(State& state, const std::string& data_name,
                             const std::filesystem::path& folder);
   std::unique_ptr<State> state_;
@@ -107,7 +77,7 @@ class Trainer {
 
 // What a run folder says of itself: enough to resume, evaluate or report it.
 struct RunConfig {
-  Model model;
+  ModelFile model;
   DataSettings data;
   std::string train_sha256, test_sha256;  // of the data that it was trained and tested on
   std::string initial_weights_sha256;     // where it began with another's weights

@@ -12,16 +12,17 @@
 
 namespace convoy {
 
-struct Trainer::State {
+struct RunTrainer::State {
   // Checks that data and model fit, and draws the validation samples. Collective; `keeps`: there is
   // a run folder. Throws UserError.
-  State(const Model& model, const TrainAndTest& data, const DataSettings& settings, Engine& engine,
-        Communicator& communicator, bool keeps, const std::string& initial_weights_sha256 = "");
+  State(const ModelFile& model, const TrainAndTest& data, const DataSettings& settings,
+        Engine& engine, Communicator& communicator, bool keeps,
+        const std::string& initial_weights_sha256 = "");
 
   Checkpoint checkpoint() const;  // of this moment
   bool complete() const { return position.epoch > model.train.epochs; }
 
-  Model model;
+  ModelFile model;
   Engine& engine;
   Communicator& communicator;
   const bool keeps;  // there is a run folder, which rank 0 holds

@@ -65,10 +65,10 @@ double rate(double amount, double seconds) {
 
 }  // namespace
 
-// One call of Trainer::train().
+// One call of RunTrainer::train().
 class Training {
  public:
-  Training(Trainer::State& state, Observer& observer, const std::atomic<bool>* stop,
+  Training(RunTrainer::State& state, Observer& observer, const std::atomic<bool>* stop,
            CheckpointEvery every, Index verify_every)
       : state_(state),
         observer_(observer),
@@ -111,7 +111,7 @@ class Training {
     for (std::uint32_t& position : order_) position = samples[position];
   }
 
-  static Index steps_per_log(const Trainer::State& state) {
+  static Index steps_per_log(const RunTrainer::State& state) {
     const Index step_flops =
         std::max<Index>(state.model.net.flops_per_sample() * state.model.train.batch, 1);
     return std::max({state.steps_per_epoch / kLogsPerEpoch, kStretchFlops / step_flops, Index{1}});
@@ -353,7 +353,7 @@ class Training {
                      state_.folder ? best_checkpoint_of(state_.path) : std::filesystem::path()};
   }
 
-  Trainer::State& state_;
+  RunTrainer::State& state_;
   Observer& observer_;
   const std::atomic<bool>* stop_;
   CheckpointEvery every_;
@@ -368,8 +368,8 @@ class Training {
   bool has_warned_of_divergence_ = false;
 };
 
-TrainResult Trainer::train(Observer& observer, const std::atomic<bool>* stop,
-                           CheckpointEvery checkpoint_every, Index verify_every) {
+TrainResult RunTrainer::train(Observer& observer, const std::atomic<bool>* stop,
+                              CheckpointEvery checkpoint_every, Index verify_every) {
   try {
     return Training(*state_, observer, stop, checkpoint_every, verify_every).run();
   } catch (const std::exception& error) {

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "convoy/convoy.hpp"
+#include "convoy/internal.hpp"
 
 namespace convoy::test {
 
 // The digests that training leaves behind on some layouts, a line each.
 inline std::string train_as_a_user() {
-  const Model model = parse_model(R"(name = "user"
+  const ModelFile model = parse_model_file(R"(name = "user"
 input = { height = 8, width = 8, channels = 1, scale = 1e-40 }
 [[layer]]
 type = "conv2d"
@@ -42,7 +42,7 @@ momentum = 0.9
 weight_decay = 1e-35
 schedule = "cosine"
 )",
-                                  "user");
+                                           "user");
   constexpr std::uint32_t kSamples = 75;
   std::uint32_t random = 1;
   std::vector<std::uint8_t> pixels;
@@ -65,7 +65,8 @@ schedule = "cosine"
     const auto communicator = alone();
     const auto engine =
         make_cpu_engine(model.net, optimizer_of(model.train), options, *communicator);
-    Trainer trainer(model, {"user", {}, data, data}, {"user", 70, 0.1}, *engine, *communicator, {});
+    RunTrainer trainer(model, {"user", {}, data, data}, {"user", 70, 0.1}, *engine, *communicator,
+                       {});
     Observer nobody;
     const TrainResult result = trainer.train(nobody);
     digests += result.weights_sha256 + " " + result.state_sha256 + "\n";

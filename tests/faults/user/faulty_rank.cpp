@@ -92,7 +92,7 @@ class Flips final : public Observer {
 
 void train(const Options& options, const test::InjectedFault& fault, Communicator& communicator,
            const std::atomic<bool>* stop, bool& began) {
-  const Model model = train_tests::tiny_model();
+  const ModelFile model = train_tests::tiny_model();
   const TrainAndTest data = train_tests::tiny_data();
   EngineOptions how;
   how.threads = std::stoi(options["threads"]);
@@ -104,10 +104,10 @@ void train(const Options& options, const test::InjectedFault& fault, Communicato
   const bool is_there = on_first_rank(communicator, [&] {
                           return std::string(exists(options.out) ? "yes" : "no");
                         }) == "yes";
-  Trainer trainer =
+  RunTrainer trainer =
       is_there
-          ? Trainer::resume(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out)
-          : Trainer(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out);
+          ? RunTrainer::resume(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out)
+          : RunTrainer(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out);
   began = true;
   Flips observer(fault, *engine, communicator.rank());
   const TrainResult result =

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Manual pages, made from the same options and texts as --help. `convoy --man [COMMAND]` prints
+// one; the build makes them all for the installation (CMakeLists.txt).
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace convoy::app {
+
+// The page of a command, or of the program where `command` is null, in the language man(7).
+// `program` is the parser that holds all commands and has a HelpFormatter.
+std::string man_page(const CLI::App& program, const CLI::App* command);
+
+}  // namespace convoy::app

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// A model: a network and the settings of its training, read from TOML.
+///
+/// @code
+/// const convoy::Model lenet = convoy::load_model("lenet5", {"train.learning_rate=0.05"});
+/// const convoy::Model mine = convoy::parse_model(R"(
+/// name = "mine"
+/// input = { height = 28, width = 28, channels = 1 }
+/// [[layer]]
+/// type = "dense"
+/// units = 10
+/// [loss]
+/// type = "softmax_cross_entropy"
+/// )");
+/// std::printf("%lld parameters\n", static_cast<long long>(mine.parameter_count()));
+/// @endcode
+///
+/// docs/formats.md, "Model files", lists every key.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convoy/settings.hpp"
+#include "convoy/shape.hpp"
+
+namespace convoy {
+
+namespace detail {
+struct Access;
+}
+
+/// One setting, "KEY=VALUE": "train.momentum=0.9", "layer.0.filters=16" (a layer by its number),
+/// "layer.conv1.filters=16" (by its name), "input.scale=1". Values are TOML; a bare word is a
+/// string.
+using Override = std::string;
+
+/// A network whose layers fit each other, and the settings of its training. Immutable and cheap to
+/// copy; any number of threads may use one. Holds no weights: see Trainer and Predictor.
+class Model {
+ public:
+  const std::string& name() const;
+  /// The image that it reads.
+  Shape input_shape() const;
+  /// Numbers that it gives for an image: its classes.
+  Index outputs() const;
+  /// Trained numbers, weights and biases of all layers.
+  Index parameter_count() const;
+  /// Floating-point operations of one training sample, a multiply-add counted as two: forward and
+  /// both gradients.
+  Index flops_per_sample() const;
+  const TrainSettings& settings() const;
+  /// The model file with all overrides applied, normalised; parse_model() makes the same model
+  /// of it.
+  const std::string& text() const;
+
+  /// The same model with other settings. Throws UserError(usage), as parse_model().
+  Model with(const std::vector<Override>& overrides) const;
+
+ private:
+  friend struct detail::Access;
+  struct State;
+  explicit Model(std::shared_ptr<const State> state);
+  std::shared_ptr<const State> state_;
+};
+
+/// Reads a model from text; `source` names the text in messages. Throws UserError with the
+/// line, the layer and a remedy: bad_data, or usage where an override is wrong. Thread-safe.
+Model parse_model(std::string_view text, std::string_view source = "model",
+                  const std::vector<Override>& overrides = {});
+
+/// Reads a model from a .toml file, or by name: from $CONVOY_MODELS, or PREFIX/share/convoy/models
+/// of the installation. Throws UserError: `not_found` (the message lists the folders and the known
+/// names), or as parse_model(). Thread-safe.
+Model load_model(std::string_view name_or_path, const std::vector<Override>& overrides = {});
+
+/// A model that load_model() knows by name.
+struct ModelEntry {
+  std::string name;
+  std::filesystem::path path;
+};
+
+/// The known models. Thread-safe.
+std::vector<ModelEntry> known_models();
+
+}  // namespace convoy

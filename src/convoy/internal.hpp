@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the project's own programs need of the library's internals. The public API, which is all
+// that other programs may use, is include/convoy.
+#pragma once
+
+#include "convoy/api/access.hpp"
+#include "convoy/base/cgroup.hpp"
+#include "convoy/base/check.hpp"
+#include "convoy/base/clock.hpp"
+#include "convoy/base/digest.hpp"
+#include "convoy/base/machine.hpp"
+#include "convoy/base/safe_text.hpp"
+#include "convoy/base/suggest.hpp"
+#include "convoy/base/tensor.hpp"
+#include "convoy/base/version.hpp"
+#include "convoy/comm/collectives.hpp"
+#include "convoy/comm/communicator.hpp"
+#include "convoy/data/catalog.hpp"
+#include "convoy/data/dataset.hpp"
+#include "convoy/data/order.hpp"
+#include "convoy/engine/engine.hpp"
+#include "convoy/engine/timings.hpp"
+#include "convoy/net/model_file.hpp"
+#include "convoy/net/net.hpp"
+#include "convoy/observer.hpp"
+#include "convoy/train/agreement.hpp"
+#include "convoy/train/checkpoint.hpp"
+#include "convoy/train/data_fit.hpp"
+#include "convoy/train/find_checkpoint.hpp"
+#include "convoy/train/initial_weights.hpp"
+#include "convoy/train/schedule.hpp"
+#include "convoy/train/shared_data.hpp"
+#include "convoy/train/trainer.hpp"
