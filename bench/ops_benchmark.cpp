@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <string>
 
-#include "convoy/internal.hpp"
-#include "convoy/measure/rates.hpp"
-#include "convoy/ops/backend.hpp"
+#include "internal.hpp"
+#include "measure/rates.hpp"
+#include "ops/backend.hpp"
 
 namespace convoy::bench {
 namespace {

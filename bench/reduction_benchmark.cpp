@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "convoy/engine/generations.hpp"
-#include "convoy/engine/gradient_sum.hpp"
-#include "convoy/internal.hpp"
-#include "convoy/ops/backend.hpp"
+#include "internal.hpp"
+#include "ops/backend.hpp"
+#include "runtime/cpu/generations.hpp"
+#include "runtime/gradient_sum.hpp"
 
 namespace {
 

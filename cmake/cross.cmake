@@ -3,7 +3,7 @@
 #
 #   CONVOY_TRIPLET         the compiler's name for it: aarch64-linux-gnu, s390x-linux-gnu ...
 #   CONVOY_CROSS_LIBRARIES where scripts/setup-cross has put the libraries: build/libraries/TRIPLET
-#   CONVOY_SVE_BITS        64-bit Arm: vectors of this length, instead of NEON (src/convoy/CMakeLists.txt)
+#   CONVOY_SVE_BITS        64-bit Arm: vectors of this length, instead of NEON (src/CMakeLists.txt)
 set(CONVOY_TRIPLET "aarch64-linux-gnu" CACHE STRING "The processor to compile for")
 set(CONVOY_CROSS_LIBRARIES "${CMAKE_CURRENT_LIST_DIR}/../build/libraries/${CONVOY_TRIPLET}" CACHE PATH
     "Where scripts/setup-cross has put the libraries")

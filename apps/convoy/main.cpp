@@ -9,16 +9,16 @@
 #include <exception>
 #include <functional>
 
-#include "address.hpp"
-#include "commands.hpp"
-#include "exit_codes.hpp"
-#include "fetch.hpp"
-#include "help.hpp"
-#include "man_page.hpp"
-#include "options.hpp"
-#include "other_spellings.hpp"
-#include "output.hpp"
-#include "ranks.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/help.hpp"
+#include "cli/man_page.hpp"
+#include "cli/options.hpp"
+#include "cli/other_spellings.hpp"
+#include "cli/output.hpp"
+#include "commands/commands.hpp"
+#include "fetch/address.hpp"
+#include "fetch/fetch.hpp"
+#include "supervision/ranks.hpp"
 
 namespace convoy::app {
 namespace {

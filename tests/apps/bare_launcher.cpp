@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "convoy/internal.hpp"
+#include "internal.hpp"
 
 namespace convoy::test {
 

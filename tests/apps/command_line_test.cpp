@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "convoy/comm/communicator.hpp"
+#include "parallel/communicator.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `convoy fetch` against a server on this machine, well-behaved and not. Small made-up sets stand
 // in for the public ones; the public files themselves are fetched where this machine has them.
-#include "apps/convoy/fetch.hpp"
+#include "fetch/fetch.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "convoy/internal.hpp"
+#include "internal.hpp"
 #include "tests/apps/http_server.hpp"
 #include "tests/data/files.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "convoy/report/gnuplot.hpp"
+#include "report/gnuplot.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/report/xml.hpp"
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "convoy/internal.hpp"
+#include "internal.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "convoy/internal.hpp"
+#include "internal.hpp"
 #include "tests/apps/bare_launcher.hpp"
 
 namespace convoy::test {

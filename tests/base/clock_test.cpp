@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/base/clock.hpp"
+#include "base/clock.hpp"
 
 #include <gtest/gtest.h>
 

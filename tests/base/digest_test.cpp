@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/base/digest.hpp"
+#include "base/digest.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/base/machine.hpp"
+#include "base/machine.hpp"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "convoy/base/cgroup.hpp"
-#include "convoy/base/clock.hpp"
+#include "base/cgroup.hpp"
+#include "base/clock.hpp"
 
 namespace convoy {
 namespace {

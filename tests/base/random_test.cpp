@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/base/random.hpp"
+#include "base/random.hpp"
 
 #include <gtest/gtest.h>
 

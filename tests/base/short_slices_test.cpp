@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/base/short_slices.hpp"
+#include "base/short_slices.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/data/catalog.hpp"
+#include "data/catalog.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 #include <map>
 #include <tuple>
 
-#include "convoy/base/digest.hpp"
-#include "convoy/data/cifar.hpp"
+#include "base/digest.hpp"
+#include "data/cifar.hpp"
 #include "tests/data/files.hpp"
 
 namespace convoy {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/data/cifar.hpp"
+#include "data/cifar.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/data/dataset.hpp"
+#include "data/dataset.hpp"
 
 #include <gtest/gtest.h>
 
 #include <utility>
 
-#include "convoy/base/digest.hpp"
+#include "base/digest.hpp"
 #include "tests/data/files.hpp"
 
 namespace convoy {

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "convoy/base/check.hpp"
+#include "base/check.hpp"
 #include "tests/base/temporary_folder.hpp"
 
 namespace convoy::testing {

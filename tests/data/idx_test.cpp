@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/data/idx.hpp"
+#include "data/idx.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <random>
 
-#include "convoy/base/machine.hpp"
+#include "base/machine.hpp"
 #include "tests/data/files.hpp"
 
 namespace convoy {

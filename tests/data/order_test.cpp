@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/data/order.hpp"
+#include "data/order.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <numeric>
 #include <set>
 
-#include "convoy/base/random.hpp"
+#include "base/random.hpp"
 #include "tests/data/files.hpp"
 
 namespace convoy {

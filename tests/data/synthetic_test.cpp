@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/data/synthetic.hpp"
+#include "data/synthetic.hpp"
 
 #include <gtest/gtest.h>
 

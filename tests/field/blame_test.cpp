@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "convoy/base/check.hpp"
-#include "convoy/base/clock.hpp"
-#include "convoy/comm/watch.hpp"
+#include "base/check.hpp"
+#include "base/clock.hpp"
+#include "parallel/watch.hpp"
 #include "tests/apps/program.hpp"
-#include "tests/comm/mailbox.hpp"
+#include "tests/parallel/mailbox.hpp"
 
 namespace convoy::test {
 namespace {

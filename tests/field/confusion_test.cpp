@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "convoy/report/confusion.hpp"
+#include "report/confusion.hpp"
 
 namespace convoy {
 namespace {

@@ -5,14 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "convoy/comm/communicator.hpp"
-#include "convoy/data/catalog.hpp"
-#include "convoy/data/idx.hpp"
-#include "convoy/data/labels.hpp"
-#include "convoy/net/model_file.hpp"
-#include "convoy/train/checkpoint.hpp"
-#include "convoy/train/data_fit.hpp"
+#include "data/catalog.hpp"
+#include "data/idx.hpp"
+#include "data/labels.hpp"
+#include "net/model_file.hpp"
+#include "parallel/communicator.hpp"
 #include "tests/data/files.hpp"
+#include "train/checkpoint.hpp"
+#include "train/data_fit.hpp"
 
 namespace convoy {
 namespace {

@@ -2,9 +2,9 @@
 // How long a server may hold `convoy fetch`, and that nobody reads a password over its shoulder.
 #include <gmock/gmock.h>
 
-#include "apps/convoy/address.hpp"
-#include "apps/convoy/fetch.hpp"
-#include "convoy/internal.hpp"
+#include "fetch/address.hpp"
+#include "fetch/fetch.hpp"
+#include "internal.hpp"
 #include "tests/apps/http_server.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/data/files.hpp"

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <functional>
 
-#include "convoy/internal.hpp"
+#include "internal.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/data/files.hpp"
 #include "tests/field/printed.hpp"

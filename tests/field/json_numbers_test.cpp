@@ -7,14 +7,14 @@
 #include <functional>
 #include <limits>
 
-#include "convoy/study/record.hpp"
-#include "convoy/train/run_config.hpp"
-#include "convoy/train/run_folder.hpp"
-#include "convoy/train/strict_json.hpp"
+#include "study/record.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/net/failure.hpp"
 #include "tests/study/made_study.hpp"
 #include "tests/train/support.hpp"
+#include "train/run_config.hpp"
+#include "train/run_folder.hpp"
+#include "train/strict_json.hpp"
 
 namespace convoy {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a big-endian machine writes and hashes, told here that it is one.
-#include "convoy/base/little_endian.hpp"
+#include "base/little_endian.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "convoy/engine/memory_need.hpp"
-#include "convoy/internal.hpp"
+#include "internal.hpp"
+#include "runtime/cpu/memory_need.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

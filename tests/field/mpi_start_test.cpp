@@ -7,9 +7,9 @@
 #include <regex>
 #include <thread>
 
-#include "apps/convoy/call_limit.hpp"
-#include "apps/convoy/launcher_call.hpp"
-#include "convoy/internal.hpp"
+#include "internal.hpp"
+#include "supervision/call_limit.hpp"
+#include "supervision/launcher_call.hpp"
 #include "tests/apps/bare_launcher.hpp"
 
 namespace convoy::test {

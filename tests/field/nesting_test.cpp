@@ -5,14 +5,14 @@
 
 #include <map>
 
-#include "convoy/net/config_tree.hpp"
-#include "convoy/net/model_file.hpp"
-#include "convoy/study/record.hpp"
-#include "convoy/train/run_folder.hpp"
-#include "convoy/train/strict_json.hpp"
+#include "net/config_tree.hpp"
+#include "net/model_file.hpp"
+#include "study/record.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/net/failure.hpp"
 #include "tests/study/made_study.hpp"
+#include "train/run_folder.hpp"
+#include "train/strict_json.hpp"
 
 namespace convoy {
 namespace {

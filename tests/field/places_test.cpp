@@ -7,8 +7,8 @@
 #include <atomic>
 #include <filesystem>
 
-#include "convoy/engine/team.hpp"
-#include "convoy/internal.hpp"
+#include "internal.hpp"
+#include "runtime/cpu/team.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "apps/convoy/images.hpp"
+#include "images/images.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

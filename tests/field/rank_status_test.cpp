@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include "convoy/internal.hpp"
+#include "internal.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -7,10 +7,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "convoy/train/run_folder.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/small_disk.hpp"
 #include "tests/train/support.hpp"
+#include "train/run_folder.hpp"
 
 namespace convoy {
 namespace {

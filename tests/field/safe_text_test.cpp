@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever the bytes, a terminal shows them, a shell makes one word of them, and a reader of JSON,
 // Markdown, CSV and LaTeX sees text.
-#include "convoy/base/safe_text.hpp"
+#include "base/safe_text.hpp"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "convoy/report/table.hpp"
-#include "convoy/study/report.hpp"
+#include "report/table.hpp"
+#include "study/report.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/field/printed.hpp"
 #include "tests/study/made_study.hpp"

@@ -3,7 +3,7 @@
 // passed on.
 #include <gtest/gtest.h>
 
-#include "convoy/comm/communicator.hpp"
+#include "parallel/communicator.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -10,10 +10,10 @@
 #include <csignal>
 #include <set>
 
-#include "convoy/report/gnuplot.hpp"
-#include "convoy/report/table.hpp"
-#include "convoy/study/folder.hpp"
-#include "convoy/study/report.hpp"
+#include "report/gnuplot.hpp"
+#include "report/table.hpp"
+#include "study/folder.hpp"
+#include "study/report.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/report/xml.hpp"
 #include "tests/study/made_study.hpp"

@@ -8,7 +8,7 @@
 
 #include <fstream>
 
-#include "convoy/internal.hpp"
+#include "internal.hpp"
 #include "tests/apps/bare_launcher.hpp"
 
 namespace convoy::test {

@@ -11,10 +11,10 @@
 
 #include <fstream>
 
-#include "apps/convoy/part_file.hpp"
-#include "convoy/train/new_folder.hpp"
-#include "convoy/train/run_folder.hpp"
+#include "fetch/part_file.hpp"
 #include "tests/train/support.hpp"
+#include "train/new_folder.hpp"
+#include "train/run_folder.hpp"
 
 namespace convoy {
 namespace {

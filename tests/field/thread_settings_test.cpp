@@ -7,9 +7,9 @@
 
 #include <filesystem>
 
-#include "convoy/engine/team.hpp"
-#include "convoy/engine/thread_trial.hpp"
-#include "convoy/internal.hpp"
+#include "internal.hpp"
+#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/thread_trial.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
-#include "convoy/engine/team.hpp"
-#include "convoy/internal.hpp"
+#include "internal.hpp"
+#include "runtime/cpu/team.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "apps/convoy/unpack.hpp"
-#include "convoy/base/digest.hpp"
+#include "base/digest.hpp"
+#include "fetch/unpack.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace convoy::fuzz {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints: as they are, and with their digests put right, without which no input would get past
 // the first check.
-#include "convoy/train/checkpoint.hpp"
+#include "train/checkpoint.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -9,10 +9,10 @@
 #include <stdexcept>
 #include <vector>
 
-#include "convoy/base/check.hpp"
-#include "convoy/base/digest.hpp"
-#include "convoy/train/strict_json.hpp"
+#include "base/check.hpp"
+#include "base/digest.hpp"
 #include "tests/fuzz/fuzz.hpp"
+#include "train/strict_json.hpp"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of CIFAR-10, one alone and two in a row.
-#include "convoy/data/cifar.hpp"
+#include "data/cifar.hpp"
 
 #include <array>
 

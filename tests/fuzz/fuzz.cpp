@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "convoy/base/check.hpp"
+#include "base/check.hpp"
 
 namespace convoy::fuzz {
 namespace {

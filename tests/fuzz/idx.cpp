@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // IDX files of images and of labels.
-#include "convoy/data/idx.hpp"
+#include "data/idx.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

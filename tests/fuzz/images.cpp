@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures of convoy predict: PNG, PGM, PPM and IDX files, for a grey model and for a coloured one.
-#include "apps/convoy/images.hpp"
+#include "images/images.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 bool convoy::fuzz::takes(Input input) {

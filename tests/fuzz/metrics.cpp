@@ -2,8 +2,8 @@
 // A line of metrics.jsonl. What is written of it has to be read as the same.
 #include <stdexcept>
 
-#include "convoy/train/run_folder.hpp"
 #include "tests/fuzz/fuzz.hpp"
+#include "train/run_folder.hpp"
 
 bool convoy::fuzz::takes(Input input) {
   EpochMetrics metrics;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "convoy/net/model_file.hpp"
-#include "convoy/plan/plan.hpp"
+#include "net/model_file.hpp"
+#include "plan/plan.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 bool convoy::fuzz::takes(Input input) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.toml of a run folder. What is written of it has to be read as the same.
-#include "convoy/train/run_config.hpp"
+#include "train/run_config.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of the safetensors format, whatever they hold.
-#include "convoy/train/safetensors.hpp"
+#include "train/safetensors.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A study file, and the command lines that come of it.
-#include "convoy/study/plan.hpp"
+#include "study/plan.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 bool convoy::fuzz::takes(Input input) {

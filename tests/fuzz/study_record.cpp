@@ -2,9 +2,9 @@
 // study.json: what is read can be written again, analysed, and put into tables.
 #include <stdexcept>
 
-#include "convoy/study/analysis.hpp"
-#include "convoy/study/record.hpp"
-#include "convoy/study/report.hpp"
+#include "study/analysis.hpp"
+#include "study/record.hpp"
+#include "study/report.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace convoy::fuzz {

@@ -14,8 +14,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "convoy/engine/engine.hpp"
-#include "convoy/net/model_file.hpp"
+#include "net/model_file.hpp"
+#include "runtime/engine.hpp"
 #include "tests/goldens/interpreter.hpp"
 #include "tests/ops/rounds.hpp"
 

@@ -5,15 +5,15 @@
 #include <utility>
 #include <vector>
 
-#include "convoy/net/net.hpp"
-#include "convoy/ops/reference/activation.hpp"
-#include "convoy/ops/reference/conv2d.hpp"
-#include "convoy/ops/reference/dense.hpp"
-#include "convoy/ops/reference/loss.hpp"
-#include "convoy/ops/reference/pool2d.hpp"
-#include "convoy/ops/reference/sgd.hpp"
-#include "convoy/ops/reference/subsample.hpp"
-#include "convoy/ops/visit.hpp"
+#include "net/net.hpp"
+#include "ops/reference/activation.hpp"
+#include "ops/reference/conv2d.hpp"
+#include "ops/reference/dense.hpp"
+#include "ops/reference/loss.hpp"
+#include "ops/reference/pool2d.hpp"
+#include "ops/reference/sgd.hpp"
+#include "ops/reference/subsample.hpp"
+#include "ops/visit.hpp"
 
 namespace convoy::test {
 

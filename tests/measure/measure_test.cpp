@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "convoy/engine/team.hpp"
-#include "convoy/measure/bench.hpp"
-#include "convoy/measure/rates.hpp"
+#include "measure/bench.hpp"
+#include "measure/rates.hpp"
+#include "runtime/cpu/team.hpp"
 #include "tests/plan/random_net.hpp"
 
 namespace convoy::test {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "convoy/base/check.hpp"
+#include "base/check.hpp"
 
 namespace convoy {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "convoy/net/net.hpp"
+#include "net/net.hpp"
 
 namespace convoy {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Model files: the four that come with the project, and one message for each mistake.
-#include "convoy/net/model_file.hpp"
+#include "net/model_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/net/net.hpp"
+#include "net/net.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

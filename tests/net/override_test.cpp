@@ -6,7 +6,7 @@
 
 #include <random>
 
-#include "convoy/net/model_file.hpp"
+#include "net/model_file.hpp"
 #include "tests/net/failure.hpp"
 
 namespace convoy {

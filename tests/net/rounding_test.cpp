@@ -3,7 +3,7 @@
 
 #include <cfenv>
 
-#include "convoy/net/model_file.hpp"
+#include "net/model_file.hpp"
 
 namespace convoy {
 namespace {

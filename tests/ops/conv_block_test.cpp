@@ -2,12 +2,12 @@
 // A block of convolution, ReLU and max pool gives the bits of these operations one after the other,
 // in the reference: forward, both gradients, any cut of the weight rows; for thin convolutions,
 // those with a sparse gradient and others, sides that a pool does not cover, hostile numbers.
-#include "convoy/ops/conv_block.hpp"
+#include "ops/conv_block.hpp"
 
 #include <gtest/gtest.h>
 
-#include "convoy/ops/backend.hpp"
-#include "convoy/ops/sparse_gradient.hpp"
+#include "ops/backend.hpp"
+#include "ops/sparse_gradient.hpp"
 #include "tests/ops/guarded.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"
@@ -17,14 +17,15 @@ namespace {
 
 using Floats = Guarded<float>;
 
-// Behind a pool, simd/sparse_gradient-inl.hpp.
+// Behind a pool, simd/convolutions/sparse_input_gradient-inl.hpp.
 void make_sparse(Random& random, Conv2d& conv) {
   conv.in.channels = random.channels(40);
   const Index most = kSegmentTerms / conv.kernel.width;
   conv.filters = random.chance(70) ? random.pick(most / 2 + 1, most) : random.chance(50) ? 32 : 64;
 }
 
-// Behind a pool, simd/wide_sparse_weights-inl.hpp: groups of channels, whole and not.
+// Behind a pool, simd/convolutions/wide_sparse_weight_gradient-inl.hpp: groups of channels, whole
+// and not.
 void make_wide(Random& random, Conv2d& conv) {
   conv.kernel = {3, 3};
   conv.in.channels = random.chance(50) ? 16 * random.pick(1, 4) : random.pick(9, 50);

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "convoy/ops/backend.hpp"
-#include "convoy/ops/segments.hpp"
+#include "ops/backend.hpp"
+#include "ops/segments.hpp"
 #include "tests/ops/guarded.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include "convoy/ops/reference/activation.hpp"
-#include "convoy/ops/reference/conv2d.hpp"
-#include "convoy/ops/reference/dense.hpp"
-#include "convoy/ops/reference/loss.hpp"
-#include "convoy/ops/reference/pool2d.hpp"
-#include "convoy/ops/reference/subsample.hpp"
-#include "convoy/ops/visit.hpp"
+#include "ops/reference/activation.hpp"
+#include "ops/reference/conv2d.hpp"
+#include "ops/reference/dense.hpp"
+#include "ops/reference/loss.hpp"
+#include "ops/reference/pool2d.hpp"
+#include "ops/reference/subsample.hpp"
+#include "ops/visit.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"
 

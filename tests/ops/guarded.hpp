@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "convoy/base/tensor.hpp"
+#include "base/tensor.hpp"
 
 namespace convoy::test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The project's own elementary functions against the C library's in long double: dense sweeps for
 // accuracy, special values, and what holds at the ends.
-#include "convoy/ops/math.hpp"
+#include "ops/math.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every byte of every channel becomes what the double arithmetic of normalize.hpp says, to the bit,
 // on every backend, whether there is a formula for it or not.
-#include "convoy/ops/normalize.hpp"
+#include "ops/normalize.hpp"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <random>
 
-#include "convoy/ops/backend.hpp"
+#include "ops/backend.hpp"
 #include "tests/data/files.hpp"
 #include "tests/ops/guarded.hpp"
 #include "tests/ops/random_ops.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a plan asks of an operation, against counting by hand over random structs.
-#include "convoy/ops/op.hpp"
+#include "ops/op.hpp"
 
 #include <gtest/gtest.h>
 

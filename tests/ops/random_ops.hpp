@@ -14,8 +14,8 @@
 
 #include <fmt/format.h>
 
-#include "convoy/ops/op.hpp"
-#include "convoy/ops/segments.hpp"
+#include "ops/op.hpp"
+#include "ops/segments.hpp"
 
 namespace convoy::test {
 
@@ -131,7 +131,8 @@ inline bool fits(const Shape& in, Extent kernel, Extent padding) {
          in.width + 2 * padding.width >= kernel.width;
 }
 
-// Few channels: simd/thin_conv-inl.hpp and simd/narrow_gradient-inl.hpp.
+// Few channels: simd/convolutions/thin_conv-inl.hpp and
+// simd/convolutions/narrow_input_gradient-inl.hpp.
 inline void make_thin(Random& random, Conv2d& op) {
   const Index side = random.chance(50) ? 3 : 5;
   op.kernel = {side, side};

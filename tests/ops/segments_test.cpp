@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The index arithmetic below the kernels: segments, rectangles, borders, phases, windows. Each
 // against counting by hand.
-#include "convoy/ops/segments.hpp"
+#include "ops/segments.hpp"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "convoy/ops/padding.hpp"
-#include "convoy/ops/phase.hpp"
-#include "convoy/ops/pool2d.hpp"
-#include "convoy/ops/rectangle.hpp"
+#include "ops/padding.hpp"
+#include "ops/phase.hpp"
+#include "ops/pool2d.hpp"
+#include "ops/rectangle.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "convoy/base/check.hpp"
-#include "convoy/ops/backend.hpp"
+#include "base/check.hpp"
+#include "ops/backend.hpp"
 #include "tests/ops/guarded.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"

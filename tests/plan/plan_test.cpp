@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plan, followed stage by stage on a workspace in which every element says what lies there. What
 // a stage reads must be what it means to read, so no two values that live together may overlap.
-#include "convoy/plan/plan.hpp"
+#include "plan/plan.hpp"
 
 #include <gtest/gtest.h>
 

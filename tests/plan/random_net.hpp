@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "convoy/net/net.hpp"
+#include "net/net.hpp"
 #include "tests/ops/random_ops.hpp"
 
 namespace convoy::test {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/report/confusion.hpp"
+#include "report/confusion.hpp"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "convoy/report/gallery.hpp"
+#include "report/gallery.hpp"
 #include "tests/report/xml.hpp"
 
 namespace convoy::test {

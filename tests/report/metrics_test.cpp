@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/report/metrics.hpp"
+#include "report/metrics.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/report/page.hpp"
+#include "report/page.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <map>
 
-#include "convoy/report/page_style.hpp"
+#include "report/page_style.hpp"
 #include "tests/report/xml.hpp"
 
 namespace convoy::test {

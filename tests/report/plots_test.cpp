@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plots as they come from gnuplot: whatever they are drawn from, they fit into a page.
-#include "convoy/report/plots.hpp"
+#include "report/plots.hpp"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include <limits>
 #include <set>
 
-#include "convoy/base/check.hpp"
-#include "convoy/report/gnuplot.hpp"
+#include "base/check.hpp"
+#include "report/gnuplot.hpp"
 #include "tests/report/xml.hpp"
 
 namespace convoy::test {

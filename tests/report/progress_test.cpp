@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person sees, on a terminal of any width and in a file.
-#include "convoy/report/progress.hpp"
+#include "report/progress.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include <limits>
 #include <random>
 
-#include "convoy/report/metrics.hpp"
+#include "report/metrics.hpp"
 
 namespace convoy {
 namespace {

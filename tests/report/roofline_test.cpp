@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/report/roofline.hpp"
+#include "report/roofline.hpp"
 
 #include <gtest/gtest.h>
 

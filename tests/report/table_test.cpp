@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What goes into a table comes out of every form of it, whatever it is.
-#include "convoy/report/table.hpp"
+#include "report/table.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a study makes of known times, and each flag by a case made for it.
-#include "convoy/study/analysis.hpp"
+#include "study/analysis.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "convoy/study/report.hpp"
-#include "convoy/study/statistics.hpp"
+#include "study/report.hpp"
+#include "study/statistics.hpp"
 #include "tests/study/made_study.hpp"
 
 namespace convoy::study {

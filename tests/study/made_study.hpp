@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "convoy/study/record.hpp"
+#include "study/record.hpp"
 
 namespace convoy::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/study/plan.hpp"
+#include "study/plan.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "convoy/study/record.hpp"
+#include "study/record.hpp"
 #include "tests/study/made_study.hpp"
 
 namespace convoy::study {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The statistics of a study against known inputs: tables, closed forms, and data made by the law
 // that is fitted.
-#include "convoy/study/statistics.hpp"
+#include "study/statistics.hpp"
 
 #include <gtest/gtest.h>
 

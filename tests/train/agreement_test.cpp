@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who differs from the others is named, on all ranks; who does not is left in peace.
-#include "convoy/train/agreement.hpp"
+#include "train/agreement.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "convoy/comm/collectives.hpp"
-#include "tests/comm/thread_communicator.hpp"
+#include "parallel/collectives.hpp"
+#include "tests/parallel/thread_communicator.hpp"
 
 namespace convoy {
 namespace {

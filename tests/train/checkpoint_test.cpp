@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/train/checkpoint.hpp"
+#include "train/checkpoint.hpp"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "convoy/train/safetensors.hpp"
 #include "tests/train/support.hpp"
+#include "train/safetensors.hpp"
 
 namespace convoy {
 namespace {

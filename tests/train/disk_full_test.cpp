@@ -6,11 +6,11 @@
 
 #include <optional>
 
-#include "convoy/train/durable_file.hpp"
-#include "convoy/train/run_folder.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/small_disk.hpp"
 #include "tests/train/support.hpp"
+#include "train/durable_file.hpp"
+#include "train/run_folder.hpp"
 
 namespace convoy {
 namespace {

@@ -6,7 +6,7 @@
 #include <array>
 #include <vector>
 
-#include "convoy/engine/engine.hpp"
+#include "runtime/engine.hpp"
 #include "tests/train/support.hpp"
 
 namespace convoy::train_tests {

@@ -14,8 +14,8 @@
 #include <random>
 #include <thread>
 
-#include "convoy/train/run_folder.hpp"
 #include "tests/train/support.hpp"
+#include "train/run_folder.hpp"
 
 namespace convoy {
 namespace {

@@ -5,9 +5,9 @@
 #include <atomic>
 #include <random>
 
-#include "convoy/comm/collectives.hpp"
 #include "convoy/predictor.hpp"
-#include "tests/comm/thread_communicator.hpp"
+#include "parallel/collectives.hpp"
+#include "tests/parallel/thread_communicator.hpp"
 #include "tests/train/support.hpp"
 
 namespace convoy {

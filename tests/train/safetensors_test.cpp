@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "convoy/train/safetensors.hpp"
+#include "train/safetensors.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One copy of the data for each node, the same for every rank as alone.
-#include "convoy/train/shared_data.hpp"
+#include "train/shared_data.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "convoy/comm/collectives.hpp"
-#include "tests/comm/thread_communicator.hpp"
+#include "parallel/collectives.hpp"
 #include "tests/data/files.hpp"
+#include "tests/parallel/thread_communicator.hpp"
 
 namespace convoy {
 namespace {

@@ -9,7 +9,7 @@
 #include <functional>
 #include <optional>
 
-#include "tests/comm/children.hpp"
+#include "tests/parallel/children.hpp"
 
 namespace convoy::test {
 

@@ -7,8 +7,8 @@
 #include <array>
 #include <cstring>
 
-#include "convoy/base/digest.hpp"
-#include "convoy/data/synthetic.hpp"
+#include "base/digest.hpp"
+#include "data/synthetic.hpp"
 
 namespace convoy::train_tests {
 namespace {

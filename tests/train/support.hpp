@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "convoy/base/check.hpp"
-#include "convoy/data/catalog.hpp"
-#include "convoy/net/model_file.hpp"
-#include "convoy/train/checkpoint.hpp"
-#include "convoy/train/trainer.hpp"
+#include "base/check.hpp"
+#include "data/catalog.hpp"
+#include "net/model_file.hpp"
 #include "tests/base/temporary_folder.hpp"
+#include "train/checkpoint.hpp"
+#include "train/trainer.hpp"
 
 namespace convoy::train_tests {
 

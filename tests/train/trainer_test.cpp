@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The trainer's own logic, on an engine that shows every step that is missed, repeated or
 // misplaced.
-#include "convoy/train/trainer.hpp"
+#include "train/trainer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "convoy/data/order.hpp"
+#include "data/order.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/support.hpp"
 

@@ -18,10 +18,10 @@
 #include <thread>
 #include <vector>
 
-#include "apps/convoy/output.hpp"
-#include "apps/convoy/ranks.hpp"
-#include "apps/convoy/supervisor.hpp"
-#include "convoy/comm/board.hpp"
+#include "cli/output.hpp"
+#include "parallel/board.hpp"
+#include "supervision/ranks.hpp"
+#include "supervision/supervisor.hpp"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <string>
 
-#include "convoy/comm/communicator.hpp"
+#include "parallel/communicator.hpp"
 
 namespace convoy::test {
 

@@ -14,11 +14,11 @@
 #include <filesystem>
 #include <map>
 
-#include "apps/convoy/launcher_call.hpp"
-#include "apps/convoy/output.hpp"
-#include "apps/convoy/ranks.hpp"
-#include "apps/convoy/signals.hpp"
-#include "apps/convoy/supervisor.hpp"
+#include "cli/output.hpp"
+#include "supervision/launcher_call.hpp"
+#include "supervision/ranks.hpp"
+#include "supervision/signals.hpp"
+#include "supervision/supervisor.hpp"
 #include "tests/faults/user/faulty_communicator.hpp"
 #include "tests/train/support.hpp"
 

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <span>
+
+#include "cli/help.hpp"
+
+namespace convoy::app {
+namespace {
+
+// An option that says nothing on the device that was chosen.
+struct Idle {
+  bool given;
+  const char* name;
+  const char* why;
+};
+
+void refuse_idle(std::string_view device, std::span<const Idle> options, std::string_view remedy) {
+  for (const Idle& option : options) {
+    if (!option.given) continue;
+    throw UserError(Fault::usage, fmt::format("{} with --device {}", option.name, device),
+                    option.why, remedy);
+  }
+}
+
+void check_cpu(const Layout& layout) {
+  constexpr const char* kWhy = "it sets how steps are launched on a GPU";
+  const Idle options[] = {{layout.launch != "auto", "--launch", kWhy},
+                          {layout.steps_per_launch != 0, "--steps-per-launch", kWhy}};
+  refuse_idle("cpu", options, "leave it out, or add --device cuda");
+}
+
+void check_cuda(const Layout& layout) {
+  const Idle options[] = {
+      {layout.threads != 0, "--threads", "it counts threads of the processor"},
+      {layout.threads_by != "data", "--threads-by tensor",
+       "it splits work between threads of the processor"},
+      {layout.isa != "auto", "--isa", "it names instructions of the processor"},
+      {layout.no_fusion, "--no-fusion", "on a GPU every layer is a stage of its own"}};
+  refuse_idle("cuda", options, "leave one of them out");
+  if (layout.steps_per_launch != 0 && layout.launch == "stages") {
+    throw UserError(Fault::usage, "--steps-per-launch with --launch stages",
+                    "then every stage of every step is a launch", "leave one of them out");
+  }
+  if (cuda_library().empty()) {
+    throw UserError(Fault::unavailable, "--device cuda is not available",
+                    "this program was built without CUDA",
+                    "use --device cpu, or a build with CUDA (docs/install.md)");
+  }
+  if (cuda_devices().empty()) {
+    throw UserError(Fault::unavailable, "--device cuda is not available",
+                    "this machine has no GPU, or no driver for it", "use --device cpu");
+  }
+}
+
+// Beside those that the engine finds: here they are found before ranks are started.
+void check_cuda_ranks(const Layout& layout, const RanksLayout& ranks) {
+  if (ranks.ranks_by == "tensor") {
+    throw UserError(Fault::usage, "--ranks-by tensor with --device cuda",
+                    "GPUs can split a batch only by its grains", "leave one of them out");
+  }
+  const std::string option = many_steps_option(layout);
+  if (option.empty() || ranks.ranks < 2) return;
+  throw UserError(Fault::usage, fmt::format("{} with --ranks {}", option, ranks.ranks),
+                  "several ranks exchange gradients after every step", "leave one of them out");
+}
+
+Launching launching_of(const Layout& layout) {
+  return layout.launch == "stages"       ? Launching::stages
+         : layout.launch == "graph"      ? Launching::graph
+         : layout.launch == "persistent" ? Launching::persistent
+                                         : Launching::automatic;
+}
+
+void check_isa(const Layout& layout) {
+  if (const std::vector<std::string> isas = available_isas();
+      layout.isa != "auto" && std::find(isas.begin(), isas.end(), layout.isa) == isas.end()) {
+    static constexpr std::string_view kKnown[] = {"avx2", "avx512", "neon", "sve"};
+    const bool known =
+        std::find(std::begin(kKnown), std::end(kKnown), layout.isa) != std::end(kKnown);
+    throw UserError(known ? Fault::unavailable : Fault::usage,
+                    fmt::format("--isa {} is not available", layout.isa),
+                    "this machine or build does not have it",
+                    fmt::format("use one of auto, {}", fmt::join(isas, ", ")));
+  }
+}
+
+}  // namespace
+
+void add_layout(CLI::App& command, Layout& layout) {
+  command
+      .add_option("--threads", layout.threads,
+                  "Number of threads; default: OMP_NUM_THREADS, else the cores that this process "
+                  "may use (in a "
+                  "job of Slurm that binds nothing, at most SLURM_CPUS_PER_TASK)")
+      ->check(whole_number(1))
+      ->type_name("N")
+      ->group(kLayoutGroup);
+  command
+      .add_option("--threads-by", layout.threads_by,
+                  "Split work between threads by 'data' (each thread has its own grains of the "
+                  "batch) or by 'tensor' (each computes a part of every operation's output)")
+      ->check(one_of({"data", "tensor"}))
+      ->type_name("data|tensor")
+      ->capture_default_str()
+      ->group(kLayoutGroup);
+  command
+      .add_flag("--oversubscribe", layout.oversubscribe,
+                "Allow more threads or ranks than usable cores")
+      ->group(kLayoutGroup);
+  command
+      .add_option("--isa", layout.isa,
+                  "Vector instructions to use: auto, reference (plain code), or one of those that "
+                  "'convoy info' lists")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(kLayoutGroup);
+  command
+      .add_option("--device", layout.device,
+                  "Compute on the processor, or on one GPU for each rank; the weights are the same")
+      ->check(one_of({"cpu", "cuda"}))
+      ->type_name("cpu|cuda")
+      ->capture_default_str()
+      ->group(kLayoutGroup);
+}
+
+void add_launching(CLI::App& command, Layout& layout) {
+  command
+      .add_option("--launch", layout.launch,
+                  "How steps are launched on a GPU: one kernel for each stage ('stages'), a graph "
+                  "that repeats a step, or one kernel that runs many steps ('persistent'). auto: "
+                  "stages with several ranks, --profile or --trace; else persistent where the net "
+                  "fits, else graph")
+      ->check(one_of({"auto", "stages", "graph", "persistent"}))
+      ->type_name("auto|stages|graph|persistent")
+      ->capture_default_str()
+      ->group(kLayoutGroup);
+  command
+      .add_option("--steps-per-launch", layout.steps_per_launch,
+                  "Steps per GPU launch; 0 = until the next log line, evaluation or checkpoint")
+      ->check(whole_number(0))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kLayoutGroup);
+}
+
+std::string many_steps_option(const Layout& layout) {
+  if (layout.steps_per_launch != 0) return "--steps-per-launch";
+  const bool one = layout.launch == "auto" || layout.launch == "stages";
+  return one ? "" : "--launch " + layout.launch;
+}
+
+void add_ranks(CLI::App& command, RanksLayout& layout) {
+  auto add = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->group(kLayoutGroup);
+  };
+  auto add_choice = [&](const char* name, std::string& value, std::vector<std::string> words,
+                        const char* text) {
+    add(name, value, text)
+        ->type_name(fmt::format("{}", fmt::join(words, "|")))
+        ->capture_default_str()
+        ->check(one_of(std::move(words)));
+  };
+  CLI::Option* ranks =
+      add("--ranks", layout.ranks,
+          "Start N processes on this machine with MPI and supervise them; default: 1, or as many "
+          "as mpirun or srun started")
+          ->check(whole_number(1))
+          ->type_name("N");
+  add("--hosts", layout.hosts,
+      "Start the processes on these machines, including this one; N processes on each. mpirun "
+      "reaches them by ssh. Program, data and run folder must have the same paths on all of them")
+      ->needs(ranks)
+      ->type_name("HOST:N,...");
+  add_choice("--ranks-by", layout.ranks_by, {"data", "tensor"},
+             "Split work between ranks by 'data' or by 'tensor', as --threads-by does for threads");
+  add_choice(
+      "--reduction", layout.reduction, {"tree", "root", "fast"},
+      "How the gradients of ranks are summed: along the tree, along the same tree on rank 0, "
+      "or by the MPI library ('fast'), whose result depends on the layout");
+  add_choice("--exchange", layout.exchange, {"auto", "window", "messages"},
+             "How ranks on one machine exchange data: through shared memory ('window') or by "
+             "messages");
+  add("--verify-every", layout.verify_every,
+      "Compare the ranks' weights every N steps; 0: only with each checkpoint")
+      ->check(whole_number(0))
+      ->type_name("N")
+      ->capture_default_str();
+  const auto add_seconds = [&](const char* name, double& value, const char* text) {
+    add(name, value, text)
+        ->check(CLI::Validator(
+            [](const std::string& given) {
+              double seconds = 0;
+              return CLI::detail::lexical_cast(given, seconds) && seconds >= 1 && seconds <= 1e6
+                         ? std::string()
+                         : given + " is not a number from 1 up to 1000000";
+            },
+            ""))
+        ->type_name("SECONDS")
+        ->capture_default_str();
+  };
+  add_seconds("--stall-timeout", layout.stall_timeout,
+              "End the job when a rank does not respond for this long");
+  add_seconds("--start-timeout", layout.start_timeout,
+              "End the job when MPI takes this long to start all ranks, or to end them");
+}
+
+EngineOptions engine_options(const Layout& layout, const TrainSettings& settings) {
+  const bool cuda = layout.device == "cuda";
+  if (cuda) {
+    check_cuda(layout);
+  } else {
+    check_cpu(layout);
+  }
+  check_isa(layout);
+  EngineOptions options;
+  options.device = cuda ? Device::cuda : Device::cpu;
+  options.launching = launching_of(layout);
+  options.steps_per_launch = layout.steps_per_launch;
+  options.fuse = !layout.no_fusion;
+  options.threads = layout.threads;
+  options.threads_by = layout.threads_by == "tensor" ? Cut::tensor : Cut::data;
+  options.oversubscribe = layout.oversubscribe;
+  options.isa = layout.isa;
+  options.batch = settings.batch;
+  options.grain = settings.grain;
+  return options;
+}
+
+EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
+                             const TrainSettings& settings) {
+  if (layout.device == "cuda") check_cuda_ranks(layout, ranks);
+  EngineOptions options = engine_options(layout, settings);
+  if (ranks.ranks_by == "tensor" && ranks.reduction != "tree") {
+    throw UserError(
+        Fault::usage,
+        fmt::format("--reduction {} and --ranks-by tensor contradict each other", ranks.reduction),
+        "ranks that split work by tensor have no sums of their own", "leave one of them out");
+  }
+  options.ranks_by = ranks.ranks_by == "tensor" ? Cut::tensor : Cut::data;
+  options.reduction = ranks.reduction == "fast"   ? Reduction::fast
+                      : ranks.reduction == "root" ? Reduction::root
+                                                  : Reduction::tree;
+  return options;
+}
+
+RanksOptions ranks_options(const RanksLayout& layout) {
+  using Memory = RanksOptions::Memory;
+  const bool fast = layout.reduction == "fast";
+  if (fast && layout.exchange == "window") {
+    throw UserError(Fault::usage, "--reduction fast and --exchange window contradict each other",
+                    "the MPI library sums memory that each rank has for itself",
+                    "leave one of them out");
+  }
+  RanksOptions options;
+  options.memory = layout.exchange == "window"             ? Memory::window
+                   : fast || layout.exchange == "messages" ? Memory::messages
+                                                           : Memory::automatic;
+  options.one_node = layout.ranks_by == "tensor";
+  options.stall_timeout = layout.stall_timeout;
+  return options;
+}
+
+std::string to_string(const Shape& shape) {
+  return fmt::format("{} x {} x {}", shape.height, shape.width, shape.channels);
+}
+
+}  // namespace convoy::app

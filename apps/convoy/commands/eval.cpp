@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// convoy eval: accuracy, loss and confusion matrix of a checkpoint on a test set.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/exit_codes.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "commands/commands.hpp"
+#include "commands/evaluation.hpp"
+#include "report/metrics.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EvalOptions {
+  std::string checkpoint;
+  std::string choice;
+  std::string data;
+  Layout layout;
+  bool json = false;
+};
+
+// The data that the run was trained on, where the checkpoint lies in a run folder.
+std::string data_of_run(const fs::path& checkpoint) {
+  const fs::path folder = fs::is_directory(checkpoint)
+                              ? checkpoint
+                              : fs::absolute(checkpoint).parent_path().parent_path();
+  std::error_code ignored;
+  if (!fs::exists(folder / "config.toml") && !fs::is_directory(folder / "checkpoints", ignored)) {
+    throw UserError(Fault::usage, fmt::format("no data to test {} on", checkpoint.string()),
+                    "it is not in a run folder, which names the data", "give --data NAME or DIR");
+  }
+  std::string name = open_run(folder).data.name;
+  if (!name.empty()) return name;
+  throw UserError(Fault::usage, fmt::format("no data to test {} on", checkpoint.string()),
+                  "its run has lost its config.toml, which names the data",
+                  "give --data NAME or DIR");
+}
+
+int eval(const EvalOptions& options) {
+  const FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
+  const Checkpoint& checkpoint = found.checkpoint;
+  const bool chosen = fs::is_directory(options.checkpoint);
+  const Net& net = checkpoint.model.net;
+  // Before the data is looked for: what the layout lacks is told at once.
+  engine_options(options.layout, checkpoint.model.train);
+  const TrainAndTest data =
+      load_data(options.data.empty() ? data_of_run(options.checkpoint) : options.data);
+  const TestResult result = test(checkpoint, data, options.layout);
+  for (const std::string& text : result.warnings) write_warning(text);
+  const Confusion& matrix = result.confusion;
+  const Index classes = matrix.classes();
+  const std::vector<std::string> names = class_names(checkpoint);
+  if (!options.json) {
+    write_stdout(fmt::format(
+        "{} on {}, {} test images, after {} steps{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
+        net.name(), printable(data.name), with_commas(data.test.size()),
+        with_commas(checkpoint.position.step), chosen ? fmt::format(" ({})", in_words(found)) : "",
+        as_percent(result.accuracy), result.loss, confusion_text(matrix, names)));
+    return kDone;
+  }
+  Json rows = Json::array();
+  for (Index i = 0; i < classes; ++i) {
+    Json row = Json::array();
+    for (Index j = 0; j < classes; ++j) row.push_back(matrix(i, j));
+    rows.push_back(std::move(row));
+  }
+  write_json({{"schema", "convoy.eval/1"},
+              {"version", kVersion},
+              {"checkpoint", options.checkpoint},
+              {"file", found.file.string()},
+              {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
+              {"model", net.name()},
+              {"data", data.name},
+              {"epoch", checkpoint.position.epoch},
+              {"step", checkpoint.position.step},
+              {"samples", data.test.size()},
+              {"accuracy", result.accuracy},
+              {"loss", result.loss},
+              {"class_names", names},
+              {"confusion_matrix", std::move(rows)},  // [true][predicted]
+              {"weights_sha256", checkpoint.weights_sha256},
+              {"state_sha256", checkpoint.state_sha256},
+              {"train_data_sha256", checkpoint.data_sha256},
+              {"test_data_sha256", data.test.sha256()}});
+  return kDone;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command =
+      app.add_subcommand("eval", "Test a model: accuracy, loss and confusion matrix");
+  auto options = std::make_shared<EvalOptions>();
+  command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
+      ->required();
+  add_checkpoint_choice(*command, options->choice);
+  command
+      ->add_option("--data", options->data,
+                   "Data to test on; default: the data that the run was trained on")
+      ->type_name("NAME|DIR")
+      ->group(kDataGroup);
+  add_layout(*command, options->layout);
+  command->add_flag("--json", options->json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
+  command->footer("Examples:\n  convoy eval runs/a\n  convoy eval runs/a --data mnist --json");
+  command->callback([options, &action] { action = [options] { return eval(*options); }; });
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/evaluation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace convoy::app {
+
+TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const Layout& layout,
+                bool with_probabilities) {
+  const Net& net = checkpoint.model.net;
+  EngineOptions options = engine_options(layout, checkpoint.model.train);
+  check_fit(net, {}, data.test, data.name);
+  if (options.device == Device::cpu) {
+    // All threads have grains to evaluate, however small the batch was that the model learnt with.
+    const Index threads = std::max(options.oversubscribe ? options.threads : 0, usable_cores());
+    options.batch = std::max(options.batch, std::min(threads * options.grain, data.test.size()));
+  }
+
+  const std::unique_ptr<Communicator> communicator = alone();
+  const std::unique_ptr<Engine> engine =
+      make_engine(net, optimizer_of(checkpoint.model.train), options, *communicator);
+  engine->set_state(checkpoint.state);
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(data.test.size()));
+  std::iota(samples.begin(), samples.end(), 0u);
+  Evaluation evaluation = engine->evaluate(data.test, samples, with_probabilities);
+
+  const auto count = static_cast<double>(std::max<Index>(evaluation.tally.samples, 1));
+  return {static_cast<double>(evaluation.tally.correct) / count,
+          evaluation.tally.loss / count,
+          Confusion(net.loss().classes, data.test.labels(), evaluation.predictions),
+          std::move(evaluation.predictions),
+          std::move(evaluation.probabilities),
+          engine->warnings()};
+}
+
+std::vector<std::string> class_names(const Checkpoint& checkpoint) {
+  std::vector<std::string> names = checkpoint.class_names;
+  for (Index i = static_cast<Index>(names.size()); i < checkpoint.model.net.loss().classes; ++i) {
+    names.push_back(fmt::format("{}", i));
+  }
+  return names;
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// convoy info: what a model is made of; what this machine has and knows.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/exit_codes.hpp"
+#include "cli/help.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "commands/commands.hpp"
+#include "report/metrics.hpp"
+
+namespace convoy::app {
+namespace {
+
+struct InfoOptions {
+  std::string model;
+  std::vector<std::string> set;
+  std::optional<Index> batch;
+  std::string names;
+  bool json = false;
+};
+
+std::string text(const Extent& extent) {
+  return extent.height == extent.width ? fmt::format("{0}x{0}", extent.height)
+                                       : fmt::format("{}x{}", extent.height, extent.width);
+}
+
+// ", stride 2", unless it is the usual one.
+std::string unless(const Extent& usual, const char* name, const Extent& extent) {
+  if (extent == usual) return "";
+  return extent.height == extent.width ? fmt::format(", {} {}", name, extent.height)
+                                       : fmt::format(", {} {}", name, text(extent));
+}
+
+struct Describe {
+  std::string operator()(const Conv2d& op) const {
+    return fmt::format("{} filters {}{}{}", op.filters, text(op.kernel),
+                       unless({1, 1}, "stride", op.stride), unless({0, 0}, "padding", op.padding));
+  }
+  std::string operator()(const Subsample& op) const {
+    return fmt::format("{}{}, {}", text(op.kernel), unless(op.kernel, "stride", op.stride),
+                       op.shared ? "one kernel" : "a kernel each channel");
+  }
+  std::string operator()(const Pool2d& op) const {
+    return fmt::format("{}{}{}", text(op.kernel), unless(op.kernel, "stride", op.stride),
+                       unless({0, 0}, "padding", op.padding));
+  }
+  std::string operator()(const Dense& op) const { return fmt::format("{} units", op.units); }
+  std::string operator()(const Activation&) const { return ""; }
+  std::string operator()(const Add&) const { return ""; }
+};
+
+// A layer's row of the table.
+struct LayerFacts {
+  std::string name, type, details;
+  Shape output;
+  Index parameters = 0;
+  Index forward_flops = 0, input_gradient_flops = 0, weight_gradient_flops = 0;  // per sample
+};
+
+std::vector<LayerFacts> layer_facts(const Net& net) {
+  std::vector<LayerFacts> facts;
+  for (int i = 0; const Layer& layer : net.layers()) {
+    facts.push_back({layer.name, std::string(type_name(layer.op)), std::visit(Describe{}, layer.op),
+                     output_shape(layer.op), parameter_shape(layer.op).size(),
+                     forward_flops(layer.op),
+                     net.needs_input_gradient(i) ? input_gradient_flops(layer.op) : 0,
+                     weight_gradient_flops(layer.op)});
+    ++i;
+  }
+  return facts;
+}
+
+std::string_view name(LossFunction function) {
+  return function == LossFunction::softmax_cross_entropy ? "softmax_cross_entropy"
+                                                         : "sigmoid_binary_cross_entropy";
+}
+
+struct Work {
+  Index batch = 0, grain = 0;
+  Index workers() const { return (batch + grain - 1) / grain; }
+};
+
+std::string text_of_model(const ModelFile& model, const Work& work) {
+  const Net& net = model.net;
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "type", "", "output", "parameters", "forward", "input grad", "weight grad"}};
+  LayerFacts sum;
+  for (const LayerFacts& layer : layer_facts(net)) {
+    rows.push_back({layer.name, layer.type, layer.details, to_string(layer.output),
+                    with_commas(layer.parameters), with_commas(layer.forward_flops),
+                    with_commas(layer.input_gradient_flops),
+                    with_commas(layer.weight_gradient_flops)});
+    sum.forward_flops += layer.forward_flops;
+    sum.input_gradient_flops += layer.input_gradient_flops;
+    sum.weight_gradient_flops += layer.weight_gradient_flops;
+  }
+  rows.push_back({"all", "", "", "", with_commas(net.parameter_count()),
+                  with_commas(sum.forward_flops), with_commas(sum.input_gradient_flops),
+                  with_commas(sum.weight_gradient_flops)});
+  const Index flops = net.flops_per_sample();
+  return fmt::format(
+      "{}: input {}, loss {}\n\n{}\n"
+      "The three right-hand columns are FLOPs per sample. Training takes {} a sample,\n"
+      "{} a step of {}; predicting takes {} a sample.\n"
+      "A batch of {} in grains of {} keeps up to {} {} busy (cut by data).\n",
+      net.name(), to_string(net.input()), name(net.loss().function),
+      aligned(rows, {false, false, false, false, true, true, true, true}), with_commas(flops),
+      with_commas(flops * work.batch), work.batch, with_commas(sum.forward_flops), work.batch,
+      work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers");
+}
+
+Json json_of_model(const ModelFile& model, const Work& work) {
+  const Net& net = model.net;
+  auto shape = [](const Shape& s) { return Json::array({s.height, s.width, s.channels}); };
+  Json layers = Json::array();
+  for (const LayerFacts& layer : layer_facts(net)) {
+    layers.push_back({{"name", layer.name},
+                      {"type", layer.type},
+                      {"output", shape(layer.output)},
+                      {"parameters", layer.parameters},
+                      {"forward_flops", layer.forward_flops},
+                      {"input_gradient_flops", layer.input_gradient_flops},
+                      {"weight_gradient_flops", layer.weight_gradient_flops}});
+  }
+  return {{"name", net.name()},
+          {"input", shape(net.input())},
+          {"loss", name(net.loss().function)},
+          {"classes", net.loss().classes},
+          {"layers", std::move(layers)},
+          {"parameters", net.parameter_count()},
+          {"flops_per_sample", net.flops_per_sample()},
+          {"batch", work.batch},
+          {"grain", work.grain},
+          {"useful_workers", work.workers()},
+          {"settings", to_json(model.train)}};
+}
+
+// What --device can be here, the fastest first.
+std::vector<std::string> devices() {
+  return cuda_devices().empty() ? std::vector<std::string>{"cpu"}
+                                : std::vector<std::string>{"cuda", "cpu"};
+}
+
+// How to get what is not here.
+std::string how_to_get(const CatalogEntry& entry) {
+  return fmt::format("not here; get it: convoy fetch {}", entry.name);
+}
+
+// "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 141.0 GB"
+std::string text_of(const CudaDevice& gpu) {
+  return fmt::format("{}, compute capability {}, {} multiprocessors, {}", gpu.name,
+                     compute_capability(gpu), gpu.multiprocessors,
+                     as_bytes(static_cast<double>(gpu.memory_bytes)));
+}
+
+using Row = std::vector<std::string>;
+
+// One for each GPU, or one that says that there is none; and the library's.
+std::vector<Row> gpu_rows() {
+  std::vector<Row> rows;
+  for (const CudaDevice& gpu : cuda_devices()) {
+    rows.push_back({rows.empty() ? "  GPUs" : "", text_of(gpu)});
+  }
+  if (rows.empty()) rows.push_back({"  GPUs", "none"});
+  const std::string library = cuda_library();
+  rows.push_back({"  GPU library", library.empty() ? "none: built without CUDA" : library});
+  return rows;
+}
+
+std::string text_of_surroundings() {
+  std::vector<std::vector<std::string>> models, data;
+  for (const ModelEntry& model : known_models()) {
+    models.push_back({"  " + model.name, model.path.string()});
+  }
+  for (const CatalogEntry& entry : catalog()) {
+    const bool made = entry.searched.empty();  // not read from anywhere
+    data.push_back({"  " + entry.name, entry.description,
+                    made                  ? "always here"
+                    : entry.found.empty() ? how_to_get(entry)
+                                          : entry.found.string()});
+  }
+  const MachineFacts facts = machine_facts();
+  std::vector<Row> machine{
+      {"  processor", facts.cpu},
+      {"  cores", fmt::format("{} usable of {}", facts.usable_cores, facts.cores)},
+      {"  memory", as_bytes(static_cast<double>(facts.memory_bytes))},
+      {"  instruction sets", fmt::format("{}", fmt::join(available_isas(), ", "))},
+      {"  devices", fmt::format("{}", fmt::join(devices(), ", "))}};
+  for (Row& row : gpu_rows()) machine.push_back(std::move(row));
+  machine.insert(machine.end(),
+                 {Row{"  ranks", mpi_library().empty() ? "none: built without MPI" : mpi_library()},
+                  Row{"  system", facts.system}, Row{"  compiler", facts.compiler},
+                  Row{"  version", std::string(kVersion)}});
+  return fmt::format("Models\n{}\nData sets\n{}\nMachine\n{}", aligned(models, {false, false}),
+                     aligned(data, {false, false, false}), aligned(machine, {false, false}));
+}
+
+Json json_of_surroundings() {
+  Json json{{"models", Json::array()}, {"data", Json::array()}};
+  for (const ModelEntry& model : known_models()) {
+    json["models"].push_back({{"name", model.name}, {"path", model.path.string()}});
+  }
+  for (const CatalogEntry& entry : catalog()) {
+    Json searched = Json::array();
+    for (const auto& folder : entry.searched) searched.push_back(folder.string());
+    json["data"].push_back(
+        {{"name", entry.name},
+         {"description", entry.description},
+         {"found", entry.found.empty() ? Json(nullptr) : Json(entry.found.string())},
+         {"searched", std::move(searched)}});
+  }
+  json["machine"] = to_json(machine_facts());
+  json["isas"] = available_isas();
+  json["devices"] = devices();
+  json["gpus"] = Json::array();
+  for (const CudaDevice& gpu : cuda_devices()) json["gpus"].push_back(to_json(gpu));
+  json["cuda"] = cuda_library().empty() ? Json(nullptr) : Json(cuda_library());
+  json["mpi"] = mpi_library().empty() ? Json(nullptr) : Json(mpi_library());
+  return json;
+}
+
+// For the shell's completion: one name a line.
+std::string names(const std::string& kind) {
+  std::vector<std::string> list;
+  if (kind == "models") {
+    for (const ModelEntry& model : known_models()) list.push_back(model.name);
+  } else if (kind == "data") {
+    for (const CatalogEntry& entry : catalog()) list.push_back(entry.name);
+  } else {
+    list = available_isas();
+    list.insert(list.begin(), "auto");
+  }
+  return fmt::format("{}\n", fmt::join(list, "\n"));
+}
+
+int info(const InfoOptions& options) {
+  if (!options.names.empty()) {
+    write_stdout(names(options.names));
+    return kDone;
+  }
+  std::optional<ModelFile> model;
+  Work work;
+  if (!options.model.empty()) {
+    model = load_model_file(options.model, options.set);
+    work = {options.batch.value_or(model->train.batch), model->train.grain};
+  } else if (options.batch) {
+    throw UserError(Fault::usage, "--batch needs a MODEL", "it shows how a model's work is divided",
+                    "name one, for example: convoy info lenet5 --batch 64");
+  } else if (!options.set.empty()) {
+    throw UserError(Fault::usage, "--set needs a MODEL", "it overrides a key of its file",
+                    "name one, for example: convoy info lenet5 --set layer.conv1.filters=12");
+  }
+  if (!options.json) {
+    write_stdout(model ? text_of_model(*model, work) : text_of_surroundings());
+    return kDone;
+  }
+  Json json{{"schema", "convoy.info/1"}, {"version", kVersion}};
+  if (model) json["model"] = json_of_model(*model, work);
+  json.update(json_of_surroundings());
+  write_json(json);
+  return kDone;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command = app.add_subcommand(
+      "info", "Show a model's layers and work, the known models and data sets, and this machine");
+  auto options = std::make_shared<InfoOptions>();
+  command->add_option(
+      "MODEL", options->model,
+      "A model's name or a .toml file; default: list models, data sets and the machine");
+  command->add_option("--batch", options->batch, "Show the work of a batch of N samples")
+      ->check(whole_number(1))
+      ->type_name("N");
+  command
+      ->add_option("--set", options->set,
+                   "Override any key of the model file, as 'convoy train' does; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command->add_flag("--json", options->json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
+  command->add_option("--names", options->names, "")
+      ->check(one_of({"models", "data", "isas"}))
+      ->group("");  // not in the help: for the completion
+  command->footer(
+      "Examples:\n  convoy info\n  convoy info lenet5 --batch 256\n"
+      "  convoy info lenet5 --set layer.conv1.filters=12");
+  command->callback([options, &action] { action = [options] { return info(*options); }; });
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/launch.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/machine.hpp"
+#include "cli/output.hpp"
+#include "supervision/launcher_call.hpp"
+#include "supervision/process_tree.hpp"
+#include "supervision/ranks.hpp"
+#include "supervision/supervisor.hpp"
+#include "train/durable_file.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The words of our own command line, the program in front.
+std::vector<std::string> own_words() {
+  std::vector<std::string> words;
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  if (words.size() < 2) {  // the kernel gave up the memory it lies in
+    throw SystemError(Fault::unavailable, "reading", "/proc/self/cmdline", "nothing in it");
+  }
+  return words;
+}
+
+// What each rank is started with: our own words but those for us, and the folder where we chose it.
+std::vector<std::string> rank_command(const fs::path& folder, bool folder_is_given) {
+  const std::vector<std::string> own = own_words();
+  std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(), own[1]};
+  if (!folder_is_given) words.insert(words.end(), {"--out", folder.string()});
+  for (std::size_t i = 2; i < own.size(); ++i) {
+    if (own[i] == "--ranks" || own[i] == "--hosts") {
+      ++i;
+    } else if (!own[i].starts_with("--ranks=") && !own[i].starts_with("--hosts=")) {
+      words.push_back(own[i]);
+    }
+  }
+  return words;
+}
+
+void check_can_launch(int ranks) {
+  if (is_rank()) {
+    throw UserError(Fault::usage,
+                    fmt::format("--ranks {} inside a job that already has ranks", ranks),
+                    fmt::format("a launcher started this process as one of {}", announced_ranks()),
+                    "leave --ranks out, or start convoy without the launcher");
+  }
+  if (mpi_launcher().empty()) {
+    throw UserError(Fault::unavailable, fmt::format("--ranks {} is not available", ranks),
+                    "this program was built without MPI",
+                    "build it with CONVOY_MPI=ON, or use --threads");
+  }
+  check_processes_are_seen(fmt::format("--ranks {}", ranks));
+}
+
+std::string cores_in_words() {
+  const int cores = usable_cores();
+  return fmt::format("this process may use {} core{}", cores, cores == 1 ? "" : "s");
+}
+
+// Of a run without --out: the name is taken before the ranks are told it, since another run may
+// begin in the same second. The run's folder takes the place of this empty one.
+class ClaimedFolder {
+ public:
+  explicit ClaimedFolder(const fs::path& wanted) {
+    fs::create_directories(wanted.parent_path());
+    path_ = wanted;
+    for (int number = 2; ::mkdir(path_.c_str(), 0777) != 0; ++number) {
+      if (errno != EEXIST) {
+        throw SystemError(Fault::io, "mkdir", std::exchange(path_, {}).string(), errno);
+      }
+      path_ = fmt::format("{}-{}", wanted.string(), number);
+    }
+  }
+  ~ClaimedFolder() {
+    if (!path_.empty()) ::rmdir(path_.c_str());  // unless it holds the run
+  }
+  ClaimedFolder(const ClaimedFolder&) = delete;
+  ClaimedFolder& operator=(const ClaimedFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+// Its status.json still says "running", perhaps. (One that was refused may be another job's.)
+void record_failure(const fs::path& folder, const JobEnd& end, const std::string& message) {
+  const bool refused = end.ending.code == static_cast<int>(Fault::usage);
+  const bool ours = end.began || (!refused && !is_locked(folder / "lock"));
+  if (ours && fs::exists(folder / "status.json")) report_failure(folder, message);
+}
+
+void end_by_interrupt() {
+  write_stderr("\n");
+  signal(SIGINT, SIG_DFL);
+  raise(SIGINT);  // a shell sees 130, as without ranks
+}
+
+}  // namespace
+
+int ranks_to_start(const TrainOptions& options) {
+  const int asked = options.ranks.ranks;
+  const bool by_cores = options.ranks.hosts.empty() && options.layout.device == "cpu";
+  if (!by_cores || options.layout.oversubscribe) return asked;
+  const int cores = usable_cores();
+  if (asked > cores && options.per_rank_batch) {
+    throw UserError(Fault::usage, fmt::format("--ranks {} with --per-rank-batch", asked),
+                    fmt::format("{}, and fewer ranks would train another batch", cores_in_words()),
+                    "add --oversubscribe, or start fewer");
+  }
+  return std::min(asked, cores);
+}
+
+void warn_of_fewer_ranks(const TrainOptions& options, int ranks) {
+  if (options.ranks.ranks <= ranks || options.quiet) return;
+  write_warning(fmt::format("{} ranks asked for, {} started ({}): --oversubscribe starts them all",
+                            options.ranks.ranks, ranks, cores_in_words()));
+}
+
+int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
+  check_can_launch(ranks);
+  // The ranks will do the same; but here what is wrong is told before they are started.
+  Run run = choose_run(command, options, ranks);
+  engine_options(options.layout, options.ranks, run.model.train);
+  ranks_options(options.ranks);
+  Job job;
+  job.ranks = ranks;
+  job.several_machines = !options.ranks.hosts.empty();
+  job.stall_timeout = options.ranks.stall_timeout;
+  job.quiet = options.quiet;
+  job.start_timeout = options.ranks.start_timeout;
+  LauncherCall call = launcher_call(ranks, options.ranks.hosts);
+  job.command = std::move(call.words);
+  job.variables = std::move(call.variables);
+  job.folder_variables = std::move(call.folder_variables);
+  std::optional<ClaimedFolder> claimed;
+  if (run.taken == Taken::numbered) run.folder = claimed.emplace(run.folder).path();
+  const bool folder_is_given = !options.out.empty() || !options.resume.empty();
+  for (std::string& word : rank_command(run.folder, folder_is_given)) {
+    job.command.push_back(std::move(word));
+  }
+  // What Slurm gave this one task is for all of them.
+  if (const int granted = slurm_cpus_per_task(); granted > 0 && !job.several_machines) {
+    job.variables.push_back(fmt::format("SLURM_CPUS_PER_TASK={}", std::max(1, granted / ranks)));
+  }
+  warn_of_fewer_ranks(options, ranks);
+  const JobEnd end = supervise(job);
+  if (end.at_once) {
+    record_failure(run.folder, end, "it was interrupted in the middle of a step");
+    claimed.reset();
+    end_by_interrupt();
+  }
+  write_stdout(end.output);
+  if (is_clean(end.ending.code)) return end.ending.code;
+  std::string message = end.ending.message;
+  record_failure(run.folder, end, message);
+  if (end.began && fs::exists(run.folder)) {
+    if (end.ending.code == static_cast<int>(Fault::peer)) {
+      message += fmt::format(": to continue: convoy train --resume {} --ranks {}",
+                             shell_path(run.folder), ranks);
+      if (job.several_machines) message += " --hosts " + shell_word(options.ranks.hosts);
+    }
+  }
+  throw SharedError(static_cast<Fault>(end.ending.code), message);
+}
+
+}  // namespace convoy::app

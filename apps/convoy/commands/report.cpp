@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// convoy report: curves and mistakes of training runs, as one HTML file.
+#include <fmt/format.h>
+
+#include "cli/exit_codes.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "commands/commands.hpp"
+#include "commands/run_report.hpp"
+#include "report/plots.hpp"
+#include "study/folder.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportOptions {
+  std::vector<std::string> runs;
+  std::string choice;
+  std::string data;
+  std::string out = "report.html";
+  bool quiet = false;
+};
+
+void tell(const ReportOptions& options, const std::string& text) {
+  if (!options.quiet) write_line(text);
+}
+
+void refuse_twins(const std::vector<std::string>& folders) {
+  std::error_code ignored;
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!fs::equivalent(folders[i], folders[j], ignored)) continue;
+      throw UserError(Fault::usage, fmt::format("{} is given twice", folders[i]), "",
+                      "name each run once");
+    }
+  }
+}
+
+std::string report_of_runs(const ReportOptions& options) {
+  refuse_twins(options.runs);
+  std::vector<RunRecord> runs;
+  for (const std::string& folder : options.runs)
+    runs.emplace_back(folder, options.choice, options.quiet);
+  choose_names(runs);
+  TestData data;
+  for (RunRecord& run : runs) {
+    tell(options, fmt::format("testing {}", run.folder.string()));
+    evaluate(run, data, options.data);
+    if (!run.result && !options.quiet) write_warning(run.why_not);
+  }
+  return run_report(runs);
+}
+
+// The folder of a study, whose reports lie in it.
+int report_of_study(const CLI::App& command, const ReportOptions& options) {
+  const std::string& folder = options.runs.front();
+  for (const char* name : {"--out", "--data", "--checkpoint"}) {
+    if (command.get_option(name)->count() == 0) continue;
+    throw UserError(Fault::usage, fmt::format("{} with a study", name),
+                    "its report is written into its folder, from study.json alone",
+                    fmt::format("leave {} out", name));
+  }
+  if (options.runs.size() > 1) {
+    throw UserError(Fault::usage, fmt::format("{} is a study", folder), "",
+                    "report one study at a time");
+  }
+  const fs::path file = study::write_reports(study::load_study(folder), folder);
+  tell(options, fmt::format("wrote {}", file.string()));
+  return kDone;
+}
+
+int report(const CLI::App& command, const ReportOptions& options) {
+  require_gnuplot();
+  if (study::is_study(options.runs.front())) return report_of_study(command, options);
+  check_writable(options.out);
+  save_file(options.out, report_of_runs(options));
+  tell(options, fmt::format("wrote {}", options.out));
+  return kDone;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command = app.add_subcommand("report",
+                                         "Write curves, confusion matrix and mistakes of training "
+                                         "runs into one HTML file; or a study's report again");
+  auto options = std::make_shared<ReportOptions>();
+  command
+      ->add_option("RUN", options->runs, "Run folders, finished or not; or the folder of one study")
+      ->required();
+  add_checkpoint_choice(*command, options->choice);
+  command
+      ->add_option("--data", options->data,
+                   "Test all runs on this data; default: each on the data that it was trained on")
+      ->type_name("NAME|DIR")
+      ->group(kDataGroup);
+  command->add_option("--out", options->out, "File to write; an existing one is replaced")
+      ->type_name("FILE")
+      ->capture_default_str()
+      ->group(kOutputGroup);
+  command->add_flag("--quiet", options->quiet, "Print no progress on stderr")->group(kOutputGroup);
+  command->footer(
+      "The file is complete in itself and needs no network. gnuplot, which must be installed, "
+      "draws\n"
+      "the plots. The same runs and test data give the same bytes. If a run's test data is not "
+      "found,\n"
+      "the report shows its curves only.\n\n"
+      "Examples:\n"
+      "  convoy report runs/a\n"
+      "  convoy report runs/serial runs/4-ranks --out compared.html");
+  command->callback([options, command, &action] {
+    action = [options, command] { return report(*command, *options); };
+  });
+}
+
+}  // namespace convoy::app

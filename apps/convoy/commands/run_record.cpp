@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/run_record.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "images/png.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kConfused = 24;
+
+std::vector<ConfusedImage> most_confused(const Dataset& test, const TestResult& result,
+                                         Index classes) {
+  const auto probability = [&](Index sample, Index label) {
+    const float p = result.probabilities[static_cast<std::size_t>(sample * classes + label)];
+    return std::isfinite(p) ? double{p} : 0.0;  // huge weights make what is no number
+  };
+  std::vector<ConfusedImage> images;
+  for (Index i = 0; i < test.size(); ++i) {
+    const Index truth = test.label(i), predicted = result.predictions[static_cast<std::size_t>(i)];
+    if (truth == predicted) continue;
+    images.push_back({i, truth, predicted, probability(i, predicted), probability(i, truth), {}});
+  }
+  std::stable_sort(images.begin(), images.end(),
+                   [](const auto& a, const auto& b) { return a.probability > b.probability; });
+  images.resize(std::min(images.size(), kConfused));
+  const Shape shape = test.image_shape();
+  const bool drawable = shape.channels == 1 || shape.channels == 3;
+  for (ConfusedImage& image : images) {
+    if (drawable) image.png = png_of(shape, test.image(image.sample));
+  }
+  return images;
+}
+
+std::string last_part(const fs::path& folder) {
+  const fs::path plain = folder.lexically_normal();
+  return (plain.has_filename() ? plain : plain.parent_path()).filename().string();
+}
+
+}  // namespace
+
+double RunRecord::seconds() const {
+  double sum = position.epoch_seconds;
+  for (const EpochMetrics& epoch : epochs) sum += epoch.seconds;
+  return sum;
+}
+
+const TrainAndTest& TestData::operator[](const std::string& name) {
+  const auto found = loaded_.find(name);
+  return found != loaded_.end() ? found->second
+                                : loaded_.emplace(name, load_data(name)).first->second;
+}
+
+RunRecord::RunRecord(fs::path run_folder, const std::string& choice, bool quiet)
+    : folder(std::move(run_folder)),
+      config(open_run(folder)),
+      tested(choose_checkpoint(folder.string(), choice, quiet)),
+      epochs(epochs_of_run(folder)) {
+  if (tested.is_best) {
+    const Checkpoint newest = newest_checkpoint(folder).checkpoint;
+    position = newest.position;
+    weights_sha256 = newest.weights_sha256;
+  } else {
+    position = tested.checkpoint.position;
+    weights_sha256 = tested.checkpoint.weights_sha256;
+  }
+  // What a killed process did after its last checkpoint would be done again.
+  std::erase_if(epochs, [&](const EpochMetrics& epoch) { return epoch.epoch > epochs_done(); });
+}
+
+void choose_names(std::vector<RunRecord>& runs) {
+  std::set<std::string> names;
+  for (RunRecord& run : runs) names.insert(run.name = last_part(run.folder));
+  if (names.size() == runs.size()) return;
+  for (RunRecord& run : runs) run.name = run.folder.string();
+}
+
+void evaluate(RunRecord& run, TestData& data, const std::string& name) {
+  run.data = name.empty() ? run.config.data.name : name;
+  const TrainAndTest* found = nullptr;
+  try {
+    found = &data[run.data];
+  } catch (const UserError& error) {
+    if (!name.empty() || error.fault() != Fault::not_found) throw;
+    run.why_not = error.what();
+  }
+  if (found != nullptr) {
+    run.data = found->name;
+    run.result = test(run.tested.checkpoint, *found, Layout{}, true);
+    run.other_test_data = found->test.sha256() != run.config.test_sha256;
+    run.confused =
+        most_confused(found->test, *run.result, run.tested.checkpoint.model.net.loss().classes);
+    run.result->probabilities = {};
+  }
+  run.tested.checkpoint.state = {};
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/train_options.hpp"
+
+#include "cli/help.hpp"
+
+namespace convoy::app {
+namespace {
+
+void add_problem_options(CLI::App& command, TrainOptions& options) {
+  command
+      .add_option("MODEL", options.model,
+                  "A model's name (see 'convoy info') or a .toml file; default: tiny-relu")
+      ->type_name("");
+  auto number = [&](const char* name, std::optional<Index>& value, const char* text) {
+    command.add_option(name, value, text)
+        ->check(whole_number(1))
+        ->type_name("N")
+        ->group(kProblemGroup);
+  };
+  number("--epochs", options.epochs,
+         "Passes over the training data; with --resume: the new total, which extends the run");
+  number("--batch", options.batch, "Samples per step, over all ranks together");
+  number("--per-rank-batch", options.per_rank_batch,
+         "Samples per step for each rank; the same as --batch N x ranks");
+  number("--grain", options.grain,
+         "Samples per grain, the smallest unit of work that a worker takes");
+  command
+      .add_option("--seed", options.seed,
+                  "Seed for initial weights, sample order and validation split")
+      ->check(whole_number(0))
+      ->type_name("N")
+      ->group(kProblemGroup);
+  command.add_option("--order", options.order, "Order in which samples are read")
+      ->type_name("shuffled|sequential|shards:N")
+      ->group(kProblemGroup);
+  command.add_flag("--no-shuffle", options.no_shuffle, "Same as --order sequential")
+      ->group(kProblemGroup);
+  command
+      .add_option("--set", options.set,
+                  "Override any key of the model file, for example train.momentum=0.9; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(kProblemGroup);
+  command
+      .add_option("--init-from", options.init_from,
+                  "Begin with the weights of a checkpoint, or of a run's best (else newest) one; "
+                  "every tensor has to have its name and shape")
+      ->type_name("RUN|CHECKPOINT")
+      ->group(kProblemGroup);
+}
+
+void add_data_options(CLI::App& command, TrainOptions& options) {
+  command
+      .add_option("--data", options.data,
+                  "fashion-mnist, mnist, cifar10, synthetic, or a folder with the files of one")
+      ->type_name("NAME|DIR")
+      ->capture_default_str()
+      ->group(kDataGroup);
+  command
+      .add_option(
+          "--validation", options.validation,
+          "Hold out this fraction of the training images; used to choose the best checkpoint")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1
+                       ? std::string()
+                       : text + " is not a number from 0 up to, not including, 1";
+          },
+          ""))
+      ->type_name("FRACTION")
+      ->group(kDataGroup);
+  command.add_option("--limit", options.limit, "Use only the first N training images")
+      ->check(whole_number(1))
+      ->type_name("N")
+      ->group(kDataGroup);
+}
+
+void add_output_options(CLI::App& command, TrainOptions& options) {
+  CLI::Option* out = command
+                         .add_option("--out", options.out,
+                                     "Run folder, new or empty; default: runs/MODEL-DATE-TIME")
+                         ->type_name("DIR")
+                         ->group(kOutputGroup);
+  command.add_option("--resume", options.resume, "Continue the run in DIR")
+      ->type_name("DIR")
+      ->group(kOutputGroup);
+  command
+      .add_flag("--resume-if-present", options.resume_if_present,
+                "Continue the run in --out if there is one, else start it: safe to requeue")
+      ->needs(out)
+      ->group(kOutputGroup);
+  command
+      .add_option("--checkpoint-every", options.checkpoint_every,
+                  "For example 500steps, epoch, 30s, 10min, 1h")
+      ->type_name("EVERY")
+      ->capture_default_str()
+      ->group(kOutputGroup);
+  command
+      .add_option(
+          "--trace", options.trace,
+          "Write a timeline of all workers to FILE, for ui.perfetto.dev or chrome://tracing")
+      ->type_name("FILE")
+      ->group(kOutputGroup);
+  command
+      .add_flag("--profile", options.profile,
+                "Report where training time goes: in the JSON document, else on stderr")
+      ->group(kOutputGroup);
+  command.add_flag("--json", options.json, "Print one JSON document on stdout")
+      ->group(kOutputGroup);
+  command.add_flag("--quiet", options.quiet, "Print nothing but errors on stderr")
+      ->group(kOutputGroup);
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& command, TrainOptions& options) {
+  add_problem_options(command, options);
+  add_data_options(command, options);
+  add_layout(command, options.layout);
+  command
+      .add_flag("--no-fusion", options.layout.no_fusion,
+                "Compute every layer as a stage of its own, with a time of its own; slower")
+      ->group(kLayoutGroup);
+  add_launching(command, options.layout);
+  add_ranks(command, options.ranks);
+  add_output_options(command, options);
+}
+
+}  // namespace convoy::app

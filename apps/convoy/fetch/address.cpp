@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fetch/address.hpp"
+
+namespace convoy::app {
+
+std::string shown_address(std::string_view address) {
+  // A password that is not encoded as it has to be may hold any character: all before the last @
+  // goes, wherever libcurl would see the host begin.
+  const auto scheme = address.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const auto at = address.rfind('@');
+  std::string text(address.substr(0, begin));
+  std::string_view rest = address.substr(begin);
+  if (at != std::string_view::npos && at >= begin) {
+    text += "***@";
+    rest = address.substr(at + 1);
+  }
+  const auto query = rest.find('?');
+  text += rest.substr(0, query);
+  return query == std::string_view::npos ? text : text + "?***";
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fetch/fetch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "cli/output.hpp"
+#include "fetch/address.hpp"
+#include "fetch/unpack.hpp"
+#include "internal.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+std::string megabytes(std::uint64_t bytes) {
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) * 1e-6);
+}
+
+// One line that is written over on a terminal; two plain lines elsewhere.
+class ProgressLine {
+ public:
+  ProgressLine(std::string name, const std::string& url) : name_(std::move(name)) {
+    if (!line_.live()) write_line(fmt::format("{}: from {}", name_, shown_address(url)));
+  }
+
+  void show(std::uint64_t bytes, std::uint64_t total) {
+    constexpr double kRefresh = 0.1;
+    if (!line_.live() || (shown_ && since_.seconds() < kRefresh)) return;
+    shown_ = true;
+    since_.restart();
+    line_.show(fmt::format("{}: {}{}", name_, megabytes(bytes),
+                           total ? " of " + megabytes(total) : std::string()));
+  }
+
+ private:
+  std::string name_;
+  LiveLine line_;
+  bool shown_ = false;
+  Stopwatch since_;
+};
+
+// A file to download, and what is to become of it.
+struct Job {
+  std::string remote;                                  // its name on the server
+  std::string stored;                                  // and here, before ".part"
+  std::function<std::string(PartFile&)> put_in_place;  // the reason where it is not right
+};
+
+class Fetcher {
+ public:
+  Fetcher(const FetchOptions& options, const RemoteSet& set)
+      : set_(set),
+        mirrors_(options.from.empty() ? set.mirrors : std::vector{options.from}),
+        folder_(options.to.empty() ? fetch_folder(set.name) : options.to),
+        limits_(options.limits) {
+    limits_.most_bytes = set.most_bytes;
+    for (const std::string& mirror : mirrors_) check_address(mirror);
+  }
+
+  void run() {
+    make_folder();
+    if (set_.archive.empty()) {
+      for (const RemoteFile& file : set_.files)
+        if (!is_right(file)) obtain(single(file));
+    } else if (!std::ranges::all_of(set_.files, [&](const auto& f) { return is_right(f); })) {
+      obtain(whole_archive());
+    }
+    write_line(fmt::format("{} is complete in {}", set_.name, folder_.string()));
+  }
+
+ private:
+  void make_folder() const {
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error || !fs::is_directory(folder_, error))
+      throw SystemError(Fault::io, "mkdir", folder_.string(),
+                        error ? error.message() : "a file is in the way");
+  }
+
+  // The copy that load_data() would read, if there is one.
+  fs::path present(const RemoteFile& file) const {
+    for (const char* ending : {"", ".gz"})
+      if (there(folder_ / (file.name + ending))) return folder_ / (file.name + ending);
+    return {};
+  }
+
+  bool is_right(const RemoteFile& file) const {
+    const fs::path path = present(file);
+    if (path.empty()) return false;
+    const std::string error = content_error(path, file);
+    write_line(error.empty()
+                   ? fmt::format("{}: already present", file.name)
+                   : fmt::format("{}: wrong content, is replaced ({})", path.string(), error));
+    return error.empty();
+  }
+
+  // A wrong copy under the name that is read first would hide the right one.
+  static void set_aside_wrong(const fs::path& path) {
+    if (!there(path)) return;
+    std::error_code error;
+    fs::rename(path, fs::path(path) += ".wrong", error);
+    if (error) throw SystemError(Fault::io, "rename", path.string(), error.message());
+  }
+
+  Job single(const RemoteFile& file) const {
+    const std::string packed = file.name + ".gz";
+    return {packed, packed, [this, &file, packed](PartFile& part) {
+              std::string error = content_error(part.path(), file);
+              if (!error.empty()) return error;
+              set_aside_wrong(folder_ / file.name);
+              part.keep_as(folder_ / packed);
+              return error;
+            }};
+  }
+
+  Job whole_archive() const {
+    return {set_.archive, set_.archive, [this](PartFile& part) {
+              std::string error = unpack(part.path(), set_.files, folder_);
+              if (error.empty()) part.remove();
+              return error;
+            }};
+  }
+
+  // From the first mirror that gives what is right.
+  void obtain(const Job& job) const {
+    PartFile part(folder_ / (job.stored + ".part"));
+    std::string failures;
+    bool wrong = false;
+    for (const std::string& mirror : mirrors_) {
+      const std::string url = mirror + (mirror.ends_with('/') ? "" : "/") + job.remote;
+      const auto [failure, content] = obtain_from(url, job, part);
+      if (failure.empty()) return;
+      wrong = wrong || content;
+      failures += fmt::format("\n  {}: {}", shown_address(url), failure);
+    }
+    if (part.size() == 0 || wrong) part.remove();
+    report(job, failures, wrong);
+  }
+
+  struct Failure {
+    std::string reason;
+    bool content = false;  // all bytes came, and were not those
+  };
+  Failure obtain_from(const std::string& url, const Job& job, PartFile& part) const {
+    for (;;) {
+      DownloadResult result;
+      {
+        ProgressLine line(job.remote, url);
+        result = download(url, part, limits_,
+                          [&](std::uint64_t bytes, std::uint64_t all) { line.show(bytes, all); });
+      }
+      if (!result.failure.empty()) return {result.failure, false};
+      const std::uint64_t bytes = part.size();
+      std::string reason = job.put_in_place(part);
+      if (reason.empty()) {
+        write_line(fmt::format("{}: {}, SHA-256 is right", job.remote, megabytes(bytes)));
+        return {};
+      }
+      part.clear();
+      // The bytes from before may have been another server's, or another file's.
+      if (!result.resumed) return {std::move(reason), true};
+      write_line(fmt::format("{}: wrong content after continuing an older part, starts again",
+                             job.remote));
+    }
+  }
+
+  [[noreturn]] void report(const Job& job, const std::string& failures, bool wrong) const {
+    std::string remedy = wrong ? "try again later, or from a mirror that you trust with --from URL"
+                               : "run it again when the network is there, it goes on where it "
+                                 "stopped; or name a mirror with --from URL";
+    if (!set_.package.empty())
+      remedy += fmt::format("; or install Debian's package: apt-get install {}", set_.package);
+    std::string names;
+    for (const RemoteFile& file : set_.files) names += (names.empty() ? "" : ", ") + file.name;
+    remedy += fmt::format(
+        "; or copy {} by hand into {}, or into {}/ of the folder that CONVOY_DATA "
+        "names",
+        names, folder_.string(), set_.name);
+    throw UserError(
+        wrong ? Fault::bad_data : Fault::unavailable,
+        fmt::format("{} {}", job.remote, wrong ? "is not the published file" : "cannot be fetched"),
+        failures + "\n", remedy);
+  }
+
+  const RemoteSet& set_;
+  std::vector<std::string> mirrors_;
+  fs::path folder_;
+  DownloadLimits limits_;
+};
+
+}  // namespace
+
+int fetch(const FetchOptions& options, const RemoteSet& set) {
+  Fetcher(options, set).run();
+  return 0;
+}
+
+int fetch(const FetchOptions& options) {
+  return fetch(options, remote_set(options.name));
+}
+
+void add_fetch(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command = app.add_subcommand(
+      "fetch", "Download a public data set, verify it, and put it where the other commands look");
+  const auto options = std::make_shared<FetchOptions>();
+  command->add_option("name", options->name, "mnist, fashion-mnist or cifar10")
+      ->type_name("NAME")
+      ->required();
+  command
+      ->add_option(
+          "--from", options->from,
+          "Address of a mirror to use instead of the public servers (http://NAME:PASSWORD@HOST/ "
+          "where it asks for them)")
+      ->type_name("URL");
+  command->add_option("--to", options->to, "Folder to put the files into")->type_name("DIR");
+  const DownloadLimits limits;
+  command->footer(fmt::format(
+      "A server that does not answer within {} s, or sends fewer than {} bytes a second for {} s,\n"
+      "is given up, and the next server is asked. The bytes that arrived are kept, and the next "
+      "call\ncontinues behind them.\n\n"
+      "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10",
+      limits.connect.count(), limits.slowest, limits.stall.count()));
+  command->callback([options, &action] { action = [options] { return fetch(*options); }; });
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fetch/unpack.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "fetch/part_file.hpp"
+#include "internal.hpp"
+
+namespace convoy::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Reader = std::unique_ptr<archive, int (*)(archive*)>;
+using Sink = std::function<void(std::span<const std::byte>)>;
+
+Reader make_reader() {
+  Reader reader(archive_read_new(), archive_read_free);
+  if (!reader) throw std::bad_alloc();
+  archive_read_support_filter_gzip(reader.get());
+  return reader;
+}
+
+std::string reason(archive* reader) {
+  const char* text = archive_error_string(reader);
+  return text ? text : "it cannot be read";
+}
+
+bool open(archive* reader, const fs::path& file) {
+  constexpr std::size_t kBlock = 64 * 1024;
+  return archive_read_open_filename(reader, file.c_str(), kBlock) == ARCHIVE_OK;
+}
+
+// The content of the current entry through `sink`. Stops at the first byte too many, so that a bomb
+// costs no more than the right file would.
+std::string read_content(archive* reader, const RemoteFile& wanted, const Sink& sink) {
+  std::vector<std::byte> block(64 * 1024);
+  Sha256 digest;
+  std::uint64_t bytes = 0;
+  for (;;) {
+    const la_ssize_t n = archive_read_data(reader, block.data(), block.size());
+    if (n < 0) return reason(reader);
+    if (n == 0) break;
+    const auto got = std::span(block).first(static_cast<std::size_t>(n));
+    bytes += got.size();
+    if (bytes > wanted.bytes)
+      return fmt::format("{} has more than {} bytes", wanted.name, wanted.bytes);
+    digest.update(std::span<const std::byte>(got));
+    sink(got);
+  }
+  if (bytes < wanted.bytes)
+    return fmt::format("{} has {} bytes instead of {}", wanted.name, bytes, wanted.bytes);
+  const std::string found = digest.hex();
+  if (found == wanted.sha256) return {};
+  return fmt::format("{} has SHA-256 {} instead of {}", wanted.name, found, wanted.sha256);
+}
+
+std::string unpack_entry(archive* reader, const RemoteFile& wanted, const fs::path& folder) {
+  PartFile part(folder / (wanted.name + ".part"));
+  part.clear();
+  std::string error =
+      read_content(reader, wanted, [&](std::span<const std::byte> bytes) { part.append(bytes); });
+  error.empty() ? part.keep_as(folder / wanted.name) : part.remove();
+  return error;
+}
+
+const RemoteFile* find_wanted(std::span<const RemoteFile> wanted, archive_entry* entry) {
+  const char* path = archive_entry_pathname(entry);
+  if (!path || archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
+    return nullptr;
+  const std::string_view whole = path;
+  const std::string_view name = whole.substr(whole.find_last_of('/') + 1);  // 0 where there is none
+  const auto it = std::ranges::find(wanted, name, &RemoteFile::name);
+  return it == wanted.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+std::string content_error(const fs::path& file, const RemoteFile& wanted) {
+  const Reader reader = make_reader();
+  archive_read_support_format_raw(reader.get());
+  archive_read_support_format_empty(reader.get());
+  archive_entry* entry = nullptr;
+  if (!open(reader.get(), file)) return reason(reader.get());
+  const int header = archive_read_next_header(reader.get(), &entry);
+  if (header == ARCHIVE_EOF) return fmt::format("{} has 0 bytes", wanted.name);
+  if (header != ARCHIVE_OK) return reason(reader.get());
+  return read_content(reader.get(), wanted, [](std::span<const std::byte>) {});
+}
+
+std::string unpack(const fs::path& archive_file, std::span<const RemoteFile> wanted,
+                   const fs::path& folder) {
+  const Reader reader = make_reader();
+  archive_read_support_format_tar(reader.get());
+  if (!open(reader.get(), archive_file)) return reason(reader.get());
+  std::vector<std::string> missing;
+  for (const RemoteFile& file : wanted) missing.push_back(file.name);
+  while (!missing.empty()) {
+    archive_entry* entry = nullptr;
+    const int header = archive_read_next_header(reader.get(), &entry);
+    if (header == ARCHIVE_EOF) break;
+    if (header < ARCHIVE_WARN) return reason(reader.get());
+    const RemoteFile* file = find_wanted(wanted, entry);
+    if (!file || std::ranges::count(missing, file->name) == 0) continue;
+    if (std::string error = unpack_entry(reader.get(), *file, folder); !error.empty()) return error;
+    std::erase(missing, file->name);
+  }
+  return missing.empty() ? "" : fmt::format("it does not hold {}", fmt::join(missing, ", "));
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "images/images.hpp"
+
+#include <fmt/format.h>
+#include <png.h>
+
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "images/picture_stream.hpp"
+
+namespace convoy::app {
+namespace {
+
+constexpr const char* kFormats = "give a PNG, PGM, PPM or IDX file";
+
+[[noreturn]] void refuse(const std::string& file, std::string_view why, std::string_view remedy) {
+  throw UserError(Fault::bad_data, fmt::format("cannot use {}", file), why, remedy);
+}
+
+// "1 byte stands", "more than 1073741824 bytes stand": all that is left.
+std::string rest_of(PictureStream& stream) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
+  const std::uint64_t bytes = stream.rest(kMost);
+  if (bytes == 0) return "";
+  if (bytes == 1) return "1 byte stands";
+  return fmt::format("{}{} bytes stand", bytes == kMost ? "at least " : "", bytes);
+}
+
+void check_size(const std::string& file, Index height, Index width, const Shape& shape) {
+  if (height == shape.height && width == shape.width) return;
+  refuse(file,
+         fmt::format("it is {} x {} pixels (height x width), the model reads {} x {}", height,
+                     width, shape.height, shape.width),
+         fmt::format("resize it first, for example: convert IN -resize {}x{}! OUT.png", shape.width,
+                     shape.height));
+}
+
+// From `from` channels (1 or 3) to `to`.
+std::vector<std::uint8_t> convert(std::vector<std::uint8_t> pixels, Index from, Index to,
+                                  const std::string& file) {
+  if (from == to) return pixels;
+  std::vector<std::uint8_t> result;
+  const std::size_t count = pixels.size() / static_cast<std::size_t>(from);
+  result.reserve(count * static_cast<std::size_t>(to));
+  if (from == 1 && to == 3) {
+    for (const std::uint8_t grey : pixels) result.insert(result.end(), 3, grey);
+  } else if (from == 3 && to == 1) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const unsigned luma =
+          (299u * pixels[3 * i] + 587u * pixels[3 * i + 1] + 114u * pixels[3 * i + 2] + 500u) /
+          1000u;
+      result.push_back(static_cast<std::uint8_t>(luma));
+    }
+  } else {
+    refuse(file, fmt::format("it has {} channels, the model reads {}", from, to),
+           "only grey and RGB can be converted into each other");
+  }
+  return result;
+}
+
+// libpng reports errors by longjmp, so what happens between setjmp and the call that may fail keeps
+// to plain C objects; everything with a destructor lives in the caller. What the stream throws
+// waits in `failure` until libpng's frames are left.
+struct PngReader {
+  PictureStream& stream;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::array<char, 200> error{};
+  std::exception_ptr failure;
+
+  explicit PngReader(PictureStream& source) : stream(source) {
+    png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, [](png_structp, auto) {});
+    if (png != nullptr) info = png_create_info_struct(png);
+    if (info == nullptr) throw std::bad_alloc();
+  }
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+
+  bool read_header() {
+    if (setjmp(png_jmpbuf(png))) return false;
+    png_set_read_fn(png, this, on_read);
+    png_read_info(png, info);
+    return true;
+  }
+
+  // To 8 bits a channel: grey, grey + alpha, RGB or RGB + alpha.
+  bool start() {
+    if (setjmp(png_jmpbuf(png))) return false;
+    png_set_expand(png);
+    png_set_scale_16(png);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    return true;
+  }
+
+  bool read_rows(png_bytep* rows) {
+    if (setjmp(png_jmpbuf(png))) return false;
+    png_read_image(png, rows);
+    png_read_end(png, nullptr);
+    return true;
+  }
+
+ private:
+  bool take(png_bytep to, png_size_t size) noexcept {
+    try {
+      return stream.read({to, size}) == size;
+    } catch (...) {
+      failure = std::current_exception();
+      return false;
+    }
+  }
+
+  static void on_read(png_structp png, png_bytep to, png_size_t size) {
+    if (!static_cast<PngReader*>(png_get_io_ptr(png))->take(to, size)) {
+      png_error(png, "it ends too early");
+    }
+  }
+
+  static void on_error(png_structp png, png_const_charp message) {
+    auto* self = static_cast<PngReader*>(png_get_error_ptr(png));
+    std::snprintf(self->error.data(), self->error.size(), "%s", message);
+    png_longjmp(png, 1);
+  }
+};
+
+std::vector<std::uint8_t> read_png(PictureStream& stream, const Shape& shape) {
+  const std::string& path = stream.name();
+  PngReader reader(stream);
+  auto damaged = [&] {
+    if (reader.failure) std::rethrow_exception(reader.failure);
+    refuse(path, fmt::format("PNG: {}", reader.error.data()), "the file is damaged: make it again");
+  };
+  if (!reader.read_header()) damaged();
+  check_size(path, static_cast<Index>(png_get_image_height(reader.png, reader.info)),
+             static_cast<Index>(png_get_image_width(reader.png, reader.info)), shape);
+  if (!reader.start()) damaged();
+
+  const auto height = static_cast<std::size_t>(shape.height);
+  const auto area = static_cast<std::size_t>(shape.height * shape.width);
+  const std::size_t stride = png_get_rowbytes(reader.png, reader.info);
+  const std::size_t samples = png_get_channels(reader.png, reader.info);
+  std::vector<std::uint8_t> pixels(height * stride);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t y = 0; y < height; ++y) rows[y] = pixels.data() + y * stride;
+  if (!reader.read_rows(rows.data())) damaged();
+
+  const std::size_t channels = samples >= 3 ? 3 : 1;
+  if (samples != channels) {  // the last is alpha
+    for (std::size_t i = 0; i < area; ++i) {
+      if (pixels[i * samples + channels] != 255) {
+        refuse(path, "it has transparent pixels", "flatten it onto a background");
+      }
+      for (std::size_t c = 0; c < channels; ++c) {
+        pixels[i * channels + c] = pixels[i * samples + c];
+      }
+    }
+    pixels.resize(area * channels);
+  }
+  return convert(std::move(pixels), static_cast<Index>(channels), shape.channels, path);
+}
+
+bool is_space(int c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// The next byte that is neither white space nor in a comment, which runs from # to the end of its
+// line; -1 at the end.
+int next_character(PictureStream& stream) {
+  int c = stream.get();
+  while (c == '#' || is_space(c)) {
+    if (c == '#') {
+      while (c != '\n' && c != -1) c = stream.get();
+    }
+    if (c != -1) c = stream.get();
+  }
+  return c;
+}
+
+struct Number {
+  Index value = 0;
+  int next = -1;  // the byte after it, which is taken
+};
+
+// Of a header or of a plain file.
+Number next_number(PictureStream& stream) {
+  Number number;
+  int digits = 0;
+  int c = next_character(stream);
+  for (; c >= '0' && c <= '9' && digits < 9; c = stream.get(), ++digits) {
+    number.value = number.value * 10 + (c - '0');
+  }
+  if (digits == 0 || (c >= '0' && c <= '9')) {
+    refuse(stream.name(),
+           fmt::format("a number is missing or wrong at byte {}",
+                       std::max<std::uint64_t>(stream.position(), 1) - 1),
+           "the file is damaged: make it again");
+  }
+  number.next = c;
+  return number;
+}
+
+// Bytes behind a raster are the only sign of one that begins later than the format says.
+void expect_end_of_raster(PictureStream& stream, int after_header, int first) {
+  const std::string rest = rest_of(stream);
+  if (rest.empty()) return;
+  const char* cause = "is there a second picture in the file?";
+  if (after_header == '\r' && first == '\n') cause = "its header ends in CR LF, as in text mode";
+  if (first == '#') cause = "a comment stands behind its largest value, where the raster begins";
+  refuse(stream.name(), fmt::format("{} behind its raster: {}", rest, cause),
+         "write one picture, with a single white-space character between the largest value and the "
+         "raster");
+}
+
+void expect_end_of_numbers(PictureStream& stream) {
+  if (next_character(stream) == -1) return;
+  const std::uint64_t at = stream.position() - 1;
+  refuse(stream.name(),
+         fmt::format("more than white space stands behind its last number, from byte {} on", at),
+         "write one picture, without anything behind it");
+}
+
+std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
+  const std::string& path = stream.name();
+  stream.get();
+  const int kind = stream.get();
+  const bool plain = kind == '2' || kind == '3';
+  const Index channels = kind == '3' || kind == '6' ? 3 : 1;
+  const Index width = next_number(stream).value, height = next_number(stream).value;
+  const auto [largest, after_header] = next_number(stream);
+  if (largest < 1 || largest > 65535) {
+    refuse(path, fmt::format("its largest value is {}, not one of 1 .. 65535", largest),
+           "the file is damaged: make it again");
+  }
+  check_size(path, height, width, shape);
+
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * channels));
+  int first = -1;  // byte of a raster
+  for (std::uint8_t& pixel : pixels) {
+    Index value = 0;
+    if (plain) {
+      value = next_number(stream).value;
+    } else {
+      for (int byte = largest > 255 ? 2 : 1; byte > 0; --byte) {
+        const int c = stream.get();
+        if (c == -1) refuse(path, "it ends too early", "the file is damaged: make it again");
+        if (first == -1) first = c;
+        value = value * 256 + c;
+      }
+    }
+    if (value > largest) {
+      refuse(path, fmt::format("it holds {}, more than its largest value {}", value, largest),
+             "the file is damaged: make it again");
+    }
+    pixel = static_cast<std::uint8_t>((value * 255 + largest / 2) / largest);
+  }
+  if (plain) {
+    expect_end_of_numbers(stream);
+  } else {
+    expect_end_of_raster(stream, after_header, first);
+  }
+  return convert(std::move(pixels), channels, shape.channels, path);
+}
+
+Index big_endian(const std::uint8_t* bytes) {
+  return (Index{bytes[0]} << 24) | (Index{bytes[1]} << 16) | (Index{bytes[2]} << 8) | bytes[3];
+}
+
+// Unsigned bytes, [images][height][width], [images][height][width][channels].
+std::vector<Image> read_idx(PictureStream& stream, const std::string& file, const Shape& shape,
+                            std::optional<Index> wanted) {
+  const std::string& path = stream.name();
+  auto read = [&](std::uint8_t* to, std::size_t size) { return stream.read({to, size}) == size; };
+  std::array<std::uint8_t, 20> header{};
+  if (!read(header.data(), 4) || header[2] != 8 || (header[3] != 3 && header[3] != 4) ||
+      !read(header.data() + 4, std::size_t{4} * header[3])) {
+    refuse(path, "not an IDX file of images (unsigned bytes, 3 or 4 dimensions)", kFormats);
+  }
+  const Index count = big_endian(header.data() + 4);
+  const Index channels = header[3] == 4 ? big_endian(header.data() + 16) : 1;
+  check_size(path, big_endian(header.data() + 8), big_endian(header.data() + 12), shape);
+  if (channels != 1 && channels != 3) {
+    refuse(path, fmt::format("it has {} channels", channels), "use a grey or RGB picture");
+  }
+  if (count == 0) refuse(path, "it holds no images", "write at least one");
+  if (wanted && *wanted >= count) {
+    throw UserError(Fault::usage, fmt::format("--index {} is past the end", *wanted),
+                    fmt::format("{} holds {} images, counted from 0", path, count),
+                    "choose a smaller number");
+  }
+  std::vector<Image> images;
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(shape.height * shape.width * channels));
+  for (Index i = 0; i < count; ++i) {
+    if (!read(pixels.data(), pixels.size())) {
+      refuse(path, fmt::format("it ends in image {} of {}", i, count),
+             "the file is damaged: get it again");
+    }
+    if (!wanted || i == *wanted) {
+      images.push_back({file, i, convert(pixels, channels, shape.channels, path)});
+    }
+  }
+  if (const std::string rest = rest_of(stream); !rest.empty()) {
+    refuse(path, fmt::format("{} behind its {} images", rest, count),
+           "the file is damaged: get it again");
+  }
+  return images;
+}
+
+}  // namespace
+
+std::vector<Image> read_images(const std::string& file, const Shape& shape,
+                               std::optional<Index> index) {
+  PictureStream stream(file);
+  const auto magic = stream.beginning(8);
+  if (magic.size() >= 4 && magic[0] == 0 && magic[1] == 0) {
+    return read_idx(stream, file, shape, index);
+  }
+  if (index) {
+    throw UserError(Fault::usage, "--index needs an IDX file",
+                    fmt::format("{} holds one image", stream.name()), "leave --index out");
+  }
+  if (magic.size() == 8 && png_sig_cmp(magic.data(), 0, 8) == 0) {
+    return {{file, std::nullopt, read_png(stream, shape)}};
+  }
+  constexpr std::string_view kKinds = "2356";
+  if (magic.size() >= 2 && magic[0] == 'P' &&
+      kKinds.find(static_cast<char>(magic[1])) != std::string_view::npos) {
+    return {{file, std::nullopt, read_pnm(stream, shape)}};
+  }
+  refuse(stream.name(), "unsupported image format", kFormats);
+}
+
+}  // namespace convoy::app

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convoy/predictor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <utility>
+
+#include "api/access.hpp"
+#include "base/check.hpp"
+#include "data/dataset.hpp"
+#include "runtime/engine.hpp"
+#include "train/find_checkpoint.hpp"
+
+namespace convoy {
+namespace {
+
+// Images that are evaluated at once, whose scores take memory.
+constexpr std::size_t kMostAtOnce = 256;
+constexpr std::array<Label, kMostAtOnce> kNoLabels{};  // a data set has some; these are not read
+constexpr auto kSamples = [] {
+  std::array<std::uint32_t, kMostAtOnce> samples{};
+  std::iota(samples.begin(), samples.end(), 0u);
+  return samples;
+}();
+
+}  // namespace
+
+struct Predictor::State {
+  State(Checkpoint checkpoint, int asked_threads)
+      : model(std::move(checkpoint.model)),
+        class_names(std::move(checkpoint.class_names)),
+        threads(asked_threads),
+        communicator(alone()),
+        one_image(make(Parallelism::tensor, std::move(checkpoint.state.parameters))) {}
+
+  // An image is a grain. By data, each thread computes whole images; by tensor, a part of each.
+  std::unique_ptr<Engine> make(Parallelism threads_by, Buffer<float> parameters) {
+    EngineOptions options;
+    options.threads = threads;
+    options.threads_by = threads_by;
+    options.grain = 1;
+    options.batch = threads_by == Parallelism::tensor ? 1 : one_image->threads();
+    auto engine = make_cpu_engine(model.net, Sgd{}, options, *communicator);
+    ModelState state;  // without velocity: nothing is trained here
+    state.parameters = std::move(parameters);
+    engine->set_state(state);
+    return engine;
+  }
+
+  Engine& engine_for(std::size_t images) {
+    if (images == 1 || one_image->threads() == 1) return *one_image;
+    if (!many_images) {
+      many_images = make(Parallelism::data, std::move(one_image->state().parameters));
+    }
+    return *many_images;
+  }
+
+  // At most kMostAtOnce images.
+  Evaluation evaluate(std::span<const std::uint8_t> images, std::size_t count,
+                      bool with_probabilities) {
+    const Dataset data(model.net.input(), images, std::span(kNoLabels).first(count),
+                       model.net.loss().classes);
+    return engine_for(count).evaluate(data, std::span(kSamples).first(count), with_probabilities);
+  }
+
+  // In this order: the engines refer to the net and to the communicator.
+  ModelFile model;
+  std::vector<std::string> class_names;
+  int threads;
+  std::unique_ptr<Communicator> communicator;
+  std::unique_ptr<Engine> one_image;
+  std::unique_ptr<Engine> many_images;  // once it is needed
+};
+
+Predictor detail::Access::predictor(Checkpoint checkpoint, int threads) {
+  return Predictor(std::make_unique<Predictor::State>(std::move(checkpoint), threads));
+}
+
+Predictor::Predictor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Predictor::Predictor(const std::filesystem::path& checkpoint, int threads)
+    : state_(std::make_unique<State>(find_checkpoint(checkpoint).checkpoint, threads)) {}
+Predictor::~Predictor() = default;
+Predictor::Predictor(Predictor&&) noexcept = default;
+Predictor& Predictor::operator=(Predictor&&) noexcept = default;
+
+Predictor Predictor::from_memory(std::span<const std::byte> checkpoint, int threads,
+                                 std::string_view name) {
+  return detail::Access::predictor(load_checkpoint(checkpoint, name), threads);
+}
+
+const std::string& Predictor::model_name() const {
+  return state_->model.net.name();
+}
+
+Shape Predictor::image_shape() const {
+  return state_->model.net.input();
+}
+
+Index Predictor::outputs() const {
+  return state_->model.net.loss().classes;
+}
+
+const std::vector<std::string>& Predictor::class_names() const {
+  return state_->class_names;
+}
+
+Prediction Predictor::predict(std::span<const std::uint8_t> image) {
+  const Shape shape = image_shape();
+  if (static_cast<Index>(image.size()) != shape.size()) {
+    throw UserError(
+        Fault::bad_data,
+        fmt::format("an image of {} bytes does not fit model {}", image.size(), model_name()),
+        fmt::format("it reads {} x {} x {} = {} (height x width x channels)", shape.height,
+                    shape.width, shape.channels, shape.size()),
+        "resize the image");
+  }
+  Evaluation evaluation = state_->evaluate(image, 1, true);
+  Prediction prediction;
+  prediction.label = evaluation.predictions[0];
+  prediction.probabilities = std::move(evaluation.probabilities);
+  const auto label = static_cast<std::size_t>(prediction.label);
+  prediction.name =
+      label < class_names().size() ? class_names()[label] : std::to_string(prediction.label);
+  return prediction;
+}
+
+void Predictor::predict(std::span<const std::uint8_t> images, std::span<Index> labels,
+                        std::span<float> probabilities) {
+  const auto size = static_cast<std::size_t>(image_shape().size());
+  const auto classes = static_cast<std::size_t>(outputs());
+  const std::size_t count = images.size() / size;
+  if (images.size() % size != 0) {
+    throw UserError(Fault::bad_data,
+                    fmt::format("{} bytes are no whole number of images for model {}",
+                                images.size(), model_name()),
+                    fmt::format("each has {} bytes", size), "give whole images");
+  }
+  const auto check = [&](std::string_view what, std::size_t given, std::size_t wanted) {
+    if (given == 0 || given == wanted) return;
+    throw UserError(Fault::usage, fmt::format("there is room for {} {}", given, what),
+                    fmt::format("{} images have {}", count, wanted),
+                    "give a span of that size, or an empty one to leave them out");
+  };
+  check("labels", labels.size(), count);
+  check("probabilities", probabilities.size(), count * classes);
+  for (std::size_t first = 0; first < count; first += kMostAtOnce) {
+    const std::size_t here = std::min(kMostAtOnce, count - first);
+    const Evaluation evaluation =
+        state_->evaluate(images.subspan(first * size, here * size), here, !probabilities.empty());
+    if (!labels.empty()) std::ranges::copy(evaluation.predictions, labels.data() + first);
+    std::ranges::copy(evaluation.probabilities, probabilities.data() + first * classes);
+  }
+}
+
+}  // namespace convoy

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the options of a program to an engine and a run.
+#include "convoy/train.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "api/access.hpp"
+#include "base/check.hpp"
+#include "base/safe_text.hpp"
+#include "data/catalog.hpp"
+#include "parallel/collectives.hpp"
+#include "runtime/engine.hpp"
+#include "train/agreement.hpp"
+#include "train/find_checkpoint.hpp"
+#include "train/initial_weights.hpp"
+#include "train/trainer.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+using detail::Access;
+
+void refuse(std::string_view problem, std::string_view why, std::string_view remedy) {
+  throw UserError(Fault::usage, problem, why, remedy);
+}
+
+void check(const TrainOptions& options) {
+  if (options.folder.empty() && options.resume != Resume::never) {
+    refuse("TrainOptions::resume is set and TrainOptions::folder is empty",
+           "only a run that has a folder can be continued", "name the folder, or leave resume out");
+  }
+  if (!(options.validation >= 0 && options.validation < 1)) {
+    refuse(
+        fmt::format("the fraction held out (TrainOptions::validation) is {}", options.validation),
+        "", "give a number from 0 to less than 1");
+  }
+  if (options.checkpoint_every.count < 1) {
+    refuse(
+        fmt::format("TrainOptions::checkpoint_every.count is {}", options.checkpoint_every.count),
+        "", "give a whole number from 1 on");
+  }
+  if (options.verify_every < 0) {
+    refuse(fmt::format("TrainOptions::verify_every is {}", options.verify_every), "",
+           "give a number of steps, or 0 for never");
+  }
+  if (options.compute.threads < 0) {
+    refuse(fmt::format("ComputeOptions::threads is {}", options.compute.threads), "",
+           "give a number of threads, or 0 for the default");
+  }
+}
+
+// Ranks with other options would wait for different things.
+void agree_on(const TrainOptions& options, Communicator& communicator) {
+  const ComputeOptions& compute = options.compute;
+  RunFacts facts;
+  facts.layout = fmt::format(
+      "device {}\nthreads_by {}\nisa {}\nresume {}\nfolder {}\ncheckpoint_every {} {}\n"
+      "verify_every {}\ninitial_weights {}",
+      compute.device == Device::cuda ? "cuda" : "cpu",
+      compute.threads_by == Parallelism::tensor ? "tensor" : "data", compute.isa,
+      static_cast<int>(options.resume), options.folder.string(), options.checkpoint_every.count,
+      static_cast<int>(options.checkpoint_every.unit), options.verify_every,
+      options.initial_weights.string());
+  agree(communicator, facts);
+}
+
+// The name by which load_data() finds the data again; their own name where they are from memory.
+std::string source_of(const TrainAndTest& data) {
+  if (data.folder.empty()) return data.name;
+  for (const CatalogEntry& entry : catalog()) {
+    if (entry.name == data.name && std::ranges::count(entry.searched, data.folder) > 0) {
+      return data.name;
+    }
+  }
+  return fs::absolute(data.folder).lexically_normal().string();
+}
+
+// Collective.
+bool goes_on(const TrainOptions& options, Communicator& communicator) {
+  if (options.resume != Resume::if_present) return options.resume == Resume::always;
+  const std::string is_there = on_first_rank(communicator, [&] {
+    std::error_code error;
+    const fs::file_status status = fs::status(options.folder, error);
+    const bool is_empty = fs::is_directory(status) && fs::is_empty(options.folder, error) && !error;
+    return fs::exists(status) && !is_empty ? std::string("yes") : std::string();
+  });
+  return !is_there.empty();
+}
+
+// Collective. Those that a run began with, if they are still to be had.
+void check_initial_weights(const TrainOptions& options, Communicator& communicator) {
+  if (options.initial_weights.empty()) return;
+  on_first_rank(communicator, [&] {
+    std::string asked;
+    try {
+      asked = find_checkpoint(options.initial_weights).checkpoint.weights_sha256;
+    } catch (const UserError& error) {
+      if (error.fault() == Fault::not_found) return std::string();
+      throw;
+    }
+    const std::string begun = open_run(options.folder).initial_weights_sha256;
+    if (asked != begun) {
+      refuse(fmt::format("the run {} can't continue with other initial weights",
+                         options.folder.string()),
+             fmt::format("it began with {}, not with those of SHA-256 {}",
+                         begun.empty() ? "random ones" : "those of SHA-256 " + begun, asked),
+             "leave TrainOptions::initial_weights out, or begin a new run in another folder");
+    }
+    return std::string();
+  });
+}
+
+EngineOptions engine_options(const ComputeOptions& compute, const TrainSettings& settings,
+                             Parallelism ranks_by) {
+  EngineOptions options;
+  options.device = compute.device;
+  options.threads = compute.threads;
+  options.threads_by = compute.threads_by;
+  options.ranks_by = ranks_by;
+  options.oversubscribe = compute.oversubscribe;
+  options.isa = compute.isa;
+  options.batch = settings.batch;
+  options.grain = settings.grain;
+  return options;
+}
+
+RunTrainer make_trainer(const ModelFile& model, const TrainAndTest& data,
+                        const TrainOptions& options, bool resumes, Engine& engine,
+                        Communicator& communicator) {
+  const DataSettings settings{source_of(data), options.limit, options.validation};
+  if (resumes) {
+    return RunTrainer::resume(model, data, settings, engine, communicator, options.folder);
+  }
+  Beginning beginning;
+  if (!options.initial_weights.empty()) {
+    fs::path found;
+    beginning.weights = load_initial_weights(communicator, options.initial_weights, model, found);
+  }
+  return RunTrainer(model, data, settings, engine, communicator, options.folder, beginning);
+}
+
+}  // namespace
+
+struct Trainer::State {
+  // `given`: null, or a session that outlives this.
+  State(const Model& run_model, const TrainAndTest& data, const TrainOptions& run_options,
+        Session* given)
+      : model(run_model), options(run_options) {
+    check(options);
+    if (given == nullptr) given = &own.emplace(Session::alone());
+    Communicator& communicator = Access::communicator(*given);
+    agree_on(options, communicator);
+    const ModelFile& file = Access::file(model);
+    resumed = goes_on(options, communicator);
+    if (resumed) check_initial_weights(options, communicator);
+    engine = make_engine(file.net, optimizer_of(file.train),
+                         engine_options(options.compute, file.train, Access::ranks_by(*given)),
+                         communicator);
+    trainer.emplace(make_trainer(file, data, options, resumed, *engine, communicator));
+    warnings = engine->warnings();
+  }
+
+  // In this order: the engine refers to the net and to the communicator, the trainer to the engine.
+  Model model;
+  TrainOptions options;
+  bool resumed = false;
+  std::optional<Session> own;  // where none was given
+  std::unique_ptr<Engine> engine;
+  std::optional<RunTrainer> trainer;
+  std::vector<std::string> warnings;  // of the engine, not yet told
+};
+
+Trainer::Trainer(const Model& model, const TrainAndTest& data, const TrainOptions& options)
+    : state_(std::make_unique<State>(model, data, options, nullptr)) {}
+Trainer::Trainer(const Model& model, const TrainAndTest& data, const TrainOptions& options,
+                 Session& session)
+    : state_(std::make_unique<State>(model, data, options, &session)) {}
+Trainer::~Trainer() = default;
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer& Trainer::operator=(Trainer&&) noexcept = default;
+
+TrainResult Trainer::run() {
+  Observer silent;
+  return run(silent);
+}
+
+TrainResult Trainer::run(Observer& observer) {
+  for (const std::string& warning : std::exchange(state_->warnings, {})) observer.warning(warning);
+  const TrainOptions& options = state_->options;
+  return state_->trainer->train(observer, Access::requested(options.stop), options.checkpoint_every,
+                                options.verify_every);
+}
+
+const fs::path& Trainer::folder() const {
+  return state_->trainer->folder();
+}
+
+bool Trainer::resumed() const {
+  return state_->resumed;
+}
+
+int Trainer::threads() const {
+  return state_->engine->threads();
+}
+
+std::string Trainer::device() const {
+  return state_->engine->device();
+}
+
+std::string Trainer::isa() const {
+  return state_->engine->isa();
+}
+
+std::vector<NamedTensor> Trainer::weights() const {
+  const ModelState state = state_->engine->state();
+  std::vector<NamedTensor> tensors;
+  for (const ParameterTensor& tensor : Access::file(state_->model).net.parameter_tensors()) {
+    const auto values = state.parameters.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                                        static_cast<std::size_t>(tensor.size));
+    tensors.push_back({tensor.name, tensor.shape, {values.begin(), values.end()}});
+  }
+  return tensors;
+}
+
+TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options) {
+  return Trainer(model, data, options).run();
+}
+
+TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options,
+                  Observer& observer) {
+  return Trainer(model, data, options).run(observer);
+}
+
+TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options,
+                  Observer& observer, Session& session) {
+  return Trainer(model, data, options, session).run(observer);
+}
+
+Model model_of_run(const fs::path& folder) {
+  return Access::model(open_run(folder).model);
+}
+
+}  // namespace convoy

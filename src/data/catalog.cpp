@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/catalog.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/safe_text.hpp"
+#include "base/suggest.hpp"
+#include "data/folder.hpp"
+#include "data/synthetic.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSynthetic = "synthetic";
+constexpr Index kSyntheticTrain = 1024, kSyntheticTest = 256;
+
+struct Known {
+  std::string name;
+  std::string description;
+  Format format;
+  std::vector<std::string> classes;
+  std::string package;  // Debian's, which puts it below kSystemFolder; may be empty
+};
+
+constexpr const char* kSystemFolder = "/usr/share/datasets";
+
+const std::vector<Known>& known() {
+  static const std::vector<Known> sets = {
+      {"fashion-mnist",
+       "clothes, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
+       Format::idx,
+       {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+        "Ankle boot"},
+       "dataset-fashion-mnist"},
+      {"mnist",
+       "handwritten digits, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
+       Format::idx,
+       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+       ""},
+      {"cifar10",
+       "small photographs, 32 x 32 x 3, 10 classes, 50000 + 10000 images",
+       Format::cifar,
+       {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
+       ""},
+  };
+  return sets;
+}
+
+const Known* find_known(std::string_view name) {
+  const auto it = std::ranges::find(known(), name, &Known::name);
+  return it == known().end() ? nullptr : &*it;
+}
+
+std::vector<std::string_view> names() {
+  std::vector<std::string_view> all;
+  for (const Known& set : known()) all.push_back(set.name);
+  all.emplace_back(kSynthetic);
+  return all;
+}
+
+std::optional<fs::path> folder_of(const char* variable) {
+  const char* value = std::getenv(variable);
+  if (!value || !*value) return std::nullopt;
+  return fs::path(value);
+}
+
+// Where the user's own copies lie; the first that is set comes first.
+std::vector<fs::path> user_folders(const std::string& name) {
+  std::vector<fs::path> folders;
+  if (const auto data = folder_of("CONVOY_DATA")) folders.push_back(*data / name);
+  auto share = folder_of("XDG_DATA_HOME");
+  if (share && share->is_relative()) share.reset();  // as its specification demands
+  if (const auto home = folder_of("HOME"); !share && home) share = *home / ".local" / "share";
+  if (share) folders.push_back(*share / "convoy" / name);
+  return folders;
+}
+
+std::vector<fs::path> searched_folders(const std::string& name) {
+  std::vector<fs::path> folders = user_folders(name);
+  folders.push_back(fs::path(kSystemFolder) / name);
+  return folders;
+}
+
+std::string spelled_out(const FolderFiles& files) {
+  if (files.unreadable) return fmt::format("cannot be read: {}", files.unreadable.message());
+  if (!files.only_xz.empty())
+    return fmt::format("holds {} only compressed with xz", fmt::join(files.only_xz, ", "));
+  return fmt::format("lacks {}", fmt::join(files.missing, ", "));
+}
+
+std::string unpack_remedy(const fs::path& folder) {
+  return fmt::format("unpack the files with `unxz -k {}/*.xz`", shell_path(folder));
+}
+
+[[noreturn]] void report_missing(const Known& set) {
+  std::string searched, remedy;
+  bool is_all_seen = true;
+  for (const fs::path& folder : searched_folders(set.name)) {
+    const FolderFiles files = find_files(folder, set.format);
+    const bool is_seen = !files.unreadable;
+    is_all_seen = is_all_seen && is_seen;
+    searched +=
+        fmt::format("\n  {}{}", folder.string(),
+                    files.any() || !is_seen ? ", which " + spelled_out(files) : std::string());
+    if (!files.only_xz.empty() && remedy.empty())
+      remedy = fmt::format("\n  {}", unpack_remedy(folder));
+  }
+  if (!is_all_seen) remedy += "\n  see to the permissions of the folder that cannot be read";
+  if (!set.package.empty()) remedy += fmt::format("\n  apt-get install {}", set.package);
+  remedy += fmt::format("\n  convoy fetch {}", set.name);
+  remedy += fmt::format("\n  or put {} (plain or .gz) into a folder DIR/{} and set CONVOY_DATA=DIR",
+                        fmt::join(wanted_files(set.format), ", "), set.name);
+  throw UserError(is_all_seen ? Fault::not_found : Fault::io,
+                  fmt::format("the data set {} is not {}", set.name,
+                              is_all_seen ? "on this machine" : "where this user may read it"),
+                  fmt::format("searched:{}\n", searched),
+                  fmt::format("get it by one of{}", remedy));
+}
+
+TrainAndTest load_known(const Known& set) {
+  for (const fs::path& folder : searched_folders(set.name)) {
+    const FolderFiles files = find_files(folder, set.format);
+    if (!files.complete()) continue;
+    auto [train, test] = read_folder(folder, set.format, files, set.classes);
+    return {set.name, folder, std::move(train), std::move(test)};
+  }
+  report_missing(set);
+}
+
+[[noreturn]] void report_unreadable(const fs::path& folder, const std::error_code& error) {
+  throw UserError(Fault::io, fmt::format("the data folder {} cannot be read", folder.string()),
+                  error.message(), "see to its permissions, or give another folder");
+}
+
+// What is no folder, but perhaps lies in one.
+[[noreturn]] void report_file(const fs::path& file) {
+  const std::string name = file.filename().string();
+  const bool is_part = is_wanted(name, Format::idx) || is_wanted(name, Format::cifar);
+  const fs::path parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (is_part)
+    throw UserError(Fault::not_found, fmt::format("{} is one file of a data set", file.string()),
+                    "a data set is a folder with files for training and test",
+                    fmt::format("give that folder: --data {}", shell_path(parent)));
+  throw UserError(
+      Fault::not_found, fmt::format("{} is a file, not a data set", file.string()),
+      "a data set is a folder with files in MNIST's format (IDX) or in CIFAR-10's",
+      fmt::format("write its images and labels as {}, and give their folder; docs/formats.md, "
+                  "\"Data files\", has the bytes",
+                  fmt::join(wanted_files(Format::idx), ", ")));
+}
+
+[[noreturn]] void report_incomplete(const fs::path& folder, const FolderFiles& idx,
+                                    const FolderFiles& cifar) {
+  const FolderFiles& files = cifar.any() && !idx.any() ? cifar : idx;
+  const std::string problem = fmt::format("{} holds no data set", folder.string());
+  if (files.unreadable) report_unreadable(folder, files.unreadable);
+  if (!files.only_xz.empty())
+    throw UserError(Fault::not_found, problem, "it " + spelled_out(files), unpack_remedy(folder));
+  if (files.any())
+    throw UserError(Fault::not_found, fmt::format("{} is not complete", folder.string()),
+                    "it " + spelled_out(files), "put the missing files there, plain or .gz");
+  throw UserError(Fault::not_found, problem, "none of the usual files is there",
+                  fmt::format("name a folder with {}, or with {}; plain or .gz",
+                              fmt::join(wanted_files(Format::idx), ", "),
+                              fmt::join(wanted_files(Format::cifar), ", ")));
+}
+
+TrainAndTest load_folder(fs::path folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (error == std::errc::permission_denied) report_unreadable(folder, error);
+  if (error)
+    throw UserError(
+        Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
+        error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
+  if (!fs::is_directory(status)) report_file(folder);
+  const FolderFiles idx = find_files(folder, Format::idx),
+                    cifar = find_files(folder, Format::cifar);
+  if (idx.complete() && cifar.complete())
+    throw UserError(Fault::bad_data, fmt::format("{} holds two data sets", folder.string()),
+                    "files of MNIST's kind and of CIFAR-10's", "give each a folder of its own");
+  if (!idx.complete() && !cifar.complete()) report_incomplete(folder, idx, cifar);
+  const Format format = idx.complete() ? Format::idx : Format::cifar;
+  auto [train, test] = read_folder(folder, format, idx.complete() ? idx : cifar, {});
+  if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
+  return {fs::weakly_canonical(folder, error).filename().string(), folder, std::move(train),
+          std::move(test)};
+}
+
+std::string meant(std::string_view name, std::span<const std::string_view> all) {
+  const std::string_view near = nearest(name, all);
+  return near.empty() ? std::string() : fmt::format("did you mean {}?", near);
+}
+
+bool may_write(const fs::path& folder) {
+  std::error_code error;
+  fs::path there = fs::absolute(folder, error);
+  while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
+  return fs::is_directory(there, error) && ::access(there.c_str(), W_OK | X_OK) == 0;
+}
+
+}  // namespace
+
+TrainAndTest load_data(std::string_view name_or_folder) {
+  if (name_or_folder == kSynthetic)
+    return {kSynthetic,
+            {},
+            synthetic(SyntheticPart::train, kSyntheticTrain),
+            synthetic(SyntheticPart::test, kSyntheticTest)};
+  if (const Known* set = find_known(name_or_folder)) return load_known(*set);
+  std::error_code error;
+  if (name_or_folder.find('/') != std::string_view::npos || fs::exists(name_or_folder, error))
+    return load_folder(name_or_folder);
+  const auto all = names();
+  throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
+                  meant(name_or_folder, all),
+                  fmt::format("use {}, or a folder's path", joined(all)));
+}
+
+std::vector<CatalogEntry> catalog() {
+  std::vector<CatalogEntry> entries;
+  for (const Known& set : known()) {
+    CatalogEntry entry{set.name, set.description, searched_folders(set.name), {}};
+    const auto complete = [&](const fs::path& f) { return find_files(f, set.format).complete(); };
+    const auto it = std::ranges::find_if(entry.searched, complete);
+    if (it != entry.searched.end()) entry.found = *it;
+    entries.push_back(std::move(entry));
+  }
+  entries.push_back({kSynthetic,
+                     fmt::format("made in memory, 28 x 28 x 1, 10 classes, {} + {} images",
+                                 kSyntheticTrain, kSyntheticTest),
+                     {},
+                     {}});
+  return entries;
+}
+
+fs::path fetch_folder(std::string_view name) {
+  const Known* set = find_known(name);
+  if (!set) {
+    auto all = names();
+    std::erase(all, kSynthetic);
+    throw UserError(Fault::usage, fmt::format("'{}' cannot be fetched", name), meant(name, all),
+                    fmt::format("choose one of {}", joined(all)));
+  }
+  for (const fs::path& folder : user_folders(set->name))
+    if (may_write(folder)) return folder;
+  throw UserError(Fault::not_found, fmt::format("no writable folder for {}", name),
+                  "CONVOY_DATA, XDG_DATA_HOME and HOME name none",
+                  "set CONVOY_DATA, or name a folder with --to");
+}
+
+}  // namespace convoy

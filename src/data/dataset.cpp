@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/digest.hpp"
+#include "base/little_endian.hpp"
+
+namespace convoy {
+namespace {
+
+constexpr Index kMostClasses = 256;  // what a Label can tell apart
+
+void check(const Shape& image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
+           Index classes) {
+  const auto refuse = [](const std::string& why, const char* remedy) {
+    throw UserError(Fault::bad_data, "the data set cannot be used", why, remedy);
+  };
+  if (image.height < 1 || image.width < 1 || image.channels < 1)
+    refuse(fmt::format("its images are {} x {} x {}", image.height, image.width, image.channels),
+           "give a height, width and channels of at least 1");
+  if (classes < 1 || classes > kMostClasses)
+    refuse(fmt::format("it states {} classes", classes), "give 1 to 256 classes");
+  Index bytes = 0;  // in steps: a product that overflows is no size either
+  if (__builtin_mul_overflow(image.height, image.width, &bytes) ||
+      __builtin_mul_overflow(bytes, image.channels, &bytes) ||
+      __builtin_mul_overflow(bytes, static_cast<Index>(labels.size()), &bytes) ||
+      bytes != static_cast<Index>(pixels.size()))
+    refuse(fmt::format("it has {} labels and {} bytes of pixels, for images of {} x {} x {}",
+                       labels.size(), pixels.size(), image.height, image.width, image.channels),
+           "give one label and height * width * channels bytes for each image");
+  const auto wrong = std::ranges::find_if(labels, [&](Label l) { return l >= classes; });
+  if (wrong != labels.end())
+    refuse(fmt::format("label {} of sample {} is not below the number of classes, {}", *wrong,
+                       wrong - labels.begin(), classes),
+           "number the classes from 0");
+}
+
+}  // namespace
+
+Dataset::Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
+                 Index classes)
+    : image_(image), classes_(classes), pixels_(pixels), labels_(labels) {
+  check(image_, pixels_, labels_, classes_);
+}
+
+Dataset::Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
+                 Index classes, std::shared_ptr<const void> owner)
+    : Dataset(image, pixels, labels, classes) {
+  owner_ = std::move(owner);
+}
+
+Dataset::Dataset(Shape image, std::vector<std::uint8_t> pixels, std::vector<Label> labels,
+                 Index classes)
+    : image_(image), classes_(classes) {
+  struct Owned {
+    std::vector<std::uint8_t> pixels;
+    std::vector<Label> labels;
+  };
+  const auto owned = std::make_shared<const Owned>(Owned{std::move(pixels), std::move(labels)});
+  pixels_ = owned->pixels;
+  labels_ = owned->labels;
+  owner_ = owned;
+  check(image_, pixels_, labels_, classes_);
+}
+
+std::span<const std::uint8_t> Dataset::image(Index sample) const {
+  CONVOY_ASSERT(sample >= 0 && sample < size());
+  const auto bytes = static_cast<std::size_t>(image_.size());
+  return pixels_.subspan(static_cast<std::size_t>(sample) * bytes, bytes);
+}
+
+Dataset Dataset::first(Index limit) const {
+  CONVOY_ASSERT(limit >= 0);
+  const auto samples = static_cast<std::size_t>(std::min(limit, size()));
+  Dataset part = *this;
+  part.labels_ = labels_.first(samples);
+  part.pixels_ = pixels_.first(samples * static_cast<std::size_t>(image_.size()));
+  return part;
+}
+
+// The bytes, in this order:
+//   16  the text "convoy.dataset/1"
+//   40  five unsigned 64-bit integers, little-endian: samples, height, width, channels, classes
+//    .  the pixels, [sample][row][column][channel], a byte each
+//    .  the labels, a byte each
+// Class names are no part of it: they change no weight.
+std::string Dataset::sha256() const {
+  Sha256 digest;
+  constexpr std::string_view kSchema = "convoy.dataset/1";
+  digest.update(std::span<const char>(kSchema));
+  const std::array<Index, 5> sizes{size(), image_.height, image_.width, image_.channels, classes_};
+  digest.update(LittleEndian<Index>(sizes).bytes());
+  digest.update(pixels_);
+  digest.update(labels_);
+  return digest.hex();
+}
+
+}  // namespace convoy

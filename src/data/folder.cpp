@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/folder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/safe_text.hpp"
+#include "data/cifar.hpp"
+#include "data/data_file.hpp"
+#include "data/idx.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kCifarTrainFiles = 5;
+
+// `unreadable` is set where the system does not say.
+bool there(const fs::path& path, std::error_code& unreadable) {
+  std::error_code error;
+  const bool found = fs::exists(path, error);
+  if (error) unreadable = error;
+  return found;
+}
+
+// The names that go around for one file, the usual one first.
+std::vector<std::string> spellings(const std::string& name) {
+  const auto kind = name.find("-idx");
+  if (kind == std::string::npos) return {name};
+  std::string dotted = name;  // train-images.idx3-ubyte: how some archives unpack
+  dotted[kind] = '.';
+  return {name, dotted};
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Character first = first_character(text);
+    if (!first.is_utf8) return false;
+    text.remove_prefix(first.bytes);
+  }
+  return true;
+}
+
+// One name a line, perhaps behind an editor's byte-order mark. A short file by nature; a long one
+// is something else.
+std::vector<std::string> read_names(const fs::path& path) {
+  constexpr std::uint64_t kMost = 64 * 1024;
+  constexpr std::size_t kLongestName = 256;
+  DataFile file(path);
+  const auto refuse = [&](const std::string& why) {
+    file.refuse("is not a list of class names", why, "write one name a line, in UTF-8");
+  };
+  const std::uint64_t bytes = file.size();
+  if (bytes > kMost) refuse(fmt::format("{} bytes", bytes));
+  std::string text(bytes, '\0');
+  file.read({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, "the names");
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) refuse("it is UTF-16");
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  std::vector<std::string> names;
+  for (std::size_t begin = 0, line = 1; begin < text.size(); ++line) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    std::string name = text.substr(begin, end - begin);
+    if (!name.empty() && name.back() == '\r') name.pop_back();
+    begin = end + 1;
+    if (name.size() > kLongestName)
+      refuse(fmt::format("line {} has {} bytes, at most {} are a name", line, name.size(),
+                         kLongestName));
+    if (!is_utf8(name)) refuse(fmt::format("line {} is not UTF-8", line));
+    const bool blank = name.find_first_not_of(" \t") == std::string::npos;
+    if (blank && text.find_first_not_of(" \t\r\n", std::min(end, text.size())) != std::string::npos)
+      refuse(fmt::format("line {} is blank", line));
+    if (!blank) names.push_back(std::move(name));
+  }
+  constexpr std::size_t kMostClasses = 256;
+  if (names.empty() || names.size() > kMostClasses)
+    refuse(fmt::format("{} names, where 1 to {} are wanted", names.size(), kMostClasses));
+  return names;
+}
+
+// The names in the file `list`, where there is one.
+std::vector<std::string> names_in(const fs::path& list) {
+  std::error_code unreadable;
+  if (there(list, unreadable)) return read_names(list);
+  if (unreadable) throw SystemError(Fault::io, "stat", list.string(), unreadable.value());
+  return {};
+}
+
+Parts read_idx_folder(const fs::path& folder, const std::vector<fs::path>& files,
+                      std::vector<std::string> names) {
+  fs::path list;  // where the names come from, if not from here
+  if (names.empty()) {
+    list = folder / "class_names.txt";
+    names = names_in(list);
+  }
+  auto [train, test] = read_idx({files[0], files[1]}, {files[2], files[3]},
+                                static_cast<Index>(names.size()), names, list);
+  return {std::move(train), std::move(test)};
+}
+
+Parts read_cifar_folder(const fs::path& folder, std::span<const fs::path> files,
+                        std::vector<std::string> names) {
+  const fs::path list = folder / "batches.meta.txt";
+  if (names.empty()) names = names_in(list);
+  if (!names.empty() && static_cast<Index>(names.size()) != kCifarClasses)
+    throw UserError(Fault::bad_data, fmt::format("{} does not fit CIFAR-10", list.string()),
+                    fmt::format("{} names for {} classes", names.size(), kCifarClasses),
+                    fmt::format("write {} names, one a line, or remove the file", kCifarClasses));
+  Parts parts{read_cifar(files.first(kCifarTrainFiles)),
+              read_cifar(files.subspan(kCifarTrainFiles))};
+  parts.train.set_class_names(names);
+  parts.test.set_class_names(std::move(names));
+  return parts;
+}
+
+}  // namespace
+
+std::vector<std::string> wanted_files(Format format) {
+  if (format == Format::idx)
+    return {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+            "t10k-labels-idx1-ubyte"};
+  std::vector<std::string> names;
+  for (std::size_t i = 1; i <= kCifarTrainFiles; ++i)
+    names.push_back(fmt::format("data_batch_{}.bin", i));
+  names.push_back("test_batch.bin");
+  return names;
+}
+
+bool is_wanted(std::string_view name, Format format) {
+  for (const std::string_view ending : {".gz", ".xz"})
+    if (name.ends_with(ending)) name.remove_suffix(ending.size());
+  const std::vector<std::string> wanted = wanted_files(format);
+  return std::ranges::any_of(wanted, [&](const std::string& usual) {
+    const std::vector<std::string> all = spellings(usual);
+    return std::ranges::find(all, name) != all.end();
+  });
+}
+
+FolderFiles find_files(const fs::path& folder, Format format) {
+  FolderFiles files;
+  for (const std::string& name : wanted_files(format)) {
+    fs::path found, packed;
+    for (const std::string& spelling : spellings(name)) {
+      for (const char* ending : {"", ".gz"})
+        if (found.empty() && there(folder / (spelling + ending), files.unreadable))
+          found = folder / (spelling + ending);
+      if (packed.empty() && there(folder / (spelling + ".xz"), files.unreadable))
+        packed = spelling + ".xz";
+    }
+    if (found.empty()) files.missing.push_back(name);
+    if (found.empty() && !packed.empty()) files.only_xz.push_back(packed.string());
+    files.found.push_back(std::move(found));
+  }
+  return files;
+}
+
+Parts read_folder(const fs::path& folder, Format format, const FolderFiles& files,
+                  std::vector<std::string> names) {
+  CONVOY_ASSERT(files.complete());
+  return format == Format::idx ? read_idx_folder(folder, files.found, std::move(names))
+                               : read_cifar_folder(folder, files.found, std::move(names));
+}
+
+}  // namespace convoy

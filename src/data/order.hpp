@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// In which order an epoch reads the samples: a function of (order, seed, epoch, sample count),
+// never of threads or ranks. Samples are counted in what is trained on (what is held out for
+// validation does not count).
+//
+//   shuffled    sorted by (Philox(seed; epoch_order; epoch; sample), sample)
+//   sequential  0, 1, 2, ...
+//   shards:N    N contiguous shards read side by side: 0 of shard 0, 0 of shard 1, ... 1 of shard
+//               0, ...; the first size % N shards are longer by one. A batch of N * b then holds b
+//               samples of each shard: what N programs that read their own slice of the files see.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/tensor.hpp"
+
+namespace convoy {
+
+struct Order {
+  enum class Kind { shuffled, sequential, shards };
+  Kind kind = Kind::shuffled;
+  Index shards = 1;
+
+  friend bool operator==(const Order&, const Order&) = default;
+};
+
+// "shuffled", "sequential", "shards:4". Throws UserError(usage) otherwise.
+Order parse_order(std::string_view text);
+std::string to_string(const Order& order);
+
+// The positions 0 .. size - 1 in the order of this epoch (counted from 1).
+std::vector<std::uint32_t> epoch_order(const Order& order, Index size, std::uint64_t seed,
+                                       Index epoch);
+
+// Which samples train and which validate: round(fraction * size) samples, those with the smallest
+// (Philox(seed; validation; sample), sample), are held out. Both lists ascend.
+struct Split {
+  std::vector<std::uint32_t> train;
+  std::vector<std::uint32_t> validation;
+};
+Split hold_out(Index size, double fraction, std::uint64_t seed);
+
+}  // namespace convoy

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the project's own programs need of the library's internals. The public API, which is all
+// that other programs may use, is include/convoy.
+#pragma once
+
+#include "api/access.hpp"
+#include "base/cgroup.hpp"
+#include "base/check.hpp"
+#include "base/clock.hpp"
+#include "base/digest.hpp"
+#include "base/machine.hpp"
+#include "base/safe_text.hpp"
+#include "base/suggest.hpp"
+#include "base/tensor.hpp"
+#include "base/version.hpp"
+#include "convoy/observer.hpp"
+#include "data/catalog.hpp"
+#include "data/dataset.hpp"
+#include "data/order.hpp"
+#include "net/model_file.hpp"
+#include "net/net.hpp"
+#include "parallel/collectives.hpp"
+#include "parallel/communicator.hpp"
+#include "runtime/engine.hpp"
+#include "runtime/timings.hpp"
+#include "train/agreement.hpp"
+#include "train/checkpoint.hpp"
+#include "train/data_fit.hpp"
+#include "train/find_checkpoint.hpp"
+#include "train/initial_weights.hpp"
+#include "train/schedule.hpp"
+#include "train/shared_data.hpp"
+#include "train/trainer.hpp"

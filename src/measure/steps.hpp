@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a whole step takes, through the engine as the trainer uses it: gradients, their tree,
+// the update. The learning rate is 0, so that every step does the same work.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "net/model_file.hpp"
+#include "runtime/engine.hpp"
+
+namespace convoy::measure {
+
+class StepTimes {
+ public:
+  // `model` and `data` must outlive this.
+  StepTimes(const ModelFile& model, const Dataset& data, const EngineOptions& options);
+
+  const Engine& engine() const { return *engine_; }
+
+  void run(double seconds);  // measures for about so long, at least one stretch
+  const std::vector<double>& seconds() const { return seconds_; }  // of a step, for each stretch
+  Index steps_done() const { return steps_done_; }                 // those before measuring, too
+
+ private:
+  double stretch(Index steps);  // seconds
+
+  const Dataset& data_;
+  const Index batch_;
+  std::unique_ptr<Communicator> communicator_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<std::uint32_t> order_;
+  std::vector<float> rates_;
+  Index steps_ = 0;  // of a stretch
+  Index steps_done_ = 0;
+  std::vector<double> seconds_;
+};
+
+}  // namespace convoy::measure

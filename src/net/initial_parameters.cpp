@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The weights before the first step: computed in double by functions of our own, rounded once.
+#include <cmath>
+
+#include "base/check.hpp"
+#include "base/float_environment.hpp"
+#include "base/random.hpp"
+#include "net/net.hpp"
+#include "ops/math.hpp"
+
+namespace convoy {
+namespace {
+
+// Where the numbers of a tensor come from.
+struct Source {
+  RandomStream stream;
+  std::uint32_t tensor;  // of the layer: 0 its weight, 1 its bias; the `sample` of the counter
+
+  double uniform(std::uint64_t element) const { return random_uniform(stream, tensor, element); }
+};
+
+// In [-range, range).
+double uniform(const Source& source, std::uint64_t element, double range) {
+  return (2 * source.uniform(element) - 1) * range;
+}
+
+// Mean 0, standard deviation 1. (std::sqrt is exact to the last bit by IEEE 754, unlike the rest of
+// libm.)
+double normal(const Source& source, std::uint64_t element) {
+  const double u = 1 - source.uniform(2 * element);  // (0, 1]
+  const double angle = source.uniform(2 * element + 1);
+  return std::sqrt(-2 * math::log(u)) * math::cos_turns(angle);
+}
+
+double draw(const Initializer& initializer, const ParameterShape& shape, const Source& source,
+            std::uint64_t element) {
+  switch (initializer.kind) {
+    case InitializerKind::zeros:
+      return 0;
+    case InitializerKind::uniform:
+      return uniform(source, element, initializer.range);
+    case InitializerKind::xavier_uniform:
+      return uniform(source, element,
+                     std::sqrt(6.0 / static_cast<double>(shape.fan_in + shape.fan_out)));
+    case InitializerKind::he_normal:
+      return normal(source, element) * std::sqrt(2.0 / static_cast<double>(shape.fan_in));
+  }
+  CONVOY_ASSERT(false);
+  return 0;
+}
+
+}  // namespace
+
+Buffer<float> initial_parameters(const Net& net, std::uint64_t seed) {
+  const FloatEnvironment environment;  // the caller's may differ
+  Buffer<float> arena(net.arena_size());
+  const std::vector<ParameterTensor>& tensors = net.parameter_tensors();
+  for (std::size_t t = 0; t < tensors.size(); ++t) {
+    const ParameterTensor& tensor = tensors[t];
+    const Layer& layer = net.layers()[static_cast<std::size_t>(tensor.layer)];
+    const ParameterShape shape = parameter_shape(layer.op);
+    const bool is_bias = t > 0 && tensors[t - 1].layer == tensor.layer;
+    const Initializer& initializer = is_bias ? layer.bias_initializer : layer.weight_initializer;
+    const Source source{
+        {seed, Purpose::initial_weights, static_cast<std::uint16_t>(tensor.layer), 0},
+        is_bias ? 1U : 0U};
+    for (Index e = 0; e < tensor.size; ++e) {
+      arena[tensor.offset + e] =
+          static_cast<float>(draw(initializer, shape, source, static_cast<std::uint64_t>(e)));
+    }
+  }
+  return arena;
+}
+
+}  // namespace convoy

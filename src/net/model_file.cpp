@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/model_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/float_environment.hpp"
+#include "net/fit_layer.hpp"
+#include "net/model_reader.hpp"
+#include "net/table_reader.hpp"
+
+namespace convoy {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, LossFunction>, 2> kLosses = {
+    {{"softmax_cross_entropy", LossFunction::softmax_cross_entropy},
+     {"sigmoid_binary_cross_entropy", LossFunction::sigmoid_binary_cross_entropy}}};
+
+struct Input {
+  Shape shape;
+  Normalization normalization;
+};
+
+// A number for all channels, or an array of one a channel.
+std::vector<double> read_channels(const TableReader& input, std::string_view key, Index channels,
+                                  const Interval& interval) {
+  const ConfigValue* value = input.find(key);
+  if (value == nullptr) return {};
+  const auto count = static_cast<std::size_t>(channels);
+  const auto* array = std::get_if<ConfigArray>(&value->data);
+  if (array == nullptr) {
+    return std::vector<double>(count, input.number_of(key, *value, interval));
+  }
+  if (array->size() != count) {
+    input.fail(value->place, fmt::format("'{}' has {} values", key, array->size()),
+               fmt::format("the input has {} channels", channels),
+               "write one number, or an array of one a channel");
+  }
+  std::vector<double> numbers;
+  for (const ConfigValue& element : *array) {
+    numbers.push_back(input.number_of(key, element, interval));
+  }
+  return numbers;
+}
+
+// What a byte becomes, in the arithmetic of ops/normalize.hpp.
+float normalized(const Normalization& n, std::size_t channel, int byte) {
+  const double mean = n.mean.empty() ? 0 : n.mean[channel];
+  const double stddev = n.stddev.empty() ? 1 : n.stddev[channel];
+  return static_cast<float>((byte * n.scale - mean) / stddev);
+}
+
+// Of what sets the normalisation, an override or the table.
+const ConfigPlace& place_of_normalization(const TableReader& input) {
+  for (const std::string_view key : {"scale", "mean", "std"}) {
+    const ConfigValue* value = input.find(key);
+    if (value != nullptr && value->place.from_override) return value->place;
+  }
+  return input.place();
+}
+
+// The numbers that the net reads are finite, and tell a dark pixel from a bright one.
+void check_normalization(const TableReader& input, const Normalization& n, Index channels) {
+  constexpr int kBrightest = 255;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+    const float dark = normalized(n, c, 0), bright = normalized(n, c, kBrightest);
+    const bool is_finite = std::isfinite(dark) && std::isfinite(bright);
+    if (is_finite && dark != bright) continue;
+    input.fail(place_of_normalization(input), "no pixel can be told from another",
+               is_finite
+                   ? fmt::format("by scale, mean and std both byte 0 and byte {} of channel {} "
+                                 "become {}",
+                                 kBrightest, c, dark)
+                   : fmt::format("by scale, mean and std byte 0 of channel {} becomes {}, and "
+                                 "byte {} becomes {}: beyond single precision",
+                                 c, dark, kBrightest, bright),
+               "choose them so that (byte * scale - mean) / std lies between about -3 and 3; scale "
+               "is 1/255 where it is left out");
+  }
+}
+
+Input read_input(const ConfigValue& value) {
+  constexpr Index kMaxSide = 1 << 16;
+  const TableReader reader(value, "[input]", kInputKeys);
+  for (const std::string_view key : {"height", "width", "channels"}) {
+    reader.require(key, fmt::format("{} = {}", key, key == "channels" ? 1 : 28));
+  }
+  Input input;
+  input.shape = {reader.integer("height", 1, 1, kMaxSide), reader.integer("width", 1, 1, kMaxSide),
+                 reader.integer("channels", 1, 1, 4096)};
+  Normalization& n = input.normalization;
+  n.scale = reader.number("scale", n.scale, {0, HUGE_VAL, true});
+  n.mean = read_channels(reader, "mean", input.shape.channels, {-HUGE_VAL, HUGE_VAL});
+  n.stddev = read_channels(reader, "std", input.shape.channels, {0, HUGE_VAL, true});
+  check_normalization(reader, n, input.shape.channels);
+  return input;
+}
+
+std::string read_name(const TableReader& model) {
+  model.require("name", "name = \"my-net\"");
+  const std::string name = model.string("name", "");
+  if (!is_model_name(name)) {
+    model.fail(
+        model.find("name")->place, fmt::format("'{}' can't be a model's name", name),
+        "run folders are named after it, and commands are given it",
+        "use up to 64 letters, digits, '_', '-' and '.', with a letter, digit or '_' in front");
+  }
+  return name;
+}
+
+LossFunction read_loss(const ConfigValue& value) {
+  const TableReader reader(value, "[loss]", kLossKeys);
+  reader.require("type", "type = \"softmax_cross_entropy\"");
+  return reader.choice("type", LossFunction::softmax_cross_entropy, kLosses);
+}
+
+const ConfigArray& layer_tables(const TableReader& model) {
+  const ConfigValue& value = model.require("layer", "a [[layer]] table for each layer");
+  const auto* tables = std::get_if<ConfigArray>(&value.data);
+  if (tables == nullptr || tables->empty()) {
+    model.fail(value.place, "'layer' must be an array of tables, not " + describe(value), "",
+               "write [[layer]], with two brackets, above each layer");
+  }
+  return *tables;
+}
+
+// Where the table of a layer says what does not fit: the line of the key, or of the table.
+const ConfigPlace& place_of(const LayerError& error, const ConfigValue& table) {
+  const ConfigValue* value = find(std::get<ConfigTable>(table.data), error.key());
+  return value == nullptr ? table.place : value->place;
+}
+
+std::string section_text(const ConfigValue& value) {
+  std::string text;
+  for (const ConfigEntry& entry : std::get<ConfigTable>(value.data)) {
+    text += fmt::format("{} = {}\n", entry.key, to_toml(entry.value));
+  }
+  return text;
+}
+
+std::string model_text(const TableReader& model, const TrainSettings& train) {
+  std::string text = fmt::format("name = {}\n\n[input]\n{}", to_toml(*model.find("name")),
+                                 section_text(*model.find("input")));
+  for (const ConfigValue& layer : layer_tables(model)) {
+    text += "\n[[layer]]\n" + section_text(layer);
+  }
+  return text + "\n[loss]\n" + section_text(*model.find("loss")) + "\n[train]\n" +
+         train_text(train);
+}
+
+}  // namespace
+
+bool is_model_name(std::string_view name) {
+  const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+  return !name.empty() && name.size() <= 64 && name[0] != '.' && name[0] != '-' && is_plain;
+}
+
+ModelFile parse_model_file(std::string_view text, std::string_view source,
+                           std::span<const Override> overrides) {
+  const FloatEnvironment environment;  // numbers are read alike in every caller's rounding mode
+  ConfigValue root = parse_config(text, source);
+  for (const Override& override : overrides) apply_override(root, override);
+
+  const TableReader model(root, "", kModelKeys);
+  std::string name = read_name(model);
+  Input input =
+      read_input(model.require("input", "an [input] table with height, width and channels"));
+  ReadLayers read = read_layers(layer_tables(model));
+  const LossFunction loss =
+      read_loss(model.require("loss", "a [loss] table with type = \"softmax_cross_entropy\""));
+  const TrainSettings train =
+      model.has("train") ? read_train(*model.find("train")) : TrainSettings{};
+  try {
+    Net net(std::move(name), input.shape, std::move(input.normalization), std::move(read.layers),
+            loss);
+    return {std::move(net), train, model_text(model, train)};
+  } catch (const LayerError& error) {
+    const auto layer = static_cast<std::size_t>(error.layer());
+    const ConfigPlace& place = place_of(error, *read.tables[layer]);
+    throw UserError(place.from_override ? Fault::usage : Fault::bad_data, place.text, "",
+                    error.what());
+  } catch (const UserError& error) {
+    throw UserError(error.fault(), source, "", error.what());
+  }
+}
+
+}  // namespace convoy

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// KEY=VALUE of the command line, set in the tree of a model file before that is read: so an
+// override is checked as strictly as a line of the file, and reaches every key.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "base/nesting.hpp"
+#include "base/safe_text.hpp"
+#include "base/suggest.hpp"
+#include "net/model_reader.hpp"
+
+namespace convoy {
+namespace {
+
+std::vector<std::string> split_at_dots(std::string_view key) {
+  std::vector<std::string> parts{""};
+  for (const char c : key) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+// A key that begins with no section: the nearest whole key, or the one that ends like it.
+std::string suggest_key(std::string_view key) {
+  std::vector<std::string> whole{"name", "layer.0.filters", "loss.type"};
+  for (const std::string_view k : kInputKeys) whole.push_back(fmt::format("input.{}", k));
+  for (const std::string_view k : kTrainKeys) whole.push_back(fmt::format("train.{}", k));
+  const std::vector<std::string_view> candidates(whole.begin(), whole.end());
+  std::vector<std::string_view> ends;
+  for (const std::string_view k : candidates) ends.push_back(k.substr(k.rfind('.') + 1));
+
+  std::string_view near = nearest(key.substr(key.rfind('.') + 1), ends);
+  for (std::size_t i = 0; i < ends.size() && !near.empty(); ++i) {
+    if (ends[i] == near) return fmt::format("did you mean '{}'?", whole[i]);
+  }
+  near = nearest(key, candidates);
+  return near.empty() ? "use one of name, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY"
+                      : fmt::format("did you mean '{}'?", near);
+}
+
+// The layer's table, by its number (from 0) or name.
+ConfigValue& find_layer(ConfigValue& root, const std::string& part, const ConfigPlace& place) {
+  ConfigValue* layers = find(std::get<ConfigTable>(root.data), "layer");
+  auto* tables = layers == nullptr ? nullptr : std::get_if<ConfigArray>(&layers->data);
+  if (tables == nullptr || tables->empty()) {
+    fail_at(place, "the model has no layers", "", "add [[layer]] tables to its file");
+  }
+  std::size_t index = 0;
+  const char* end = part.data() + part.size();
+  const auto [stop, error] = std::from_chars(part.data(), end, index);
+  const std::vector<std::string> names = layer_names(*tables);
+  if (error == std::errc{} && stop == end) {
+    if (index < tables->size()) return (*tables)[index];
+  } else {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == part) return (*tables)[i];
+    }
+  }
+  fail_at(place, fmt::format("unknown layer '{}'", part),
+          fmt::format("the model has layers 0 to {}", tables->size() - 1),
+          did_you_mean(part, std::vector<std::string_view>(names.begin(), names.end())));
+}
+
+// Goes into a table's key; a missing one becomes a table, and the short form of an initialiser
+// ("x") becomes its long one ({ type = "x" }).
+ConfigValue& enter(ConfigValue& parent, const std::string& key, const ConfigPlace& place) {
+  auto& table = std::get<ConfigTable>(parent.data);
+  ConfigValue* child = find(table, key);
+  if (child == nullptr) {
+    table.push_back({key, {ConfigTable{}, place}});
+    return table.back().value;
+  }
+  if (key.ends_with("_init") && std::holds_alternative<std::string>(child->data)) {
+    ConfigValue type = std::move(*child);
+    child->place = type.place;
+    child->data = ConfigTable{{"type", std::move(type)}};
+  }
+  if (!std::holds_alternative<ConfigTable>(child->data)) {
+    fail_at(place, fmt::format("'{}' has no keys", key), "it is " + describe(*child),
+            fmt::format("set {} itself", key));
+  }
+  return *child;
+}
+
+}  // namespace
+
+void apply_override(ConfigValue& root, const Override& override) {
+  const ConfigPlace place{fmt::format("--set {}", override), true};
+  const std::size_t equals = override.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    fail_at(place, "not of the form KEY=VALUE", "", "write, for example, --set train.momentum=0.9");
+  }
+  const std::string key = override.substr(0, equals);
+  const std::vector<std::string> parts = split_at_dots(key);
+  bool is_known = false;
+  for (const std::string_view known : kModelKeys) is_known = is_known || parts[0] == known;
+  for (const std::string& part : parts) is_known = is_known && !part.empty();
+  if (!is_known) fail_at(place, fmt::format("unknown key '{}'", key), "", suggest_key(key));
+
+  if (parts.size() > std::size_t{kDeepestNesting}) {
+    fail_at(place, fmt::format("the key has {} parts", parts.size()), "it lies too deep",
+            "name a key of the model");
+  }
+
+  ConfigValue* table = &root;
+  std::size_t next = 0;
+  if (parts[0] == "layer" && parts.size() > 1) {
+    if (parts.size() == 2) {
+      fail_at(place, "names no key of the layer", "",
+              fmt::format("write, for example, --set {}",
+                          shell_word(fmt::format("layer.{}.filters=8", parts[1]))));
+    }
+    table = &find_layer(root, parts[1], place);
+    if (!std::holds_alternative<ConfigTable>(table->data)) {
+      fail_at(place, "the layer is not a table", "", "write it as [[layer]] in the model's file");
+    }
+    next = 2;
+  }
+  for (; next + 1 < parts.size(); ++next) table = &enter(*table, parts[next], place);
+  ConfigValue value = parse_config_value(std::string_view(override).substr(equals + 1), place);
+  auto& entries = std::get<ConfigTable>(table->data);
+  if (ConfigValue* old = find(entries, parts.back())) {
+    *old = std::move(value);
+  } else {
+    entries.push_back({parts.back(), std::move(value)});
+  }
+}
+
+}  // namespace convoy

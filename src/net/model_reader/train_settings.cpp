@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The [train] section of a model file.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "net/model_reader.hpp"
+#include "net/table_reader.hpp"
+
+namespace convoy {
+namespace {
+
+constexpr Interval kNotNegative{0, HUGE_VAL};
+// Of what becomes a number of single precision.
+constexpr Interval kNotNegativeFloat{0, 3.4e38};
+constexpr Interval kPositive{0, HUGE_VAL, true};
+constexpr Interval kBelowOne{0, 1, false, true};
+
+constexpr std::array<std::pair<std::string_view, ScheduleKind>, 3> kSchedules = {
+    {{"constant", ScheduleKind::constant},
+     {"step", ScheduleKind::step},
+     {"cosine", ScheduleKind::cosine}}};
+
+std::string_view schedule_name(ScheduleKind kind) {
+  for (const auto& [name, known] : kSchedules) {
+    if (known == kind) return name;
+  }
+  return "constant";
+}
+
+constexpr Index kMaxShards = 1 << 20;
+
+// shuffled | sequential | shards:N
+std::string read_order(const TableReader& train, std::string_view fallback) {
+  const std::string order = train.string("order", fallback);
+  if (order == "shuffled" || order == "sequential") return order;
+  constexpr std::string_view kPrefix = "shards:";
+  const ConfigPlace& place = train.find("order")->place;
+  if (!order.starts_with(kPrefix)) {
+    constexpr std::array<std::string_view, 3> kOrders = {"shuffled", "sequential", "shards:N"};
+    train.choose("order", *train.find("order"), kOrders);
+  }
+  Index shards = 0;
+  const char* end = order.data() + order.size();
+  const auto [stop, error] = std::from_chars(order.data() + kPrefix.size(), end, shards);
+  if (error != std::errc{} || stop != end || shards < 1 || shards > kMaxShards) {
+    train.fail(place, fmt::format("'order' is '{}'", order), "",
+               fmt::format("write shards:N with N from 1 to {}", kMaxShards));
+  }
+  return fmt::format("shards:{}", shards);
+}
+
+}  // namespace
+
+TrainSettings read_train(const ConfigValue& table) {
+  const TableReader train(table, "[train]", kTrainKeys);
+  const TrainSettings defaults;
+  constexpr Index kMany = std::numeric_limits<std::int32_t>::max();
+  TrainSettings s;
+  s.batch = train.integer("batch", defaults.batch, 1, kMany);
+  s.grain = train.integer("grain", defaults.grain, 1, 128);
+  s.epochs = train.integer("epochs", defaults.epochs, 1, kMany);
+  s.order = read_order(train, defaults.order);
+  s.seed = static_cast<std::uint64_t>(train.integer("seed", static_cast<Index>(defaults.seed), 0,
+                                                    std::numeric_limits<Index>::max()));
+  s.learning_rate = train.number("learning_rate", defaults.learning_rate, kNotNegativeFloat);
+  s.momentum = train.number("momentum", defaults.momentum, kBelowOne);
+  s.nesterov = train.flag("nesterov", defaults.nesterov);
+  s.weight_decay = train.number("weight_decay", defaults.weight_decay, kNotNegativeFloat);
+  s.schedule = train.choice("schedule", defaults.schedule, kSchedules);
+  s.warmup_epochs = train.number("warmup_epochs", defaults.warmup_epochs, kNotNegative);
+  s.step_epochs = train.number("step_epochs", defaults.step_epochs, kPositive);
+  s.step_factor = train.number("step_factor", defaults.step_factor, kPositive);
+  s.final_learning_rate =
+      train.number("final_learning_rate", defaults.final_learning_rate, kNotNegativeFloat);
+  // The rate is multiplied drop by drop, which must not become the longest part of a step.
+  constexpr double kMostDrops = 1e6;
+  const auto epochs = static_cast<double>(s.epochs);
+  if (s.schedule == ScheduleKind::step && epochs / s.step_epochs > kMostDrops) {
+    const ConfigValue* value = train.find("step_epochs");
+    train.fail((value ? value : train.find("epochs"))->place,
+               fmt::format("'step_epochs' is {}", s.step_epochs),
+               fmt::format("the learning rate would drop more than a million times in {} epochs",
+                           s.epochs),
+               "give the number of epochs between two drops, for example 1");
+  }
+  if (s.nesterov && s.momentum == 0) {
+    train.fail(train.find("nesterov")->place, "'nesterov' without momentum",
+               "it has no effect then", "set momentum, for example to 0.9");
+  }
+  return s;
+}
+
+std::string train_text(const TrainSettings& s) {
+  return fmt::format(
+      "batch = {}\ngrain = {}\nepochs = {}\norder = \"{}\"\nseed = {}\n"
+      "learning_rate = {}\nmomentum = {}\nnesterov = {}\nweight_decay = {}\n"
+      "schedule = \"{}\"\nwarmup_epochs = {}\nstep_epochs = {}\nstep_factor = {}\n"
+      "final_learning_rate = {}\n",
+      s.batch, s.grain, s.epochs, s.order, s.seed, s.learning_rate, s.momentum, s.nesterov,
+      s.weight_decay, schedule_name(s.schedule), s.warmup_epochs, s.step_epochs, s.step_factor,
+      s.final_learning_rate);
+}
+
+}  // namespace convoy

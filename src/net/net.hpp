@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the user wrote: layers in topological order, a loss, and the layout of the parameters.
+// Immutable once constructed, and shared by all workers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/normalization.hpp"
+#include "base/tensor.hpp"
+#include "net/layer.hpp"
+#include "ops/loss.hpp"
+
+namespace convoy {
+
+// Where the parameters of a layer lie in the arena. Blocks start on a cache line; what is between
+// them is zero and stays zero.
+struct ParameterBlock {
+  int layer = 0;
+  Index offset = 0;  // of the weights; the bias follows at once
+  ParameterShape shape;
+};
+
+// One tensor of a model file, in file order: for each layer its weight, then its bias.
+struct ParameterTensor {
+  std::string name;  // "conv1.weight"
+  int layer = 0;
+  Index offset = 0;          // in the arena
+  std::vector<Index> shape;  // conv2d [ky][kx][c][f]; dense [k][n]; subsample [ky][kx][1 or c]
+  Index size = 0;
+  double learning_rate_factor = 1;
+};
+
+class Net {
+ public:
+  // Sets each op's `in` to the shape of what its layer reads. Throws UserError(bad_data) naming the
+  // layer where a layer does not fit what it reads or is read by none, names are not unique, or the
+  // last layer is not one number a class.
+  Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
+      LossFunction loss);
+
+  const std::string& name() const { return name_; }
+  Shape input() const { return input_; }
+  const Normalization& normalization() const { return normalization_; }
+  const std::vector<Layer>& layers() const { return layers_; }
+  const Loss& loss() const { return loss_; }
+
+  const std::vector<ParameterBlock>& parameter_blocks() const { return blocks_; }
+  const std::vector<ParameterTensor>& parameter_tensors() const { return tensors_; }
+  Index arena_size() const { return arena_size_; }            // floats, gaps included
+  Index parameter_count() const { return parameter_count_; }  // floats, gaps left out
+
+  // Per training sample: forward, input gradients (where one is needed) and weight gradients.
+  Index flops_per_sample() const;
+  bool needs_input_gradient(int layer) const;  // false where nothing below has parameters
+
+ private:
+  std::string name_;
+  Shape input_;
+  Normalization normalization_;
+  std::vector<Layer> layers_;
+  Loss loss_;
+  std::vector<ParameterBlock> blocks_;
+  std::vector<ParameterTensor> tensors_;
+  Index arena_size_ = 0;
+  Index parameter_count_ = 0;
+};
+
+// The arena before the first step. Element e (as in the file) of a layer's tensor t (0 its weight,
+// 1 its bias) draws from Philox(seed; initial_weights, layer; sample t; e) alone. Normal numbers:
+// Box-Muller on a pair of uniforms, elements 2e and 2e+1.
+Buffer<float> initial_parameters(const Net& net, std::uint64_t seed);
+
+}  // namespace convoy

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Strict access to one table of a model file: a key that is not known, a value of the wrong type or
+// out of range throws a UserError with the place, the table's title and the remedy. (Internal to
+// net/.)
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/tensor.hpp"
+#include "net/config_tree.hpp"
+
+namespace convoy {
+
+// [low, high], or without an end that is open.
+struct Interval {
+  double low = 0;
+  double high = 0;
+  bool low_open = false;
+  bool high_open = false;
+
+  bool contains(double x) const {
+    return (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
+  }
+  std::string text() const;  // "at least 0 and less than 1"
+};
+
+class TableReader {
+ public:
+  // `title` begins each message: "[train]", "layer 'conv1' (conv2d)". Throws where `value` is no
+  // table, or has a key that is not one of `keys`.
+  TableReader(const ConfigValue& value, std::string title, std::span<const std::string_view> keys);
+
+  const ConfigValue* find(std::string_view key) const { return convoy::find(*table_, key); }
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+  // Throws where the key is missing; `example` is the remedy.
+  const ConfigValue& require(std::string_view key, std::string_view example) const;
+
+  // Each returns `fallback` where the key is missing.
+  Index integer(std::string_view key, Index fallback, Index low, Index high) const;
+  double number(std::string_view key, double fallback, const Interval& interval) const;
+  bool flag(std::string_view key, bool fallback) const;
+  std::string string(std::string_view key, std::string_view fallback) const;
+  Extent extent(std::string_view key, Extent fallback, Index low, Index high) const;
+
+  // A value that must be one of a few names.
+  template <class Enum, std::size_t Count>
+  Enum choice(std::string_view key, Enum fallback,
+              const std::array<std::pair<std::string_view, Enum>, Count>& names) const {
+    const ConfigValue* value = find(key);
+    if (value == nullptr) return fallback;
+    std::array<std::string_view, Count> known;
+    for (std::size_t i = 0; i < Count; ++i) known[i] = names[i].first;
+    return names[choose(key, *value, known)].second;
+  }
+
+  // The same for a value that is an element of an array, or that lies in another table.
+  Index integer_of(std::string_view key, const ConfigValue& value, Index low, Index high) const;
+  double number_of(std::string_view key, const ConfigValue& value, const Interval& interval) const;
+  std::string string_of(std::string_view key, const ConfigValue& value) const;
+  // The index of the name in `names`.
+  std::size_t choose(std::string_view key, const ConfigValue& value,
+                     std::span<const std::string_view> names) const;
+
+  [[noreturn]] void fail(const ConfigPlace& place, std::string_view problem, std::string_view why,
+                         std::string_view remedy) const;
+
+  const ConfigPlace& place() const { return *place_; }
+  const std::string& title() const { return title_; }
+
+ private:
+  const ConfigTable* table_ = nullptr;
+  const ConfigPlace* place_ = nullptr;
+  std::string title_;
+};
+
+}  // namespace convoy

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The [train] section of a model file: hyperparameters, each with its default. All of it is part of
+// a run's identity, except that a resumed run may be given more epochs.
+#pragma once
+
+#include "base/tensor.hpp"
+#include "convoy/settings.hpp"
+#include "optim/sgd.hpp"
+
+namespace convoy {
+
+// The optimizer that the settings describe, each number rounded to the nearest float whatever
+// rounding mode the caller is in.
+Sgd optimizer_of(const TrainSettings& settings);
+
+}  // namespace convoy

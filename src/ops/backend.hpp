@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// One implementation of all operations in float: the naive reference, or the Highway code compiled
+// for one vector instruction set. All give the same bits.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "ops/conv_block.hpp"
+#include "ops/loss.hpp"
+#include "ops/normalize.hpp"
+#include "ops/op.hpp"
+#include "ops/pass.hpp"
+#include "optim/sgd.hpp"
+
+namespace convoy {
+
+struct Backend {
+  const char* name;  // "avx512", "avx2", "neon", ..., "reference"
+
+  void (*forward)(const Op&, const Forward<float>&, Range units);
+  void (*input_gradient)(const Op&, const InputGradient<float>&, Range units);
+  void (*weight_gradient)(const Op&, const WeightGradient<float>&, Range units);
+  // Of several grains and their sums along the tree, at most kSegmentTerms samples a grain; null
+  // where a backend does one after the other.
+  void (*weight_gradient_sum)(const Dense&, const WeightGradientSum<float>&, Range units);
+  // The three passes for a block of layers, all units of forward and input gradient; null where a
+  // backend runs them one by one.
+  void (*block_forward)(const ConvBlock&, const Forward<float>&);
+  void (*block_input_gradient)(const ConvBlock&, const InputGradient<float>&);
+  void (*block_weight_gradient)(const ConvBlock&, const WeightGradient<float>&, Range units);
+  // Prepares weight rows [units) for input_gradient; elements of other rows stay as they are.
+  void (*pack)(const Op&, const float* parameters, float* packed, Range units);
+  LossSum (*loss)(const Loss&, const LossPass<float>&);
+  bool (*update)(const Sgd&, const UpdatePass<float>&);      // are all new weights finite?
+  void (*add)(Index size, float* sum, const float* addend);  // sum += addend
+  // x [size] = bytes [size], channels innermost.
+  void (*normalize)(const Normalize&, Index size, const std::uint8_t* bytes, float* x);
+};
+
+// The implementations that this build has and this machine can run, the fastest first, the
+// reference last. Immutable; safe from any thread.
+const std::vector<const Backend*>& backends();
+
+// "auto" is the first of them. Throws UserError(usage) for a name that is not among them.
+const Backend& find_backend(std::string_view name);
+
+namespace reference {
+const Backend& backend();
+}
+
+}  // namespace convoy

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradient of a parameter over the grains of a step, and the canonical tree over it
+// (parallel/reduction_tree.hpp), by the one thread that owns the parameter: partial sums of the
+// tree stay with it, so nothing is added by two threads, and no order is left to chance.
+//
+// Traffic: a thread reads what each grain's gradient is computed from: partial sums of segments or
+// grains (convolutions), or inputs and gradients of each sample (dense layers: two numbers a
+// multiply-add, which neighbouring threads share). Grid: any; a thread takes one parameter at a
+// time.
+#pragma once
+
+#include "ops/cuda/group.cuh"
+#include "ops/cuda/packing.hpp"
+#include "ops/cuda/product.cuh"
+#include "optim/sgd.hpp"
+
+namespace convoy::cuda {
+
+// Where the gradient of a parameter block comes from, and what becomes of it.
+struct ParameterSource {
+  Index begin = 0;  // in the arena
+  int rows = 0, taps = 0, columns = 0;
+  bool dense = false;
+  // Convolutions: [sample or grain][count][block]
+  Operand partials;
+  bool by_grain = false;
+  int count = 1;
+  // Dense layers: [sample][rows of weights] and [sample][columns]
+  Operand x, dy;
+  // The update.
+  double weight_factor = 1, bias_factor = 1;  // of the learning rate
+  bool packs = false;
+  Index packed = 0;  // in the packed weights
+  Packing packing;
+
+  CONVOY_HOST_DEVICE Index size() const { return Index{rows} * columns; }
+};
+
+// Grains of a step that are this rank's, and how often each is merged with those before it.
+struct Grains {
+  int count = 0;
+  const unsigned char* merges = nullptr;  // [count]
+};
+
+__device__ inline float partial_sum(const ParameterSource& source, int element, int grain,
+                                    const Memories& memories, const Samples& samples) {
+  const float* const at = resolve(source.partials, memories) + element;
+  if (source.by_grain) return at[static_cast<Index>(grain) * source.partials.stride];
+  const int begin = grain * samples.grain, end = std::min(begin + samples.grain, samples.count);
+  const int block = source.rows * source.columns;
+  float sum = 0;
+  for (int s = begin; s < end; ++s) {
+    const float* const partial = at + static_cast<Index>(s) * source.partials.stride;
+    CONVOY_UNROLL(4)
+    for (int i = 0; i < source.count; ++i) {
+      sum = s == begin && i == 0 ? partial[0] : sum + partial[i * block];
+    }
+  }
+  return sum;
+}
+
+// A grain has at most kSegmentTerms samples: its sum is one segment.
+__device__ inline float dense_sum(const ParameterSource& source, int row, int column, int grain,
+                                  const Memories& memories, const Samples& samples) {
+  const float* const x = resolve(source.x, memories) + row;
+  const float* const dy = resolve(source.dy, memories) + column;
+  const int begin = grain * samples.grain, end = std::min(begin + samples.grain, samples.count);
+  float sum = 0;
+  CONVOY_UNROLL(4)
+  for (int s = begin; s < end; ++s) {
+    const float value = row == source.taps ? 1.0F : x[static_cast<Index>(s) * source.x.stride];
+    sum = std::fma(value, dy[static_cast<Index>(s) * source.dy.stride], sum);
+  }
+  return sum;
+}
+
+// The tree over this rank's grains: node(i, value) for each of those that are left.
+template <class Node>
+__device__ void sum_grains(const ParameterSource& source, int element, const Memories& memories,
+                           const Samples& samples, const Grains& grains, const Node& node) {
+  constexpr int kMostDepth = 64;  // tree::max_depth(2^31)
+  constexpr int kAhead = 4;       // grains whose loads are under way at a time
+  float stack[kMostDepth];
+  const int row = element / source.columns, column = element - row * source.columns;
+  int depth = 0;
+  for (int first = 0; first < grains.count; first += kAhead) {
+    float values[kAhead];
+    CONVOY_UNROLL(kAhead)
+    for (int i = 0; i < kAhead; ++i) {
+      if (first + i >= grains.count) continue;
+      values[i] = source.dense ? dense_sum(source, row, column, first + i, memories, samples)
+                               : partial_sum(source, element, first + i, memories, samples);
+    }
+    CONVOY_UNROLL(kAhead)
+    for (int i = 0; i < kAhead; ++i) {
+      if (first + i >= grains.count) continue;
+      float sum = values[i];
+      for (int merges = grains.merges[first + i]; merges > 0; --merges) sum = stack[--depth] + sum;
+      stack[depth++] = sum;
+    }
+  }
+  for (int i = 0; i < depth; ++i) node(i, stack[i]);
+}
+
+// Generations of the weights and of the optimizer's memory (runtime/cpu/generations.hpp).
+struct UpdateArrays {
+  const float* weights = nullptr;  // arenas
+  float* new_weights = nullptr;
+  float* new_packed = nullptr;
+  const float* velocity = nullptr;
+  float* new_velocity = nullptr;
+};
+
+// One parameter of optim/sgd.hpp. Is the new weight finite?
+__device__ inline bool update(const Sgd& op, const ParameterSource& source, int element,
+                              float gradient_sum, float scale, float rate,
+                              const UpdateArrays& arrays) {
+  const int row = element / source.columns;
+  const double factor = row == source.taps ? source.bias_factor : source.weight_factor;
+  const float step = static_cast<float>(static_cast<double>(rate) * factor);
+  const Index i = source.begin + element;
+  const float w = arrays.weights[i];
+  float g = gradient_sum * scale;
+  if (op.weight_decay != 0) g = std::fma(op.weight_decay, w, g);
+  if (op.momentum != 0) {
+    const float v = std::fma(op.momentum, arrays.velocity[i], g);
+    arrays.new_velocity[i] = v;
+    g = op.nesterov ? std::fma(op.momentum, v, g) : v;
+  }
+  const float updated = std::fma(-step, g, w);
+  arrays.new_weights[i] = updated;
+  if (source.packs && row < source.taps) {
+    const int column = element - row * source.columns;
+    arrays.new_packed[source.packed + packed_index(source.packing, row, column)] = updated;
+  }
+  return updated - updated == 0;  // neither infinite nor NaN
+}
+
+}  // namespace convoy::cuda

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The losses (ops/loss.hpp), in three parts with a meeting behind each: what every class gives
+// (a thread for each class of each sample), the gradient, and the sum over the classes (a thread
+// for each sample, in order). Traffic: the scores, their gradient, and twelve bytes of scratch a
+// class. Grid: any.
+#pragma once
+
+#include "ops/cuda/group.cuh"
+#include "ops/cuda/task.hpp"
+#include "ops/math_functions.hpp"
+#include "ops/segments.hpp"
+
+namespace convoy::cuda {
+
+// What the loss reads and writes; null where not asked for.
+struct LossArrays {
+  const float* logits = nullptr;  // [samples][classes]
+  const int* labels = nullptr;    // [samples]
+  float* exponentials = nullptr;  // [samples][classes]
+  double* terms = nullptr;        // [samples][classes]
+  float* dlogits = nullptr;
+  float* probabilities = nullptr;
+  double* losses = nullptr;    // [samples]
+  int* predictions = nullptr;  // [samples]
+  int* hits = nullptr;         // [samples]: is the prediction right?
+};
+
+__device__ inline int first_maximum(const float* z, int classes) {
+  int best = 0;
+  for (int i = 1; i < classes; ++i)
+    if (z[i] > z[best]) best = i;
+  return best;
+}
+
+__device__ inline void loss_terms(const Loss& op, const LossArrays& arrays, int samples,
+                                  const Group& group) {
+  const int classes = static_cast<int>(op.classes);
+  for (int i = group.rank; i < samples * classes; i += group.size) {
+    const int sample = i / classes, n = i - sample * classes;
+    const float* const z = arrays.logits + sample * classes;
+    if (op.function == LossFunction::softmax_cross_entropy) {
+      arrays.exponentials[i] = math::exp_of(z[n] - z[first_maximum(z, classes)]);
+    } else {
+      const auto logit = static_cast<double>(z[n]);
+      arrays.exponentials[i] = math::sigmoid_of(z[n]);
+      arrays.terms[i] = math::softplus_of(logit) - (n == arrays.labels[sample] ? logit : 0.0);
+    }
+  }
+}
+
+// A chain of plain additions, cut into segments.
+__device__ inline float sum_of(const float* values, int count) {
+  float total = 0;
+  for (int begin = 0; begin < count; begin += static_cast<int>(kSegmentTerms)) {
+    const int end = std::min(begin + static_cast<int>(kSegmentTerms), count);
+    float segment = 0;
+    for (int i = begin; i < end; ++i) segment = values[i] + segment;
+    total = begin == 0 ? segment : total + segment;
+  }
+  return total;
+}
+
+__device__ inline void loss_gradient(const Loss& op, const LossArrays& arrays, int samples,
+                                     const Group& group) {
+  const int classes = static_cast<int>(op.classes);
+  for (int i = group.rank; i < samples * classes; i += group.size) {
+    const int sample = i / classes, n = i - sample * classes;
+    float p = arrays.exponentials[i];
+    if (op.function == LossFunction::softmax_cross_entropy) {
+      p = p / sum_of(arrays.exponentials + sample * classes, classes);
+    }
+    if (arrays.probabilities) arrays.probabilities[i] = p;
+    if (arrays.dlogits) arrays.dlogits[i] = p - (n == arrays.labels[sample] ? 1.0F : 0.0F);
+  }
+}
+
+__device__ inline void loss_sum(const Loss& op, const LossArrays& arrays, int samples,
+                                const Group& group) {
+  const int classes = static_cast<int>(op.classes);
+  for (int sample = group.rank; sample < samples; sample += group.size) {
+    const float* const z = arrays.logits + sample * classes;
+    const int best = first_maximum(z, classes), label = arrays.labels[sample];
+    double loss = 0;
+    if (op.function == LossFunction::softmax_cross_entropy) {
+      const float sum = sum_of(arrays.exponentials + sample * classes, classes);
+      loss = math::log_of(static_cast<double>(sum)) -
+             (static_cast<double>(z[label]) - static_cast<double>(z[best]));
+    } else {
+      for (int n = 0; n < classes; ++n) loss += arrays.terms[sample * classes + n];
+    }
+    arrays.losses[sample] = loss;
+    arrays.predictions[sample] = best;
+    arrays.hits[sample] = best == label ? 1 : 0;
+  }
+}
+
+}  // namespace convoy::cuda

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Max and average pooling, per channel. Taps that fall into the padding do not take part in a
+// maximum, and are zeros in an average (which always divides by the kernel's area, as in PyTorch's
+// count_include_pad).
+//
+//   max      y = the first tap in (ky, kx) order that no later tap exceeds: a later one replaces it
+//            only if it is `>` (so +0 and -0 keep their order, and a NaN is never put in place of a
+//            number). `choice` is the winner's ky * KW + kx.
+//   average  y = s * (1 / area), s = a chain of additions from +0 over the taps inside x, (ky, kx)
+//            ascending, cut into segments as in segments.hpp (rows: ky; taps outside of x keep
+//            their place when segments are cut); 1 / area rounded to Real.
+//   input gradient
+//            dx = a chain of additions from +0 over the windows that hold the pixel, (oy, ox)
+//            ascending: of dy where the window chose this pixel (max; other windows are no term),
+//            of dy * (1 / area) (average).
+#pragma once
+
+#include "base/tensor.hpp"
+
+namespace convoy {
+
+enum class Pooling { max, average };
+
+struct Pool2d {
+  Shape in;
+  Pooling pooling = Pooling::max;
+  Extent kernel{2, 2};
+  Extent stride{2, 2};
+  Extent padding{0, 0};  // at most half of the kernel
+
+  friend constexpr bool operator==(const Pool2d&, const Pool2d&) = default;
+};
+
+constexpr Shape output_shape(const Pool2d& op) {
+  return {(op.in.height + 2 * op.padding.height - op.kernel.height) / op.stride.height + 1,
+          (op.in.width + 2 * op.padding.width - op.kernel.width) / op.stride.width + 1,
+          op.in.channels};
+}
+
+// The windows [begin, end) along one axis that hold `position` (padding included).
+constexpr Range windows_at(Index position, Index kernel, Index stride, Index windows) {
+  const Index first = position < kernel ? 0 : (position - kernel) / stride + 1;
+  return {first, std::min(position / stride + 1, windows)};
+}
+
+}  // namespace convoy

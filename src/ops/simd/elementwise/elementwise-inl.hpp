@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that is done element by element: activation.hpp, add.hpp, sgd.hpp and the additions of
+// the tree. The twin of reference/activation.hpp and reference/sgd.hpp.
+#if defined(CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP
+#undef CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP
+#else
+#define CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP
+#endif
+
+#include "ops/op.hpp"
+#include "ops/pass.hpp"
+#include "ops/simd/elementwise/math-inl.hpp"
+#include "optim/sgd.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace convoy::HWY_NAMESPACE {
+
+// y[i] = function(x[i], other[i]) for i in [begin, end); `other` may be x.
+template <class Function>
+HWY_INLINE void map(Range range, const float* x, const float* other, float* y,
+                    const Function& function) {
+  const Full d;
+  const Index vl = lanes(d);
+  Index i = range.begin;
+  for (; i + vl <= range.end; i += vl) {
+    hn::StoreU(function(hn::LoadU(d, x + i), hn::LoadU(d, other + i)), d, y + i);
+  }
+  if (i < range.end) {
+    const auto mask = first_lanes(d, range.end - i);
+    store_lanes(function(hn::MaskedLoad(mask, d, x + i), hn::MaskedLoad(mask, d, other + i)), mask,
+                d, y + i);
+  }
+}
+
+HWY_INLINE Range elements(Range units, Index size) {
+  return {std::min(units.begin * kColumnBlock, size), std::min(units.end * kColumnBlock, size)};
+}
+
+HWY_INLINE Vector relu(Vector x) {
+  return hn::IfThenElseZero(hn::Gt(x, hn::Zero(Full())), x);
+}
+
+HWY_INLINE Vector relu_gradient(Vector y, Vector dy) {
+  return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Full())), dy);
+}
+
+inline void forward(const Activation& op, const Forward<float>& pass, Range units) {
+  const Range range = elements(units, pass.samples * op.in.size());
+  switch (op.function) {
+    case ActivationFunction::relu:
+      return map(range, pass.x, pass.x, pass.y, [](Vector x, Vector) HWY_ATTR { return relu(x); });
+    case ActivationFunction::sigmoid:
+      return map(range, pass.x, pass.x, pass.y,
+                 [](Vector x, Vector) HWY_ATTR { return sigmoid(Full(), x); });
+    case ActivationFunction::tanh:
+      return map(range, pass.x, pass.x, pass.y,
+                 [](Vector x, Vector) HWY_ATTR { return tanh(Full(), x); });
+  }
+}
+
+inline void input_gradient(const Activation& op, const InputGradient<float>& pass, Range units) {
+  const Range range = elements(units, pass.samples * op.in.size());
+  switch (op.function) {
+    case ActivationFunction::relu:
+      return map(range, pass.y, pass.dy, pass.dx,
+                 [](Vector y, Vector dy) HWY_ATTR { return relu_gradient(y, dy); });
+    case ActivationFunction::sigmoid:
+      return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
+        const auto one = hn::Set(Full(), 1.0F);
+        return hn::Mul(dy, hn::Mul(y, hn::Sub(one, y)));
+      });
+    case ActivationFunction::tanh:
+      return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
+        return hn::Mul(dy, hn::NegMulAdd(y, y, hn::Set(Full(), 1.0F)));
+      });
+  }
+}
+
+inline void forward(const Add& op, const Forward<float>& pass, Range units) {
+  map(elements(units, pass.samples * op.in.size()), pass.x, pass.other, pass.y,
+      [](Vector x, Vector other) HWY_ATTR { return hn::Add(x, other); });
+}
+
+inline void input_gradient(const Add& op, const InputGradient<float>& pass, Range units) {
+  map(elements(units, pass.samples * op.in.size()), pass.dy, pass.dy, pass.dx,
+      [](Vector dy, Vector) HWY_ATTR { return dy; });
+}
+
+// sum += addend: one addition of the tree.
+inline void add(Index size, float* sum, const float* addend) {
+  map({0, size}, sum, addend, sum, [](Vector a, Vector b) HWY_ATTR { return hn::Add(a, b); });
+}
+
+// How a whole vector, or the lanes of a mask, come from memory and go back.
+struct AllLanes {
+  HWY_INLINE Vector load(const float* from) const { return hn::LoadU(Full(), from); }
+  HWY_INLINE void store(Vector v, float* to) const { hn::StoreU(v, Full(), to); }
+};
+struct SomeLanes {
+  MaskRegister<Full> mask;
+  HWY_INLINE Vector load(const float* from) const { return hn::MaskedLoad(mask, Full(), from); }
+  HWY_INLINE void store(Vector v, float* to) const { store_lanes(v, mask, Full(), to); }
+};
+
+// One vector of the arena. Returns the new weights.
+template <class Access>
+HWY_INLINE Vector update_vector(const Sgd& op, const UpdatePass<float>& pass, Index i,
+                                const Access& access) {
+  const Full d;
+  const auto w = access.load(pass.weights + i);
+  auto g = hn::Mul(access.load(pass.gradient_sum + i), hn::Set(d, pass.scale));
+  if (op.weight_decay != 0) g = hn::MulAdd(hn::Set(d, op.weight_decay), w, g);
+  if (op.momentum != 0) {
+    const auto momentum = hn::Set(d, op.momentum);
+    const auto v = hn::MulAdd(momentum, access.load(pass.velocity + i), g);
+    access.store(v, pass.new_velocity + i);
+    g = op.nesterov ? hn::MulAdd(momentum, v, g) : v;
+  }
+  const auto new_w = hn::NegMulAdd(hn::Set(d, pass.rate), g, w);
+  access.store(new_w, pass.new_weights + i);
+  return new_w;
+}
+
+// Returns whether all new weights are finite. By value: no store could be to them, for all that the
+// compiler knows.
+inline bool update(const Sgd op, const UpdatePass<float> pass) {
+  const Full d;
+  const Index vl = lanes(d);
+  const auto zero = hn::Zero(d);
+  auto zeros = zero;  // 0 times each weight: NaN once one is infinite or NaN, and stays it under Or
+  Index i = 0;
+  for (; i + vl <= pass.size; i += vl) {
+    zeros = hn::Or(zeros, hn::Mul(update_vector(op, pass, i, AllLanes{}), zero));
+  }
+  if (i < pass.size) {
+    const SomeLanes rest{first_lanes(d, pass.size - i)};
+    zeros = hn::Or(zeros, hn::Mul(update_vector(op, pass, i, rest), zero));
+  }
+  return hn::AllTrue(d, hn::Eq(zeros, zero));
+}
+
+}  // namespace convoy::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/stage_names.hpp"
+
+namespace convoy {
+
+std::string_view to_string(StageKind kind) {
+  switch (kind) {
+    case StageKind::forward:
+      return "forward";
+    case StageKind::loss:
+      return "loss";
+    case StageKind::weight_gradient:
+      return "weight gradient";
+    case StageKind::input_gradient:
+      return "input gradient";
+    case StageKind::add_gradients:
+      return "add gradients";
+  }
+  return "";
+}
+
+Index stage_count(const Plan& plan) {
+  return static_cast<Index>(plan.forward().size() + 1 + plan.backward().size());
+}
+
+Index stage_number(const Plan& plan, const Stage& stage) {
+  const auto loss = static_cast<Index>(plan.forward().size());
+  if (stage.kind == StageKind::forward) return &stage - plan.forward().data();
+  if (stage.kind == StageKind::loss) return loss;
+  return loss + 1 + (&stage - plan.backward().data());
+}
+
+const Stage& stage_of_number(const Plan& plan, Index number) {
+  const auto at = static_cast<std::size_t>(number), loss = plan.forward().size();
+  if (at < loss) return plan.forward()[at];
+  return at == loss ? plan.loss() : plan.backward()[at - loss - 1];
+}
+
+std::vector<std::string> stage_layers(const Plan& plan, const Stage& stage) {
+  std::vector<std::string> names;
+  for (int i = 0; i <= stage.fused; ++i) {
+    names.push_back(plan.net().layers()[static_cast<std::size_t>(stage.layer + i)].name);
+  }
+  return names;
+}
+
+std::string joined_name(std::span<const std::string> layers) {
+  if (layers.empty()) return {};
+  std::string name = layers.front();
+  std::string_view base = layers.front();  // what the names of its activations begin with
+  for (const std::string& layer : layers.subspan(1)) {
+    const bool belongs = layer.starts_with(base) && layer.substr(base.size()).starts_with('.');
+    name += "+" + (belongs ? layer.substr(base.size() + 1) : layer);
+    if (!belongs) base = layer;
+  }
+  return name;
+}
+
+}  // namespace convoy

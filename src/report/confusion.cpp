@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/confusion.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.hpp"
+#include "base/safe_text.hpp"
+#include "report/metrics.hpp"
+#include "report/svg.hpp"
+#include "report/table.hpp"
+
+namespace convoy {
+namespace {
+
+double share(Index part, Index of) {
+  return static_cast<double>(part) / static_cast<double>(std::max<Index>(of, 1));
+}
+
+constexpr Index kMostColumnsOfText = 20;
+
+// Of a class: "97.00 %", or "-" where it has no samples.
+std::string correct(const Confusion& confusion, Index truth) {
+  const Index samples = confusion.samples(truth);
+  return samples > 0 ? as_percent(share(confusion(truth, truth), samples)) : std::string("-");
+}
+
+// At most so many bytes of a name, cut at a whole character.
+std::string shortened(const std::string& name) {
+  constexpr std::size_t kMost = 28;
+  if (name.size() <= kMost) return name;
+  std::size_t end = kMost - 3;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U) --end;
+  return name.substr(0, end) + "...";
+}
+
+// "7 Sneaker", or "7" where the name says no more.
+std::string numbered(std::span<const std::string> names, Index label) {
+  const std::string number = fmt::format("{}", label);
+  const std::string name = printable(names[static_cast<std::size_t>(label)]);
+  return name == number ? number : fmt::format("{} {}", number, shortened(name));
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+  return text + std::string(width - std::min(width, characters(text)), ' ');
+}
+
+// "Sneaker (12)", or "".
+std::string mistaken_for(const Confusion& confusion, std::span<const std::string> names,
+                         Index truth) {
+  const Confusion::Mistake mistake = confusion.most_frequent_mistake(truth);
+  if (mistake.count == 0) return "";
+  return fmt::format("{} ({})", names[static_cast<std::size_t>(mistake.predicted)], mistake.count);
+}
+
+std::string matrix_text(const Confusion& matrix, std::span<const std::string> labels,
+                        std::size_t label_width) {
+  const int width = 2 + static_cast<int>(std::max(fmt::formatted_size("{}", matrix.largest()),
+                                                  fmt::formatted_size("{}", matrix.classes() - 1)));
+  std::string text = fmt::format("{:{}}  predicted\n{:{}}", "", label_width, "true", label_width);
+  for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", j, width);
+  text += "    correct\n";
+  for (Index i = 0; i < matrix.classes(); ++i) {
+    text += padded(labels[static_cast<std::size_t>(i)], label_width);
+    for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", matrix(i, j), width);
+    text += fmt::format("  {:>9}\n", correct(matrix, i));
+  }
+  return text;
+}
+
+std::string list_text(const Confusion& confusion, std::span<const std::string> labels,
+                      std::size_t label_width) {
+  std::string text =
+      fmt::format("{:{}}  samples    correct  most often taken for\n", "true", label_width);
+  for (Index i = 0; i < confusion.classes(); ++i) {
+    text += padded(labels[static_cast<std::size_t>(i)], label_width);
+    text += fmt::format("  {:>7}  {:>9}", confusion.samples(i), correct(confusion, i));
+    const std::string taken = mistaken_for(confusion, labels, i);
+    text += taken.empty() ? "\n" : fmt::format("  {}\n", taken);
+  }
+  return text;
+}
+
+std::string list_html(const Confusion& confusion, std::span<const std::string> names,
+                      const std::string& caption) {
+  std::string text = fmt::format(
+      "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\">\n"
+      "<table>\n<caption>{0}</caption>\n<thead>\n"
+      "<tr><th scope=\"col\">true class</th><th scope=\"col\">samples</th>"
+      "<th scope=\"col\">correct</th><th scope=\"col\">most often taken for</th></tr>\n"
+      "</thead>\n<tbody>\n",
+      svg::escaped(caption));
+  for (Index truth = 0; truth < confusion.classes(); ++truth) {
+    text += fmt::format(
+        "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td>"
+        "<td>{}</td></tr>\n",
+        svg::escaped(names[static_cast<std::size_t>(truth)]), confusion.samples(truth),
+        correct(confusion, truth), svg::escaped(mistaken_for(confusion, names, truth)));
+  }
+  return text + "</tbody>\n</table>\n</div>\n";
+}
+
+std::string cell(Index count, bool hit, double of_row) {
+  if (count == 0) return "<td class=\"zero\">0</td>";
+  // The root of what is wrong: a few mistakes of a thousand are still seen. Black or white on the
+  // darkest shade keeps its contrast.
+  constexpr double kDarkest = 0.5;
+  const double shade = kDarkest * (hit ? of_row : std::sqrt(of_row));
+  return fmt::format("<td class=\"{}\" style=\"--share:{:.3f}\">{}</td>", hit ? "hit" : "miss",
+                     std::max(shade, 0.03), count);
+}
+
+}  // namespace
+
+Confusion::Confusion(Index classes, std::span<const Label> labels,
+                     std::span<const std::uint16_t> predictions)
+    : classes_(classes), counts_(static_cast<std::size_t>(classes * classes)) {
+  CONVOY_ASSERT(labels.size() == predictions.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    ++counts_[static_cast<std::size_t>(Index{labels[i]} * classes + predictions[i])];
+  }
+}
+
+Index Confusion::samples(Index truth) const {
+  Index sum = 0;
+  for (Index predicted = 0; predicted < classes_; ++predicted) sum += (*this)(truth, predicted);
+  return sum;
+}
+
+Index Confusion::largest() const {
+  return *std::max_element(counts_.begin(), counts_.end());
+}
+
+std::vector<Confusion::Mistake> Confusion::mistakes() const {
+  std::vector<Mistake> result;
+  for (Index truth = 0; truth < classes_; ++truth) {
+    for (Index predicted = 0; predicted < classes_; ++predicted) {
+      const Index count = (*this)(truth, predicted);
+      if (truth != predicted && count > 0) result.push_back({truth, predicted, count});
+    }
+  }
+  std::stable_sort(result.begin(), result.end(),
+                   [](const Mistake& a, const Mistake& b) { return a.count > b.count; });
+  return result;
+}
+
+Confusion::Mistake Confusion::most_frequent_mistake(Index truth) const {
+  Mistake most{truth, truth, 0};
+  for (Index predicted = 0; predicted < classes_; ++predicted) {
+    const Index count = (*this)(truth, predicted);
+    if (predicted != truth && count > most.count) most = {truth, predicted, count};
+  }
+  return most;
+}
+
+std::string confusion_text(const Confusion& confusion, std::span<const std::string> names) {
+  CONVOY_ASSERT(static_cast<Index>(names.size()) == confusion.classes());
+  std::vector<std::string> labels;
+  std::size_t width = std::string_view("true").size();
+  for (Index i = 0; i < confusion.classes(); ++i) {
+    width = std::max(width, characters(labels.emplace_back(numbered(names, i))));
+  }
+  return confusion.classes() <= kMostColumnsOfText ? matrix_text(confusion, labels, width)
+                                                   : list_text(confusion, labels, width);
+}
+
+std::string confusion_html(const Confusion& confusion, std::span<const std::string> names,
+                           const std::string& caption) {
+  CONVOY_ASSERT(static_cast<Index>(names.size()) == confusion.classes());
+  const Index classes = confusion.classes();
+  if (classes > kMostClassesOfMatrix) return list_html(confusion, names, caption);
+  std::string text = fmt::format(
+      "<table class=\"confusion\">\n<thead>\n"
+      "<tr><th scope=\"col\" rowspan=\"2\">true class</th>"
+      "<th scope=\"colgroup\" colspan=\"{}\">predicted class</th>"
+      "<th scope=\"col\" rowspan=\"2\">correct</th></tr>\n<tr>",
+      classes);
+  for (const std::string& name : names) {
+    text += fmt::format("<th scope=\"col\">{}</th>", svg::escaped(name));
+  }
+  text += "</tr>\n</thead>\n<tbody>\n";
+  for (Index truth = 0; truth < classes; ++truth) {
+    const Index samples = confusion.samples(truth);
+    text += fmt::format("<tr><th scope=\"row\">{}</th>",
+                        svg::escaped(names[static_cast<std::size_t>(truth)]));
+    for (Index predicted = 0; predicted < classes; ++predicted) {
+      const Index count = confusion(truth, predicted);
+      text += cell(count, truth == predicted, share(count, samples));
+    }
+    text += fmt::format("<td class=\"number\">{}</td></tr>\n", correct(confusion, truth));
+  }
+  return table_figure(caption, text + "</tbody>\n</table>\n");
+}
+
+}  // namespace convoy

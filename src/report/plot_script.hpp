@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// What gnuplot is told to draw a plot. Places on the canvas are pixels from its upper left corner;
+// colours are variables of gnuplot's, to which begin_svg() and begin_pdf() give values.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/plots.hpp"
+
+namespace convoy::gnuplot {
+
+// How many colours tell curves or parts apart: classes c1 .. c8 of an element.
+inline constexpr std::size_t kColours = 8;
+
+// Beside them.
+enum class Ink : std::size_t {
+  ideal = kColours,
+  grid,
+  halo,  // text over coloured areas
+};
+
+// "rgb ink_N": a variable.
+std::string colour(std::size_t number);
+std::string colour(Ink ink);
+// "c1" .., "ideal", "grid", "halo"; empty where there is no such number.
+std::string class_of(std::size_t number);
+
+struct Script {
+  std::string text;                 // without the terminal
+  std::vector<std::string> titles;  // of gnuplot's plot elements, in their order
+  double height = 0;                // pixels
+};
+
+// What comes before a script's text: the terminal, and the colours. For a page they are 0x0100NN,
+// which no plot has otherwise (NN is what class_of() is given); in a PDF, those of the light page.
+std::string begin_svg(const Script& script);
+std::string begin_pdf(const Script& script);
+
+Script script_of(const CurvePlot& plot);
+Script script_of(const BarPlot& plot);
+
+// The parts that both have.
+
+inline constexpr double kWidth = 520;
+inline constexpr double kFont = 12;
+
+inline constexpr double kPlotHeight = 230;
+
+// About how wide a label becomes, and as much of one as there is room for.
+double label_width(std::string_view text);
+std::string fitting(std::string_view text, double room);
+
+class Canvas {
+ public:
+  // `below`: from the plot's lower edge to the key.
+  Canvas(std::string_view title, double below, double key_height);
+
+  static constexpr double kLeft = 4;
+  double key_top() const { return plot_bottom_ + below_; }
+  double height() const { return height_; }
+  std::string head() const;                  // margins, axes, title
+  std::string at(double x, double y) const;  // "screen 0.1,0.2"
+  std::string text(double x, double y, std::string_view text) const;
+
+ private:
+  std::string title_;
+  double plot_top_, plot_bottom_, below_, height_;
+};
+
+// Labels of a key, in as many columns as there is room for.
+class Key {
+ public:
+  explicit Key(std::vector<std::string> labels);
+  double height() const;
+  struct Place {
+    double x, y;  // of the sample's left end; the middle of the line
+  };
+  Place place(const Canvas& canvas, std::size_t entry) const;
+  std::string text(const Canvas& canvas, std::size_t entry) const;
+  static constexpr double kSample = 34;
+
+ private:
+  static constexpr double kRow = 19, kGap = 8, kBetween = 16;
+  std::vector<std::string> labels_;
+  std::vector<double> lefts_;  // of the columns
+};
+
+// As a string of gnuplot's, in which nothing has a meaning.
+std::string quoted(std::string_view text);
+// The same for a label of a tic, where % would have one.
+std::string quoted_tic(std::string_view text);
+std::string number(double value);
+
+}  // namespace convoy::gnuplot

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shows a run to whoever watches it: a bar that is redrawn in place on a terminal, plain lines
+// anywhere else. Text that it is given is made safe for a terminal (base/safe_text.hpp). Writes to
+// a file descriptor (the program's is stderr); what cannot be written is dropped, since a reader
+// that went away is no reason to end a run.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "convoy/observer.hpp"
+
+namespace convoy {
+
+// One line of at most `width` characters: epoch, bar, steps, loss, images/s, time left. What does
+// not fit is left out, the least important first.
+std::string progress_bar(const Progress& progress, int width);
+
+enum class ProgressStyle {
+  automatic,  // live on a terminal that can redraw a line, else plain
+  live,
+  plain,
+  quiet,  // nothing
+};
+
+class ProgressReport final : public Observer {
+ public:
+  explicit ProgressReport(int descriptor = 2, ProgressStyle style = ProgressStyle::automatic);
+  ~ProgressReport() override;  // leaves no half-drawn bar
+  ProgressReport(const ProgressReport&) = delete;
+  ProgressReport& operator=(const ProgressReport&) = delete;
+
+  void progress(const Progress& progress) override;
+  void epoch(const EpochMetrics& metrics) override;
+  void warning(const std::string& text) override;
+
+  // A line of the program itself, or several, above the bar.
+  void line(std::string_view text);
+  void lines(std::string_view text);
+
+  bool live() const { return style_ == ProgressStyle::live; }
+  const Progress& last() const { return last_; }  // what was heard last
+
+  // Seconds between two drawings of the bar, and between two plain lines inside an epoch.
+  static constexpr double kRedrawSeconds = 0.1;
+  static constexpr double kPlainSeconds = 10;
+
+ private:
+  void clear_bar();
+  void write(std::string_view text) const;
+  int width() const;
+  bool in_background() const;
+
+  int descriptor_;
+  ProgressStyle style_;
+  bool bar_drawn_ = false;
+  Progress last_;
+  Stopwatch since_output_;
+  bool nothing_yet_ = true;
+};
+
+}  // namespace convoy

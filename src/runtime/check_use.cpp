@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/check_use.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "base/check.hpp"
+
+namespace convoy {
+namespace {
+
+std::string text(Shape s) {
+  return fmt::format("{}x{}x{}", s.height, s.width, s.channels);
+}
+
+void check_ranks(const EngineOptions& options, const Communicator& communicator) {
+  const bool messages = static_cast<int>(communicator.nodes().size()) == communicator.size();
+  if (options.ranks_by == Cut::tensor && options.reduction != Reduction::tree) {
+    throw UserError(
+        Fault::usage,
+        fmt::format("ranks by tensor with the reduction {}", to_string(options.reduction)),
+        "each rank has the whole sum over its part of every gradient already",
+        "use the reduction tree, or cut ranks by data");
+  }
+  if (options.ranks_by == Cut::tensor && communicator.nodes().size() > 1 && !messages) {
+    throw UserError(Fault::usage, "ranks by tensor on several nodes that share memory",
+                    "either all ranks share memory, or none do",
+                    "make the communicator with RanksOptions::one_node");
+  }
+  if (options.reduction == Reduction::fast && !messages) {
+    throw UserError(Fault::usage, "the reduction fast with ranks that share memory",
+                    "the message library adds up what each rank has",
+                    "make the communicator with RanksOptions::Memory::messages");
+  }
+}
+
+}  // namespace
+
+void check_options(const EngineOptions& options, const Communicator& communicator) {
+  check_ranks(options, communicator);
+  // As in a model file: no product of sizes overflows, and memory stays within reason.
+  constexpr Index kLargestBatch = std::numeric_limits<std::int32_t>::max(), kLargestGrain = 128;
+  if (options.batch >= 1 && options.batch <= kLargestBatch && options.grain >= 1 &&
+      options.grain <= kLargestGrain) {
+    return;
+  }
+  throw UserError(
+      Fault::usage,
+      fmt::format("an engine for batches of {} in grains of {}", options.batch, options.grain), "",
+      fmt::format("give EngineOptions a batch and a grain of at least 1, and at most {} and {}",
+                  kLargestBatch, kLargestGrain));
+}
+
+void check_data(const Net& net, const Dataset& data, std::span<const std::uint32_t> samples) {
+  if (data.image_shape() != net.input() || data.classes() > net.loss().classes) {
+    throw UserError(
+        Fault::usage,
+        fmt::format("the data ({} and {} classes) does not fit the net", text(data.image_shape()),
+                    data.classes()),
+        fmt::format("it reads {} and has {} outputs", text(net.input()), net.loss().classes),
+        "choose a net and data that fit");
+  }
+  const auto last = std::max_element(samples.begin(), samples.end());
+  if (last != samples.end() && static_cast<Index>(*last) >= data.size()) {
+    throw UserError(Fault::usage, fmt::format("sample {} is asked for", *last),
+                    fmt::format("the data has {}", data.size()),
+                    "name samples from 0 to the size of the data - 1");
+  }
+}
+
+void check_stretch(const Net& net, Index largest_batch, const Stretch& stretch) {
+  const auto refuse = [](const std::string& problem, const std::string& why) {
+    throw UserError(Fault::usage, problem, why, "see Stretch in runtime/engine.hpp");
+  };
+  const Range steps = stretch.steps;
+  if (stretch.data == nullptr) refuse("a stretch without data", "");
+  if (stretch.batch < 1 || stretch.batch > largest_batch) {
+    refuse(fmt::format("a batch of {}", stretch.batch),
+           fmt::format("the engine was made for 1 to {}", largest_batch));
+  }
+  const auto samples = static_cast<Index>(stretch.order.size());
+  const Index all_steps = (samples + stretch.batch - 1) / stretch.batch;
+  if (steps.begin < 0 || steps.begin > steps.end || steps.end > all_steps) {
+    refuse(fmt::format("steps [{}, {})", steps.begin, steps.end),
+           fmt::format("{} samples are {} batches of {}", samples, all_steps, stretch.batch));
+  }
+  if (static_cast<Index>(stretch.learning_rates.size()) != steps.size()) {
+    refuse(fmt::format("{} learning rates", stretch.learning_rates.size()),
+           fmt::format("there are {} steps", steps.size()));
+  }
+  const Index first = steps.begin * stretch.batch;
+  const Index end = std::min(steps.end * stretch.batch, samples);
+  check_data(net, *stretch.data,
+             stretch.order.subspan(static_cast<std::size_t>(std::min(first, end)),
+                                   static_cast<std::size_t>(std::max<Index>(end - first, 0))));
+}
+
+void check_state(const Net& net, const ModelState& state) {
+  const Index velocity = state.velocity.size();
+  if (state.parameters.size() == net.arena_size() &&
+      (velocity == 0 || velocity == net.arena_size())) {
+    return;
+  }
+  throw UserError(
+      Fault::usage,
+      fmt::format("a state of {} parameters and {} velocities", state.parameters.size(), velocity),
+      fmt::format("the net's arena has {} of each", net.arena_size()),
+      "give it a state of this net, such as initial_parameters()");
+}
+
+}  // namespace convoy

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The third beat of a step: the update. There are two generations of parameters, of what is derived
+// from them, and of the optimizer's memory; a step reads one and writes the other, and they change
+// places when all went well. The ranks of a node share them.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "ops/backend.hpp"
+#include "parallel/communicator.hpp"
+#include "plan/plan.hpp"
+#include "runtime/engine.hpp"
+
+namespace convoy {
+
+class Generations {
+ public:
+  // Collective over the node.
+  Generations(const Plan& plan, const Sgd& optimizer, const Backend& backend,
+              Communicator& communicator);
+
+  Weights weights() const { return {now().parameters.get(), now().packed.get()}; }
+
+  // The rows of a parameter block whose updates belong to the slice [slice) of the arena. Slices
+  // are cut at rows, so that each row is packed by whoever updated it; together they are all rows.
+  static Range rows_in(const ParameterBlock& block, Range slice);
+
+  struct Step {
+    Index samples = 1;  // 1 / samples is applied here and nowhere else
+    float rate = 0;
+  };
+  // The next generation's rows, from the sum of their gradients [rows][columns]. Are all of them
+  // finite? Any worker, each on other rows.
+  bool update_rows(const ParameterBlock& block, Range rows, const float* gradient_sum,
+                   const Step& step) const;
+
+  // The next generation becomes the current one. Called once a step by one thread of each rank.
+  void flip() { current_ = 1 - current_; }
+
+  // Of the current generation. set_state is collective over the node.
+  ModelState state() const;
+  void set_state(const ModelState& state);
+
+ private:
+  struct Generation {
+    std::shared_ptr<float[]> parameters;
+    std::shared_ptr<float[]> packed;
+    std::shared_ptr<float[]> velocity;
+  };
+
+  const Generation& now() const { return generations_[current_]; }
+  const Generation& next() const { return generations_[1 - current_]; }
+  bool update_elements(const ParameterBlock& block, Range rows, const float* gradient_sum,
+                       const Step& step, double factor) const;
+  void pack(const ParameterBlock& block, Range rows, const Generation& generation) const;
+
+  const Plan& plan_;
+  const Sgd optimizer_;
+  const Backend& backend_;
+  Communicator& communicator_;
+  std::array<Generation, 2> generations_;
+  std::size_t current_ = 0;
+};
+
+}  // namespace convoy

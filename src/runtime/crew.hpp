@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who divides the units of a stage: the members of a team, on this rank and, where ranks are cut by
+// tensor, on all others.
+#pragma once
+
+#include "base/tensor.hpp"
+
+namespace convoy {
+
+struct Crew {
+  int local = 1;           // members on this rank
+  int first = 0;           // the number of this rank's first among all
+  int all = 1;             // members on all ranks
+  bool one_memory = true;  // all of them share the workspace
+
+  // The part of `units` that this rank's `member` works on.
+  Range part(Index units, int member) const { return split(units, all, first + member); }
+  // The parts of all members of rank `r` (each rank has as many).
+  Range part_of_rank(Index units, int r) const {
+    return {split(units, all, r * local).begin, split(units, all, (r + 1) * local - 1).end};
+  }
+  // The same for what every rank without shared memory has to do itself.
+  Range near_part(Index units, int member) const {
+    return one_memory ? part(units, member) : split(units, local, member);
+  }
+};
+
+// How much of a batch a team takes.
+struct TeamShare {
+  Index grain = 1;        // samples
+  Index slab_grains = 1;  // at once
+  Index grains = 1;       // of the largest batch
+};
+
+}  // namespace convoy

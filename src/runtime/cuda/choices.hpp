@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the CUDA engine makes of its options and of what the machine has.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/engine.hpp"
+#include "runtime/gpu/gpu.hpp"
+
+namespace convoy::cuda {
+
+// Throws UserError(usage) for what a GPU does not do.
+void check_cuda_options(const EngineOptions& options, const Communicator& communicator);
+
+// The GPU of this rank: by its number among the ranks of the machine. Throws UserError(unavailable)
+// where there is none.
+int device_of(const Communicator& communicator);
+
+// `fits`: whether a persistent kernel would.
+Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
+                           bool fits);
+
+// Throws UserError(usage) where values of `largest` floats a sample have more elements than a
+// kernel can count.
+void check_count(Index samples, Index largest);
+
+std::vector<std::string> warnings(const Communicator& communicator);
+
+// "sm_90 (NVIDIA H200)"
+std::string isa_of(const gpu::Facts& facts);
+
+}  // namespace convoy::cuda

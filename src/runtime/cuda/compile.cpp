@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cuda/compile.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/check.hpp"
+#include "plan/stage_names.hpp"
+
+namespace convoy::cuda {
+namespace {
+
+class Compiler {
+ public:
+  Compiler(const Plan& plan, const Work& work, Division division)
+      : plan_(plan), work_(work), division_(division) {}
+
+  Compiled compile() {
+    place_values();
+    out_.codes.push_back({CodeKind::fill, 0, true, -1});
+    for (const Stage& stage : plan_.forward()) {
+      add(forward(op_of(stage), places_of(stage), work_), stage);
+    }
+    const int loss = number_of(plan_.loss());
+    for (const CodeKind kind :
+         {CodeKind::loss_terms, CodeKind::loss_gradient, CodeKind::loss_sum}) {
+      out_.codes.push_back({kind, 0, true, loss});
+    }
+    out_.forward_codes = static_cast<int>(out_.codes.size());
+    // No part of the gradient reads what the last of them wrote.
+    out_.codes.back().meets = false;
+    for (const Stage& stage : plan_.backward()) build_backward(stage);
+    out_.codes.back().meets = true;
+    finish_strides();
+    return std::move(out_);
+  }
+
+ private:
+  const Op& op_of(const Stage& stage) const {
+    return plan_.net().layers()[static_cast<std::size_t>(stage.layer)].op;
+  }
+  int number_of(const Stage& stage) const { return static_cast<int>(stage_number(plan_, stage)); }
+
+  // A value of `size` elements a sample, behind all that was placed before.
+  Operand place(Index size) {
+    const Operand operand{Memory::workspace, static_cast<int>(size),
+                          out_.workspace * work_.samples};
+    out_.workspace += align_floats(size);
+    out_.largest = std::max(out_.largest, size);
+    return operand;
+  }
+  Operand workspace(Place place, Index size) const {
+    return {Memory::workspace, static_cast<int>(size), place * work_.samples};
+  }
+
+  // The plan's workspace, then what a GPU needs beside it.
+  void place_values() {
+    const Net& net = plan_.net();
+    const std::size_t layers = net.layers().size();
+    out_.workspace = plan_.workspace_floats();
+    out_.ends.input = workspace(plan_.input(), net.input().size());
+    choices_.resize(layers);
+    bordered_x_.resize(layers);
+    Index bordered_dy = 0;
+    for (std::size_t i = 0; i < layers; ++i) {
+      const Op& op = net.layers()[i].op;
+      out_.largest = std::max({out_.largest, input_shape(op).size(), output_shape(op).size()});
+      if (keeps_choice(op)) choices_[i] = place(output_shape(op).size());
+      if (const Index size = bordered_x_size(op); size > 0) bordered_x_[i] = place(size);
+      bordered_dy = std::max(bordered_dy, bordered_dy_size(op));
+    }
+    if (bordered_dy > 0) bordered_dy_ = place(bordered_dy);
+    const Index classes = net.loss().classes;
+    out_.ends.logits = workspace(plan_.loss().x, classes);
+    out_.ends.dlogits = workspace(plan_.loss().dx, classes);
+    out_.ends.labels = place(1);
+    out_.ends.exponentials = place(classes);
+    out_.ends.terms = place(2 * classes);
+  }
+
+  Places places_of(const Stage& stage) const {
+    const Op& op = op_of(stage);
+    const auto layer = static_cast<std::size_t>(stage.layer);
+    const Index in = input_shape(op).size(), out = output_shape(op).size();
+    Places at;
+    at.x = workspace(stage.x, in);
+    if (stage.other != kNowhere) at.other = workspace(stage.other, in);
+    at.y = workspace(stage.y, out);
+    at.dy = workspace(stage.dy, out);
+    if (stage.dx != kNowhere) at.dx = workspace(stage.dx, in);
+    if (const ParameterBlock* block = plan_.block(stage.layer)) {
+      at.parameters = {Memory::parameters, 0, block->offset};
+      at.packed = {Memory::packed, 0, std::max<Index>(plan_.packed(stage.layer), 0)};
+    }
+    at.choice = choices_[layer];
+    at.bordered_x = bordered_x_[layer];
+    at.bordered_dy = bordered_dy_;
+    at.bordered_dy.stride = static_cast<int>(bordered_dy_size(op));
+    return at;
+  }
+
+  void add(Steps steps, const Stage& stage) {
+    for (Step& step : steps) {
+      out_.codes.push_back(
+          {CodeKind::task, static_cast<int>(out_.tasks.size()), step.meets, number_of(stage)});
+      out_.tasks.push_back(std::move(step.task));
+    }
+  }
+
+  void build_backward(const Stage& stage) {
+    if (stage.kind == StageKind::weight_gradient) return build_weight_gradient(stage);
+    if (stage.kind == StageKind::input_gradient) {
+      return add(input_gradient(op_of(stage), places_of(stage), work_), stage);
+    }
+    CONVOY_ASSERT(stage.kind == StageKind::add_gradients);
+    add({{Copy{workspace(stage.other, stage.size), workspace(stage.dx, stage.size),
+               static_cast<int>(stage.size), true}}},
+        stage);
+  }
+
+  void build_weight_gradient(const Stage& stage) {
+    const Op& op = op_of(stage);
+    ParameterSource source = source_of(stage);
+    if (const auto* dense = std::get_if<Dense>(&op)) {
+      const Places at = places_of(stage);
+      source.dense = true;
+      source.x = keep(at.x, dense->in.size(), stage);
+      source.dy = keep(at.dy, dense->units, stage);
+    } else {
+      const Partials partials = partials_of(op, work_);
+      const Index units =
+          partials.by_grain ? (work_.samples + work_.grain - 1) / work_.grain : work_.samples;
+      Places at = places_of(stage);
+      at.partials = {Memory::partials, static_cast<int>(partials.size), out_.partials};
+      out_.partials += align_floats(partials.size * units);
+      source.partials = at.partials;
+      source.by_grain = partials.by_grain;
+      source.count = partials.count;
+      add(weight_gradient(op, at, work_), stage);
+    }
+    // What comes next may need the place of what was read here; the layer's own input gradient does
+    // not, and reads nothing that was written here.
+    out_.codes.back().meets = !is_before_input_gradient(stage);
+    out_.sources.push_back(source);
+    if (division_ == Division::batch) {
+      out_.codes.push_back(
+          {CodeKind::sum, static_cast<int>(out_.sources.size()) - 1, true, number_of(stage)});
+    }
+  }
+
+  bool is_before_input_gradient(const Stage& stage) const {
+    const Stage* const next = &stage + 1;
+    return next < plan_.backward().data() + plan_.backward().size() &&
+           next->kind == StageKind::input_gradient && next->layer == stage.layer;
+  }
+
+  ParameterSource source_of(const Stage& stage) const {
+    const Layer& layer = plan_.net().layers()[static_cast<std::size_t>(stage.layer)];
+    const ParameterBlock& block = *plan_.block(stage.layer);
+    ParameterSource source;
+    source.begin = block.offset;
+    source.rows = static_cast<int>(block.shape.rows());
+    source.taps = static_cast<int>(block.shape.taps);
+    source.columns = static_cast<int>(block.shape.columns);
+    source.weight_factor = layer.weight_learning_rate_factor;
+    source.bias_factor = layer.bias_learning_rate_factor;
+    source.packs = plan_.packed(stage.layer) != kNowhere;
+    source.packed = plan_.packed(stage.layer);
+    source.packing = packing_of(layer.op);
+    return source;
+  }
+
+  // What is summed behind all stages has to outlive the block's work on the sample.
+  Operand keep(const Operand& value, Index size, const Stage& stage) {
+    if (division_ == Division::batch) return value;
+    const Operand kept{Memory::kept, 0, out_.kept};
+    out_.kept += align_floats(size);
+    add({{Copy{value, kept, static_cast<int>(size), false}, false}}, stage);
+    return kept;
+  }
+
+  // Where blocks take a sample each, all that is kept of one lies together.
+  void finish_strides() {
+    if (division_ == Division::batch) return;
+    for (ParameterSource& source : out_.sources) {
+      source.partials.stride = static_cast<int>(out_.partials);
+      source.x.stride = source.dy.stride = static_cast<int>(out_.kept);
+    }
+  }
+
+  const Plan& plan_;
+  const Work work_;
+  const Division division_;
+  Compiled out_;
+  std::vector<Operand> choices_, bordered_x_;  // [layer]
+  Operand bordered_dy_;
+};
+
+}  // namespace
+
+Compiled compile(const Plan& plan, const Work& work, Division division) {
+  return Compiler(plan, work, division).compile();
+}
+
+}  // namespace convoy::cuda

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two generations of the weights on a GPU, of their packed form and of the optimizer's memory
+// (runtime/cpu/generations.hpp). A step reads one and writes the other.
+#pragma once
+
+#include "plan/plan.hpp"
+#include "runtime/cuda/device_array.hpp"
+#include "runtime/cuda/program.hpp"
+#include "runtime/engine.hpp"
+
+namespace convoy::cuda {
+
+class DeviceModel {
+ public:
+  // Weights are zero.
+  DeviceModel(gpu::Gpu& gpu, const Plan& plan, const Sgd& optimizer);
+
+  Generation generation(int number) const;
+
+  // Of the generation that a step would read next.
+  ModelState state() const;
+  void set_state(const ModelState& state);
+  int current() const { return current_; }
+  void set_current(int number) { current_ = number; }
+
+ private:
+  struct Arrays {
+    DeviceArray<float> parameters, packed, velocity;
+  };
+
+  gpu::Gpu& gpu_;
+  const Plan& plan_;
+  const bool has_velocity_;
+  Arrays generations_[2];
+  int current_ = 0;
+};
+
+}  // namespace convoy::cuda

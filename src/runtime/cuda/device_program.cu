@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cuda/device_program.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "runtime/cuda/choices.hpp"
+#include "runtime/cuda/kernels.cuh"
+
+namespace convoy::cuda {
+namespace {
+
+constexpr Index kFloat = sizeof(float);
+// Of a step with one sample: so few parameters that a block alone updates them sooner than blocks
+// meet.
+constexpr Index kParametersOfABlock = 8192;
+
+unsigned threads_of_stage(const gpu::Gpu& gpu) {
+  return static_cast<unsigned>(gpu.facts().threads_per_block) / 2;
+}
+
+Index resident_threads(gpu::Gpu& gpu) {
+  const unsigned threads = threads_of_stage(gpu);
+  return Index{gpu.resident_blocks(run_code_kernel, threads, 0)} * threads;
+}
+
+Work work_of_block(const gpu::Gpu& gpu, Index grain) {
+  return {1, grain, gpu.facts().threads_per_block};
+}
+
+template <class T>
+Index shared_of(const std::vector<T>& values) {
+  return static_cast<Index>(shared_size(values.size() * sizeof(T)));
+}
+
+}  // namespace
+
+Index DeviceProgram::shared_bytes(const Compiled& compiled) {
+  return static_cast<Index>(shared_size(sizeof(BlockState))) + shared_of(compiled.tasks) +
+         shared_of(compiled.codes) + shared_of(compiled.sources) + compiled.workspace * kFloat;
+}
+
+bool DeviceProgram::fits(const gpu::Gpu& gpu, const Plan& plan, Index grain) {
+  const Compiled compiled = compile(plan, work_of_block(gpu, grain), Division::sample);
+  return shared_bytes(compiled) <= gpu.facts().shared_bytes;
+}
+
+DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples, Division division,
+                             Use use, Index nodes)
+    : gpu_(gpu),
+      shared_(shared),
+      resident_threads_(resident_threads(gpu)),
+      work_(division == Division::sample ? work_of_block(gpu, shared.grain)
+                                         : Work{samples, shared.grain, resident_threads_}),
+      compiled_(compile(*shared.plan, work_, division)) {
+  check_count(work_.samples, compiled_.largest);
+  const Net& net = shared.plan->net();
+  const bool by_sample = division == Division::sample;
+  const Index apart = by_sample ? samples : 1;
+  codes_ = {gpu, compiled_.codes, "the program"};
+  tasks_ = {gpu, compiled_.tasks, "the program"};
+  sources_ = {gpu, compiled_.sources, "the program"};
+  one_ = {gpu, std::vector<float>{1.0F}, "the program"};
+  if (!by_sample) workspace_ = {gpu, compiled_.workspace * samples, "the activations of a batch"};
+  if (use == Use::training) {
+    partials_ = {gpu, compiled_.partials * apart, "the partial sums of weight gradients"};
+    kept_ = {gpu, compiled_.kept * apart, "the inputs of dense layers"};
+    node_sums_ = {gpu, nodes * net.arena_size(), "the gradients"};
+  }
+  losses_ = {gpu, samples, "the losses"};
+  predictions_ = {gpu, samples, "the predictions"};
+  hits_ = {gpu, samples, "the predictions"};
+  probabilities_ = {gpu, samples * net.loss().classes, "the probabilities"};
+
+  Program program;
+  program.codes = codes_.data(), program.code_count = static_cast<int>(codes_.size());
+  program.tasks = tasks_.data(), program.task_count = static_cast<int>(tasks_.size());
+  program.sources = sources_.data(), program.source_count = static_cast<int>(sources_.size());
+  program.ends = compiled_.ends;
+  program.loss = net.loss();
+  program.sgd = shared.sgd;
+  program.grain = static_cast<int>(shared.grain);
+  program.memories.of(Memory::workspace) = workspace_.data();
+  program.memories.of(Memory::partials) = partials_.data();
+  program.memories.of(Memory::kept) = kept_.data();
+  program.memories.of(Memory::one) = one_.data();
+  program.sample_partials = compiled_.partials, program.sample_kept = compiled_.kept;
+  std::copy_n(shared.generations, 2, program.generations);
+  program.node_sums = nodes > 0 ? node_sums_.data() : nullptr;
+  program.arena = net.arena_size();
+  program.results = {losses_.data(), predictions_.data(), hits_.data(), probabilities_.data()};
+  program_ = {gpu, std::vector<Program>{program}, "the program"};
+  if (by_sample) choose_steps_size(samples);
+}
+
+// As many blocks as have a sample, or parameters to update, at a time.
+void DeviceProgram::choose_steps_size(Index samples) {
+  const Index threads = gpu_.facts().threads_per_block;
+  const Index bytes = shared_bytes(compiled_), parameters = shared_.plan->net().parameter_count();
+  steps_size_.threads = static_cast<unsigned>(threads);
+  steps_size_.shared_bytes = static_cast<std::size_t>(bytes);
+  steps_size_.cooperative = true;
+  const Index resident =
+      gpu_.resident_blocks(run_steps_kernel, steps_size_.threads, steps_size_.shared_bytes);
+  CONVOY_ASSERT(resident > 0);
+  const bool alone = samples == 1 && parameters <= kParametersOfABlock;
+  const Index useful = alone ? 1 : std::max(samples, (parameters + threads - 1) / threads);
+  steps_size_.blocks = static_cast<unsigned>(std::clamp<Index>(useful, 1, resident));
+}
+
+gpu::GridSize DeviceProgram::grid_for(Index threads) const {
+  const unsigned block = threads_of_stage(gpu_);
+  gpu::GridSize size;
+  size.threads = block;
+  size.blocks =
+      static_cast<unsigned>((std::clamp<Index>(threads, 1, resident_threads_) + block - 1) / block);
+  return size;
+}
+
+// Numbers, or tiles of numbers, that threads take one at a time.
+Index DeviceProgram::items(const Code& code) const {
+  const Net& net = shared_.plan->net();
+  const auto of_task = [&](const auto& task) -> Index {
+    using T = std::decay_t<decltype(task)>;
+    if constexpr (std::is_same_v<T, Product>) {
+      return tile_count(task, work_.samples, work_.grain) * task.lanes();
+    } else if constexpr (std::is_same_v<T, Pass>) {
+      const Operand& written = task.kind == PassKind::forward          ? task.y
+                               : task.kind == PassKind::input_gradient ? task.dx
+                                                                       : task.partials;
+      return work_.samples * written.stride;
+    } else if constexpr (std::is_same_v<T, Border>) {
+      return work_.samples * task.to.stride;
+    } else {
+      return work_.samples * task.size;
+    }
+  };
+  switch (code.kind) {
+    case CodeKind::fill:
+      return work_.samples * net.input().size();
+    case CodeKind::task:
+      return std::visit(of_task, compiled_.tasks[static_cast<std::size_t>(code.index)]);
+    case CodeKind::loss_terms:
+    case CodeKind::loss_gradient:
+      return work_.samples * net.loss().classes;
+    case CodeKind::loss_sum:
+      return work_.samples;
+    case CodeKind::sum:
+      break;
+  }
+  return compiled_.sources[static_cast<std::size_t>(code.index)].size();
+}
+
+gpu::GridSize DeviceProgram::size_of(int code) const {
+  return grid_for(items(compiled_.codes[static_cast<std::size_t>(code)]));
+}
+
+void DeviceProgram::launch_code(int code, Run* run) {
+  gpu_.launch(run_code_kernel, size_of(code), program_.data(), run, code);
+}
+
+void DeviceProgram::launch_finish(Run* run) {
+  gpu_.launch(finish_step_kernel, {}, program_.data(), run, gpu::Condition{}, 0);
+}
+
+void DeviceProgram::launch_update(Run* run, const float* sums, float scale) {
+  gpu_.launch(update_kernel, grid_for(shared_.plan->net().arena_size()), program_.data(), run, sums,
+              scale);
+}
+
+void DeviceProgram::launch_steps(Run* run) {
+  gpu_.launch(run_steps_kernel, steps_size_, program_.data(), run);
+}
+
+std::unique_ptr<gpu::Gpu::Loop> DeviceProgram::make_loop(Run* run) {
+  // A kernel is loaded when it is first asked for, which should not be in the middle of a graph.
+  gpu_.resident_blocks(finish_step_kernel, 1, 0);
+  return gpu_.make_loop([this, run](gpu::Condition again) {
+    for (int code = 0; code < static_cast<int>(compiled_.codes.size()); ++code) {
+      launch_code(code, run);
+    }
+    gpu_.launch(finish_step_kernel, {}, program_.data(), run, again, 1);
+  });
+}
+
+}  // namespace convoy::cuda

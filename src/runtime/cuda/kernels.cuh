@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels of the CUDA engine: what threads do with a program and the state of a run
+// (program.hpp).
+//
+//   run_code_kernel     one code of a step, by all threads of the device
+//   finish_step_kernel  the tally of a step, and whether another one follows
+//   run_steps_kernel    many steps: each block takes a sample at a time through all codes in its
+//                       shared memory; behind a barrier of the grid every thread sums the gradients
+//                       of its parameters and updates them; behind another, the next step
+//                       (grid: a block for each sample or for as many parameters as it has threads,
+//                       at most what is resident, launched cooperatively; traffic: a sample's
+//                       bytes, the weights by each block, what gradients are summed from twice)
+//   update_kernel       the update where the host had to finish the sum (many ranks)
+//
+// device_program.cu alone includes this: kernels are defined once.
+#pragma once
+
+#include "ops/cuda/loss.cuh"
+#include "ops/cuda/run_task.cuh"
+#include "runtime/cuda/program.hpp"
+
+namespace convoy::cuda {
+
+// Some samples of this rank's part of a step.
+struct Lot {
+  int first = 0, count = 0;
+};
+
+__device__ inline const Part& part_of_step(const StretchInput& input, int step) {
+  return input.samples - Index{step} * input.batch >= input.batch ? input.full : input.last;
+}
+
+template <class T>
+__device__ T* at(const Operand& operand, const Memories& memories) {
+  return reinterpret_cast<T*>(resolve(operand, memories));
+}
+
+// A thread takes one number at a time: a byte read, a float written; neighbours side by side.
+__device__ inline void fill(const Program& program, const StretchInput& input, int step,
+                            const Lot& lot, const Memories& memories, const Group& group) {
+  const Images& images = input.images;
+  float* const x = at<float>(program.ends.input, memories);
+  int* const labels = at<int>(program.ends.labels, memories);
+  const std::uint32_t* const order =
+      input.order + Index{step} * input.batch + part_of_step(input, step).first + lot.first;
+  const int size = lot.count * images.image;
+  for (int i = group.rank; i < size; i += group.size) {
+    const int sample = i / images.image, element = i - sample * images.image;
+    const std::uint8_t byte = images.pixels[Index{order[sample]} * images.image + element];
+    x[i] = images.table[element % images.table_rows * 256 + byte];
+  }
+  for (int i = group.rank; i < lot.count; i += group.size) labels[i] = images.labels[order[i]];
+}
+
+__device__ inline LossArrays loss_arrays(const Program& program, const Lot& lot,
+                                         const Memories& memories) {
+  const Ends& ends = program.ends;
+  LossArrays arrays;
+  arrays.logits = at<float>(ends.logits, memories);
+  arrays.labels = at<int>(ends.labels, memories);
+  arrays.exponentials = at<float>(ends.exponentials, memories);
+  arrays.terms = at<double>(ends.terms, memories);
+  arrays.dlogits = at<float>(ends.dlogits, memories);
+  arrays.losses = program.results.losses + lot.first;
+  arrays.predictions = program.results.predictions + lot.first;
+  arrays.hits = program.results.hits + lot.first;
+  if (program.results.probabilities) {
+    arrays.probabilities = program.results.probabilities + lot.first * program.loss.classes;
+  }
+  return arrays;
+}
+
+// A step reads the weights of generation `current` and writes the other.
+struct StepNumber {
+  int step = 0, current = 0;
+};
+
+__device__ inline UpdateArrays update_arrays(const Program& program, int current) {
+  const Generation& now = program.generations[current];
+  const Generation& next = program.generations[1 - current];
+  return {now.parameters, next.parameters, next.packed, now.velocity, next.velocity};
+}
+
+// The gradient of one parameter; and its update, unless other ranks have a part in it.
+__device__ inline void sum_parameter(const Program& program, const StretchInput& input, Run& run,
+                                     const StepNumber& number, const ParameterSource& source,
+                                     int element, const Memories& memories) {
+  const Part& part = part_of_step(input, number.step);
+  const Samples samples{part.samples, program.grain};
+  if (program.node_sums) {
+    sum_grains(source, element, memories, samples, part.grains, [&](int node, float value) {
+      program.node_sums[node * program.arena + source.begin + element] = value;
+    });
+    return;
+  }
+  const UpdateArrays arrays = update_arrays(program, number.current);
+  const float rate = input.rates[number.step];
+  sum_grains(source, element, memories, samples, part.grains, [&](int, float value) {
+    if (!update(program.sgd, source, element, value, part.scale, rate, arrays)) {
+      run.bad_step = number.step;
+    }
+  });
+}
+
+__device__ inline void run_code(const Program& program, const StretchInput& input, Run& run,
+                                const StepNumber& number, const Code& code, const Lot& lot,
+                                const Memories& memories, const Group& group) {
+  switch (code.kind) {
+    case CodeKind::fill:
+      return fill(program, input, number.step, lot, memories, group);
+    case CodeKind::task:
+      return run_task(program.tasks[code.index], memories, {lot.count, program.grain}, group);
+    case CodeKind::loss_terms:
+      return loss_terms(program.loss, loss_arrays(program, lot, memories), lot.count, group);
+    case CodeKind::loss_gradient:
+      return loss_gradient(program.loss, loss_arrays(program, lot, memories), lot.count, group);
+    case CodeKind::loss_sum:
+      return loss_sum(program.loss, loss_arrays(program, lot, memories), lot.count, group);
+    case CodeKind::sum: {
+      const ParameterSource& source = program.sources[code.index];
+      const int size = static_cast<int>(source.size());
+      for (int i = group.rank; i < size; i += group.size) {
+        sum_parameter(program, input, run, number, source, i, memories);
+      }
+      return;
+    }
+  }
+}
+
+// The tally of a step, by one thread: losses of a grain in the order of its samples, then the tree.
+__device__ inline void tally(const Program& program, const StretchInput& input, Run& run,
+                             int step) {
+  constexpr int kMostDepth = 64;
+  const Part& part = part_of_step(input, step);
+  double losses[kMostDepth];
+  long long correct = 0;
+  int depth = 0;
+  for (int grain = 0; grain < part.grains.count; ++grain) {
+    const int begin = grain * program.grain;
+    const int end = std::min(begin + program.grain, part.samples);
+    double loss = 0;
+    for (int s = begin; s < end; ++s) {
+      loss += program.results.losses[s];
+      correct += program.results.hits[s];
+    }
+    if (!(loss - loss == 0)) run.bad_step = step;  // infinite or NaN
+    losses[depth++] = loss;
+    for (int merges = part.grains.merges[grain]; merges > 0; --merges) {
+      --depth;
+      losses[depth - 1] += losses[depth];
+    }
+  }
+  input.losses[step] = losses[0];
+  input.correct[step] = correct;
+}
+
+__device__ inline Memories memories_of(const Program& program, int current) {
+  Memories memories = program.memories;
+  memories.of(Memory::parameters) = program.generations[current].parameters;
+  memories.of(Memory::packed) = program.generations[current].packed;
+  return memories;
+}
+
+// What was launched for steps that are not done, because the run ended before them, does nothing.
+__global__ void run_code_kernel(const Program* program, Run* run, int code) {
+  if (run->outcome != RunOutcome::running) return;
+  const Memories memories = memories_of(*program, run->current);
+  const Lot lot{0, part_of_step(run->input, run->step).samples};
+  run_code(*program, run->input, *run, {run->step, run->current}, program->codes[code], lot,
+           memories, grid_group());
+}
+
+// By one thread.
+__global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condition again,
+                                   int in_loop) {
+  if (run->outcome != RunOutcome::running) {
+    if (in_loop) gpu::set_condition(again, false);
+    return;
+  }
+  const bool stops = *run->input.stop != 0;  // asked for first: the answer comes from the host
+  tally(*program, run->input, *run, run->step);
+  if (run->bad_step == run->step) {
+    run->outcome = RunOutcome::not_finite;
+  } else {
+    run->current = 1 - run->current;
+    ++run->step;
+    if (stops) run->outcome = RunOutcome::stopped;
+  }
+  if (in_loop) {
+    gpu::set_condition(again, run->outcome == RunOutcome::running && run->step < run->limit);
+  }
+}
+
+// One parameter a thread. `scale`: of the sums (optim/sgd.hpp).
+__global__ void update_kernel(const Program* program, Run* run, const float* sums, float scale) {
+  const UpdateArrays arrays = update_arrays(*program, run->current);
+  const Group group = grid_group();
+  for (int s = 0; s < program->source_count; ++s) {
+    const ParameterSource& source = program->sources[s];
+    for (int i = group.rank; i < source.size(); i += group.size) {
+      const float sum = sums[source.begin + i], rate = run->input.rates[run->step];
+      if (!update(program->sgd, source, i, sum, scale, rate, arrays)) run->bad_step = run->step;
+    }
+  }
+}
+
+// What a block of run_steps_kernel has in its shared memory, before tasks, codes and workspace.
+struct BlockState {
+  Program program;
+  StretchInput input;
+  Memories of_sample;
+  Memories of_batch[2];  // by generation
+};
+
+template <class T>
+__device__ const T* copy_shared(const T* from, int count, std::byte*& to, const Group& block) {
+  static_assert(sizeof(T) % sizeof(int) == 0);
+  const int words = count * static_cast<int>(sizeof(T) / sizeof(int));
+  auto* const copied = reinterpret_cast<int*>(to);
+  for (int i = block.rank; i < words; i += block.size) {
+    copied[i] = reinterpret_cast<const int*>(from)[i];
+  }
+  to += shared_size(sizeof(T) * static_cast<std::size_t>(count));
+  return reinterpret_cast<const T*>(copied);
+}
+
+// All parameters at once, so that no thread waits for the end of another block of them.
+__device__ inline void sum_all(const BlockState& state, Run& run, const StepNumber& number,
+                               const Group& grid) {
+  const Program& program = state.program;
+  Index all = 0;
+  for (int s = 0; s < program.source_count; ++s) all += program.sources[s].size();
+  for (Index i = grid.rank; i < all; i += grid.size) {
+    int s = 0;
+    Index element = i;
+    while (element >= program.sources[s].size()) element -= program.sources[s++].size();
+    sum_parameter(program, state.input, run, number, program.sources[s], static_cast<int>(element),
+                  state.of_batch[number.current]);
+  }
+}
+
+// The samples of a step that are this block's, one after the other.
+__device__ inline void run_samples(BlockState& state, Run& run, const StepNumber& number,
+                                   float* workspace, const Group& block) {
+  const Program& program = state.program;
+  const Part& part = part_of_step(state.input, number.step);
+  for (int sample = static_cast<int>(blockIdx.x); sample < part.samples;
+       sample += static_cast<int>(gridDim.x)) {
+    if (block.rank == 0) {
+      state.of_sample = state.of_batch[number.current];
+      state.of_sample.of(Memory::workspace) = workspace;
+      state.of_sample.of(Memory::partials) += sample * program.sample_partials;
+      state.of_sample.of(Memory::kept) += sample * program.sample_kept;
+    }
+    __syncthreads();
+    for (int code = 0; code < program.code_count; ++code) {
+      run_code(program, state.input, run, number, program.codes[code], {sample, 1}, state.of_sample,
+               block);
+      if (program.codes[code].meets) __syncthreads();
+    }
+  }
+}
+
+__global__ void __launch_bounds__(gpu::kMostThreads)
+    run_steps_kernel(const Program* program, Run* run) {
+  const Group block = block_group(), grid = grid_group();
+  std::byte* memory = gpu::shared_memory<std::byte>();
+  auto& state = *reinterpret_cast<BlockState*>(memory);
+  memory += shared_size(sizeof(BlockState));
+  const Task* const tasks = copy_shared(program->tasks, program->task_count, memory, block);
+  const Code* const codes = copy_shared(program->codes, program->code_count, memory, block);
+  const ParameterSource* const sources =
+      copy_shared(program->sources, program->source_count, memory, block);
+  if (block.rank == 0) {
+    state.program = *program;
+    state.program.tasks = tasks;
+    state.program.codes = codes;
+    state.program.sources = sources;
+    state.input = run->input;
+    for (int i = 0; i < 2; ++i) state.of_batch[i] = memories_of(*program, i);
+  }
+  __syncthreads();
+  auto* const workspace = reinterpret_cast<float*>(memory);
+  // The last thread has the fewest parameters, so it counts.
+  const bool counts = grid.rank == grid.size - 1;
+  StepNumber number{run->step, run->current};
+  RunOutcome outcome = RunOutcome::running;
+  while (number.step < run->limit && outcome == RunOutcome::running) {
+    const bool stops = counts && *state.input.stop != 0;  // early: the answer comes from the host
+    run_samples(state, *run, number, workspace, block);
+    gpu::grid_barrier();
+    if (counts) {
+      tally(state.program, state.input, *run, number.step);
+      if (stops) run->stop_step = number.step;
+    }
+    sum_all(state, *run, number, grid);
+    gpu::grid_barrier();
+    if (run->bad_step == number.step) {
+      outcome = RunOutcome::not_finite;
+    } else {
+      if (run->stop_step == number.step) outcome = RunOutcome::stopped;
+      number = {number.step + 1, 1 - number.current};
+    }
+  }
+  if (grid.rank == 0) {
+    run->step = number.step;
+    run->current = number.current;
+    run->outcome = outcome;
+  }
+}
+
+}  // namespace convoy::cuda

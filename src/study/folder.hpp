@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A study's folder: study.json, which grows run by run, and what is made from it.
+//
+//   study.json   all that was measured; whole after each run
+//   report.html  tables.md  tables.tex  tables/*.csv
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "study/record.hpp"
+#include "train/durable_file.hpp"
+
+namespace convoy::study {
+
+class StudyFolder {
+ public:
+  // Makes the folder, or opens it where it holds the beginning of the same study (difference() is
+  // empty): then `study` gets its runs. Throws UserError(usage) where it holds another study or
+  // anything else, or where another process works in it.
+  StudyFolder(const std::filesystem::path& folder, Study& study);
+
+  void save(const Study& study) const;  // study.json
+  void save_reports(const Study& study) const;
+
+  const std::filesystem::path& path() const { return folder_; }
+  std::filesystem::path run_folder() const { return folder_ / "run"; }  // of the run in progress
+
+ private:
+  std::filesystem::path folder_;
+  std::optional<FileDescriptor> lock_;
+};
+
+bool is_study(const std::filesystem::path& folder);
+// Throws UserError(not_found | bad_data).
+Study load_study(const std::filesystem::path& folder);
+// Everything but study.json, anew. Returns the report's file.
+std::filesystem::path write_reports(const Study& study, const std::filesystem::path& folder);
+
+}  // namespace convoy::study

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <clocale>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <map>
+#include <span>
+#include <stdexcept>
+
+#include "base/check.hpp"
+#include "base/digest.hpp"
+#include "base/little_endian.hpp"
+#include "base/version.hpp"
+#include "train/find_checkpoint.hpp"
+#include "train/safetensors.hpp"
+#include "train/strict_json.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using safetensors::Metadata;
+
+constexpr std::string_view kSchema = "convoy.checkpoint/1";
+constexpr std::string_view kVelocityPrefix = "optimizer.velocity.";
+
+std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor& tensor) {
+  return arena.span().subspan(static_cast<std::size_t>(tensor.offset),
+                              static_cast<std::size_t>(tensor.size));
+}
+
+void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
+  for (const ParameterTensor& tensor : net.parameter_tensors()) {
+    digest.update(LittleEndian<float>(part_of(arena, tensor)).bytes());
+  }
+}
+
+// Of all entries but the digest itself: the tensors' digests are among them, so it covers the file.
+std::string metadata_sha256(const Metadata& metadata) {
+  Sha256 digest;
+  const auto update_text = [&](const std::string& text) {
+    const std::uint64_t length = text.size();
+    digest.update(LittleEndian<std::uint64_t>(std::span(&length, 1)).bytes());
+    digest.update(std::span(text));
+  };
+  for (const auto& [key, value] : metadata) {
+    if (key == "metadata_sha256") continue;
+    update_text(key);
+    update_text(value);
+  }
+  return digest.hex();
+}
+
+// A folder may have any name, a text in JSON not: what is no UTF-8 is replaced.
+std::string utf8(const std::string& name) {
+  return text_of(parse_strict_json(to_text(json(name))), "data_name");
+}
+
+Metadata metadata_of(const Checkpoint& checkpoint) {
+  const RunPosition& position = checkpoint.position;
+  const Net& net = checkpoint.model.net;
+  const Normalization& normalization = net.normalization();
+  Metadata metadata{
+      {"schema", std::string(kSchema)},
+      {"version", std::string(kVersion)},
+      {"order_version", std::to_string(kOrderVersion)},
+      {"model", checkpoint.model.text},
+      {"class_names", to_text(json(checkpoint.class_names))},
+      {"normalization", to_text(json{{"scale", normalization.scale},
+                                     {"mean", normalization.mean},
+                                     {"stddev", normalization.stddev}})},
+      {"seed", std::to_string(checkpoint.model.train.seed)},
+      {"epoch", std::to_string(position.epoch)},
+      {"epoch_step", std::to_string(position.epoch_step)},
+      {"step", std::to_string(position.step)},
+      {"epoch_loss", fmt::format("{:a}", position.epoch_tally.loss)},
+      {"epoch_correct", std::to_string(position.epoch_tally.correct)},
+      {"epoch_samples", std::to_string(position.epoch_tally.samples)},
+      {"epoch_seconds", fmt::format("{}", position.epoch_seconds)},
+      {"data_sha256", checkpoint.data_sha256},
+      {"weights_sha256", weights_sha256(net, checkpoint.state)},
+      {"state_sha256", state_sha256(net, checkpoint.state, position.step)},
+  };
+  if (!checkpoint.data.name.empty()) {
+    metadata["data_name"] = utf8(checkpoint.data.name);
+    metadata["data_limit"] = std::to_string(checkpoint.data.limit);
+    metadata["data_validation"] = fmt::format("{}", checkpoint.data.validation);
+    metadata["test_sha256"] = checkpoint.test_sha256;
+  }
+  if (!checkpoint.initial_weights_sha256.empty()) {
+    metadata["initial_weights_sha256"] = checkpoint.initial_weights_sha256;
+  }
+  metadata["metadata_sha256"] = metadata_sha256(metadata);
+  return metadata;
+}
+
+// A number without a sign, decimal or hexadecimal, written as in C whatever the program's locale
+// is; not a number where it is none. (clang's library has std::from_chars for whole numbers alone.)
+double read_real(const std::string& digits) {
+  static const locale_t c_locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
+  char* stop = nullptr;
+  const double value = ::strtod_l(digits.c_str(), &stop, c_locale);
+  const bool is_whole = stop == digits.c_str() + digits.size();
+  const bool begins_well = !digits.empty() && digits.front() >= '0' && digits.front() <= '9';
+  return is_whole && begins_well ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
+// Takes a checkpoint from its file, or says what is wrong with it.
+class Loader {
+ public:
+  explicit Loader(const fs::path& file) : file_(file), reader_(file) {}
+  Loader(std::span<const std::byte> bytes, std::string_view name)
+      : file_(name), reader_(bytes, name) {}
+
+  Checkpoint load() const {
+    if (text("schema") != kSchema) {
+      throw UserError(
+          Fault::bad_data,
+          fmt::format("{} is not a checkpoint that this version can read", file_.string()),
+          fmt::format("its schema is {}, not {}", text("schema"), kSchema),
+          "use the version of Convoy that wrote it");
+    }
+    if (text("metadata_sha256") != metadata_sha256(reader_.metadata())) {
+      fail("metadata", "its digest does not match");
+    }
+    Checkpoint checkpoint{parse_model_file(text("model"), fmt::format("{}: model", file_.string())),
+                          class_names(),
+                          position(),
+                          {},
+                          text("data_sha256"),
+                          text("weights_sha256"),
+                          text("state_sha256")};
+    read_origin(checkpoint);
+    read_state(checkpoint);
+    return checkpoint;
+  }
+
+ private:
+  [[noreturn]] void fail(std::string_view place, std::string_view why) const {
+    throw UserError(Fault::bad_data,
+                    fmt::format("{}: checkpoint's {} is wrong", file_.string(), place), why,
+                    "the file is damaged; use another checkpoint");
+  }
+
+  const std::string& text(const std::string& key) const {
+    const auto found = reader_.metadata().find(key);
+    if (found == reader_.metadata().end()) fail("metadata", fmt::format("{} is missing", key));
+    return found->second;
+  }
+
+  [[noreturn]] void fail_number(const std::string& key) const {
+    fail(fmt::format("metadata, key {}", key), fmt::format("{} is not such a number", text(key)));
+  }
+
+  // No larger than any number of Convoy's, so that what adds to it stays a number.
+  Index count(const std::string& key) const {
+    const std::string& digits = text(key);
+    Index value = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value);
+    if (error != std::errc{} || stop != end || value < 0) fail_number(key);
+    if (value > kMostOfJson) {
+      fail(fmt::format("metadata, key {}", key), fmt::format("{} is out of range", value));
+    }
+    return value;
+  }
+
+  double real(const std::string& key) const {
+    const double value = read_real(text(key));
+    if (!std::isfinite(value) || value < 0) fail_number(key);
+    return value;
+  }
+
+  double loss() const {
+    if (!text("epoch_loss").starts_with("0x")) {
+      fail("metadata, key epoch_loss", "it is not a hexadecimal number");
+    }
+    return real("epoch_loss");
+  }
+
+  RunPosition position() const {
+    RunPosition place;
+    place.epoch = count("epoch");
+    place.epoch_step = count("epoch_step");
+    place.step = count("step");
+    place.epoch_tally.loss = loss();
+    place.epoch_tally.correct = count("epoch_correct");
+    place.epoch_tally.samples = count("epoch_samples");
+    place.epoch_seconds = real("epoch_seconds");
+    if (place.epoch < 1 || place.epoch_step > place.step)
+      fail("metadata", "the position is impossible");
+    return place;
+  }
+
+  std::vector<std::string> class_names() const {
+    try {
+      return texts_of(parse_strict_json(text("class_names")), "class_names");
+    } catch (const std::invalid_argument& error) {
+      fail("metadata, key class_names", error.what());
+    }
+  }
+
+  bool has(const std::string& key) const { return reader_.metadata().contains(key); }
+
+  void read_origin(Checkpoint& checkpoint) const {
+    if (has("data_name")) {
+      checkpoint.data = {text("data_name"), count("data_limit"), real("data_validation")};
+      checkpoint.test_sha256 = text("test_sha256");
+      if (checkpoint.data.validation >= 1) fail("metadata, key data_validation", "it is no part");
+    }
+    if (has("initial_weights_sha256")) {
+      checkpoint.initial_weights_sha256 = text("initial_weights_sha256");
+    }
+    if (has("order_version")) checkpoint.order_version = count("order_version");
+    if (has("version")) checkpoint.version = text("version");
+  }
+
+  // The names and shapes of all tensors are checked before any memory is taken for them.
+  void read_state(Checkpoint& checkpoint) const {
+    const Net& net = checkpoint.model.net;
+    const bool with_velocity = checkpoint.model.train.momentum != 0;
+    check_tensors(net, with_velocity);
+    checkpoint.state.parameters = read_arena(net, "");
+    if (with_velocity) checkpoint.state.velocity = read_arena(net, kVelocityPrefix);
+    if (weights_sha256(net, checkpoint.state) != checkpoint.weights_sha256 ||
+        state_sha256(net, checkpoint.state, checkpoint.position.step) != checkpoint.state_sha256) {
+      fail("data", "the digest of the tensors does not match");
+    }
+  }
+
+  void check_tensors(const Net& net, bool with_velocity) const {
+    std::size_t wanted = 0;
+    for (const ParameterTensor& tensor : net.parameter_tensors()) {
+      check_tensor(tensor.name, tensor.shape);
+      if (with_velocity) check_tensor(std::string(kVelocityPrefix) + tensor.name, tensor.shape);
+      wanted += with_velocity ? 2 : 1;
+    }
+    if (reader_.tensors().size() != wanted) {
+      fail("list of tensors",
+           fmt::format("it has {} tensors, its model {}", reader_.tensors().size(), wanted));
+    }
+  }
+
+  void check_tensor(const std::string& name, const std::vector<Index>& shape) const {
+    const auto found = reader_.tensors().find(name);
+    if (found == reader_.tensors().end()) fail(fmt::format("tensor {}", name), "it is missing");
+    if (found->second.shape != shape) {
+      fail(fmt::format("tensor {}", name), "its shape is not the model's");
+    }
+  }
+
+  Buffer<float> read_arena(const Net& net, std::string_view prefix) const {
+    Buffer<float> arena(net.arena_size());
+    for (const ParameterTensor& tensor : net.parameter_tensors()) {
+      const auto& entry = reader_.tensors().at(std::string(prefix) + tensor.name);
+      reader_.read(entry, arena.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                               static_cast<std::size_t>(tensor.size)));
+    }
+    return arena;
+  }
+
+  fs::path file_;
+  safetensors::Reader reader_;
+};
+
+}  // namespace
+
+std::string weights_sha256(const Net& net, const ModelState& state) {
+  Sha256 digest;
+  update_with(digest, net, state.parameters);
+  return digest.hex();
+}
+
+std::string state_sha256(const Net& net, const ModelState& state, Index step) {
+  Sha256 digest;
+  update_with(digest, net, state.parameters);
+  if (state.velocity.size() != 0) update_with(digest, net, state.velocity);
+  digest.update(LittleEndian<Index>(std::span(&step, 1)).bytes());
+  return digest.hex();
+}
+
+void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
+  const ModelState& state = checkpoint.state;
+  std::vector<safetensors::Tensor> tensors;
+  for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
+    tensors.push_back({tensor.name, tensor.shape, part_of(state.parameters, tensor)});
+  }
+  if (state.velocity.size() != 0) {
+    for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
+      tensors.push_back({std::string(kVelocityPrefix) + tensor.name, tensor.shape,
+                         part_of(state.velocity, tensor)});
+    }
+  }
+  safetensors::write(file, metadata_of(checkpoint), tensors);
+}
+
+Checkpoint load_checkpoint(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return newest_checkpoint(path).checkpoint;
+  return Loader(path).load();
+}
+
+Checkpoint load_checkpoint(std::span<const std::byte> bytes, std::string_view name) {
+  return Loader(bytes, name).load();
+}
+
+}  // namespace convoy

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/tensor.hpp"
+
+namespace convoy {
+
+// What belongs to a run's identity beside the model file.
+struct DataSettings {
+  std::string name;       // as given: a catalog name or a folder
+  Index limit = 0;        // the first `limit` training samples; 0: all
+  double validation = 0;  // fraction of them held out
+};
+
+}  // namespace convoy

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/new_folder.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/safe_text.hpp"
+
+namespace convoy {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLock = "lock";
+constexpr std::size_t kLongestStem = 200;  // so that a temporary's name is never too long
+
+fs::path parent_of(const fs::path& folder) {
+  return folder.has_parent_path() ? folder.parent_path() : fs::path(".");
+}
+
+std::string temporary_prefix(const fs::path& place) {
+  return place.filename().string().substr(0, kLongestStem) + ".tmp-";
+}
+
+[[noreturn]] void fail(std::string_view call, const fs::path& place, int error) {
+  throw SystemError(Fault::io, call, place.string(), error);
+}
+
+[[noreturn]] void refuse(const fs::path& place) {
+  if (is_locked(place / kLock)) {
+    throw UserError(Fault::usage, fmt::format("the run folder {} is in use", place.string()),
+                    "another process has begun a run there",
+                    "wait for that process, or give another folder");
+  }
+  throw UserError(Fault::usage, fmt::format("{} exists already", place.string()), "",
+                  fmt::format("continue it with --resume {}, or give another folder that does not "
+                              "exist or is empty",
+                              shell_path(place)));
+}
+
+fs::path numbered(const fs::path& place, int number) {
+  if (number == 1) return place;
+  fs::path name = place;
+  name += fmt::format("-{}", number);
+  return name;
+}
+
+// 0 or errno. rename() replaces an empty folder and nothing else.
+int rename_over_empty(const fs::path& from, const fs::path& to) {
+  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
+// 0 or errno; EEXIST where there is anything. Where a file system can't refuse by itself, making
+// the folder decides who has the name.
+int rename_to_new(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  if (::mkdir(to.c_str(), 0700) != 0) return errno;
+  return rename_over_empty(from, to);
+}
+
+// A folder of this user that nobody holds: the one who was building it is gone.
+bool is_abandoned(const fs::path& folder) {
+  struct stat facts {};
+  if (::lstat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return false;
+  return facts.st_uid == ::geteuid();
+}
+
+}  // namespace
+
+fs::path without_slash(const fs::path& folder) {
+  const fs::path path = folder.lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+void check_is_free(const fs::path& place) {
+  struct stat facts {};
+  if (::lstat(place.c_str(), &facts) != 0) {
+    if (errno == ENOENT) return;
+    fail("lstat", place, errno);
+  }
+  std::error_code error;
+  if (!S_ISDIR(facts.st_mode) || !fs::is_empty(place, error) || error) refuse(place);
+}
+
+void remove_abandoned(const fs::path& place) noexcept {
+  try {
+    const std::string prefix = temporary_prefix(place);
+    std::vector<fs::path> found;
+    for (const fs::directory_entry& entry : fs::directory_iterator(parent_of(place))) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(prefix) &&
+          is_random_name(std::string_view(name).substr(prefix.size())) &&
+          is_abandoned(entry.path())) {
+        found.push_back(entry.path());
+      }
+    }
+    for (const fs::path& folder : found) {
+      // Held while its contents go: whoever has just made the folder, and is about to lock it,
+      // finds that out and takes another name.
+      const auto lock = try_effective_lock(folder / kLock);
+      std::error_code ignored;
+      if (lock) fs::remove_all(folder, ignored);
+    }
+  } catch (const std::exception&) {
+  }
+}
+
+NewFolder::NewFolder(fs::path place, std::vector<fs::path> contents)
+    : place_(std::move(place)), contents_(std::move(contents)) {
+  make_folders(parent_of(place_));
+  remove_abandoned(place_);
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    if (try_make()) return;
+  }
+  fail("mkdir", path_, EEXIST);
+}
+
+// False: somebody else has that name, or took the folder for an abandoned one.
+bool NewFolder::try_make() {
+  path_ = parent_of(place_) / (temporary_prefix(place_) + random_name());
+  if (::mkdir(path_.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return false;
+    fail("mkdir", path_, errno);
+  }
+  try {
+    std::optional<FileDescriptor> lock = try_lock(path_ / kLock);
+    struct stat facts {};
+    if (!lock || ::lstat((path_ / kLock).c_str(), &facts) != 0) return false;
+    lock_ = std::move(*lock);
+    return true;
+  } catch (...) {
+    struct stat facts {};
+    if (::lstat(path_.c_str(), &facts) != 0 && errno == ENOENT) return false;
+    ::unlink((path_ / kLock).c_str());
+    ::rmdir(path_.c_str());
+    throw;
+  }
+}
+
+NewFolder::~NewFolder() {
+  if (in_place_) return;
+  for (const fs::path& name : contents_) ::remove((path_ / name).c_str());
+  ::unlink((path_ / kLock).c_str());
+  ::rmdir(path_.c_str());
+}
+
+void NewFolder::make_subfolder(const fs::path& name) {
+  const fs::path folder = path_ / name;
+  struct stat facts {};
+  if (::mkdir(folder.c_str(), 0777) != 0) fail("mkdir", folder, errno);
+  if (::lstat(folder.c_str(), &facts) != 0) fail("lstat", folder, errno);
+  mode_ = facts.st_mode & 07777;  // the umask, which can't be read without changing it
+}
+
+void NewFolder::keep_access_of_place() {
+  struct stat facts {};
+  if (::lstat(place_.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return;
+  // Another user's choice of who may write here is not taken over.
+  constexpr auto kSame = static_cast<uid_t>(-1);
+  if (facts.st_uid != ::geteuid() || ::lchown(path_.c_str(), kSame, facts.st_gid) != 0) return;
+  mode_ = facts.st_mode & 07777;
+}
+
+fs::path NewFolder::put_in_place(Taken taken) {
+  if (taken == Taken::refused) keep_access_of_place();
+  if (::chmod(path_.c_str(), mode_) != 0) fail("chmod", path_, errno);
+  fs::path name = place_;
+  int error = 0;
+  if (taken == Taken::refused) {
+    error = rename_over_empty(path_, name);
+  } else {
+    for (int number = 1; (error = rename_to_new(path_, name = numbered(place_, number))) == EEXIST;)
+      ++number;
+  }
+  if (error == EEXIST || error == ENOTEMPTY || error == ENOTDIR) refuse(name);
+  if (error == EBUSY || error == EINVAL) {
+    throw UserError(Fault::usage, fmt::format("{} can't become a run folder", name.string()),
+                    "it is the current folder, or another file system begins there",
+                    fmt::format("give the name of a new folder in it, for example {}",
+                                shell_path(name / "run")));
+  }
+  if (error != 0) fail("rename", name, error);
+  in_place_ = true;
+  sync_folder(parent_of(name));
+  return name;
+}
+
+}  // namespace convoy

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// A trainer from its construction or resumption up to its first step. trainer/run.cpp has the run
+// itself.
+#include "train/trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <sstream>
+
+#include "base/check.hpp"
+#include "parallel/collectives.hpp"
+#include "train/agreement.hpp"
+#include "train/data_fit.hpp"
+#include "train/setting_difference.hpp"
+#include "train/shared_data.hpp"
+#include "train/trainer/state.hpp"
+
+namespace convoy {
+namespace {
+
+// Another grain or optimizer would train other weights than the run's configuration says.
+void check_engine(const Engine& engine, const TrainSettings& settings) {
+  const Sgd made = engine.optimizer(), wanted = optimizer_of(settings);
+  if (engine.grain() == settings.grain && made.momentum == wanted.momentum &&
+      made.nesterov == wanted.nesterov && made.weight_decay == wanted.weight_decay &&
+      (made.momentum != 0) == (settings.momentum != 0)) {
+    return;
+  }
+  throw UserError(
+      Fault::usage, "the engine does not fit the model",
+      fmt::format("grain {}, momentum {}, weight decay {}; the model says grain {}, momentum {}, "
+                  "weight decay {}",
+                  engine.grain(), made.momentum, made.weight_decay, settings.grain,
+                  settings.momentum, settings.weight_decay),
+      "make it with model.train.grain and optimizer_of(model.train)");
+}
+
+Dataset limited(const Dataset& data, Index limit) {
+  if (limit < 0) {
+    throw UserError(Fault::usage, fmt::format("the limit {} is negative", limit), "",
+                    "give the number of training samples to use, or 0 for all");
+  }
+  return limit > 0 && limit < data.size() ? data.first(limit) : data;
+}
+
+ModelState initial_state(const ModelFile& model) {
+  ModelState state;
+  state.parameters = initial_parameters(model.net, model.train.seed);
+  if (model.train.momentum != 0) state.velocity = Buffer<float>(model.net.arena_size());
+  return state;
+}
+
+// The model's text as it would be with other epochs: what two texts of one run have in common.
+std::string text_with_epochs(const ModelFile& model, Index epochs) {
+  const std::array<Override, 1> overrides{fmt::format("train.epochs={}", epochs)};
+  return parse_model_file(model.text, "the run's model", overrides).text;
+}
+
+// The key that is another is named, with both values.
+void check_same_run(const ModelFile& model, const DataSettings& settings,
+                    const RunIdentity& identity, const std::string& folder) {
+  const Index epochs = model.train.epochs;
+  std::string difference =
+      setting_difference(text_with_epochs(identity.model, epochs), text_with_epochs(model, epochs));
+  if (difference.empty() && settings.limit != identity.data.limit) {
+    difference = fmt::format("the limit of its images (--limit) is {}, not {} (0: all)",
+                             identity.data.limit, settings.limit);
+  }
+  if (difference.empty() && settings.validation != identity.data.validation) {
+    difference = fmt::format("the fraction held out (--validation) is {}, not {}",
+                             identity.data.validation, settings.validation);
+  }
+  if (!difference.empty()) {
+    throw UserError(Fault::usage,
+                    fmt::format("the run {} can't continue with other settings", folder),
+                    difference,
+                    "leave them as they were (train.epochs alone may grow), or begin a "
+                    "new run in another folder");
+  }
+  if (epochs < identity.model.train.epochs) {
+    throw UserError(
+        Fault::usage, fmt::format("the run {} can't be shortened", folder),
+        fmt::format("it was begun for {} epochs, not {}", identity.model.train.epochs, epochs),
+        "raise train.epochs or leave it; to end earlier, stop the run");
+  }
+}
+
+void check_held_out(const DataSettings& settings, const Split& split, Index samples) {
+  if (settings.validation <= 0 || !split.validation.empty()) return;
+  throw UserError(
+      Fault::usage,
+      fmt::format("--validation {} holds out none of {} training images", settings.validation,
+                  samples),
+      fmt::format("{} x {} is less than half an image", settings.validation, samples),
+      fmt::format("give at least {:.2g}, or leave it out", 1 / static_cast<double>(samples)));
+}
+
+void check_same_data(const std::string& found, const std::string& wanted, std::string_view part,
+                     const std::string& data_name, const std::string& folder) {
+  if (found == wanted) return;
+  throw UserError(
+      Fault::bad_data,
+      fmt::format("the run {} can't continue with the {} data of {}", folder, part, data_name),
+      fmt::format("it began with other images or labels: SHA-256 {}, not {}", wanted, found),
+      "give the data that it began with, or begin a new run");
+}
+
+// What rank 0 tells the others of a checkpoint: memory as it is.
+template <class T>
+std::string bytes_of(std::span<T> values) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+Buffer<float> floats_of(const std::string& bytes) {
+  Buffer<float> floats(static_cast<Index>(bytes.size() / sizeof(float)));
+  std::memcpy(floats.data(), bytes.data(), bytes.size());
+  return floats;
+}
+
+std::string to_text(const std::vector<EpochMetrics>& epochs) {
+  std::string text;
+  for (const EpochMetrics& epoch : epochs) text += metrics_line(epoch) + "\n";
+  return text;
+}
+
+std::vector<EpochMetrics> metrics_of(const std::string& text) {
+  std::vector<EpochMetrics> epochs;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) epochs.push_back(parse_metrics_line(line));
+  return epochs;
+}
+
+}  // namespace
+
+RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
+                         const DataSettings& run_settings, Engine& run_engine,
+                         Communicator& run_communicator, bool run_keeps,
+                         const std::string& run_initial_weights_sha256)
+    : model(run_model),
+      engine(run_engine),
+      communicator(run_communicator),
+      keeps(run_keeps),
+      settings(run_settings),
+      train(limited(data.train, settings.limit)),
+      test(data.test),
+      split(hold_out(train.size(), settings.validation, model.train.seed)),
+      test_samples(static_cast<std::size_t>(test.size())),
+      order(parse_order(model.train.order)),
+      initial_weights_sha256(run_initial_weights_sha256) {
+  check_engine(engine, model.train);
+  check_fit(model.net, train, test, data.name);
+  warnings = label_warnings(data);
+  if (train.empty()) {
+    throw UserError(Fault::bad_data, fmt::format("{} has no training samples", data.name), "",
+                    "choose other data");
+  }
+  std::iota(test_samples.begin(), test_samples.end(), 0u);
+  const auto samples = static_cast<Index>(split.train.size());
+  steps_per_epoch = (samples + model.train.batch - 1) / model.train.batch;
+  if (!keeps && communicator.size() == 1) return;
+  train_sha256 = shared_sha256(communicator, train);
+  test_sha256 = shared_sha256(communicator, test);
+  RunFacts facts;
+  facts.model = model.text;
+  facts.data = fmt::format("limit {}\nvalidation {}\ninitial weights {}", settings.limit,
+                           settings.validation, initial_weights_sha256);
+  facts.layout = fmt::format("grain {}\nrun folder {}", engine.grain(), keeps ? "yes" : "no");
+  facts.train_sha256 = train_sha256;
+  facts.test_sha256 = test_sha256;
+  agree(communicator, facts);
+}
+
+Checkpoint RunTrainer::State::checkpoint() const {
+  Checkpoint now{
+      model,       train.class_names(),   position, engine.state(), train_sha256, {}, {}, settings,
+      test_sha256, initial_weights_sha256};
+  now.weights_sha256 = weights_sha256(model.net, now.state);
+  now.state_sha256 = state_sha256(model.net, now.state, position.step);
+  return now;
+}
+
+RunTrainer::RunTrainer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RunTrainer::~RunTrainer() = default;
+RunTrainer::RunTrainer(RunTrainer&&) noexcept = default;
+
+RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
+                       const DataSettings& data_settings, Engine& engine,
+                       Communicator& communicator, const std::filesystem::path& folder,
+                       const Beginning& beginning)
+    : state_(std::make_unique<State>(model, data, data_settings, engine, communicator,
+                                     !folder.empty(), beginning.weights.sha256)) {
+  check_held_out(data_settings, state_->split, state_->train.size());
+  ModelState first = initial_state(model);
+  if (!beginning.weights.sha256.empty()) {
+    const std::span<const float> given = beginning.weights.parameters.span();
+    CONVOY_ASSERT(given.size() == first.parameters.span().size());
+    std::ranges::copy(given, first.parameters.data());
+  }
+  engine.set_state(first);
+  if (!state_->keeps) return;
+  state_->path = on_first_rank(communicator, [&] {
+    const RunIdentity identity{model, data_settings, state_->train_sha256, state_->test_sha256,
+                               state_->initial_weights_sha256};
+    state_->folder.emplace(
+        RunFolder::create(folder, identity, state_->checkpoint(), beginning.taken));
+    state_->newest = state_->folder->checkpoint_file(0);
+    return state_->folder->path().string();
+  });
+}
+
+namespace {
+
+// Of the place where it goes on: what was passed over, and what that means.
+void warn_of_passed_over(const FoundCheckpoint& found, std::vector<std::string>& warnings) {
+  for (const std::string& reason : found.damaged) {
+    warnings.push_back(fmt::format("a damaged checkpoint was passed over; continuing from {}. {}",
+                                   found.file.string(), reason));
+  }
+  for (const std::string& reason : found.unreadable) {
+    warnings.push_back(fmt::format(
+        "a newer checkpoint could not be read, and was left as it is; continuing from {}. {}",
+        found.file.string(), reason));
+  }
+}
+
+// A text file can be edited, so a checkpoint is not the first to be doubted, and never to be
+// removed.
+[[noreturn]] void refuse_mixed(const FoundCheckpoint& found, const ModelFile& model) {
+  const Checkpoint& checkpoint = found.checkpoint;
+  const Index epochs = model.train.epochs;
+  std::string difference =
+      setting_difference(text_with_epochs(checkpoint.model, epochs), model.text);
+  if (difference.empty()) {
+    difference = fmt::format("its step {}, in epoch {}, is not one of the run's {} epochs",
+                             checkpoint.position.step, checkpoint.position.epoch, epochs);
+  }
+  throw UserError(
+      Fault::bad_data, fmt::format("{} does not fit the run's config.toml", found.file.string()),
+      difference,
+      "put config.toml back as it was, or remove it (it is written anew from the checkpoint); or, "
+      "where the checkpoint came from another run, move that away");
+}
+
+// Adds what an older version did not write into its checkpoints, as it is given now.
+void complete(RunIdentity& identity, const DataSettings& settings, const std::string& test_sha256) {
+  if (!identity.data.name.empty()) return;
+  identity.data = settings;
+  identity.test_sha256 = test_sha256;
+}
+
+}  // namespace
+
+// Rank 0 alone: opens the folder and finds where to go on.
+Checkpoint RunTrainer::take_up(State& state, const std::string& data_name,
+                               const std::filesystem::path& folder) {
+  const ModelFile& model = state.model;
+  const Index epochs = model.train.epochs;
+  RunFolder run = RunFolder::open(folder);
+  auto [identity, lost] = find_identity(folder);
+  complete(identity, state.settings, state.test_sha256);
+  check_same_run(model, state.settings, identity, folder.string());
+  check_same_data(state.train_sha256, identity.train_sha256, "training", data_name,
+                  folder.string());
+  check_same_data(state.test_sha256, identity.test_sha256, "test", data_name, folder.string());
+
+  FoundCheckpoint found = run.take_newest_checkpoint();
+  const RunPosition& place = found.checkpoint.position;
+  if (text_with_epochs(found.checkpoint.model, epochs) != text_with_epochs(model, epochs) ||
+      place.epoch > epochs + 1 || place.epoch_step > state.steps_per_epoch ||
+      place.step != (place.epoch - 1) * state.steps_per_epoch + place.epoch_step) {
+    refuse_mixed(found, model);
+  }
+  if (!lost.empty()) {
+    state.warnings.push_back(
+        fmt::format("{}; config.toml is written anew from {}", lost, found.file.string()));
+  }
+  warn_of_passed_over(found, state.warnings);
+  if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {
+    state.warnings.push_back(fmt::format(
+        "the cosine schedule ends with the last epoch: with {} epochs instead of {} the learning "
+        "rate differs from that of a run begun with {}",
+        epochs, identity.model.train.epochs, epochs));
+  }
+  state.newest = found.file;
+  state.initial_weights_sha256 = identity.initial_weights_sha256;
+  // Lines of a newer checkpoint that may be readable again stay for it.
+  const bool all_read = found.unreadable.empty();
+  state.epochs = run.keep_metrics(all_read ? place.epoch - 1 : std::numeric_limits<Index>::max());
+  std::erase_if(state.epochs, [&](const EpochMetrics& m) { return m.epoch >= place.epoch; });
+  if (static_cast<Index>(state.epochs.size()) < place.epoch - 1) {
+    state.warnings.push_back(fmt::format("{} lacks epochs before {}: the file was damaged",
+                                         (folder / "metrics.jsonl").string(), place.epoch));
+  }
+  const bool longer = epochs != identity.model.train.epochs;
+  identity.model = model;
+  if (!lost.empty()) {
+    run.restore_identity(identity);
+  } else if (longer) {
+    run.replace_identity(identity);
+  }
+  state.folder.emplace(std::move(run));
+  return std::move(found.checkpoint);
+}
+
+RunTrainer RunTrainer::resume(const ModelFile& model, const TrainAndTest& data,
+                              const DataSettings& data_settings, Engine& engine,
+                              Communicator& communicator, const std::filesystem::path& folder) {
+  auto state = std::make_unique<State>(model, data, data_settings, engine, communicator, true);
+  state->path = folder;
+  const std::vector<std::string> told = unpack(on_first_rank(communicator, [&] {
+    const Checkpoint checkpoint = [&] {
+      try {
+        return take_up(*state, data.name, folder);
+      } catch (const Error& error) {
+        // Of a run that was killed status.json still says "running". (One that is refused may be
+        // another process's.)
+        if (error.fault() != Fault::usage && !is_locked(folder / "lock")) {
+          report_end(folder, "failed", error.what());
+        }
+        throw;
+      }
+    }();
+    const std::vector<std::string> parts{
+        bytes_of(std::span(&checkpoint.position, 1)), bytes_of(checkpoint.state.parameters.span()),
+        bytes_of(checkpoint.state.velocity.span()), to_text(state->epochs)};
+    return pack(parts);
+  }));
+  ModelState weights;
+  std::memcpy(&state->position, told.at(0).data(), sizeof(RunPosition));
+  weights.parameters = floats_of(told.at(1));
+  weights.velocity = floats_of(told.at(2));
+  state->epochs = metrics_of(told.at(3));
+  engine.set_state(weights);
+  return RunTrainer(std::move(state));
+}
+
+RunConfig open_run(const std::filesystem::path& folder) {
+  auto [identity, lost] = find_identity(folder);
+  return {std::move(identity.model),
+          std::move(identity.data),
+          std::move(identity.train_sha256),
+          std::move(identity.test_sha256),
+          std::move(identity.initial_weights_sha256),
+          std::move(lost)};
+}
+
+const std::filesystem::path& RunTrainer::folder() const {
+  return state_->path;
+}
+
+std::string_view to_string(RunStatus status) {
+  switch (status) {
+    case RunStatus::done:
+      return "done";
+    case RunStatus::stopped:
+      return "stopped";
+    case RunStatus::not_finite:
+      return "not_finite";
+  }
+  return "";
+}
+
+}  // namespace convoy

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/parallel/thread_communicator.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace convoy::test {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+
+[[noreturn]] void blame(int rank, const std::string& reason) {
+  throw SystemError(Fault::peer, "meeting", "rank " + std::to_string(rank), reason);
+}
+
+// Ranks that meet, each with what it brings: the last one to come acts for all.
+struct Gathering {
+  Range ranks;
+  Index arrived = 0;
+  std::int64_t generation = 0;
+  Meeting meeting = Meeting::start;
+  std::int64_t step = 0;
+  std::vector<std::span<std::byte>> brought;
+  std::shared_ptr<std::byte[]> block;
+};
+
+struct Message {
+  std::vector<std::byte> bytes;
+  Meeting meeting;
+  std::int64_t step;
+};
+
+// What all threads share. Everything is guarded by one mutex.
+class Job {
+ public:
+  explicit Job(const std::vector<int>& node_sizes) {
+    Index first = 0;
+    for (const int size : node_sizes) {
+      nodes_.push_back({first, first + size});
+      for (int i = 0; i < size; ++i) node_of_.push_back(nodes_.size() - 1);
+      first += size;
+    }
+    size_ = static_cast<int>(first);
+    for (const Range& node : nodes_) gatherings_.push_back(gathering(node));
+    everyone_ = gathering({0, size_});
+    wake_ = std::vector<std::condition_variable>(node_of_.size());
+    states_.resize(node_of_.size());
+    left_.resize(node_of_.size());
+    errors_.resize(node_of_.size());
+  }
+
+  int size() const { return size_; }
+  std::span<const Range> nodes() const { return nodes_; }
+  Gathering& node_of(int rank) { return gatherings_[node_of_[index(rank)]]; }
+  Gathering& everyone() { return everyone_; }
+
+  template <class Last>
+  void gather(Gathering& place, int rank, Meeting meeting, std::span<std::byte> brings,
+              const Last& last) {
+    std::unique_lock lock(mutex_);
+    if (broken_) blame(culprit_, *broken_);
+    if (place.arrived > 0 && place.meeting != meeting) {
+      blame(rank, "came for another meeting than the ranks that wait");
+    }
+    const std::int64_t step = states_[index(rank)].step;
+    if (place.arrived > 0 && place.step != step) {
+      blame(rank, "came in another step than the ranks that wait");
+    }
+    place.meeting = meeting;
+    place.step = step;
+    place.brought[index(rank - static_cast<int>(place.ranks.begin))] = brings;
+    if (++place.arrived == place.ranks.size()) {
+      last();
+      place.arrived = 0;
+      ++place.generation;
+      wake(place.ranks);
+      return;
+    }
+    const std::int64_t mine = place.generation;
+    wait(lock, rank, place.ranks, [&] { return place.generation != mine; });
+  }
+
+  void send(int rank, const Outgoing& out, Meeting meeting) {
+    const std::lock_guard lock(mutex_);
+    if (out.to < 0 || out.to >= size_ || out.to == rank) blame(rank, "sends to no other rank");
+    mail_[{rank, out.to}].push_back(
+        {{out.bytes.begin(), out.bytes.end()}, meeting, states_[index(rank)].step});
+    wake_[index(out.to)].notify_one();
+  }
+
+  void receive(int rank, const Incoming& in, Meeting meeting) {
+    std::unique_lock lock(mutex_);
+    if (in.from < 0 || in.from >= size_ || in.from == rank) blame(rank, "receives from no other");
+    std::deque<Message>& box = mail_[{in.from, rank}];
+    wait(lock, rank, {in.from, in.from + 1}, [&] { return !box.empty(); });
+    const Message message = std::move(box.front());
+    box.pop_front();
+    if (message.meeting != meeting) blame(in.from, "sent a message of another meeting");
+    if (message.step != states_[index(rank)].step) blame(in.from, "sent it in another step");
+    if (message.bytes.size() != in.bytes.size()) blame(in.from, "sent a message of another size");
+    std::copy(message.bytes.begin(), message.bytes.end(), in.bytes.begin());
+  }
+
+  template <class Change>
+  void change(int rank, const Change& change) {
+    const std::lock_guard lock(mutex_);
+    change(states_[index(rank)]);
+  }
+
+  RankState state(int rank) {
+    const std::lock_guard lock(mutex_);
+    return states_[index(rank)];
+  }
+
+  // The first one counts; all others follow from it.
+  void break_off(int rank, std::string reason) {
+    const std::lock_guard lock(mutex_);
+    if (!broken_) {
+      broken_ = std::move(reason);
+      culprit_ = rank;
+    }
+    wake({0, size_});
+  }
+
+  void leave(int rank, std::exception_ptr error) {
+    if (error) break_off(rank, "threw");
+    const std::lock_guard lock(mutex_);
+    errors_[index(rank)] = std::move(error);
+    left_[index(rank)] = true;
+    wake({0, size_});
+  }
+
+  // After all have left.
+  void conclude() {
+    if (broken_ && errors_[index(culprit_)]) std::rethrow_exception(errors_[index(culprit_)]);
+    for (const std::exception_ptr& error : errors_) {
+      if (error) std::rethrow_exception(error);
+    }
+    for (const auto& [ends, box] : mail_) {
+      if (!box.empty() && !broken_) blame(ends.first, "sent what nobody received");
+    }
+  }
+
+ private:
+  static std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
+
+  static Gathering gathering(Range ranks) {
+    Gathering result;
+    result.ranks = ranks;
+    result.brought.resize(static_cast<std::size_t>(ranks.size()));
+    return result;
+  }
+
+  void wake(Range ranks) {
+    for (Index r = ranks.begin; r < ranks.end; ++r) wake_[static_cast<std::size_t>(r)].notify_one();
+  }
+
+  template <class Ready>
+  void wait(std::unique_lock<std::mutex>& lock, int rank, Range peers, const Ready& ready) {
+    const auto gone = [&] {
+      return std::find(left_.begin() + peers.begin, left_.begin() + peers.end, true);
+    };
+    const bool in_time = wake_[index(rank)].wait_for(
+        lock, kPatience, [&] { return ready() || broken_ || gone() != left_.begin() + peers.end; });
+    if (in_time && ready()) return;
+    if (!broken_) {
+      culprit_ = in_time ? static_cast<int>(gone() - left_.begin()) : rank;
+      broken_ = in_time ? "left" : "waited too long";
+    }
+    blame(culprit_, *broken_);
+  }
+
+  int size_ = 0;
+  std::vector<Range> nodes_;
+  std::vector<std::size_t> node_of_;
+  std::mutex mutex_;
+  std::vector<std::condition_variable> wake_;  // one for each rank
+  std::deque<Gathering> gatherings_;           // one for each node
+  Gathering everyone_;
+  std::map<std::pair<int, int>, std::deque<Message>> mail_;  // from, to
+  std::vector<RankState> states_;
+  std::vector<bool> left_;
+  std::vector<std::exception_ptr> errors_;
+  std::optional<std::string> broken_;
+  int culprit_ = 0;
+};
+
+class ThreadCommunicator final : public Communicator {
+ public:
+  ThreadCommunicator(Job& job, int rank) : job_(job), rank_(rank) {}
+
+  int rank() const override { return rank_; }
+  int size() const override { return job_.size(); }
+  std::span<const Range> nodes() const override { return job_.nodes(); }
+  Range host() const override { return {0, job_.size()}; }
+
+  std::shared_ptr<std::byte[]> allocate(Index bytes) override {
+    Gathering& node = job_.node_of(rank_);
+    std::shared_ptr<std::byte[]> block;
+    job_.gather(node, rank_, Meeting::allocation, as_bytes(bytes), [&] {
+      for (const auto& asked : node.brought) {
+        if (!std::ranges::equal(asked, as_bytes(bytes))) blame(rank_, "allocates another size");
+      }
+      const auto memory = std::make_shared<Buffer<std::byte>>(bytes);
+      node.block = {memory, memory->data()};
+    });
+    // Nobody can make the next one before all of the node have come for it.
+    return node.block;
+  }
+
+  void meet(Meeting meeting) override {
+    job_.gather(job_.node_of(rank_), rank_, meeting, {}, [] {});
+  }
+
+  void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
+                Meeting meeting) override {
+    for (const Outgoing& message : out) job_.send(rank_, message, meeting);
+    for (const Incoming& message : in) job_.receive(rank_, message, meeting);
+  }
+
+  void sum(std::span<float> values) override { sum_of(values); }
+  void sum(std::span<double> values) override { sum_of(values); }
+
+  void publish(Activity activity, std::int64_t step) noexcept override {
+    job_.change(rank_, [&](RankState& state) {
+      state.activity = activity;
+      state.step = step;
+    });
+  }
+  void pulse() noexcept override {
+    job_.change(rank_, [](RankState& state) { ++state.pulses; });
+  }
+  void fail(std::string_view reason) noexcept override {
+    job_.change(rank_, [&](RankState& state) {
+      state.activity = Activity::failed;
+      state.failure = reason;
+    });
+    job_.break_off(rank_, std::string(reason));
+  }
+
+  RankState state(int rank) const { return job_.state(rank); }
+
+ private:
+  static std::span<std::byte> as_bytes(Index& value) {
+    return std::as_writable_bytes(std::span(&value, 1));
+  }
+
+  template <class T>
+  void sum_of(std::span<T> values) {
+    Gathering& all = job_.everyone();
+    job_.gather(all, rank_, Meeting::exchange, std::as_writable_bytes(values), [&] {
+      for (const auto& brought : all.brought) {
+        if (brought.size() != values.size_bytes()) blame(rank_, "sums another number of values");
+      }
+      const auto value = [&](std::size_t rank, std::size_t i) {
+        return reinterpret_cast<T*>(all.brought[rank].data()) + i;
+      };
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        T total = *value(0, i);
+        for (std::size_t r = 1; r < all.brought.size(); ++r) total += *value(r, i);
+        for (std::size_t r = 0; r < all.brought.size(); ++r) *value(r, i) = total;
+      }
+    });
+  }
+
+  Job& job_;
+  const int rank_;
+};
+
+}  // namespace
+
+void run_ranks(const std::vector<int>& node_sizes, const std::function<void(Communicator&)>& work) {
+  Job job(node_sizes);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < job.size(); ++rank) {
+    threads.emplace_back([&job, &work, rank] {
+      std::exception_ptr error;
+      try {
+        ThreadCommunicator communicator(job, rank);
+        work(communicator);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      job.leave(rank, error);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  job.conclude();
+}
+
+RankState state_of(const Communicator& communicator, int rank) {
+  return dynamic_cast<const ThreadCommunicator&>(communicator).state(rank);
+}
+
+}  // namespace convoy::test

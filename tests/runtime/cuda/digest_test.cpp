@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract on a GPU that fibers play: the bits of the CPU, whatever the way of launching,
+// whatever order threads run in, on any number of ranks; and a barrier that is missing shows.
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "net/model_file.hpp"
+#include "runtime/gpu/fiber_device.hpp"
+#include "tests/ops/rounds.hpp"
+#include "tests/runtime/cuda/on_gpu.hpp"
+#include "tests/runtime/cuda/schedules.hpp"
+#include "tests/runtime/runs.hpp"
+
+namespace convoy::test {
+namespace {
+
+constexpr Launching kLaunchings[] = {Launching::stages, Launching::graph, Launching::persistent};
+
+class FiberDigest : public testing::TestWithParam<std::string> {
+ protected:
+  // Room for a sample of any of the nets.
+  FiberDigest() { gpu::fiber_device().facts.shared_bytes = Index{1} << 20; }
+  ~FiberDigest() override {
+    fibers::schedule() = {};
+    EXPECT_EQ(gpu::fiber_device().writes_beyond, 0);
+    gpu::fiber_device() = {};
+  }
+
+  const Problem& problem_ = problem(GetParam());
+};
+
+TEST_P(FiberDigest, IsThatOfTheCpuInAnyOrderOfThreads) {
+  const Sizes sizes{23, 10, 3};
+  const std::string wanted = train(problem_, sizes, RunLayout{});
+  for (const Launching launching : kLaunchings) {
+    for (const fibers::Schedule& schedule : schedules()) {
+      fibers::schedule() = schedule;
+      EXPECT_EQ(train(problem_, sizes, on_gpu(launching)), wanted) << describe(launching, schedule);
+    }
+  }
+}
+
+TEST_P(FiberDigest, IsThatOfTheCpuForOddSizes) {
+  Random random(6);
+  for (const Sizes sizes : {
+           Sizes{25, 16, 1},   // grain 1
+           Sizes{7, 1, 4},     // batch 1
+           Sizes{19, 64, 4},   // a batch larger than the data
+           Sizes{23, 7, 100},  // a grain larger than the batch
+           Sizes{33, 32, 4},   // a last batch of one
+           Sizes{1, 1, 1},
+       }) {
+    const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
+    for (const Launching launching : kLaunchings) {
+      const auto cuts = static_cast<std::uint64_t>(random.pick(1, 1000));
+      const RunLayout layout = on_gpu(launching, random.pick(0, 3));
+      ASSERT_EQ(train(problem_, sizes, layout, {2, false}, cuts), wanted)
+          << fmt::format("{} samples, batch {}, grain {}, {} steps a launch", sizes.samples,
+                         sizes.batch, sizes.grain, layout.steps_per_launch);
+    }
+  }
+}
+
+// From a CPU to a GPU and back, from any way of launching to any other and to several ranks, each
+// stop asked for by one of them.
+TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
+  Random random(7);
+  for (int round = 0; round < rounds(4); ++round) {
+    const Sizes sizes{random.pick(20, 60), random.pick(3, 12), random.pick(1, 5)};
+    const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
+    ASSERT_EQ(train(problem_, sizes, {2, true}, random,
+                    [&] {
+                      if (random.chance(30)) return RunLayout{};
+                      if (random.chance(60)) return on_gpu(kLaunchings[random.pick(0, 2)]);
+                      RunLayout ranks = on_gpu(Launching::automatic);
+                      ranks.nodes = {static_cast<int>(random.pick(1, 3)), 1};
+                      return ranks;
+                    }),
+              wanted);
+  }
+}
+
+TEST_P(FiberDigest, IsOneForAllRanks) {
+  const Sizes sizes{41, 16, 3};
+  const std::string wanted = train(problem_, sizes, RunLayout{});
+  for (const std::vector<int>& nodes :
+       {std::vector<int>{2}, {1, 1}, {5}, {2, 1, 3}, {1, 1, 1, 1, 1, 1, 1, 1}}) {
+    for (const Reduction reduction : {Reduction::tree, Reduction::root}) {
+      RunLayout layout = on_gpu(Launching::automatic);
+      layout.nodes = nodes;
+      layout.reduction = reduction;
+      ASSERT_EQ(train(problem_, sizes, layout), wanted) << describe(layout);
+    }
+  }
+}
+
+TEST_P(FiberDigest, EvaluationIsThatOfTheCpu) {
+  EXPECT_EQ(evaluate(problem_, on_gpu(Launching::automatic)), evaluate(problem_, RunLayout{}));
+}
+
+// Does a process that trains so come to something else than `wanted`, or to a bad end? (Without a
+// barrier a thread may follow pointers that nobody has written.)
+bool goes_wrong(const Problem& problem, const Sizes& sizes, const std::string& wanted) {
+  constexpr unsigned kSeconds = 60;
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(kSeconds);
+    try {
+      const bool right = train(problem, sizes, on_gpu(Launching::persistent)) == wanted;
+      _exit(right ? 0 : 1);
+    } catch (...) {
+      _exit(1);
+    }
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status != 0;
+}
+
+// Every barrier that a step comes to is planted as missing, one after the other: some order of the
+// threads shows each of them.
+TEST_P(FiberDigest, EveryMissingBarrierIsCaught) {
+  const Sizes some{9, 5, 2}, one_block{3, 1, 1};
+  fibers::barriers_seen() = {};
+  const std::string wanted = train(problem_, some, on_gpu(Launching::persistent));
+  const std::string wanted_alone = train(problem_, one_block, on_gpu(Launching::persistent));
+  const fibers::Barriers seen = fibers::barriers_seen();
+  EXPECT_GE(seen.block.size(), 2u);
+  EXPECT_GE(seen.grid.size(), 2u);
+  const auto caught = [&](const std::string& barrier) {
+    return std::ranges::any_of(schedules(), [&](fibers::Schedule schedule) {
+      schedule.omitted = barrier;
+      fibers::schedule() = schedule;
+      return goes_wrong(problem_, some, wanted) || goes_wrong(problem_, one_block, wanted_alone);
+    });
+  };
+  EXPECT_FALSE(caught("none")) << "nothing was planted";
+  for (const auto* barriers : {&seen.block, &seen.grid}) {
+    for (const std::string& barrier : *barriers) EXPECT_TRUE(caught(barrier)) << barrier;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Problems, FiberDigest, testing::ValuesIn([] {
+                           std::vector<std::string> names;
+                           for (const Problem& problem : problems()) names.push_back(problem.name);
+                           return names;
+                         }()),
+                         [](const auto& test) { return test.param; });
+
+// Whole steps of the nets that a persistent kernel is for.
+class FiberDigestOf : public testing::TestWithParam<std::string> {};
+
+TEST_P(FiberDigestOf, TheModelIsThatOfTheCpu) {
+  const ModelFile model = load_model_file(CONVOY_SOURCE_DIR "/models/" + GetParam() + ".toml", {});
+  const Problem problem{GetParam(), model.net, optimizer_of(model.train), 0.05F};
+  gpu::fiber_device().facts.shared_bytes = Index{227} << 10;  // Hopper's
+  const Sizes sizes{18, std::min<Index>(model.train.batch, 12), model.train.grain};
+  const std::string wanted = train(problem, sizes, RunLayout{});
+  for (const Launching launching : kLaunchings) {
+    for (const fibers::Schedule& schedule : schedules()) {
+      fibers::schedule() = schedule;
+      EXPECT_EQ(train(problem, sizes, on_gpu(launching)), wanted) << describe(launching, schedule);
+    }
+  }
+  fibers::schedule() = {};
+  gpu::fiber_device() = {};
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, FiberDigestOf,
+                         testing::Values("tiny-relu", "tiny-sigmoid", "lenet5", "mnist-fast"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace convoy::test

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract: the bits of a training are a function of its identity. Not of threads, not of how
+// the work is cut, not of the instruction set, not of where it was stopped, not of the modes of the
+// processor that it finds.
+#include <gtest/gtest.h>
+
+#include <cfenv>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "runtime/cpu/team.hpp"
+#include "tests/ops/rounds.hpp"
+#include "tests/plan/random_net.hpp"
+#include "tests/runtime/runs.hpp"
+#include "tests/runtime/user/training.hpp"
+#include "train/checkpoint.hpp"
+#include "train/schedule.hpp"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace convoy::test {
+namespace {
+
+constexpr Sizes kOdd{257, 48, 5};
+
+class EngineDigest : public testing::TestWithParam<std::string> {
+ protected:
+  const Problem& problem_ = problem(GetParam());
+};
+
+TEST_P(EngineDigest, IsOneForAllThreadsCutsAndInstructionSets) {
+  const std::string wanted = train(problem_, kOdd, RunLayout{});
+  for (const std::string& isa : available_isas()) {
+    for (const Cut cut : {Cut::data, Cut::tensor}) {
+      for (const int threads : {1, 2, 3, 4, 8}) {
+        RunLayout layout{threads, cut, isa};
+        ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
+        if (cut == Cut::tensor) continue;  // never fused
+        layout.fuse = false;
+        ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
+      }
+    }
+  }
+}
+
+// Of the grain, the batch, the seed and the data, the digest must be a function: a test of the
+// test.
+TEST_P(EngineDigest, IsAnotherForAnotherIdentity) {
+  const std::string wanted = train(problem_, {60, 12, 3}, RunLayout{});
+  EXPECT_NE(train(problem_, {60, 15, 3}, RunLayout{}), wanted);
+  EXPECT_NE(train(problem_, {59, 12, 3}, RunLayout{}), wanted);
+  EXPECT_NE(train(problem_, {60, 12, 4}, RunLayout{}), wanted);
+}
+
+TEST_P(EngineDigest, IsOneForOddSizes) {
+  Random random(4);
+  for (const Sizes sizes : {
+           Sizes{41, 16, 1},   // grain 1
+           Sizes{90, 75, 1},   // more grains than are summed at once
+           Sizes{13, 1, 4},    // batch 1
+           Sizes{19, 64, 4},   // a batch larger than the data
+           Sizes{23, 7, 100},  // a grain larger than the batch
+           Sizes{33, 32, 4},   // a last batch of one
+           Sizes{1, 1, 1},
+       }) {
+    const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
+    for (int round = 0; round < rounds(6); ++round) {
+      const RunLayout layout = random_layout(random);
+      const auto cuts = static_cast<std::uint64_t>(random.pick(1, 1000));
+      ASSERT_EQ(train(problem_, sizes, layout, {2, false}, cuts), wanted)
+          << fmt::format("{} samples, batch {}, grain {}: {}", sizes.samples, sizes.batch,
+                         sizes.grain, describe(layout));
+    }
+  }
+}
+
+TEST_P(EngineDigest, IsThatOfTheRunThatWasNeverStopped) {
+  Random random(5);
+  for (int round = 0; round < rounds(6); ++round) {
+    const Sizes sizes{random.pick(20, 90), random.pick(3, 12), random.pick(1, 5)};
+    const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
+    std::string trace;
+    ASSERT_EQ(train(problem_, sizes, {2, true}, random,
+                    [&] {
+                      const RunLayout layout = random_layout(random);
+                      trace += describe(layout) + "; ";
+                      return layout;
+                    }),
+              wanted)
+        << trace;
+  }
+}
+
+TEST_P(EngineDigest, EvaluationIsOneForAllThreadsCutsAndInstructionSets) {
+  const std::string wanted = evaluate(problem_, RunLayout{});
+  for (const std::string& isa : available_isas()) {
+    for (const Cut cut : {Cut::data, Cut::tensor}) {
+      for (const int threads : {1, 3, 8}) {
+        ASSERT_EQ(evaluate(problem_, {threads, cut, isa}), wanted) << describe({threads, cut, isa});
+      }
+    }
+  }
+}
+
+// Nobody else's modes: rounding upwards, denormals flushed where the processor can do that.
+class HostileModes {
+ public:
+  HostileModes() {
+    std::fesetround(FE_UPWARD);
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() | 0x8040U);  // flush to zero, denormals are zero
+#endif
+  }
+  ~HostileModes() {
+    std::fesetenv(FE_DFL_ENV);
+  }
+  HostileModes(const HostileModes&) = delete;
+  HostileModes& operator=(const HostileModes&) = delete;
+
+  static bool are_on() {
+    bool on = std::fegetround() == FE_UPWARD;
+#if defined(__x86_64__)
+    on = on && (_mm_getcsr() & 0x8040U) == 0x8040U;
+#endif
+    return on;
+  }
+};
+
+TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
+  const Sizes sizes{60, 12, 4};
+  const std::string wanted = train(problem_, sizes, RunLayout{});
+  for (const Cut cut : {Cut::data, Cut::tensor}) {
+    for (const int threads : {1, 4}) {
+      const RunLayout layout{threads, cut, "auto"};
+      std::string actual;
+      bool kept = false;
+      {
+        const HostileModes modes;
+        actual = train(problem_, sizes, layout);
+        kept = HostileModes::are_on();
+      }
+      EXPECT_EQ(actual, wanted) << "modes of the caller; " << describe(layout);
+      EXPECT_TRUE(kept) << "the caller's modes are the caller's";
+      // A thread of its own has workers of its own, who inherit its modes.
+      std::thread([&] {
+        const HostileModes modes;
+        actual = train(problem_, sizes, layout);
+      }).join();
+      EXPECT_EQ(actual, wanted) << "modes of a new thread; " << describe(layout);
+      // Workers who come from other work.
+      if (threads <= most_workers()) {
+        run_workers(threads, [](int) {
+          std::fesetround(FE_DOWNWARD);
+#if defined(__x86_64__)
+          _mm_setcsr(_mm_getcsr() | 0x8040U);
+#endif
+        });
+        actual = train(problem_, sizes, layout);
+        run_workers(threads, [](int) { std::fesetenv(FE_DFL_ENV); });
+        EXPECT_EQ(actual, wanted) << "modes of the workers; " << describe(layout);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EngineDigest,
+                         testing::Values("strided", "classic", "readers", "branches", "dense",
+                                         "large", "thin", "tiny_numbers"),
+                         [](const auto& test) { return test.param; });
+
+TEST(EngineDigestOf, ProblemsThatShouldHoldDenormalsDo) {
+  const Problem& problem = test::problem("tiny_numbers");
+  Machine machine(problem, {60, 12, 4}, {});
+  machine.engine->set_state(initial_state(problem));
+  run_steps(*machine.engine, problem, data_for(problem, 60), 12, {0, 5});
+  const ModelState state = machine.engine->state();
+  const auto denormals = std::ranges::count_if(
+      state.velocity.span(), [](float v) { return std::fpclassify(v) == FP_SUBNORMAL; });
+  EXPECT_GT(denormals, 10);
+}
+
+// What comes before the engine.
+TEST(EngineDigestOf, WeightsAndRatesDoNotDependOnTheCallersModes) {
+  TrainSettings settings;
+  settings.schedule = ScheduleKind::cosine;
+  settings.epochs = 3;
+  settings.warmup_epochs = 1;
+  const auto everything = [&] {
+    std::vector<float> all;
+    for (const Problem& problem : problems()) {
+      const Buffer<float> weights = initial_parameters(problem.net, 9);
+      all.insert(all.end(), weights.data(), weights.data() + weights.size());
+    }
+    for (Index step = 0; step < 30; ++step) all.push_back(learning_rate(settings, step, 10));
+    return all;
+  };
+  const std::vector<float> wanted = everything();
+  std::vector<float> actual;
+  {
+    const HostileModes modes;
+    actual = everything();
+  }
+  EXPECT_EQ(actual, wanted);
+}
+
+TEST(EngineDigestOf, RandomNetsIsOneForRandomLayouts) {
+  Random random(6);
+  for (int round = 0; round < rounds(60); ++round) {
+    const Problem problem{"random",
+                          RandomNet(random, static_cast<int>(random.pick(0, 12))).net(),
+                          {random.chance(50) ? 0.9F : 0.0F, random.chance(50), 0.001F},
+                          0.01F};
+    const Sizes sizes{random.pick(1, 40), random.pick(1, 20), random.pick(1, 6)};
+    const std::string wanted = train(problem, sizes, RunLayout{});
+    for (int i = 0; i < 3; ++i) {
+      const RunLayout layout = random_layout(random);
+      ASSERT_EQ(train(problem, sizes, layout), wanted) << round << ": " << describe(layout);
+    }
+  }
+}
+
+// With -ffast-math and the like in the user's program, and its denormals flushed by start-up code.
+TEST(EngineDigestOf, AProgramCompiledWithOtherFlagsIsTheSame) {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("fma")) GTEST_SKIP() << "that program uses FMA instructions";
+  const std::string wanted = "flushes\n";
+#else
+  const std::string wanted;
+#endif
+  std::FILE* program = ::popen(CONVOY_FAST_MATH, "r");
+  ASSERT_NE(program, nullptr);
+  std::string output;
+  for (int c = std::fgetc(program); c != EOF; c = std::fgetc(program)) {
+    output += static_cast<char>(c);
+  }
+  EXPECT_EQ(::pclose(program), 0);
+  EXPECT_EQ(output.substr(0, wanted.size()), wanted);
+  EXPECT_EQ(output.substr(output.find('\n') + 1), train_as_a_user());
+}
+
+}  // namespace
+}  // namespace convoy::test

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an engine does when something goes wrong or somebody asks it to stop, and that it can be
+// used afterwards as if nothing had been.
+#include "runtime/engine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+
+#include "base/check.hpp"
+#include "base/machine.hpp"
+#include "runtime/cpu/team.hpp"
+#include "tests/goldens/interpreter.hpp"
+#include "tests/ops/rounds.hpp"
+#include "tests/plan/random_net.hpp"
+#include "tests/runtime/runs.hpp"
+#include "train/checkpoint.hpp"
+
+namespace convoy::test {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<RunLayout> kLayouts{{1, Cut::data, "auto"},
+                                      {4, Cut::data, "auto"},
+                                      {3, Cut::tensor, "auto"},
+                                      {8, Cut::tensor, "auto"}};
+constexpr Sizes kSizes{64, 16, 2};
+
+std::string digest(const Problem& problem, const Engine& engine) {
+  return state_sha256(problem.net, engine.state(), 0);
+}
+
+std::string user_error(Fault fault, const std::function<void()>& mistake) {
+  try {
+    mistake();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.fault(), fault) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {};
+}
+
+// The digest after so many steps without any trouble.
+std::string digest_after(const Problem& problem, Index steps) {
+  Machine machine(problem, kSizes, {});
+  machine.engine->set_state(initial_state(problem));
+  run_steps(*machine.engine, problem, data_for(problem, kSizes.samples), kSizes.batch, {0, steps});
+  return digest(problem, *machine.engine);
+}
+
+TEST(Engine, WhatAWorkerThrowsEndsTheRunAndTheEngineCanBeUsedAgain) {
+  const Problem& problem = test::problem("readers");
+  const Dataset data = data_for(problem, kSizes.samples);
+  const std::string two_steps = digest_after(problem, 2), four_steps = digest_after(problem, 4);
+  for (const RunLayout& layout : kLayouts) {
+    SCOPED_TRACE(describe(layout));
+    Machine machine(problem, kSizes, layout);
+    machine.engine->set_state(initial_state(problem));
+    const std::string before = bits_of(machine.engine->evaluate(data, {}));
+    int calls = 0;
+    machine.communicator.before_gather = [&] {
+      if (++calls == 3) throw std::runtime_error("the network is down");
+    };
+    try {
+      run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4});
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "the network is down");
+    }
+    EXPECT_EQ(digest(problem, *machine.engine), two_steps) << "the steps that were done count";
+
+    calls = 2;  // the next call of all throws: an evaluation's
+    const std::vector<std::uint32_t> samples{1, 2, 3};
+    EXPECT_THROW(machine.engine->evaluate(data, samples), std::runtime_error);
+
+    machine.communicator.before_gather = {};
+    const StretchResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {2, 4});
+    EXPECT_EQ(result.outcome, Outcome::finished);
+    EXPECT_EQ(digest(problem, *machine.engine), four_steps);
+    EXPECT_EQ(machine.engine->evaluate(data, samples).tally.samples, 3);
+    EXPECT_EQ(bits_of(machine.engine->evaluate(data, {})), before);
+  }
+}
+
+TEST(Engine, AStepThatIsNotFiniteChangesNothing) {
+  for (const Problem& problem : problems()) {
+    const Dataset data = data_for(problem, kSizes.samples);
+    for (const RunLayout& layout : kLayouts) {
+      SCOPED_TRACE(problem.name + ": " + describe(layout));
+      Machine machine(problem, kSizes, layout);
+      machine.engine->set_state(initial_state(problem));
+      run_steps(*machine.engine, problem, data, kSizes.batch, {0, 1});
+      const std::string before = digest(problem, *machine.engine);
+
+      // Weights that are infinite: seen by the update of the very step.
+      Problem wild = problem;
+      wild.rate = std::numeric_limits<float>::infinity();
+      StretchResult result = run_steps(*machine.engine, wild, data, kSizes.batch, {1, 4});
+      EXPECT_EQ(result.outcome, Outcome::not_finite);
+      EXPECT_EQ(result.steps_done, 0);
+      EXPECT_EQ(result.total.samples, 0) << "a step that was not done does not count";
+      EXPECT_TRUE(std::isfinite(result.last_loss));
+      EXPECT_EQ(digest(problem, *machine.engine), before);
+
+      // And the engine goes on from there as if nothing had been.
+      result = run_steps(*machine.engine, problem, data, kSizes.batch, {1, 4});
+      EXPECT_EQ(result.outcome, Outcome::finished);
+      EXPECT_EQ(digest(problem, *machine.engine), digest_after(problem, 4));
+    }
+  }
+}
+
+// A rate that throws the weights so far that a later loss or gradient overflows: the state left is
+// that of the last step that was done, whatever the layout.
+TEST(Engine, ARunThatDivergesStopsAtTheSameStepEverywhere) {
+  Problem problem = test::problem("strided");
+  problem.rate = 1e30F;
+  const Dataset data = data_for(problem, kSizes.samples);
+  Index wanted_steps = -1;
+  std::string wanted;
+  for (const RunLayout& layout : kLayouts) {
+    SCOPED_TRACE(describe(layout));
+    Machine machine(problem, kSizes, layout);
+    machine.engine->set_state(initial_state(problem));
+    const StretchResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4});
+    EXPECT_EQ(result.outcome, Outcome::not_finite);
+    EXPECT_LT(result.steps_done, 4);
+    const ModelState left = machine.engine->state();
+    for (const float w : left.parameters.span()) EXPECT_TRUE(std::isfinite(w));
+    if (wanted_steps < 0) {
+      wanted_steps = result.steps_done;
+      wanted = digest(problem, *machine.engine);
+      EXPECT_EQ(wanted, [&] {
+        Machine again(problem, kSizes, {});
+        again.engine->set_state(initial_state(problem));
+        run_steps(*again.engine, problem, data, kSizes.batch, {0, wanted_steps});
+        return digest(problem, *again.engine);
+      }());
+    }
+    EXPECT_EQ(result.steps_done, wanted_steps);
+    EXPECT_EQ(digest(problem, *machine.engine), wanted);
+  }
+}
+
+TEST(Engine, AStopIsTakenAfterACompleteStep) {
+  const Problem& problem = test::problem("classic");
+  const Dataset data = data_for(problem, kSizes.samples);
+  for (const RunLayout& layout : kLayouts) {
+    SCOPED_TRACE(describe(layout));
+    Machine machine(problem, kSizes, layout);
+    machine.engine->set_state(initial_state(problem));
+    std::atomic<bool> stop{true};
+    StretchResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4}, &stop);
+    EXPECT_EQ(result.outcome, Outcome::stopped);
+    EXPECT_EQ(result.steps_done, 1);
+    EXPECT_EQ(result.total.samples, kSizes.batch);
+    EXPECT_TRUE(result.total.flags & Tally::stop_requested);
+    EXPECT_EQ(digest(problem, *machine.engine), digest_after(problem, 1));
+    stop = false;
+    result = run_steps(*machine.engine, problem, data, kSizes.batch, {1, 4}, &stop);
+    EXPECT_EQ(result.outcome, Outcome::finished);
+    EXPECT_EQ(result.total.flags, 0u);
+    EXPECT_EQ(digest(problem, *machine.engine), digest_after(problem, 4));
+  }
+}
+
+TEST(Engine, AnEmptyStretchDoesNothing) {
+  const Problem& problem = test::problem("dense");
+  const Dataset data = data_for(problem, kSizes.samples);
+  Machine machine(problem, kSizes, {2, Cut::data, "auto"});
+  machine.engine->set_state(initial_state(problem));
+  const std::string before = digest(problem, *machine.engine);
+  for (const Index step : {0, 2, 4}) {
+    const StretchResult result =
+        run_steps(*machine.engine, problem, data, kSizes.batch, {step, step});
+    EXPECT_EQ(result.outcome, Outcome::finished);
+    EXPECT_EQ(result.steps_done, 0);
+  }
+  EXPECT_EQ(digest(problem, *machine.engine), before);
+}
+
+TEST(Engine, RefusesWhatWouldReadOrWriteBeyondItsMemory) {
+  const Problem& problem = test::problem("classic");
+  const Dataset data = data_for(problem, kSizes.samples);
+  Machine machine(problem, kSizes, {2, Cut::data, "auto"});
+  Engine& engine = *machine.engine;
+  engine.set_state(initial_state(problem));
+  const std::string before = digest(problem, engine);
+  const auto refuses = [&](const std::function<void()>& mistake, const char* word) {
+    EXPECT_THAT(user_error(Fault::usage, mistake), HasSubstr(word));
+    EXPECT_EQ(digest(problem, engine), before);
+  };
+
+  std::vector<std::uint32_t> order{0, 1, 64};
+  refuses([&] { run_steps(engine, problem, data, 3, {0, 1}, nullptr, order); }, "sample 64");
+  refuses([&] { engine.evaluate(data, order); }, "sample 64");
+  refuses([&] { run_steps(engine, problem, data, 17, {0, 1}); }, "batch of 17");
+  refuses([&] { run_steps(engine, problem, data, 0, {0, 0}); }, "batch of 0");
+  refuses([&] { run_steps(engine, problem, data, 16, {0, 5}); }, "steps [0, 5)");
+  refuses([&] { run_steps(engine, problem, data, 16, {-1, 1}); }, "steps [-1, 1)");
+  refuses([&] { engine.run({}); }, "without data");
+  refuses(
+      [&] {
+        run_steps(engine, problem, data_for(test::problem("dense"), 64), 16, {0, 1});
+      },
+      "does not fit");
+  const Dataset more_classes({8, 8, 1}, std::vector<std::uint8_t>(64), {3}, 4);
+  const std::vector<std::uint32_t> first{0};
+  refuses([&] { engine.evaluate(more_classes, first); }, "4 classes");
+  refuses([&] { engine.set_state({Buffer<float>(3), {}}); }, "3 parameters");
+  refuses(
+      [&] {
+        engine.set_state({Buffer<float>(problem.net.arena_size()), Buffer<float>(1)});
+      },
+      "1 velocities");
+
+  Stretch stretch;
+  const std::vector<float> rates(2);
+  stretch.data = &data;
+  stretch.order = std::span(order).first(2);
+  stretch.steps = {0, 1};
+  stretch.batch = 2;
+  stretch.learning_rates = rates;
+  refuses([&] { engine.run(stretch); }, "2 learning rates");
+
+  // Beyond the steps asked for nothing is looked at.
+  EXPECT_EQ(run_steps(engine, problem, data, 2, {0, 1}, nullptr, order).steps_done, 1);
+
+  const auto make = [&](Index batch, Index grain) {
+    EngineOptions options;
+    options.batch = batch;
+    options.grain = grain;
+    make_cpu_engine(problem.net, problem.sgd, options, machine.communicator);
+  };
+  EXPECT_THAT(user_error(Fault::usage, [&] { make(0, 4); }), HasSubstr("at least 1"));
+  EXPECT_THAT(user_error(Fault::usage, [&] { make(4, 0); }), HasSubstr("at least 1"));
+  EngineOptions unknown;
+  unknown.isa = "mmx";
+  EXPECT_THAT(
+      user_error(Fault::usage,
+                 [&] { make_cpu_engine(problem.net, problem.sgd, unknown, machine.communicator); }),
+      HasSubstr("reference"));
+}
+
+TEST(Engine, SaysHowItBentTheOptions) {
+  const Problem& problem = test::problem("classic");
+  const auto communicator = alone();
+  const auto make = [&](int threads, Cut cut, bool oversubscribe) {
+    EngineOptions options;
+    options.threads = threads;
+    options.threads_by = cut;
+    options.oversubscribe = oversubscribe;
+    options.batch = 16;
+    options.grain = 4;
+    return make_cpu_engine(problem.net, problem.sgd, options, *communicator);
+  };
+  const int cores = usable_cores();
+  const int most = std::min(most_workers(), 4);
+
+  auto engine = make(cores + 1, Cut::tensor, false);
+  EXPECT_EQ(engine->threads(), std::min(cores, most_workers()));
+  ASSERT_FALSE(engine->warnings().empty());
+  EXPECT_THAT(engine->warnings()[0], HasSubstr("--oversubscribe"));
+
+  engine = make(1, Cut::data, false);
+  EXPECT_EQ(engine->threads(), 1);
+  EXPECT_TRUE(engine->warnings().empty());
+
+  // A batch of 16 is four grains of four: the fifth thread would idle.
+  engine = make(5, Cut::data, true);
+  EXPECT_EQ(engine->threads(), most);
+  ASSERT_FALSE(engine->warnings().empty());
+  if (most_workers() >= 5) {
+    EXPECT_EQ(engine->warnings().size(), 1u);
+    EXPECT_THAT(engine->warnings()[0], HasSubstr("1 of 5 threads would idle"));
+    EXPECT_THAT(engine->warnings()[0], HasSubstr("--threads-by tensor"));
+    engine = make(5, Cut::tensor, true);
+    EXPECT_EQ(engine->threads(), 5);
+    EXPECT_TRUE(engine->warnings().empty());
+  }
+  EXPECT_EQ(engine->device(), "cpu");
+  EXPECT_EQ(engine->isa(), available_isas().front());
+}
+
+// Inside of a parallel region OpenMP gives one thread. To start with fewer than were planned would
+// be to wait for ever.
+TEST(Engine, InsideOfAParallelRegionItSaysSo) {
+  if (most_workers() < 2) GTEST_SKIP() << "one worker is all there is";
+  const Problem& problem = test::problem("classic");
+  const Dataset data = data_for(problem, kSizes.samples);
+  Machine several(problem, kSizes, {3, Cut::data, "auto"});
+  Machine single(problem, kSizes, {});
+  for (Machine* machine : {&several, &single}) machine->engine->set_state(initial_state(problem));
+  std::string message;
+  run_workers(2, [&](int worker) {
+    if (worker != 0) return;
+    try {
+      run_steps(*several.engine, problem, data, kSizes.batch, {0, 4});
+    } catch (const UserError& error) {
+      message = error.what();
+    }
+    run_steps(*single.engine, problem, data, kSizes.batch, {0, 4});  // one thread needs no other
+  });
+  EXPECT_THAT(message, HasSubstr("asked for 3 threads, got 1"));
+  EXPECT_THAT(message, HasSubstr("parallel region"));
+  EXPECT_EQ(digest(problem, *single.engine), digest_after(problem, 4));
+  run_steps(*several.engine, problem, data, kSizes.batch, {0, 4});
+  EXPECT_EQ(digest(problem, *several.engine), digest_after(problem, 4));
+}
+
+TEST(Engine, StateComesBackAsItWasSet) {
+  const Problem& problem = test::problem("dense");
+  ModelState state = initial_state(problem);
+  state.velocity = initial_parameters(problem.net, 77);
+  const std::string wanted = state_sha256(problem.net, state, 0);
+  Machine machine(problem, kSizes, {3, Cut::tensor, "auto"});
+  EXPECT_NE(digest(problem, *machine.engine), wanted);
+  machine.engine->set_state(state);
+  EXPECT_EQ(digest(problem, *machine.engine), wanted);
+  machine.engine->set_state(initial_state(problem));  // no velocity: none is left
+  const ModelState cleared = machine.engine->state();
+  ASSERT_EQ(cleared.velocity.size(), problem.net.arena_size());
+  EXPECT_EQ(std::accumulate(cleared.velocity.data(), cleared.velocity.data() + 100, 0.0F), 0.0F);
+}
+
+// The gradient of whole nets, in which values have several readers, against the slope of the loss
+// in double. One step of plain SGD so long that the weights it started from are a rounding error.
+TEST(Engine, GradientsOfRandomNetsAreTheSlopesOfTheLoss) {
+  Random random(8);
+  for (int round = 0; round < rounds(60); ++round) {
+    const Problem problem{"random", RandomNet(random, static_cast<int>(random.pick(1, 10))).net(),
+                          Sgd{}, 0x1p20F};
+    SCOPED_TRACE("round " + std::to_string(round));
+    const Dataset data = data_for(problem, 7);
+    Machine machine(problem, {7, 7, 3}, random_layout(random));
+    const ModelState state = initial_state(problem);
+    machine.engine->set_state(state);
+    run_steps(*machine.engine, problem, data, 7, {0, 1});
+    const ModelState after = machine.engine->state();
+
+    std::vector<double> input;
+    for (const std::uint8_t byte : data.pixels()) {
+      input.push_back(static_cast<double>(byte) / 255.0);
+    }
+    Interpreter<double> net(problem.net, input, {data.labels().begin(), data.labels().end()});
+    net.parameters.assign(state.parameters.data(),
+                          state.parameters.data() + state.parameters.size());
+    double error = 0, norm = 0;
+    for (const ParameterTensor& tensor : problem.net.parameter_tensors()) {
+      for (Index i = 0; i < std::min<Index>(tensor.size, 10); ++i) {
+        const Index at = tensor.offset + (i * 7919) % tensor.size;
+        double& weight = net.parameters[static_cast<std::size_t>(at)];
+        const double kept = weight, h = 1e-7;
+        weight = kept + h;
+        const double above = net.run(false);
+        weight = kept - h;
+        const double below = net.run(false);
+        weight = kept;
+        const double slope = (above - below) / (2 * h);
+        const double gradient =
+            (kept - static_cast<double>(after.parameters[at])) / static_cast<double>(problem.rate);
+        error += (gradient - slope) * (gradient - slope);
+        norm += slope * slope;
+      }
+    }
+    ASSERT_GT(norm, 0);
+    EXPECT_LT(std::sqrt(error / norm), 1e-4);
+  }
+}
+
+}  // namespace
+}  // namespace convoy::test

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// The nets that the tests of the contract train.
+#include <stdexcept>
+
+#include "tests/plan/random_net.hpp"
+#include "tests/runtime/runs.hpp"
+
+namespace convoy::test {
+namespace {
+
+constexpr auto kRelu = ActivationFunction::relu;
+constexpr auto kSigmoid = ActivationFunction::sigmoid;
+constexpr auto kTanh = ActivationFunction::tanh;
+
+// A chain of operations, each reading the one before.
+std::vector<Layer> chain(std::vector<Op> ops) {
+  std::vector<Layer> layers;
+  for (Op& op : ops) {
+    const int before = static_cast<int>(layers.size()) - 1;
+    layers.push_back(make_layer("l" + std::to_string(before + 1), std::move(op), {before}));
+  }
+  return layers;
+}
+
+// Strides that differ, padding, a pool with padding whose windows overlap, a layer without bias.
+Problem strided() {
+  auto layers = chain({Conv2d{{}, 5, {3, 2}, {2, 1}, {1, 1}, true}, Activation{{}, kRelu},
+                       Pool2d{{}, Pooling::max, {3, 2}, {2, 1}, {1, 1}}, Dense{{}, 7, false},
+                       Activation{{}, kTanh}, Dense{{}, 4, true}});
+  layers[0].weight_initializer.kind = InitializerKind::he_normal;
+  const Normalization normalization{1.0 / 255, {0.3, 0.5, 0.2}, {0.3, 0.2, 0.5}};
+  return {"strided",
+          Net("strided", {7, 6, 3}, normalization, std::move(layers),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, false, 0.01F},
+          0.05F};
+}
+
+// As nets were in the 1990s: trainable subsampling, sigmoids, factors of the learning rate.
+Problem classic() {
+  auto layers = chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, true}, Activation{{}, kSigmoid},
+                       Subsample{{}, {2, 2}, {2, 2}, true, true}, Activation{{}, kSigmoid},
+                       Subsample{{}, {2, 2}, {1, 1}, false, true}, Activation{{}, kTanh},
+                       Pool2d{{}, Pooling::average, {2, 2}, {1, 1}, {1, 1}}, Dense{{}, 3, true}});
+  for (Layer& layer : layers) layer.weight_initializer = {InitializerKind::uniform, 0.5};
+  for (Layer& layer : layers) layer.bias_initializer = {InitializerKind::uniform, 0.5};
+  layers[0].weight_learning_rate_factor = 1.0 / 49;
+  layers[0].bias_learning_rate_factor = 1.0 / 7;
+  layers[2].bias_learning_rate_factor = 0;
+  return {
+      "classic",
+      Net("classic", {8, 8, 1}, {}, std::move(layers), LossFunction::sigmoid_binary_cross_entropy),
+      {},
+      0.5F};
+}
+
+// Values with several readers, among them the net's input.
+Problem readers() {
+  const Conv2d conv{{}, 3, {3, 3}, {1, 1}, {1, 1}, true};
+  std::vector<Layer> layers{
+      make_layer("conv0", conv, {kNetInput}),
+      make_layer("relu1", Activation{{}, kRelu}, {0}),
+      make_layer("conv2", conv, {1}),
+      make_layer("conv3", conv, {kNetInput}),
+      make_layer("add4", Add{}, {2, 1}),
+      make_layer("add5", Add{}, {4, 3}),
+      make_layer("relu6", Activation{{}, kRelu}, {5}),
+      make_layer("tanh7", Activation{{}, kTanh}, {6}),
+      make_layer("average8", Pool2d{{}, Pooling::average, {3, 3}, {2, 2}, {1, 1}}, {7}),
+      make_layer("max9", Pool2d{{}, Pooling::max, {3, 3}, {2, 2}, {1, 1}}, {6}),
+      make_layer("add10", Add{}, {9, 8}),
+      make_layer("dense11", Dense{{}, 5, true}, {10})};
+  return {"readers",
+          Net("readers", {5, 6, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
+          {0.5F, true, 0.001F},
+          0.02F};
+}
+
+// A second layer that reads the net's input: no input gradient, and so no meeting, comes after its
+// weight gradient; what comes next is large and needs a place.
+Problem branches() {
+  const Conv2d halving{{}, 3, {2, 2}, {2, 2}, {0, 0}, true};
+  std::vector<Layer> layers{
+      make_layer("conv0", Conv2d{{}, 3, {3, 3}, {1, 1}, {1, 1}, true}, {kNetInput}),
+      make_layer("conv1", halving, {0}), make_layer("conv2", halving, {kNetInput}),
+      make_layer("add3", Add{}, {1, 2}), make_layer("dense4", Dense{{}, 4, true}, {3})};
+  return {"branches",
+          Net("branches", {8, 8, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
+          {},
+          0.05F};
+}
+
+// Rows longer than a segment and columns that fill no vector; many parameters for one thread.
+Problem dense() {
+  return {"dense",
+          Net("dense", {9, 9, 2}, {},
+              chain({Dense{{}, 33, true}, Activation{{}, kRelu}, Dense{{}, 10, true}}),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, true, 0},
+          0.05F};
+}
+
+// Activations of which a thread takes one grain or two at a time, and a dense layer whose weight
+// gradient waits for all of them.
+Problem large() {
+  return {"large",
+          Net("large", {24, 24, 1}, {},
+              chain({Conv2d{{}, 24, {3, 3}, {1, 1}, {1, 1}, true}, Activation{{}, kRelu},
+                     Conv2d{{}, 8, {4, 4}, {4, 4}, {0, 0}, true}, Dense{{}, 40, true},
+                     Activation{{}, kTanh}, Dense{{}, 3, true}}),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, false, 0},
+          0.05F};
+}
+
+// Convolutions of few channels, with ReLU and pool, whose sides a pool does not cover.
+Problem thin() {
+  return {"thin",
+          Net("thin", {13, 15, 1}, {},
+              chain({Conv2d{{}, 6, {5, 5}, {1, 1}, {2, 2}, true}, Activation{{}, kRelu}, Pool2d{},
+                     Conv2d{{}, 10, {3, 3}, {1, 1}, {0, 0}, true}, Activation{{}, kRelu}, Pool2d{},
+                     Dense{{}, 5, true}}),
+              LossFunction::softmax_cross_entropy),
+          {},
+          0.05F};
+}
+
+// Inputs so small that gradients and velocities are denormal numbers.
+Problem tiny_numbers() {
+  return {"tiny_numbers",
+          Net("tiny numbers", {4, 4, 1}, {1e-42, {}, {}},
+              chain({Conv2d{{}, 2, {3, 3}, {1, 1}, {1, 1}, false}, Activation{{}, kRelu}, Pool2d{},
+                     Dense{{}, 3, true}}),
+              LossFunction::softmax_cross_entropy),
+          {0.9F, false, 0},
+          0.1F};
+}
+
+}  // namespace
+
+const std::vector<Problem>& problems() {
+  static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
+                                        dense(),   large(),   thin(),    tiny_numbers()};
+  return all;
+}
+
+const Problem& problem(std::string_view name) {
+  for (const Problem& one : problems()) {
+    if (one.name == name) return one;
+  }
+  throw std::logic_error("no such problem");
+}
+
+}  // namespace convoy::test

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract on many ranks (threads of this process; mpi_digest_test has them as processes): the
+// bits do not depend on how many there are, on which nodes they sit, how work is cut among them,
+// nor how sums travel.
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+#include <mutex>
+#include <numeric>
+#include <set>
+
+#include "base/check.hpp"
+#include "tests/ops/rounds.hpp"
+#include "tests/parallel/thread_communicator.hpp"
+#include "tests/runtime/runs.hpp"
+
+namespace convoy::test {
+namespace {
+
+constexpr Sizes kOdd{83, 24, 3};
+
+// Nodes of one rank each exchange messages; one node shares memory.
+std::vector<int> nodes_of(int ranks, bool window) {
+  return window ? std::vector<int>{ranks} : std::vector<int>(static_cast<std::size_t>(ranks), 1);
+}
+
+class RanksDigest : public testing::TestWithParam<std::string> {
+ protected:
+  const Problem& problem_ = problem(GetParam());
+};
+
+TEST_P(RanksDigest, IsOneForAllRanksCutsAndWaysOfSumming) {
+  const std::string wanted = train(problem_, kOdd, RunLayout{});
+  for (const int ranks : {2, 3, 4, 5, 8}) {
+    for (const bool window : {true, false}) {
+      for (const int threads : {1, 2}) {
+        for (const Cut ranks_by : {Cut::data, Cut::tensor}) {
+          for (const Cut threads_by : {Cut::data, Cut::tensor}) {
+            for (const Reduction reduction : {Reduction::tree, Reduction::root}) {
+              if (ranks_by == Cut::tensor && reduction == Reduction::root) continue;
+              const RunLayout layout{threads,  threads_by, "auto", nodes_of(ranks, window),
+                                     ranks_by, reduction};
+              ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(RanksDigest, IsOneForNodesOfAnyShapeAndOddSizes) {
+  Random random(14);
+  for (const Sizes sizes : {
+           Sizes{41, 16, 1},  // more grains than ranks
+           Sizes{13, 1, 4},   // one grain: most ranks have none
+           Sizes{19, 64, 4},  // a batch larger than the data
+           Sizes{33, 32, 4},  // a last batch of one
+           Sizes{64, 32, 4},  // equal aligned subtrees for 2, 4 and 8 ranks
+           Sizes{1, 1, 1},
+       }) {
+    const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
+    for (int round = 0; round < rounds(6); ++round) {
+      const RunLayout layout = random_layout_of_ranks(random);
+      const auto cuts = static_cast<std::uint64_t>(random.pick(1, 1000));
+      ASSERT_EQ(train(problem_, sizes, layout, {2, false}, cuts), wanted)
+          << fmt::format("{} samples, batch {}, grain {}: {}", sizes.samples, sizes.batch,
+                         sizes.grain, describe(layout));
+    }
+  }
+}
+
+// A ring: each stop is asked for on a random rank, and the run goes on with other ranks.
+TEST_P(RanksDigest, IsThatOfTheRunThatWasNeverStopped) {
+  Random random(15);
+  for (int round = 0; round < rounds(4); ++round) {
+    const Sizes sizes{random.pick(20, 60), random.pick(1, 12), random.pick(1, 5)};
+    const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
+    std::string layouts;
+    const std::string got = train(problem_, sizes, {2, true}, random, [&] {
+      const RunLayout layout = random_layout_of_ranks(random);
+      layouts += "\n" + describe(layout);
+      return layout;
+    });
+    ASSERT_EQ(got, wanted) << fmt::format("{} samples, batch {}, grain {}:{}", sizes.samples,
+                                          sizes.batch, sizes.grain, layouts);
+  }
+}
+
+TEST_P(RanksDigest, AnEvaluationIsTheSameOnEveryRank) {
+  Random random(16);
+  const Dataset data = data_for(problem_, 57);
+  for (const Index count : {0, 1, 5, 57}) {
+    std::vector<std::uint32_t> samples(static_cast<std::size_t>(count));
+    std::iota(samples.begin(), samples.end(), 0U);
+    Machine single(problem_, kOdd, {});
+    single.engine->set_state(initial_state(problem_));
+    const std::string wanted = bits_of(single.engine->evaluate(data, samples, true));
+    for (int round = 0; round < rounds(8); ++round) {
+      const RunLayout layout = random_layout_of_ranks(random);
+      std::mutex mutex;
+      std::set<std::string> got;
+      run_ranks(layout.nodes, [&](Communicator& communicator) {
+        Machine machine(problem_, kOdd, layout, communicator);
+        machine.engine->set_state(initial_state(problem_));
+        const std::string bits = bits_of(machine.engine->evaluate(data, samples, true));
+        const std::lock_guard lock(mutex);
+        got.insert(bits);
+      });
+      ASSERT_EQ(got, std::set<std::string>{wanted}) << describe(layout);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Problems, RanksDigest,
+                         testing::Values("strided", "classic", "readers", "branches", "dense",
+                                         "large", "thin", "tiny_numbers"),
+                         [](const auto& one) { return one.param; });
+
+// With the contract off the sums are the message library's; the counts are exact.
+TEST(RanksFast, ComesNearTheTree) {
+  const Problem& problem = test::problem("strided");
+  const std::string tree = train(problem, kOdd, RunLayout{});
+  for (const int ranks : {1, 2, 3, 8}) {
+    const RunLayout layout{1,         Cut::data,      "auto", nodes_of(ranks, false),
+                           Cut::data, Reduction::fast};
+    const std::string fast = train(problem, kOdd, layout);
+    const auto correct = [](const std::string& text) { return text.substr(text.rfind(' ')); };
+    EXPECT_EQ(correct(fast), correct(tree)) << ranks << " ranks";
+  }
+}
+
+TEST(RanksOptions, WhatCannotGoTogetherIsRefused) {
+  const Problem& problem = test::problem("dense");
+  const auto refused = [&](std::vector<int> nodes, Cut ranks_by, Reduction reduction) {
+    const RunLayout layout{1, Cut::data, "auto", nodes, ranks_by, reduction};
+    EXPECT_THROW(run_ranks(nodes,
+                           [&](Communicator& communicator) {
+                             Machine machine(problem, kOdd, layout, communicator);
+                           }),
+                 UserError)
+        << describe(layout);
+  };
+  refused({2, 2}, Cut::tensor, Reduction::tree);
+  refused({2}, Cut::tensor, Reduction::root);
+  refused({2}, Cut::data, Reduction::fast);
+}
+
+}  // namespace
+}  // namespace convoy::test

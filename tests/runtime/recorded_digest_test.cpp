@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Digests of trainings, written down, so that an accidental change of bits between commits,
+// compilers or machines is seen. Where the change is meant, raise kOrderVersion (base/version.hpp:
+// files then say which arithmetic they are of) and copy the new lines from these tests' failures.
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include "net/model_file.hpp"
+#include "tests/runtime/runs.hpp"
+
+namespace convoy::test {
+namespace {
+
+// Those of the nets that the other tests of digests have.
+TEST(EngineDigestOf, ThisVersionIsWhatItWas) {
+  std::string all;
+  for (const Problem& problem : problems()) {
+    all += problem.name + ": " + train(problem, {257, 48, 5}, RunLayout{}, {2, false}) + "\n";
+  }
+  EXPECT_EQ(
+      all,
+      R"(strided: weights 0ba28ce83acbf66a state 92388d537c5e0061 losses 0x1.7f765d26f64dap+8 77 0x1.1ea082dfb7c0bp+8 147
+classic: weights 8b6c533367d4ab9b state 9b366cd4e6625a14 losses 0x1.043720d083945p+9 79 0x1.f2f29905edefdp+8 86
+readers: weights 68c792c117d37be4 state 1c70da4217ef215f losses 0x1.f33dfbe3dfac1p+8 30 0x1.a4a8938208178p+8 66
+branches: weights c9a6733c4132cd1e state 47dd836eb439c112 losses 0x1.4ff7774099768p+8 113 0x1.3c75d33e82493p+8 126
+dense: weights f7a2264d7c95cc09 state 5c8b5da3526dfb36 losses 0x1.2bf311cf68007p+9 32 0x1.043116201192bp+9 76
+large: weights 5cf87b8dfdb9cda4 state 3ceee357905f7425 losses 0x1.1a609ae8fd57fp+8 113 0x1.703448fbe9d5fp+7 188
+thin: weights 858e4b6f15425a43 state e0f9b3e3df95822b losses 0x1.a1733d95b6243p+8 91 0x1.8dde9e77b3313p+8 80
+tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77ef07cbep+8 80 0x1.1a8c666ef53efp+8 86
+)");
+}
+
+// Three steps of models that Convoy brings, with sixty images that are made.
+std::string digest_of(const std::string& name, const RunLayout& layout) {
+  const ModelFile model =
+      load_model_file(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name));
+  const Problem problem{name, model.net, optimizer_of(model.train), 0.01F};
+  return train(problem, {60, 25, 4}, layout);
+}
+
+TEST(EngineDigestOf, ModelsIsWhatItWasOnEveryInstructionSet) {
+  const std::string tiny_relu =
+      "weights a33b802adbc75c83 state b88275d63b28cfe9 losses 0x1.1bc107fbdcc28p+7 5";
+  const std::string lenet5 =
+      "weights 66f09322e67badaf state 5bf9d25a06fffe41 losses 0x1.3618b90fc3b91p+7 11";
+  for (const std::string& isa : available_isas()) {
+    for (const RunLayout& layout : {RunLayout{1, Cut::data, isa}, RunLayout{2, Cut::tensor, isa}}) {
+      EXPECT_EQ(digest_of("tiny-relu", layout), tiny_relu) << describe(layout);
+      EXPECT_EQ(digest_of("lenet5", layout), lenet5) << describe(layout);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace convoy::test

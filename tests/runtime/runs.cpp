@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/runtime/runs.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/digest.hpp"
+#include "data/order.hpp"
+#include "data/synthetic.hpp"
+#include "tests/parallel/thread_communicator.hpp"
+#include "tests/plan/random_net.hpp"
+#include "train/checkpoint.hpp"
+
+namespace convoy::test {
+namespace {
+
+std::string hex(std::span<const std::byte> bytes) {
+  return sha256(bytes).substr(0, 16);
+}
+
+}  // namespace
+
+int RunLayout::ranks() const {
+  return std::accumulate(nodes.begin(), nodes.end(), 0);
+}
+
+std::string describe(const RunLayout& layout) {
+  const auto word = [](Cut cut) { return cut == Cut::data ? "data" : "tensor"; };
+  return fmt::format("ranks of nodes [{}] by {} ({}), {} threads by {} on {}{}",
+                     fmt::join(layout.nodes, " "), word(layout.ranks_by),
+                     to_string(layout.reduction), layout.threads, word(layout.cut), layout.isa,
+                     layout.fuse ? "" : ", not fused");
+}
+
+RunLayout random_layout(Random& random) {
+  static const std::vector<std::string> isas = available_isas();
+  static constexpr int threads[] = {1, 2, 3, 4, 8};
+  RunLayout layout;
+  layout.threads = threads[random.pick(0, 4)];
+  layout.cut = random.chance(50) ? Cut::data : Cut::tensor;
+  layout.isa = isas[static_cast<std::size_t>(random.pick(0, static_cast<Index>(isas.size()) - 1))];
+  layout.fuse = random.chance(70);
+  return layout;
+}
+
+RunLayout random_layout_of_ranks(Random& random) {
+  RunLayout layout = random_layout(random);
+  layout.threads = static_cast<int>(random.pick(1, 3));
+  layout.ranks_by = random.chance(50) ? Cut::data : Cut::tensor;
+  const auto ranks = static_cast<int>(random.pick(1, 5));
+  layout.nodes.clear();
+  if (random.chance(30)) {
+    layout.nodes.assign(static_cast<std::size_t>(ranks), 1);
+  } else if (layout.ranks_by == Cut::tensor || random.chance(50)) {
+    layout.nodes.push_back(ranks);
+  } else {
+    for (int left = ranks; left > 0; left -= layout.nodes.back()) {
+      layout.nodes.push_back(static_cast<int>(random.pick(1, left)));
+    }
+  }
+  if (layout.ranks_by == Cut::data && random.chance(30)) layout.reduction = Reduction::root;
+  return layout;
+}
+
+Machine::Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout) {
+  make_engine(problem, sizes, layout);
+}
+
+Machine::Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
+                 Communicator& rank)
+    : communicator(rank) {
+  make_engine(problem, sizes, layout);
+}
+
+void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout) {
+  EngineOptions options;
+  options.threads = layout.threads;
+  options.threads_by = layout.cut;
+  options.ranks_by = layout.ranks_by;
+  options.reduction = layout.reduction;
+  options.oversubscribe = true;
+  options.isa = layout.isa;
+  options.fuse = layout.fuse;
+  options.timeline = layout.timeline;
+  options.batch = sizes.batch;
+  options.grain = sizes.grain;
+  options.device = layout.device;
+  options.launching = layout.launching;
+  options.steps_per_launch = layout.steps_per_launch;
+  engine = convoy::make_engine(problem.net, problem.sgd, options, communicator);
+}
+
+Dataset data_for(const Problem& problem, Index samples) {
+  return synthetic(SyntheticPart::train, samples, problem.net.input(), problem.net.loss().classes);
+}
+
+ModelState initial_state(const Problem& problem) {
+  return {initial_parameters(problem.net, 5), {}};
+}
+
+StretchResult run_steps(Engine& engine, const Problem& problem, const Dataset& data, Index batch,
+                        Range steps, const std::atomic<bool>* stop,
+                        std::span<const std::uint32_t> order) {
+  std::vector<std::uint32_t> all(static_cast<std::size_t>(data.size()));
+  std::iota(all.begin(), all.end(), 0U);
+  const std::vector<float> rates(static_cast<std::size_t>(steps.size()), problem.rate);
+  Stretch stretch;
+  stretch.data = &data;
+  stretch.order = order.empty() ? std::span<const std::uint32_t>(all) : order;
+  stretch.steps = steps;
+  stretch.batch = batch;
+  stretch.learning_rates = rates;
+  stretch.stop = stop;
+  return engine.run(stretch);
+}
+
+namespace {
+
+// How far a training has come.
+struct Progress {
+  int epoch = 1;
+  Index step = 0;
+  Tally tally;  // of the epoch
+  ModelState state;
+  std::string losses;  // of the epochs done
+  bool finite = true;
+};
+
+ModelState copy(const ModelState& state) {
+  const auto copied = [](const Buffer<float>& from) {
+    Buffer<float> to(from.size());
+    std::copy_n(from.data(), from.size(), to.data());
+    return to;
+  };
+  return {copied(state.parameters), copied(state.velocity)};
+}
+
+// One rank goes on with the training until it is done or stopped.
+class Rank {
+ public:
+  Rank(const Problem& problem, const Sizes& sizes, const Run& run, const RunLayout& layout,
+       Communicator& communicator, Random cuts)
+      : problem_(problem),
+        sizes_(sizes),
+        run_(run),
+        machine_(problem, sizes, layout, communicator),
+        cuts_(cuts),
+        data_(data_for(problem, sizes.samples)) {
+    Index until_stop = cuts_.pick(1, 4);
+    const bool stops = run.stops && communicator.rank() == cuts_.pick(0, communicator.size() - 1);
+    machine_.communicator.before_gather = [this, stops, until_stop]() mutable {
+      if (stops && --until_stop == 0) stop_ = true;
+    };
+  }
+
+  void go_on(Progress& now) {
+    machine_.engine->set_state(now.state);
+    const Index steps = (sizes_.samples + sizes_.batch - 1) / sizes_.batch;
+    while (now.epoch <= run_.epochs) {
+      const auto order = epoch_order({}, sizes_.samples, 3, now.epoch);
+      while (now.step < steps) {
+        const StretchResult result = run_stretch(now, order, steps);
+        if (result.outcome == Outcome::not_finite) return void(now.finite = false);
+        if (result.outcome == Outcome::stopped) {
+          EXPECT_GT(result.steps_done, 0);
+          return void(now.state = machine_.engine->state());
+        }
+      }
+      EXPECT_EQ(now.tally.samples, sizes_.samples);
+      now.losses += fmt::format(" {:a} {}", now.tally.loss, now.tally.correct);
+      now.tally = {};
+      now.step = 0;
+      ++now.epoch;
+    }
+    now.state = machine_.engine->state();
+  }
+
+ private:
+  StretchResult run_stretch(Progress& now, const std::vector<std::uint32_t>& order, Index steps) {
+    Stretch stretch;
+    stretch.data = &data_;
+    stretch.order = order;
+    stretch.steps = {now.step, cuts_.pick(now.step + 1, steps)};
+    stretch.batch = sizes_.batch;
+    std::vector<float> rates;  // halved and doubled: exact in any rounding mode
+    for (Index s = now.step; s < stretch.steps.end; ++s) {
+      rates.push_back(s % 3 == 0   ? problem_.rate
+                      : s % 3 == 1 ? problem_.rate / 2
+                                   : problem_.rate * 2);
+    }
+    stretch.learning_rates = rates;
+    stretch.stop = &stop_;
+    stretch.before = now.tally;
+    const StretchResult result = machine_.engine->run(stretch);
+    now.tally = result.total;
+    now.tally.flags = 0;
+    now.step += result.steps_done;
+    EXPECT_TRUE(result.outcome != Outcome::finished || now.step == stretch.steps.end);
+    return result;
+  }
+
+  const Problem& problem_;
+  const Sizes sizes_;
+  const Run run_;
+  Machine machine_;
+  Random cuts_;
+  const Dataset data_;
+  std::atomic<bool> stop_{false};
+};
+
+std::string describe(const Problem& problem, const Progress& now, Index steps) {
+  if (!now.finite) return "not finite";
+  return fmt::format("weights {:.16} state {:.16} losses{}", weights_sha256(problem.net, now.state),
+                     state_sha256(problem.net, now.state, steps), now.losses);
+}
+
+}  // namespace
+
+std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Random& cuts,
+                  const std::function<RunLayout()>& next_layout) {
+  const Index steps = run.epochs * ((sizes.samples + sizes.batch - 1) / sizes.batch);
+  Progress now;
+  now.state = initial_state(problem);
+  while (now.epoch <= run.epochs && now.finite) {
+    const RunLayout layout = next_layout();
+    const Random seed(static_cast<std::uint64_t>(cuts.pick(1, 1 << 30)));
+    std::vector<Progress> ends(static_cast<std::size_t>(layout.ranks()));
+    const auto work = [&](Communicator& communicator) {
+      Progress& mine = ends[static_cast<std::size_t>(communicator.rank())];
+      mine = {now.epoch, now.step, now.tally, copy(now.state), now.losses, true};
+      Rank(problem, sizes, run, layout, communicator, seed).go_on(mine);
+    };
+    if (layout.ranks() == 1) {
+      work(*alone());
+    } else {
+      run_ranks(layout.nodes, work);
+    }
+    for (const Progress& end : ends) {
+      EXPECT_EQ(describe(problem, end, steps), describe(problem, ends.front(), steps));
+      EXPECT_EQ(end.step, ends.front().step) << "all leave at the same step";
+    }
+    now = std::move(ends.front());
+  }
+  return describe(problem, now, steps);
+}
+
+std::string train(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
+                  const Run& run, std::uint64_t cuts_seed) {
+  Random cuts(cuts_seed);
+  return train(problem, sizes, run, cuts, [&] { return layout; });
+}
+
+std::string train_on(Communicator& communicator, const Problem& problem, const Sizes& sizes,
+                     const RunLayout& layout, const Run& run, std::uint64_t cuts_seed) {
+  Progress now;
+  now.state = initial_state(problem);
+  Rank(problem, sizes, {run.epochs, false}, layout, communicator, Random(cuts_seed)).go_on(now);
+  return describe(problem, now, run.epochs * ((sizes.samples + sizes.batch - 1) / sizes.batch));
+}
+
+std::string bits_of(const Evaluation& evaluation) {
+  return fmt::format("loss {:a} correct {} samples {} predictions {} probabilities {}",
+                     evaluation.tally.loss, evaluation.tally.correct, evaluation.tally.samples,
+                     hex(std::as_bytes(std::span(evaluation.predictions))),
+                     hex(std::as_bytes(std::span(evaluation.probabilities))));
+}
+
+std::string evaluate(const Problem& problem, const RunLayout& layout) {
+  const Dataset data = data_for(problem, 103);
+  std::vector<std::uint32_t> samples(100);
+  std::iota(samples.begin(), samples.end(), 3U);
+  Machine machine(problem, {1, 30, 3}, layout);
+  machine.engine->set_state(initial_state(problem));
+  const std::string without = bits_of(machine.engine->evaluate(data, samples));
+  const Evaluation with = machine.engine->evaluate(data, samples, true);
+  EXPECT_EQ(with.tally.samples, 100);
+  EXPECT_EQ(with.predictions.size(), 100u);
+  EXPECT_EQ(with.probabilities.size(), 100 * static_cast<std::size_t>(problem.net.loss().classes));
+  EXPECT_EQ(without.substr(0, without.find(" probabilities")),
+            bits_of(with).substr(0, bits_of(with).find(" probabilities")));
+  EXPECT_EQ(machine.engine->evaluate(data, {}).tally.samples, 0);
+  return bits_of(with);
+}
+
+}  // namespace convoy::test

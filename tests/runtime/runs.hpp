@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small trainings for the tests of the engine: nets that hold every operation, and runs that go on
+// from engine to engine.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/engine.hpp"
+#include "tests/ops/random_ops.hpp"
+
+namespace convoy::test {
+
+struct Problem {
+  std::string name;
+  Net net;
+  Sgd sgd;
+  float rate = 0.1F;
+};
+
+// Every operation, with the settings that have code of their own, and both losses.
+const std::vector<Problem>& problems();
+const Problem& problem(std::string_view name);
+
+struct Sizes {
+  Index samples, batch, grain;
+};
+
+// How a run is laid out: what must not show.
+struct RunLayout {
+  int threads = 1;
+  Cut cut = Cut::data;
+  std::string isa = "auto";
+  std::vector<int> nodes{1};  // ranks of each; they share memory
+  Cut ranks_by = Cut::data;
+  Reduction reduction = Reduction::tree;
+  bool fuse = true;
+  Timeline* timeline = nullptr;
+  Device device = Device::cpu;
+  Launching launching = Launching::automatic;
+  Index steps_per_launch = 0;
+
+  int ranks() const;
+};
+std::string describe(const RunLayout& layout);
+RunLayout random_layout(Random& random);
+// The same, on some ranks of some nodes.
+RunLayout random_layout_of_ranks(Random& random);
+
+// Calls a hook, then hands over: the one place in a step where a test gets a word in.
+class HookedCommunicator final : public Communicator {
+ public:
+  HookedCommunicator() : own_(alone()), inner_(*own_) {}
+  explicit HookedCommunicator(Communicator& inner) : inner_(inner) {}
+
+  std::function<void()> before_gather;
+
+  int rank() const override { return inner_.rank(); }
+  int size() const override { return inner_.size(); }
+  std::span<const Range> nodes() const override { return inner_.nodes(); }
+  Range host() const override { return inner_.host(); }
+  std::shared_ptr<std::byte[]> allocate(Index bytes) override { return inner_.allocate(bytes); }
+  void meet(Meeting meeting) override {
+    const bool gathers = meeting == Meeting::gradients || meeting == Meeting::evaluation;
+    if (gathers && before_gather) before_gather();
+    inner_.meet(meeting);
+  }
+  void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
+                Meeting meeting) override {
+    inner_.exchange(out, in, meeting);
+  }
+  void sum(std::span<float> values) override { inner_.sum(values); }
+  void sum(std::span<double> values) override { inner_.sum(values); }
+  void publish(Activity activity, std::int64_t step) noexcept override {
+    inner_.publish(activity, step);
+  }
+  void pulse() noexcept override { inner_.pulse(); }
+  void fail(std::string_view reason) noexcept override { inner_.fail(reason); }
+
+ private:
+  std::unique_ptr<Communicator> own_;
+  Communicator& inner_;
+};
+
+// An engine with its communicator: alone, or a rank's.
+struct Machine {
+  Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout);
+  Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout, Communicator& rank);
+  HookedCommunicator communicator;
+  std::unique_ptr<Engine> engine;
+
+ private:
+  void make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout);
+};
+
+Dataset data_for(const Problem& problem, Index samples);
+ModelState initial_state(const Problem& problem);
+
+// One stretch of the first epoch, at the problem's rate; `order` is 0, 1, 2, ... unless given.
+StretchResult run_steps(Engine& engine, const Problem& problem, const Dataset& data, Index batch,
+                        Range steps, const std::atomic<bool>* stop = nullptr,
+                        std::span<const std::uint32_t> order = {});
+
+// Trains for some epochs on the layout that `next_layout` names, and says how that came out, to the
+// last bit: both digests, and the loss of each epoch. `cuts` draws where stretches end. With
+// `stops`, one rank is asked to stop at a random step, and the run goes on with the next layout.
+// All ranks must come to the same; they are threads of this process.
+struct Run {
+  int epochs = 1;
+  bool stops = false;
+};
+std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Random& cuts,
+                  const std::function<RunLayout()>& next_layout);
+std::string train(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
+                  const Run& run = {}, std::uint64_t cuts_seed = 1);
+
+// The same on one rank of a job that is there already, without a stop; layout.nodes is not looked
+// at.
+std::string train_on(Communicator& communicator, const Problem& problem, const Sizes& sizes,
+                     const RunLayout& layout, const Run& run = {}, std::uint64_t cuts_seed = 1);
+
+// What an evaluation says, to the last bit.
+std::string bits_of(const Evaluation& evaluation);
+// The same of some hundred samples by a layout of one rank; that it can do without probabilities,
+// and without samples, is checked.
+std::string evaluate(const Problem& problem, const RunLayout& layout);
+
+}  // namespace convoy::test
