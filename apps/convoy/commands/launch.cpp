@@ -14,8 +14,8 @@
 #include <string_view>
 #include <utility>
 
-#include "base/machine.hpp"
 #include "cli/output.hpp"
+#include "internal.hpp"
 #include "supervision/launcher_call.hpp"
 #include "supervision/process_tree.hpp"
 #include "supervision/ranks.hpp"
