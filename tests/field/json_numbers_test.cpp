@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A number of a JSON file that is out of range, or no whole number where one is wanted, is refused
 // with its name, and never cast.
+#include "train/strict_json.hpp"  // before nlohmann's header, of which it sets a macro
+
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -14,7 +16,6 @@
 #include "tests/train/support.hpp"
 #include "train/run_config.hpp"
 #include "train/run_folder.hpp"
-#include "train/strict_json.hpp"
 
 namespace convoy {
 namespace {

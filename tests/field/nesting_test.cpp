@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // However deeply a small file is nested, whoever reads it says so; 64 levels are read. (One level
 // of any of these took stack in a parser, in what walks over its tree, or in what frees it.)
+#include "train/strict_json.hpp"  // before nlohmann's header, of which it sets a macro
+
 #include <gmock/gmock.h>
 
 #include <map>
@@ -12,7 +14,6 @@
 #include "tests/net/failure.hpp"
 #include "tests/study/made_study.hpp"
 #include "train/run_folder.hpp"
-#include "train/strict_json.hpp"
 
 namespace convoy {
 namespace {
