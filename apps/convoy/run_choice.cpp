@@ -182,12 +182,13 @@ void check_initial_weights(const RunConfig& begun, const TrainOptions& options) 
   const auto in_words = [](const std::string& digest) {
     return digest.empty() ? std::string("random ones") : fmt::format("SHA-256 {}", digest);
   };
-  throw UserError(Fault::usage,
-                  fmt::format("the run {} can't continue with other initial weights", options.out),
-                  fmt::format("--init-from: it began with {}, not {}",
-                              in_words(begun.initial_weights_sha256), in_words(asked)),
-                  "leave them as they were (a checkpoint file stays what it is, where the best of a "
-                  "run folder may have become another), or begin a new run in another folder");
+  throw UserError(
+      Fault::usage,
+      fmt::format("the run {} can't continue with other initial weights", options.out),
+      fmt::format("--init-from: it began with {}, not {}", in_words(begun.initial_weights_sha256),
+                  in_words(asked)),
+      "leave them as they were (a checkpoint file stays what it is, where the best of a "
+      "run folder may have become another), or begin a new run in another folder");
 }
 
 // --out with --resume-if-present: the same command line begins the run and goes on with it. (The

@@ -14,6 +14,7 @@
 
 #include "convoy/base/check.hpp"
 #include "tests/comm/children.hpp"
+#include "tests/ops/rounds.hpp"
 
 namespace convoy::test {
 namespace {
@@ -139,6 +140,7 @@ TEST(SharedMemory, TooMuchIsRefused) {
 
 // The reason that is told is that of the call that failed.
 TEST(SharedMemory, ALimitOfAddressSpaceIsToldAsSuch) {
+  if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
   Children children;
   children.start([] {
     const rlimit small{Index{64} << 20, Index{64} << 20};

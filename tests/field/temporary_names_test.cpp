@@ -14,6 +14,7 @@
 #include "apps/convoy/part_file.hpp"
 #include "convoy/train/new_folder.hpp"
 #include "convoy/train/run_folder.hpp"
+#include "tests/ops/rounds.hpp"
 #include "tests/train/support.hpp"
 
 namespace convoy {
@@ -192,6 +193,7 @@ class OpenFilesLimit {
 };
 
 TEST(TemporaryNames, NothingIsLeftWhereDescriptorsRunOut) {
+  if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
   const TempFolder folder;
   const int next = ::open("/dev/null", O_RDONLY);  // the lowest that is free
   ::close(next);
