@@ -131,7 +131,7 @@ TEST(SharedMemory, TooMuchIsRefused) {
       SharedMemory::create(size);
       FAIL() << size;
     } catch (const SystemError& error) {
-      EXPECT_EQ(error.fault(), Fault::io);
+      EXPECT_EQ(error.fault(), Fault::unavailable);
       EXPECT_NE(std::string(error.what()).find("MB of shared memory"), std::string::npos);
     }
   }

@@ -207,7 +207,7 @@ TEST(TemporaryNames, NothingIsLeftWhereDescriptorsRunOut) {
       try {
         RunFolder::create(folder / "run", identity, checkpoint);
         made = true;
-      } catch (const SystemError&) {
+      } catch (const UserError&) {
         ++failures;
       }
     }
