@@ -114,7 +114,7 @@ RunFolder RunFolder::create(const fs::path& given, const RunIdentity& identity,
   } catch (const SystemError& error) {
     throw UserError(error.fault(), fmt::format("the run folder {} was not made", place.string()),
                     error.what(),
-                    "make room for it, or give a folder elsewhere that may be written");
+                    "mend that, or give a folder elsewhere that has room and may be written");
   }
 }
 

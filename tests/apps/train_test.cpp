@@ -331,7 +331,7 @@ TEST_F(Train, FolderThatCanNotBeMade) {
   const Ended ended =
       run({"train", "--data", "synthetic", "--limit", "64", "--out", "/proc/convoy-run"}, folder_);
   EXPECT_EQ(ended.code, 74);
-  EXPECT_TRUE(is_message(ended, "give a folder elsewhere that may be written"));
+  EXPECT_TRUE(is_message(ended, "give a folder elsewhere that has room and may be written"));
 }
 
 TEST_F(Train, ReaderOfProgressThatLeftDoesNotEndTheRun) {

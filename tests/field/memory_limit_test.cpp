@@ -8,6 +8,7 @@
 #include "internal.hpp"
 #include "runtime/cpu/memory_need.hpp"
 #include "tests/apps/program.hpp"
+#include "tests/ops/rounds.hpp"
 
 namespace convoy::test {
 namespace {
@@ -165,6 +166,7 @@ momentum = 0.9
 }
 
 TEST_F(WithMemoryLimit, DataThatCanNotFitAreRefusedBeforeTheyAreRead) {
+  if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
   const auto header = [](const char* kind, bool many) {
     return std::string(kind, 4) + std::string(many ? "\0\x01\x86\xa0" : "\0\0\0\x0a", 4);
   };

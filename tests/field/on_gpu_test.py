@@ -59,6 +59,10 @@ eval "$FAKE_TRAIN"
 """
 
 
+LONG_LIMITS = [word for part in ("digests", "whole nets", "layers", "PyTorch", "sanitizers", "ncu")
+               for word in ("--limit", f"{part}=1000")]
+
+
 class OnGpu(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="convoy-on-gpu-test-")
@@ -76,7 +80,9 @@ class OnGpu(unittest.TestCase):
         return path
 
     def command(self, program, *options):
-        return [ROOT / "bench/on_gpu", "--tiny", "--program", program, "--out", self.out, *options]
+        # The limits are for a GPU: fibers on a busy machine get more time, where a test gives no limit of its own.
+        times = [] if {"--minutes", "--limit"} & {*map(str, options)} else ["--minutes", "60", *LONG_LIMITS]
+        return [ROOT / "bench/on_gpu", "--tiny", "--program", program, "--out", self.out, *times, *options]
 
     def run_it(self, program, *options, **environment):
         self.done = subprocess.run(self.command(program, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -19,7 +19,7 @@ TEST_P(FieldRankStatus, IsFailedWhereTheFirstRankIs) {
   const auto [number, supervised] = GetParam();
   const ScratchFolder folder;
   Arguments words{"train",   "--data", "synthetic", "--limit",         "257", "--epochs",
-                  "1000000", "--out",  "run",       "--stall-timeout", "4"};
+                  "1000000", "--out",  "run",       "--stall-timeout", "10"};
   Arguments command;
   if (supervised) {
     words.insert(words.end(), {"--ranks", "2"});

@@ -10,6 +10,7 @@
 
 #include "internal.hpp"
 #include "tests/apps/bare_launcher.hpp"
+#include "tests/ops/rounds.hpp"
 
 namespace convoy::test {
 namespace {
@@ -43,6 +44,7 @@ class Supervision : public ::testing::Test {
 };
 
 TEST_F(Supervision, WithoutProcRanksAreNotAvailable) {
+  if (kSanitized) GTEST_SKIP() << kSanitizersNeedIt;
   if (!may_mount()) GTEST_SKIP() << "mounting is not permitted here";
   const Arguments small{kModel, "--data", "synthetic", "--limit", "32", "--epochs", "1"};
   const auto with = [&small](const char* command, const Arguments& more) {

@@ -11,6 +11,7 @@
 #include "runtime/cpu/team.hpp"
 #include "runtime/cpu/thread_trial.hpp"
 #include "tests/apps/program.hpp"
+#include "tests/ops/rounds.hpp"
 
 namespace convoy::test {
 namespace {
@@ -153,6 +154,7 @@ TEST_F(ThreadSettings, ThreadsWithoutMemoryAreRefused) {
 }
 
 TEST_F(ThreadSettings, AProcessThatMayCreateNoThreadsSaysSo) {
+  if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
   needs_threads();
   if (IsSkipped()) return;
   // root's processes are not counted: another user's are.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often a property is tried: less where each try is slow (sanitizers), or where somebody waits.
+// How often a property is tried: less where each try is slow (sanitizers), or where somebody waits;
+// and whether a sanitizer is at work.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +15,15 @@
 #endif
 
 namespace convoy::test {
+
+// A sanitizer needs address space, memory, descriptors, threads and /proc for itself: a test that
+// takes one of these away is skipped where kSanitized.
+#if defined(CONVOY_TEST_SANITIZED)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+inline constexpr const char* kSanitizersNeedIt = "a sanitizer needs what is taken away here";
 
 // `full` tries, or a sixth of them under a sanitizer or where CONVOY_TEST_QUICK is set.
 inline int rounds(int full) {
