@@ -40,6 +40,7 @@ class Counter {
   explicit Counter(Index grains = 0) : grains_(grains) {}
   Counter(const Counter& other) { *this = other; }
   Counter& operator=(const Counter& other) {
+    if (this == &other) return *this;
     grains_ = other.grains_;
     depth_ = other.depth_;
     std::uninitialized_copy_n(other.stack(), depth_, stack());

@@ -76,8 +76,8 @@ class PlanBuilder {
  private:
   const Layer& layer(int i) const { return net_.layers()[static_cast<std::size_t>(i)]; }
   std::vector<int>& readers_of(int value) { return readers_[static_cast<std::size_t>(value + 1)]; }
-  Index end_of_time() const { return 2 * count_; }
-  Index backward_time(int i) const { return 2 * count_ - i; }
+  Index end_of_time() const { return Index{2} * count_; }
+  Index backward_time(int i) const { return end_of_time() - i; }
   Index value_size(int value) const {
     return (value == kNetInput ? net_.input() : output_shape(layer(value).op)).size();
   }

@@ -18,7 +18,7 @@ std::string hours_minutes_seconds(Index seconds) {
 
 Index rounded(double value) {
   if (!(value > 0)) return 0;
-  return value < 9e18 ? static_cast<Index>(value + 0.5) : 0;
+  return value < 9e18 ? static_cast<Index>(std::llround(value)) : 0;
 }
 
 std::string with_commas(Index n) {

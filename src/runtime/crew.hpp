@@ -17,7 +17,8 @@ struct Crew {
   Range part(Index units, int member) const { return split(units, all, first + member); }
   // The parts of all members of rank `r` (each rank has as many).
   Range part_of_rank(Index units, int r) const {
-    return {split(units, all, r * local).begin, split(units, all, (r + 1) * local - 1).end};
+    const Index rank_begin = Index{r} * local;
+    return {split(units, all, rank_begin).begin, split(units, all, rank_begin + local - 1).end};
   }
   // The same for what every rank without shared memory has to do itself.
   Range near_part(Index units, int member) const {

@@ -229,7 +229,7 @@ std::string JobWatch::how_it_died(int rank, std::optional<int> launcher) const {
   for (int r = 0; r < board_.size(); ++r) {
     if (launcher == code(r)) launcher.reset();
   }
-  if (launcher == 0 || launcher == kHydraKnowsNot) launcher.reset();
+  if (launcher && (*launcher == 0 || *launcher == kHydraKnowsNot)) launcher.reset();
   if (!launcher || *launcher > kBySignal) return in_words(launcher);
   return fmt::format("its process ended; the launcher's exit code is {}", *launcher);
 }
