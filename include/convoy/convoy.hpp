@@ -2,21 +2,21 @@
 /// @file
 /// The whole public API. Nothing outside of include/convoy is part of it.
 ///
-/// | header        | what it has                         | in one sentence | | ------------- |
-/// ----------------------------------- | ----------------------------------------- | | model.hpp |
-/// Model, load_model, parse_model      | a network and how to train it, from TOML  | | settings.hpp
-/// | TrainSettings                       | batch, epochs, learning rate ...          | | data.hpp
-/// | Dataset, TrainAndTest, load_data    | images, from files or from your memory    | | train.hpp
-/// | train, TrainOptions, Trainer        | from model and data to weights            | |
-/// compute.hpp   | ComputeOptions, Device              | threads, GPU; never changes a weight | |
-/// observer.hpp  | Observer, EpochMetrics, Progress    | what a training tells while it runs | |
-/// result.hpp    | TrainResult, RunStatus, NamedTensor | what it returns | | stop.hpp      |
-/// StopSource                          | stop it from another thread               | | session.hpp
-/// | Session                             | the ranks of an MPI job, or one process   | |
-/// predictor.hpp | Predictor, Prediction               | a checkpoint inside your program | |
-/// error.hpp     | Error, Fault, printable             | what is thrown, and how to print it | |
-/// shape.hpp     | Index, Label, Shape                 | sizes | | version.hpp   |
-/// CONVOY_VERSION_MAJOR ..., version   | which Convoy this is; what stays stable   |
+/// | header        | what it has                         | in one sentence                          |
+/// | ------------- | ----------------------------------- | ---------------------------------------- |
+/// | model.hpp     | Model, load_model, parse_model      | a network and how to train it, from TOML |
+/// | settings.hpp  | TrainSettings                       | batch, epochs, learning rate ...         |
+/// | data.hpp      | Dataset, TrainAndTest, load_data    | images, from files or from your memory   |
+/// | train.hpp     | train, TrainOptions, Trainer        | from model and data to weights           |
+/// | compute.hpp   | ComputeOptions, Device              | threads, GPU; never changes a weight     |
+/// | observer.hpp  | Observer, EpochMetrics, Progress    | what a training tells while it runs      |
+/// | result.hpp    | TrainResult, RunStatus, NamedTensor | what it returns                          |
+/// | stop.hpp      | StopSource                          | stop it from another thread              |
+/// | session.hpp   | Session                             | the ranks of an MPI job, or one process  |
+/// | predictor.hpp | Predictor, Prediction               | a checkpoint inside your program         |
+/// | error.hpp     | Error, Fault, printable             | what is thrown, and how to print it      |
+/// | shape.hpp     | Index, Label, Shape                 | sizes                                    |
+/// | version.hpp   | CONVOY_VERSION_MAJOR ..., version   | which Convoy this is; what stays stable  |
 ///
 /// examples/ex1.cpp is the tutorial, examples/ex1p.cpp the same on many ranks, examples/predict.cpp
 /// uses what was trained. docs/api.md says how these fit together.
