@@ -2,9 +2,6 @@
 // Where model files are found by name.
 #include <fmt/format.h>
 #include <sys/auxv.h>
-#if defined(convoy_EXPORTS)
-#include <dlfcn.h>
-#endif
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +11,7 @@
 
 #include "base/check.hpp"
 #include "base/suggest.hpp"
+#include "net/library_folder.hpp"
 #include "net/model_reader.hpp"
 
 namespace convoy {
@@ -30,15 +28,6 @@ fs::path program_folder() {
   }
   return error ? fs::path() : program.parent_path();
 }
-
-#if defined(convoy_EXPORTS)  // CMake says so while it compiles a shared library
-fs::path library_folder() {
-  static const char kHere = 0;
-  Dl_info self{};
-  if (::dladdr(&kHere, &self) == 0 || self.dli_fname == nullptr) return {};
-  return fs::path(self.dli_fname).parent_path();
-}
-#endif
 
 // $CONVOY_MODELS; what lies beside this program or the library, which may have been moved since
 // they were installed; and what the build was told of (CMakeLists.txt).
@@ -58,13 +47,10 @@ std::vector<fs::path> model_folders() {
     add(folder / "share/convoy/models");
     add(folder / "../share/convoy/models");
   }
-#if defined(convoy_EXPORTS)
-  if (const fs::path folder = library_folder(); !folder.empty())
+  if (const fs::path folder = library_folder(); !folder.empty()) {
     add(folder / CONVOY_MODELS_FROM_LIB);
-#endif
-#ifdef CONVOY_MODELS_SOURCE_DIR
-  add(CONVOY_MODELS_SOURCE_DIR);
-#endif
+  }
+  if (const fs::path folder = CONVOY_MODELS_SOURCE_DIR; !folder.empty()) add(folder);
   add(CONVOY_MODELS_INSTALL_DIR);
   return folders;
 }
