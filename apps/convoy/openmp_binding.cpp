@@ -5,6 +5,13 @@
 // from there; every rank of a machine would come to the same core. So the variables are taken out
 // of the environment before the runtime reads them. The ranks' launcher, taskset or Slurm bind as
 // ever.
+//
+// This has to happen in .preinit_array, which only glibc has; main() comes too late, even if it
+// executed the program anew without the variables. exec() keeps the mask that gcc's runtime has set
+// by then, and the mask before it is lost: with GOMP_CPU_AFFINITY=1 (or OMP_PLACES={1}) a process
+// whose mask was {0, 1} and one that taskset had bound to {1} both find {1} in main(), and the
+// runtime's places are {1} in both. To allow all cores again would undo what taskset, mpirun or
+// Slurm bound.
 #include <cstdlib>  // __GLIBC__
 
 #if defined(__GLIBC__)
