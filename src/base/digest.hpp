@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "convoy/base/little_endian.hpp"
+
 namespace convoy {
 
 // Feed bytes, then take the digest once.
@@ -15,9 +17,14 @@ class Sha256 {
   Sha256();
   ~Sha256();
   void update(std::span<const std::byte> bytes);
+  // Numbers are fed with the lowest byte first, on every machine.
   template <class T>
-  void update(std::span<const T> values) {
-    update(std::as_bytes(values));
+  void update(std::span<const T> numbers) {
+    update(LittleEndian<T>(numbers).bytes());
+  }
+  template <class T>
+  void update_number(T number) {
+    update(std::span<const T>(&number, 1));
   }
   std::string hex();  // 64 lower-case digits
 

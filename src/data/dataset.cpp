@@ -4,12 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/digest.hpp"
-#include "base/little_endian.hpp"
 
 namespace convoy {
 namespace {
@@ -94,8 +92,9 @@ std::string Dataset::sha256() const {
   Sha256 digest;
   constexpr std::string_view kSchema = "convoy.dataset/1";
   digest.update(std::span<const char>(kSchema));
-  const std::array<Index, 5> sizes{size(), image_.height, image_.width, image_.channels, classes_};
-  digest.update(LittleEndian<Index>(sizes).bytes());
+  for (const Index number : {size(), image_.height, image_.width, image_.channels, classes_}) {
+    digest.update_number(number);
+  }
   digest.update(pixels_);
   digest.update(labels_);
   return digest.hex();

@@ -14,7 +14,6 @@
 
 #include "base/check.hpp"
 #include "base/digest.hpp"
-#include "base/little_endian.hpp"
 #include "base/version.hpp"
 #include "train/find_checkpoint.hpp"
 #include "train/safetensors.hpp"
@@ -37,7 +36,7 @@ std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor
 
 void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
   for (const ParameterTensor& tensor : net.parameter_tensors()) {
-    digest.update(LittleEndian<float>(part_of(arena, tensor)).bytes());
+    digest.update(part_of(arena, tensor));
   }
 }
 
@@ -45,8 +44,7 @@ void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
 std::string metadata_sha256(const Metadata& metadata) {
   Sha256 digest;
   const auto update_text = [&](const std::string& text) {
-    const std::uint64_t length = text.size();
-    digest.update(LittleEndian<std::uint64_t>(std::span(&length, 1)).bytes());
+    digest.update_number(std::uint64_t{text.size()});
     digest.update(std::span(text));
   };
   for (const auto& [key, value] : metadata) {
@@ -281,7 +279,7 @@ std::string state_sha256(const Net& net, const ModelState& state, Index step) {
   Sha256 digest;
   update_with(digest, net, state.parameters);
   if (state.velocity.size() != 0) update_with(digest, net, state.velocity);
-  digest.update(LittleEndian<Index>(std::span(&step, 1)).bytes());
+  digest.update_number(step);
   return digest.hex();
 }
 

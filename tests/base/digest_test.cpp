@@ -26,6 +26,15 @@ TEST(Sha256, GivesThePublishedAnswers) {
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+TEST(Sha256, TakesNumbersWithTheLowestByteFirst) {
+  Sha256 one, many;
+  one.update_number(std::uint64_t{0x6867666564636261});
+  EXPECT_EQ(one.hex(), of("abcdefgh"));
+  const std::vector<std::uint32_t> numbers{0x64636261, 0x68676665};
+  many.update(std::span<const std::uint32_t>(numbers));
+  EXPECT_EQ(many.hex(), of("abcdefgh"));
+}
+
 TEST(Sha256, DoesNotDependOnHowTheBytesAreFed) {
   std::mt19937 random(1);
   std::vector<std::uint8_t> bytes(5000);
