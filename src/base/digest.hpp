@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "convoy/base/little_endian.hpp"
+#include "base/little_endian.hpp"
 
 namespace convoy {
 
