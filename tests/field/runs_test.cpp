@@ -9,6 +9,7 @@
 #include <set>
 
 #include "tests/apps/program.hpp"
+#include "tests/ops/rounds.hpp"
 
 namespace convoy::test {
 namespace {
@@ -164,6 +165,7 @@ TEST_F(FieldTrain, ALostConfigurationIsFoundInTheCheckpoints) {
 }
 
 TEST_F(FieldTrain, AFileBeyondTheShellsLimitIsAnErrorOfWriting) {
+  if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
   train({"--epochs", "1", "--out", "a"});
   const Ended ended = run_script(
       "ulimit -f 16; exec \"$CONVOY\" train --resume a --epochs 3 --threads 1 --quiet", folder_);
