@@ -116,7 +116,7 @@ std::string Canvas::head() const {
       "unset key\nset border 3\nset tics nomirror out scale 0.5\n"
       "set grid noxtics ytics linetype 1 linecolor {} linewidth 1 dashtype 1\n"
       "set tmargin at screen {:.6f}\nset bmargin at screen {:.6f}\nset rmargin at screen {:.6f}\n",
-      colour(Ink::grid), 1 - plot_top_ / height_, 1 - plot_bottom_ / height_, 1 - 14 / kWidth);
+      colour(Ink::grid), 1 - plot_top_ / height_, 1 - plot_bottom_ / height_, 1 - kRight / kWidth);
   if (!title_.empty()) {
     text += fmt::format("set label {} at {} left font bold_title\n", quoted(title_), at(kLeft, 14));
   }

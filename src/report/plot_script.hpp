@@ -57,7 +57,7 @@ class Canvas {
   // `below`: from the plot's lower edge to the key.
   Canvas(std::string_view title, double below, double key_height);
 
-  static constexpr double kLeft = 4;
+  static constexpr double kLeft = 4, kRight = 14;
   double key_top() const { return plot_bottom_ + below_; }
   double height() const { return height_; }
   std::string head() const;                  // margins, axes, title

@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
+#include <thread>
 #include <utility>
 
 #include "base/check.hpp"
@@ -327,6 +329,15 @@ std::optional<FileDescriptor> try_lock(const fs::path& file) {
 std::optional<FileDescriptor> try_effective_lock(const fs::path& file) {
   FileDescriptor descriptor = open_lock(file);
   if (lock(descriptor) != 0) return std::nullopt;
+  return descriptor;
+}
+
+FileDescriptor lock_folder(const fs::path& folder) noexcept {
+  FileDescriptor descriptor = try_open(folder, O_RDONLY | O_DIRECTORY);
+  for (int tries = 0; tries < 100 && descriptor.is_open(); ++tries) {
+    if (lock(descriptor) != EWOULDBLOCK) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   return descriptor;
 }
 

@@ -106,6 +106,9 @@ std::string read_text(const std::filesystem::path& file, std::string_view what);
 std::optional<FileDescriptor> try_lock(const std::filesystem::path& file);
 // The same, but empty, too, where the file system has no locks.
 std::optional<FileDescriptor> try_effective_lock(const std::filesystem::path& file);
+// Held on a folder itself, so that no file is made: what is read and written meanwhile belongs
+// together. Waits at most a second for another holder, which may be stopped, and is then not held.
+FileDescriptor lock_folder(const std::filesystem::path& folder) noexcept;
 // Another process holds it just now. False where that can't be known.
 bool is_locked(const std::filesystem::path& file) noexcept;
 

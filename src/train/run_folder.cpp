@@ -213,6 +213,10 @@ void RunFolder::save_best(const Checkpoint& checkpoint) {
 }
 
 void RunFolder::report(const RunReport& report) {
+  const FileDescriptor lock = lock_folder(folder_);
+  // Another rank of this run has meanwhile said what ends it.
+  const bool goes_on = status_ == "running" && report.status == "running";
+  if (goes_on && last_status(folder_, folder_ / kStatus)["status"] == "failed") return;
   replace_file_unsynced(folder_ / kStatus, printable_json(to_text(status_json(report))) + "\n");
   status_ = report.status;
 }
@@ -224,6 +228,8 @@ void end_status(const fs::path& folder, std::string_view status, std::string_vie
                 bool over_failed) noexcept {
   try {
     const fs::path file = folder / kStatus;
+    // Ranks that fail together do this at the same time.
+    const FileDescriptor lock = lock_folder(folder);
     nlohmann::ordered_json last = last_status(folder, file);
     if (last["status"] != "running" && !(over_failed && last["status"] == "failed")) return;
     last["status"] = status;

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/small_disk.hpp"
@@ -229,6 +230,22 @@ TEST(Status, OfARunThatIsDoneStays) {
       .train(nobody);
   report_failure(folder / "run", "something after its end");
   EXPECT_EQ(status_of(folder / "run")["status"], "done");
+}
+
+// The rank that speaks for the job reports a failure; the one that writes the folder ends, too.
+TEST(Status, OfRanksThatFailTogetherIsTheOneThatWasTold) {
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  RunFolder writer = create(run);
+  for (int round = 0; round < 50; ++round) {
+    replace_file(run / "status.json", R"({"status": "running"})");
+    std::thread writing([&run] { report_end(run, "failed", "what the writer saw"); });
+    report_failure(run, "what was told");
+    writing.join();
+    ASSERT_EQ(status_of(run)["message"], "what was told") << round;
+  }
+  writer.report({"running", {}, std::string(64, 'a'), ""});
+  EXPECT_EQ(status_of(run)["message"], "what was told") << "a checkpoint that came later";
 }
 
 TEST(Status, OfAKilledRunThatCannotGoOnIsNotRunning) {

@@ -11,6 +11,7 @@
 
 #include "base/check.hpp"
 #include "report/gnuplot.hpp"
+#include "report/plot_script.hpp"
 #include "tests/report/xml.hpp"
 
 namespace convoy::test {
@@ -101,15 +102,25 @@ class Plots : public ::testing::Test {
     expect_inside(svg);
   }
 
-  // No text begins outside of the canvas.
+  // No text that is not turned begins or ends outside of the canvas, as wide as labels are taken to
+  // be.
   static void expect_inside(const std::string& svg) {
     double width = 0, height = 0;
     ASSERT_EQ(std::sscanf(values(svg, "viewBox").front().c_str(), "0 0 %lf %lf", &width, &height),
               2);
-    for (const std::string& transform : values(svg, "transform")) {
+    const std::string begin = "<g transform=\"translate(";
+    for (auto at = svg.find(begin); at != svg.npos; at = svg.find(begin, at + 1)) {
+      const std::string group = svg.substr(at, svg.find("</g>", at) - at);
       double x = 0, y = 0;
-      if (std::sscanf(transform.c_str(), "translate(%lf,%lf)", &x, &y) != 2) continue;
-      EXPECT_TRUE(x >= 0 && x <= width && y >= 0 && y <= height) << transform;
+      ASSERT_EQ(std::sscanf(group.c_str(), "<g transform=\"translate(%lf,%lf)", &x, &y), 2);
+      EXPECT_TRUE(y >= 0 && y <= height) << group;
+      if (group.find("rotate") != group.npos) continue;
+      const auto open = group.find("<text>") + 6;
+      const double long_as =
+          gnuplot::label_width(group.substr(open, group.find("</text>", open) - open));
+      const std::string anchor = values(group, "text-anchor").front();
+      const double left = anchor == "start" ? 0 : anchor == "end" ? 1 : 0.5;
+      EXPECT_TRUE(x - left * long_as >= -1 && x + (1 - left) * long_as <= width + 1) << group;
     }
   }
 };
@@ -187,6 +198,27 @@ TEST_F(Plots, OnePointFewPointsNone) {
   EXPECT_TRUE(says(drawn_alone(plot), "no data"));
   plot.curves = {};
   EXPECT_TRUE(says(drawn_alone(plot), "no data"));
+}
+
+// Wherever the last number of the axis comes to lie, and however long it is.
+TEST_F(Plots, AnAxisOfTimeHoldsItsNumbers) {
+  std::vector<Plot> plots;
+  for (double high = 1e-7; high < 1e7; high *= 1.37) {
+    plots.emplace_back(CurvePlot{"time-" + std::to_string(plots.size()),
+                                 "Loss over time",
+                                 "seconds",
+                                 "loss",
+                                 {{"a", {0.4 * high, high}, {2, 1}, {}, {}, false}},
+                                 true});
+  }
+  std::size_t number = 0;
+  for (const std::string& svg : drawn(plots)) {
+    const auto axis = svg.find("<text>0</text>", svg.find("text-anchor=\"middle\""));
+    ASSERT_NE(axis, std::string::npos);
+    const auto next = svg.find("text-anchor=\"middle\"", axis);
+    EXPECT_LT(next, svg.find("Loss over time", axis)) << "at least two numbers " << number;
+    ++number;
+  }
 }
 
 TEST_F(Plots, ManyCurvesDiffer) {

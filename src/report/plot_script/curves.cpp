@@ -131,25 +131,31 @@ class Curves {
     return widened(y_, 0.07, y_.size() > 0 ? 0 : height > 0 ? 0.05 * height : 1);
   }
 
-  // Counts (of workers, of epochs) have no tics in between.
+  // Tics at `values`, and a right margin that holds all of the last one's number.
   std::string x_tics() const {
-    if (!counts_) return {};
-    if (xs_.size() <= 8) return fmt::format("set xtics ({})\n", fmt::join(tics_apart(), ", "));
-    double step = 1;
-    while (x_.size() / step > 10) {
-      const double digit = step / std::pow(10, std::floor(std::log10(step)));
-      step *= digit == 2 ? 2.5 : 2;
-    }
-    return fmt::format("set xtics {}\n", number(step));
+    const std::vector<double> values = counts_ && xs_.size() <= 8 ? own_tics() : even_tics();
+    std::vector<std::string> texts;
+    for (const double x : values) texts.push_back(fmt::format("'{}' {}", label(x), number(x)));
+    const double beside = pixels(x_range().high - values.back());
+    const double margin = std::max(Canvas::kRight, label_width(label(values.back())) / 2 - beside);
+    return fmt::format("set xtics ({})\nset rmargin at screen {:.6f}\n", fmt::join(texts, ", "),
+                       1 - margin / kWidth);
+  }
+
+  static std::string label(double x) { return fmt::format("{:g}", x); }
+
+  // The axis is at least this long for a difference of x, whatever the numbers on the left need.
+  double pixels(double difference) const {
+    return 0.82 * kWidth * difference / std::max(x_range().size(), 1e-300);
+  }
+
+  bool touch(double left, double right) const {
+    const double room = pixels(right - left);
+    return room < (label_width(label(left)) + label_width(label(right))) / 2 + 6;
   }
 
   // The values themselves, but for those whose numbers would touch others; both ends stay.
-  std::vector<std::string> tics_apart() const {
-    const double pixels = 0.82 * kWidth / std::max(x_range().size(), 1e-300);
-    const auto touch = [&](double left, double right) {
-      const auto digits = fmt::formatted_size("{:g}", left) + fmt::formatted_size("{:g}", right);
-      return (right - left) * pixels < 4 * static_cast<double>(digits) + 6;
-    };
+  std::vector<double> own_tics() const {
     std::vector<double> kept{xs_.front()};
     for (const double x : xs_) {
       if (!touch(kept.back(), x)) kept.push_back(x);
@@ -158,9 +164,29 @@ class Curves {
       while (kept.size() > 1 && touch(kept.back(), xs_.back())) kept.pop_back();
       kept.push_back(xs_.back());
     }
-    std::vector<std::string> texts;
-    for (const double x : kept) texts.push_back(fmt::format("'{0}' {0}", number(x)));
-    return texts;
+    return kept;
+  }
+
+  // Multiples of 1, 2 or 5 times a power of ten, at most ten steps of them, whose numbers do not
+  // touch. Counts (of workers, of epochs) have no tics in between.
+  std::vector<double> even_tics() const {
+    const Extent range = x_range();
+    double power = std::pow(10, std::floor(std::log10(range.size() / 10)));
+    if (counts_) power = std::max(power, 1.0);
+    for (;; power *= 10) {
+      for (const double digit : {1.0, 2.0, 5.0}) {
+        const double step = digit * power;
+        if (range.size() / step > 10) continue;
+        std::vector<double> values;
+        for (double i = std::ceil(range.low / step); i * step <= range.high; ++i) {
+          values.push_back(i * step);
+        }
+        const auto touching = [this](double left, double right) { return touch(left, right); };
+        const bool fit = std::ranges::adjacent_find(values, touching) == values.end();
+        if (fit && !values.empty()) return values;
+        if (values.empty()) return {range.low};
+      }
+    }
   }
 
   std::string sample(const Canvas& canvas, const Key& key, std::size_t entry) const {
