@@ -9,16 +9,18 @@
     bench/against_pytorch.py --json > result.json
     bench/against_pytorch.py --device cuda                  the same on a GPU (bench/against_pytorch_cuda.py)
 
-Both read the data in file order, with the same batch, loss and learning rate, in FP32. In every round
-each configuration trains once, Convoy and PyTorch in turn, so that what else the machine does hits all
-alike; printed are medians over the rounds, and ratios of medians. PyTorch's configurations are {1, 2}
-threads x {contiguous, channels_last} x {eager, torch.compile}, each in a process of its own, with the
-fastest of its three ways to run SGD; one that does not work is named with the reason. Images lie in
-memory as tensors of a batch each; loading, start-up, warm-up and compilation count for nobody.
+Both read the data in file order, with the same batch, loss and learning rate, in FP32. In every
+round each configuration trains once, Convoy and PyTorch in turn, so that other work of the machine
+affects all alike. The script prints medians over the rounds, and ratios of medians. PyTorch's
+configurations are {1, 2} threads x {contiguous, channels_last} x {eager, torch.compile}, each in a
+process of its own, with the fastest of its three ways to run SGD; the script names a configuration
+that does not work, with the reason. Images lie in memory as tensors of a batch each. The times
+exclude loading, start-up, warm-up and compilation of both programs.
 
-The FMA peak is what `convoy bench` measures, once in every round. PyTorch comes from PyPI,
-`python3 -m venv FOLDER && FOLDER/bin/pip install torch numpy`, with --python FOLDER/bin/python (its default
-build brings CUDA libraries: some GB); or it is Debian's python3-torch, with --python /usr/bin/python3.
+`convoy bench` measures the FMA peak once in every round. PyTorch comes from PyPI,
+`python3 -m venv FOLDER && FOLDER/bin/pip install torch numpy`, with --python FOLDER/bin/python (its
+default build brings some GB of CUDA libraries); or it is Debian's python3-torch, with --python
+/usr/bin/python3.
 
 With --device cuda both use the same GPU: PyTorch eager, and with a whole step as a CUDA graph; Convoy with graphs,
 and with a persistent kernel. PyTorch's data lie on the GPU, a step selects its images there by a permutation, and
@@ -42,7 +44,8 @@ import against_pytorch_cuda
 import convoy_runs
 import pytorch_nets
 
-# Images of a measurement, and how often Convoy goes through them: a second or two for either program.
+# Images of a measurement, and the number of passes that Convoy makes over them: a second or two for
+# either program.
 Row = collections.namedtuple("Row", "model batch images passes")
 ROWS = [Row("tiny-relu", 32, 19200, 12), Row("tiny-sigmoid", 32, 14400, 16),
         Row("tiny-sigmoid", 1, 4000, 40), Row("lenet5", 32, 9600, 5), Row("vgg-small", 64, 1280, 3)]
@@ -51,7 +54,7 @@ Setting = collections.namedtuple("Setting", "threads layout mode")
 
 
 class PyTorch:
-    """One configuration, in a process of its own that trains whenever it is told to."""
+    """One configuration, in a process of its own that trains whenever it reads a line."""
 
     def __init__(self, args, script, options, setting=None):
         self.setting, self.rates, self.failure, self.sgd, self.facts = setting, [], None, "", {}
@@ -212,7 +215,7 @@ def chosen_rows(args):
     if args.batch:  # whole batches: torch.compile would compile the last one anew
         row = next((row for row in rows if row.batch == args.batch), rows[0])
         rows = [row._replace(batch=args.batch, images=max(row.images // args.batch, 1) * args.batch)]
-    if args.images:  # Convoy trains on as many as before, in more passes
+    if args.images:  # Convoy makes more passes and trains on as many images in total
         rows = [row._replace(images=max(args.images // row.batch, 1) * row.batch,
                              passes=max(row.passes * row.images // args.images, 1)) for row in rows]
     return rows

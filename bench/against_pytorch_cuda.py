@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What against_pytorch.py --device cuda does: four nets and batches on one GPU, PyTorch (eager, and with CUDA
-graphs) and Convoy (with graphs, and with a persistent kernel) in turn, in one run."""
+"""Implements against_pytorch.py --device cuda: trains four nets on one GPU, with PyTorch (eager,
+and with CUDA graphs) and with Convoy (with graphs, and with a persistent kernel) in turn, in one
+run."""
 
 import collections
 import json
@@ -12,7 +13,7 @@ import time
 import convoy_runs
 import pytorch_cuda
 
-# Images of a measurement of PyTorch, and how often Convoy goes through them.
+# Images of a measurement of PyTorch, and the number of passes that Convoy makes over them.
 Row = collections.namedtuple("Row", "model batch images passes")
 ROWS = [Row("tiny-relu", 32, 19200, 40), Row("tiny-sigmoid", 1, 4000, 60), Row("lenet5", 32, 19200, 20),
         Row("lenet5", 512, 51200, 20)]
@@ -27,7 +28,7 @@ def run_convoy(args, row, data, launching):
 
 
 class Convoy:
-    """One way of launching. Where the net does not fit it, that is said once."""
+    """One way of launching. Where it cannot run the net, the script says so once."""
 
     def __init__(self, launching):
         self.launching, self.rates, self.launches, self.failure = launching, [], None, None

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the measuring scripts of this folder share: data, one training run of Convoy, the FMA peak."""
+"""Code that the measuring scripts of this folder share: data, one training run of Convoy, the FMA
+peak."""
 
 import gzip
 import hashlib
@@ -15,12 +16,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "build/release/convoy"
-TEST_IMAGES = 16  # few: an evaluation is not what is measured
-UNAVAILABLE = 69  # the exit code of a device that is not there
+TEST_IMAGES = 16  # few, because no evaluation is measured
+UNAVAILABLE = 69  # the exit code where the device does not exist
 
 
 class Failed(SystemExit):
-    """A command of Convoy that failed: what it said last, and its exit code."""
+    """A command of Convoy that failed: the last line of its output, and its exit code."""
 
     def __init__(self, command, returncode, errors):
         super().__init__(f"{' '.join(map(str, command))} failed:\n{errors}")
@@ -42,7 +43,7 @@ def find_data(name):
 
 
 def data_folder(name):
-    """Of a data set; or the folder that `name` is."""
+    """The folder of a data set; or `name` itself where it is a folder."""
     path = pathlib.Path(name) if os.path.isdir(name) else find_data(name)
     if not path:
         raise SystemExit(f"no data '{name}': set CONVOY_DATA or install dataset-fashion-mnist")
@@ -59,7 +60,8 @@ def read_idx(folder, stem):
 
 
 def copy_data(name, samples, folder):
-    """The first images of a data set, plain files: what both programs read, in this order."""
+    """The first images of a data set as uncompressed files, which both programs read in this
+    order."""
     source = data_folder(name)
     for part, count in (("train", samples), ("t10k", TEST_IMAGES)):
         images = read_idx(source, f"{part}-images-idx3-ubyte")
@@ -77,7 +79,8 @@ def write_idx(folder, part, images, labels, rows=28, columns=28):
 
 
 def make_data(folder, images, test_images=TEST_IMAGES):
-    """Images of 28 x 28 made of noise, in 10 classes: the same bytes on every machine, and no file is needed."""
+    """Images of 28 x 28 made of noise, in 10 classes. They have the same bytes on every machine and
+    need no file."""
     folder.mkdir()
     for part, count in (("train", images), ("t10k", test_images)):
         pixels = hashlib.shake_128(part.encode()).digest(784 * count)
@@ -121,7 +124,8 @@ def require_gpu(program, info=None):
 
 
 def fma_peak(program):
-    """FLOP/s of one core, as measured now by `convoy bench`; None in a version without it."""
+    """FLOP/s of one core, which `convoy bench` measures now; None in a version without that
+    command."""
     command = [program, "bench", "tiny-relu", "--threads", "1", "--seconds", "0.5", "--json", "--quiet"]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if result.returncode != 0:

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""One epoch of the tiny nets on a GPU: how long its steps take, in how many launches, and whether the weights
-are those of the processor.
+"""Measures one epoch of the tiny nets on a GPU: the time and the number of launches of its steps,
+and whether the weights are those of the processor.
 
     bench/cuda_epoch.py                         tiny-relu (batch 32) and tiny-sigmoid (batch 1), all images
     bench/cuda_epoch.py --rounds 9 --launch persistent
     bench/cuda_epoch.py --json > result.json
 
-In every round each way of launching trains once, from the same seed; printed are medians with the lowest and the
-highest. The time is that of the training steps: no loading, no evaluation, no checkpoint. The digest is compared
-with that of `--device cpu`.
+In every round each way of launching trains once, from the same seed. The script prints medians with
+the lowest and the highest time. The time is that of the training steps, without loading, evaluation
+and checkpoints. The script compares the digest with that of `--device cpu`.
 """
 
 import argparse

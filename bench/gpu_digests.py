@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digests of the models on a GPU against those recorded on the CPU (gpu_digests.json).
+"""Compares digests of the models on a GPU with those recorded on the CPU (gpu_digests.json).
 
     python3 bench/gpu_digests.py --record [--program FILE]      records them anew
 """
@@ -51,7 +51,7 @@ def compare(session, what, entry, data, launching):
                    "the same" if same else "OTHER WEIGHTS", wrong=not same, document=document)
 
 
-# Of a size of a GPU, and of one for fibers.
+# One set of sizes suits a GPU, the other one fibers.
 def to_record():
     for model in MODELS:
         large = model == "vgg-small"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of bench/on_gpu that time something: whole nets, layers, PyTorch."""
+"""The parts of bench/on_gpu that measure times: whole nets, layers, PyTorch."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ EPOCH_IMAGES = 60000
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """What is measured, and how much of it."""
+    """The sizes of all measurements."""
     digests: str            # which of the recorded ones
     nets: tuple             # whose steps are timed
     launching: str          # of these steps
@@ -157,7 +157,7 @@ def layers_of(session, model, batch):
 
 
 def compared(session, what, seconds, threads, seconds_of_cpu, document):
-    """As the second report's table has it; its serial program is one thread of the CPU."""
+    """A table like the second report's, whose serial program is one thread of the CPU."""
     speedup = seconds_of_cpu / seconds
     measured = milliseconds(seconds)
     verdict = f"{speedup:.4g} x"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that bench/on_gpu measures: built there, or built elsewhere and brought along."""
+"""The program that bench/on_gpu measures: the script builds it there, or takes one that was built
+elsewhere."""
 
 import pathlib
 import re
@@ -11,8 +12,8 @@ import convoy_runs
 import gpu_session
 
 FOLDER = convoy_runs.ROOT / "build/on-gpu"
-PACKED_DATA = ("mnist", "fashion-mnist")  # the first one that there is
-# They belong to the system's loader and come with it.
+PACKED_DATA = ("mnist", "fashion-mnist")  # the first one that exists is used
+# These libraries belong to the system's loader and come with it.
 OF_THE_LOADER = re.compile(r"^(ld-linux|lib(c|m|dl|rt|pthread|resolv)\.so)")
 
 
@@ -26,7 +27,7 @@ def compile_in(folder):
 
 
 def works(folder, environment):
-    """Whether it has a program that runs on this machine."""
+    """Whether the package has a program that runs on this machine."""
     program = folder / "convoy"
     if not program.exists():
         return False
@@ -38,7 +39,8 @@ def works(folder, environment):
 
 
 def build(session):
-    """With what is here, for the GPU that is here; without MPI, which one GPU does not need."""
+    """Builds with the tools of this machine and for its GPU; without MPI, which one GPU does not
+    need."""
     folder = convoy_runs.ROOT / "build/on-gpu-build"
     done = session.run(["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]) \
         if shutil.which("nvidia-smi") else None
@@ -50,7 +52,7 @@ def build(session):
 
 
 def libraries(program):
-    """All that it is linked with, but those of the loader."""
+    """All libraries that the program is linked with, but those of the loader."""
     out = subprocess.run(["ldd", program], stdout=subprocess.PIPE, text=True, check=True).stdout
     missing = re.findall(r"(\S+) => not found", out)
     if missing:
@@ -64,7 +66,7 @@ def pack(folder):
     and the C library with it, are those of the machine that it is brought to."""
     build_folder = convoy_runs.ROOT / "build/on-gpu-pack"
     commands = [configure(build_folder, "-DCONVOY_MPI=OFF", "-DCMAKE_BUILD_RPATH=$ORIGIN/lib",
-                          # For libraries that libraries need, too.
+                          # This path also serves the libraries that other libraries need.
                           "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags"),
                 compile_in(build_folder)]
     for command in commands:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bench/on_gpu stands on: commands with a limit of time, and results that are written as they come."""
+"""The base of bench/on_gpu: commands with a time limit, and results that are written as they
+come."""
 
 import contextlib
 import json
@@ -19,16 +20,16 @@ class OutOfTime(Exception):
 
 
 class Skipped(Exception):
-    """The part cannot be done here; the message says why."""
+    """The part cannot run here; the message says why."""
 
 
 class StepFailed(Exception):
-    """One step of a part went wrong; the message says how."""
+    """One step of a part failed; the message says how."""
 
 
 class Results:
-    """Rows of the table. Each is in results.jsonl, on the disk, before the next thing is begun; table.md holds
-    the table so far."""
+    """Rows of the table. Each row is in results.jsonl, on the disk, before the next measurement
+    begins; table.md holds the table so far."""
 
     def __init__(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,8 +52,9 @@ class Results:
 
 
 class Session:
-    """Runs the parts one after the other, each within its limit and all within one. A part is a function of the
-    session that calls step(); what goes wrong in a step is a row of the table, and the next step follows."""
+    """Runs the parts one after the other, each within its limit and all within one. A part is a
+    function of the session that calls step(); a failure of a step becomes a row of the table, and
+    the next step follows."""
 
     def __init__(self, results, folder, seconds, environment):
         self.results, self.folder, self.environment = results, folder, environment
@@ -62,8 +64,8 @@ class Session:
         self.log_file = open(results.folder / "log.txt", "a")
 
     def run_parts(self, parts):
-        """`parts`: (name, seconds, function). A part gets at most its seconds; where all together would be too
-        long, each gets its share of what is left."""
+        """`parts`: (name, seconds, function). A part gets at most its seconds; where the sum would
+        exceed the limit, each gets its share of the remaining time."""
         for i, (name, seconds, function) in enumerate(parts):
             left = max(self.end - time.monotonic(), 0)
             share = left * seconds / max(sum(part[1] for part in parts[i:]), 1e-9)
@@ -81,7 +83,7 @@ class Session:
             self.report(what, verdict=f"skipped: {skipped}")
         except StepFailed as failure:
             self.report(what, verdict=f"FAILED: {failure}", wrong=True)
-        except Exception as error:  # whatever it is, the other steps' results must not be lost
+        except Exception as error:  # the other steps' results must not be lost
             self.report(what, verdict=f"FAILED: {type(error).__name__}: {error}", wrong=True)
 
     def step(self, what, function, *arguments):
@@ -94,7 +96,8 @@ class Session:
         self.results.add(self.part, what, *cells, **more)
 
     def run(self, command):
-        """What the command printed and its exit code. Where the time is up, it ends with all that it started."""
+        """The command's output and its exit code. At the time limit the command is ended with all
+        processes that it started."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise OutOfTime

@@ -11,11 +11,12 @@ import gpu_session
 NETS = ("tiny-relu", "tiny-sigmoid")
 TOOLS = ("memcheck", "racecheck", "synccheck")
 FEW_IMAGES = 64  # two steps of 32; and few test images
-FOUND = 9  # the exit code that the sanitizer is told to end with
+FOUND = 9  # the sanitizer's exit code for errors, passed as --error-exitcode
 
 LONGEST = 5
 STAGE_KERNEL, STEPS_KERNEL = "run_code_kernel", "run_steps_kernel"
-# Of each kernel: (metric, how the table says it). Names as of Nsight Compute 2022 and later.
+# For each kernel: (metric, its form in the table). The names are those of Nsight Compute 2022 and
+# later.
 DURATION = "gpu__time_duration.sum"
 METRICS = {
     DURATION: None,
@@ -71,8 +72,8 @@ def nsight_compute(session):
 
 
 def kernels_in_order(session, model, batch):
-    """What each launch of a step is for: a trace has the stages in order, the profile how many kernels each is.
-    (The last launch of a step, which ends it, is another kernel.)"""
+    """The stage of each launch of a step: a trace has the stages in order, the profile the number
+    of kernels of each stage. (The last launch of a step, which ends it, is another kernel.)"""
     trace = session.folder / "trace.json"
     document = session.document_of(short_training(session, model, "auto", "--batch", batch, "--profile", "--trace",
                                                   trace))
@@ -89,8 +90,8 @@ def kernels_in_order(session, model, batch):
 
 
 def metrics(session, ncu, kernel, skip, count, training):
-    """A dictionary of METRICS for each of `count` launches of the kernel, after `skip`. The clocks are left
-    alone."""
+    """A dictionary of METRICS for each of `count` launches of the kernel, after `skip`. The clocks
+    are not changed."""
     out = session.output_of([ncu, "--csv", "--page", "raw", "--print-units", "base", "--clock-control", "none",
                              "--kernel-name", f"regex:{kernel}", "--launch-skip", skip, "--launch-count", count,
                              "--metrics", ",".join(METRICS), *training])
@@ -107,7 +108,8 @@ def metrics(session, ncu, kernel, skip, count, training):
 
 def longest_kernels(session, ncu, model, batch):
     names = kernels_in_order(session, model, batch)
-    found = metrics(session, ncu, STAGE_KERNEL, len(names), len(names),  # the second step's: all is loaded
+    # Of the second step, when everything is loaded
+    found = metrics(session, ncu, STAGE_KERNEL, len(names), len(names),
                     short_training(session, model, "stages", "--batch", batch))
     if len(found) != len(names):
         raise gpu_session.StepFailed(f"{len(names)} kernels in a step, ncu saw {len(found)}")

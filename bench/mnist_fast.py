@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains mnist-fast on MNIST from many seeds: how accurate it becomes, and how long that takes.
+"""Trains mnist-fast on MNIST from many seeds, and measures its accuracy and its training time.
 
     bench/mnist_fast.py                             seeds 1 to 20, 2 threads: a table in Markdown
     bench/mnist_fast.py --seeds 5 --threads 1
     bench/mnist_fast.py --device cuda
     bench/mnist_fast.py --json > result.json
 
-The accuracy is that of the last weights on the 10,000 test images, whichever epoch was the best; it depends
-on the seed alone, neither on the machine nor on its threads or its device. The training time is that of all steps,
-shuffling included; loading, testing after each epoch and writing the run folder are not training.
-Needs MNIST: `convoy fetch mnist`.
+The accuracy is that of the last weights on the 10,000 test images, whichever epoch was the best; it
+depends on the seed alone, neither on the machine nor on its threads or its device. The training
+time is that of all steps, shuffling included; it excludes loading, the test after each epoch and
+the writing of the run folder. Needs MNIST: `convoy fetch mnist`.
 """
 
 import argparse

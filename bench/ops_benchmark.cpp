@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every operation and pass of the four models, one grain on one core, against the FMA peak measured
-// in the same run, data in cache: for work on an operation. (`convoy bench` measures the stages of
-// a plan in the order of training.)
+// Measures every operation and pass of the four models for work on an operation: one grain on one
+// core, with data in cache, against the FMA peak measured in the same run. (`convoy bench` measures
+// the stages of a plan in the order of training.)
 //
 //   cmake --preset release -DCONVOY_BUILD_BENCHMARKS=ON && cmake --build --preset release
 //   build/release/bench/ops_benchmark --benchmark_filter=lenet5
@@ -27,7 +27,7 @@ struct Arrays {
         parameters(parameter_shape(op).size()),
         packed(packed_size(op)),
         scratch(scratch_size(op)),
-        choice(kGrain * output_shape(op).size()),
+        argmax(kGrain * output_shape(op).size()),
         dx(x.size()),
         dy(y.size()),
         gradient(parameters.size()) {
@@ -38,7 +38,7 @@ struct Arrays {
     }
   }
   Buffer<float> x, y, parameters, packed, scratch;
-  Buffer<Choice> choice;
+  Buffer<Argmax> argmax;
   Buffer<float> dx, dy, gradient;
 };
 
@@ -53,7 +53,7 @@ void add_layer(const std::string& name, const Op& op, bool needs_input_gradient,
   benchmark::RegisterBenchmark((name + "/forward").c_str(), [=, &backend](benchmark::State& state) {
     Arrays a(op);
     const Forward<float> pass{kGrain,     a.x.data(),      a.x.data(),      a.parameters.data(),
-                              a.y.data(), a.choice.data(), a.scratch.data()};
+                              a.y.data(), a.argmax.data(), a.scratch.data()};
     const Range units{0, forward_units(op, kGrain)};
     for (auto _ : state) backend.forward(op, pass, units);
     count(state, forward_flops(op), peak);
@@ -65,7 +65,7 @@ void add_layer(const std::string& name, const Op& op, bool needs_input_gradient,
           backend.pack(op, a.parameters.data(), a.packed.data(), {0, parameter_shape(op).taps});
           const InputGradient<float> pass{
               kGrain,          a.dy.data(),     a.y.data(),  a.parameters.data(),
-              a.packed.data(), a.choice.data(), a.dx.data(), a.scratch.data()};
+              a.packed.data(), a.argmax.data(), a.dx.data(), a.scratch.data()};
           const Range units{0, input_gradient_units(op, kGrain)};
           for (auto _ : state) backend.input_gradient(op, pass, units);
           count(state, input_gradient_flops(op), peak);

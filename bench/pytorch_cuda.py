@@ -38,7 +38,8 @@ class Trainer:
         self.criterion(self.model(x), y).backward()
 
     def captured(self):
-        """As PyTorch's notes on CUDA graphs say: warmed up on another stream; gradients made in the graph."""
+        """Captures as PyTorch's notes on CUDA graphs say: the warm-up runs on another stream, and
+        the graph allocates the gradients."""
         torch = self.torch
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
@@ -74,7 +75,7 @@ class Trainer:
 
 
 def trainers(torch, options, model):
-    """One for each way that this PyTorch has to run SGD and that works here."""
+    """One optimizer for each way to run SGD that this PyTorch has and that works here."""
     for name, optimizer in pytorch_nets.optimizers(torch, model):
         try:
             yield name, Trainer(torch, options, model, optimizer)

@@ -69,7 +69,7 @@ def batches(torch, options):
 
 
 def optimizers(torch, model):
-    """The ways this PyTorch has to run SGD."""
+    """The ways to run SGD that this PyTorch has."""
     for name, how in (("plain", {"foreach": False}), ("foreach", {"foreach": True}),
                       ("fused", {"fused": True})):
         try:

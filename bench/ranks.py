@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the same net on threads, on ranks and by every way of summing, side by side in one run.
+"""Trains the same net on threads, on ranks and with every way of summing, side by side in one run.
 
     bench/ranks.py                              tiny-relu, lenet5 and vgg-small, 5 alternating rounds
     bench/ranks.py --models tiny-relu --rounds 9
 
-Each configuration runs once in every round, in processes of its own, so that what else the machine does
-hits all alike; printed are medians over the rounds of the images a second of training steps, and their
-ratios to one thread. All but 'fast' must come to the same weights: where they don't, it says so and fails.
+Each configuration runs once in every round, in processes of its own, so that other work of the
+machine affects all alike. The script prints medians over the rounds of the images a second of
+training steps, and their ratios to one thread. All configurations but 'fast' must give the same
+weights; otherwise the script says so and fails.
 """
 
 import argparse

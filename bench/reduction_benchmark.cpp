@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a step costs beside its gradients: the reduction over the ranks and the update, for the
-// gradients of a model (tiny-relu unless named), in shared memory against MPI_Allreduce with an
-// update of all weights by every rank.
+// Measures the parts of a step that follow its gradients: the reduction over the ranks and the
+// update, for the gradients of a model (tiny-relu unless named). It compares shared memory with
+// MPI_Allreduce followed by an update of all weights on every rank.
 //
 //   mpirun -np 2 --bind-to none reduction_benchmark [MODEL]
 //
-// Before each, every rank writes its gradient, as the backward pass has just done. Rounds of both
-// alternate; printed are the medians over the rounds of the mean microseconds, on rank 0.
+// Before each reduction every rank writes its gradient, as the backward pass does. Rounds of both
+// ways alternate; rank 0 prints the medians over the rounds of the mean microseconds.
 #include <mpi.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ using namespace convoy;
 
 constexpr int kRounds = 15, kSteps = 1000;
 constexpr Index kGrainsOfRank = 4;
-constexpr Index kFloats = 1024;  // that the engine updates at once
+constexpr Index kFloats = 1024;  // floats that the engine updates at once
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -39,7 +39,7 @@ class Bench {
         plan_(model.net),
         optimizer_(optimizer_of(model.train)),
         backend_(find_backend("auto")),
-        sum_(communicator, options(), plan_, Crew{}, backend_, 1, 1),
+        sum_(communicator, options(), plan_, WorkerGroup{}, backend_, 1, 1),
         shared_(plan_, optimizer_, backend_, communicator),
         own_(plan_, optimizer_, backend_, *alone_),
         gradient_(plan_.net().arena_size()),
@@ -49,19 +49,19 @@ class Bench {
     own_.set_state(state);
   }
 
-  // Microseconds of a step beside the writing of the gradient.
+  // Microseconds of a step without the writing of the gradient.
   double in_place() {
     const auto size = plan_.net().arena_size();
     const Index rank = communicator_.rank();
-    const tree::Node node{rank * kGrainsOfRank, (rank + 1) * kGrainsOfRank};
-    const Tally tally{1, 1, 4 * kGrainsOfRank, 0};
-    const TeamPieces mine{{&node, 1}, &tally};
+    const tree::Subtree subtree{rank * kGrainsOfRank, (rank + 1) * kGrainsOfRank};
+    const StepMetrics step_metrics{1, 1, 4 * kGrainsOfRank, 0};
+    const GroupPieces mine{{&subtree, 1}, &step_metrics};
     double seconds = 0;
     for (int step = 0; step < kSteps; ++step) {
       write(sum_.slots(0));
       communicator_.publish(Activity::training, step);
       const Stopwatch watch;
-      const Tally all = sum_.gather(communicator_.size() * kGrainsOfRank, {&mine, 1}, 0);
+      const StepMetrics all = sum_.gather(communicator_.size() * kGrainsOfRank, {&mine, 1}, 0);
       const Range slice = split(size, communicator_.size(), rank, kFloatsPerLine);
       for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
         const Range rows = Generations::rows_in(block, slice);
@@ -75,7 +75,7 @@ class Bench {
           shared_.update_rows(block, some, sum, {all.samples, 1e-9F});
         }
       }
-      communicator_.meet(Meeting::update);
+      communicator_.barrier(SyncPoint::update);
       shared_.flip();
       seconds += watch.seconds();
     }

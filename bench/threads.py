@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What threads bring: images a second of each net by one thread, by two, and by more than there are cores.
+"""Measures images a second of each net on one thread, on two, and on more threads than cores.
 
     bench/threads.py                        batch 64; 1, 2 and 64 threads; 5 alternating rounds
     bench/threads.py --models lenet5 --rounds 9
     bench/threads.py --startup              instead: one epoch's process time beyond its training time
 
-Each configuration runs once in every round, in a process of its own, on an otherwise idle machine if the
-figures are to mean something; printed are medians. The weights must come out the same, or it fails.
+Each configuration runs once in every round, in a process of its own, and the script prints medians.
+The figures are valid only on an otherwise idle machine. The script fails where the weights differ.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import time
 
 import convoy_runs
 
-# Images, and how often a measurement goes through them: about a second for one thread.
+# Images, and the number of passes of a measurement over them: about a second for one thread.
 NETS = {"tiny-relu": (28800, 6), "tiny-sigmoid": (28800, 6), "lenet5": (12800, 3),
         "vgg-small": (2560, 1)}
 MANY = 64
@@ -50,7 +50,8 @@ def scaling(args, model):
 
 
 def startup(args):
-    """Of `convoy train tiny-relu --epochs 1`, the time from process start to exit beyond training."""
+    """The seconds of `convoy train tiny-relu --epochs 1` from process start to exit, without the
+    training."""
     process = {threads: [] for threads in (1, 2)}
     training = {threads: [] for threads in (1, 2)}
     for round_ in range(args.rounds):

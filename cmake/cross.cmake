@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Cross-compiles for another processor, and runs what comes out in qemu (docs/install.md, scripts/test-cross).
+# Cross-compiles for another processor, and runs the programs in qemu (docs/install.md,
+# scripts/test-cross).
 #
 #   CONVOY_TRIPLET         the compiler's name for it: aarch64-linux-gnu, s390x-linux-gnu ...
 #   CONVOY_CROSS_LIBRARIES where scripts/setup-cross has put the libraries: build/libraries/TRIPLET
@@ -19,13 +20,13 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 foreach(kind LIBRARY INCLUDE PACKAGE)
   set(CMAKE_FIND_ROOT_PATH_MODE_${kind} ONLY)
 endforeach()
-# Where Debian has headers that differ from machine to machine.
+# Debian's folder for headers that differ between processors.
 set(CMAKE_CXX_FLAGS_INIT "-isystem ${cross_libraries}/usr/include/${CONVOY_TRIPLET}")
 
 string(REPLACE "powerpc64le" "ppc64le" emulated ${CMAKE_SYSTEM_PROCESSOR})
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-${emulated} -L /usr/${CONVOY_TRIPLET})
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
-  # A processor with just that much: the Cortex-A72 has no SVE.
+  # The Cortex-A72 has NEON and no SVE.
   set(processor cortex-a72)
   if(CONVOY_SVE_BITS)
     math(EXPR bytes "${CONVOY_SVE_BITS} / 8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# nvcc, and how kernels are compiled.
+# Finds nvcc and sets the options for kernels.
 #
 #   CMAKE_CUDA_ARCHITECTURES   GPUs to make code for; by default Turing (75, which drivers compile anew
 #                              for what came later) and Hopper (90)
@@ -16,8 +16,8 @@ if(convoy_is_top AND CONVOY_CCACHE AND NOT DEFINED CMAKE_CUDA_COMPILER_LAUNCHER)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${CONVOY_CCACHE})
 endif()
 
-# The arithmetic of the contract: multiply-adds are fused where it is written, denormal numbers are
-# numbers, division and square root are rounded correctly.
+# The arithmetic of the contract: multiply-adds are fused only where the source says so, denormal
+# numbers are kept, division and square root are rounded correctly.
 set(convoy_cuda_options -std=c++20  # CMake 3.25 does not know that nvcc can
     -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
     --expt-relaxed-constexpr -Xcompiler=-ffp-contract=off -Xcompiler=-fno-fast-math

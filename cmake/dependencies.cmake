@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What Convoy is built from. The system's packages are taken where they exist; with CONVOY_FETCH_DEPS
-# the missing ones of the five below are downloaded in a pinned version.
+# Finds the libraries that Convoy is built from. It takes the system's packages where they exist;
+# with CONVOY_FETCH_DEPS it downloads the missing ones of the five below in a pinned version.
 
 if(CONVOY_FETCH_DEPS)
   include(FetchContent)
@@ -20,7 +20,8 @@ macro(convoy_dependency package repository tag)
   endif()
 endmacro()
 
-# Of what is fetched, only the library itself; what is linked is installed along with a static Convoy.
+# Only the libraries themselves are built of the fetched sources; those that are linked are
+# installed along with a static Convoy.
 if(CONVOY_FETCH_DEPS)
   foreach(option HWY_ENABLE_CONTRIB HWY_ENABLE_EXAMPLES HWY_ENABLE_TESTS JSON_BuildTests JSON_Install
                  CLI11_BUILD_TESTS CLI11_BUILD_EXAMPLES CLI11_BUILD_DOCS)

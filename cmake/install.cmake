@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` puts where: the library for find_package(convoy) and pkg-config, the program with
-# its manual pages, the models.
+# `cmake --install` installs the library for find_package(convoy) and pkg-config, the program with
+# its manual pages, and the models.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/convoy)
 
@@ -15,7 +15,7 @@ install(FILES ${PROJECT_BINARY_DIR}/convoyConfig.cmake
 
 include(cmake/pkg_config.cmake)
 
-# Public is include/convoy, and nothing else.
+# Only the headers of include/convoy are public.
 install(DIRECTORY include/convoy DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.hpp)
 
 install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/convoy/models

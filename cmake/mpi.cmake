@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Finds MPI, and of the launchers on this machine the one that starts its ranks: several MPI libraries
-# live side by side, and a rank that another one's launcher starts thinks that it is alone.
+# Finds MPI, and among the launchers on this machine the one of that library. A machine may have
+# several MPI libraries, and a rank that the launcher of another library starts believes that it is
+# alone.
 #
 #   MPI_CXX_COMPILER      chooses the library (a name or a path; CMake's FindMPI)
 #   CONVOY_MPI_LAUNCHER   its mpirun; found out unless it or MPIEXEC_EXECUTABLE is given

@@ -3,8 +3,8 @@
 add_library(convoy_options INTERFACE)
 target_compile_features(convoy_options INTERFACE cxx_std_20)
 target_compile_options(convoy_options INTERFACE
-  # A fused multiply-add is written out or does not happen, and no sum is rearranged, whatever flags
-  # come from the environment or a parent project (docs/determinism.md).
+  # The compiler fuses no multiply-add that the source does not write as one, and rearranges no sum,
+  # whatever flags the environment or a parent project gives (docs/determinism.md).
   $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off> $<$<COMPILE_LANGUAGE:CXX>:-fno-fast-math>
   "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wshadow>"
   # gcc 12 warns of any "literal" + std::string (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651)
@@ -12,8 +12,8 @@ target_compile_options(convoy_options INTERFACE
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${CONVOY_WARNINGS_AS_ERRORS}>>:-Werror>)
 
 # convoy_link_privately(<library> <what it uses>...): users of a static library have to link what it
-# uses, so it is exported and found again by convoyConfig.cmake; a shared library has linked it, and
-# shows nothing of it.
+# uses, so it is exported, and convoyConfig.cmake finds it again; a shared library has linked it and
+# exports nothing of it.
 function(convoy_link_privately library)
   if(BUILD_SHARED_LIBS)
     target_link_libraries(${library} PRIVATE "$<BUILD_INTERFACE:${ARGN}>")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# convoy.pc, for builds without CMake. A static library leaves the linking of what it uses to its user:
-# `pkg-config --static`. Like the CMake package it may be moved with its prefix.
+# Makes convoy.pc, for builds without CMake. A user of the static library links the libraries that
+# it uses with `pkg-config --static`. Like the CMake package, convoy.pc may be moved with its
+# prefix.
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH convoy_pc_to_prefix /prefix/${pc_dir} /prefix)
 string(REGEX REPLACE "/$" "" convoy_pc_to_prefix "${convoy_pc_to_prefix}")

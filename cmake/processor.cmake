@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Refuses here, rather than in the middle of a compilation, what Convoy cannot run on (docs/install.md,
-# "Processors and systems"), and says where there are no vector instructions.
+# Refuses processors and systems that Convoy does not support before the compilation begins
+# (docs/install.md, "Processors and systems"), and reports a processor without vector instructions.
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
   message(FATAL_ERROR "convoy: ${CMAKE_SYSTEM_NAME} is not supported (memory shared by processes, affinity "
           "and supervision are Linux's): build it on Linux, in a container or in a virtual machine; "
@@ -30,8 +30,8 @@ if(NOT CONVOY_HAS_VECTORS)
   message(STATUS "convoy: no vector instructions for ${CMAKE_SYSTEM_PROCESSOR}: the plain reference code "
           "trains to the same weights, some hundred times slower")
 endif()
-# Of float, as float: with a wider intermediate format the bits would be others. (16: half precision is
-# computed as it is, too.)
+# Float must be computed as float: a wider intermediate format gives other bits. (With 16, half
+# precision is also computed in its own format.)
 convoy_check_target(CONVOY_FLOATS_ARE_FLOATS "FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 16")
 if(NOT CONVOY_FLOATS_ARE_FLOATS)
   message(FATAL_ERROR "convoy: ${CMAKE_CXX_COMPILER} computes float in a wider format (FLT_EVAL_METHOD), which "

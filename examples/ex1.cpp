@@ -90,7 +90,7 @@ void run(convoy::Index limit, const std::string& folder) {
               static_cast<int>(model.parameter_count()));
 
   // 3. The training: epochs, evaluation on the test set, and (if there is a folder) checkpoints,
-  //    from which a run that was killed goes on as if nothing had happened. By default it uses all
+  //    from which a run that was killed continues with the same bits. By default it uses all
   //    the cores that this process may use; their number changes the time, never the result.
   Printer printer;
   const convoy::TrainResult result =

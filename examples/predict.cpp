@@ -7,8 +7,8 @@
 //               ex1 first) and classifies an image that is in memory. Nothing else is needed: no
 //               data set, no model file.
 //
-// Output:       The classes, each with its probability. A network that was trained on clothes takes
-//               the picture that is drawn below for a "Trouser".
+// Output:       The classes, each with its probability. A network that was trained on clothes
+//               classifies the picture that is drawn below as a "Trouser".
 
 #include <cstdint>
 #include <cstdio>
@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
     const auto prediction = predictor.predict(trousers(predictor.image_shape()));
     const auto& names = predictor.class_names();
     for (std::size_t label = 0; label < names.size(); ++label) {
-      // A checkpoint may come from anywhere: a name in it must not steer the terminal.
+      // A checkpoint may come from anywhere, so control characters in a name must not reach the
+      // terminal.
       std::printf("%-12s %.4f\n", convoy::printable(names[label]).c_str(),
                   static_cast<double>(prediction.probabilities[label]));
     }

@@ -4,12 +4,12 @@
 #            permutation), and each implementation draws its own partner.
 # Behaviour: neither common implementation draws a partner. torchvision's v2.MixUp mixes sample i with sample i - 1,
 #            timm's Mixup (batch mode) sample i with sample n - 1 - i, always; only the coefficient is random, one
-#            for the whole batch. With a loader that does not shuffle, or one that sorts by class, the same
-#            pictures meet in every epoch; and the middle sample of an odd batch would meet itself in
-#            timm, which therefore refuses odd batches.
+#            for the whole batch. With a loader that does not shuffle, or one that sorts by class,
+#            the same pictures are mixed in every epoch; and timm would mix the middle sample of an
+#            odd batch with itself; therefore it refuses odd batches.
 # Versions:  torchvision 0.29.2, timm 1.0.31, PyTorch 2.15.0. Seen on 30 November 2026, 4 samples, 20 draws:
 #            torchvision: partners [3, 0, 1, 2]   timm: partners [3, 2, 1, 0]
-# Fails if:  a partner is another one in any of the draws, or timm takes an odd batch.
+# Fails if:  a partner differs in any of the draws, or timm accepts an odd batch.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Guess:     torch.optim.Muon computes in the type of the parameter, so that a float64 model can serve as
-#            the reference of an implementation of one's own, to 1e-12.
+# Guess:     torch.optim.Muon computes in the type of the parameter, so that a float64 model can be the
+#            reference of another implementation, to 1e-12.
 # Behaviour: the Newton-Schulz iteration runs in bfloat16 whatever the type: a float64 parameter gets a
 #            float64 update that is 1.2 % away from the iteration computed in float64, and agrees with
 #            the float32 parameter's to eight digits. Test against the formula in NumPy instead.

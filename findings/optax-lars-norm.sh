@@ -3,7 +3,8 @@
 # Guess:     optax.lars computes the local learning rate of LARS (You et al. 2017, equation 6):
 #            trust * |w| / (|g| + weight_decay * |w|).
 # Behaviour: it divides by |g + weight_decay * w|, the norm of the sum. So every step has the same length,
-#            trust * |w|, whatever the gradient; the paper's is shorter, the more gradient and decay cancel.
+#            trust * |w|, whatever the gradient; the paper's step becomes shorter as gradient and
+#            decay cancel.
 #            (timm and pytorch-optimizer follow the paper.)
 # Versions:  optax 0.2.8, jax 0.10.2, NumPy 2.4.6, in float64. Seen on 30 November 2026:
 #            from the paper's step: 0.0847   from trust |w| / |g + wd w|: 4e-16

@@ -3,8 +3,9 @@
 # Guess:     torchvision's v2 rotation gives the same bytes, up to rounding, for a PIL image and for a uint8 tensor.
 # Behaviour: with nearest interpolation all bytes are equal. With bilinear interpolation the tensor blends the
 #            image's border with the fill colour and the PIL image does not: a white picture keeps nothing but
-#            0 and 255 in PIL and gets a soft edge in a tensor; of noise about half of the bytes differ, by up
-#            to 102 levels. A net that was trained on one is augmented otherwise on the other.
+#            0 and 255 in PIL and gets a soft edge in a tensor; in an image of noise about half of
+#            the bytes differ, by up to 102 levels. So the augmentation of a net's training data
+#            depends on the type of the images.
 # Versions:  torchvision 0.29.2, PyTorch 2.15.0, Pillow 13.0.0. Seen on 30 November 2026, 32 x 32, 10 degrees:
 #            nearest: 100 % equal   bilinear: 48 % equal, up to 102 levels   white: 2 values in PIL, 17 in a tensor
 # Fails if:  bilinear rotations agree, or nearest ones do not.

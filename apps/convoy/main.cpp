@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program convoy. main() is the one place that catches: what a user has to know goes to stderr
-// as one line, "convoy: problem (why): remedy", and the kind of error becomes the exit code. Of
-// many ranks, one says it.
+// The program convoy. Only main() catches exceptions: the message goes to stderr as one line,
+// "convoy: problem (why): remedy", and the kind of error becomes the exit code. In a job of ranks,
+// one rank prints the message.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -41,12 +41,12 @@ std::vector<std::string> option_names(const CLI::App& command) {
                               const std::vector<std::string>& known, const std::string& help) {
   const std::vector<std::string_view> candidates(known.begin(), known.end());
   const std::string_view meant = nearest(word, candidates);
-  throw UserError(Fault::usage, fmt::format("unknown {} {}", kind, word), "",
-                  meant.empty() ? fmt::format("'{}' lists what there is", help)
-                                : fmt::format("did you mean {}?", meant));
+  throw UserError(
+      Fault::usage, fmt::format("unknown {} {}", kind, word), "",
+      meant.empty() ? fmt::format("see '{}'", help) : fmt::format("did you mean {}?", meant));
 }
 
-// Of the option `words[at]`: behind its '=', or in the next word; empty where there is none.
+// The value of the option `words[at]`: after its '=', or the next word; empty if there is none.
 std::string value_after(const std::vector<std::string>& words, std::size_t at) {
   const std::size_t equals = words[at].find('=');
   if (equals != std::string::npos) return words[at].substr(equals + 1);
@@ -54,14 +54,14 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
   return has_next ? words[at + 1] : std::string();
 }
 
-// What CLI11 found wrong, in our words where a remedy can be named.
+// Reports CLI11's error, in our words if a remedy is known.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   const auto chosen = app.get_subcommands();
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
   const std::string help =
       chosen.empty() ? "convoy --help" : fmt::format("convoy {} --help", command.get_name());
   std::vector<std::string> extras = app.remaining(true);
-  for (std::string& word : extras) {  // an address in the wrong place may hold a password
+  for (std::string& word : extras) {  // a misplaced address may hold a password
     if (word.find("://") != std::string::npos) word = shown_address(word);
   }
   for (std::size_t i = 0; i < extras.size(); ++i) {
@@ -70,7 +70,7 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
     const std::string option = word.substr(0, word.find('='));
     if (const std::vector<std::string> known = option_names(command);
         !chosen.empty() && std::find(known.begin(), known.end(), option) != known.end()) {
-      throw UserError(Fault::usage, fmt::format("{} stands before the command", option), "",
+      throw UserError(Fault::usage, fmt::format("{} comes before the command", option), "",
                       fmt::format("write it after: convoy {} {}", command.get_name(), option));
     }
     if (const auto remedy = remedy_for_spelling(command, option, value_after(extras, i))) {
@@ -80,7 +80,7 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
   }
   if (!extras.empty()) {
     if (chosen.empty()) refuse_word("command", extras.front(), command_names(app), help);
-    throw UserError(Fault::usage, fmt::format("{} is one argument too many", extras.front()), "",
+    throw UserError(Fault::usage, fmt::format("unexpected argument {}", extras.front()), "",
                     fmt::format("see '{}'", help));
   }
   if (chosen.empty()) {
@@ -91,8 +91,8 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
   throw UserError(Fault::usage, error.what(), "", fmt::format("see '{}'", help));
 }
 
-// An empty word is a script's unset variable, and CLI11 would take the next word for the value of
-// "--out=".
+// An empty word comes from an unset variable in a script; CLI11 would take the next word for the
+// value of "--out=".
 void refuse_empty_words(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
@@ -101,7 +101,7 @@ void refuse_empty_words(int argc, char** argv) {
     throw UserError(Fault::usage,
                     word.empty() ? fmt::format("argument {} is empty", i)
                                  : fmt::format("{} has no value", word),
-                    "an unset variable of a script?", "give a value, or leave it out");
+                    "perhaps a script's variable is not set", "give a value, or leave it out");
   }
 }
 
@@ -111,9 +111,9 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("convoy {}", kVersion), "Print the version");
   app.require_subcommand(1);
   app.formatter(std::make_shared<HelpFormatter>());
-  app.set_help_flag("-h,--help", "Print this text");
+  app.set_help_flag("-h,--help", "Print this help");
   std::function<int()> action;
-  add_train(app, action);
+  add_train(app, {argv, argv + argc}, action);
   add_eval(app, action);
   add_predict(app, action);
   add_info(app, action);
@@ -122,7 +122,7 @@ int run(int argc, char** argv) {
   add_study(app, action);
   add_report(app, action);
   for (CLI::App* command : app.get_subcommands(nullptr)) command->group("Commands");
-  // After the commands, which would inherit it.
+  // Set after the commands are added, which would inherit it.
   app.footer(
       "Examples:\n"
       "  convoy train lenet5 --out runs/a    train on Fashion-MNIST with all cores\n"
@@ -161,7 +161,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace convoy;
   const std::string_view command = argc > 1 ? argv[1] : "";
-  // Of the commands, train alone is the work of many ranks; others are so many programs.
+  // Only train is the work of many ranks; of other commands each process runs on its own.
   if (command == "train") app::join_job();
   app::Ending ending;
   try {

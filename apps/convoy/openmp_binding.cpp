@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program decides by the cores that this process may use how many threads and ranks it starts,
-// and starts launchers, which inherit them. OpenMP's runtimes bind threads where certain variables
-// are set: gcc's binds the one that calls main() before it does, and with it all that is started
-// from there; every rank of a machine would come to the same core. So the variables are taken out
-// of the environment before the runtime reads them. The ranks' launcher, taskset or Slurm bind as
-// ever.
+// The program chooses its numbers of threads and ranks by the cores that this process may use, and
+// starts launchers, which inherit these cores. OpenMP runtimes bind threads if certain variables
+// are set: gcc's binds the thread that calls main() before it does so, and with it every process
+// that is started from there; all ranks of a machine would be bound to the same core. So these
+// variables are removed from the environment before the runtime reads them. The ranks' launcher,
+// taskset and Slurm bind as usual.
 //
-// This has to happen in .preinit_array, which only glibc has; main() comes too late, even if it
-// executed the program anew without the variables. exec() keeps the mask that gcc's runtime has set
-// by then, and the mask before it is lost: with GOMP_CPU_AFFINITY=1 (or OMP_PLACES={1}) a process
+// This must happen in .preinit_array, which only glibc has. main() is too late, even if it executed
+// the program again without the variables: exec() keeps the mask that gcc's runtime has set by
+// then, and the mask before it is lost. With GOMP_CPU_AFFINITY=1 (or OMP_PLACES={1}) a process
 // whose mask was {0, 1} and one that taskset had bound to {1} both find {1} in main(), and the
-// runtime's places are {1} in both. To allow all cores again would undo what taskset, mpirun or
-// Slurm bound.
+// runtime's places are {1} in both. To allow all cores again would undo the binding of taskset,
+// mpirun or Slurm.
 #include <cstdlib>  // __GLIBC__
 
 #if defined(__GLIBC__)
@@ -20,8 +20,8 @@ namespace {
 constexpr const char* kBindingVariables[] = {
     "OMP_PLACES=", "OMP_PROC_BIND=", "GOMP_CPU_AFFINITY=", "KMP_AFFINITY="};
 
-// These run before the initializers of all libraries, the C library's and a sanitizer's among them:
-// neither may be needed.
+// These functions run before the initializers of all libraries, including the C library and a
+// sanitizer, so they may use neither.
 #if defined(__clang__)
 #define CONVOY_BEFORE_ALL [[clang::disable_sanitizer_instrumentation]]
 #else

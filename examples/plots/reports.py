@@ -5,8 +5,9 @@
     examples/plots/reports.py                                     MNIST; into the folder plots
     examples/plots/reports.py --data synthetic --limit 200 --repeats 1      a first look
 
-As report one did it, with matplotlib and subprocess: each run is one process of `convoy train --json`,
-in alternating rounds, and a figure shows medians of them. Drawn are
+It works as report one did, with matplotlib and subprocess: each run is one process of `convoy train
+--json`, rounds of all layouts alternate, and a figure shows medians over the rounds. The figures
+are
 
     one-speedup   speedup over workers, threads and ranks        (report one)
     one-cores     training time over the number of cores         (report one)
@@ -14,8 +15,9 @@ in alternating rounds, and a figure shows medians of them. Drawn are
     two-net       the table of the whole net                     (report two)
     two-layers    the table of the layers, with the efficiency   (report two)
 
-and what was measured is printed as a table in Markdown. Where the program sees a GPU, it has columns in the
-last two. What the reports printed stands in REPORT_ONE and REPORT_TWO; docs/reports.md discusses it.
+and the script prints all measurements as a table in Markdown. Where the program sees a GPU, the
+last two tables have columns for it. REPORT_ONE and REPORT_TWO hold the numbers that the reports
+printed; docs/reports.md discusses them.
 """
 
 import argparse
@@ -36,7 +38,7 @@ except ImportError:
     sys.exit(77)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-IMAGES = {"tiny-relu": 60000, "tiny-sigmoid": 1000}  # of an epoch; one image a step shows itself in fewer
+IMAGES = {"tiny-relu": 60000, "tiny-sigmoid": 1000}  # of an epoch; steps of one image need fewer
 
 # Seconds of 5 epochs on 1 core and on 4 ranks with 32 images each; mean losses and accuracies.
 REPORT_ONE = {"seconds": {1: 163.60, 4: 45.97}, "speedup": 3.56,
@@ -55,7 +57,7 @@ Layout = collections.namedtuple("Layout", "name family workers options")
 
 
 class Convoy:
-    """Runs of the program, and what it knows of the machine."""
+    """Runs the program, and holds what the program reports of the machine."""
 
     def __init__(self, args):
         self.args = args
@@ -81,7 +83,8 @@ class Convoy:
                                        *layout.options, *options))
 
     def rounds(self, model, layouts, *options):
-        """{layout's name: its documents}: every layout once in every round, after each other."""
+        """{layout's name: its documents}: in every round each layout runs once, one after the
+        other."""
         documents = {layout.name: [] for layout in layouts}
         for number in range(self.args.repeats):
             for layout in layouts:
@@ -105,7 +108,7 @@ def seconds_of(documents):
 
 
 def speedups(layouts, documents):
-    """Against one thread, round by round; the median."""
+    """The median over the rounds of the speedup against one thread."""
     serial = documents[threads(1).name]
     return {layout.name: statistics.median(a["train_seconds"] / b["train_seconds"]
                                            for a, b in zip(serial, documents[layout.name]))
@@ -258,7 +261,8 @@ def report_two_layers(convoy):
 
 
 def compared(serial, parallel, workers):
-    """{layer: (speedup, efficiency)} by the threads of a GPU, or so many of the CPU."""
+    """{layer: (speedup, efficiency)} on the threads of a GPU, or on this number of threads of the
+    CPU."""
     result = {}
     for layer, (_, kernel) in parallel[0].items():
         speedup = statistics.median(a[layer][0] / b[layer][0] for a, b in zip(serial, parallel))
@@ -300,7 +304,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("plots"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    # Texts stay texts, and the same numbers give the same file.
+    # Texts are written as text, and the same numbers give the same file.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "convoy", "font.family": "sans-serif"})
     convoy = Convoy(args)
     machine = convoy.info["machine"]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// On what a training is computed, and how its work is divided. Nothing here changes a weight.
+/// The device that a training computes on, and how its work is divided. Nothing here changes a
+/// weight.
 ///
 /// @code
 /// convoy::TrainOptions options;
@@ -18,7 +19,7 @@ namespace convoy {
 
 enum class Device {
   cpu,
-  cuda,  ///< one GPU a rank; needs a build with CUDA
+  cuda,  ///< one GPU per rank; needs a build with CUDA
 };
 
 /// How work is divided among the threads of a rank (ComputeOptions), or among the ranks of a job
@@ -28,40 +29,42 @@ enum class Parallelism {
   tensor,  ///< each worker computes a part of every layer, for all samples
 };
 
-/// The defaults use all cores that the process may use. All values give the same weights.
+/// Where and on how many threads a rank computes. All values give the same weights. The defaults
+/// use all cores that the process may use.
 struct ComputeOptions {
   Device device = Device::cpu;
 
-  /// Threads of this rank. 0: $OMP_NUM_THREADS, or else what affinity and CPU quota allow, shared
-  /// with the other ranks of the host.
+  /// Number of threads of this rank. 0 takes $OMP_NUM_THREADS, or, where that is not set, the
+  /// usable cores divided among the ranks of the host.
   int threads = 0;
   Parallelism threads_by = Parallelism::data;
 
-  /// Allows more threads than usable cores. Without it they are cut off, and the observer is
-  /// warned.
+  /// Allows more threads than usable cores. Without it the number of threads is reduced to the
+  /// usable cores, and the observer gets a warning.
   bool oversubscribe = false;
 
   /// The vector instructions of a CPU: "auto", "reference" (slow), or one of available_isas().
   std::string isa = "auto";
 };
 
-/// Cores that the calling thread may use: by its affinity, cut by the CPU quota of its control
-/// group (rounded up); at least 1. Thread-safe.
+/// The number of cores that the calling thread may use: those of its CPU affinity, limited by the
+/// CPU quota of its control group (rounded up). It is at least 1. Thread-safe.
 int usable_cores();
 
-/// The vector instruction sets that this build can use on this machine, best first, and last
-/// "reference". Thread-safe.
+/// The vector instruction sets that this build can use on this machine: the best comes first, and
+/// "reference" comes last. Thread-safe.
 std::vector<std::string> available_isas();
 
 /// A GPU of this machine.
 struct CudaDevice {
-  std::string name;            ///< "NVIDIA H200"
-  int compute_capability = 0;  ///< 90 is 9.0
+  std::string name;            ///< for example "NVIDIA H200"
+  int compute_capability = 0;  ///< 90 means 9.0
   int multiprocessors = 0;
   Index memory_bytes = 0;
 };
 
-/// The GPUs. Empty where this build has no CUDA, or the machine has no GPU or no driver.
+/// The GPUs of this machine. The list is empty if this build has no CUDA, or if the machine has no
+/// GPU or no driver.
 std::vector<CudaDevice> cuda_devices();
 
 }  // namespace convoy

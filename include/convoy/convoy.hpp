@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The whole public API. Nothing outside of include/convoy is part of it.
+/// The whole public API. Nothing outside include/convoy belongs to it.
 ///
 /// | header        | what it has                         | in one sentence                          |
 /// | ------------- | ----------------------------------- | ---------------------------------------- |
@@ -9,8 +9,8 @@
 /// | data.hpp      | Dataset, TrainAndTest, load_data    | images, from files or from your memory   |
 /// | train.hpp     | train, TrainOptions, Trainer        | from model and data to weights           |
 /// | compute.hpp   | ComputeOptions, Device              | threads, GPU; never changes a weight     |
-/// | observer.hpp  | Observer, EpochMetrics, Progress    | what a training tells while it runs      |
-/// | result.hpp    | TrainResult, RunStatus, NamedTensor | what it returns                          |
+/// | observer.hpp  | Observer, EpochMetrics, Progress    | what a training reports while it runs    |
+/// | result.hpp    | TrainResult, RunStatus, NamedTensor | what a training returns                  |
 /// | stop.hpp      | StopSource                          | stop it from another thread              |
 /// | session.hpp   | Session                             | the ranks of an MPI job, or one process  |
 /// | predictor.hpp | Predictor, Prediction               | a checkpoint inside your program         |
@@ -18,8 +18,9 @@
 /// | shape.hpp     | Index, Label, Shape                 | sizes                                    |
 /// | version.hpp   | CONVOY_VERSION_MAJOR ..., version   | which Convoy this is; what stays stable  |
 ///
-/// examples/ex1.cpp is the tutorial, examples/ex1p.cpp the same on many ranks, examples/predict.cpp
-/// uses what was trained. docs/api.md says how these fit together.
+/// examples/ex1.cpp is the tutorial, examples/ex1p.cpp is the same program on many ranks, and
+/// examples/predict.cpp uses the trained weights. docs/api.md explains how the headers fit
+/// together.
 #pragma once
 
 #include "convoy/compute.hpp"

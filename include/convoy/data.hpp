@@ -29,56 +29,58 @@ namespace convoy {
 
 class Session;
 
-/// Labelled images as bytes in memory. A pixel is one byte a channel, from 0 to 255; the model says
-/// how a byte becomes the number that the network reads (docs/formats.md, `[input]`).
+/// Labelled images as bytes in memory. Each channel of a pixel is one byte, from 0 to 255; the
+/// model states how a byte becomes the number that the network reads (docs/formats.md, `[input]`).
 ///
-/// Immutable but for the two setters, and cheap to copy: copies share the memory of the images.
-/// Any number of threads may read one Dataset.
+/// A Dataset is immutable except for the two setters, and cheap to copy: copies share the memory of
+/// the images. Any number of threads may read one Dataset.
 class Dataset {
  public:
-  /// No images.
+  /// Makes a data set without images.
   Dataset() = default;
 
-  /// Over memory that the caller owns, and keeps alive and unchanged as long as this Dataset or a
-  /// copy of it lives. `pixels` is [images][height][width][channels], `labels` is [images], and
-  /// each label is below `classes`. Throws UserError(bad_data) where the sizes do not agree or a
-  /// label is out of range.
+  /// Refers to memory that the caller owns. The caller keeps it alive and unchanged as long as this
+  /// Dataset or a copy of it lives. `pixels` is [images][height][width][channels], `labels` is
+  /// [images], and each label is below `classes`. Throws UserError(bad_data) if the sizes do not
+  /// agree or a label is out of range.
   Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
           Index classes);
 
-  /// The same, keeping `owner`, to which the memory belongs, as long as this or a copy lives.
+  /// Does the same, and keeps `owner`, which holds the memory, as long as this Dataset or a copy
+  /// of it lives.
   Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
           Index classes, std::shared_ptr<const void> owner);
 
-  /// The same, taking the memory over.
+  /// Does the same with memory that the Dataset takes over.
   Dataset(Shape image, std::vector<std::uint8_t> pixels, std::vector<Label> labels, Index classes);
 
-  /// Images.
+  /// The number of images.
   Index size() const { return static_cast<Index>(labels_.size()); }
   bool empty() const { return labels_.empty(); }
   Shape image_shape() const { return image_; }
   Index classes() const { return classes_; }
-  /// One image, [height][width][channels]; `sample` is from 0 to size() - 1.
+  /// Returns one image, [height][width][channels]; `sample` is from 0 to size() - 1.
   std::span<const std::uint8_t> image(Index sample) const;
   Label label(Index sample) const { return labels_[static_cast<std::size_t>(sample)]; }
-  /// All images, one after the other.
+  /// All images, one after the other: [images][height][width][channels].
   std::span<const std::uint8_t> pixels() const { return pixels_; }
   std::span<const Label> labels() const { return labels_; }
 
-  /// Names of the classes, by label; empty where none are known.
+  /// The names of the classes, by label; empty if they are not known.
   const std::vector<std::string>& class_names() const { return class_names_; }
   void set_class_names(std::vector<std::string> names) { class_names_ = std::move(names); }
 
-  /// The file that holds the labels and nothing else, for messages; empty where there is none.
+  /// The file that holds nothing but the labels, for use in messages; empty if no such file exists.
   const std::filesystem::path& label_file() const { return label_file_; }
   void set_label_file(std::filesystem::path file) { label_file_ = std::move(file); }
 
-  /// The first `limit` images, sharing this memory; all of them where there are fewer.
+  /// Returns the first `limit` images, or all of them if there are fewer. The result shares this
+  /// memory.
   Dataset first(Index limit) const;
 
-  /// SHA-256 over shape, number of classes, pixels and labels, as 64 hexadecimal digits: what the
-  /// weights of a run depend on. How the files were compressed and where they lay has no part in
-  /// it. Reads all images.
+  /// The SHA-256 over shape, number of classes, pixels and labels, as 64 hexadecimal digits. These
+  /// are what the weights of a run depend on; the place and the compression of the files are not
+  /// included. The call reads all images.
   std::string sha256() const;
 
  private:
@@ -91,40 +93,40 @@ class Dataset {
   std::shared_ptr<const void> owner_;
 };
 
-/// The two parts of a data set.
+/// The training images and the test images of a data set.
 struct TrainAndTest {
   std::string name = {};              ///< "fashion-mnist", or the folder's name
-  std::filesystem::path folder = {};  ///< where it was read; empty where it was not read from files
-  Dataset train = {};                 ///< what the weights are learned from
-  Dataset test = {};                  ///< what is measured after each epoch; may be empty
+  std::filesystem::path folder = {};  ///< the folder that was read; empty if there was none
+  Dataset train = {};                 ///< the images from which the weights are learned
+  Dataset test = {};  ///< the images that are measured after each epoch; may be empty
 };
 
-/// Loads "fashion-mnist", "mnist", "cifar10" or "synthetic" (which is made in memory), or a folder
-/// that holds the usual file names of one of these formats, plain or gzip-compressed.
+/// Loads the data set "fashion-mnist", "mnist", "cifar10" or "synthetic" (which is made in memory),
+/// or a folder that holds the usual file names of one of these formats, plain or gzip-compressed.
 ///
 /// A name is looked up in $CONVOY_DATA/NAME, then in the user's data folder
-/// ($XDG_DATA_HOME or ~/.local/share)/convoy/NAME, then in those of the system; the first folder
-/// that holds all files is read. Anything with a '/' in it, or that is a folder and no such name,
-/// is taken for a folder; its classes are the lines of its class_names.txt, or else as many as the
-/// labels show, at least 2.
+/// ($XDG_DATA_HOME or ~/.local/share)/convoy/NAME, then in the data folders of the system. The
+/// first folder that holds all files is read. An argument counts as a folder if it contains a '/',
+/// or if such a folder exists and it is no known name. The classes of a folder are the lines of its
+/// class_names.txt; without that file their number follows from the labels, and is at least 2.
 ///
 /// Throws UserError: `not_found` (the message lists the folders, the file names and how to get
 /// them) or `bad_data` (the message names the file and the place in it). Thread-safe.
 TrainAndTest load_data(std::string_view name_or_folder);
 
-/// The same for the ranks of a job; all ranks call it. One rank of each host reads the files, and
-/// all ranks of that host share the memory. Where one fails, all throw SharedError.
+/// Loads the same for the ranks of a job; all ranks call it. One rank of each host reads the files,
+/// and all ranks of that host share the memory. If one rank fails, all throw SharedError.
 TrainAndTest load_data(std::string_view name_or_folder, Session& session);
 
 /// A data set that load_data() knows by name.
 struct CatalogEntry {
   std::string name;
   std::string description;
-  std::vector<std::filesystem::path> searched;  ///< in this order; none where it is made in memory
-  std::filesystem::path found;                  ///< empty: it is not on this machine
+  std::vector<std::filesystem::path> searched;  ///< in this order; empty if made in memory
+  std::filesystem::path found;                  ///< its folder; empty if it is not on this machine
 };
 
-/// The known data sets, and where they lie. Reads no images. Thread-safe.
+/// Lists the known data sets, and where they are. It reads no images. Thread-safe.
 std::vector<CatalogEntry> catalog();
 
 }  // namespace convoy

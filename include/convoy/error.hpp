@@ -24,23 +24,23 @@
 
 namespace convoy {
 
-/// What went wrong, numbered as the exit codes of the program `convoy` (after sysexits.h).
+/// What went wrong. The numbers are the exit codes of the program `convoy` (after sysexits.h).
 enum class Fault {
-  usage = 2,         ///< an argument or an option
-  bad_data = 65,     ///< a data, model or checkpoint file that does not hold what it should
-  not_found = 66,    ///< an input that is not there
-  unavailable = 69,  ///< a device or a service that this machine or build does not have
-  internal = 70,     ///< a bug in Convoy
+  usage = 2,         ///< an argument or an option is wrong
+  bad_data = 65,     ///< a data, model or checkpoint file has wrong content
+  not_found = 66,    ///< an input does not exist
+  unavailable = 69,  ///< this machine or build lacks a device or a service
+  internal = 70,     ///< Convoy has a bug
   io = 74,           ///< reading or writing failed (the disk is full, a permission is missing)
   peer = 77,         ///< another rank failed or hangs
 };
 
-/// The base of the library's errors. `what()` is one message, for people, in UTF-8 where the names
-/// in it are. It may hold names from files: print it by way of printable_message().
+/// The base class of the library's errors. `what()` is one message for people, in UTF-8 if the
+/// names in it are UTF-8. It may contain names from files, so print it through printable_message().
 class Error : public std::runtime_error {
  public:
   Fault fault() const noexcept { return fault_; }
-  /// The exit code that `convoy` would have: the number of fault().
+  /// The exit code that the program `convoy` would return: the number of fault().
   int exit_code() const noexcept { return static_cast<int>(fault_); }
 
  protected:
@@ -50,19 +50,19 @@ class Error : public std::runtime_error {
   Fault fault_;
 };
 
-/// Something that the user can correct: "problem (why): remedy".
+/// An error that the user can correct: "problem (why): remedy".
 class UserError : public Error {
  public:
   /// `why` may be empty; `remedy` never is.
   UserError(Fault fault, std::string_view problem, std::string_view why, std::string_view remedy);
 };
 
-/// A call of the operating system or of a library that failed: "call failed on place (reason)".
+/// An error of a call to the operating system or to a library: "call failed on place (reason)".
 class SystemError : public Error {
  public:
-  /// `place` is the file, the device or the rank that the call was about.
+  /// `place` is the file, the device or the rank that the call used.
   SystemError(Fault fault, std::string_view call, std::string_view place, std::string_view reason);
-  /// The reason is the text of `errno_value`.
+  /// Takes the reason from the text of `errno_value`.
   SystemError(Fault fault, std::string_view call, std::string_view place, int errno_value);
 };
 
@@ -74,15 +74,16 @@ class SharedError : public Error {
   SharedError(Fault fault, const std::string& message) : Error(fault, message) {}
 };
 
-/// `text` on one line and safe for a terminal. Control characters, invisible marks, marks that
-/// change the direction of writing, and bytes that are not UTF-8 are spelled out, as `\n`, `\x1b`,
-/// `\u202e`. Printable text stays as it is. Names of classes, models and files may come from
-/// anywhere, so print them by way of this function. Thread-safe.
+/// Returns `text` on one line and safe for a terminal. Control characters, invisible marks, marks
+/// that change the direction of writing, and bytes that are not UTF-8 are spelled out, as `\n`,
+/// `\x1b`, `\u202e`. Printable text stays as it is. Names of classes, models and files may come
+/// from any source, so print them through this function. Thread-safe.
 std::string printable(std::string_view text);
 
-/// The same for a message of several lines: the lines after the first are indented by at least two
-/// spaces, so that none looks like a message of its own. A word that is longer than any path (4096
-/// characters) is cut after 80 characters, with the number of those left out. Thread-safe.
+/// Does the same for a message of several lines. The lines after the first are indented by at least
+/// two spaces, so that none looks like a message of its own. A word that is longer than any path
+/// (4096 characters) is cut after 80 characters, and the number of omitted characters follows.
+/// Thread-safe.
 std::string printable_message(std::string_view text);
 
 }  // namespace convoy

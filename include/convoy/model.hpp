@@ -35,30 +35,31 @@ struct Access;
 }
 
 /// One setting, "KEY=VALUE": "train.momentum=0.9", "layer.0.filters=16" (a layer by its number),
-/// "layer.conv1.filters=16" (by its name), "input.scale=1". Values are TOML; a bare word is a
-/// string.
+/// "layer.conv1.filters=16" (a layer by its name), "input.scale=1". Values are TOML; a bare word is
+/// a string.
 using Override = std::string;
 
-/// A network whose layers fit each other, and the settings of its training. Immutable and cheap to
-/// copy; any number of threads may use one. Holds no weights: see Trainer and Predictor.
+/// A network whose layers fit each other, and the settings of its training. A Model is immutable
+/// and cheap to copy; any number of threads may use one. It holds no weights: see Trainer and
+/// Predictor.
 class Model {
  public:
   const std::string& name() const;
-  /// The image that it reads.
+  /// The shape of the images that the network reads.
   Shape input_shape() const;
-  /// Numbers that it gives for an image: its classes.
+  /// The number of values that the network computes for an image, which is the number of classes.
   Index outputs() const;
-  /// Trained numbers, weights and biases of all layers.
+  /// The number of trained values: the weights and biases of all layers.
   Index parameter_count() const;
-  /// Floating-point operations of one training sample, a multiply-add counted as two: forward and
-  /// both gradients.
+  /// Floating-point operations for one training sample: the forward pass and both gradients. A
+  /// multiply-add counts as two.
   Index flops_per_sample() const;
   const TrainSettings& settings() const;
-  /// The model file with all overrides applied, normalised; parse_model() makes the same model
-  /// of it.
+  /// The model file with all overrides applied, in normal form; parse_model() makes the same model
+  /// from it.
   const std::string& text() const;
 
-  /// The same model with other settings. Throws UserError(usage), as parse_model().
+  /// Returns the same model with other settings. Throws UserError(usage), as parse_model() does.
   Model with(const std::vector<Override>& overrides) const;
 
  private:
@@ -69,13 +70,13 @@ class Model {
 };
 
 /// Reads a model from text; `source` names the text in messages. Throws UserError with the
-/// line, the layer and a remedy: bad_data, or usage where an override is wrong. Thread-safe.
+/// line, the layer and a remedy: `bad_data`, or `usage` if an override is wrong. Thread-safe.
 Model parse_model(std::string_view text, std::string_view source = "model",
                   const std::vector<Override>& overrides = {});
 
-/// Reads a model from a .toml file, or by name: from $CONVOY_MODELS, or PREFIX/share/convoy/models
+/// Reads a model from a .toml file, or by name from $CONVOY_MODELS or PREFIX/share/convoy/models
 /// of the installation. Throws UserError: `not_found` (the message lists the folders and the known
-/// names), or as parse_model(). Thread-safe.
+/// names), or the errors of parse_model(). Thread-safe.
 Model load_model(std::string_view name_or_path, const std::vector<Override>& overrides = {});
 
 /// A model that load_model() knows by name.
@@ -84,7 +85,7 @@ struct ModelEntry {
   std::filesystem::path path;
 };
 
-/// The known models. Thread-safe.
+/// Lists the known models. Thread-safe.
 std::vector<ModelEntry> known_models();
 
 }  // namespace convoy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// A trained model inside a program: images in, classes and probabilities out.
+/// A trained model inside a program: it takes images, and returns classes and probabilities.
 ///
 /// @code
 /// convoy::Predictor predictor("runs/a");                      // a run folder or a checkpoint file
@@ -28,26 +28,28 @@ namespace detail {
 struct Access;
 }
 
-/// Of one image.
+/// The prediction for one image.
 struct Prediction {
-  Index label = 0;                   ///< the class of the highest probability
-  std::string name;                  ///< of that class; its number where no names are known
+  Index label = 0;   ///< the class with the highest probability
+  std::string name;  ///< the name of that class, or its number if no names are known
   std::vector<float> probabilities;  ///< [outputs]
 };
 
-/// The weights of one checkpoint, ready to compute. Needs neither the data set nor the model file.
+/// The weights of one checkpoint, ready to compute. It needs neither the data set nor the model
+/// file.
 ///
-/// Not thread-safe: one for each thread that predicts. What it computes for an image depends on
-/// the checkpoint and that image alone, to the bit: not on threads, nor on the other images.
+/// Not thread-safe: use one Predictor for each thread that predicts. The result for an image
+/// depends, to the bit, on the checkpoint and that image alone, and not on the number of threads or
+/// on other images.
 class Predictor {
  public:
-  /// From a checkpoint file, or a run folder: its best checkpoint by validation where there is one,
-  /// else its newest. `threads`: as in ComputeOptions. Throws UserError (`not_found`, `bad_data`),
-  /// SystemError(io).
+  /// Reads a checkpoint file, or a run folder: its best checkpoint by validation if it has one,
+  /// else its newest. `threads` has the meaning of ComputeOptions::threads. Throws UserError
+  /// (`not_found`, `bad_data`), SystemError(io).
   explicit Predictor(const std::filesystem::path& checkpoint, int threads = 1);
 
-  /// From the bytes of a checkpoint file; they are not needed after the call. `name` names them in
-  /// messages. Throws UserError(bad_data).
+  /// Reads the bytes of a checkpoint file; they are not needed after the call. `name` stands for
+  /// them in messages. Throws UserError(bad_data).
   static Predictor from_memory(std::span<const std::byte> checkpoint, int threads = 1,
                                std::string_view name = "checkpoint in memory");
 
@@ -56,22 +58,22 @@ class Predictor {
   Predictor& operator=(Predictor&&) noexcept;
 
   const std::string& model_name() const;
-  /// The image that it reads.
+  /// The shape of the images that the network reads.
   Shape image_shape() const;
-  /// Classes.
+  /// The number of classes.
   Index outputs() const;
-  /// Names of the classes, by label, as in the training data; empty where none were known.
+  /// The names of the classes, by label, as in the training data; empty if they were not known.
   const std::vector<std::string>& class_names() const;
 
-  /// One image, [height][width][channels] bytes as in the training data. Throws UserError(bad_data)
-  /// where its size is another.
+  /// Predicts one image of [height][width][channels] bytes, as in the training data. Throws
+  /// UserError(bad_data) if its size differs from image_shape().
   Prediction predict(std::span<const std::uint8_t> image);
 
-  /// Many images at once: `images` is [n][height][width][channels]. Writes `labels`, [n], and
-  /// `probabilities`, [n][outputs]; either may be empty, and is left out then. Of equal
-  /// probabilities the lowest label counts. Allocates memory for at most some hundred images.
-  /// Throws UserError: `bad_data` where `images` holds no whole number of images, `usage` where
-  /// another span has the wrong size; nothing is written then.
+  /// Predicts many images at once: `images` is [n][height][width][channels]. Writes `labels`, [n],
+  /// and `probabilities`, [n][outputs]; either may be empty, and is then not written. If several
+  /// probabilities are highest, the lowest label is taken. Allocates memory for at most a few
+  /// hundred images. Throws UserError, and writes nothing: `bad_data` if `images` does not hold a
+  /// whole number of images, `usage` if another span has the wrong size.
   void predict(std::span<const std::uint8_t> images, std::span<Index> labels,
                std::span<float> probabilities = {});
 

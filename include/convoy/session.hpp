@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The processes that train together: one alone, or the ranks of an MPI job.
+/// The processes that train together: one process, or the ranks of an MPI job.
 ///
 /// @code
 /// convoy::Session session = convoy::Session::mpi();          // started as: mpirun -np 4 program
@@ -25,31 +25,33 @@ struct Access;
 
 /// How the ranks of a job work together.
 struct SessionOptions {
-  /// How they share the work. All values give the same weights.
+  /// How the ranks share the work. All values give the same weights.
   Parallelism ranks_by = Parallelism::data;
 
-  /// Seconds without a sign of life after which a rank counts as hung. The ranks that wait for it
-  /// throw SystemError(peer), which names it.
+  /// The stall timeout in seconds: a rank that shows no progress for this time counts as failed.
+  /// The ranks that wait for it throw SystemError(peer), which names it.
   double stall_timeout = 30;
 };
 
 /// This process's part in a job. Functions that take a Session are collective: all ranks call them,
-/// in the same order, with equal arguments; where ranks differ in model, data, options or version,
-/// all throw a SharedError that names them.
+/// in the same order, with equal arguments. If the ranks differ in model, data, options or version,
+/// all throw a SharedError that names the difference.
 ///
-/// Not thread-safe: one thread at a time. It must outlive what was made with it.
+/// Not thread-safe: one thread may use it at a time. It must outlive the objects made with it.
 class Session {
  public:
-  /// A job of this process alone.
+  /// Makes a job of this process alone.
   static Session alone();
 
-  /// The job that MPI sees (MPI_COMM_WORLD). Calls MPI_Init_thread where the program has not, and
-  /// then MPI_Finalize when the session ends; a program that has called it finalises MPI itself.
-  /// Where the session ends by an exception, the other ranks learn that this one failed, and none
-  /// waits for ever. At most one at a time. Throws UserError(unavailable) in a build without MPI.
+  /// Joins the job of MPI_COMM_WORLD. If the program has not called MPI_Init_thread, this function
+  /// calls it, and the end of the session calls MPI_Finalize; otherwise the program finalises MPI
+  /// itself. If an exception ends the session, the other ranks learn that this one failed, and none
+  /// waits forever. At most one such session exists at a time. Throws UserError(unavailable) in a
+  /// build without MPI.
   static Session mpi(const SessionOptions& options = {});
 
-  /// mpi() where a launcher (mpirun, srun) started this process as one of several, else alone().
+  /// Returns mpi() if a launcher (mpirun, srun) started this process as one of several, else
+  /// alone().
   static Session from_launcher(const SessionOptions& options = {});
 
   ~Session();
@@ -58,9 +60,9 @@ class Session {
 
   /// This process's number, from 0 to size() - 1.
   int rank() const;
-  /// Processes in the job.
+  /// The number of processes in the job.
   int size() const;
-  /// Rank 0 reads and writes the run folder; it is the one to print.
+  /// Whether this is rank 0, which reads and writes the run folder and should print.
   bool is_root() const { return rank() == 0; }
 
  private:
@@ -70,8 +72,8 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-/// Whether this process should print `error`: always, but for a SharedError beyond rank 0. Also
-/// after the session has ended. Thread-safe.
+/// Whether this process should print `error`: a SharedError is printed by rank 0 alone, every other
+/// error by the process that catches it. Also works after the session has ended. Thread-safe.
 bool should_print(const Error& error);
 
 }  // namespace convoy

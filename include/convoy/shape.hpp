@@ -7,14 +7,14 @@
 
 namespace convoy {
 
-/// Counts and positions.
+/// A count or a position.
 using Index = std::int64_t;
 
 /// The class of a sample, counted from 0.
 using Label = std::uint8_t;
 
-/// The shape of an image or of an activation of one sample. Memory is ordered
-/// [row][column][channel], and several samples follow one another (NHWC).
+/// The shape of an image or of the activation of one sample. Values lie in memory as
+/// [row][column][channel], and samples follow one another (NHWC).
 ///
 /// @code
 /// constexpr convoy::Shape kColour{.height = 32, .width = 32, .channels = 3};
@@ -23,9 +23,9 @@ using Label = std::uint8_t;
 struct Shape {
   Index height = 1;    ///< rows
   Index width = 1;     ///< columns
-  Index channels = 1;  ///< numbers of a pixel
+  Index channels = 1;  ///< values per pixel
 
-  /// Numbers in one sample.
+  /// The number of values in one sample.
   constexpr Index size() const { return height * width * channels; }
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Stopping a training from another thread, or from a signal handler.
+/// How to stop a training from another thread, or from a signal handler.
 ///
 /// @code
 /// static convoy::StopSource stop;
@@ -18,14 +18,13 @@ namespace detail {
 struct Access;
 }
 
-/// A request to stop, which a training looks at after every step. It then finishes the step, writes
-/// a checkpoint of it (where there is a run folder), and returns RunStatus::stopped. Going on from
-/// that checkpoint gives the weights of a run that was never stopped. A request that comes after
-/// the last step of a run changes nothing. On many ranks a request on any rank stops all, after the
-/// same step.
+/// A request to stop. A training checks it after every step; it then finishes the step, writes a
+/// checkpoint of it (if it has a run folder), and returns RunStatus::stopped. A run that continues
+/// from that checkpoint reaches the weights of a run that was never stopped. A request after the
+/// last step of a run has no effect. A request on any rank stops all ranks after the same step.
 ///
-/// All functions are thread-safe and async-signal-safe. (`std::stop_source` is not the latter.)
-/// The training keeps a pointer to it, so it must outlive the call.
+/// All functions are thread-safe and async-signal-safe. (std::stop_source is not
+/// async-signal-safe.) The training keeps a pointer to the StopSource, so it must outlive the call.
 class StopSource {
  public:
   StopSource() = default;
@@ -34,7 +33,7 @@ class StopSource {
 
   void request_stop() noexcept { requested_ = true; }
   bool stop_requested() const noexcept { return requested_; }
-  /// Takes the request back: for the next training.
+  /// Withdraws the request, so that the next training can run.
   void reset() noexcept { requested_ = false; }
 
  private:

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Training: one call for the common case, and a class for more.
+/// Training: one call for the common case, and a class for programs that need more.
 ///
 /// @code
 /// const convoy::Model model = convoy::load_model("lenet5");
 /// const convoy::TrainAndTest data = convoy::load_data("fashion-mnist");
 /// const auto result = convoy::train(model, data, {.folder = "runs/a", .validation = 0.1});
 ///
-/// // The same command line begins a run and goes on with it after a kill.
+/// // The same command line begins a run and continues it after a kill.
 /// convoy::train(model, data, {.folder = "runs/b", .resume = convoy::Resume::if_present});
 ///
 /// // More epochs for a run that is done.
@@ -34,7 +34,7 @@
 
 namespace convoy {
 
-/// How often a checkpoint is written. One is written at the end of a run in any case.
+/// How often a checkpoint is written. The end of a run always writes one.
 struct CheckpointEvery {
   enum class Unit { steps, epochs, minutes, seconds };
   Unit unit = Unit::epochs;
@@ -44,60 +44,62 @@ struct CheckpointEvery {
 /// Reads "500steps", "1epoch", "30s", "10min", "1h". Throws UserError(usage). Thread-safe.
 CheckpointEvery parse_checkpoint_every(std::string_view text);
 
-/// What becomes of a run folder that exists. (An empty folder counts as none.)
+/// What happens if the run folder exists. (An empty folder counts as none.)
 enum class Resume {
-  never,       ///< UserError(usage): a run never overwrites another
-  if_present,  ///< a run there is continued; where there is none, one begins
-  always,      ///< a run there is continued; UserError(not_found) where there is none
+  never,       ///< throws UserError(usage): a run never overwrites another
+  if_present,  ///< continues the run in the folder; begins one if there is none
+  always,      ///< continues the run in the folder; throws UserError(not_found) if there is none
 };
 
-/// How to train, beside what model and data say. `limit`, `validation` and `initial_weights` have a
-/// part in the weights; nothing else has.
+/// How to train, besides what model and data state. `limit`, `validation` and `initial_weights`
+/// change the weights; all other options do not.
 struct TrainOptions {
   /// The run folder: configuration, metrics, and checkpoints of the newest two states and the best
-  /// epoch (docs/formats.md). Made where it is missing. Empty: nothing is written.
+  /// epoch (docs/formats.md). It is created if it does not exist. Empty: nothing is written.
   std::filesystem::path folder = {};
   Resume resume = Resume::never;
 
-  /// Trains on the first `limit` samples; 0: on all.
+  /// Trains on the first `limit` samples; 0 trains on all.
   Index limit = 0;
-  /// Holds out this part of them (from 0, below 1), chosen by the seed, to be measured after each
-  /// epoch and to tell which epoch was best.
+  /// Holds out this fraction of them (from 0, below 1), chosen by the seed. The held-out samples
+  /// are measured after each epoch, and determine which epoch was best.
   double validation = 0;
   /// A checkpoint file or a run folder whose weights a new run begins with; empty: random weights.
-  /// Names and shapes of all tensors have to be the model's.
+  /// The names and shapes of all its tensors must equal the model's.
   std::filesystem::path initial_weights = {};
 
   CheckpointEvery checkpoint_every = {};
-  /// Ranks compare their weights every so many steps, and at each checkpoint; 0: only then.
+  /// Ranks compare their weights after every this many steps, and at each checkpoint; 0: only at
+  /// checkpoints.
   Index verify_every = 1000;
 
   /// Threads, device, and how work is divided.
   ComputeOptions compute = {};
 
-  /// Looked at after every step; may be null. Must outlive the training.
+  /// Checked after every step; may be null. It must outlive the training.
   const StopSource* stop = nullptr;
 };
 
-/// Trains to the end, to a stop, or to the first step that is not finite.
+/// Trains until all epochs are complete, a stop is requested, or a step is not finite.
 ///
-/// Throws UserError: `usage` (options that contradict each other or the run in the folder, which is
-/// named), `bad_data` (model and data do not fit each other, or a resumed run began with other
-/// data), `not_found`, `unavailable` (a GPU); SystemError: `io` (the folder cannot be written; the
-/// last checkpoint is still good), `peer` (a rank failed). Several threads may train at a time,
-/// with different folders and observers; each call has threads of its own.
+/// Throws UserError: `usage` (options contradict each other or the run in the folder, and the
+/// message names them), `bad_data` (model and data do not fit each other, or a resumed run began
+/// with other data), `not_found`, `unavailable` (a GPU). Throws SystemError: `io` (the folder
+/// cannot be written; the last checkpoint is still good), `peer` (a rank failed). Several threads
+/// may train at the same time, with different folders and observers; each call has threads of its
+/// own.
 TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options = {});
 
-/// The same, observed.
+/// Does the same, and reports to `observer`.
 TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options,
                   Observer& observer);
 
-/// The same on the ranks of a job; all ranks call it (session.hpp). Rank 0 alone reads and writes
-/// the folder: the others need not see it. The weights are those of one process.
+/// Does the same on the ranks of a job; all ranks call it (session.hpp). Only rank 0 reads and
+/// writes the folder: the other ranks need no access to it. The weights equal those of one process.
 TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options,
                   Observer& observer, Session& session);
 
-/// One training in parts: for programs that look at the weights, or that stop and go on.
+/// A training in parts, for programs that look at the weights, or that stop and continue.
 ///
 /// @code
 /// convoy::Trainer trainer(model, data, {.folder = "runs/a"});
@@ -106,35 +108,37 @@ TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptio
 /// const std::vector<convoy::NamedTensor> weights = trainer.weights();
 /// @endcode
 ///
-/// Not thread-safe: one call at a time, from the thread that made it. (A stop may come from any
-/// thread: stop.hpp.) It keeps no reference to model, data and options but the pointer to the stop.
+/// Not thread-safe: the thread that made it makes one call at a time. (A stop may come from any
+/// thread: stop.hpp.) It keeps no reference to model, data and options except the pointer to the
+/// stop.
 class Trainer {
  public:
-  /// Makes the folder, or opens it to go on. Throws as train().
+  /// Creates the run folder, or opens it to continue. Throws the errors of train().
   Trainer(const Model& model, const TrainAndTest& data, const TrainOptions& options = {});
-  /// Collective. The session must outlive the trainer.
+  /// Does the same on the ranks of a job. Collective. The session must outlive the trainer.
   Trainer(const Model& model, const TrainAndTest& data, const TrainOptions& options,
           Session& session);
   ~Trainer();
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;
 
-  /// As train(). After a stop it can be called again, and goes on; after the end it returns the
-  /// same result and does no step.
+  /// Trains as train() does. After a stop a further call continues; after the end a further call
+  /// returns the same result and does no step.
   TrainResult run();
   TrainResult run(Observer& observer);
 
-  /// The run folder; empty where nothing is written.
+  /// The run folder; empty if nothing is written.
   const std::filesystem::path& folder() const;
-  /// Whether it goes on with a run that was begun earlier.
+  /// Whether it continues a run that was begun earlier.
   bool resumed() const;
 
-  /// What it runs on: threads that work, "cpu" or the GPU's name, and the vector instructions.
+  /// The number of working threads, "cpu" or the GPU's name, and the vector instructions.
   int threads() const;
   std::string device() const;
   std::string isa() const;
 
-  /// The weights of this moment, copied: for each layer its weight, then its bias. On every rank.
+  /// Returns a copy of the current weights: for each layer its weight, then its bias. Every rank
+  /// gets them.
   std::vector<NamedTensor> weights() const;
 
  private:
@@ -142,8 +146,8 @@ class Trainer {
   std::unique_ptr<State> state_;
 };
 
-/// The model of the run in `folder`, with the settings that it was begun with. Throws UserError
-/// (`not_found`, `bad_data`), SystemError(io). Thread-safe.
+/// Returns the model of the run in `folder`, with the settings that it was begun with. Throws
+/// UserError (`not_found`, `bad_data`), SystemError(io). Thread-safe.
 Model model_of_run(const std::filesystem::path& folder);
 
 }  // namespace convoy

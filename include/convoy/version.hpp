@@ -7,14 +7,14 @@
 /// - **API** (these headers): before 1.0 a new MINOR version may change it, and a new PATCH version
 ///   only adds to it. CMake's `find_package(convoy 0.1)` therefore accepts 0.1.x and no other.
 /// - **ABI** (a shared library): the soname holds MAJOR and, before 1.0, MINOR: programs have to
-///   be compiled anew for it. Public classes hide their members behind one pointer;
-///   public structs do not, so that they can be read and filled in plainly.
+///   be recompiled for it. Public classes hide their members behind one pointer; public structs
+///   do not, so that programs can read and fill in their members directly.
 /// - **Files**: each file and JSON document names its schema and that schema's number
 ///   (docs/formats.md). A version reads all files whose schema it names, or refuses them with one
 ///   message. It never guesses.
 /// - **Results**: the weights of a run are a function of the model, the data, and the order version
 ///   (docs/determinism.md). A release that changes the order version says so in CHANGELOG.md, and
-///   refuses to continue a run of another one.
+///   refuses to continue a run of another order version.
 ///
 /// docs/api.md says more.
 ///
@@ -26,7 +26,7 @@
 
 #include <string_view>
 
-// The only place: CMakeLists.txt reads these three lines.
+// The version is given only here: CMakeLists.txt reads these three lines.
 #define CONVOY_VERSION_MAJOR 0
 #define CONVOY_VERSION_MINOR 1
 #define CONVOY_VERSION_PATCH 0
@@ -36,7 +36,7 @@
 #define CONVOY_TEXT_OF(value) CONVOY_TEXT_OF_VALUE(value)
 /// @endcond
 
-/// "MAJOR.MINOR.PATCH" of these headers.
+/// The version of these headers, "MAJOR.MINOR.PATCH".
 #define CONVOY_VERSION_STRING          \
   CONVOY_TEXT_OF(CONVOY_VERSION_MAJOR) \
   "." CONVOY_TEXT_OF(CONVOY_VERSION_MINOR) "." CONVOY_TEXT_OF(CONVOY_VERSION_PATCH)

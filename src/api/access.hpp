@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the public types to what they hold.
+// Gives the library's sources access to what the public types hold.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,7 @@ struct Access {
   }
   static Communicator& communicator(Session& session) { return *session.state_->communicator; }
   static Parallelism ranks_by(const Session& session) { return session.state_->ranks_by; }
-  // Null where there is no source.
+  // Null if there is no source.
   static const std::atomic<bool>* requested(const StopSource* source) {
     return source == nullptr ? nullptr : &source->requested_;
   }

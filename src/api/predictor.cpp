@@ -11,15 +11,16 @@
 #include "api/access.hpp"
 #include "base/check.hpp"
 #include "data/dataset.hpp"
-#include "runtime/engine.hpp"
+#include "runtime/cpu_engine.hpp"
 #include "train/find_checkpoint.hpp"
 
 namespace convoy {
 namespace {
 
-// Images that are evaluated at once, whose scores take memory.
+// The most images that are evaluated at once; their scores take memory.
 constexpr std::size_t kMostAtOnce = 256;
-constexpr std::array<Label, kMostAtOnce> kNoLabels{};  // a data set has some; these are not read
+constexpr std::array<Label, kMostAtOnce>
+    kNoLabels{};  // a data set needs labels; these are not read
 constexpr auto kSamples = [] {
   std::array<std::uint32_t, kMostAtOnce> samples{};
   std::iota(samples.begin(), samples.end(), 0u);
@@ -36,15 +37,16 @@ struct Predictor::State {
         communicator(alone()),
         one_image(make(Parallelism::tensor, std::move(checkpoint.state.parameters))) {}
 
-  // An image is a grain. By data, each thread computes whole images; by tensor, a part of each.
+  // Each image is a grain. Data parallel: a thread computes whole images; tensor parallel: a part
+  // of each.
   std::unique_ptr<Engine> make(Parallelism threads_by, Buffer<float> parameters) {
     EngineOptions options;
-    options.threads = threads;
-    options.threads_by = threads_by;
+    options.cpu.threads = threads;
+    options.cpu.threads_by = threads_by;
     options.grain = 1;
     options.batch = threads_by == Parallelism::tensor ? 1 : one_image->threads();
     auto engine = make_cpu_engine(model.net, Sgd{}, options, *communicator);
-    ModelState state;  // without velocity: nothing is trained here
+    ModelState state;  // without velocity: the predictor does not train
     state.parameters = std::move(parameters);
     engine->set_state(state);
     return engine;
@@ -58,7 +60,7 @@ struct Predictor::State {
     return *many_images;
   }
 
-  // At most kMostAtOnce images.
+  // Takes at most kMostAtOnce images.
   Evaluation evaluate(std::span<const std::uint8_t> images, std::size_t count,
                       bool with_probabilities) {
     const Dataset data(model.net.input(), images, std::span(kNoLabels).first(count),
@@ -66,13 +68,13 @@ struct Predictor::State {
     return engine_for(count).evaluate(data, std::span(kSamples).first(count), with_probabilities);
   }
 
-  // In this order: the engines refer to the net and to the communicator.
+  // The order of members matters: the engines refer to the net and to the communicator.
   ModelFile model;
   std::vector<std::string> class_names;
   int threads;
   std::unique_ptr<Communicator> communicator;
   std::unique_ptr<Engine> one_image;
-  std::unique_ptr<Engine> many_images;  // once it is needed
+  std::unique_ptr<Engine> many_images;  // made when it is first needed
 };
 
 Predictor detail::Access::predictor(Checkpoint checkpoint, int threads) {
@@ -113,8 +115,7 @@ Prediction Predictor::predict(std::span<const std::uint8_t> image) {
     throw UserError(
         Fault::bad_data,
         fmt::format("an image of {} bytes does not fit model {}", image.size(), model_name()),
-        fmt::format("it reads {} x {} x {} = {} (height x width x channels)", shape.height,
-                    shape.width, shape.channels, shape.size()),
+        fmt::format("it reads {} = {} (height x width x channels)", to_string(shape), shape.size()),
         "resize the image");
   }
   Evaluation evaluation = state_->evaluate(image, 1, true);
@@ -134,13 +135,13 @@ void Predictor::predict(std::span<const std::uint8_t> images, std::span<Index> l
   const std::size_t count = images.size() / size;
   if (images.size() % size != 0) {
     throw UserError(Fault::bad_data,
-                    fmt::format("{} bytes are no whole number of images for model {}",
+                    fmt::format("{} bytes are not a whole number of images for model {}",
                                 images.size(), model_name()),
                     fmt::format("each has {} bytes", size), "give whole images");
   }
   const auto check = [&](std::string_view what, std::size_t given, std::size_t wanted) {
     if (given == 0 || given == wanted) return;
-    throw UserError(Fault::usage, fmt::format("there is room for {} {}", given, what),
+    throw UserError(Fault::usage, fmt::format("the span has room for {} {}", given, what),
                     fmt::format("{} images have {}", count, wanted),
                     "give a span of that size, or an empty one to leave them out");
   };

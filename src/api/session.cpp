@@ -21,7 +21,7 @@ Session Session::alone() {
 
 Session Session::mpi(const SessionOptions& options) {
   RanksOptions ranks;
-  ranks.one_node = options.ranks_by == Parallelism::tensor;
+  ranks.one_domain = options.ranks_by == Parallelism::tensor;
   ranks.stall_timeout = options.stall_timeout;
   return Session(std::make_unique<State>(State{convoy::mpi(ranks), options.ranks_by}));
 }

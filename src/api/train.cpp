@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the options of a program to an engine and a run.
+// Makes an engine and a run from the options of a program.
 #include "convoy/train.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +18,7 @@
 #include "train/agreement.hpp"
 #include "train/find_checkpoint.hpp"
 #include "train/initial_weights.hpp"
+#include "train/run_folder.hpp"
 #include "train/trainer.hpp"
 
 namespace convoy {
@@ -43,7 +44,7 @@ void check(const TrainOptions& options) {
   if (options.checkpoint_every.count < 1) {
     refuse(
         fmt::format("TrainOptions::checkpoint_every.count is {}", options.checkpoint_every.count),
-        "", "give a whole number from 1 on");
+        "", "give a whole number of at least 1");
   }
   if (options.verify_every < 0) {
     refuse(fmt::format("TrainOptions::verify_every is {}", options.verify_every), "",
@@ -55,7 +56,7 @@ void check(const TrainOptions& options) {
   }
 }
 
-// Ranks with other options would wait for different things.
+// Checked first, because ranks with different options would wait for different things.
 void agree_on(const TrainOptions& options, Communicator& communicator) {
   const ComputeOptions& compute = options.compute;
   RunFacts facts;
@@ -70,7 +71,7 @@ void agree_on(const TrainOptions& options, Communicator& communicator) {
   agree(communicator, facts);
 }
 
-// The name by which load_data() finds the data again; their own name where they are from memory.
+// The name by which load_data() finds the data again; if the data is from memory, its own name.
 std::string source_of(const TrainAndTest& data) {
   if (data.folder.empty()) return data.name;
   for (const CatalogEntry& entry : catalog()) {
@@ -81,37 +82,24 @@ std::string source_of(const TrainAndTest& data) {
   return fs::absolute(data.folder).lexically_normal().string();
 }
 
-// Collective.
-bool goes_on(const TrainOptions& options, Communicator& communicator) {
+// Whether the run in the folder is continued. Collective.
+bool continues_run(const TrainOptions& options, Communicator& communicator) {
   if (options.resume != Resume::if_present) return options.resume == Resume::always;
-  const std::string is_there = on_first_rank(communicator, [&] {
+  const std::string continues = on_first_rank(communicator, [&] {
     std::error_code error;
     const fs::file_status status = fs::status(options.folder, error);
     const bool is_empty = fs::is_directory(status) && fs::is_empty(options.folder, error) && !error;
     return fs::exists(status) && !is_empty ? std::string("yes") : std::string();
   });
-  return !is_there.empty();
+  return !continues.empty();
 }
 
-// Collective. Those that a run began with, if they are still to be had.
-void check_initial_weights(const TrainOptions& options, Communicator& communicator) {
+// Checks the weights that a run began with, if they can still be found. Collective.
+void check_same_beginning(const TrainOptions& options, Communicator& communicator) {
   if (options.initial_weights.empty()) return;
   on_first_rank(communicator, [&] {
-    std::string asked;
-    try {
-      asked = find_checkpoint(options.initial_weights).checkpoint.weights_sha256;
-    } catch (const UserError& error) {
-      if (error.fault() == Fault::not_found) return std::string();
-      throw;
-    }
-    const std::string begun = open_run(options.folder).initial_weights_sha256;
-    if (asked != begun) {
-      refuse(fmt::format("the run {} can't continue with other initial weights",
-                         options.folder.string()),
-             fmt::format("it began with {}, not with those of SHA-256 {}",
-                         begun.empty() ? "random ones" : "those of SHA-256 " + begun, asked),
-             "leave TrainOptions::initial_weights out, or begin a new run in another folder");
-    }
+    check_initial_weights(options.folder, open_run(options.folder).initial_weights_sha256,
+                          options.initial_weights, "TrainOptions::initial_weights");
     return std::string();
   });
 }
@@ -120,11 +108,11 @@ EngineOptions engine_options(const ComputeOptions& compute, const TrainSettings&
                              Parallelism ranks_by) {
   EngineOptions options;
   options.device = compute.device;
-  options.threads = compute.threads;
-  options.threads_by = compute.threads_by;
+  options.cpu.threads = compute.threads;
+  options.cpu.threads_by = compute.threads_by;
   options.ranks_by = ranks_by;
-  options.oversubscribe = compute.oversubscribe;
-  options.isa = compute.isa;
+  options.cpu.oversubscribe = compute.oversubscribe;
+  options.cpu.isa = compute.isa;
   options.batch = settings.batch;
   options.grain = settings.grain;
   return options;
@@ -148,7 +136,7 @@ RunTrainer make_trainer(const ModelFile& model, const TrainAndTest& data,
 }  // namespace
 
 struct Trainer::State {
-  // `given`: null, or a session that outlives this.
+  // `given` is null, or a session that outlives this object.
   State(const Model& run_model, const TrainAndTest& data, const TrainOptions& run_options,
         Session* given)
       : model(run_model), options(run_options) {
@@ -157,8 +145,8 @@ struct Trainer::State {
     Communicator& communicator = Access::communicator(*given);
     agree_on(options, communicator);
     const ModelFile& file = Access::file(model);
-    resumed = goes_on(options, communicator);
-    if (resumed) check_initial_weights(options, communicator);
+    resumed = continues_run(options, communicator);
+    if (resumed) check_same_beginning(options, communicator);
     engine = make_engine(file.net, optimizer_of(file.train),
                          engine_options(options.compute, file.train, Access::ranks_by(*given)),
                          communicator);
@@ -166,14 +154,15 @@ struct Trainer::State {
     warnings = engine->warnings();
   }
 
-  // In this order: the engine refers to the net and to the communicator, the trainer to the engine.
+  // The order of members matters: the engine refers to the net and to the communicator, the trainer
+  // to the engine.
   Model model;
   TrainOptions options;
   bool resumed = false;
-  std::optional<Session> own;  // where none was given
+  std::optional<Session> own;  // if no session was given
   std::unique_ptr<Engine> engine;
   std::optional<RunTrainer> trainer;
-  std::vector<std::string> warnings;  // of the engine, not yet told
+  std::vector<std::string> warnings;  // of the engine, not yet reported
 };
 
 Trainer::Trainer(const Model& model, const TrainAndTest& data, const TrainOptions& options)

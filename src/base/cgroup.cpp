@@ -23,14 +23,16 @@ bool lists(std::string_view comma_separated, std::string_view word) {
   return false;
 }
 
-// Where a hierarchy is mounted, and which of its groups is seen there (a container sees a subtree).
+// Where a hierarchy is mounted, and which of its groups that place shows (a container sees a
+// subtree).
 struct Mount {
   fs::path point;
   std::string top;
   bool unified = false;
 };
 
-// Where the groups of a controller ("cpu", "memory") may be seen, of version 2 always.
+// The places where the groups of a controller ("cpu", "memory") may be seen; version 2 is always
+// among them.
 // A line of mountinfo: id parent major:minor top point options [tags...] - type source options
 std::vector<Mount> mounts_of(std::string_view controller, const fs::path& root) {
   std::vector<Mount> mounts;
@@ -49,7 +51,8 @@ std::vector<Mount> mounts_of(std::string_view controller, const fs::path& root) 
   return mounts;
 }
 
-// The process's group in a hierarchy. A line of cgroup: id:controllers:path, version 2 as 0::path
+// The process's group in a hierarchy. A line of cgroup is id:controllers:path; version 2 is
+// 0::path.
 std::optional<std::string> own_group(std::string_view controller, const fs::path& root,
                                      bool unified) {
   std::ifstream file(root / "proc/self/cgroup");
@@ -80,7 +83,7 @@ std::optional<double> quota_of(const fs::path& group, bool unified) {
   return cores(quota, period);
 }
 
-// `group` as seen under the mount: without the part above the mounted subtree.
+// The path of `group` below the mount, without the part above the mounted subtree.
 fs::path below_top(const std::string& group, const std::string& top) {
   if (top == "/") return fs::path(group).relative_path();
   if (!group.starts_with(top)) return {};
@@ -88,8 +91,8 @@ fs::path below_top(const std::string& group, const std::string& top) {
   return fs::path(group.substr(top.size())).relative_path();
 }
 
-// Calls look(group, unified) for the process's group in each hierarchy of the controller, and for
-// the groups above it, from the process's own up to the root.
+// Calls look(group, unified) for the process's group in each hierarchy of the controller, then for
+// each group above it up to the root.
 template <class Look>
 void look_upwards(std::string_view controller, const fs::path& root, const Look& look) {
   for (const Mount& mount : mounts_of(controller, root)) {
@@ -110,7 +113,7 @@ std::optional<std::uint64_t> memory_limit_of(const fs::path& group, bool unified
   return bytes;
 }
 
-// The number behind `name` in a file of such lines.
+// The number after `name` in a file of such lines.
 std::optional<std::uint64_t> count_in(const fs::path& path, std::string_view name) {
   std::ifstream file(path);
   std::string word;
@@ -143,7 +146,8 @@ std::optional<std::uint64_t> cgroup_memory_limit(const fs::path& root) {
 }
 
 std::optional<std::uint64_t> out_of_memory_kills(const fs::path& root) {
-  // A kill is counted in the victim's own group (and above it by version 2 alone).
+  // A kill is counted in the group of the killed process (in version 2 also in the groups above
+  // it).
   std::optional<std::uint64_t> kills;
   look_upwards("memory", root, [&](const fs::path& group, bool unified) {
     if (!kills)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Linux control groups (versions 1 and 2) allow this process, and what they did to its kind.
-// `root` stands before /proc and /sys (tests).
+// What Linux control groups (versions 1 and 2) allow this process, and how many processes the
+// kernel has killed for lack of memory. Tests set `root`, which is prepended to /proc and /sys.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,17 @@
 
 namespace convoy {
 
-// The smallest quota on the way from the process's group up to the root, in cores (1.5: one and a
-// half); empty where none is set or none can be read.
+// The smallest CPU quota between the process's group and the root group, in cores (1.5 is one and a
+// half cores); empty where no quota is set or can be read.
 std::optional<double> cgroup_cpu_quota(const std::filesystem::path& root = "/");
 
-// The smallest memory limit on that way, in bytes, swap not counted; empty where there is none.
+// The smallest memory limit between those groups, in bytes, without swap; empty where no limit is
+// set.
 std::optional<std::uint64_t> cgroup_memory_limit(const std::filesystem::path& root = "/");
 
-// How many processes of this process's group the kernel has killed because memory ran out; of the
-// whole machine where no group tells. Empty where nothing does.
+// How many processes of this process's group the kernel has killed because memory ran out. Where
+// the group has no such counter, the count is that of the whole machine; it is empty where that has
+// none either.
 std::optional<std::uint64_t> out_of_memory_kills(const std::filesystem::path& root = "/");
 
 }  // namespace convoy

@@ -8,7 +8,8 @@
 //   a failed call of a system   throw SystemError(fault, call, place, reason)
 //                               "call failed on place (reason)"
 //
-// The library never prints and never exits: main() catches and turns `fault()` into the exit code.
+// The library never prints and never exits: main() catches errors and turns `fault()` into the exit
+// code.
 #pragma once
 
 #include <cassert>

@@ -17,7 +17,7 @@ namespace {
 
 #if defined(__x86_64__)
 
-// Whether Linux itself takes its time from the counter: it found out that the cores agree.
+// Whether Linux itself uses the counter as its clock; then it has checked that the cores agree.
 bool system_counts_cycles() {
   constexpr std::array<std::string_view, 3> kByCounter{"tsc", "kvm-clock",
                                                        "hyperv_clocksource_tsc_page"};
@@ -56,7 +56,7 @@ double Stopwatch::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
-// The quickest of several attempts, which nothing came between.
+// Takes the quickest of several attempts; an interruption makes an attempt slower.
 TickScale::Reading TickScale::read() {
   Reading best;
   std::int64_t shortest = std::numeric_limits<std::int64_t>::max();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wall time.
+// Clocks for wall time.
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,9 @@ namespace detail {
 extern const bool kCountsCycles;
 }
 
-// The clock for short intervals, in ticks of its own: the processor's time stamp counter where that
-// ticks evenly and alike on all cores, else the steady clock. Never descends on a thread; the
-// processor may read it some tens of nanoseconds away from what is written around it.
+// The clock for short intervals, in ticks: the processor's time stamp counter where it runs at one
+// rate and equally on all cores, else the steady clock. On one thread it never decreases. The
+// processor may read it some tens of nanoseconds before or after the instructions around it.
 inline std::int64_t ticks() {
 #if defined(__x86_64__)
   if (detail::kCountsCycles) return static_cast<std::int64_t>(__builtin_ia32_rdtsc());
@@ -31,18 +31,18 @@ inline std::int64_t ticks() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-// What ticks are in seconds, by comparison with the steady clock from construction on: the longer
-// ago that is, the better.
+// The length of a tick in seconds, measured against the steady clock since construction. A longer
+// time since then gives a more accurate value.
 class TickScale {
  public:
   TickScale() : start_(read()) {}
 
-  double seconds_per_tick() const;  // waits, where this is less than some milliseconds old
+  double seconds_per_tick() const;  // waits until the object is some milliseconds old
 
-  // The same moment on both clocks.
+  // One moment as both clocks show it.
   struct Reading {
     std::int64_t tick = 0;
-    std::int64_t nanoseconds = 0;  // of the steady clock, which the processes of a machine share
+    std::int64_t nanoseconds = 0;  // of the steady clock, which all processes of a machine share
   };
   const Reading& start() const { return start_; }
   static Reading read();

@@ -10,7 +10,7 @@ namespace convoy {
 
 CoreSet CoreSet::of_this_thread() {
   CoreSet set;
-  // The kernel's own words are unsigned long; it fills as many as it has.
+  // The kernel stores the mask in words of unsigned long, and fills as many as its own mask has.
   if (syscall(SYS_sched_getaffinity, 0, sizeof set.words_, set.words_.data()) < 0) return {};
   return set;
 }

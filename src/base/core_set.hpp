@@ -7,19 +7,19 @@
 
 namespace convoy {
 
-// A value of fixed size: nothing is allocated. Linux; elsewhere always empty.
+// A value of fixed size, which allocates nothing. On systems other than Linux it is always empty.
 class CoreSet {
  public:
-  static constexpr int kMost = 8192;  // cores; those of a higher number are not seen
+  static constexpr int kMost = 8192;  // cores; higher core numbers are ignored
 
-  // Those of the calling thread; empty where the kernel does not say.
+  // The cores of the calling thread; empty where the kernel does not tell them.
   static CoreSet of_this_thread();
 
-  // From here on the calling thread runs on these; false, and nothing changed, where the kernel
-  // refuses.
+  // Restricts the calling thread to these cores. Returns false, and changes nothing, where the
+  // kernel refuses.
   bool apply() const;
 
-  void add(int core);  // a number below 0 or from kMost on is passed over
+  void add(int core);  // ignores a number below 0 or from kMost on
   bool contains(int core) const;
   int count() const;
   std::vector<int> numbers() const;  // ascending

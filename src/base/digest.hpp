@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256, by OpenSSL's libcrypto.
+// SHA-256, computed by OpenSSL's libcrypto.
 #pragma once
 
 #include <cstddef>
@@ -11,13 +11,13 @@
 
 namespace convoy {
 
-// Feed bytes, then take the digest once.
+// Takes bytes, then returns their digest once.
 class Sha256 {
  public:
   Sha256();
   ~Sha256();
   void update(std::span<const std::byte> bytes);
-  // Numbers are fed with the lowest byte first, on every machine.
+  // Takes numbers with the lowest byte first, on every machine.
   template <class T>
   void update(std::span<const T> numbers) {
     update(LittleEndian<T>(numbers).bytes());

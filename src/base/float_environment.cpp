@@ -33,8 +33,8 @@ void write_modes(std::uint64_t modes) {
 }  // namespace
 
 #if defined(__x86_64__) || defined(__aarch64__)
-// fesetround() too: on x86 it also rules the x87 unit, whose mode the C library asks for when it
-// reads decimal numbers.
+// fesetround() is needed too: on x86 it also sets the mode of the x87 unit, which the C library
+// uses when it reads decimal numbers.
 FloatEnvironment::FloatEnvironment() : before_(read_modes()), rounding_before_(std::fegetround()) {
   std::fesetround(FE_TONEAREST);
   write_modes(kContract);
@@ -45,8 +45,9 @@ FloatEnvironment::~FloatEnvironment() {
   write_modes(before_);
 }
 #else
-// Elsewhere the C library's default environment is the contract's: on POWER its register of modes
-// is all zero (round to nearest, no non-IEEE mode); RISC-V and s390x can't flush denormals at all.
+// On other processors the C library's default environment is what the contract needs. On POWER the
+// control register is all zero (round to nearest, no non-IEEE mode); RISC-V and s390x cannot flush
+// denormals.
 FloatEnvironment::FloatEnvironment() {
   std::fegetenv(&before_);
   std::fesetenv(FE_DFL_ENV);

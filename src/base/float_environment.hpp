@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The processor's modes for floating point in one thread: round to nearest, denormals kept. A
-// library built with fast-math, or the program around us, may have changed them behind our back.
+// The floating-point modes of one thread: round to nearest, and keep denormals. A library built
+// with fast-math, or the calling program, may have changed them.
 #pragma once
 
 #include <cfenv>
@@ -8,7 +8,8 @@
 
 namespace convoy {
 
-// Sets the modes that the contract needs, and restores those it found. Per thread.
+// Sets the modes that the contract needs, and restores the previous ones at the end. Acts on the
+// calling thread.
 class FloatEnvironment {
  public:
   FloatEnvironment();

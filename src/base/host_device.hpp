@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A function that nvcc compiles for the host and for a GPU.
+// CONVOY_HOST_DEVICE marks a function that nvcc compiles for the host and for a GPU.
 #pragma once
 
 #if defined(__CUDACC__)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers as files and digests have them: the lowest byte first, on every machine.
+// Numbers as files and digests store them: the lowest byte first, on every machine.
 #pragma once
 
 #include <algorithm>
@@ -14,15 +14,15 @@ namespace convoy {
 static_assert(std::endian::native == std::endian::little ||
               std::endian::native == std::endian::big);
 
-// Reverses the bytes of each of the numbers that `bytes` holds, `size` bytes each.
+// Reverses the bytes of each number in `bytes`; a number has `size` bytes.
 inline void reverse_numbers(std::span<std::byte> bytes, std::size_t size) {
   for (std::size_t begin = 0; begin < bytes.size(); begin += size) {
     std::ranges::reverse(bytes.subspan(begin, size));
   }
 }
 
-// The bytes of `values`, which have to outlive it: those in memory or, on a big-endian machine, of
-// a copy. `native` is another machine's order in tests alone.
+// The bytes of `values`, lowest byte first. They lie in `values`, which must outlive this object,
+// or on a big-endian machine in a copy. Only tests set `native` to another machine's byte order.
 template <class T, std::endian native = std::endian::native>
 class LittleEndian {
   static_assert(std::is_arithmetic_v<T> || sizeof(T) == 1, "a structure has no order of bytes");
@@ -44,7 +44,7 @@ class LittleEndian {
   std::span<const std::byte> bytes_;
 };
 
-// The other way: `values` were read as bytes from a file, and become numbers of this machine.
+// The inverse: `values` were read as bytes from a file, and become numbers of this machine.
 template <class T, std::endian native = std::endian::native>
 void from_little_endian(std::span<T> values) {
   static_assert(std::is_arithmetic_v<T>);

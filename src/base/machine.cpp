@@ -89,7 +89,8 @@ int slurm_cpus_per_task() {
 }
 
 std::uint64_t peak_memory_bytes() {
-  // VmHWM is this program's own; ru_maxrss would also count what forked before exec.
+  // VmHWM counts this program alone; ru_maxrss would also count the process that forked it, before
+  // exec.
   const std::string high_water = field("/proc/self/status", "VmHWM");
   if (!high_water.empty()) return std::strtoull(high_water.c_str(), nullptr, 10) * 1024;
   rusage usage{};

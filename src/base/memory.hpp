@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this process holds of the memory that it may use. Past a control group's limit the kernel
-// kills a process, which can say nothing; so what is about to be taken is compared beforehand.
+// How much memory this process holds, and whether its control group allows more. The kernel kills a
+// process that exceeds the group's limit, and a killed process cannot report why; so the limit is
+// checked before memory is taken.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +12,17 @@
 
 namespace convoy {
 
-// What this process holds already, data included, by /proc; 0 where that is not known. `shared` is
-// there once for the ranks of a node.
+// The memory that this process holds already, data included, according to /proc; 0 where that is
+// not known. The ranks of a memory domain hold `shared` in common.
 struct MemoryHeld {
   Index own = 0;
   Index shared = 0;
 };
 MemoryHeld memory_held();
 
-// Throws UserError(unavailable) where `bytes` more than this process holds are more than its
-// control group may use. `what` begins the message ("the images of FILE"). A lower bound: memory
-// that other processes of the group hold is not counted.
+// Throws UserError(unavailable) where the control group does not allow this process to hold `bytes`
+// more. `what` begins the message ("the images of FILE"). The check is a lower bound: it does not
+// count the memory that other processes of the group hold.
 void check_room(std::uint64_t bytes, std::string_view what);
 
 // "1.2 GB", "34 MB"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How deeply values of a file may lie within each other. Parsers, and all that walks over what they
-// make, call themselves for each level, so a file that decides how deep it goes decides how much
-// stack that takes.
+// How deeply the values of a file may be nested. Parsers, and the code that walks over what they
+// make, call themselves once a level; so without a limit a file would decide how much stack they
+// use.
 #pragma once
 
 namespace convoy {

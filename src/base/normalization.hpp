@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a stored byte becomes a number that the net reads: (b * scale - mean[c]) / stddev[c].
+// The formula that turns a stored byte into a number that the net reads: (b * scale - mean[c]) /
+// stddev[c].
 #pragma once
 
 #include <vector>
 
 namespace convoy {
 
-// `mean` and `stddev` are empty (0 and 1), or hold one value a channel; they are in scaled units.
-// The arithmetic is done once for each of the 256 bytes, in double, and rounded to float.
+// `mean` and `stddev` are in scaled units. Each is empty (then it is 0 or 1) or holds one value a
+// channel. The formula is computed once for each of the 256 bytes, in double, and rounded to float.
 struct Normalization {
   double scale = 0x1.010101010101p-8;  // 1 / 255
   std::vector<double> mean;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as
-// 1, 2, 3", SC'11). A number is a function of where it is used and of nothing else, so any thread
-// of any rank can compute it, in any order. All functions are pure and thread-safe.
+// 1, 2, 3", SC'11). A number depends only on where it is used, so any thread of any rank can
+// compute it, in any order. All functions are pure and thread-safe.
 //
-// Bit layout, part of the contract (changing it changes every model):
+// The bit layout is part of the contract (a change of it changes every model):
 //   key      = seed, low word first
 //   counter  = { element / 4, sample, epoch, purpose << 16 | layer }
 //   number   = word element % 4 of the block
@@ -14,7 +14,7 @@
 
 namespace convoy {
 
-// Values are part of the contract.
+// The values are part of the contract.
 enum class Purpose : std::uint16_t {
   initial_weights = 1,
   epoch_order = 2,

@@ -13,14 +13,14 @@ struct Range {
   char32_t first, last;
 };
 
-// Sorted.
+// Sorted ranges.
 constexpr std::array<Range, 15> kNotShown{{
     {0x00, 0x1F},        // C0: escape, bell, line end ...
-    {0x7F, 0x9F},        // DEL; C1, of which 9B is "escape [" in one character
+    {0x7F, 0x9F},        // DEL; C1, in which 9B means "escape [" in one character
     {0xAD, 0xAD},        // soft hyphen
     {0x61C, 0x61C},      // Arabic letter mark
     {0x180E, 0x180E},    // Mongolian vowel separator
-    {0x200B, 0x200B},    // zero width space (joiners are kept: some scripts are written with them)
+    {0x200B, 0x200B},    // zero width space (joiners are kept, since some scripts need them)
     {0x200E, 0x200F},    // marks of direction
     {0x2028, 0x202E},    // line and paragraph separator; embeddings and overrides of direction
     {0x2060, 0x206F},    // invisible operators; isolates of direction
@@ -28,7 +28,7 @@ constexpr std::array<Range, 15> kNotShown{{
     {0xFEFF, 0xFEFF},    // byte order mark
     {0xFFF9, 0xFFFB},    // interlinear annotation
     {0xFFFE, 0xFFFF},    // noncharacters, at the end of each plane
-    {0x1D173, 0x1D17A},  // of musical notation
+    {0x1D173, 0x1D17A},  // musical notation
     {0xE0000, 0xE0FFF},  // tags
 }};
 
@@ -42,7 +42,8 @@ unsigned byte_at(std::string_view text, std::size_t i) {
   return static_cast<unsigned char>(text[i]);
 }
 
-// Bytes of the character that begins with `first`, if the others follow; 0: none begins so.
+// The length of the character that begins with the byte `first`, provided that the other bytes
+// follow; 0 where no character begins so.
 std::size_t size_by_first(unsigned first) {
   return first < 0x80   ? 1
          : first < 0xC2 ? 0
@@ -64,7 +65,8 @@ std::string spelled_out(const Character& character) {
                                            : fmt::format("\\U{:08x}", code);
 }
 
-// `take` is called with the rest of the text: how many bytes at its beginning stay as they are.
+// Calls `take` with the rest of the text; it returns how many bytes at the beginning stay as they
+// are.
 template <class Kept>
 std::string printable_but(std::string_view text, const Kept& kept) {
   std::string result;
@@ -80,7 +82,7 @@ std::string printable_but(std::string_view text, const Kept& kept) {
   return result;
 }
 
-// `text` is printable. Words are what spaces and line ends separate.
+// `text` is printable. Spaces and line ends separate words.
 std::string with_long_words_cut(std::string_view text) {
   constexpr std::size_t kLongest = 4096, kShown = 80;
   std::string result;
@@ -165,7 +167,7 @@ std::size_t characters(std::string_view text) {
 std::string shell_word(std::string_view word) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
-  // Some shells look up a program behind a leading '='.
+  // Some shells replace a word with a leading '=' by the path of a program.
   if (!word.empty() && word.front() != '=' &&
       word.find_first_not_of(kPlain) == std::string_view::npos) {
     return std::string(word);
@@ -207,7 +209,7 @@ std::string printable_json(std::string_view json) {
   while (!json.empty()) {
     const Character character = first_character(json);
     const auto code = static_cast<std::uint32_t>(character.code);
-    if (character.is_shown || code < 0x20) {  // JSON has escapes for these already in its strings
+    if (character.is_shown || code < 0x20) {  // inside strings, JSON has escapes for these already
       result += json.substr(0, character.bytes);
     } else if (code <= 0xFFFF) {
       result += fmt::format("\\u{:04x}", code);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names and texts that others chose (of files, classes, tensors, studies, environment variables,
-// other programs) may hold what a terminal, a shell or a page obeys instead of showing it. These
-// functions turn any bytes into text that is only shown, or taken as one word.
+// Names and texts from outside (of files, classes, tensors, studies, environment variables, other
+// programs) may hold characters that a terminal, a shell or a web page obeys instead of showing.
+// These functions turn any bytes into text that is only shown, or that is read as one word.
 //
-// Nothing needs to call them before it throws or reports: the program applies them where it prints
-// (apps/convoy/cli/output.hpp, ProgressReport), and the writers of reports where they write. A
-// command that a user may paste is another matter: each name in it goes through shell_word() or
+// Code need not call them before it throws or reports: the program applies them where it prints
+// (apps/convoy/cli/output.hpp, ProgressReport), and the writers of reports apply them where they
+// write. A command that a user may paste is different: each name in it goes through shell_word() or
 // shell_path() when the sentence is made.
 //
-// Pure functions, safe to call from any thread. They throw std::bad_alloc and nothing else.
+// All functions are pure and thread-safe. They throw std::bad_alloc and nothing else.
 #pragma once
 
 #include <cstddef>
@@ -23,44 +23,46 @@ namespace convoy {
 
 // A character at the beginning of a text.
 struct Character {
-  std::size_t bytes = 0;  // that it takes; of a byte that is no UTF-8 (RFC 3629) 1
-  char32_t code = 0;      // its code point; of such a byte its value
+  std::size_t bytes = 0;  // its length; 1 for a byte that is not UTF-8 (RFC 3629)
+  char32_t code = 0;      // its code point; the value of a byte that is not UTF-8
   bool is_utf8 = false;
-  bool is_shown = false;  // as itself, and nothing else happens
+  bool is_shown = false;  // the character is shown as itself and has no other effect
 };
 
-// The first character of `text`, which must not be empty. Not shown as themselves are: bytes that
-// are no UTF-8; control characters (C0 with tab and line end, DEL, C1); line and paragraph
-// separators; marks that change the direction of writing; invisible marks and tags; what Unicode
-// calls noncharacters.
+// The first character of `text`, which must not be empty. These are not shown as themselves: bytes
+// that are not UTF-8; control characters (C0 with tab and line end, DEL, C1); line and paragraph
+// separators; marks that change the direction of writing; invisible marks and tags; the code points
+// that Unicode calls noncharacters.
 Character first_character(std::string_view text);
 
-// Every character of `text` is shown as itself.
+// Whether every character of `text` is shown as itself.
 bool is_printable(std::string_view text);
 
-// printable(), for one line, and printable_message() are public: convoy/error.hpp. This can't be
-// undone: a backslash stays as it is.
+// The public header convoy/error.hpp has printable(), for one line, and printable_message(). What
+// they return cannot be turned back: a backslash stays as it is.
 
-// As printable(), for a text of several lines: line ends (also CR LF, which becomes LF) and tabs
+// Like printable(), for a text of several lines: line ends (also CR LF, which becomes LF) and tabs
 // are kept.
 std::string printable_lines(std::string_view text);
 
-// Characters of a text of UTF-8, a byte that is none counted as one.
+// The number of characters of a UTF-8 text; a byte that is not UTF-8 counts as one.
 std::size_t characters(std::string_view text);
 
-// A word of a command line of bash, zsh and their kind, on one line and printable: as it is where
-// that is safe, else in quotes ('two words', $'a line\012end'). The shell makes `word` of it again,
-// byte for byte; `word` must not hold a zero byte, which no argument can.
+// A word for the command line of bash, zsh and similar shells, printable and on one line. The word
+// stays as it is where that is safe, and is quoted otherwise ('two words', $'a line\012end'). The
+// shell turns it into `word` again, byte for byte. `word` must not hold a zero byte, which no
+// argument can hold.
 std::string shell_word(std::string_view word);
 
-// A path as such a word that no program takes for an option: "-x" becomes "./-x".
+// A path as such a word that no program reads as an option: "-x" becomes "./-x".
 std::string shell_path(const std::filesystem::path& path);
 
-// The words of a command, each by shell_word(), separated by spaces.
+// The words of a command, each quoted by shell_word(), separated by spaces.
 std::string shell_command(std::span<const std::string> words);
 
-// A JSON document (RFC 8259) with the same value: what is not shown as itself, which can only stand
-// in strings, becomes \uXXXX. `json` must be UTF-8; line ends between its values are kept.
+// A JSON document (RFC 8259) with the same value. Each character that is not shown as itself, which
+// can only stand in strings, becomes \uXXXX. `json` must be UTF-8; line ends between its values are
+// kept.
 std::string printable_json(std::string_view json);
 
 }  // namespace convoy

@@ -8,7 +8,7 @@
 namespace convoy {
 namespace {
 
-// The shortest that the kernel grants.
+// The shortest slice that the kernel grants, in nanoseconds.
 constexpr std::uint64_t kShortest = 100'000;
 
 // struct sched_attr of <linux/sched/types.h>, which collides with the C library's <sched.h>.
@@ -18,7 +18,7 @@ struct Attributes {
   std::uint64_t flags = 0;
   std::int32_t nice = 0;
   std::uint32_t priority = 0;
-  std::uint64_t runtime = 0;  // of a normal thread: its slice
+  std::uint64_t runtime = 0;  // for a normal thread: its slice
   std::uint64_t deadline = 0;
   std::uint64_t period = 0;
 };
@@ -38,7 +38,7 @@ bool set_slice(Attributes attributes, std::uint64_t nanoseconds) {
 
 std::uint64_t shorten_slices() {
   Attributes now;
-  // Kernels that know no slices report 0.
+  // Kernels without slices report 0.
   return read(now) && now.runtime > kShortest && set_slice(now, kShortest) ? now.runtime : 0;
 }
 

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// How soon a thread that wakes gets its core back on a busy machine. Workers that meet several
-// times in a millisecond would otherwise wait, at every meeting, for the rest of some other
-// program's time slice.
+// How soon a thread that wakes gets its core back on a busy machine. Workers meet at barriers
+// several times in a millisecond; with long time slices they would wait at each one until another
+// program's slice ends.
 #pragma once
 
 #include <cstdint>
 
 namespace convoy {
 
-// Asks the scheduler for the shortest time slices for the calling thread. Its share of the machine
-// stays the same; only its turns are shorter and come sooner (Linux 6.12 and later; without effect
-// elsewhere, and for threads of another policy than the normal one). Returns what the thread had,
-// in nanoseconds, or 0 where nothing was changed.
+// Asks the scheduler for the shortest time slices for the calling thread. The thread's share of the
+// machine stays the same, but its turns are shorter and come sooner. This works on Linux 6.12 and
+// later; it has no effect on other systems, or on threads whose policy is not the normal one.
+// Returns the thread's previous slice in nanoseconds, or 0 where nothing was changed.
 std::uint64_t shorten_slices();
 
-// The same for as long as the object lives.
+// Shortens the slices of the calling thread for as long as the object lives.
 class ShortSlices {
  public:
   ShortSlices();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a worker that waits for another spins before it sleeps. A turn of the processor's pause
-// takes some 40 to 140 cycles.
+// How long a worker that waits for another one spins before it sleeps. One pause instruction of the
+// processor takes some 40 to 140 cycles.
 #pragma once
 
 #include <atomic>
@@ -12,12 +12,13 @@
 
 namespace convoy {
 
-// Where each worker of the machine has a core, sleeping and being woken costs more than the others
-// are late as a rule; where they share cores, who spins keeps the others from working.
-inline constexpr int kPatientSpins = 2000, kBriefSpins = 200;
+// Where each worker has a core of its own, a sleep and a wake-up cost more than the other workers
+// are usually late; so a worker spins long. Where workers share cores, a worker that spins delays
+// the others.
+inline constexpr int kLongSpins = 2000, kShortSpins = 200;
 
 inline int spins_for(int workers, int cores) {
-  return workers <= cores ? kPatientSpins : kBriefSpins;
+  return workers <= cores ? kLongSpins : kShortSpins;
 }
 inline int spins_for(int workers) {
   return spins_for(workers, usable_cores());

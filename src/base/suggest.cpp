@@ -8,13 +8,13 @@
 namespace convoy {
 namespace {
 
-constexpr std::size_t kLongestWord = 64;  // what is longer is no slip of the pen
+constexpr std::size_t kLongestWord = 64;  // a longer word is not a typing error
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// Optimal string alignment: insertions, deletions, replacements, exchanges of neighbours.
+// Optimal string alignment: insertions, deletions, replacements, and exchanges of neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;

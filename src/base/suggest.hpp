@@ -8,11 +8,12 @@
 
 namespace convoy {
 
-// The candidate nearest to `word` by edit distance (an exchange of neighbours is one edit; case
-// does not count); of equals the first. Empty where none is near enough to be meant.
+// Returns the candidate nearest to `word` by edit distance (an exchange of neighbouring letters is
+// one edit; case does not count), and the first of several equally near ones. Returns an empty text
+// where no candidate is near enough to be meant.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-// A remedy: "did you mean 'x'?", or "use one of a, b, c" where nothing is near.
+// A remedy: "did you mean 'x'?", or "use one of a, b, c" where no candidate is near.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
 // "a, b, c"

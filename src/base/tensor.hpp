@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sizes, index ranges and aligned memory: what every folder above builds on.
+// Sizes, index ranges and aligned memory, on which every other folder builds.
 #pragma once
 
 #include <algorithm>
@@ -7,13 +7,15 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string>
 #include <type_traits>
 
 #include "convoy/shape.hpp"
 
 namespace convoy {
 
-// One cache line, and the widest vector: arenas, slots and parameter blocks start on it.
+// The size of a cache line, and of the widest vector. Arenas, slots and parameter blocks start at a
+// multiple of it.
 inline constexpr std::size_t kAlignment = 64;
 inline constexpr Index kFloatsPerLine = static_cast<Index>(kAlignment / sizeof(float));
 
@@ -31,6 +33,10 @@ struct Extent {
   friend constexpr bool operator==(const Extent&, const Extent&) = default;
 };
 
+// "28 x 28 x 1", "3 x 3": height, width and channels.
+std::string to_string(const Shape& shape);
+std::string to_string(const Extent& extent);
+
 // The half-open range [begin, end).
 struct Range {
   Index begin = 0;
@@ -41,10 +47,10 @@ struct Range {
   friend constexpr bool operator==(const Range&, const Range&) = default;
 };
 
-// Part `part` of `parts` contiguous, nearly equal parts of [0, n); the first n % parts are longer
-// by one. `unit` keeps the cuts on multiples of itself.
+// Part `part` of `parts` contiguous, nearly equal parts of [0, n); each of the first n % parts
+// parts is longer by one. The cuts lie at multiples of `unit`.
 constexpr Range split(Index n, Index parts, Index part, Index unit = 1) {
-  if (parts == 1) return {0, n};  // without two divisions, as often as there are stages in a step
+  if (parts == 1) return {0, n};  // saves two divisions, which each stage of a step would do
   const Index units = (n + unit - 1) / unit;
   const Index share = units / parts, rest = units % parts;
   const Index begin = part * share + std::min(part, rest);
@@ -52,7 +58,7 @@ constexpr Range split(Index n, Index parts, Index part, Index unit = 1) {
   return {std::min(begin * unit, n), std::min(end * unit, n)};
 }
 
-// Owned memory for `size()` objects of T, aligned to a cache line, zeroed. Move-only.
+// Owned memory for `size()` objects of T, which starts on a cache line and is zeroed. Move-only.
 template <class T>
 class Buffer {
  public:
@@ -73,7 +79,7 @@ class Buffer {
 
  private:
   static_assert(std::is_trivially_destructible_v<T>);
-  // Whole cache lines, since a vector's masked load may read a whole vector.
+  // Allocates whole cache lines, since the masked load of a vector may read a whole vector.
   static std::size_t bytes(Index size) {
     return (static_cast<std::size_t>(size) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Convoy wrote a file, and whether its arithmetic is today's.
+// Which version of Convoy wrote a file, and whether its arithmetic is the same as today's.
 #pragma once
 
 #include <string_view>
@@ -10,8 +10,8 @@ namespace convoy {
 
 inline constexpr std::string_view kVersion = CONVOY_VERSION_STRING;
 
-// Part of a run's identity: raised whenever an order of additions, a random draw or an elementary
-// function changes, so that the same settings give other bits.
+// Part of a run's identity. It is raised whenever an order of additions, a random draw or an
+// elementary function changes so that the same settings give other bits.
 inline constexpr int kOrderVersion = 1;
 
 }  // namespace convoy

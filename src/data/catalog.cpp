@@ -29,7 +29,7 @@ struct Known {
   std::string description;
   Format format;
   std::vector<std::string> classes;
-  std::string package;  // Debian's, which puts it below kSystemFolder; may be empty
+  std::string package;  // Debian package, installed below kSystemFolder; may be empty
 };
 
 constexpr const char* kSystemFolder = "/usr/share/datasets";
@@ -74,12 +74,12 @@ std::optional<fs::path> folder_of(const char* variable) {
   return fs::path(value);
 }
 
-// Where the user's own copies lie; the first that is set comes first.
+// The folders of the user's own copies; the first variable that is set comes first.
 std::vector<fs::path> user_folders(const std::string& name) {
   std::vector<fs::path> folders;
   if (const auto data = folder_of("CONVOY_DATA")) folders.push_back(*data / name);
   auto share = folder_of("XDG_DATA_HOME");
-  if (share && share->is_relative()) share.reset();  // as its specification demands
+  if (share && share->is_relative()) share.reset();  // as the XDG specification demands
   if (const auto home = folder_of("HOME"); !share && home) share = *home / ".local" / "share";
   if (share) folders.push_back(*share / "convoy" / name);
   return folders;
@@ -142,7 +142,7 @@ TrainAndTest load_known(const Known& set) {
                   error.message(), "see to its permissions, or give another folder");
 }
 
-// What is no folder, but perhaps lies in one.
+// Reports a path that is not a folder but may lie in one.
 [[noreturn]] void report_file(const fs::path& file) {
   const std::string name = file.filename().string();
   const bool is_part = is_wanted(name, Format::idx) || is_wanted(name, Format::cifar);
@@ -225,6 +225,13 @@ TrainAndTest load_data(std::string_view name_or_folder) {
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
                   meant(name_or_folder, all),
                   fmt::format("use {}, or a folder's path", joined(all)));
+}
+
+std::string lasting_name(const std::string& name_or_folder) {
+  if (name_or_folder == kSynthetic || find_known(name_or_folder)) return name_or_folder;
+  std::error_code ignored;  // load_data() reports it
+  if (!fs::is_directory(name_or_folder, ignored)) return name_or_folder;
+  return fs::absolute(name_or_folder).lexically_normal().string();
 }
 
 std::vector<CatalogEntry> catalog() {

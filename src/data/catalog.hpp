@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets by name or folder: where they are looked for, and what is read there.
+// Data sets by name or folder: where they are searched, and what is read there.
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "data/dataset.hpp"
 
 namespace convoy {
 
-// The folder that `convoy fetch` writes `name` into: the first of `searched`, the system's places
-// left out, that the user may write. Throws UserError: usage (a name that is not to be fetched),
-// not_found (no such folder).
+// `name_or_folder` so that load_data() finds the same data from any working directory: the name of
+// a known set as it is, a folder as an absolute path. What does not exist is returned as it is.
+std::string lasting_name(const std::string& name_or_folder);
+
+// Returns the folder into which `convoy fetch` writes `name`: the first of `searched` that the user
+// may write, without the system's places. Throws UserError(usage) for a name that cannot be
+// fetched, and UserError(not_found) where no such folder exists.
 std::filesystem::path fetch_folder(std::string_view name);
 
 }  // namespace convoy

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The binary version of CIFAR-10; plain or gzip. A file is a row of records, each of 3073 bytes:
+// The binary version of CIFAR-10, plain or gzip. A file is a sequence of records of 3073 bytes
+// each:
 //   1     label, 0 to 9
 //   3072  pixels, [channel][row][column] with channels red, green, blue; turned to NHWC when read
-// A file that is not made of whole records, or has a label out of range, throws
+// A file that does not consist of whole records, or has a label out of range, throws
 // UserError(bad_data).
 #pragma once
 
@@ -15,7 +16,7 @@ namespace convoy {
 
 inline constexpr Index kCifarClasses = 10;
 
-// The records of all files, one file after the other.
+// Returns the records of all files, one file after the other.
 Dataset read_cifar(std::span<const std::filesystem::path> files);
 
 }  // namespace convoy

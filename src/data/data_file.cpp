@@ -20,9 +20,9 @@ namespace convoy {
 namespace {
 
 constexpr std::size_t kChunk = 64 * 1024;
-constexpr std::uint64_t kOrdinaryRatio = 16;  // images compress two- to tenfold
+constexpr std::uint64_t kOrdinaryRatio = 16;  // images compress by a factor of two to ten
 
-// Archives and compressors other than gzip, by how their files begin.
+// Archives and compressed formats other than gzip, by their first bytes.
 struct Packed {
   std::string_view beginning, what, remedy;
 };
@@ -49,10 +49,10 @@ struct DataFile::Source {
   int descriptor = -1;
   bool is_ours = false;
   std::uint64_t file_bytes = 0;
-  std::vector<std::uint8_t> head;  // first bytes, which were looked at and are still to be read
+  std::vector<std::uint8_t> head;  // first bytes, inspected by open() and not yet returned by read
   bool gzip = false;
   z_stream zlib{};
-  bool between_members = false;  // gzip members may follow each other; content ends after any
+  bool between_members = false;  // a gzip member has ended: another may follow, or the content ends
   std::vector<std::uint8_t> compressed;
 
   ~Source() {
@@ -74,14 +74,15 @@ struct DataFile::Source {
     return done;
   }
 
-  // The next compressed bytes; false at the end of the file.
+  // Reads the next compressed bytes; returns false at the end of the file.
   bool refill(const std::string& name) {
     zlib.next_in = compressed.data();
     zlib.avail_in = static_cast<uInt>(read(compressed.data(), kChunk, name));
     return zlib.avail_in > 0;
   }
 
-  // How many zeros follow, up to the end of the file or to another byte, which comes next then.
+  // Skips zeros up to the end of the file or to another byte, which is then the next one. Returns
+  // their number.
   std::uint64_t skip_zeros(const std::string& name) {
     std::uint64_t zeros = 0;
     while (zlib.avail_in > 0 || refill(name)) {
@@ -109,7 +110,7 @@ struct DataFile::Source {
 DataFile::DataFile(const std::filesystem::path& path)
     : name_(path.string()), source_(std::make_unique<Source>()) {
   Source& s = *source_;
-  // Not to hang on a pipe that was put in the file's place.
+  // O_NONBLOCK: open() must not wait where the path is a pipe.
   s.descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   s.is_ours = true;
   struct stat facts {};
@@ -205,7 +206,7 @@ void DataFile::read(std::span<std::uint8_t> out, std::string_view what) {
 }
 
 void DataFile::expect_end() {
-  std::uint8_t more = 0;  // asking for one byte more makes zlib verify the checksum
+  std::uint8_t more = 0;  // a request for one more byte makes zlib verify the checksum
   const std::uint64_t end = position_;
   if (read_some({&more, 1}) > 0)
     refuse("is too long", fmt::format("its content should end at byte {} and goes on", end));

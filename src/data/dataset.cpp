@@ -12,7 +12,7 @@
 namespace convoy {
 namespace {
 
-constexpr Index kMostClasses = 256;  // what a Label can tell apart
+constexpr Index kMostClasses = 256;  // the number of values of a Label
 
 void check(const Shape& image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
            Index classes) {
@@ -20,17 +20,17 @@ void check(const Shape& image, std::span<const std::uint8_t> pixels, std::span<c
     throw UserError(Fault::bad_data, "the data set cannot be used", why, remedy);
   };
   if (image.height < 1 || image.width < 1 || image.channels < 1)
-    refuse(fmt::format("its images are {} x {} x {}", image.height, image.width, image.channels),
+    refuse(fmt::format("its images are {}", to_string(image)),
            "give a height, width and channels of at least 1");
   if (classes < 1 || classes > kMostClasses)
     refuse(fmt::format("it states {} classes", classes), "give 1 to 256 classes");
-  Index bytes = 0;  // in steps: a product that overflows is no size either
+  Index bytes = 0;  // multiplied step by step, since a product that overflows is invalid too
   if (__builtin_mul_overflow(image.height, image.width, &bytes) ||
       __builtin_mul_overflow(bytes, image.channels, &bytes) ||
       __builtin_mul_overflow(bytes, static_cast<Index>(labels.size()), &bytes) ||
       bytes != static_cast<Index>(pixels.size()))
-    refuse(fmt::format("it has {} labels and {} bytes of pixels, for images of {} x {} x {}",
-                       labels.size(), pixels.size(), image.height, image.width, image.channels),
+    refuse(fmt::format("it has {} labels and {} bytes of pixels, for images of {}", labels.size(),
+                       pixels.size(), to_string(image)),
            "give one label and height * width * channels bytes for each image");
   const auto wrong = std::ranges::find_if(labels, [&](Label l) { return l >= classes; });
   if (wrong != labels.end())
@@ -82,12 +82,12 @@ Dataset Dataset::first(Index limit) const {
   return part;
 }
 
-// The bytes, in this order:
+// The digest covers these bytes, in this order:
 //   16  the text "convoy.dataset/1"
 //   40  five unsigned 64-bit integers, little-endian: samples, height, width, channels, classes
 //    .  the pixels, [sample][row][column][channel], a byte each
 //    .  the labels, a byte each
-// Class names are no part of it: they change no weight.
+// Class names are not included, since they change no weight.
 std::string Dataset::sha256() const {
   Sha256 digest;
   constexpr std::string_view kSchema = "convoy.dataset/1";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dataset is public.
+// The class Dataset is declared in the public header.
 #pragma once
 
 #include "base/tensor.hpp"

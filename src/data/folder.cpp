@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kCifarTrainFiles = 5;
 
-// `unreadable` is set where the system does not say.
+// Whether `path` exists. Sets `unreadable` where the system does not tell.
 bool there(const fs::path& path, std::error_code& unreadable) {
   std::error_code error;
   const bool found = fs::exists(path, error);
@@ -29,11 +29,11 @@ bool there(const fs::path& path, std::error_code& unreadable) {
   return found;
 }
 
-// The names that go around for one file, the usual one first.
+// The names that are in use for one file, the usual one first.
 std::vector<std::string> spellings(const std::string& name) {
   const auto kind = name.find("-idx");
   if (kind == std::string::npos) return {name};
-  std::string dotted = name;  // train-images.idx3-ubyte: how some archives unpack
+  std::string dotted = name;  // train-images.idx3-ubyte, the name in some archives
   dotted[kind] = '.';
   return {name, dotted};
 }
@@ -47,8 +47,8 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-// One name a line, perhaps behind an editor's byte-order mark. A short file by nature; a long one
-// is something else.
+// Reads one name a line; an editor's byte-order mark may come first. Such a file is short; a long
+// one is something else.
 std::vector<std::string> read_names(const fs::path& path) {
   constexpr std::uint64_t kMost = 64 * 1024;
   constexpr std::size_t kLongestName = 256;
@@ -83,7 +83,7 @@ std::vector<std::string> read_names(const fs::path& path) {
   return names;
 }
 
-// The names in the file `list`, where there is one.
+// The names in the file `list`; empty where it does not exist.
 std::vector<std::string> names_in(const fs::path& list) {
   std::error_code unreadable;
   if (there(list, unreadable)) return read_names(list);
@@ -93,7 +93,7 @@ std::vector<std::string> names_in(const fs::path& list) {
 
 Parts read_idx_folder(const fs::path& folder, const std::vector<fs::path>& files,
                       std::vector<std::string> names) {
-  fs::path list;  // where the names come from, if not from here
+  fs::path list;  // the file of the names; empty where the caller gave them
   if (names.empty()) {
     list = folder / "class_names.txt";
     names = names_in(list);

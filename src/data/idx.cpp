@@ -17,13 +17,14 @@ namespace convoy {
 namespace {
 
 constexpr std::uint32_t kImages = 0x00000803, kLabels = 0x00000801;
+constexpr std::uint32_t kImagesOfChannels = 0x00000804;
 constexpr std::uint64_t kMagicBytes = 4;
 
 std::uint32_t big_endian(const std::uint8_t* b) {
   return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
 }
 
-// What the magic number says of a file: its type, and of how many dimensions.
+// What the magic number of a file states: its type, and the number of dimensions.
 struct Magic {
   std::uint32_t value;
 
@@ -82,7 +83,7 @@ void check_magic(DataFile& file, std::uint32_t wanted) {
               why, remedy_for(found, wanted));
 }
 
-// The numbers after the magic number, all of them at least 1.
+// Reads the numbers after the magic number, each of which is at least 1.
 template <std::size_t N>
 std::array<std::uint64_t, N> read_sizes(DataFile& file, const std::array<const char*, N>& names) {
   std::array<std::uint8_t, 4 * N> bytes{};
@@ -97,7 +98,8 @@ std::array<std::uint64_t, N> read_sizes(DataFile& file, const std::array<const c
   return sizes;
 }
 
-// What follows the header is exactly `count * each` bytes. Comes before the memory for them.
+// Checks that exactly `count * each` bytes follow the header. Called before their memory is
+// allocated.
 void check_size(const DataFile& file, std::uint64_t header, std::uint64_t count, std::uint64_t each,
                 const std::string& statement) {
   std::uint64_t stated = 0;
@@ -154,12 +156,24 @@ Index classes_shown(const std::vector<Label>& labels) {
 
 }  // namespace
 
+std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginning) {
+  if (beginning.size() < kMagicBytes) return std::nullopt;
+  const std::uint32_t magic = big_endian(beginning.data());
+  const std::size_t dimensions = magic & 0xFF, bytes = kMagicBytes + 4 * dimensions;
+  const bool is_images = magic == kImages || magic == kImagesOfChannels;
+  if (!is_images || beginning.size() < bytes) return std::nullopt;
+  const auto size = [&](std::size_t i) {
+    return Index{big_endian(beginning.data() + kMagicBytes + 4 * i)};
+  };
+  return IdxHeader{size(0), {size(1), size(2), dimensions == 4 ? size(3) : 1}, bytes};
+}
+
 IdxImages read_idx_images(const std::filesystem::path& path) {
   constexpr std::uint64_t kHeader = 16;
   DataFile file(path);
   check_magic(file, kImages);
   const auto [count, rows, columns] = read_sizes(file, std::array{"images", "rows", "columns"});
-  check_size(file, kHeader, count, rows * columns,  // 32 by 32 bits cannot overflow
+  check_size(file, kHeader, count, rows * columns,  // 32-bit numbers: no overflow
              fmt::format("{} images of {} x {}", count, rows, columns));
   IdxImages images;
   images.count = static_cast<Index>(count);
@@ -187,12 +201,12 @@ IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
                   const std::vector<std::string>& names, const std::filesystem::path& names_file) {
   Part a = read_part(train), b = read_part(test);
   if (a.images.shape != b.images.shape)
-    throw UserError(Fault::bad_data,
-                    fmt::format("{} and {} do not belong together", train.images.string(),
-                                test.images.string()),
-                    fmt::format("images of {} x {} and of {} x {}", a.images.shape.height,
-                                a.images.shape.width, b.images.shape.height, b.images.shape.width),
-                    "put files of the same set side by side");
+    throw UserError(
+        Fault::bad_data,
+        fmt::format("{} and {} do not belong together", train.images.string(),
+                    test.images.string()),
+        fmt::format("images of {} and of {}", to_string(a.images.shape), to_string(b.images.shape)),
+        "put files of the same set side by side");
   if (classes == 0)
     classes = std::max({Index{2}, classes_shown(a.labels), classes_shown(b.labels)});
   check_labels(train.labels, a.labels, classes, names_file);

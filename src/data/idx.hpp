@@ -2,18 +2,33 @@
 // IDX, the format of MNIST and Fashion-MNIST; plain or gzip. All integers are big-endian, 32 bits:
 //   images  0x00000803, count, rows, columns, then count * rows * columns bytes
 //   labels  0x00000801, count, then count bytes
-// A file that does not hold exactly what its header states throws UserError(bad_data), before
-// anything larger than the file's content is allocated.
+// A file whose size differs from what its header states throws UserError(bad_data), before anything
+// larger than the file's content is allocated.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "data/dataset.hpp"
 
 namespace convoy {
+
+// What a file of images states about itself.
+struct IdxHeader {
+  Index count = 0;
+  Shape shape;
+  std::size_t bytes = 0;  // of the header; the pixels follow: [count][height][width][channels]
+};
+inline constexpr std::size_t kLongestIdxHeader = 20;
+// `beginning`: the first kLongestIdxHeader bytes of a file, or all of a shorter one. Empty where
+// they are no header of images: unsigned bytes of 3 dimensions (count, rows, columns), or of 4
+// (these and channels), which pictures have and data sets do not.
+std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginning);
 
 struct IdxImages {
   Index count = 0;
@@ -34,8 +49,8 @@ struct IdxParts {
   Dataset test;
 };
 
-// `classes` 0: as many as the labels of both parts show, at least 2. `names` may be empty;
-// `names_file` is where they stand, for the message about a label beyond them.
+// `classes` 0 means as many as the labels of both parts need, at least 2. `names` may be empty;
+// `names_file` is the file that holds them, for the message about a label without a name.
 IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
                   const std::vector<std::string>& names,
                   const std::filesystem::path& names_file = {});

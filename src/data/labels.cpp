@@ -12,11 +12,11 @@ namespace convoy {
 namespace {
 
 constexpr std::size_t kMostLabels = 256;
-constexpr std::size_t kMostRanges = 4;  // spelled out in a message
+constexpr std::size_t kMostRanges = 4;  // the most ranges that a message lists
 
 using Occurring = std::bitset<kMostLabels>;
 
-// "3", "5 to 7": what does not occur below `highest`.
+// The labels below `highest` that do not occur: "3", "5 to 7".
 std::vector<std::string> gaps_below(std::size_t highest, const Occurring& occurring) {
   std::vector<std::string> gaps;
   for (std::size_t first = 0; first < highest; ++first) {

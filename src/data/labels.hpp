@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is doubtful about the labels of a data set, in words for a message.
+// Describes what is doubtful about the labels of a data set, for a message.
 #pragma once
 
 #include <span>
@@ -9,9 +9,9 @@
 
 namespace convoy {
 
-// "label 0 never occurs: do the labels begin with 1?", "all labels are 3",
-// "labels 3 and 5 to 7 never occur", of those below the highest that occurs; empty where each of
-// these occurs. `labels` must not be empty.
+// Returns "label 0 never occurs: do the labels begin with 1?", "all labels are 3", or "labels 3 and
+// 5 to 7 never occur" about the labels below the highest one that occurs; an empty text where each
+// of these occurs. `labels` must not be empty.
 std::string doubts_about_labels(std::span<const Label> labels);
 
 }  // namespace convoy

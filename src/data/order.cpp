@@ -27,8 +27,8 @@ std::vector<Keyed> keyed(Index size, const RandomStream& stream) {
   return samples;
 }
 
-// By (key, sample): a radix sort from the low digit up keeps the order of equal keys, and samples
-// come in ascending. A tenth of the time of std::sort.
+// Sorts by (key, sample). A radix sort from the low digit up keeps the order of equal keys, and the
+// samples come in ascending order. It takes a tenth of the time of std::sort.
 void sort_by_key(std::vector<Keyed>& samples) {
   constexpr int kDigitBits = 11, kDigits = 3;
   constexpr std::uint32_t kValues = 1U << kDigitBits;
@@ -57,7 +57,7 @@ std::vector<std::uint32_t> shuffled(Index size, std::uint64_t seed, Index epoch)
 std::vector<std::uint32_t> side_by_side(Index size, Index shards) {
   std::vector<std::uint32_t> order;
   order.reserve(static_cast<std::size_t>(size));
-  const Index filled = std::min(shards, size);  // shards after these are empty
+  const Index filled = std::min(shards, size);  // the shards after these are empty
   const Index longest = filled == 0 ? 0 : (size + shards - 1) / shards;
   for (Index row = 0; row < longest; ++row) {
     for (Index shard = 0; shard < filled; ++shard) {
@@ -111,7 +111,7 @@ std::vector<std::uint32_t> epoch_order(const Order& order, Index size, std::uint
 }
 
 Split hold_out(Index size, double fraction, std::uint64_t seed) {
-  const FloatEnvironment environment;  // the caller's may differ
+  const FloatEnvironment environment;  // the caller's environment may differ
   if (!(fraction >= 0 && fraction < 1))
     throw UserError(Fault::usage, fmt::format("cannot hold out {} of the samples", fraction), "",
                     "give a fraction of at least 0 and below 1");

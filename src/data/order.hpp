@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// In which order an epoch reads the samples: a function of (order, seed, epoch, sample count),
-// never of threads or ranks. Samples are counted in what is trained on (what is held out for
-// validation does not count).
+// The order in which an epoch reads the samples. It is a function of (order, seed, epoch, sample
+// count), never of threads or ranks. Positions count the training samples alone, without those held
+// out for validation.
 //
 //   shuffled    sorted by (Philox(seed; epoch_order; epoch; sample), sample)
 //   sequential  0, 1, 2, ...
 //   shards:N    N contiguous shards read side by side: 0 of shard 0, 0 of shard 1, ... 1 of shard
 //               0, ...; the first size % N shards are longer by one. A batch of N * b then holds b
-//               samples of each shard: what N programs that read their own slice of the files see.
+//               samples of each shard, as if each of N programs read its own slice of the files.
 #pragma once
 
 #include <cstdint>
@@ -27,16 +27,16 @@ struct Order {
   friend bool operator==(const Order&, const Order&) = default;
 };
 
-// "shuffled", "sequential", "shards:4". Throws UserError(usage) otherwise.
+// Parses "shuffled", "sequential" or "shards:4". Throws UserError(usage) for other texts.
 Order parse_order(std::string_view text);
 std::string to_string(const Order& order);
 
-// The positions 0 .. size - 1 in the order of this epoch (counted from 1).
+// The positions 0 .. size - 1 in the order of this epoch. Epochs are counted from 1.
 std::vector<std::uint32_t> epoch_order(const Order& order, Index size, std::uint64_t seed,
                                        Index epoch);
 
-// Which samples train and which validate: round(fraction * size) samples, those with the smallest
-// (Philox(seed; validation; sample), sample), are held out. Both lists ascend.
+// Which samples train and which validate. round(fraction * size) samples are held out: those with
+// the smallest (Philox(seed; validation; sample), sample). Both lists ascend.
 struct Split {
   std::vector<std::uint32_t> train;
   std::vector<std::uint32_t> validation;

@@ -12,11 +12,11 @@ namespace convoy {
 namespace {
 
 constexpr Index kCell = 4;   // pixels along a cell's side
-constexpr Index kShift = 2;  // most pixels that an image is moved
+constexpr Index kShift = 2;  // the most pixels by which an image is shifted
 constexpr int kNoise = 96;   // width of the noise's range
 constexpr int kDark = 64, kBright = 192;
 
-// Layers of the random stream.
+// The layer numbers in the random stream.
 constexpr std::uint16_t kPattern = 0, kTrain = 1, kTest = 2;
 
 RandomStream stream(std::uint16_t layer) {
@@ -25,7 +25,7 @@ RandomStream stream(std::uint16_t layer) {
 
 int level(Index cls, Index row, Index column, Index channel, Index channels) {
   constexpr Index kCells =
-      1 << 12;  // along each axis, so that a cell's number does not hang on the shape
+      1 << 12;  // along each axis, so that a cell's number does not depend on the shape
   const Index cell = ((row / kCell) * kCells + column / kCell) * channels + channel;
   const std::uint32_t bits = random_bits(stream(kPattern), static_cast<std::uint32_t>(cls),
                                          static_cast<std::uint64_t>(cell));
@@ -36,7 +36,7 @@ void draw(std::uint8_t* pixels, const Shape& image, Index cls, std::uint16_t lay
   const auto id = static_cast<std::uint32_t>(sample);
   const std::uint32_t shift = random_bits(stream(layer), id, 0);
   const Index down = shift % (2 * kShift + 1), right = shift / 256 % (2 * kShift + 1);
-  std::uint64_t element = 4;  // the first block is the shift's
+  std::uint64_t element = 4;  // the first block is used for the shift
   for (Index row = 0; row < image.height; ++row)
     for (Index column = 0; column < image.width; ++column)
       for (Index channel = 0; channel < image.channels; ++channel) {

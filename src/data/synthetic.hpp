@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small data set that is made, not read: the same bytes on every machine, and learnable. For
-// tests, and for a first run where there are no files.
+// A small data set that is computed, not read. It has the same bytes on every machine, and a net
+// can learn it. It serves tests, and a first run without files.
 #pragma once
 
 #include "data/dataset.hpp"

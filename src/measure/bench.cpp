@@ -12,11 +12,11 @@
 namespace convoy::measure {
 namespace {
 
-// Parts of a round's time.
-constexpr double kPeakPart = 0.05, kMemoryPart = 0.08, kCachePart = 0.02;  // of each of two
+// Shares of a round's time.
+constexpr double kPeakPart = 0.05, kMemoryPart = 0.08, kCachePart = 0.02;  // for each of two limits
 constexpr double kStagesPart = 0.3, kStepsPart = 0.18;
 
-// The limits of a number of threads, round by round.
+// The limits for one number of threads, measured round by round.
 class LimitBench {
  public:
   explicit LimitBench(int threads) {
@@ -81,7 +81,7 @@ Dataset images_for(const Net& net) {
 BenchResult bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,
                   double seconds, const std::function<void(int round)>& heard) {
   BenchResult result;
-  const Backend& backend = find_backend(options.isa);
+  const Backend& backend = find_backend(options.cpu.isa);
   const Plan plan(model.net, choose_fusion(options, backend));
   const auto communicator = alone();
   const Layout layout = choose_layout(options, plan, *communicator);
@@ -93,13 +93,13 @@ BenchResult bench(const ModelFile& model, const Dataset& data, const EngineOptio
   std::vector<LimitBench> limits;
   for (const int count : threads) {
     EngineOptions some = options;
-    some.threads = count;
+    some.cpu.threads = count;
     steps.emplace_back(model, data, some);
     limits.emplace_back(count);
   }
   EngineOptions one = options;
-  one.threads = 1;
-  const TeamShare share = choose_layout(one, plan, *communicator).share;
+  one.cpu.threads = 1;
+  const GroupShare share = choose_layout(one, plan, *communicator).share;
   const Buffer<float> parameters = initial_parameters(model.net, model.train.seed);
   StageTimes stages(plan, backend, data, parameters.span(), options.batch, share);
 
@@ -114,7 +114,7 @@ BenchResult bench(const ModelFile& model, const Dataset& data, const EngineOptio
   }
 
   result.isa = backend.name;
-  result.slab = std::min(share.slab_grains * share.grain, options.batch);
+  result.microbatch = std::min(share.microbatch_grains * share.grain, options.batch);
   for (std::size_t i = 0; i < stages.stages().size(); ++i) {
     result.stages.push_back({stages.stages()[i], spread_of(stages.seconds_of(i)), {}});
   }

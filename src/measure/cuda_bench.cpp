@@ -8,20 +8,26 @@
 #include "base/check.hpp"
 #include "measure/cuda_rates.hpp"
 #include "measure/steps.hpp"
+#include "runtime/cuda_engine.hpp"
 #include "runtime/timeline.hpp"
 
 namespace convoy::measure {
 namespace {
 
-// Parts of a round's time.
+// Shares of a round's time.
 constexpr double kPeakPart = 0.05, kMemoryPart = 0.05, kStagesPart = 0.3, kStepsPart = 0.6;
 
-// More than any GPU's cache holds; of a small GPU a quarter of its memory.
+// More bytes than any GPU's cache holds; on a small GPU a quarter of its memory.
 Index uncached_bytes(const CudaDevice& gpu) {
   return std::min(Index{1} << 30, gpu.memory_bytes / 4);
 }
 
-// The kernel times of all stages, round by round: what the engine adds to the timeline.
+// The engine of `steps`, whose device is cuda.
+const CudaEngine& engine_of(const StepTimes& steps) {
+  return dynamic_cast<const CudaEngine&>(steps.engine());
+}
+
+// The kernel times of all stages, round by round: those that the engine adds to the timeline.
 class StageClock {
  public:
   StageClock(const ModelFile& model, const Dataset& data, EngineOptions options)
@@ -42,23 +48,23 @@ class StageClock {
     }
   }
 
-  const Engine& engine() const { return steps_.engine(); }
-  // Of a step in each round; the input's first.
+  const CudaEngine& engine() const { return engine_of(steps_); }
+  // Seconds of a step in each round; the input stage is the first.
   const std::vector<double>& seconds_of(std::size_t stage) const { return seconds_[stage]; }
 
  private:
   static EngineOptions staged(EngineOptions options, Timeline& timeline) {
-    options.launching = Launching::stages;
-    options.steps_per_launch = 0;
+    options.gpu.launching = Launching::stages;
+    options.gpu.steps_per_launch = 0;
     options.timeline = &timeline;
     return options;
   }
 
   std::vector<std::int64_t> totals() const {
-    const Lane& lane = timeline_.all_lanes().front();
-    std::vector<std::int64_t> ticks{lane.total(TimeKind::input)};
+    const Track& track = timeline_.all_tracks().front();
+    std::vector<std::int64_t> ticks{track.total(TimeKind::input)};
     for (Index i = 0; i < static_cast<Index>(timeline_.stages().size()); ++i) {
-      ticks.push_back(lane.total_of_stage(i));
+      ticks.push_back(track.total_of_stage(i));
     }
     return ticks;
   }
@@ -68,31 +74,31 @@ class StageClock {
   std::vector<std::vector<double>> seconds_;  // [stage][round]
 };
 
-// Whole steps, launched in one way.
+// Whole steps with one way of launching.
 class LaunchBench {
  public:
   LaunchBench(const ModelFile& model, const Dataset& data, EngineOptions options,
               Launching launching)
       : launching_(launching), steps_(model, data, launched(options, launching)) {
     steps_.run(0);
-    launches_before_ = steps_.engine().launches();
+    launches_before_ = engine().launches();
     steps_before_ = steps_.steps_done();
   }
 
   void run(double seconds) { steps_.run(seconds); }
 
   StepResult result() const {
-    const auto launches = static_cast<double>(steps_.engine().launches() - launches_before_);
+    const auto launches = static_cast<double>(engine().launches() - launches_before_);
     const auto steps = static_cast<double>(steps_.steps_done() - steps_before_);
     return {1, spread_of(steps_.seconds()), launching_, launches / steps};
   }
 
-  const Engine& engine() const { return steps_.engine(); }
+  const CudaEngine& engine() const { return engine_of(steps_); }
 
  private:
   static EngineOptions launched(EngineOptions options, Launching launching) {
-    options.launching = launching;
-    if (launching == Launching::stages) options.steps_per_launch = 0;
+    options.gpu.launching = launching;
+    if (launching == Launching::stages) options.gpu.steps_per_launch = 0;
     return options;
   }
 
@@ -101,12 +107,12 @@ class LaunchBench {
   Index launches_before_ = 0, steps_before_ = 0;
 };
 
-// One for each way that the net fits, or for the one that is asked for.
+// One for each way of launching that suits the net, or only the requested one.
 std::vector<LaunchBench> launch_benches(const ModelFile& model, const Dataset& data,
                                         const EngineOptions& options, BenchResult& result) {
   std::vector<LaunchBench> benches;
-  if (options.launching != Launching::automatic) {
-    benches.emplace_back(model, data, options, options.launching);
+  if (options.gpu.launching != Launching::automatic) {
+    benches.emplace_back(model, data, options, options.gpu.launching);
     return benches;
   }
   benches.emplace_back(model, data, options, Launching::stages);
@@ -121,7 +127,7 @@ std::vector<LaunchBench> launch_benches(const ModelFile& model, const Dataset& d
   return benches;
 }
 
-std::optional<StageLaunches> launches_of(const Engine& engine, int stage) {
+std::optional<StageLaunches> launches_of(const CudaEngine& engine, int stage) {
   const std::vector<StageLaunches> all = engine.stage_launches();
   const auto found = std::ranges::find(all, stage, &StageLaunches::stage);
   return found == all.end() ? std::nullopt : std::optional(*found);
@@ -158,7 +164,7 @@ BenchResult cuda_bench(const ModelFile& model, const Dataset& data, const Engine
   for (const LaunchBench& bench : benches) result.steps.push_back(bench.result());
   result.isa = clock.engine().isa();
   result.warnings = clock.engine().warnings();
-  result.slab = options.batch;
+  result.microbatch = options.batch;
   result.step_flops = model.net.flops_per_sample() * options.batch;
   result.step_bytes = bytes_of_step(model, result.stages);
   return result;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench.hpp of a GPU: its limits, the kernels of each stage, and whole steps in each way of
-// launching them. Stages are launched one by one there and timed by the GPU's own clock, as the
-// engine adds them to a timeline; the steps are those of engines without one.
+// The benchmark of bench.hpp on a GPU: its limits, the kernels of each stage, and whole steps with
+// each way of launching them. Stages are launched one by one and timed by the GPU's own clock, as
+// the engine does for a timeline; the whole steps run on engines without a timeline. engine adds
+// them to a timeline; the steps are those of engines without one.
 #pragma once
 
 #include "measure/bench.hpp"
 
 namespace convoy::measure {
 
-// As bench(), with options.device cuda. `options.launching`: in this way alone; automatic: in all
-// that the net fits, and the others are in `left_out`.
+// Works as bench(), with options.device cuda. `options.launching` selects one way of launching;
+// `automatic` takes all that suit the net, and lists the others in `left_out`.
 BenchResult cuda_bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,
                        double seconds, const std::function<void(int round)>& heard);
 

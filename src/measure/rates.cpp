@@ -10,20 +10,21 @@
 #include "base/float_environment.hpp"
 #include "base/machine.hpp"
 #include "runtime/cpu/barrier.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "measure/rates.cpp"
 #include <hwy/foreach_target.h>
-// Highway wants this order.
+// Highway requires this order of includes.
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::measure::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Runs `rounds` times twelve independent fused multiply-adds; returns FLOPs done. `sink` keeps the
-// compiler from dropping them. (No array of vectors: those of SVE have no size.)
+// Runs twelve independent fused multiply-adds `rounds` times; returns the FLOPs done. `sink` keeps
+// the compiler from removing them. (An array of vectors is not possible: those of SVE have no
+// size.)
 double fma_rounds(Index rounds, float* sink) {
   const hn::ScalableTag<float> d;
   const auto factor = hn::Set(d, 0.999999F), addend = hn::Set(d, 1e-6F);
@@ -41,7 +42,7 @@ double fma_rounds(Index rounds, float* sink) {
   return 2.0 * 12 * static_cast<double>(hn::Lanes(d)) * static_cast<double>(rounds);
 }
 
-// `size` is a multiple of any vector.
+// `size` is a multiple of the length of every vector type.
 void triad(Index size, const float* b, const float* c, float* a) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<Index>(hn::Lanes(d));
@@ -72,15 +73,15 @@ namespace {
 
 constexpr Index kMultiple = 64;                // floats of the longest vector
 constexpr Index kGap = 17 * 16;                // floats between vectors, so that they do not alias
-constexpr Index kBytesOfRun = Index{1} << 28;  // that a run moves at least
+constexpr Index kBytesOfRun = Index{1} << 28;  // least number of bytes that a run moves
 
 Index or_usual(int name, Index usual) {
   const long bytes = ::sysconf(name);
   return bytes > 0 ? static_cast<Index>(bytes) : usual;
 }
 
-// The shortest time in which all threads did `work(thread)`, begun together; tried for about
-// `seconds`, at least `least` times.
+// The shortest time in which all threads did `work(thread)`, starting together. Repeats for about
+// `seconds`, and at least `least` times.
 template <class Work>
 double best_seconds(int threads, double seconds, int least, const Work& work) {
   Barrier barrier(threads);
@@ -88,13 +89,13 @@ double best_seconds(int threads, double seconds, int least, const Work& work) {
   Stopwatch one;
   double best = std::numeric_limits<double>::infinity();
   int runs = 0;
-  bool more = true;  // written while all are in the barrier
+  bool more = true;  // written while all threads are in the barrier
   run_workers(threads, [&](int thread) {
     const FloatEnvironment modes;
     while (more) {
-      barrier.meet(thread, [&] { one.restart(); });
+      barrier.arrive_and_wait(thread, [&] { one.restart(); });
       work(thread);
-      barrier.meet(thread, [&] {
+      barrier.arrive_and_wait(thread, [&] {
         best = std::min(best, one.seconds());
         more = ++runs < least || all.seconds() < seconds;
       });
@@ -121,7 +122,7 @@ Triad::Triad(int threads, Index bytes)
     : size_(std::max(kMultiple, bytes / (3 * Index{sizeof(float)}) / kMultiple * kMultiple)),
       bytes_(3 * size_ * Index{sizeof(float)}),
       memory_(static_cast<std::size_t>(threads)) {
-  // Whoever uses memory touches it first, so that it is near.
+  // The thread that uses memory touches it first, so that the memory is near.
   run_workers(threads, [&](int thread) {
     memory_[static_cast<std::size_t>(thread)] = Buffer<float>(3 * size_ + 2 * kGap);
   });

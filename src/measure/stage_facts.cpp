@@ -4,13 +4,13 @@
 namespace convoy::measure {
 namespace {
 
-constexpr Index kFloat = sizeof(float), kChoice = sizeof(Choice);
+constexpr Index kFloat = sizeof(float), kArgmax = sizeof(Argmax);
 
-// Of the layers of a stage together.
+// The work of all layers of a stage together.
 struct Work {
-  Index flops = 0;       // of a sample
+  Index flops = 0;       // per sample
   Index parameters = 0;  // floats
-  Index choices = 0;     // bytes of a sample
+  Index argmaxes = 0;    // bytes per sample
 };
 
 Index flops_of(StageKind kind, const Op& op) {
@@ -20,43 +20,41 @@ Index flops_of(StageKind kind, const Op& op) {
   return 0;
 }
 
-const Op& op_of(const Plan& plan, int layer) {
-  return plan.net().layers()[static_cast<std::size_t>(layer)].op;
-}
-
 Work work_of(const Plan& plan, const Stage& stage) {
   Work work;
   const int last = stage.layer + stage.fused;
   for (int layer = stage.layer; layer <= last; ++layer) {
-    const Op& op = op_of(plan, layer);
+    const Op& op = plan.op(layer);
     work.flops += flops_of(stage.kind, op);
     work.parameters += parameter_shape(op).size();
-    if (keeps_choice(op)) work.choices += kChoice * output_shape(op).size();
+    if (keeps_argmax(op)) work.argmaxes += kArgmax * output_shape(op).size();
   }
-  if (stage.fused > 0 && work.choices > 0) {
-    const Shape pixels = output_shape(op_of(plan, last));
-    work.choices = pixels.height * pixels.width * choice_stride(plan.conv_block(stage));
+  if (stage.fused > 0 && work.argmaxes > 0) {
+    const Shape pixels = output_shape(plan.op(last));
+    work.argmaxes = pixels.height * pixels.width * argmax_stride(plan.conv_block(stage));
   }
   return work;
 }
 
-Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index batch, Index slabs) {
-  const Op& last = op_of(plan, stage.layer + stage.fused);
-  const Index in = input_shape(op_of(plan, stage.layer)).size(), out = output_shape(last).size();
-  const bool looks = std::holds_alternative<Activation>(last);  // at its output, for its slope
+Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index batch,
+               Index microbatches) {
+  const Op& last = plan.op(stage.layer + stage.fused);
+  const Index in = input_shape(plan.op(stage.layer)).size(), out = output_shape(last).size();
+  const bool looks = std::holds_alternative<Activation>(last);  // reads its output for the slope
   switch (stage.kind) {
     case StageKind::forward:
     case StageKind::input_gradient: {
-      // Read beside x, or beside dy: the second input; the output of an elementwise layer.
+      // The second input, read with x or with dy, is the output of an elementwise layer.
       const Index other = stage.kind != StageKind::forward ? (looks ? out : 0)
                           : stage.other == kNowhere        ? 0
                                                            : in;
-      return kFloat * (batch * (in + other + out) + slabs * work.parameters) + batch * work.choices;
+      return kFloat * (batch * (in + other + out) + microbatches * work.parameters) +
+             batch * work.argmaxes;
     }
     case StageKind::weight_gradient: {
       const Index of_fused = stage.fused > 0 && looks ? out : 0;
-      return kFloat * (batch * (in + out + of_fused) + slabs * work.parameters) +
-             batch * work.choices;
+      return kFloat * (batch * (in + out + of_fused) + microbatches * work.parameters) +
+             batch * work.argmaxes;
     }
     case StageKind::loss:
       return kFloat * batch * 2 * plan.net().loss().classes;
@@ -80,10 +78,10 @@ StageFacts input_facts(const Net& net, Index batch) {
   return {{}, {}, 0, batch * net.input().size() * (1 + kFloat)};
 }
 
-StageFacts stage_facts(const Plan& plan, const Stage& stage, Index batch, Index slabs) {
+StageFacts stage_facts(const Plan& plan, const Stage& stage, Index batch, Index microbatches) {
   const Work work = work_of(plan, stage);
   return {stage_layers(plan, stage), stage.kind, batch * work.flops,
-          bytes_of(plan, stage, work, batch, slabs)};
+          bytes_of(plan, stage, work, batch, microbatches)};
 }
 
 std::vector<StageFacts> gpu_stage_facts(const Net& net, Index batch) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a stage of a plan does in a step, counted and not measured.
+// The work of a stage of a plan in a step, counted and not measured.
 //
-//   flops   a multiply-add is two, nothing else counts (as in op.hpp)
-//   bytes   each array that a stage reads or writes, once a slab: input, output, parameters (or
-//           their gradient) and choices of a max pool; the intermediate values of fused layers are
-//           none of them
+//   flops   a multiply-add counts as two, nothing else counts (as in op.hpp)
+//   bytes   each array that a stage reads or writes, once for each microbatch: input, output,
+//           parameters (or their gradient) and the argmax of a max pool, but not the intermediate
+//           values of fused layers
 //
-// A weight gradient has its additions of the tree with it, which count for neither.
+// A weight gradient includes its additions in the reduction tree, which neither number counts.
 #pragma once
 
 #include <optional>
@@ -19,21 +19,21 @@
 namespace convoy::measure {
 
 struct StageFacts {
-  std::vector<std::string> layers;  // several where they are fused; none: the input's
-  std::optional<StageKind> kind;    // none: the input is filled
+  std::vector<std::string> layers;  // several if they are fused; empty for the input stage
+  std::optional<StageKind> kind;    // empty: the stage fills the input
   Index flops = 0;                  // of a step
   Index bytes = 0;
 
-  std::string name() const;       // as joined_name(), or "input"
+  std::string name() const;       // like joined_name(), or "input"
   std::string_view pass() const;  // "input gradient", or "normalise"
 };
 
 StageFacts input_facts(const Net& net, Index batch);
-// `slabs`: parts of the batch that the stage takes one after the other.
-StageFacts stage_facts(const Plan& plan, const Stage& stage, Index batch, Index slabs);
+// `microbatches` is the number of parts of the batch that the stage takes one after the other.
+StageFacts stage_facts(const Plan& plan, const Stage& stage, Index batch, Index microbatches);
 
-// The input's, then those of all stages in the order of training, as a GPU takes them: no layers
-// are fused, a batch is one slab.
+// The facts of the input stage, then of all stages in the order of training, as a GPU runs them: no
+// layers are fused, and a batch is one microbatch.
 std::vector<StageFacts> gpu_stage_facts(const Net& net, Index batch);
 
 }  // namespace convoy::measure

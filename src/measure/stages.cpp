@@ -20,7 +20,7 @@ std::int64_t reading_the_clock() {
 }  // namespace
 
 StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& data,
-                       std::span<const float> parameters, Index batch, const TeamShare& share)
+                       std::span<const float> parameters, Index batch, const GroupShare& share)
     : plan_(plan),
       backend_(backend),
       data_(data),
@@ -31,16 +31,16 @@ StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& 
       packed_(plan.packed_size()),
       slots_(tree::max_depth(grains()) * plan.net().arena_size()),
       scratch_(plan.scratch_floats()),
-      memory_(Workspace::bytes(plan, share.slab_grains * share.grain)),
-      workspace_(plan, share.slab_grains * share.grain, memory_.data()),
+      memory_(Workspace::bytes(plan, share.microbatch_grains * share.grain)),
+      workspace_(plan, share.microbatch_grains * share.grain, memory_.data()),
       list_(static_cast<std::size_t>(batch)) {
-  if (grains() > share.slab_grains) deferral_.emplace(plan, share.grain, grains() * share.grain);
+  if (grains() > share.microbatch_grains)
+    deferral_.emplace(plan, share.grain, grains() * share.grain);
   std::copy(parameters.begin(), parameters.end(), parameters_.data());
   for (const ParameterBlock& block : plan.net().parameter_blocks()) {
     if (plan.packed(block.layer) == kNowhere) continue;
-    backend.pack(plan.net().layers()[static_cast<std::size_t>(block.layer)].op,
-                 parameters_.data() + block.offset, packed_.data() + plan.packed(block.layer),
-                 {0, block.shape.taps});
+    backend.pack(plan.op(block.layer), parameters_.data() + block.offset,
+                 packed_.data() + plan.packed(block.layer), {0, block.shape.taps});
   }
   facts_.push_back(input_facts(plan.net(), batch));
   for (const Stage& stage : plan.forward()) facts_.push_back(facts_of(stage));
@@ -53,11 +53,11 @@ StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& 
 }
 
 StageFacts StageTimes::facts_of(const Stage& stage) const {
-  const Index slabs = (grains() + share_.slab_grains - 1) / share_.slab_grains;
+  const Index microbatches = (grains() + share_.microbatch_grains - 1) / share_.microbatch_grains;
   const bool waits =
       deferral_ && std::any_of(deferral_->kept().begin(), deferral_->kept().end(),
                                [&](const auto& kept) { return kept.stage == &stage; });
-  return stage_facts(plan_, stage, batch_, waits ? 1 : slabs);
+  return stage_facts(plan_, stage, batch_, waits ? 1 : microbatches);
 }
 
 void StageTimes::loss(Range grains) {
@@ -85,8 +85,8 @@ void StageTimes::weight_gradient(const Stage& stage, const LayerValues& values, 
   });
 }
 
-// Through all stages, and the time of each added to its sum.
-void StageTimes::slab(Range grains) {
+// Runs all stages, and adds the time of each to its sum.
+void StageTimes::microbatch(Range grains) {
   const Range samples = samples_of(grains);
   const Weights weights{parameters_.data(), packed_.data()};
   const auto run = [&](const Stage& stage) {
@@ -127,14 +127,14 @@ void StageTimes::step() {
   }
   std::fill(sums_.begin(), sums_.end(), 0);
   counter_ = tree::Counter(grains());
-  for (Index g = 0; g < grains(); g += share_.slab_grains) {
-    slab({g, std::min(g + share_.slab_grains, grains())});
+  for (Index g = 0; g < grains(); g += share_.microbatch_grains) {
+    microbatch({g, std::min(g + share_.microbatch_grains, grains())});
   }
   if (!deferral_) return;
   for (const Deferral::Kept& kept : deferral_->kept()) {
     const std::int64_t begin = ticks();
     weight_gradient(*kept.stage, kept.values(), {0, grains()}, tree::Counter(grains()));
-    // The first of all is the input's.
+    // The first sum is that of the input stage.
     sums_[static_cast<std::size_t>(1 + stage_number(plan_, *kept.stage))] += ticks() - begin;
   }
 }
@@ -143,7 +143,7 @@ void StageTimes::run(double seconds) {
   constexpr int kLeast = 2;
   const FloatEnvironment modes;
   const Stopwatch watch;
-  step();  // caches and branch predictors belonged to somebody else
+  step();  // untimed: other code has used the caches and branch predictors
   for (int i = 0; i < kLeast || watch.seconds() < seconds; ++i) {
     step();
     for (std::size_t stage = 0; stage < times_.size(); ++stage) {

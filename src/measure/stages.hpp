@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long each stage of a plan takes in a step of one worker, the gradients of a batch: it goes
-// through the batch slab by slab, in the order of training, on real images and weights, and the
-// clock is read between the stages. So every stage finds its data where training would have left
-// them. (The loop is that of runtime/cpu/team_work.cpp for a team of one, without its meetings.)
+// Measures how long each stage of a plan takes when one worker computes the gradients of a batch.
+// The worker takes the batch microbatch by microbatch, in the order of training, on real images and
+// weights, and reads the clock between the stages, so every stage finds its data in the cache level
+// in which training would leave it. (The loop is that of runtime/cpu/group_work.cpp for a worker
+// group of one, without its barriers.)
 #pragma once
 
 #include <algorithm>
@@ -17,25 +18,25 @@
 #include "parallel/reduction_tree.hpp"
 #include "runtime/cpu/deferral.hpp"
 #include "runtime/cpu/normalizer.hpp"
-#include "runtime/crew.hpp"
+#include "runtime/worker_group.hpp"
 
 namespace convoy::measure {
 
 class StageTimes {
  public:
-  // A step is a batch of `batch` samples, of which `share` says how they are taken. `data` fits the
-  // net. `plan`, `backend` and `data` must outlive this.
+  // A step is a batch of `batch` samples; `share` states how the worker takes them. `data` must fit
+  // the net. `plan`, `backend` and `data` must outlive this object.
   StageTimes(const Plan& plan, const Backend& backend, const Dataset& data,
-             std::span<const float> parameters, Index batch, const TeamShare& share);
+             std::span<const float> parameters, Index batch, const GroupShare& share);
 
   const std::vector<StageFacts>& stages() const { return facts_; }  // in the order of training
 
-  void run(double seconds);  // measures for about so long, at least two steps
+  void run(double seconds);  // measures for about this time, at least two steps
   std::vector<double> seconds_of(std::size_t stage) const;  // in each step so far
 
  private:
   void step();
-  void slab(Range grains);
+  void microbatch(Range grains);
   void loss(Range grains);
   void weight_gradient(const Stage& stage, const LayerValues& values, Range grains,
                        const tree::Counter& before);
@@ -49,20 +50,20 @@ class StageTimes {
   const Backend& backend_;
   const Dataset& data_;
   const Index batch_;
-  const TeamShare share_;
+  const GroupShare share_;
   Normalizer normalizer_;
   Buffer<float> parameters_, packed_, slots_, scratch_;
   Buffer<std::byte> memory_;
   Workspace workspace_;
   std::optional<Deferral> deferral_;
   std::vector<std::uint32_t> list_;  // the samples of a step
-  Index next_ = 0;                   // sample
+  Index next_ = 0;                   // the next sample
   tree::Counter counter_;
   std::vector<StageFacts> facts_;
-  std::vector<std::int64_t> ticks_;               // of one slab: before the first stage, after each
-  std::vector<std::int64_t> sums_;                // [stage], of this step: ticks
+  std::vector<std::int64_t> ticks_;  // of one microbatch: before the first stage, and after each
+  std::vector<std::int64_t> sums_;   // [stage], ticks of this step
   std::vector<std::vector<std::int64_t>> times_;  // [stage]
-  std::int64_t clock_ticks_ = 0;                  // that a reading of the clock takes
+  std::int64_t clock_ticks_ = 0;                  // ticks that a reading of the clock takes
   TickScale scale_;
 };
 

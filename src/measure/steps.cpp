@@ -9,8 +9,8 @@
 namespace convoy::measure {
 namespace {
 
-// A stretch wakes the threads once: long enough for that not to show, as the trainer's are.
-constexpr double kStretchSeconds = 0.02;
+// A step range wakes the threads once; it is long enough to hide that, as the trainer's are.
+constexpr double kStepRangeSeconds = 0.02;
 constexpr Index kMostSamples = Index{1} << 22;
 
 }  // namespace
@@ -23,20 +23,20 @@ StepTimes::StepTimes(const ModelFile& model, const Dataset& data, const EngineOp
   engine_->set_state({initial_parameters(model.net, model.train.seed), engine_->state().velocity});
 }
 
-double StepTimes::stretch(Index steps) {
+double StepTimes::step_range(Index steps) {
   const auto samples = static_cast<std::size_t>(steps * batch_);
   for (std::size_t i = order_.size(); i < samples; ++i) {
     order_.push_back(static_cast<std::uint32_t>(i % static_cast<std::size_t>(data_.size())));
   }
   rates_.resize(static_cast<std::size_t>(steps));
-  Stretch stretch;
-  stretch.data = &data_;
-  stretch.order = std::span(order_).first(samples);
-  stretch.steps = {0, steps};
-  stretch.batch = batch_;
-  stretch.learning_rates = rates_;
+  StepRange step_range;
+  step_range.data = &data_;
+  step_range.order = std::span(order_).first(samples);
+  step_range.steps = {0, steps};
+  step_range.batch = batch_;
+  step_range.learning_rates = rates_;
   const Stopwatch watch;
-  const StretchResult result = engine_->run(stretch);
+  const StepRangeResult result = engine_->run(step_range);
   const double seconds = watch.seconds();
   if (result.outcome != Outcome::finished) {
     throw UserError(Fault::bad_data, "the first step's loss is not finite",
@@ -49,13 +49,13 @@ double StepTimes::stretch(Index steps) {
 void StepTimes::run(double seconds) {
   const Stopwatch watch;
   if (steps_ == 0) {
-    stretch(1);
-    for (steps_ = 1; steps_ * batch_ < kMostSamples && stretch(steps_) < kStretchSeconds;) {
+    step_range(1);
+    for (steps_ = 1; steps_ * batch_ < kMostSamples && step_range(steps_) < kStepRangeSeconds;) {
       steps_ *= 2;
     }
   }
   do {
-    seconds_.push_back(stretch(steps_) / static_cast<double>(steps_));
+    seconds_.push_back(step_range(steps_) / static_cast<double>(steps_));
   } while (watch.seconds() < seconds);
 }
 

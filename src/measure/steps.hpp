@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a whole step takes, through the engine as the trainer uses it: gradients, their tree,
-// the update. The learning rate is 0, so that every step does the same work.
+// Measures how long a whole step takes in the engine that the trainer uses: gradients, reduction
+// and update. The learning rate is 0, so that every step does the same work.
 #pragma once
 
 #include <memory>
@@ -13,17 +13,17 @@ namespace convoy::measure {
 
 class StepTimes {
  public:
-  // `model` and `data` must outlive this.
+  // `model` and `data` must outlive this object.
   StepTimes(const ModelFile& model, const Dataset& data, const EngineOptions& options);
 
   const Engine& engine() const { return *engine_; }
 
-  void run(double seconds);  // measures for about so long, at least one stretch
-  const std::vector<double>& seconds() const { return seconds_; }  // of a step, for each stretch
-  Index steps_done() const { return steps_done_; }                 // those before measuring, too
+  void run(double seconds);  // measures for about this time, at least one step range
+  const std::vector<double>& seconds() const { return seconds_; }  // of a step, for each step range
+  Index steps_done() const { return steps_done_; }  // includes those before the measurement
 
  private:
-  double stretch(Index steps);  // seconds
+  double step_range(Index steps);  // returns seconds
 
   const Dataset& data_;
   const Index batch_;
@@ -31,7 +31,7 @@ class StepTimes {
   std::unique_ptr<Engine> engine_;
   std::vector<std::uint32_t> order_;
   std::vector<float> rates_;
-  Index steps_ = 0;  // of a stretch
+  Index steps_ = 0;  // of a step range
   Index steps_done_ = 0;
   std::vector<double> seconds_;
 };

@@ -10,9 +10,9 @@
 #include "base/nesting.hpp"
 #include "net/toml_nesting.hpp"
 
-// Some damaged files break contracts inside of toml++ 3.3 (an abort, or undefined behaviour under
-// clang's NDEBUG). So it is compiled here, in this one file, with contracts that throw, whatever
-// the build's mode and however the package offers it.
+// Some damaged files violate contracts inside of toml++ 3.3 (an abort, or undefined behaviour under
+// clang's NDEBUG). So toml++ is compiled in this file alone, with contracts that throw, in every
+// build mode and however the package provides it.
 [[noreturn]] static void toml_contract_broken() {
   throw std::logic_error("the parser can't make sense of it");
 }
@@ -27,11 +27,11 @@
 namespace convoy {
 namespace {
 
-// Places are numbered by toml++'s line; an override has one place for all of its parts.
+// Converts toml++'s tree. A value's place is its line; all parts of an override have one place.
 class Converter {
  public:
   explicit Converter(std::string_view source) : source_(source) {}
-  explicit Converter(const ConfigPlace& place) : place_(&place) {}
+  explicit Converter(const ConfigLocation& place) : place_(&place) {}
 
   ConfigValue convert(const toml::node& node) const {
     ConfigValue value{{}, place(node.source())};
@@ -56,7 +56,7 @@ class Converter {
   }
 
  private:
-  // toml++ sorts keys by name; the place of the key gives the order of the file back.
+  // toml++ sorts keys by name; sorting by the place of the key restores the order of the file.
   ConfigTable convert_table(const toml::table& table) const {
     std::vector<std::pair<toml::source_position, ConfigEntry>> entries;
     for (const auto& [key, node] : table) {
@@ -71,13 +71,13 @@ class Converter {
     return sorted;
   }
 
-  ConfigPlace place(const toml::source_region& region) const {
+  ConfigLocation place(const toml::source_region& region) const {
     if (place_ != nullptr) return *place_;
     return {fmt::format("{}:{}", source_, region.begin.line), false};
   }
 
   std::string_view source_;
-  const ConfigPlace* place_ = nullptr;
+  const ConfigLocation* place_ = nullptr;
 };
 
 std::string quoted(std::string_view text) {
@@ -107,9 +107,9 @@ bool is_ascii(char c) {
   return static_cast<unsigned char>(c) < 0x80;
 }
 
-// toml++ 3.3 has undefined behaviour at some characters outside of ASCII, where none may stand.
-// Nothing in a model needs them but comments, which are blanked here: the rest is refused, with its
-// line.
+// toml++ 3.3 has undefined behaviour at some non-ASCII characters in places where TOML does not
+// allow them. A model needs such characters in comments alone. So comments are blanked here, and
+// other non-ASCII characters are refused with their line.
 std::string in_ascii(std::string_view text, std::string_view source) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // an editor's byte-order mark
   std::string result(text);
@@ -132,7 +132,7 @@ std::string in_ascii(std::string_view text, std::string_view source) {
   return result;
 }
 
-// Cut for messages, at whole characters.
+// Cuts a text for messages, at a whole character.
 std::string shortened(std::string_view text) {
   constexpr std::size_t kLongest = 60;
   if (text.size() <= kLongest) return std::string(text);
@@ -145,7 +145,7 @@ std::string shortened(std::string_view text) {
 
 ConfigValue parse_config(std::string_view text, std::string_view source) {
   const std::string plain = in_ascii(text, source);
-  // toml++ has a limit of its own, which does not see dotted keys and headers.
+  // The limit of toml++ itself does not count dotted keys and headers.
   if (const auto line = line_nested_too_deeply(plain)) {
     throw UserError(
         Fault::bad_data, fmt::format("{}:{}: nested too deeply", source, *line),
@@ -167,7 +167,7 @@ ConfigValue parse_config(std::string_view text, std::string_view source) {
   }
 }
 
-ConfigValue parse_config_value(std::string_view text, const ConfigPlace& place) {
+ConfigValue parse_config_value(std::string_view text, const ConfigLocation& place) {
   const bool may_be_toml = std::all_of(text.begin(), text.end(), is_ascii);
   const std::string entry = may_be_toml ? fmt::format("v = {}", text) : "";
   if (line_nested_too_deeply(entry)) {
@@ -180,9 +180,9 @@ ConfigValue parse_config_value(std::string_view text, const ConfigPlace& place) 
     const toml::node* value = table.get("v");
     if (table.size() == 1 && value != nullptr) return Converter(place).convert(*value);
   } catch (const toml::parse_error&) {
-    // A bare word, then.
+    // The text is a bare word.
   } catch (const std::logic_error&) {
-    // The same.
+    // The text is a bare word, too.
   }
   if (text.empty() || text.find_first_of("\"'[]{}=\n\r") != std::string_view::npos) {
     fail_at(place, fmt::format("the value '{}' is not TOML", shortened(text)), "",
@@ -242,10 +242,10 @@ std::string to_toml(const ConfigValue& value) {
   if (const auto* whole = std::get_if<std::int64_t>(&value.data)) return fmt::format("{}", *whole);
   if (const auto* number = std::get_if<double>(&value.data)) return fmt::format("{}", *number);
   if (const auto* string = std::get_if<std::string>(&value.data)) return quoted(*string);
-  return "\"a date\"";  // never written: the reader takes none
+  return "\"a date\"";  // never written, since the reader accepts no date
 }
 
-void fail_at(const ConfigPlace& place, std::string_view problem, std::string_view why,
+void fail_at(const ConfigLocation& place, std::string_view problem, std::string_view why,
              std::string_view remedy) {
   throw UserError(place.from_override ? Fault::usage : Fault::bad_data,
                   fmt::format("{}: {}", place.text, problem), why, remedy);

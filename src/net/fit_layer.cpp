@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a layer fits what it reads.
+// Checks that a layer fits what it reads.
 #include <fmt/format.h>
 
 #include "net/fit_layer.hpp"
@@ -7,25 +7,18 @@
 namespace convoy {
 namespace {
 
-// No side is longer, no activation and no block of parameters larger: so that no product of sizes
-// overflows, and a slip of the pen asks for no absurd amount of memory.
+// The longest side, and the largest activation and block of parameters. With these limits no
+// product of sizes overflows, and a typing error does not allocate an absurd amount of memory.
 constexpr Index kMaxSide = Index{1} << 24;
 constexpr double kMaxActivation = 0x1p28;
 constexpr double kMaxParameters = 0x1p30;
-
-std::string text(Shape s) {
-  return fmt::format("{}x{}x{}", s.height, s.width, s.channels);
-}
-std::string text(Extent e) {
-  return fmt::format("{}x{}", e.height, e.width);
-}
 
 class Fitter {
  public:
   Fitter(const std::vector<Layer>& layers, int index)
       : layers_(layers), index_(index), layer_(layers[static_cast<std::size_t>(index)]) {}
 
-  // The shape of what the layer reads.
+  // The shape that the layer reads.
   Shape input(Shape net_input) const {
     const std::size_t wanted = std::holds_alternative<Add>(layer_.op) ? 2 : 1;
     if (layer_.inputs.size() != wanted) {
@@ -48,8 +41,9 @@ class Fitter {
     require_positive("filters", op.filters);
     check_window("kernel", op.in, op.kernel, op.stride, op.padding);
     if (op.padding.height >= op.kernel.height || op.padding.width >= op.kernel.width) {
-      fail("padding", fmt::format("padding {} is not smaller than the kernel", text(op.padding)),
-           fmt::format("kernel {}: whole outputs would see zeros alone", text(op.kernel)),
+      fail("padding",
+           fmt::format("padding {} is not smaller than the kernel", to_string(op.padding)),
+           fmt::format("kernel {}: whole outputs would see zeros alone", to_string(op.kernel)),
            "use a padding of at most kernel - 1");
     }
     check_sizes(op.in, op.kernel, op.filters);
@@ -60,8 +54,9 @@ class Fitter {
   void check(const Pool2d& op) const {
     check_window("size", op.in, op.kernel, op.stride, op.padding);
     if (2 * op.padding.height > op.kernel.height || 2 * op.padding.width > op.kernel.width) {
-      fail("padding", fmt::format("padding {} is more than half of the window", text(op.padding)),
-           fmt::format("size {}: whole windows would lie in the padding", text(op.kernel)),
+      fail("padding",
+           fmt::format("padding {} is more than half of the window", to_string(op.padding)),
+           fmt::format("size {}: whole windows would lie in the padding", to_string(op.kernel)),
            "use a padding of at most half of the size");
     }
   }
@@ -76,7 +71,7 @@ class Fitter {
     const double size = static_cast<double>(out.height) * static_cast<double>(out.width) *
                         static_cast<double>(out.channels);
     if (size > kMaxActivation) {
-      fail("", fmt::format("its output {} is too large", text(out)),
+      fail("", fmt::format("its output {} is too large", to_string(out)),
            fmt::format("at most {:.0f} numbers a sample", kMaxActivation),
            "make the layer smaller");
     }
@@ -107,7 +102,8 @@ class Fitter {
     }
     if (first != second) {
       fail("inputs", "its two inputs differ in shape",
-           fmt::format("'{}' is {}, '{}' is {}", name_of(a), text(first), name_of(b), text(second)),
+           fmt::format("'{}' is {}, '{}' is {}", name_of(a), to_string(first), name_of(b),
+                       to_string(second)),
            "add layers of one shape (padding, stride and filters decide it)");
     }
   }
@@ -130,8 +126,8 @@ class Fitter {
     }
     if (kernel.height > in.height + 2 * padding.height ||
         kernel.width > in.width + 2 * padding.width) {
-      fail(key, fmt::format("{} {} is larger than its padded input", key, text(kernel)),
-           fmt::format("it reads {} with padding {}", text(in), text(padding)),
+      fail(key, fmt::format("{} {} is larger than its padded input", key, to_string(kernel)),
+           fmt::format("it reads {} with padding {}", to_string(in), to_string(padding)),
            fmt::format("make {} smaller, or shrink the image less before this layer", key));
     }
   }

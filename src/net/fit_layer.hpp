@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer that does not fit: which one, and the key of the model file that is to blame, so that a
-// reader can add the line.
+// Checks that a layer fits. The error names the layer and the key of the model file that is wrong,
+// so that a reader of the file can add the line.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ class LayerError : public UserError {
       : UserError(Fault::bad_data, problem, why, remedy), layer_(layer), key_(key) {}
 
   int layer() const { return layer_; }
-  const std::string& key() const { return key_; }  // empty: the layer as a whole
+  const std::string& key() const { return key_; }  // empty: the whole layer is wrong
 
  private:
   int layer_;
@@ -26,7 +26,7 @@ class LayerError : public UserError {
 };
 
 // Checks a layer against the earlier ones (whose ops are complete), and sets its op's `in` to the
-// shape of what it reads. Throws LayerError.
+// shape that it reads. Throws LayerError.
 void fit_layer(std::vector<Layer>& layers, int index, Shape net_input);
 
 }  // namespace convoy

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The weights before the first step: computed in double by functions of our own, rounded once.
+// Computes the weights before the first step in double, with the project's own functions, and
+// rounds each once.
 #include <cmath>
 
 #include "base/check.hpp"
@@ -11,7 +12,7 @@
 namespace convoy {
 namespace {
 
-// Where the numbers of a tensor come from.
+// The source of the random numbers of a tensor.
 struct Source {
   RandomStream stream;
   std::uint32_t tensor;  // of the layer: 0 its weight, 1 its bias; the `sample` of the counter
@@ -19,13 +20,13 @@ struct Source {
   double uniform(std::uint64_t element) const { return random_uniform(stream, tensor, element); }
 };
 
-// In [-range, range).
+// A number in [-range, range).
 double uniform(const Source& source, std::uint64_t element, double range) {
   return (2 * source.uniform(element) - 1) * range;
 }
 
-// Mean 0, standard deviation 1. (std::sqrt is exact to the last bit by IEEE 754, unlike the rest of
-// libm.)
+// A number with mean 0 and standard deviation 1. (By IEEE 754 std::sqrt is exact to the last bit,
+// unlike the rest of libm.)
 double normal(const Source& source, std::uint64_t element) {
   const double u = 1 - source.uniform(2 * element);  // (0, 1]
   const double angle = source.uniform(2 * element + 1);
@@ -52,7 +53,7 @@ double draw(const Initializer& initializer, const ParameterShape& shape, const S
 }  // namespace
 
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed) {
-  const FloatEnvironment environment;  // the caller's may differ
+  const FloatEnvironment environment;  // the caller's environment may differ
   Buffer<float> arena(net.arena_size());
   const std::vector<ParameterTensor>& tensors = net.parameter_tensors();
   for (std::size_t t = 0; t < tensors.size(); ++t) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer: an operation, its name, what it reads, and how its parameters start and learn.
+// A layer: an operation, its name, the layers that it reads, and how its parameters are initialised
+// and learn.
 #pragma once
 
 #include <string>

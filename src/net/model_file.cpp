@@ -14,7 +14,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, LossFunction>, 2> kLosses = {
+constexpr NameTable<LossFunction, 2> kLosses = {
     {{"softmax_cross_entropy", LossFunction::softmax_cross_entropy},
      {"sigmoid_binary_cross_entropy", LossFunction::sigmoid_binary_cross_entropy}}};
 
@@ -23,7 +23,7 @@ struct Input {
   Normalization normalization;
 };
 
-// A number for all channels, or an array of one a channel.
+// Reads a number for all channels, or an array with one number a channel.
 std::vector<double> read_channels(const TableReader& input, std::string_view key, Index channels,
                                   const Interval& interval) {
   const ConfigValue* value = input.find(key);
@@ -45,15 +45,15 @@ std::vector<double> read_channels(const TableReader& input, std::string_view key
   return numbers;
 }
 
-// What a byte becomes, in the arithmetic of ops/normalize.hpp.
+// The number that a byte becomes, in the arithmetic of ops/normalize.hpp.
 float normalized(const Normalization& n, std::size_t channel, int byte) {
   const double mean = n.mean.empty() ? 0 : n.mean[channel];
   const double stddev = n.stddev.empty() ? 1 : n.stddev[channel];
   return static_cast<float>((byte * n.scale - mean) / stddev);
 }
 
-// Of what sets the normalisation, an override or the table.
-const ConfigPlace& place_of_normalization(const TableReader& input) {
+// The place that sets the normalisation: an override or the table.
+const ConfigLocation& place_of_normalization(const TableReader& input) {
   for (const std::string_view key : {"scale", "mean", "std"}) {
     const ConfigValue* value = input.find(key);
     if (value != nullptr && value->place.from_override) return value->place;
@@ -61,7 +61,8 @@ const ConfigPlace& place_of_normalization(const TableReader& input) {
   return input.place();
 }
 
-// The numbers that the net reads are finite, and tell a dark pixel from a bright one.
+// Checks that the numbers that the net reads are finite, and that dark and bright pixels give
+// different ones.
 void check_normalization(const TableReader& input, const Normalization& n, Index channels) {
   constexpr int kBrightest = 255;
   for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
@@ -126,8 +127,8 @@ const ConfigArray& layer_tables(const TableReader& model) {
   return *tables;
 }
 
-// Where the table of a layer says what does not fit: the line of the key, or of the table.
-const ConfigPlace& place_of(const LayerError& error, const ConfigValue& table) {
+// The place in a layer's table that does not fit: the line of the key, or of the table.
+const ConfigLocation& place_of(const LayerError& error, const ConfigValue& table) {
   const ConfigValue* value = find(std::get<ConfigTable>(table.data), error.key());
   return value == nullptr ? table.place : value->place;
 }
@@ -152,6 +153,10 @@ std::string model_text(const TableReader& model, const TrainSettings& train) {
 
 }  // namespace
 
+std::string_view to_string(LossFunction function) {
+  return name_of(kLosses, function);
+}
+
 bool is_model_name(std::string_view name) {
   const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -162,7 +167,7 @@ bool is_model_name(std::string_view name) {
 
 ModelFile parse_model_file(std::string_view text, std::string_view source,
                            std::span<const Override> overrides) {
-  const FloatEnvironment environment;  // numbers are read alike in every caller's rounding mode
+  const FloatEnvironment environment;  // the caller's rounding mode may differ
   ConfigValue root = parse_config(text, source);
   for (const Override& override : overrides) apply_override(root, override);
 
@@ -181,7 +186,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
     return {std::move(net), train, model_text(model, train)};
   } catch (const LayerError& error) {
     const auto layer = static_cast<std::size_t>(error.layer());
-    const ConfigPlace& place = place_of(error, *read.tables[layer]);
+    const ConfigLocation& place = place_of(error, *read.tables[layer]);
     throw UserError(place.from_override ? Fault::usage : Fault::bad_data, place.text, "",
                     error.what());
   } catch (const UserError& error) {

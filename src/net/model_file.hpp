@@ -20,19 +20,23 @@ struct ModelFile {
   std::string text;  // the file with all overrides applied, normalised: parses to the same model
 };
 
-// Throws UserError(bad_data) with file, line, layer and remedy; unknown keys are errors, with the
-// nearest known one named. `source` names the text in messages.
+// Throws UserError(bad_data) with file, line, layer and remedy. Unknown keys are errors, which name
+// the nearest known key. `source` names the text in messages.
 ModelFile parse_model_file(std::string_view text, std::string_view source,
                            std::span<const Override> overrides = {});
 
-// A path to a .toml file, or a name found in $CONVOY_MODELS, the source tree's models/ (development
-// builds), <prefix>/share/convoy/models. Throws UserError(not_found) listing what was searched and
-// the known names.
+// `name_or_path` is a path to a .toml file, or a name that is searched in $CONVOY_MODELS, in the
+// source tree's models/ (development builds) and in <prefix>/share/convoy/models. Throws
+// UserError(not_found), which lists the places searched and the known names.
 ModelFile load_model_file(std::string_view name_or_path, std::span<const Override> overrides = {});
 
-// The text of a file of TOML; `kind`, "model" or "study", is for messages. Throws
-// UserError(not_found), UserError(bad_data) where it is no regular file or larger than 1 MiB, and
-// SystemError(io) where it cannot be read.
+// The name of a value as a model file writes it.
+std::string_view to_string(ScheduleKind kind);
+std::string_view to_string(LossFunction function);
+
+// Returns the text of a TOML file; `kind`, "model" or "study", is for messages. Throws
+// UserError(not_found), UserError(bad_data) where it is not a regular file or is larger than 1 MiB,
+// and SystemError(io) where it cannot be read.
 std::string read_config_file(const std::filesystem::path& path, std::string_view kind);
 
 }  // namespace convoy

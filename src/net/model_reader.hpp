@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sections of a model file, read from its tree. (Internal to net/.)
+// Reads the sections of a model file from its tree. (Internal to net/.)
 #pragma once
 
 #include <array>
@@ -29,25 +29,25 @@ inline constexpr std::array<std::string_view, 14> kTrainKeys = {
     "warmup_epochs", "step_epochs",
     "step_factor",   "final_learning_rate"};
 
-// What a model may be called: it becomes a part of folders' names and a word of commands.
+// Whether a model may have this name, which becomes a part of folder names and a word of commands.
 bool is_model_name(std::string_view name);
 
-// The layers of the net, and for each the table that it was written in: a layer with an
-// `activation` is two layers of the net.
+// The layers of the net, and for each one the table that it was written in: a table with an
+// `activation` gives two layers of the net.
 struct ReadLayers {
   std::vector<Layer> layers;
   std::vector<const ConfigValue*> tables;
 };
 ReadLayers read_layers(const ConfigArray& tables);
 
-// The name of each table of the file: as given, or its type's and its number among those of that
-// type ("conv2"). Never throws: what is wrong is found by read_layers.
+// The name of each table of the file: the given one, or its type with its number among the tables
+// of that type ("conv2"). Never throws: read_layers finds the errors.
 std::vector<std::string> layer_names(const ConfigArray& tables);
 
 TrainSettings read_train(const ConfigValue& table);
 std::string train_text(const TrainSettings& settings);  // the lines of [train]
 
-// Sets one KEY=VALUE in the tree. Throws UserError(usage) where the key leads nowhere.
+// Sets one KEY=VALUE in the tree. Throws UserError(usage) where the key does not exist.
 void apply_override(ConfigValue& root, const Override& override);
 
 }  // namespace convoy

@@ -12,7 +12,7 @@
 namespace convoy {
 namespace {
 
-// A layer's number is 16 bits of a random number's address; more than enough is enough.
+// A layer's number has 16 bits in the address of a random number; this limit is far above any need.
 constexpr std::size_t kMaxLayers = 10'000;
 
 std::string title(const Layer& layer) {
@@ -57,7 +57,7 @@ void check_names(const std::vector<Layer>& layers) {
   }
 }
 
-// The last layer is what the loss reads; each other one must have a reader.
+// The loss reads the last layer; each other layer must have a reader.
 void check_readers(const std::vector<Layer>& layers) {
   std::vector<bool> is_read(layers.size(), false);
   is_read.back() = true;
@@ -82,7 +82,7 @@ void check_classes(const std::vector<Layer>& layers, LossFunction loss) {
   if (out.height != 1 || out.width != 1) {
     throw LayerError(index, "",
                      fmt::format("{}: the last layer is not one number a class", title(last)),
-                     fmt::format("its output is {}x{}x{}", out.height, out.width, out.channels),
+                     fmt::format("its output is {}", to_string(out)),
                      "end the net in a dense layer with one unit a class");
   }
   if (out.channels < 2) {
@@ -166,7 +166,7 @@ Net::Net(std::string name, Shape input, Normalization normalization, std::vector
 }
 
 bool Net::needs_input_gradient(int layer) const {
-  // below[i]: layer i or something that it reads has parameters.
+  // below[i]: layer i, or a layer that it reads directly or indirectly, has parameters.
   std::vector<bool> below(layers_.size(), false);
   const auto reads_parameters = [&](const Layer& reader) {
     for (const int input : reader.inputs) {

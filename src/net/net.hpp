@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the user wrote: layers in topological order, a loss, and the layout of the parameters.
-// Immutable once constructed, and shared by all workers.
+// The net that the user wrote: layers in topological order, a loss, and the layout of the
+// parameters. It is immutable once constructed, and all workers share it.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@
 
 namespace convoy {
 
-// Where the parameters of a layer lie in the arena. Blocks start on a cache line; what is between
-// them is zero and stays zero.
+// Where the parameters of a layer lie in the arena. Blocks start on a cache line; the gaps between
+// them are zero and stay zero.
 struct ParameterBlock {
   int layer = 0;
-  Index offset = 0;  // of the weights; the bias follows at once
+  Index offset = 0;  // of the weights; the bias follows directly
   ParameterShape shape;
 };
 
@@ -34,9 +34,9 @@ struct ParameterTensor {
 
 class Net {
  public:
-  // Sets each op's `in` to the shape of what its layer reads. Throws UserError(bad_data) naming the
-  // layer where a layer does not fit what it reads or is read by none, names are not unique, or the
-  // last layer is not one number a class.
+  // Sets the `in` of each op to the shape that its layer reads. Throws UserError(bad_data), which
+  // names the layer, where a layer does not fit what it reads, no layer reads a layer's output,
+  // names are not unique, or the last layer does not give one number a class.
   Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
       LossFunction loss);
 
@@ -51,9 +51,11 @@ class Net {
   Index arena_size() const { return arena_size_; }            // floats, gaps included
   Index parameter_count() const { return parameter_count_; }  // floats, gaps left out
 
-  // Per training sample: forward, input gradients (where one is needed) and weight gradients.
+  // Counts forward, input gradients (where one is needed) and weight gradients of a training
+  // sample.
   Index flops_per_sample() const;
-  bool needs_input_gradient(int layer) const;  // false where nothing below has parameters
+  // False where no layer that it reads, directly or through others, has parameters.
+  bool needs_input_gradient(int layer) const;
 
  private:
   std::string name_;
@@ -67,9 +69,9 @@ class Net {
   Index parameter_count_ = 0;
 };
 
-// The arena before the first step. Element e (as in the file) of a layer's tensor t (0 its weight,
-// 1 its bias) draws from Philox(seed; initial_weights, layer; sample t; e) alone. Normal numbers:
-// Box-Muller on a pair of uniforms, elements 2e and 2e+1.
+// The arena before the first step. Element e (as in the file) of a layer's tensor t (0 is its
+// weight, 1 its bias) draws from Philox(seed; initial_weights, layer; sample t; e) alone. Normal
+// numbers come from Box-Muller on a pair of uniform ones, elements 2e and 2e+1.
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed);
 
 }  // namespace convoy

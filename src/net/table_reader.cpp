@@ -128,7 +128,7 @@ std::size_t TableReader::choose(std::string_view key, const ConfigValue& value,
        did_you_mean(given, names));
 }
 
-void TableReader::fail(const ConfigPlace& where, std::string_view problem, std::string_view why,
+void TableReader::fail(const ConfigLocation& where, std::string_view problem, std::string_view why,
                        std::string_view remedy) const {
   const std::string subject =
       title_.empty() ? std::string(problem) : fmt::format("{}: {}", title_, problem);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strict access to one table of a model file: a key that is not known, a value of the wrong type or
+// Strict access to one table of a model file. An unknown key, a value of the wrong type or a value
 // out of range throws a UserError with the place, the table's title and the remedy. (Internal to
 // net/.)
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace convoy {
 
-// [low, high], or without an end that is open.
+// [low, high]; an end that is open does not belong to it.
 struct Interval {
   double low = 0;
   double high = 0;
@@ -29,9 +29,21 @@ struct Interval {
   std::string text() const;  // "at least 0 and less than 1"
 };
 
+// The values of an enumeration, each with the name by which a file calls it.
+template <class Enum, std::size_t Count>
+using NameTable = std::array<std::pair<std::string_view, Enum>, Count>;
+
+template <class Enum, std::size_t Count>
+constexpr std::string_view name_of(const NameTable<Enum, Count>& names, Enum value) {
+  for (const auto& [name, known] : names) {
+    if (known == value) return name;
+  }
+  return {};
+}
+
 class TableReader {
  public:
-  // `title` begins each message: "[train]", "layer 'conv1' (conv2d)". Throws where `value` is no
+  // `title` begins each message: "[train]", "layer 'conv1' (conv2d)". Throws where `value` is not a
   // table, or has a key that is not one of `keys`.
   TableReader(const ConfigValue& value, std::string title, std::span<const std::string_view> keys);
 
@@ -40,17 +52,16 @@ class TableReader {
   // Throws where the key is missing; `example` is the remedy.
   const ConfigValue& require(std::string_view key, std::string_view example) const;
 
-  // Each returns `fallback` where the key is missing.
+  // Each of these returns `fallback` where the key is missing.
   Index integer(std::string_view key, Index fallback, Index low, Index high) const;
   double number(std::string_view key, double fallback, const Interval& interval) const;
   bool flag(std::string_view key, bool fallback) const;
   std::string string(std::string_view key, std::string_view fallback) const;
   Extent extent(std::string_view key, Extent fallback, Index low, Index high) const;
 
-  // A value that must be one of a few names.
+  // Reads a value that must be one of a few names.
   template <class Enum, std::size_t Count>
-  Enum choice(std::string_view key, Enum fallback,
-              const std::array<std::pair<std::string_view, Enum>, Count>& names) const {
+  Enum choice(std::string_view key, Enum fallback, const NameTable<Enum, Count>& names) const {
     const ConfigValue* value = find(key);
     if (value == nullptr) return fallback;
     std::array<std::string_view, Count> known;
@@ -62,19 +73,19 @@ class TableReader {
   Index integer_of(std::string_view key, const ConfigValue& value, Index low, Index high) const;
   double number_of(std::string_view key, const ConfigValue& value, const Interval& interval) const;
   std::string string_of(std::string_view key, const ConfigValue& value) const;
-  // The index of the name in `names`.
+  // Returns the index of the name in `names`.
   std::size_t choose(std::string_view key, const ConfigValue& value,
                      std::span<const std::string_view> names) const;
 
-  [[noreturn]] void fail(const ConfigPlace& place, std::string_view problem, std::string_view why,
-                         std::string_view remedy) const;
+  [[noreturn]] void fail(const ConfigLocation& place, std::string_view problem,
+                         std::string_view why, std::string_view remedy) const;
 
-  const ConfigPlace& place() const { return *place_; }
+  const ConfigLocation& place() const { return *place_; }
   const std::string& title() const { return title_; }
 
  private:
   const ConfigTable* table_ = nullptr;
-  const ConfigPlace* place_ = nullptr;
+  const ConfigLocation* place_ = nullptr;
   std::string title_;
 };
 

@@ -10,11 +10,11 @@
 namespace convoy {
 namespace {
 
-// A document, an array or an inline table that is not closed yet.
+// A document, an array or an inline table that is still open.
 struct Open {
   bool array = false;
   bool in_key = true;  // before the = of an entry; an array has no keys
-  int parts = 1;       // of that entry's key
+  int parts = 1;       // the number of parts of that entry's key
 };
 
 class Scanner {
@@ -39,7 +39,7 @@ class Scanner {
     return levels > kDeepestNesting || longest > kDeepestNesting;
   }
 
-  // Whether that goes deeper.
+  // Takes one character; returns whether it makes the text too deep.
   bool step(char c) {
     Open& innermost = open_.back();
     bool deeper = false;
@@ -95,7 +95,7 @@ class Scanner {
     return deeper;
   }
 
-  // Past a string of one line or, between three quotes, of several.
+  // Skips a string of one line or, in three quotes, of several lines.
   void skip_string(char quote) {
     const std::string_view three = quote == '"' ? "\"\"\"" : "'''";
     const bool long_one = text_.substr(at_).starts_with(three);
@@ -103,7 +103,7 @@ class Scanner {
     for (; at_ < text_.size(); ++at_) {
       const char c = text_[at_];
       if (c == '\n') {
-        if (!long_one) return;  // no string ends so: a parser stops here
+        if (!long_one) return;  // the string is not closed: parsers stop here
         ++line_;
       } else if (c == '\\' && quote == '"') {
         ++at_;
@@ -120,7 +120,7 @@ class Scanner {
   std::string_view text_;
   std::size_t at_ = 0;
   int line_ = 1;
-  int header_ = 0;  // parts of the header above
+  int header_ = 0;  // number of parts of the header above
   bool in_header_ = false;
   std::vector<Open> open_ = {{}};
 };

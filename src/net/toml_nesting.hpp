@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How deeply a TOML document is nested, counted on its text before anything parses it. (Internal to
+// Measures how deeply a TOML document is nested, on its text before it is parsed. (Internal to
 // net/.)
 #pragma once
 
@@ -8,12 +8,13 @@
 
 namespace convoy {
 
-// The line (from 1) on which the text goes deeper than kDeepestNesting; none where it never does.
-// A level is an array, an inline table, a part of the header that a line stands under, or a part of
-// a dotted key before its last; and no key or header may have more parts than that. Brackets and
-// dots in strings and comments do not count.
+// Returns the line (from 1) on which the text is nested more deeply than kDeepestNesting; empty
+// where no line is. A level is an array, an inline table, a part of the header above the line, or a
+// part of a dotted key before its last one. No key or header may have more parts than the limit,
+// either. Brackets and dots in strings and comments do not count.
 //
-// Exact for TOML. Of other text it is right as far as the first place that no parser gets past.
+// The result is exact for TOML. For other text it is right up to the first place that every parser
+// rejects.
 std::optional<int> line_nested_too_deeply(std::string_view text);
 
 }  // namespace convoy

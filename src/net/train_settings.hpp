@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The [train] section of a model file: hyperparameters, each with its default. All of it is part of
-// a run's identity, except that a resumed run may be given more epochs.
+// The [train] section of a model file: hyperparameters, each with its default. All of them are part
+// of a run's identity, except that a resumed run may be given more epochs.
 #pragma once
 
 #include "base/tensor.hpp"
@@ -9,8 +9,8 @@
 
 namespace convoy {
 
-// The optimizer that the settings describe, each number rounded to the nearest float whatever
-// rounding mode the caller is in.
+// The optimizer that the settings describe. Each number is rounded to the nearest float, whatever
+// the caller's rounding mode is.
 Sgd optimizer_of(const TrainSettings& settings);
 
 }  // namespace convoy

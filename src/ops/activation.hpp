@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementwise activations. The gradient needs y alone, so y may be written over x, and dx over dy.
+// Elementwise activations. The gradient needs y alone, so y may overwrite x, and dx may overwrite
+// dy.
 //
 //   relu     y = x > 0 ? x : +0                 dx = y > 0 ? dy : +0
 //   sigmoid  y = 1 / (1 + e^-x)                 dx = dy * (y * (1 - y))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One implementation of all operations in float: the naive reference, or the Highway code compiled
-// for one vector instruction set. All give the same bits.
+// for one vector instruction set. All backends give the same bits.
 #pragma once
 
 #include <string_view>
@@ -21,11 +21,11 @@ struct Backend {
   void (*forward)(const Op&, const Forward<float>&, Range units);
   void (*input_gradient)(const Op&, const InputGradient<float>&, Range units);
   void (*weight_gradient)(const Op&, const WeightGradient<float>&, Range units);
-  // Of several grains and their sums along the tree, at most kSegmentTerms samples a grain; null
-  // where a backend does one after the other.
+  // Weight gradients of several grains (each of at most kSegmentTerms samples) and their sums along
+  // the tree; null where a backend computes one grain after the other.
   void (*weight_gradient_sum)(const Dense&, const WeightGradientSum<float>&, Range units);
-  // The three passes for a block of layers, all units of forward and input gradient; null where a
-  // backend runs them one by one.
+  // The three passes of a block of layers; forward and input gradient do all units. Null where a
+  // backend runs the layers one by one.
   void (*block_forward)(const ConvBlock&, const Forward<float>&);
   void (*block_input_gradient)(const ConvBlock&, const InputGradient<float>&);
   void (*block_weight_gradient)(const ConvBlock&, const WeightGradient<float>&, Range units);
@@ -42,7 +42,8 @@ struct Backend {
 // reference last. Immutable; safe from any thread.
 const std::vector<const Backend*>& backends();
 
-// "auto" is the first of them. Throws UserError(usage) for a name that is not among them.
+// Returns the backend of this name; "auto" is the first. Throws UserError(usage) for an unknown
+// name.
 const Backend& find_backend(std::string_view name);
 
 namespace reference {

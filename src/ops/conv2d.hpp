@@ -9,10 +9,10 @@
 //                    rows: ky ascending; terms of a row: (kx, c) ascending; then the bias.
 //   input gradient   dx[iy][ix][c] = sum of dy[oy][ox][f] * w[ky][kx][c][f] over the taps with
 //                    oy sh = iy + ph - ky and ox sw = ix + pw - kx for whole oy, ox. Rows: ky
-//                    descending; terms of a row: (kx descending, f ascending). What lies outside
+//                    descending; terms of a row: (kx descending, f ascending). A position outside
 //                    of y is no term, but keeps its place when segments are cut. +0 is added last,
-//                    so that no sum is -0: with finite weights, a term whose dy is +0 would
-//                    change nothing. No tap at all (a stride larger than the kernel): +0.
+//                    so that no sum is -0: with finite weights, a term whose dy is +0 would change
+//                    nothing. Without any tap (a stride larger than the kernel) dx is +0.
 //   weight gradient  dw[ky][kx][c][f] = sum of x[...][c] * dy[oy][ox][f], db[f] = sum of 1 * dy
 //                    samples in order; in a sample rows: oy ascending; terms of a row: ox
 //                    ascending. Segments never span two samples; all segments of all samples are

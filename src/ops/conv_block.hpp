@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A convolution, the ReLU after it and, where there is one, the 2x2 max pool after that, as one
-// operation: the plan makes it of these layers (plan/plan.hpp), a backend runs it in one pass over
-// rows that stay in the cache. It is what these layers are one after the other, bit for bit.
+// operation. The plan joins these layers (plan/plan.hpp), and a backend runs them in one pass over
+// rows that stay in the cache. The bits are the same as those of the layers one after the other.
 //
 //   x [H][W][C]   parameters: those of the convolution   y [OH][OW][F] after the last of its layers
 //
 // Between forward and backward a block with a pool keeps one byte an output,
-// [pixel][choice_stride]: which tap of the window won (ky * 2 + kx), or kNoneAboveZero. They lie
-// where a pool has its choices.
+// [pixel][argmax_stride]: the tap of the window with the largest value (ky * 2 + kx), or
+// kNoneAboveZero. The bytes lie where a pool keeps its argmaxes.
 #pragma once
 
 #include <algorithm>
@@ -28,11 +28,11 @@ struct ConvBlock {
 
 inline constexpr std::int8_t kNoneAboveZero = -1;
 
-constexpr Index choice_stride(const ConvBlock& block) {
+constexpr Index argmax_stride(const ConvBlock& block) {
   return (block.conv.filters + 7) / 8 * 8;
 }
 
-// There is room for the bytes where a pool has a Choice for every output.
+// The bytes must fit where a pool has an argmax for every output.
 constexpr bool is_fusible(const ConvBlock& block) {
   return !block.pool || block.conv.filters > 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses over class scores ("logits") z[N] with a label l, their gradients, and the scores'
-// meaning.
+// Losses over class scores ("logits") z[N] with a label l, their gradients, and what the scores
+// mean.
 //
 //   softmax cross-entropy         p = e^(z - max z) / sum;  loss = log(sum) - (z[l] - max z)
 //                                 dz = p - [n == l]
@@ -8,11 +8,11 @@
 //                                 loss = sum over n of softplus(z[n]) - [n == l] z[n]
 //                                 dz = p - [n == l]   (each output against the one-hot label)
 //
-// The gradient is that of the *sum* over samples: 1 / batch is applied by the optimizer, nowhere
-// else. Order of additions: the sum over classes is one row (segments.hpp, chains of plain
-// additions from +0) in Real. Losses are double: log and softplus are those of math.hpp, the sum
-// over the outputs of a sample and over the samples of a call is a chain from +0 in index order.
-// The prediction is the first class that no later one exceeds (`>`).
+// The gradient is that of the *sum* over samples; only the optimizer applies 1 / batch. Order of
+// additions: the sum over classes is one row (segments.hpp, chains of plain additions from +0) in
+// Real. Losses are double: log and softplus are those of math.hpp, and the sum over the outputs of
+// a sample and over the samples of a call is a chain from +0 in index order. max z is the first
+// score that no later one exceeds (`>`); its class is the prediction.
 #pragma once
 
 #include <cstdint>

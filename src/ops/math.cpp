@@ -33,7 +33,7 @@ double softplus(double x) {
   return softplus_of(x);
 }
 
-// |t| < 2^51. The fraction of a turn is folded twice, exactly, to at most an eighth.
+// Requires |t| < 2^51. The fraction of a turn is folded twice, exactly, to at most an eighth.
 double cos_turns(double t) {
   using C = Constants<double>;
   const double whole = (t + C::round_shift) - C::round_shift;

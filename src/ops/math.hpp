@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementary functions of the project's own, so that no libm (whose variants are picked at run
-// time) ever touches a weight. Built from IEEE additions, multiplications, divisions, std::fma,
-// comparisons and bit moves alone: the same bits on every machine. simd/elementwise/math-inl.hpp
-// repeats the float ones step by step.
+// The project's own elementary functions. No weight depends on libm, which chooses among its
+// variants at run time. They use IEEE additions, multiplications, divisions, std::fma, comparisons
+// and bit moves alone, so they give the same bits on every machine. simd/elementwise/math-inl.hpp
+// repeats the float functions step by step.
 //
 //   float   exp      <= 2 ulp on [-87, 88]; below it +0, above it +infinity; NaN stays NaN
 //           sigmoid  e = exp(-|x|); x >= 0 ? 1 / (1 + e) : e / (1 + e)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The constants of math.hpp's functions, shared with their vector twins
-// (simd/elementwise/math-inl.hpp). Changing one changes every model that uses it.
+// The constants of math.hpp's functions, shared with their vector forms
+// (simd/elementwise/math-inl.hpp). A change of one changes every model that uses it.
 //
 // Polynomials are listed from the highest power down, as Horner's rule reads them. They interpolate
-// the function at Chebyshev nodes of the interval named, and were rounded to the type once.
+// the function at the Chebyshev nodes of the stated interval, and each coefficient was rounded once
+// to its type.
 #pragma once
 
 #include <array>
@@ -18,10 +19,11 @@ struct Constants;
 template <>
 struct Constants<float> {
   static constexpr float log2_e = 0x1.715476p+0F;
-  // ln 2 in two parts: a whole number up to 2^10 times the first is exact.
+  // ln 2 in two parts: the product of the first part with a whole number up to 2^10 is exact.
   static constexpr float ln2_high = 0x1.63p-1F;
   static constexpr float ln2_low = -0x1.bd0106p-13F;
-  // Adding it rounds to the nearest whole number (ties to even), left in the low bits of the sum.
+  // An addition of this number rounds to the nearest whole number (ties to even), which then stands
+  // in the low bits of the sum.
   static constexpr float round_shift = 0x1.8p+23F;
   static constexpr int mantissa_bits = 23;
   static constexpr std::uint32_t bits_of_one = 0x3F800000U;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The functions of math.hpp themselves, for the host and for a GPU (math.cpp, ops/cuda). Each is a
-// straight line of operations that exist alike in every vector instruction set; where it has two
-// forms, both are computed and one is selected. simd/elementwise/math-inl.hpp repeats the float
-// ones step by step.
+// sequence of operations without branches, all of which exist in every vector instruction set;
+// where a function has two forms, both are computed and one is selected.
+// simd/elementwise/math-inl.hpp repeats the float functions step by step.
 #pragma once
 
 #include <array>
@@ -54,7 +54,7 @@ CONVOY_HOST_DEVICE Real with_sign_of(Real x, Real sign) {
   return std::bit_cast<Real>(bits(x) | (bits(sign) & Constants<Real>::sign_bit));
 }
 
-// (By value: a GPU has no address for what is a constant of the host.)
+// (The array is passed by value: on a GPU, a constant of the host has no address.)
 template <std::floating_point Real, std::size_t Count>
 CONVOY_HOST_DEVICE Real horner(const std::array<Real, Count> coefficients, Real x) {
   Real p = coefficients[0];
@@ -63,7 +63,7 @@ CONVOY_HOST_DEVICE Real horner(const std::array<Real, Count> coefficients, Real 
 }
 
 // e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln(2) / 2. Every result is zero, normal or
-// infinite, so that the mode for denormal numbers can't matter.
+// infinite, so the mode for denormal numbers does not matter.
 template <std::floating_point Real>
 CONVOY_HOST_DEVICE Real exp_of(Real x) {
   using C = Constants<Real>;
@@ -121,7 +121,7 @@ CONVOY_HOST_DEVICE inline double log_of(double x) {
   return std::fma(k, C::ln2_high, f - (half_square - low));
 }
 
-// max(x, 0) + log(1 + e), e = e^-|x|. What 1 + e rounds off is added back, so that a small e
+// max(x, 0) + log(1 + e), e = e^-|x|. The rounding error of 1 + e is added back, so that a small e
 // counts.
 CONVOY_HOST_DEVICE inline double softplus_of(double x) {
   const double e = exp_of(minus_magnitude(x));

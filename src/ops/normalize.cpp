@@ -31,7 +31,7 @@ void check(const Normalization& normalization, Index channels) {
       refuse("input.stddev cannot be used", fmt::format("{} is not a positive number", deviation));
 }
 
-// Of one channel.
+// The formula of one channel.
 struct Affine {
   double scale, mean, stddev;
 };
@@ -59,9 +59,10 @@ struct Coefficients {
   }
 };
 
-// (b - mean / scale) * (scale / stddev) with factors in two parts. The centre is cut to where its
-// distance from any byte is exact in float, if it lies among the bytes; what is cut off moves into
-// the rest. So all but the last rounding are of small parts, and change no entry but by bad luck.
+// Computes (b * scale - mean) / stddev as (b - mean / scale) * (scale / stddev), with both factors
+// in two parts. If the centre lies among the bytes, it is cut so that its distance from every byte
+// is exact in float; the part cut off moves into the rest. So all roundings but the last are of
+// small parts, and they rarely change an entry.
 std::optional<Coefficients> coefficients_of(const Affine& affine, const float* table) {
   const double centre = affine.mean / affine.scale, factor = affine.scale / affine.stddev;
   const double cut = std::round(std::ldexp(centre, 15));
@@ -70,7 +71,8 @@ std::optional<Coefficients> coefficients_of(const Affine& affine, const float* t
   found.high = static_cast<float>(factor);
   found.low = static_cast<float>(factor - static_cast<double>(found.high));
   const double rest = (static_cast<double>(found.centre) - centre) * factor;
-  // Where the centre is a byte, that byte's entry may be no more than a rounding error.
+  // Where the centre is a byte, the entry of that byte may consist of a rounding error alone, so it
+  // is taken from the table.
   const bool is_byte = found.centre >= 0 && found.centre < Normalize::kBytes &&
                        found.centre == std::floor(found.centre);
   found.rest = is_byte ? table[static_cast<std::size_t>(found.centre)] : static_cast<float>(rest);
@@ -84,7 +86,7 @@ std::optional<Coefficients> coefficients_of(const Affine& affine, const float* t
 }  // namespace
 
 Normalize make_normalize(const Normalization& normalization, Index channels) {
-  const FloatEnvironment environment;  // the caller's may differ
+  const FloatEnvironment environment;  // the caller's environment may differ
   CONVOY_ASSERT(channels >= 1);
   check(normalization, channels);
   Normalize op;

@@ -7,7 +7,7 @@
 namespace convoy {
 namespace {
 
-// One function object of several lambdas, for std::visit.
+// One function object made of several lambdas, for std::visit.
 template <class... Functions>
 struct Overload : Functions... {
   using Functions::operator()...;
@@ -22,8 +22,8 @@ constexpr Index pixels(Shape shape) {
   return shape.height * shape.width;
 }
 
-// The multiply-adds of a forward pass; each gradient pass has as many, one for each tap of each
-// output.
+// The multiply-adds of a forward pass, one for each tap of each output. Each gradient pass has the
+// same number.
 Index multiply_adds(const Op& op) {
   return std::visit(
       Overload{
@@ -109,7 +109,7 @@ Index input_gradient_units(const Op& op, Index samples) {
                     op);
 }
 
-bool keeps_choice(const Op& op) {
+bool keeps_argmax(const Op& op) {
   const auto* pool = std::get_if<Pool2d>(&op);
   return pool != nullptr && pool->pooling == Pooling::max;
 }
@@ -129,7 +129,7 @@ Index weight_gradient_flops(const Op& op) {
 }
 
 Index packed_size(const Op& op) {
-  // The weights once more, transposed for the input gradient.
+  // The transposed weights for the input gradient.
   return std::holds_alternative<Conv2d>(op) || std::holds_alternative<Dense>(op)
              ? parameter_shape(op).weights()
              : 0;

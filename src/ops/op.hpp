@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// An operation: one of the plain structs. Everything a plan has to know about it is a function of
-// the struct: shapes, parameters, how many units of output each pass can be divided into, and
-// memory.
+// An operation: one of the plain structs. All that a plan needs to know about it is a function of
+// the struct: shapes, parameters, the number of units of output into which each pass can be
+// divided, and memory.
 //
-// Units of a pass, in the order of the outputs in memory unless said:
+// Units of a pass, in the order of the outputs in memory unless stated otherwise:
 //   forward          Conv2d, Subsample, Pool2d: pixels (sample, row, column), all channels.
 //                    Dense: (block of kColumnBlock columns, sample). Activation, Add: the same
 //                    blocks of the flat array, over all samples.
@@ -26,8 +26,8 @@ namespace convoy {
 
 using Op = std::variant<Conv2d, Subsample, Pool2d, Dense, Activation, Add>;
 
-// Columns of a unit of a dense or elementwise pass; a function of nothing, so that the cut never
-// depends on a vector's width.
+// Columns of a unit of a dense or elementwise pass. The number is a constant, so that the division
+// into units never depends on a vector's width.
 inline constexpr Index kColumnBlock = 16;
 
 // A parameter block: `taps` weight rows of `columns`, then a bias row where there is one.
@@ -55,12 +55,12 @@ inline Index weight_gradient_units(const Op& op) {
   return parameter_shape(op).rows();
 }
 
-bool keeps_choice(const Op& op);    // needs Forward::choice
+bool keeps_argmax(const Op& op);    // needs Forward::argmax
 bool works_in_place(const Op& op);  // y may be x, and dx may be dy
 Index packed_size(const Op& op);    // elements that pack() writes
 Index scratch_size(const Op& op);   // elements of private scratch that a pass may use
 
-// Per sample: multiply-adds count as two operations, nothing else counts.
+// Per sample. A multiply-add counts as two operations; other operations do not count.
 Index forward_flops(const Op& op);
 Index input_gradient_flops(const Op& op);
 Index weight_gradient_flops(const Op& op);

@@ -37,7 +37,7 @@ constexpr Border gradient_border(const Conv2d& op) {
           after(op.in.width, op.padding.width, op.stride.width, out.width)};
 }
 
-// dy with its border, in whole vectors, and a zero for every channel of dx.
+// The size of dy with its border, in whole vectors, and of a zero for every channel of dx.
 constexpr Index bordered_gradient_size(const Conv2d& op) {
   return align_floats(gradient_border(op).around(output_shape(op)).size());
 }
@@ -45,8 +45,8 @@ constexpr Index input_gradient_scratch_size(const Conv2d& op) {
   return bordered_gradient_size(op) + op.in.channels;
 }
 
-// Rows [rows.begin, rows.end) of `padded` (counted with the border) from x; x where no border is
-// needed.
+// Copies rows [rows.begin, rows.end) (counted with the border) from x into `padded`, and returns
+// `padded`; returns x where no border is needed.
 template <class Real>
 const Real* with_border(const Real* x, const Shape& shape, const Border& border, Range rows,
                         Real* padded) {

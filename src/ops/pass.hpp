@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the three passes of an operation are given. All memory is in the signature; nothing is kept.
+// The arguments of the three passes of an operation. They name all memory that a pass uses; a pass
+// keeps nothing.
 //
 //   forward          y  = f(x, parameters)
 //   input_gradient   dx = (dL/dy) * (dy/dx)
 //   weight_gradient  dp = (dL/dy) * (dy/dparameters), summed over the samples given
 //
 // Every pass writes with `=`, never `+=`, and works on a range of *its own* outputs, counted in
-// units (see op.hpp): calls over ranges that cover all units write what one call over all of them
-// writes, bit for bit, so the units can be divided among workers.
+// units (see op.hpp). Calls over ranges that cover all units write the same bits as one call over
+// all of them, so the units can be divided among workers.
 //
 // Legend: B samples, H W C height, width and channels of a sample, K terms of a sum. Activations
 // are NHWC. Parameters of an operation are one block: weights [tap][column], then the bias
@@ -22,9 +23,9 @@
 
 namespace convoy {
 
-// What an operation of the CPU keeps from forward to backward beside x and y: one number an output
-// (the winning tap of a max pool).
-using Choice = std::int32_t;
+// What an operation on the CPU keeps from forward to backward besides x and y: one number an output
+// (a max pool keeps the tap with the largest value).
+using Argmax = std::int32_t;
 
 template <class Real>
 struct Forward {
@@ -33,7 +34,7 @@ struct Forward {
   const Real* other = nullptr;       // [B][in], second input of an operation that has two
   const Real* parameters = nullptr;  // the operation's block
   Real* y = nullptr;                 // [B][out]
-  Choice* choice = nullptr;          // [B][out], where the operation keeps one
+  Argmax* argmax = nullptr;          // [B][out], where the operation keeps one
   Real* scratch = nullptr;           // scratch_size(op) elements, private to the caller
 };
 
@@ -44,7 +45,7 @@ struct InputGradient {
   const Real* y = nullptr;   // [B][out], what forward wrote
   const Real* parameters = nullptr;
   const Real* packed = nullptr;  // packed_size(op) elements, what pack() wrote (SIMD only)
-  const Choice* choice = nullptr;
+  const Argmax* argmax = nullptr;
   Real* dx = nullptr;  // [B][in]; may be dy where the operation is elementwise
   Real* scratch = nullptr;
 };
@@ -57,13 +58,14 @@ struct WeightGradient {
   Real* gradient = nullptr;  // the operation's block
   Real* scratch = nullptr;
   const Real* y = nullptr;         // [B][out], of a block (conv_block.hpp)
-  const Choice* choice = nullptr;  // likewise
+  const Argmax* argmax = nullptr;  // likewise
 };
 
 // The weight gradients of consecutive grains, added up as a binary counter does
-// (parallel/reduction_tree.hpp). `depth` slots are in use before. Each grain's gradient goes into
-// the next slot; then, `merges` times, the last slot in use is added to the one before it: slot[d -
-// 1] = slot[d - 1] + slot[d], and slot d is free. What a free slot holds is not defined.
+// (parallel/reduction_tree.hpp). `depth` slots are in use before. Each grain's gradient is written
+// to the next slot. Then, `merges` times, the last slot in use is added to the one before it:
+// slot[d - 1] = slot[d - 1] + slot[d], and slot d is free. The content of a free slot is not
+// defined.
 struct GrainStep {
   Index samples = 0;
   int merges = 0;
@@ -72,7 +74,7 @@ inline constexpr std::size_t kMostGrainSteps = 16;
 
 template <class Real>
 struct WeightGradientSum {
-  const Real* x = nullptr;            // [B][in], B: of all grains
+  const Real* x = nullptr;            // [B][in]; B counts the samples of all grains
   const Real* dy = nullptr;           // [B][out]
   std::span<const GrainStep> grains;  // at least 1, at most kMostGrainSteps
   Real* slots = nullptr;              // [slot][...]: the operation's block in the first slot

@@ -5,14 +5,14 @@
 //
 //   max      y = the first tap in (ky, kx) order that no later tap exceeds: a later one replaces it
 //            only if it is `>` (so +0 and -0 keep their order, and a NaN is never put in place of a
-//            number). `choice` is the winner's ky * KW + kx.
+//            number). `argmax` is ky * KW + kx of this tap.
 //   average  y = s * (1 / area), s = a chain of additions from +0 over the taps inside x, (ky, kx)
 //            ascending, cut into segments as in segments.hpp (rows: ky; taps outside of x keep
 //            their place when segments are cut); 1 / area rounded to Real.
 //   input gradient
 //            dx = a chain of additions from +0 over the windows that hold the pixel, (oy, ox)
-//            ascending: of dy where the window chose this pixel (max; other windows are no term),
-//            of dy * (1 / area) (average).
+//            ascending. Max: it adds dy of the windows whose argmax is this pixel; other windows
+//            are no term. Average: it adds dy * (1 / area).
 #pragma once
 
 #include "base/tensor.hpp"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one rule for every sum of products: where its chains of fused multiply-adds end.
+// The rule by which every sum of products is cut into chains of fused multiply-adds.
 //
 // A sum's terms come in rows (of taps, or of pixels), each of `row_length` terms. They are cut into
 // segments of about kSegmentTerms terms:
-//   - rows shorter than that are grouped, whole, as many as fit;
+//   - rows shorter than that are grouped; a segment has as many whole rows as fit;
 //   - a longer row is cut into blocks of kSegmentTerms terms, the last one shorter.
 // A segment is one chain: a = +0; a = fma(x, w, a) for its terms in order. The sum is the first
 // segment's value, plus the second's, plus the third's ... in index order. A bias is added last.
-// Short chains are more accurate than one long one, and independent of each other, which is what
-// lets a GPU, or two vector registers, share one sum without changing it.
+// Short chains are more accurate than one long chain. They also do not depend on each other, so
+// that a GPU, or two vector registers, can share one sum without a change of its bits.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace convoy {
 
 inline constexpr Index kSegmentTerms = 128;
 
-// One segment: `terms` of each of `rows`. More than one row only where the terms are whole rows.
+// One segment: `terms` of each of `rows`. It has several rows only where it consists of whole rows.
 struct Segment {
   Range rows;
   Range terms;
@@ -54,7 +54,7 @@ class Segments {
   constexpr Iterator begin() const { return Iterator(*this); }
   constexpr End end() const { return {}; }
 
-  // No segment comes after this one.
+  // Whether `s` is the last segment.
   constexpr bool is_last(const Segment& s) const {
     return s.rows.end == row_count_ && s.terms.end == row_length_;
   }

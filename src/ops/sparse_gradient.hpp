@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Behind a 2x2 max pool three of four numbers of a convolution's dy are zero, and no bit of its
-// input gradient depends on such a term (conv2d.hpp): which blocks have code that skips them
-// (simd/convolutions/sparse_input_gradient-inl.hpp), and its scratch.
+// After a 2x2 max pool three of four numbers of a convolution's dy are zero, and no bit of its
+// input gradient depends on such a term (conv2d.hpp). These functions tell which blocks have code
+// that skips such terms (simd/convolutions/sparse_input_gradient-inl.hpp), and how much scratch it
+// needs.
 #pragma once
 
 #include "ops/conv2d.hpp"
@@ -10,7 +11,8 @@
 
 namespace convoy {
 
-// A segment is a row of the kernel, or whole pixels of dy in it; the filters fit a word of 64 bits.
+// A segment is one row of the kernel, or whole pixels of dy in it. The filters must fit a word of
+// 64 bits.
 constexpr bool is_sparse(const Conv2d& op, bool pool) {
   const bool kernel = op.kernel == Extent{3, 3} || op.kernel == Extent{5, 5};
   const Index row = op.kernel.width * op.filters;
@@ -18,19 +20,20 @@ constexpr bool is_sparse(const Conv2d& op, bool pool) {
          2 * row > kSegmentTerms && (row <= kSegmentTerms || kSegmentTerms % op.filters == 0);
 }
 
-// Of dx with its border, columns first: floats from one column to the next. An odd number of cache
-// lines, so that the columns do not compete for the same places in the cache.
+// The number of floats from one column of dx to the next; dx is stored with its border, column by
+// column. It is an odd number of cache lines, so that the columns do not compete for the same
+// places in the cache.
 constexpr Index sparse_column(const Conv2d& op) {
   const Index lines = ((op.in.height + 2 * op.padding.height) * op.in.channels + 15) / 16;
   return (lines | 1) * 16;
 }
 
-// Lanes of a column of the kernel: (row, channel).
+// The lanes (row, channel) of a column of the kernel.
 constexpr Index sparse_lanes(const Conv2d& op) {
   return (op.kernel.height * op.in.channels + kMostLanes - 1) / kMostLanes * kMostLanes;
 }
 
-// The weights as vectors, dx, a word for each pixel of dy.
+// Scratch for the weights as vectors, dx, and a word for each pixel of dy.
 constexpr Index sparse_scratch_size(const Conv2d& op, bool pool) {
   if (!is_sparse(op, pool)) return 0;
   const Shape out = output_shape(op);
@@ -39,9 +42,9 @@ constexpr Index sparse_scratch_size(const Conv2d& op, bool pool) {
          2 * out.height * out.width;
 }
 
-// The weight gradient has such code too, one for few channels
-// (simd/convolutions/sparse_weight_gradient-inl.hpp), one for more and a 3x3 kernel
-// (simd/convolutions/wide_sparse_weight_gradient-inl.hpp). A row of dy is not longer than a
+// The weight gradient has such code too: one version for few channels
+// (simd/convolutions/sparse_weight_gradient-inl.hpp), and one for more channels and a 3x3 kernel
+// (simd/convolutions/wide_sparse_weight_gradient-inl.hpp). A row of dy must not be longer than a
 // segment.
 constexpr bool has_few_channels(const Conv2d& op) {
   return 2 * op.in.channels <= kMostLanes;
@@ -53,12 +56,12 @@ constexpr bool has_sparse_weights(const Conv2d& op, bool pool) {
          output_shape(op).width <= kSegmentTerms / 2;
 }
 
-// Lanes of a row of the kernel.
+// The lanes of a row of the kernel.
 constexpr Index sparse_row_lanes(const Conv2d& op) {
   return (op.kernel.width * op.in.channels + kMostLanes - 1) / kMostLanes * kMostLanes;
 }
 
-// Floats, or numbers of 32 bits, of the parts of its scratch.
+// The sizes of the parts of its scratch, in floats or numbers of 32 bits.
 constexpr Index sparse_window_rows(const Conv2d& op) {
   return (op.in.height + 2 * op.padding.height) * output_shape(op).width;
 }
@@ -72,7 +75,7 @@ constexpr Index sparse_term_words(const Conv2d& op) {
   return kSegmentTerms / 32 * ((op.filters + 15) / 16 * 16);
 }
 
-// Of many channels: lanes of a pixel of x.
+// The lanes of a pixel of x, in the version for many channels.
 constexpr Index sparse_channel_lanes(const Conv2d& op) {
   return (op.in.channels + kMostLanes - 1) / kMostLanes * kMostLanes;
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trainable subsampling (LeCun et al. 1998, with a full kernel in place of a single coefficient): a
-// depthwise convolution without padding. All channels share one kernel and one bias, or have each
-// their own.
+// depthwise convolution without padding. All channels share one kernel and one bias, or each has
+// its own.
 //
 //   shared       weights [ky][kx][1]  bias [1]      own  weights [ky][kx][c]  bias [c]
 //   y[oy][ox][c] = sum of x[oy sh + ky][ox sw + kx][c] * w[ky][kx][c or 0], then the bias
 //
 // Order of additions (segments.hpp):
 //   forward          rows: ky ascending; terms: kx ascending.
-//   input gradient   rows: ky descending; terms: kx descending, of the taps that the stride lets
-//                    meet the pixel. Those whose output does not exist keep their place when
-//                    segments are cut, but are no terms. No such tap: +0.
+//   input gradient   rows: ky descending; terms: kx descending, over the taps that meet the pixel
+//                    with this stride. Taps whose output does not exist keep their place when
+//                    segments are cut, but are no terms. Without any tap dx is +0.
 //   weight gradient  samples in order, in a sample rows: oy ascending, terms: ox ascending.
-//                    Segments never span two samples. Shared: each segment is done for every
+//                    Segments never span two samples. Shared: each segment is computed for every
 //                    channel, and the channels' values of a segment are added in channel order
 //                    before the next segment.
 #pragma once

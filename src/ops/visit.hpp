@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls a function with the operation that a variant holds, where it is one of a kind.
+// Calls a function with the operation that a variant holds, where it is of a certain kind.
 #pragma once
 
 #include <type_traits>
@@ -13,7 +13,7 @@ template <class T>
 inline constexpr bool is_trainable_v =
     std::is_same_v<T, Conv2d> || std::is_same_v<T, Subsample> || std::is_same_v<T, Dense>;
 
-// Operations with parameters; others must not come here.
+// Calls it with an operation that has parameters; the variant must hold one.
 template <class Function>
 void visit_trainable(const Function& function, const Op& op) {
   std::visit(

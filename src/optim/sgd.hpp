@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stochastic gradient descent with momentum, Nesterov momentum and weight decay, as in PyTorch
-// (dampening 0). Elementwise, so any cut of the arena gives the same bits.
+// (dampening 0). The update is elementwise, so every division of the arena gives the same bits.
 //
 //   g = sum * scale                       scale = 1 / batch: the only place where it is applied
 //   g = fma(weight_decay, w, g)           unless weight_decay is 0

@@ -14,8 +14,8 @@
 namespace convoy {
 namespace {
 
-// The first message: a size and the bytes themselves, where there are few. So a digest needs one
-// exchange, and who is to receive more knows how much.
+// The first message: a size and, where they fit, the bytes themselves. So a digest needs one
+// exchange, and a rank that receives more knows how much.
 struct Head {
   std::uint64_t size = 0;
   std::array<char, 120> bytes{};
@@ -25,7 +25,7 @@ struct Head {
     std::copy_n(text.data(), std::min(text.size(), bytes.size()), bytes.data());
   }
   bool is_all() const { return size <= bytes.size(); }
-  // Where it is not all: room for it.
+  // The bytes, or a text of that size where they did not fit.
   std::string text() const {
     return is_all() ? std::string(bytes.data(), size) : std::string(size, '\0');
   }
@@ -48,19 +48,19 @@ std::size_t index(int rank) {
   return static_cast<std::size_t>(rank);
 }
 
-// From rank 0 to all, doubling those who have it in every round.
-void send_down(Communicator& communicator, std::span<std::byte> bytes, Meeting meeting) {
+// Sends from rank 0 to all; each round doubles the number of ranks that have the bytes.
+void send_down(Communicator& communicator, std::span<std::byte> bytes, SyncPoint sync_point) {
   const int rank = communicator.rank(), size = communicator.size();
   for (auto hop = static_cast<int>(std::bit_ceil(index(size))) / 2; hop > 0; hop /= 2) {
     const int place = rank % (2 * hop);
     const Outgoing out{rank + hop, bytes};
     const Incoming in{rank - hop, bytes};
     const bool sends = place == 0 && rank + hop < size, receives = place == hop;
-    communicator.exchange({&out, sends ? 1U : 0U}, {&in, receives ? 1U : 0U}, meeting);
+    communicator.exchange({&out, sends ? 1U : 0U}, {&in, receives ? 1U : 0U}, sync_point);
   }
 }
 
-// What came of `work`: an error's fault and words, or "" and the result.
+// The outcome of `work`: an error's fault and message, or "" and the result.
 using Outcome = std::array<std::string, 2>;
 
 Outcome failed(Fault fault, std::string_view words) {
@@ -84,7 +84,7 @@ Outcome run(const std::function<std::string()>& work) {
 }  // namespace
 
 std::vector<std::string> all_gather(Communicator& communicator, std::string_view mine,
-                                    Meeting meeting) {
+                                    SyncPoint sync_point) {
   const int rank = communicator.rank(), size = communicator.size();
   if (size == 1) return {std::string(mine)};
   std::vector<Head> heads(index(size));
@@ -99,7 +99,7 @@ std::vector<std::string> all_gather(Communicator& communicator, std::string_view
     out.push_back({other, bytes_of(my_head)});
     in.push_back({other, bytes_of(heads[index(other)])});
   });
-  communicator.exchange(out, in, meeting);
+  communicator.exchange(out, in, sync_point);
 
   std::vector<std::string> all;
   for (const Head& head : heads) all.push_back(head.text());
@@ -110,13 +110,13 @@ std::vector<std::string> all_gather(Communicator& communicator, std::string_view
     if (!my_head.is_all()) out.push_back({other, bytes_of(mine)});
     if (!heads[index(other)].is_all()) in.push_back({other, bytes_of(all[index(other)])});
   });
-  communicator.exchange(out, in, meeting);
+  communicator.exchange(out, in, sync_point);
   all[index(rank)] = mine;
   return all;
 }
 
 std::vector<std::string> gather(Communicator& communicator, std::string_view mine,
-                                Meeting meeting) {
+                                SyncPoint sync_point) {
   const int rank = communicator.rank(), size = communicator.size();
   if (size == 1) return {std::string(mine)};
   std::vector<Head> heads(index(size));
@@ -124,44 +124,45 @@ std::vector<std::string> gather(Communicator& communicator, std::string_view min
   if (rank > 0) {
     const Head& head = heads[index(rank)];
     const Outgoing first{0, bytes_of(head)}, rest{0, bytes_of(mine)};
-    communicator.exchange({&first, 1}, {}, meeting);
-    communicator.exchange({&rest, head.is_all() ? 0U : 1U}, {}, meeting);
+    communicator.exchange({&first, 1}, {}, sync_point);
+    communicator.exchange({&rest, head.is_all() ? 0U : 1U}, {}, sync_point);
     return {};
   }
   std::vector<Incoming> in;
   for (int r = 1; r < size; ++r) in.push_back({r, bytes_of(heads[index(r)])});
-  communicator.exchange({}, in, meeting);
+  communicator.exchange({}, in, sync_point);
   std::vector<std::string> all{std::string(mine)};
   for (int r = 1; r < size; ++r) all.push_back(heads[index(r)].text());
   in.clear();
   for (int r = 1; r < size; ++r) {
     if (!heads[index(r)].is_all()) in.push_back({r, bytes_of(all[index(r)])});
   }
-  communicator.exchange({}, in, meeting);
+  communicator.exchange({}, in, sync_point);
   return all;
 }
 
-std::string broadcast(Communicator& communicator, std::string_view of_first_rank, Meeting meeting) {
+std::string broadcast(Communicator& communicator, std::string_view of_first_rank,
+                      SyncPoint sync_point) {
   if (communicator.size() == 1) return std::string(of_first_rank);
   Head head(communicator.rank() == 0 ? of_first_rank : std::string_view());
-  send_down(communicator, bytes_of(head), meeting);
+  send_down(communicator, bytes_of(head), sync_point);
   if (head.is_all()) return head.text();
   std::string all = communicator.rank() == 0 ? std::string(of_first_rank) : head.text();
-  send_down(communicator, bytes_of(all), meeting);
+  send_down(communicator, bytes_of(all), sync_point);
   return all;
 }
 
 std::string on_first_rank(Communicator& communicator, const std::function<std::string()>& work,
-                          Meeting meeting) {
+                          SyncPoint sync_point) {
   if (communicator.size() == 1) return work();
   const Outcome outcome = communicator.rank() == 0 ? run(work) : Outcome();
-  auto told = unpack(broadcast(communicator, pack(outcome), meeting));
+  auto told = unpack(broadcast(communicator, pack(outcome), sync_point));
   if (!told.at(0).empty()) throw SharedError(static_cast<Fault>(std::stoi(told[0])), told.at(1));
   return std::move(told.at(1));
 }
 
 void gather_parts(Communicator& communicator, std::span<std::byte> whole,
-                  std::span<const Range> parts, Meeting meeting) {
+                  std::span<const Range> parts, SyncPoint sync_point) {
   const int rank = communicator.rank(), size = communicator.size();
   CONVOY_ASSERT(parts.size() == index(size));
   if (size == 1) return;
@@ -183,10 +184,10 @@ void gather_parts(Communicator& communicator, std::span<std::byte> whole,
     if (!mine.empty()) out.push_back({to, mine});
     if (const std::span<std::byte> part = part_of(from); !part.empty()) in.push_back({from, part});
   }
-  communicator.exchange(out, in, meeting);
+  communicator.exchange(out, in, sync_point);
 }
 
-// A text is its size in decimal, a colon, its bytes.
+// Each text is written as its size in decimal, a colon and its bytes.
 std::string pack(std::span<const std::string> texts) {
   std::string packed;
   for (const std::string& text : texts) {

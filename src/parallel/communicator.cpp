@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a communicator's words mean, and where among the nodes its rank is.
+// The names of synchronization points and activities, and the memory domain of a rank.
 #include <algorithm>
 
 #include "base/check.hpp"
@@ -7,30 +7,30 @@
 
 namespace convoy {
 
-std::string_view to_string(Meeting meeting) {
-  switch (meeting) {
-    case Meeting::start:
+std::string_view to_string(SyncPoint sync_point) {
+  switch (sync_point) {
+    case SyncPoint::start:
       return "start";
-    case Meeting::allocation:
+    case SyncPoint::allocation:
       return "allocation";
-    case Meeting::gradients:
+    case SyncPoint::gradients:
       return "gradients";
-    case Meeting::exchange:
+    case SyncPoint::exchange:
       return "exchange";
-    case Meeting::update:
+    case SyncPoint::update:
       return "update";
-    case Meeting::stage:
+    case SyncPoint::stage:
       return "stage";
-    case Meeting::evaluation:
+    case SyncPoint::evaluation:
       return "evaluation";
-    case Meeting::verification:
+    case SyncPoint::verification:
       return "verification";
-    case Meeting::checkpoint:
+    case SyncPoint::checkpoint:
       return "checkpoint";
-    case Meeting::end:
+    case SyncPoint::end:
       return "end";
   }
-  return "unknown meeting";
+  return "unknown barrier";
 }
 
 std::string_view to_string(Activity activity) {
@@ -48,23 +48,23 @@ std::string_view to_string(Activity activity) {
     case Activity::failed:
       return "failed";
   }
-  return "doing what this version does not know";
+  return "in an unknown activity";
 }
 
-int node_index(const Communicator& communicator) {
-  const auto nodes = communicator.nodes();
+int domain_index(const Communicator& communicator) {
+  const auto domains = communicator.domains();
   const auto mine = std::ranges::find_if(
-      nodes, [rank = communicator.rank()](const Range& node) { return rank < node.end; });
-  CONVOY_ASSERT(mine != nodes.end());
-  return static_cast<int>(mine - nodes.begin());
+      domains, [rank = communicator.rank()](const Range& domain) { return rank < domain.end; });
+  CONVOY_ASSERT(mine != domains.end());
+  return static_cast<int>(mine - domains.begin());
 }
 
-Range node_ranks(const Communicator& communicator) {
-  return communicator.nodes()[static_cast<std::size_t>(node_index(communicator))];
+Range domain_ranks(const Communicator& communicator) {
+  return communicator.domains()[static_cast<std::size_t>(domain_index(communicator))];
 }
 
-bool leads_node(const Communicator& communicator) {
-  return communicator.rank() == node_ranks(communicator).begin;
+bool leads_domain(const Communicator& communicator) {
+  return communicator.rank() == domain_ranks(communicator).begin;
 }
 
 }  // namespace convoy

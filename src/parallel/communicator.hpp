@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The second axis: other ranks. Alone, a rank is the whole job and every function is the identity.
+// The calls by which the ranks of a job work together. In a job of one rank every function is the
+// identity.
 //
-// Ranks that share memory form a node. Ranks of a node are numbered one after the other; where no
-// memory can be shared, every rank is a node of its own. Within a node ranks write and read the
-// same blocks and meet; between nodes they exchange messages.
+// Ranks that share memory form a memory domain. Ranks of a memory domain have consecutive numbers;
+// where no memory can be shared, every rank is a memory domain of its own. Within a memory domain
+// ranks write and read the same blocks and wait for each other in barriers; between memory domains
+// they exchange messages.
 //
-// Collective calls are made by one thread of each rank, always the same one, in the same order on
-// all ranks. A rank that is not there (it failed, left, was killed, hangs, or calls something else)
-// makes them throw SystemError(Fault::peer) naming it, on all others: at once where a process died
-// or failed on this node, after the stall timeout otherwise.
+// One thread of each rank, always the same one, makes the collective calls, in the same order on
+// all ranks. Where a rank does not take part (it failed, left, was killed, hangs, or makes another
+// call), the calls of all other ranks throw SystemError(Fault::peer) with its number: at once where
+// a process of this memory domain died or failed, after the stall timeout otherwise.
 #pragma once
 
 #include <atomic>
@@ -25,22 +27,23 @@
 
 namespace convoy {
 
-// What a collective call is for: ranks that meet for different things are a fault, not a result.
-enum class Meeting : std::uint8_t {
-  start,         // agreeing on what the run is
-  allocation,    // of a block that a node shares
-  gradients,     // of a step are there
-  exchange,      // of a step's sums between nodes
-  update,        // of the weights is done
-  stage,         // of a net that is cut by tensor
-  evaluation,    // of some samples is done
-  verification,  // that all hold the same weights
-  checkpoint,    // may be written
-  end,           // of the run
+// What a collective call is for. Ranks that arrive at different synchronization points are an
+// error.
+enum class SyncPoint : std::uint8_t {
+  start,         // ranks agree on the identity of the run
+  allocation,    // a memory domain allocates a shared block
+  gradients,     // the gradients of a step are computed
+  exchange,      // memory domains exchange the sums of a step
+  update,        // the weights are updated
+  stage,         // a stage of a tensor-parallel net is computed
+  evaluation,    // some samples are evaluated
+  verification,  // ranks compare their weights
+  checkpoint,    // a checkpoint may be written
+  end,           // the run ends
 };
-std::string_view to_string(Meeting meeting);
+std::string_view to_string(SyncPoint sync_point);
 
-// What a rank is doing, for the message that names the one that keeps the others waiting.
+// What a rank is doing, for the message that names the rank for which the others wait.
 enum class Activity : std::uint8_t { starting, training, evaluating, saving, left, failed };
 std::string_view to_string(Activity activity);
 
@@ -59,49 +62,51 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // The ranks of each node, in order; together [0, size).
-  virtual std::span<const Range> nodes() const = 0;
-  // The ranks of this machine, whether they share memory or not.
+  // The ranks of each memory domain, in order; together they are [0, size).
+  virtual std::span<const Range> domains() const = 0;
+  // The ranks of this host, whether they share memory or not.
   virtual Range host() const = 0;
 
-  // Collective over the node: a block that all its ranks share, zeroed, on a cache line; lives as
-  // long as the communicator or longer.
+  // Collective over the memory domain: returns a zeroed block that all its ranks share, aligned to
+  // a cache line. The block lives at least as long as the communicator.
   virtual std::shared_ptr<std::byte[]> allocate(Index bytes) = 0;
 
-  // Collective over the node: returns once all its ranks are here; each then sees what the others
-  // wrote before.
-  virtual void meet(Meeting meeting) = 0;
+  // Collective over the memory domain: returns once all its ranks have arrived; each then sees what
+  // the others wrote before they arrived.
+  virtual void barrier(SyncPoint sync_point) = 0;
 
-  // Collective over those named: sends and receives all, in any order; sizes agree on both sides.
-  // Memory belongs to the call until it returns.
+  // Collective over the ranks named in `out` and `in`: sends and receives all messages, in any
+  // order; the sizes must be equal on both sides. The call owns the memory until it returns.
   virtual void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
-                        Meeting meeting) = 0;
+                        SyncPoint sync_point) = 0;
 
-  // Collective over all ranks: each number becomes its sum over the ranks, in whatever order the
-  // message library adds. What `--reduction fast` is; nothing else may use it.
+  // Collective over all ranks: each number becomes its sum over the ranks, in the order that the
+  // message library chooses. Only `--reduction fast` may use it.
   virtual void sum(std::span<float> values) = 0;
   virtual void sum(std::span<double> values) = 0;
 
-  // What this rank is doing, and how far: a sign of life. From any one thread; costs a store.
-  // Collective calls carry the step, which has to be the same on all ranks that come.
+  // publish() says what this rank is doing, and in which step, and counts as a heartbeat. One
+  // thread at a time may call either; a call costs a few stores. A collective call carries the
+  // published step, which must be equal on all ranks that take part.
   virtual void publish(Activity activity, std::int64_t step) noexcept = 0;
-  virtual void pulse() noexcept = 0;
+  virtual void heartbeat() noexcept = 0;
 
-  // Not collective, and never throws: this rank ends for this reason and will come to no meeting
-  // any more. Those that wait for it leave at once where they share a node with it.
+  // Not collective, and never throws: this rank ends for this reason and makes no further
+  // collective call. Ranks of its memory domain that wait for it return from the wait at once.
   virtual void fail(std::string_view reason) noexcept = 0;
 
-  // Not collective: true for the first rank of each machine that asks. It tells the user why the
-  // job failed; the others, which fail because of it, say nothing.
-  virtual bool claim_voice() noexcept { return true; }
+  // Not collective: true for the first rank of each host that calls it. That rank, the reporter,
+  // tells the user why the job failed; the other ranks, which fail because of it, print nothing.
+  virtual bool claim_reporter() noexcept { return true; }
 };
 
-// The node of a communicator's own rank: its place among the nodes, and its ranks.
-int node_index(const Communicator& communicator);
-Range node_ranks(const Communicator& communicator);
-bool leads_node(const Communicator& communicator);
+// The memory domain of the communicator's own rank: its number among the memory domains, its ranks,
+// and whether the own rank is the first of them.
+int domain_index(const Communicator& communicator);
+Range domain_ranks(const Communicator& communicator);
+bool leads_domain(const Communicator& communicator);
 
-// A block of `count` T for the node, zeroed.
+// Collective over the memory domain: a zeroed block of `count` elements of type T.
 template <class T>
 std::shared_ptr<T[]> allocate(Communicator& communicator, Index count) {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -112,16 +117,16 @@ std::shared_ptr<T[]> allocate(Communicator& communicator, Index count) {
 // A job of one rank.
 std::unique_ptr<Communicator> alone();
 
-// How the ranks of a job talk to each other.
+// How the ranks of a job communicate.
 struct RanksOptions {
-  // window: ranks of a node share memory, or UserError(unavailable); messages: never; automatic:
-  // where it can be had.
+  // window: the ranks of a host share memory, or the constructor throws UserError(unavailable);
+  // messages: ranks never share memory; automatic: ranks share memory where the host permits it.
   enum class Memory { automatic, window, messages };
   Memory memory = Memory::automatic;
-  bool one_node = false;      // window on all or on none: what ranks cut by tensor need
-  double stall_timeout = 30;  // seconds without a sign of life until a rank counts as hung
-  // Once true (the program got SIGTERM, which may mean that a rank died): waits for ranks that are
-  // not seen to live end after half a second. May be null.
+  bool one_domain = false;    // all ranks share memory, or none do, as tensor-parallel ranks need
+  double stall_timeout = 30;  // seconds without a heartbeat until a rank counts as hung
+  // True once the program got SIGTERM, which may mean that a rank died. From then on a wait for
+  // ranks that the liveness table does not show ends after half a second. May be null.
   const std::atomic<bool>* terminated = nullptr;
   // Some calls of the MPI library, MPI_Init and MPI_Finalize among them, wait for all ranks without
   // a limit, and return no control to the caller meanwhile. This function is called with such a
@@ -130,21 +135,23 @@ struct RanksOptions {
   std::function<void(const char* call)> around_unlimited_call;
 };
 
-// The job that MPI sees (MPI_COMM_WORLD, nodes in order). Initialises MPI where nobody did, and
-// then finalises it with the communicator, unless an exception is under way: then the other ranks
-// learn that this one failed. At most one at a time. UserError(unavailable) in a build without MPI.
+// The job that MPI sees (MPI_COMM_WORLD, renumbered so that memory domains are in order).
+// Initialises MPI unless the program did, and then finalises it with the communicator. While an
+// exception is in flight it does not finalise MPI; the other ranks learn that this one failed. At
+// most one such communicator may exist at a time. Throws UserError(unavailable) in a build without
+// MPI.
 std::unique_ptr<Communicator> mpi(const RanksOptions& options = {});
 
-// Was this process started as one of several by a launcher (mpirun, srun)? 1 where not.
+// The number of processes that a launcher (mpirun, srun) started with this one; 1 without launcher.
 int announced_ranks();
-// Its number there; 0 where alone.
+// The number of this process among them; 0 without launcher.
 int announced_rank();
 // True where srun started this process as one of several without the service (PMI or PMIx) by which
 // an MPI library finds the other ranks; then mpi() throws UserError(unavailable).
 bool lacks_process_manager();
 
-// The command that starts ranks of this build ("mpirun" of the library it was linked with), and the
-// library's name and version; empty without MPI.
+// The command that starts ranks of this build ("mpirun" of the MPI library that it is linked with),
+// and the library's name and version; empty without MPI.
 std::string mpi_launcher();
 std::string mpi_library();
 

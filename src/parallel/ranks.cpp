@@ -26,8 +26,9 @@ Range host_of(const std::vector<int>& hosts, int rank) {
   return {first - hosts.begin(), last - hosts.begin()};
 }
 
-// First in a hurry, then sleeping: on a machine with more ranks than cores others have work to do.
-void wait_a_turn(int turn) {
+// Spins, then yields, then sleeps: on a machine with more ranks than cores the other ranks need the
+// cores.
+void spin_or_yield(int turn) {
   if (turn < kSpins) return;
   if (turn < kSpins + kYields) {
     sched_yield();
@@ -55,34 +56,35 @@ Ranks::Ranks(std::unique_ptr<Transport> transport, const RanksOptions& options)
       terminated_(options.terminated),
       exceptions_(std::uncaught_exceptions()),
       host_(host_of(transport_->hosts(), rank_)),
-      node_(host_),
+      domain_(host_),
       spins_(spins_for(static_cast<int>(host_.size()))),
-      // Until the host's board is there, a private one.
-      board_(std::make_unique<Board>(convoy::alone()->allocate(Board::bytes(size_)), size_)),
+      // A private table serves until that of the host exists.
+      liveness_table_(std::make_unique<LivenessTable>(
+          convoy::alone()->allocate(LivenessTable::bytes(size_)), size_)),
       look_([this] { look(); }) {
-  watch_.emplace(*board_, rank_, options.stall_timeout);
+  watch_.emplace(*liveness_table_, rank_, options.stall_timeout);
   const bool shared = share_control();
-  choose_board(shared);
-  watch_.emplace(*board_, rank_, options.stall_timeout);
-  (*board_)[rank_].pid.store(getpid(), std::memory_order_release);
+  choose_liveness_table(shared);
+  watch_.emplace(*liveness_table_, rank_, options.stall_timeout);
+  (*liveness_table_)[rank_].pid.store(getpid(), std::memory_order_release);
   publish(Activity::starting, 0);
-  choose_nodes(options.memory, options.one_node, shared);
+  choose_domains(options.memory, options.one_domain, shared);
   all_agree(true, {0, size_});  // all have written their PIDs
   watch_->see_processes();
 }
 
 Ranks::~Ranks() {
-  if (std::uncaught_exceptions() > exceptions_ && !failed_) fail("an exception ended it");
+  if (std::uncaught_exceptions() > exceptions_ && !failed_) fail("an exception was thrown");
   try {
-    if (!failed_) all_agree(true, {0, size_}, Meeting::end);
+    if (!failed_) all_agree(true, {0, size_}, SyncPoint::end);
   } catch (const std::exception&) {
-    failed_ = true;  // who comes late to the end finds the others gone
+    failed_ = true;  // a rank that arrives late at the end finds that the others have left
   }
   if (!failed_) publish(Activity::left, step_);
   transport_->end(!failed_);
 }
 
-// The first rank of the host makes the block, the others map it. True where all could.
+// The first rank of the host makes the block, and the others map it. True where all ranks did.
 bool Ranks::share_control() {
   if (host_.size() == 1) return true;
   const bool first = rank_ == host_.begin;
@@ -93,15 +95,15 @@ bool Ranks::share_control() {
       control_memory_.emplace(SharedMemory::create(static_cast<Index>(sizeof(Control))));
       name = control_memory_->name();
     } catch (const SystemError&) {
-      name = {};  // nobody can open it: messages
+      name = {};  // no rank can open this, so all use messages
     }
     for (Index r = host_.begin + 1; r < host_.end; ++r) {
       out.push_back({static_cast<int>(r), bytes_of(name)});
     }
-    exchange(out, {}, Meeting::start);
+    exchange(out, {}, SyncPoint::start);
   } else {
     const Incoming in{static_cast<int>(host_.begin), writable_bytes_of(name)};
-    exchange({}, {&in, 1}, Meeting::start);
+    exchange({}, {&in, 1}, SyncPoint::start);
     control_memory_ = SharedMemory::open(name);
   }
   const bool shared = all_agree(control_memory_.has_value(), host_);
@@ -115,20 +117,22 @@ bool Ranks::share_control() {
   return true;
 }
 
-// The board of a supervisor, if all ranks of the host have it; else one in shared memory.
-void Ranks::choose_board(bool shared) {
-  const char* path = std::getenv("CONVOY_BOARD");
-  std::unique_ptr<Board> board = path ? Board::open_file(path, size_) : nullptr;
-  if (all_agree(board != nullptr, host_)) {
-    board_ = std::move(board);
+// Takes the liveness table of a supervisor if all ranks of the host have it; otherwise makes one in
+// shared memory, where possible.
+void Ranks::choose_liveness_table(bool shared) {
+  const char* path = std::getenv("CONVOY_LIVENESS_TABLE");
+  std::unique_ptr<LivenessTable> liveness_table =
+      path ? LivenessTable::open_file(path, size_) : nullptr;
+  if (all_agree(liveness_table != nullptr, host_)) {
+    liveness_table_ = std::move(liveness_table);
     return;
   }
   if (!shared || host_.size() == 1) return;
-  node_ = host_;
-  board_ = std::make_unique<Board>(allocate(Board::bytes(size_)), size_);
+  domain_ = host_;
+  liveness_table_ = std::make_unique<LivenessTable>(allocate(LivenessTable::bytes(size_)), size_);
 }
 
-void Ranks::choose_nodes(RanksOptions::Memory memory, bool one_node, bool shared) {
+void Ranks::choose_domains(RanksOptions::Memory memory, bool one_domain, bool shared) {
   const bool all_shared = all_agree(shared, {0, size_});
   if (memory == RanksOptions::Memory::window && !all_shared) {
     throw UserError(Fault::unavailable, "ranks of one machine can't share memory",
@@ -136,13 +140,13 @@ void Ranks::choose_nodes(RanksOptions::Memory memory, bool one_node, bool shared
                     "start all of them in one container, or use messages");
   }
   const bool several_hosts = host_.size() < size_;
-  if (memory == RanksOptions::Memory::window && one_node && several_hosts) {
+  if (memory == RanksOptions::Memory::window && one_domain && several_hosts) {
     throw UserError(Fault::unavailable, "ranks of several machines can't share memory",
-                    "cut by tensor, either all of them share it or none do",
+                    "tensor parallel, either all of them share it or none do",
                     "use messages, or ranks of one machine");
   }
-  const bool windows = memory != RanksOptions::Memory::messages && !(one_node && several_hosts);
-  // Each host decides for itself; all have to know how.
+  const bool windows = memory != RanksOptions::Memory::messages && !(one_domain && several_hosts);
+  // Each host decides for itself; all ranks need to know the decisions.
   std::vector<char> joined(static_cast<std::size_t>(size_), 0);
   joined[static_cast<std::size_t>(rank_)] = windows && shared && host_.size() > 1;
   std::vector<Outgoing> out;
@@ -152,18 +156,18 @@ void Ranks::choose_nodes(RanksOptions::Memory memory, bool one_node, bool shared
     out.push_back({r, bytes_of(joined[static_cast<std::size_t>(rank_)])});
     in.push_back({r, writable_bytes_of(joined[static_cast<std::size_t>(r)])});
   }
-  exchange(out, in, Meeting::start);
+  exchange(out, in, SyncPoint::start);
   for (int r = 0; r < size_;) {
     const Range host = host_of(transport_->hosts(), r);
-    const Range node = joined[static_cast<std::size_t>(r)] ? host : Range{r, r + 1};
-    if (node.begin <= rank_ && rank_ < node.end) node_ = node;
-    nodes_.push_back(node);
-    r = static_cast<int>(node.end);
+    const Range domain = joined[static_cast<std::size_t>(r)] ? host : Range{r, r + 1};
+    if (domain.begin <= rank_ && rank_ < domain.end) domain_ = domain;
+    domains_.push_back(domain);
+    r = static_cast<int>(domain.end);
   }
 }
 
-// Whether `mine` is true on all of `among`, by messages through the first of them.
-bool Ranks::all_agree(bool mine, Range among, Meeting meeting) {
+// Whether `mine` is true on all ranks of `among`. They exchange messages with the first of them.
+bool Ranks::all_agree(bool mine, Range among, SyncPoint sync_point) {
   if (among.size() <= 1) return mine;
   const int first = static_cast<int>(among.begin);
   char verdict = mine;
@@ -171,8 +175,8 @@ bool Ranks::all_agree(bool mine, Range among, Meeting meeting) {
     const Outgoing out{first, bytes_of(verdict)};
     char word = 0;
     const Incoming in{first, writable_bytes_of(word)};
-    exchange({&out, 1}, {}, meeting);
-    exchange({}, {&in, 1}, meeting);
+    exchange({&out, 1}, {}, sync_point);
+    exchange({}, {&in, 1}, sync_point);
     return word != 0;
   }
   std::vector<char> words(static_cast<std::size_t>(among.size()), mine);
@@ -183,17 +187,17 @@ bool Ranks::all_agree(bool mine, Range among, Meeting meeting) {
     in.push_back({other, writable_bytes_of(words[static_cast<std::size_t>(i)])});
     out.push_back({other, bytes_of(verdict)});
   }
-  exchange({}, in, meeting);
+  exchange({}, in, sync_point);
   verdict = std::all_of(words.begin(), words.end(), [](char word) { return word != 0; });
-  exchange(out, {}, meeting);
+  exchange(out, {}, sync_point);
   return verdict != 0;
 }
 
 std::shared_ptr<std::byte[]> Ranks::allocate(Index bytes) {
-  if (node_.size() == 1) return convoy::alone()->allocate(bytes);
+  if (domain_.size() == 1) return convoy::alone()->allocate(bytes);
   std::optional<SharedMemory> memory;
   std::exception_ptr error;
-  if (rank_ == node_.begin) {
+  if (rank_ == domain_.begin) {
     try {
       memory.emplace(SharedMemory::create(std::max<Index>(bytes, 1)));
       control_->block = memory->name();
@@ -202,56 +206,57 @@ std::shared_ptr<std::byte[]> Ranks::allocate(Index bytes) {
       control_->block = {};
     }
   }
-  meet(Meeting::allocation);
+  barrier(SyncPoint::allocation);
   if (!memory) memory = SharedMemory::open(control_->block);
-  meet(Meeting::allocation);  // the name has been read by all
+  barrier(SyncPoint::allocation);  // the name has been read by all
   if (error) std::rethrow_exception(error);
   if (!memory) {
     throw SystemError(Fault::unavailable, "mapping shared memory", "rank " + std::to_string(rank_),
-                      std::to_string(bytes >> 20) + " MB are not to be had");
+                      std::to_string(bytes >> 20) + " MB could not be allocated");
   }
   // The block stays open for the ranks that map it late; its bytes keep it.
   auto holder = std::make_shared<SharedMemory>(*std::move(memory));
   return {holder, holder->bytes().get()};
 }
 
-void Ranks::meet(Meeting meeting) {
-  if (node_.size() == 1) return;
-  const int tag = static_cast<int>(meeting) | static_cast<int>(step_ & 15) << 4;
-  watch_->begin(node_.size() == size_ ? kEveryone : kNodeMates, node_, meeting);
-  if (!control_->barrier.meet(static_cast<int>(rank_ - node_.begin), static_cast<int>(node_.size()),
-                              tag, look_, spins_)) {
-    watch_->disagree();
+void Ranks::barrier(SyncPoint sync_point) {
+  if (domain_.size() == 1) return;
+  const int tag = static_cast<int>(sync_point) | static_cast<int>(step_ & 15) << 4;
+  watch_->begin(domain_.size() == size_ ? kAllRanks : kDomainRanks, domain_, sync_point);
+  if (!control_->barrier.arrive_and_wait(static_cast<int>(rank_ - domain_.begin),
+                                         static_cast<int>(domain_.size()), tag, look_, spins_)) {
+    watch_->throw_disagreement();
   }
   watch_->end();
 }
 
-void Ranks::exchange(std::span<const Outgoing> out, std::span<const Incoming> in, Meeting meeting) {
-  const int tag = static_cast<int>(meeting) | static_cast<int>(step_ & 2047) << 4;
+void Ranks::exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
+                     SyncPoint sync_point) {
+  const int tag = static_cast<int>(sync_point) | static_cast<int>(step_ & 2047) << 4;
   transport_->start(out, in, tag);
   finish(in.size() == 1                  ? in.front().from
          : out.size() == 1 && in.empty() ? out.front().to
-                                         : kEveryone,
-         meeting);
+                                         : kAllRanks,
+         sync_point);
 }
 
 void Ranks::sum(std::span<float> values) {
   transport_->start_sum(values);
-  finish(kEveryone, Meeting::exchange);
+  finish(kAllRanks, SyncPoint::exchange);
 }
 
 void Ranks::sum(std::span<double> values) {
   transport_->start_sum(values);
-  finish(kEveryone, Meeting::exchange);
+  finish(kAllRanks, SyncPoint::exchange);
 }
 
 // Waits for what the transport has started.
-void Ranks::finish(int waits_for, Meeting meeting) {
+void Ranks::finish(int waits_for, SyncPoint sync_point) {
   if (transport_->done()) return;
-  watch_->begin(waits_for, {0, size_}, meeting);
+  watch_->begin(waits_for, {0, size_}, sync_point);
   Stopwatch since_look;
   for (int turn = 0; !transport_->done(); ++turn) {
-    wait_a_turn(turn);
+    spin_or_yield(turn);
     if (turn >= kSpins && since_look.seconds() > kLookEvery) {
       look();
       since_look.restart();
@@ -261,35 +266,36 @@ void Ranks::finish(int waits_for, Meeting meeting) {
 }
 
 void Ranks::look() {
-  if (terminated_ && terminated_->load(std::memory_order_relaxed)) watch_->hurry();
+  if (terminated_ && terminated_->load(std::memory_order_relaxed)) watch_->on_sigterm();
   watch_->look(transport_.get());
 }
 
 void Ranks::publish(Activity activity, std::int64_t step) noexcept {
   step_ = step;
-  BoardEntry& mine = (*board_)[rank_];
+  LivenessTableEntry& mine = (*liveness_table_)[rank_];
   mine.activity.store(static_cast<std::uint8_t>(activity), std::memory_order_relaxed);
   mine.step.store(step, std::memory_order_relaxed);
   mine.sequence.store(static_cast<std::uint32_t>(step), std::memory_order_relaxed);
-  pulse();
+  heartbeat();
 }
 
-void Ranks::pulse() noexcept {
-  BoardEntry& mine = (*board_)[rank_];
-  mine.pulse.store(mine.pulse.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+void Ranks::heartbeat() noexcept {
+  LivenessTableEntry& mine = (*liveness_table_)[rank_];
+  mine.heartbeat.store(mine.heartbeat.load(std::memory_order_relaxed) + 1,
+                       std::memory_order_relaxed);
 }
 
 void Ranks::fail(std::string_view reason) noexcept {
   if (failed_) return;
   failed_ = true;
-  board_->set_reason(rank_, reason);
-  (*board_)[rank_].activity.store(static_cast<std::uint8_t>(Activity::failed),
-                                  std::memory_order_release);
+  liveness_table_->set_reason(rank_, reason);
+  (*liveness_table_)[rank_].activity.store(static_cast<std::uint8_t>(Activity::failed),
+                                           std::memory_order_release);
   if (control_) control_->barrier.wake_all();
 }
 
-bool Ranks::claim_voice() noexcept {
-  return (*board_)[static_cast<int>(host_.begin)].voice.exchange(1) == 0;
+bool Ranks::claim_reporter() noexcept {
+  return (*liveness_table_)[static_cast<int>(host_.begin)].reporter.exchange(1) == 0;
 }
 
 std::unique_ptr<Communicator> mpi(const RanksOptions& options) {

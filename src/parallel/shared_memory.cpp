@@ -26,13 +26,14 @@ static_assert(std::is_trivially_copyable_v<SharedMemoryName>);
 constexpr const char* kTitle = "convoy";
 constexpr std::string_view kLinkBegin = "/memfd:convoy";
 
-// The token stands on a page of its own in front.
+// The token has a page of its own, before the bytes.
 std::size_t page() {
   static const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   return size;
 }
 
-// A descriptor and its mapping, for as long as anyone holds the bytes: others open the descriptor.
+// A descriptor and its mapping. Other processes open the descriptor, so it stays open as long as a
+// pointer to the bytes exists.
 struct Mapping {
   int descriptor = -1;
   void* memory = MAP_FAILED;
@@ -58,7 +59,8 @@ std::shared_ptr<std::byte[]> bytes_of(const std::shared_ptr<Mapping>& mapping) {
   return {mapping, mapping->bytes()};
 }
 
-// 0, or why not. Without it the first write to a page that can't be had would be a SIGBUS.
+// Returns 0 or an errno. Without the reservation, the first write to a page that the system lacks
+// would raise SIGBUS.
 int reserve(int descriptor, off_t size) {
   while (fallocate(descriptor, 0, 0, size) != 0) {
     if (errno == ENOSYS || errno == EOPNOTSUPP) return 0;
@@ -74,7 +76,7 @@ std::uint64_t random_token() {
   return token;
 }
 
-// Only a block of ours is opened: a FIFO or a device could block or be changed by it.
+// Opens only a block that create() made: opening a FIFO could block, and a device could change.
 int open_block(const SharedMemoryName& name, std::size_t size) {
   const std::string link = fmt::format("/proc/{}/fd/{}", name.pid, name.descriptor);
   std::array<char, 64> target{};
@@ -99,11 +101,11 @@ SharedMemory SharedMemory::create(Index bytes) {
   const auto size = static_cast<std::size_t>(bytes);
   const auto check = [&](bool ok, const char* call, int error) {
     if (ok) return;
-    // Too little memory is what this machine lacks; anything else is a failed call.
+    // With ENOMEM the machine has too little memory; any other error is a failed call.
     throw SystemError(error == ENOMEM ? Fault::unavailable : Fault::io, call,
                       fmt::format("{} MB of shared memory", (bytes >> 20) + 1), error);
   };
-  // Asking the kernel to reserve more than there is wakes the one that kills processes.
+  // A request to reserve more than the machine has starts the kernel's out-of-memory killer.
   struct sysinfo machine {};
   const bool known = sysinfo(&machine) == 0;
   check(bytes >= 0 && (!known || size / machine.mem_unit < machine.totalram), "memfd_create",
@@ -111,7 +113,7 @@ SharedMemory SharedMemory::create(Index bytes) {
   const auto mapping = std::make_shared<Mapping>(memfd_create(kTitle, MFD_CLOEXEC));
   check(mapping->descriptor >= 0, "memfd_create", errno);
   const auto whole = static_cast<off_t>(page() + size);
-  // In statements of their own: the arguments of one call may be evaluated in any order.
+  // Each call is a statement of its own, since the arguments of check() are evaluated in any order.
   const bool sized = ftruncate(mapping->descriptor, whole) == 0;
   check(sized, "ftruncate", errno);
   const int error = reserve(mapping->descriptor, whole);
@@ -133,7 +135,7 @@ std::optional<SharedMemory> SharedMemory::open(const SharedMemoryName& name) {
   std::uint64_t token = 0;
   std::memcpy(&token, mapping->memory, sizeof token);
   if (token != name.token) return std::nullopt;
-  // The maker's descriptor is the one that others open; this one has done its work.
+  // Other processes open the maker's descriptor; this one is not needed any more.
   close(mapping->descriptor);
   mapping->descriptor = -1;
   return SharedMemory(bytes_of(mapping), name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages between ranks, without waiting: the little that the rest of comm/ needs of a message
-// library. MPI in mpi.cpp; threads of one process in the tests.
+// Messages between ranks, without waiting: the calls of a message library that the rest of
+// src/parallel needs. mpi.cpp implements them with MPI; the tests with threads of one process.
 #pragma once
 
 #include <memory>
@@ -13,36 +13,39 @@
 
 namespace convoy {
 
-// What a rank tells the others when its patience ends; see watch.hpp.
+// What a rank sends to the others when it has waited too long; see watch.hpp.
 struct StatusMessage {
   std::int32_t rank = 0;
   std::int32_t activity = 0;
-  std::int32_t meeting = -1;  // that it waits in; -1: in none
-  std::int32_t sequence = 0;  // the step that meeting is in
+  std::int32_t sync_point = -1;  // where it waits; -1: it does not wait
+  std::int32_t sequence = 0;     // the step of that synchronization point
   std::int64_t step = 0;
 };
 
-// One thread of each rank. What fails throws SystemError(Fault::peer) with the call and the peer.
+// One thread of each rank calls it. A call that fails throws SystemError(Fault::peer) with the name
+// of the call and the peer.
 class Transport {
  public:
   virtual ~Transport() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // The host of each rank: equal where they may share memory, never descending.
+  // The host number of each rank: equal for ranks that may share memory; the numbers never descend.
   virtual const std::vector<int>& hosts() const = 0;
 
-  // Starts one exchange (or sum) at a time; done() then says whether it is complete, and is to be
-  // called until it is. `tag` (0 to 32767) must agree.
+  // start() and start_sum() begin an exchange or a sum; only one may be in progress. The caller
+  // then calls done() until it returns true: the operation is complete. `tag` (0 to 32767) must be
+  // equal on all ranks.
   virtual void start(std::span<const Outgoing> out, std::span<const Incoming> in, int tag) = 0;
   virtual void start_sum(std::span<float> values) = 0;
   virtual void start_sum(std::span<double> values) = 0;
   virtual bool done() = 0;
 
-  // Beside the exchanges, never waited for: a word to all others, and what came of theirs.
+  // Independent of the exchanges, and without waiting: tell_all() sends a status to all other
+  // ranks; hear() returns one that arrived, if any.
   virtual void tell_all(const StatusMessage& message) = 0;
   virtual std::optional<StatusMessage> hear() = 0;
 
-  // The last call. Orderly: all ranks come here; otherwise leaves without waiting for anyone.
+  // The last call. `orderly`: collective, waits for all ranks; otherwise leaves without waiting.
   virtual void end(bool orderly) noexcept = 0;
 };
 
@@ -51,7 +54,7 @@ class Transport {
 std::unique_ptr<Transport> mpi_transport(
     const std::function<void(const char* call)>& around_unlimited_call = {});
 
-// lacks_process_manager(), as it is for a library that knows PMIx alone.
+// lacks_process_manager() for an MPI library that supports only PMIx.
 bool lacks_pmix();
 
 }  // namespace convoy

@@ -37,26 +37,26 @@ class Finish {
       : counter_(grains), floats_(floats), add_(add) {}
 
   // `value` may be written to.
-  void push(const tree::Node& node, float* value, const Tally& tally) {
+  void push(const tree::Subtree& subtree, float* value, const StepMetrics& step_metrics) {
     const auto top = static_cast<std::size_t>(counter_.depth());
     values_[top] = value;
-    tallies_[top] = tally;
-    counter_.push(node, [&](Index at) {
+    partial_metrics_[top] = step_metrics;
+    counter_.push(subtree, [&](Index at) {
       const auto left = static_cast<std::size_t>(at);
       if (floats_ > 0) add_(floats_, values_[left], values_[left + 1]);
-      tallies_[left].add(tallies_[left + 1]);
+      partial_metrics_[left].add(partial_metrics_[left + 1]);
     });
   }
 
-  // Of no grains: zeros.
-  Tally write(float* sum) const {
+  // Writes the sum, or zeros where there are no grains.
+  StepMetrics write(float* sum) const {
     if (counter_.depth() == 0) {
       std::fill_n(sum, floats_, 0.0F);
       return {};
     }
     CONVOY_ASSERT(counter_.depth() == 1);
     copy(floats_, values_[0], sum);
-    return tallies_[0];
+    return partial_metrics_[0];
   }
 
  private:
@@ -64,10 +64,10 @@ class Finish {
   Index floats_;
   TreeReduce::Add add_;
   std::array<float*, kMostDepth> values_;
-  std::array<Tally, kMostDepth> tallies_;
+  std::array<StepMetrics, kMostDepth> partial_metrics_;
 };
 
-// Memory whose content nobody needs any more once it grows.
+// Memory that does not keep its content when it grows.
 class Scratch {
  public:
   std::byte* at_least(Index bytes) {
@@ -99,17 +99,17 @@ struct TreeReduce::State {
   // One step.
   struct Step {
     Index grains;
-    std::span<const Range> node_grains;
+    std::span<const Range> domain_grains;
     std::span<const Piece> mine;
     std::uint32_t flags;
     float* root;
   };
 
-  Range slice(Index k) const { return split(arena, nodes, k, kFloatsPerLine); }
+  Range slice(Index k) const { return split(arena, domains, k, kFloatsPerLine); }
   Index pieces_of(Index k) const { return pieces[static_cast<std::size_t>(k)]; }
   int leader(Index k) const { return leaders[static_cast<std::size_t>(k)]; }
   void exchange() {
-    if (!out.empty() || !in.empty()) communicator.exchange(out, in, Meeting::exchange);
+    if (!out.empty() || !in.empty()) communicator.exchange(out, in, SyncPoint::exchange);
     out.clear();
     in.clear();
   }
@@ -118,27 +118,27 @@ struct TreeReduce::State {
   bool can_halve(const Step& step);
   Index write_mine(const Step& step, Range part, std::byte* message) const;
 
-  Tally finish(const Step& step, Range part, std::byte* messages);
-  void halve(int round, Range& part, float*& value, Tally& total, std::byte* receive);
-  Tally run(const Step& step);
-  Tally halving(const Step& step);
-  Tally slices(const Step& step);
-  Tally through_root(const Step& step);
-  Tally fast(const Step& step);
+  StepMetrics finish(const Step& step, Range part, std::byte* messages);
+  void halve(int round, Range& part, float*& value, StepMetrics& total, std::byte* receive);
+  StepMetrics run(const Step& step);
+  StepMetrics halving(const Step& step);
+  StepMetrics slices(const Step& step);
+  StepMetrics through_root(const Step& step);
+  StepMetrics fast(const Step& step);
 
   Communicator& communicator;
   const Reduction reduction;
   const Index arena;
   const Add add;
-  const Index nodes;  // how many
-  const Index place;  // of this one
+  const Index domains;  // number of memory domains
+  const Index place;    // number of this one
   std::vector<int> leaders;
   Scratch sent, received;
   std::vector<Outgoing> out;
   std::vector<Incoming> in;
-  std::vector<Index> pieces;      // of each node, in this step
-  std::vector<tree::Node> level;  // of the tree over the nodes
-  std::array<Range, 32> parts;    // of the arena, that were halved
+  std::vector<Index> pieces;         // of each memory domain, in this step
+  std::vector<tree::Subtree> level;  // of the tree over the memory domains
+  std::array<Range, 32> parts;       // of the arena, that were halved
 };
 
 TreeReduce::State::State(Communicator& c, Reduction r, Index a, Index most_pieces, Add add_floats)
@@ -146,19 +146,19 @@ TreeReduce::State::State(Communicator& c, Reduction r, Index a, Index most_piece
       reduction(r),
       arena(a),
       add(add_floats),
-      nodes(static_cast<Index>(c.nodes().size())),
-      place(node_index(c)) {
-  CONVOY_ASSERT(reduction != Reduction::fast || nodes == c.size());
-  for (const Range& node : c.nodes()) leaders.push_back(static_cast<int>(node.begin));
+      domains(static_cast<Index>(c.domains().size())),
+      place(domain_index(c)) {
+  CONVOY_ASSERT(reduction != Reduction::fast || domains == c.size());
+  for (const Range& domain : c.domains()) leaders.push_back(static_cast<int>(domain.begin));
   pieces.resize(leaders.size());
   level.resize(leaders.size());
   out.reserve(leaders.size());
   in.reserve(leaders.size());
-  if (nodes > 1 && reduction != Reduction::fast) reserve(std::min(most_pieces, kUsualPieces));
+  if (domains > 1 && reduction != Reduction::fast) reserve(std::min(most_pieces, kUsualPieces));
 }
 
 void TreeReduce::State::reserve(Index usual) {
-  const Index others = nodes - 1;
+  const Index others = domains - 1;
   if (reduction == Reduction::root || arena == 0) {
     sent.at_least(message_bytes(place == 0 ? 1 : usual, arena));
     received.at_least(place == 0 ? others * message_bytes(usual, arena) : message_bytes(1, arena));
@@ -169,16 +169,16 @@ void TreeReduce::State::reserve(Index usual) {
   }
 }
 
-// Whether the nodes' subtrees are siblings, and so are their parents, up to the root.
+// Whether the memory domains' subtrees are siblings, and so are their parents, up to the root.
 bool TreeReduce::State::can_halve(const Step& step) {
-  if (!std::has_single_bit(static_cast<std::size_t>(nodes))) return false;
-  for (Index k = 0; k < nodes; ++k) {
+  if (!std::has_single_bit(static_cast<std::size_t>(domains))) return false;
+  for (Index k = 0; k < domains; ++k) {
     if (pieces_of(k) != 1) return false;
-    level[static_cast<std::size_t>(k)] = step.node_grains[static_cast<std::size_t>(k)];
+    level[static_cast<std::size_t>(k)] = step.domain_grains[static_cast<std::size_t>(k)];
   }
   for (std::size_t width = level.size() / 2; width > 0; width /= 2) {
     for (std::size_t i = 0; i < width; ++i) {
-      const tree::Node left = level[2 * i], right = level[2 * i + 1];
+      const tree::Subtree left = level[2 * i], right = level[2 * i + 1];
       if (!tree::are_siblings(left, right, step.grains)) return false;
       level[i] = {left.begin, right.end};
     }
@@ -186,53 +186,54 @@ bool TreeReduce::State::can_halve(const Step& step) {
   return true;
 }
 
-// Finishes the tree over a part of the arena, into root, from this node's subtrees and the messages
-// of the others, one behind the other.
-Tally TreeReduce::State::finish(const Step& step, Range part, std::byte* messages) {
+// Finishes the tree over a part of the arena, into root, from this memory domain's subtrees and
+// from `messages`, those of the other domains one after the other.
+StepMetrics TreeReduce::State::finish(const Step& step, Range part, std::byte* messages) {
   Finish tree(step.grains, part.size(), add);
   std::uint32_t flags = step.flags;
-  for (Index k = 0; k < nodes; ++k) {
+  for (Index k = 0; k < domains; ++k) {
     if (k == place) {
       for (const Piece& piece : step.mine) {
-        tree.push(piece.node, piece.gradient + part.begin, *piece.tally);
+        tree.push(piece.subtree, piece.gradient + part.begin, *piece.step_metrics);
       }
       continue;
     }
-    const Tally* tallies = tallies_of(messages);
-    flags |= tallies->flags;
+    const StepMetrics* partial_metrics = metrics_of(messages);
+    flags |= partial_metrics->flags;
     Index i = 0;
-    tree::cover(step.node_grains[static_cast<std::size_t>(k)], step.grains, [&](tree::Node node) {
-      tree.push(node, floats_of(messages, pieces_of(k), part.size(), i), tallies[i]);
-      ++i;
-    });
+    tree::cover(
+        step.domain_grains[static_cast<std::size_t>(k)], step.grains, [&](tree::Subtree subtree) {
+          tree.push(subtree, floats_of(messages, pieces_of(k), part.size(), i), partial_metrics[i]);
+          ++i;
+        });
     messages += message_bytes(pieces_of(k), part.size());
   }
-  Tally total = tree.write(step.root + part.begin);
+  StepMetrics total = tree.write(step.root + part.begin);
   total.flags |= flags;
   return total;
 }
 
-// This node's message about a part of the arena; returns its bytes.
+// Writes this memory domain's message about a part of the arena; returns its size in bytes.
 Index TreeReduce::State::write_mine(const Step& step, Range part, std::byte* message) const {
   const auto count = static_cast<Index>(step.mine.size());
-  Tally* tallies = tallies_of(message);
-  tallies[0] = {};
+  StepMetrics* partial_metrics = metrics_of(message);
+  partial_metrics[0] = {};
   for (Index i = 0; i < count; ++i) {
     const Piece& piece = step.mine[static_cast<std::size_t>(i)];
-    tallies[i] = *piece.tally;
+    partial_metrics[i] = *piece.step_metrics;
     copy(part.size(), piece.gradient + part.begin, floats_of(message, count, part.size(), i));
   }
-  tallies[0].flags |= step.flags;
+  partial_metrics[0].flags |= step.flags;
   return message_bytes(count, part.size());
 }
 
-Tally TreeReduce::State::run(const Step& step) {
-  CONVOY_ASSERT(static_cast<Index>(step.node_grains.size()) == nodes);
-  if (nodes == 1) return finish(step, {0, arena}, nullptr);
+StepMetrics TreeReduce::State::run(const Step& step) {
+  CONVOY_ASSERT(static_cast<Index>(step.domain_grains.size()) == domains);
+  if (domains == 1) return finish(step, {0, arena}, nullptr);
   if (reduction == Reduction::fast) return fast(step);
   for (std::size_t k = 0; k < pieces.size(); ++k) {
     pieces[k] = 0;
-    tree::cover(step.node_grains[k], step.grains, [&](tree::Node) { ++pieces[k]; });
+    tree::cover(step.domain_grains[k], step.grains, [&](tree::Subtree) { ++pieces[k]; });
   }
   CONVOY_ASSERT(static_cast<Index>(step.mine.size()) == pieces_of(place));
   if (reduction == Reduction::tree && can_halve(step)) return halving(step);
@@ -240,15 +241,16 @@ Tally TreeReduce::State::run(const Step& step) {
   return slices(step);
 }
 
-// One round of the halving: of `part`, where `value` is this node's sum so far, it keeps one half.
-void TreeReduce::State::halve(int round, Range& part, float*& value, Tally& total,
+// One round of the halving. `value` is this memory domain's sum over `part` so far; afterwards
+// both describe the half that it keeps.
+void TreeReduce::State::halve(int round, Range& part, float*& value, StepMetrics& total,
                               std::byte* receive) {
   const bool left = (place >> round & 1) == 0;
   const int peer = leader(place ^ Index{1} << round);
   const Range lower = first_half(part), upper{lower.end, part.end};
   const Range keep = left ? lower : upper, give = left ? upper : lower;
   std::byte* send = sent.at_least(message_bytes(1, give.size()));
-  *tallies_of(send) = total;
+  *metrics_of(send) = total;
   copy(give.size(), value + (give.begin - part.begin), floats_of(send, 1, give.size(), 0));
   out.push_back({peer, bytes_of(send, message_bytes(1, give.size()))});
   in.push_back({peer, bytes_of(receive, message_bytes(1, keep.size()))});
@@ -258,15 +260,15 @@ void TreeReduce::State::halve(int round, Range& part, float*& value, Tally& tota
   float* theirs = floats_of(receive, 1, keep.size(), 0);
   float* left_value = left ? mine : theirs;
   if (!keep.empty()) add(keep.size(), left_value, left ? theirs : mine);
-  Tally left_tally = left ? total : *tallies_of(receive);
-  left_tally.add(left ? *tallies_of(receive) : total);
-  total = left_tally;
+  StepMetrics left_metrics = left ? total : *metrics_of(receive);
+  left_metrics.add(left ? *metrics_of(receive) : total);
+  total = left_metrics;
   value = left_value;
   part = keep;
 }
 
-Tally TreeReduce::State::halving(const Step& step) {
-  const int rounds = std::countr_zero(static_cast<std::size_t>(nodes));
+StepMetrics TreeReduce::State::halving(const Step& step) {
+  const int rounds = std::countr_zero(static_cast<std::size_t>(domains));
   Index to_receive = 0, floats = arena;
   for (int round = 0; round < rounds; ++round) {
     floats = first_half({0, floats}).size();  // the longer one
@@ -275,7 +277,7 @@ Tally TreeReduce::State::halving(const Step& step) {
   std::byte* receive = received.at_least(to_receive);
   Range part{0, arena};
   float* value = step.mine.front().gradient;
-  Tally total = *step.mine.front().tally;
+  StepMetrics total = *step.mine.front().step_metrics;
   total.flags |= step.flags;
   for (int round = 0; round < rounds; ++round) {
     parts[static_cast<std::size_t>(round)] = part;
@@ -296,10 +298,10 @@ Tally TreeReduce::State::halving(const Step& step) {
   return total;
 }
 
-Tally TreeReduce::State::slices(const Step& step) {
+StepMetrics TreeReduce::State::slices(const Step& step) {
   const Range mine = slice(place);
   Index to_send = 0, to_receive = 0;
-  for (Index k = 0; k < nodes; ++k) {
+  for (Index k = 0; k < domains; ++k) {
     if (k == place) continue;
     to_send += message_bytes(pieces_of(place), slice(k).size());
     to_receive += message_bytes(pieces_of(k), mine.size());
@@ -307,7 +309,7 @@ Tally TreeReduce::State::slices(const Step& step) {
   std::byte* send = sent.at_least(to_send);
   std::byte* const receive = received.at_least(to_receive);
   std::byte* message = receive;
-  for (Index k = 0; k < nodes; ++k) {
+  for (Index k = 0; k < domains; ++k) {
     if (k == place) continue;
     const Index bytes = write_mine(step, slice(k), send);
     out.push_back({leader(k), bytes_of(send, bytes)});
@@ -317,8 +319,8 @@ Tally TreeReduce::State::slices(const Step& step) {
   }
   exchange();
 
-  const Tally total = finish(step, mine, receive);
-  for (Index k = 0; k < nodes; ++k) {
+  const StepMetrics total = finish(step, mine, receive);
+  for (Index k = 0; k < domains; ++k) {
     if (k == place) continue;
     if (!mine.empty()) out.push_back({leader(k), bytes_of(step.root, mine)});
     if (!slice(k).empty()) in.push_back({leader(k), bytes_of(step.root, slice(k))});
@@ -327,7 +329,7 @@ Tally TreeReduce::State::slices(const Step& step) {
   return total;
 }
 
-Tally TreeReduce::State::through_root(const Step& step) {
+StepMetrics TreeReduce::State::through_root(const Step& step) {
   const Range all{0, arena};
   const Index answer = message_bytes(1, arena);
   if (place != 0) {
@@ -338,34 +340,34 @@ Tally TreeReduce::State::through_root(const Step& step) {
     in.push_back({leader(0), bytes_of(receive, answer)});
     exchange();
     copy(arena, floats_of(receive, 1, arena, 0), step.root);
-    return *tallies_of(receive);
+    return *metrics_of(receive);
   }
   Index to_receive = 0;
-  for (Index k = 1; k < nodes; ++k) to_receive += message_bytes(pieces_of(k), arena);
+  for (Index k = 1; k < domains; ++k) to_receive += message_bytes(pieces_of(k), arena);
   std::byte* const receive = received.at_least(to_receive);
   std::byte* message = receive;
-  for (Index k = 1; k < nodes; ++k) {
+  for (Index k = 1; k < domains; ++k) {
     in.push_back({leader(k), bytes_of(message, message_bytes(pieces_of(k), arena))});
     message += message_bytes(pieces_of(k), arena);
   }
   exchange();
   std::byte* send = sent.at_least(answer);
-  *tallies_of(send) = finish(step, all, receive);
+  *metrics_of(send) = finish(step, all, receive);
   copy(arena, step.root, floats_of(send, 1, arena, 0));
-  for (Index k = 1; k < nodes; ++k) out.push_back({leader(k), bytes_of(send, answer)});
+  for (Index k = 1; k < domains; ++k) out.push_back({leader(k), bytes_of(send, answer)});
   exchange();
-  return *tallies_of(send);
+  return *metrics_of(send);
 }
 
-Tally TreeReduce::State::fast(const Step& step) {
+StepMetrics TreeReduce::State::fast(const Step& step) {
   constexpr std::size_t kFlags = 32;
   std::array<double, 3 + kFlags> sums{};
   std::uint32_t flags = step.flags;
   for (const Piece& piece : step.mine) {
-    sums[0] += piece.tally->loss;
-    sums[1] += static_cast<double>(piece.tally->correct);
-    sums[2] += static_cast<double>(piece.tally->samples);
-    flags |= piece.tally->flags;
+    sums[0] += piece.step_metrics->loss;
+    sums[1] += static_cast<double>(piece.step_metrics->correct);
+    sums[2] += static_cast<double>(piece.step_metrics->samples);
+    flags |= piece.step_metrics->flags;
     if (arena > 0 && &piece != step.mine.data()) {
       add(arena, step.mine.front().gradient, piece.gradient);
     }
@@ -378,7 +380,8 @@ Tally TreeReduce::State::fast(const Step& step) {
   }
   if (arena > 0) communicator.sum(std::span(step.root, static_cast<std::size_t>(arena)));
   communicator.sum(sums);
-  Tally total{sums[0], static_cast<std::int64_t>(sums[1]), static_cast<std::int64_t>(sums[2]), 0};
+  StepMetrics total{sums[0], static_cast<std::int64_t>(sums[1]), static_cast<std::int64_t>(sums[2]),
+                    0};
   for (std::size_t i = 0; i < kFlags; ++i) {
     if (sums[3 + i] > 0) total.flags |= std::uint32_t{1} << i;
   }
@@ -389,9 +392,9 @@ TreeReduce::TreeReduce(Communicator& communicator, Reduction reduction, Index ar
                        Index most_pieces, Add add)
     : state_(std::make_shared<State>(communicator, reduction, arena, most_pieces, add)) {}
 
-Tally TreeReduce::finish(Index grains, std::span<const Range> node_grains,
-                         std::span<const Piece> mine, std::uint32_t flags, float* root) {
-  const State::Step step{grains, node_grains, mine, flags, root};
+StepMetrics TreeReduce::finish(Index grains, std::span<const Range> domain_grains,
+                               std::span<const Piece> mine, std::uint32_t flags, float* root) {
+  const State::Step step{grains, domain_grains, mine, flags, root};
   return state_->run(step);
 }
 

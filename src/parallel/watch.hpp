@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who keeps the others waiting. A rank that waits looks at the board from time to time: a rank that
-// failed, left, or whose process is gone ends the wait at once; one that gives no sign of life and
-// waits for nobody, after the stall timeout. So no thread is needed to watch: whoever waits
-// watches, and if nobody waits nobody is kept waiting.
+// Finds the rank for which the others wait in vain. A rank that waits looks at the liveness table
+// from time to time. A rank that failed, left, or whose process has ended, ends the wait at once. A
+// rank that shows no heartbeat and waits for no rank itself ends the wait after the stall timeout.
+// No extra thread watches: a failure matters only while some rank waits, and that rank watches.
 #pragma once
 
 #include <optional>
@@ -12,12 +12,13 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "parallel/board.hpp"
+#include "parallel/liveness_table.hpp"
 #include "parallel/transport.hpp"
 
 namespace convoy {
 
-// Processes of this machine, whose end is noticed at once (pidfd; a zombie is gone). Move-only.
+// Processes of this host. Their end is noticed at once (by a pidfd; a zombie counts as ended).
+// Move-only.
 class Processes {
  public:
   Processes() = default;
@@ -46,54 +47,56 @@ class Processes {
 
 class Watch {
  public:
-  Watch(Board& board, int rank, double stall_timeout);
+  Watch(LivenessTable& liveness_table, int rank, double stall_timeout);
 
-  // Ranks whose pid stands on the board are watched as processes from here on.
+  // From this call on, the ranks that have a pid in the liveness table are watched as processes.
   void see_processes();
 
-  // This rank waits: for one rank, or (kEveryone, kNodeMates) all of `among`. Publishes it.
-  void begin(int waits_for, Range among, Meeting meeting) noexcept;
+  // This rank begins to wait, for one rank or (kAllRanks, kDomainRanks) for all of `among`, and
+  // publishes that in the liveness table.
+  void begin(int waits_for, Range among, SyncPoint sync_point) noexcept;
   void end() noexcept;
 
-  // Called every tenth of a second or so while waiting. Throws SystemError(Fault::peer) naming the
-  // rank that the wait is vain for, its step and what it was doing.
-  // `transport`: where ranks that the board does not show are asked by messages; may be null.
+  // Called about every tenth of a second during a wait. Throws SystemError(Fault::peer) with the
+  // rank that will not arrive, its step and its activity. `transport` asks the ranks that the
+  // liveness table does not show, by messages; may be null.
   void look(Transport* transport);
 
-  // Ranks at different meetings, by the board: throws SystemError(Fault::peer) naming the odd one.
-  [[noreturn]] void disagree();
+  // For ranks that arrived at different barriers: throws SystemError(Fault::peer) with the rank
+  // that differs, by the liveness table.
+  [[noreturn]] void throw_disagreement();
 
-  // SIGTERM came while a peer may be dead: from now on give up after half a second of waiting for
-  // ranks that are not seen to live.
-  void hurry();
+  // Called after SIGTERM, when a peer may be dead: from now on a wait for ranks that the liveness
+  // table does not show ends after half a second.
+  void on_sigterm();
 
  private:
-  // What is known of a rank now: from the board, or from its answer to a message.
+  // The state of a rank now, from the liveness table or from its answer to a message.
   struct Standing {
     bool known = false;
-    int meeting = -1;  // that it waits in; -1: in none
+    int sync_point = -1;  // where it waits; -1: it does not wait
     std::uint32_t sequence = 0;
     std::int64_t step = 0;
     Activity activity = Activity::starting;
-    std::int32_t waits_for = kEveryone;
-    std::uint64_t pulse = 0;
+    std::int32_t waits_for = kAllRanks;
+    std::uint64_t heartbeat = 0;
 
-    bool waits() const { return meeting >= 0; }
+    bool waits() const { return sync_point >= 0; }
     bool same_place(const Standing& other) const {
-      return meeting == other.meeting && sequence == other.sequence;
+      return sync_point == other.sync_point && sequence == other.sequence;
     }
   };
-  // How a rank was when it was last looked at, and when that changed.
+  // The state of a rank when it was last observed, and when that changed.
   struct Seen {
     Standing standing;
-    double moved = 0;  // watched_ when it came to or left a meeting, or to another step
-    double lived = 0;  // when it gave any sign of life
+    double moved = 0;  // watched_ when it last arrived at or left a barrier, or changed its step
+    double lived = 0;  // watched_ when it last showed a heartbeat or moved
     bool left = false;
     StatusMessage message;
     double heard = -1;  // real time of the message
   };
 
-  bool on_board(int rank) const;
+  bool on_liveness_table(int rank) const;
   Standing standing(int rank) const;
   void pass_time();
   void observe();
@@ -104,7 +107,7 @@ class Watch {
   void check_failed() const;
   void check_gone();
   void check_left(std::span<const int> awaited);
-  void check_hurry(Transport* transport, std::span<const int> awaited);
+  void check_after_sigterm(Transport* transport, std::span<const int> awaited);
   void check_silent(std::span<const int> awaited) const;
   void check_places(std::span<const int> awaited) const;
   void ask(Transport* transport, std::span<const int> awaited);
@@ -112,33 +115,35 @@ class Watch {
 
   std::string state(int rank) const;
   std::string waiting(const Standing& standing) const;
-  [[noreturn]] void blame(int culprit, std::size_t how_many, const std::string& reason) const;
-  [[noreturn]] void blame_failed(int first) const;
-  [[noreturn]] void blame_odd(std::span<const int> ranks) const;
+  [[noreturn]] void diagnose(int culprit, std::size_t how_many, const std::string& reason) const;
+  [[noreturn]] void diagnose_failed(int first) const;
+  [[noreturn]] void diagnose_minority(std::span<const int> ranks) const;
 
-  Board& board_;
+  LivenessTable& liveness_table_;
   const int rank_;
   const double stall_timeout_;
   Processes processes_;
   std::vector<Seen> seen_;  // by rank
 
-  // The wait.
+  // The current wait.
   Range among_;
-  std::int32_t waits_for_ = kNobody;
-  Meeting meeting_ = Meeting::start;
-  bool fresh_ = true;      // not looked at yet
-  double began_ = 0;       // its first look, real time
-  double patience_ = 0;    // watched_ when the ranks that the board does not show got a new chance
+  std::int32_t waits_for_ = kNoRank;
+  SyncPoint sync_point_ = SyncPoint::start;
+  bool fresh_ = true;  // look() was not called yet
+  double began_ = 0;   // real time of its first look()
+  double waiting_since_ =
+      0;  // watched_ when the time limit of ranks outside the liveness table began anew
   double asked_ = -1;      // real time of the question; -1: none
-  bool answered_ = false;  // all did, once
+  bool answered_ = false;  // all answered once
 
-  // Real time since this was made, and the part of it that was watched: where this process, or the
-  // whole machine, was stopped for a while, the others get the time that they missed.
+  // now_ is the real time since construction; watched_ is the part of it during which this process
+  // watched. Where this process, or the whole machine, was stopped, that time does not count
+  // against the others.
   Stopwatch real_time_;
   double now_ = 0;
   double watched_ = 0;
-  double told_ = -1;     // when the others last heard from this rank
-  double hurried_ = -1;  // when hurry() was first called
+  double last_sent_ = -1;     // real time of the last message to the others; -1: none
+  double sigterm_time_ = -1;  // real time of the first on_sigterm(); -1: none
 };
 
 }  // namespace convoy

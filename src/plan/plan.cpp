@@ -8,32 +8,32 @@
 namespace convoy {
 namespace {
 
-// Places for values that live from one point in time to another; values that do not live together
-// may share a place.
-class PlaceAllocator {
+// Allocates places for values that live from one point in time to another. Values that do not live
+// at the same time may share a place.
+class OffsetAllocator {
  public:
-  Place allocate(Index size, Index from, Index to) {
+  Offset allocate(Index size, Index from, Index to) {
     size = align_floats(size);
-    Place place = 0;
+    Offset offset = 0;
     for (bool moved = true; moved;) {
       moved = false;
       for (const Taken& taken : taken_) {
         const bool together = from <= taken.to && taken.from <= to;
-        if (together && place < taken.place + taken.size && taken.place < place + size) {
-          place = taken.place + taken.size;
+        if (together && offset < taken.offset + taken.size && taken.offset < offset + size) {
+          offset = taken.offset + taken.size;
           moved = true;
         }
       }
     }
-    taken_.push_back({place, size, from, to});
-    total_ = std::max(total_, place + size);
-    return place;
+    taken_.push_back({offset, size, from, to});
+    total_ = std::max(total_, offset + size);
+    return offset;
   }
   Index total() const { return total_; }
 
  private:
   struct Taken {
-    Place place;
+    Offset offset;
     Index size, from, to;
   };
   std::vector<Taken> taken_;
@@ -42,7 +42,8 @@ class PlaceAllocator {
 
 }  // namespace
 
-// Time runs over the stages: forward layers 0 .. n-1, the loss at n, backward of layer i at 2n - i.
+// Time runs over the stages: forward layers are 0 .. n-1, the loss is n, backward of layer i is 2n
+// - i.
 class PlanBuilder {
  public:
   PlanBuilder(Plan& plan, const Net& net, Fusion fusion)
@@ -82,7 +83,7 @@ class PlanBuilder {
     return (value == kNetInput ? net_.input() : output_shape(layer(value).op)).size();
   }
 
-  // A block starts at convolution i: only the next layer reads it, and so on.
+  // Looks for a block that starts at convolution i: only the next layer reads it, and so on.
   void find_block(int i) {
     const auto* conv = std::get_if<Conv2d>(&layer(i).op);
     const auto* relu = conv ? only_reader<Activation>(i) : nullptr;
@@ -91,8 +92,9 @@ class PlanBuilder {
     const auto* pool = only_reader<Pool2d>(i + 1);
     const bool pools = pool && *pool == pool_of(with_pool) && is_fusible(with_pool);
     const ConvBlock block{*conv, pools};
-    // A weight gradient that is larger than what a grain's is computed from should be free to wait
-    // until all grains are through, which takes dy itself (runtime/cpu/deferral.hpp).
+    // Where a weight gradient is larger than the values that a grain's gradient is computed from,
+    // it should be able to wait until all grains are done. That needs dy itself
+    // (runtime/cpu/deferral.hpp).
     constexpr Index kGrain = 4;
     const Index read = conv->in.size() + convoy::output_shape(*conv).size();
     if (parameter_shape(layer(i).op).size() > kGrain * read) return;
@@ -109,15 +111,15 @@ class PlanBuilder {
     return std::get_if<OpType>(&layer(i + 1).op);
   }
 
-  // The last layer of the stage that begins with layer `first`, and the first of the one that layer
-  // i belongs to.
+  // The last layer of the stage that begins with layer `first`, and the first layer of the stage to
+  // which layer i belongs.
   int last_of(int first) const { return last_[static_cast<std::size_t>(first)]; }
   int first_of(int i) const { return first_[static_cast<std::size_t>(i)]; }
 
   void place_parameters() {
     plan_.blocks_.resize(static_cast<std::size_t>(count_));
     plan_.packed_.assign(static_cast<std::size_t>(count_), kNowhere);
-    plan_.choices_.assign(static_cast<std::size_t>(count_), kNowhere);
+    plan_.argmaxes_.assign(static_cast<std::size_t>(count_), kNowhere);
     for (const ParameterBlock& block : net_.parameter_blocks()) {
       plan_.blocks_[static_cast<std::size_t>(block.layer)] = &block;
     }
@@ -130,15 +132,15 @@ class PlanBuilder {
         plan_.packed_[static_cast<std::size_t>(i)] = plan_.packed_size_;
         plan_.packed_size_ += align_floats(packed_size(op));
       }
-      if (block ? block->pool : keeps_choice(op) && first_of(i) == i) {
-        plan_.choices_[static_cast<std::size_t>(i)] = plan_.workspace_choices_;
-        plan_.workspace_choices_ += value_size(last_of(i));
+      if (block ? block->pool : keeps_argmax(op) && first_of(i) == i) {
+        plan_.argmaxes_[static_cast<std::size_t>(i)] = plan_.workspace_argmaxes_;
+        plan_.workspace_argmaxes_ += value_size(last_of(i));
       }
     }
   }
 
-  // An elementwise layer may overwrite its input where nobody else reads it: no other layer, and
-  // not the backward pass of the layer that wrote it (only elementwise ones look at their own
+  // An elementwise layer may overwrite its input where no other layer reads it, and the backward
+  // pass of the layer that wrote it does not read it either (only elementwise layers read their own
   // output).
   bool overwrites_input(int i) {
     const int input = layer(i).inputs[0];
@@ -165,15 +167,15 @@ class PlanBuilder {
     gradients_[last] = plan_.loss_.dx;
   }
 
-  // dL/d(input) as this layer sees it has a place of its own. The reader whose backward pass comes
-  // first (the last layer) starts the sum; the others' are added to it as they come, in descending
-  // order.
+  // dL/d(input) as this layer computes it has a place of its own. The reader whose backward pass
+  // comes first (the last layer) starts the sum; the other readers' gradients are added to it in
+  // descending layer order.
   void build_backward(int i) {
     const Layer& l = layer(i);
     const int last = last_of(i);
     const auto found = gradients_.find(last);
-    if (found == gradients_.end()) return;  // nothing that counts reads this layer
-    const Place dy = found->second;
+    if (found == gradients_.end()) return;  // no layer that leads to the loss reads this one
+    const Offset dy = found->second;
     Stage stage{StageKind::weight_gradient, i, last - i};
     stage.x = values_.at(l.inputs[0]);
     stage.y = values_.at(last);
@@ -182,9 +184,9 @@ class PlanBuilder {
     stage.kind = StageKind::input_gradient;
     for (const int input : l.inputs) {
       if (!needs_gradient(input)) continue;
-      const Place dx = works_in_place(l.op) ? dy
-                                            : places_.allocate(value_size(input), backward_time(i),
-                                                               gradient_end(input));
+      const Offset dx = works_in_place(l.op) ? dy
+                                             : places_.allocate(value_size(input), backward_time(i),
+                                                                gradient_end(input));
       stage.dx = dx;
       plan_.backward_.push_back(stage);
       const auto [first, is_first] = gradients_.try_emplace(input, dx);
@@ -202,9 +204,10 @@ class PlanBuilder {
     return plan_.block(value) || net_.needs_input_gradient(value);
   }
 
-  // Until when dL/d(value) is needed: through the backward pass of the layer that wrote the value,
-  // and on, where that one works in place. A team does not meet after a weight gradient: where no
-  // input gradient follows, a slow member may read dL/d(value) while others are layers ahead.
+  // The time until which dL/d(value) is needed: until the backward pass of the layer that wrote the
+  // value, and longer where that layer works in place. No barrier follows a weight gradient. So
+  // where no input gradient follows, a slow worker of the group may still read dL/d(value) while
+  // other workers are layers ahead.
   Index gradient_end(int value) const {
     value = first_of(value);
     const Layer& l = layer(value);
@@ -215,12 +218,12 @@ class PlanBuilder {
   Plan& plan_;
   const Net& net_;
   int count_;
-  PlaceAllocator places_;
-  std::map<int, Place> values_;
-  std::map<int, Place> gradients_;
+  OffsetAllocator places_;
+  std::map<int, Offset> values_;
+  std::map<int, Offset> gradients_;
   std::vector<std::vector<int>> readers_;
-  std::vector<int> first_;  // layer of the stage that a layer belongs to
-  std::vector<int> last_;   // layer of the stage that begins with a layer
+  std::vector<int> first_;  // first layer of the stage that a layer belongs to
+  std::vector<int> last_;   // last layer of the stage that begins with a layer
 };
 
 Plan::Plan(const Net& net, Fusion fusion) : net_(&net) {

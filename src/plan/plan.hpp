@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A net compiled for training: which pass runs after which, and where everything lies in a
-// workspace. Immutable and shared; all memory that a pass touches is an argument.
+// A net compiled for training: the order of the passes, and where everything lies in a workspace.
+// It is immutable and shared; all memory that a pass uses is an argument.
 //
-// A convolution, its ReLU and the 2x2 max pool after that may be fused: one stage a pass (ops/
-// conv_block.hpp), with the same bits, whose values in between are never written. Fused stages are
-// run whole, by one worker.
+// A convolution, its ReLU and the 2x2 max pool after that may be fused: then each pass of them is
+// one stage (ops/conv_block.hpp). It has the same bits, and the values in between are never
+// written. One worker runs the whole of a fused stage.
 //
-// Where several layers read one value, each writes its own gradient; they are added in descending
-// layer order, the order in which the backward pass comes to them.
+// Where several layers read one value, each writes a gradient of its own. The gradients are added
+// in descending layer order, the order in which the backward pass computes them.
 #pragma once
 
 #include <optional>
@@ -27,21 +27,21 @@ enum class StageKind {
 };
 
 // A place in the workspace, in elements per sample.
-using Place = Index;
-inline constexpr Place kNowhere = -1;
+using Offset = Index;
+inline constexpr Offset kNowhere = -1;
 
 enum class Fusion { none, conv_blocks };
 
 struct Stage {
   StageKind kind = StageKind::forward;
-  int layer = 0;           // of a fused stage: the convolution
-  int fused = 0;           // how many layers after it belong to the stage
-  Place x = kNowhere;      // what the layer reads
-  Place other = kNowhere;  // its second input; of add_gradients: the addend
-  Place y = kNowhere;      // what it wrote, or the last of the fused layers
-  Place dy = kNowhere;
-  Place dx = kNowhere;  // of add_gradients: the sum, and its first addend
-  Index size = 0;       // of add_gradients: elements per sample
+  int layer = 0;            // in a fused stage: the convolution
+  int fused = 0;            // how many layers after it belong to the stage
+  Offset x = kNowhere;      // what the layer reads
+  Offset other = kNowhere;  // its second input; in add_gradients: the addend
+  Offset y = kNowhere;      // what it, or the last of the fused layers, wrote
+  Offset dy = kNowhere;
+  Offset dx = kNowhere;  // in add_gradients: the sum, and its first addend
+  Index size = 0;        // in add_gradients: elements per sample
 };
 
 class Plan {
@@ -49,21 +49,24 @@ class Plan {
   explicit Plan(const Net& net, Fusion fusion = Fusion::none);
 
   const Net& net() const { return *net_; }
-  Place input() const { return input_; }
+  Offset input() const { return input_; }
   const std::vector<Stage>& forward() const { return forward_; }  // without the loss
   const Stage& loss() const { return loss_; }                     // x: scores, dx: their gradient
   const std::vector<Stage>& backward() const { return backward_; }
 
-  // Per sample: floats (activations and gradients) and choices of the max pools.
+  // Per sample: floats (activations and gradients) and argmaxes of the max pools.
   Index workspace_floats() const { return workspace_floats_; }
-  Index workspace_choices() const { return workspace_choices_; }
+  Index workspace_argmaxes() const { return workspace_argmaxes_; }
   Index scratch_floats() const { return scratch_floats_; }  // per worker, not per sample
-  Place choice(int layer) const { return choices_[static_cast<std::size_t>(layer)]; }
+  Offset argmax(int layer) const { return argmaxes_[static_cast<std::size_t>(layer)]; }
 
-  // Weights prepared for input gradients: a second arena beside the parameters.
+  // The weights prepared for input gradients are a second arena beside the parameters.
   Index packed_size() const { return packed_size_; }
-  Place packed(int layer) const { return packed_[static_cast<std::size_t>(layer)]; }
-  // What a fused stage runs.
+  Offset packed(int layer) const { return packed_[static_cast<std::size_t>(layer)]; }
+  // The operation of a layer; of a stage, that of its first layer.
+  const Op& op(int layer) const { return net_->layers()[static_cast<std::size_t>(layer)].op; }
+  const Op& op(const Stage& stage) const { return op(stage.layer); }
+  // The operation that a fused stage runs.
   const ConvBlock& conv_block(const Stage& stage) const {
     return *conv_blocks_[static_cast<std::size_t>(stage.layer)];
   }
@@ -73,48 +76,51 @@ class Plan {
  private:
   friend class PlanBuilder;
   const Net* net_;
-  Place input_ = 0;
+  Offset input_ = 0;
   std::vector<Stage> forward_;
   Stage loss_;
   std::vector<Stage> backward_;
-  std::vector<Place> choices_;
-  std::vector<Place> packed_;
+  std::vector<Offset> argmaxes_;
+  std::vector<Offset> packed_;
   std::vector<const ParameterBlock*> blocks_;
-  std::vector<std::optional<ConvBlock>> conv_blocks_;  // by the layer of the convolution
+  std::vector<std::optional<ConvBlock>> conv_blocks_;  // indexed by the layer of the convolution
   Index workspace_floats_ = 0;
-  Index workspace_choices_ = 0;
+  Index workspace_argmaxes_ = 0;
   Index scratch_floats_ = 0;
   Index packed_size_ = 0;
 };
 
-// The mutable memory of one team for `capacity` samples at a time; sized once. Place p of a sample
-// lies at p * capacity + sample * (size of what lies there).
+// The mutable memory of one worker group for `capacity` samples at a time. Its size is fixed.
+// Offset p of a sample lies at p * capacity + sample * (size of what lies there).
 struct Workspace {
-  // `memory`: Workspace::bytes(plan, capacity), on a cache line, of the caller, who may share it.
+  // `memory` has Workspace::bytes(plan, capacity) bytes and starts on a cache line. The caller owns
+  // it and may share it.
   Workspace(const Plan& plan, Index capacity, std::byte* memory);
   static Index bytes(const Plan& plan, Index capacity);
 
-  float* at(Place place) { return values + place * capacity; }
+  float* at(Offset place) { return values + place * capacity; }
 
   Index capacity;
   float* values;
-  Choice* choices;
+  Argmax* argmaxes;
   Label* labels;
 };
 
-// What a stage reads beside the workspace.
+// What a stage reads besides the workspace.
 struct Weights {
   const float* parameters = nullptr;  // arena
   const float* packed = nullptr;      // Plan::packed_size() floats
 };
 
-// How many units a stage can be divided into (weight_gradient: rows of the parameter block).
+// The number of units into which a stage can be divided (weight_gradient: rows of the parameter
+// block).
 Index stage_units(const Plan& plan, const Stage& stage, Index samples);
 
-// What units of a stage other than loss and weight_gradient write, in elements of its output over
-// all samples: span(begin, size) for each contiguous part, in the order of the units. The output's
-// place is stage_output(); a max pool's forward writes the same elements of its choices.
-Place stage_output(const Stage& stage);
+// Which elements units of a stage other than loss and weight_gradient write, in elements of its
+// output over all samples. Calls span(begin, size) for each contiguous part, in the order of the
+// units. The output's offset is stage_output(); a max pool's forward pass writes the same elements
+// of its argmaxes.
+Offset stage_output(const Stage& stage);
 template <class Span>
 void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range units,
                  const Span& span);
@@ -124,36 +130,36 @@ void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range unit
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
                Workspace& workspace, Index samples, float* scratch, Range units);
 
-// What a weight gradient is computed from, for a number of samples: of the workspace, or kept from
-// it.
+// The values from which a weight gradient is computed, for a number of samples. They lie in the
+// workspace or in a copy of it.
 struct LayerValues {
   const float* x = nullptr;   // [samples][in]
   const float* dy = nullptr;  // [samples][out]
-  const float* y = nullptr;   // [samples][out], of a fused stage
-  const Choice* choice = nullptr;
+  const float* y = nullptr;   // [samples][out], in a fused stage
+  const Argmax* argmax = nullptr;
 };
 LayerValues layer_values(const Plan& plan, const Stage& stage, Workspace& workspace);
 
-// The weight gradient of samples [samples) alone, into the arena `gradient`.
+// Writes the weight gradient of samples [samples) alone into the arena `gradient`.
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
                          const LayerValues& values, Range samples, float* gradient, float* scratch,
                          Range units);
 
-// Does the backend add up this stage's weight gradients itself?
+// Whether the backend itself adds up the weight gradients of this stage over several grains.
 bool has_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend);
 
-// Those of consecutive grains, the first of which begins with sample `first`, into `slots`
-// [slot][arena] of which `depth` are in use.
+// Adds up the weight gradients of consecutive grains, the first of which begins with sample
+// `first`, in `slots` [slot][arena]; `depth` of them are in use before.
 void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend,
                              const LayerValues& values, Index first,
                              std::span<const GrainStep> grains, float* slots, Index depth,
                              Range units);
 
 // How the units of a stage lie in memory: `length` elements each, one after the other; or (dense)
-// blocks of kColumnBlock of the `columns` of each sample.
+// as blocks of kColumnBlock of the `columns` of each sample.
 struct UnitLayout {
   Index length = 0;
-  Index columns = 0;  // 0: one after the other
+  Index columns = 0;  // 0: units lie one after the other
   Index total = 0;    // elements of all samples
 };
 UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples);

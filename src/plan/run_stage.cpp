@@ -5,12 +5,8 @@
 namespace convoy {
 namespace {
 
-const Op& op_of(const Plan& plan, const Stage& stage) {
-  return plan.net().layers()[static_cast<std::size_t>(stage.layer)].op;
-}
-
 Shape stage_output_shape(const Plan& plan, const Stage& stage) {
-  return stage.fused > 0 ? output_shape(plan.conv_block(stage)) : output_shape(op_of(plan, stage));
+  return stage.fused > 0 ? output_shape(plan.conv_block(stage)) : output_shape(plan.op(stage));
 }
 
 const float* parameters_of(const Plan& plan, const Stage& stage, const Weights& weights) {
@@ -18,9 +14,9 @@ const float* parameters_of(const Plan& plan, const Stage& stage, const Weights& 
   return block ? weights.parameters + block->offset : nullptr;
 }
 
-Choice* choices_of(const Plan& plan, const Stage& stage, Workspace& workspace) {
-  const Place place = plan.choice(stage.layer);
-  return place == kNowhere ? nullptr : workspace.choices + place * workspace.capacity;
+Argmax* argmaxes_of(const Plan& plan, const Stage& stage, Workspace& workspace) {
+  const Offset place = plan.argmax(stage.layer);
+  return place == kNowhere ? nullptr : workspace.argmaxes + place * workspace.capacity;
 }
 
 void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
@@ -32,9 +28,9 @@ void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
   pass.other = stage.other == kNowhere ? nullptr : workspace.at(stage.other);
   pass.parameters = parameters_of(plan, stage, weights);
   pass.y = workspace.at(stage.y);
-  pass.choice = choices_of(plan, stage, workspace);
+  pass.argmax = argmaxes_of(plan, stage, workspace);
   pass.scratch = scratch;
-  if (stage.fused == 0) return backend.forward(op_of(plan, stage), pass, units);
+  if (stage.fused == 0) return backend.forward(plan.op(stage), pass, units);
   CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
   backend.block_forward(plan.conv_block(stage), pass);
 }
@@ -42,29 +38,29 @@ void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
 void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
                         const Weights& weights, Workspace& workspace, Index samples, float* scratch,
                         Range units) {
-  const Place packed = plan.packed(stage.layer);
+  const Offset packed = plan.packed(stage.layer);
   InputGradient<float> pass;
   pass.samples = samples;
   pass.dy = workspace.at(stage.dy);
   pass.y = workspace.at(stage.y);
   pass.parameters = parameters_of(plan, stage, weights);
   pass.packed = packed == kNowhere ? nullptr : weights.packed + packed;
-  pass.choice = choices_of(plan, stage, workspace);
+  pass.argmax = argmaxes_of(plan, stage, workspace);
   pass.dx = workspace.at(stage.dx);
   pass.scratch = scratch;
-  if (stage.fused == 0) return backend.input_gradient(op_of(plan, stage), pass, units);
+  if (stage.fused == 0) return backend.input_gradient(plan.op(stage), pass, units);
   CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
   backend.block_input_gradient(plan.conv_block(stage), pass);
 }
 
-static_assert(sizeof(Choice) == sizeof(float));
+static_assert(sizeof(Argmax) == sizeof(float));
 
 Index value_floats(const Plan& plan, Index samples) {
   return align_floats(plan.workspace_floats() * samples);
 }
 
-Index choice_floats(const Plan& plan, Index samples) {
-  return align_floats(plan.workspace_choices() * samples);
+Index argmax_floats(const Plan& plan, Index samples) {
+  return align_floats(plan.workspace_argmaxes() * samples);
 }
 
 }  // namespace
@@ -72,17 +68,17 @@ Index choice_floats(const Plan& plan, Index samples) {
 Workspace::Workspace(const Plan& plan, Index samples, std::byte* memory)
     : capacity(samples),
       values(reinterpret_cast<float*>(memory)),
-      choices(reinterpret_cast<Choice*>(values + value_floats(plan, samples))),
-      labels(reinterpret_cast<Label*>(choices + choice_floats(plan, samples))) {}
+      argmaxes(reinterpret_cast<Argmax*>(values + value_floats(plan, samples))),
+      labels(reinterpret_cast<Label*>(argmaxes + argmax_floats(plan, samples))) {}
 
 Index Workspace::bytes(const Plan& plan, Index samples) {
-  return (value_floats(plan, samples) + choice_floats(plan, samples)) *
+  return (value_floats(plan, samples) + argmax_floats(plan, samples)) *
              static_cast<Index>(sizeof(float)) +
          samples * static_cast<Index>(sizeof(Label));
 }
 
 Index stage_units(const Plan& plan, const Stage& stage, Index samples) {
-  const Op& op = op_of(plan, stage);
+  const Op& op = plan.op(stage);
   switch (stage.kind) {
     case StageKind::forward:
       return forward_units(op, samples);
@@ -98,12 +94,12 @@ Index stage_units(const Plan& plan, const Stage& stage, Index samples) {
   return 0;
 }
 
-Place stage_output(const Stage& stage) {
+Offset stage_output(const Stage& stage) {
   return stage.kind == StageKind::forward ? stage.y : stage.dx;
 }
 
 UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples) {
-  const Op& op = op_of(plan, stage);
+  const Op& op = plan.op(stage);
   const bool forward = stage.kind == StageKind::forward;
   const Shape shape = forward ? output_shape(op) : input_shape(op);
   if (stage.kind == StageKind::add_gradients) return {kColumnBlock, 0, samples * stage.size};
@@ -131,14 +127,14 @@ void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, con
 
 LayerValues layer_values(const Plan& plan, const Stage& stage, Workspace& workspace) {
   return {workspace.at(stage.x), workspace.at(stage.dy), workspace.at(stage.y),
-          choices_of(plan, stage, workspace)};
+          argmaxes_of(plan, stage, workspace)};
 }
 
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
                          const LayerValues& values, Range samples, float* gradient, float* scratch,
                          Range units) {
   if (units.empty()) return;
-  const Op& op = op_of(plan, stage);
+  const Op& op = plan.op(stage);
   const Index out = samples.begin * stage_output_shape(plan, stage).size();
   WeightGradient<float> pass;
   pass.samples = samples.size();
@@ -148,12 +144,12 @@ void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& ba
   pass.scratch = scratch;
   if (stage.fused == 0) return backend.weight_gradient(op, pass, units);
   pass.y = values.y + out;
-  pass.choice = values.choice ? values.choice + out : nullptr;
+  pass.argmax = values.argmax ? values.argmax + out : nullptr;
   backend.block_weight_gradient(plan.conv_block(stage), pass, units);
 }
 
 bool has_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend) {
-  return backend.weight_gradient_sum && std::holds_alternative<Dense>(op_of(plan, stage));
+  return backend.weight_gradient_sum && std::holds_alternative<Dense>(plan.op(stage));
 }
 
 void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend,
@@ -161,7 +157,7 @@ void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend
                              std::span<const GrainStep> grains, float* slots, Index depth,
                              Range units) {
   if (units.empty()) return;
-  const Dense& dense = std::get<Dense>(op_of(plan, stage));
+  const Dense& dense = std::get<Dense>(plan.op(stage));
   WeightGradientSum<float> pass;
   pass.x = values.x + first * dense.in.size();
   pass.dy = values.dy + first * dense.units;

@@ -47,7 +47,7 @@ std::vector<std::string> stage_layers(const Plan& plan, const Stage& stage) {
 std::string joined_name(std::span<const std::string> layers) {
   if (layers.empty()) return {};
   std::string name = layers.front();
-  std::string_view base = layers.front();  // what the names of its activations begin with
+  std::string_view base = layers.front();  // the names of its activations begin with it
   for (const std::string& layer : layers.subspan(1)) {
     const bool belongs = layer.starts_with(base) && layer.substr(base.size()).starts_with('.');
     name += "+" + (belongs ? layer.substr(base.size() + 1) : layer);

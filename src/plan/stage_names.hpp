@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stages of a plan as reports speak of them: in the order of training (forward, loss, backward)
-// and by the names of their layers.
+// How reports name the stages of a plan: in the order of training (forward, loss, backward) and by
+// the names of their layers.
 #pragma once
 
 #include <span>
@@ -14,15 +14,16 @@ namespace convoy {
 
 std::string_view to_string(StageKind kind);  // "input gradient"
 
-// How many stages a plan has, and the number of one of them (of `plan` itself, no copy).
+// How many stages a plan has, and the number of one stage (which must be part of `plan`, not a
+// copy).
 Index stage_count(const Plan& plan);
 Index stage_number(const Plan& plan, const Stage& stage);
 const Stage& stage_of_number(const Plan& plan, Index number);
 
-// The names of the layers whose work a stage does, the first that computes forward first.
+// The names of the layers that a stage computes, in the order of the forward pass.
 std::vector<std::string> stage_layers(const Plan& plan, const Stage& stage);
 
-// "conv1"; "conv1+relu+pool1" of conv1, conv1.relu and pool1; of none "".
+// "conv1"; "conv1+relu+pool1" for conv1, conv1.relu and pool1; "" for no layers.
 std::string joined_name(std::span<const std::string> layers);
 
 }  // namespace convoy

@@ -21,13 +21,13 @@ double share(Index part, Index of) {
 
 constexpr Index kMostColumnsOfText = 20;
 
-// Of a class: "97.00 %", or "-" where it has no samples.
+// The share of right predictions of a class: "97.00 %", or "-" if it has no samples.
 std::string correct(const Confusion& confusion, Index truth) {
   const Index samples = confusion.samples(truth);
   return samples > 0 ? as_percent(share(confusion(truth, truth), samples)) : std::string("-");
 }
 
-// At most so many bytes of a name, cut at a whole character.
+// The name, cut at a whole character if it has too many bytes.
 std::string shortened(const std::string& name) {
   constexpr std::size_t kMost = 28;
   if (name.size() <= kMost) return name;
@@ -36,7 +36,7 @@ std::string shortened(const std::string& name) {
   return name.substr(0, end) + "...";
 }
 
-// "7 Sneaker", or "7" where the name says no more.
+// "7 Sneaker", or "7" if the class has no other name.
 std::string numbered(std::span<const std::string> names, Index label) {
   const std::string number = fmt::format("{}", label);
   const std::string name = printable(names[static_cast<std::size_t>(label)]);
@@ -73,7 +73,7 @@ std::string matrix_text(const Confusion& matrix, std::span<const std::string> la
 std::string list_text(const Confusion& confusion, std::span<const std::string> labels,
                       std::size_t label_width) {
   std::string text =
-      fmt::format("{:{}}  samples    correct  most often taken for\n", "true", label_width);
+      fmt::format("{:{}}  samples    correct  most often mistaken for\n", "true", label_width);
   for (Index i = 0; i < confusion.classes(); ++i) {
     text += padded(labels[static_cast<std::size_t>(i)], label_width);
     text += fmt::format("  {:>7}  {:>9}", confusion.samples(i), correct(confusion, i));
@@ -89,7 +89,7 @@ std::string list_html(const Confusion& confusion, std::span<const std::string> n
       "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\">\n"
       "<table>\n<caption>{0}</caption>\n<thead>\n"
       "<tr><th scope=\"col\">true class</th><th scope=\"col\">samples</th>"
-      "<th scope=\"col\">correct</th><th scope=\"col\">most often taken for</th></tr>\n"
+      "<th scope=\"col\">correct</th><th scope=\"col\">most often mistaken for</th></tr>\n"
       "</thead>\n<tbody>\n",
       svg::escaped(caption));
   for (Index truth = 0; truth < confusion.classes(); ++truth) {
@@ -104,8 +104,8 @@ std::string list_html(const Confusion& confusion, std::span<const std::string> n
 
 std::string cell(Index count, bool hit, double of_row) {
   if (count == 0) return "<td class=\"zero\">0</td>";
-  // The root of what is wrong: a few mistakes of a thousand are still seen. Black or white on the
-  // darkest shade keeps its contrast.
+  // The square root of the share of mistakes keeps a few mistakes in a thousand visible. Black or
+  // white text has enough contrast on the darkest shade.
   constexpr double kDarkest = 0.5;
   const double shade = kDarkest * (hit ? of_row : std::sqrt(of_row));
   return fmt::format("<td class=\"{}\" style=\"--share:{:.3f}\">{}</td>", hit ? "hit" : "miss",

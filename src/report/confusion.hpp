@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a trained net takes for what: counts of test samples by their class and by the predicted
-// one.
+// The confusion matrix of a trained net: counts of test samples by their class and the predicted
+// class.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace convoy {
 
 class Confusion {
  public:
-  // Of each sample its class and the predicted one, both less than `classes`.
+  // Takes the class and the predicted class of each sample, all less than `classes`.
   Confusion(Index classes, std::span<const Label> labels,
             std::span<const std::uint16_t> predictions);
 
@@ -22,15 +22,16 @@ class Confusion {
   Index operator()(Index truth, Index predicted) const {
     return counts_[static_cast<std::size_t>(truth * classes_ + predicted)];
   }
-  Index samples(Index truth) const;  // of that class
-  Index largest() const;             // count
+  Index samples(Index truth) const;  // number of samples of that class
+  Index largest() const;             // the largest count
 
-  // Pairs that were mistaken, the most frequent first; of equal ones in order of classes.
+  // The pairs of classes that were mistaken: the most frequent first, equal ones by class number.
   struct Mistake {
     Index truth, predicted, count;
   };
   std::vector<Mistake> mistakes() const;
-  // The class that samples of `truth` were most often mistaken for; a count of 0: there is none.
+  // The class that samples of `truth` were most often mistaken for; its count is 0 if there is
+  // none.
   Mistake most_frequent_mistake(Index truth) const;
 
  private:
@@ -38,17 +39,17 @@ class Confusion {
   std::vector<Index> counts_;  // [true][predicted]
 };
 
-// As text: the matrix with a row for each class and its share of right predictions. Above 20
-// classes, whose columns no terminal shows, a row says which class it was most often mistaken for
-// instead. `names`: [classes]; long ones are cut.
+// The matrix as text, with a row for each class and its share of right predictions. Above 20
+// classes, whose columns are too wide for a terminal, a row names the class that it was most often
+// mistaken for instead. `names` is [classes]; long names are shortened.
 std::string confusion_text(const Confusion& confusion, std::span<const std::string> names);
 
 // The most columns that confusion_html() shows.
 inline constexpr Index kMostClassesOfMatrix = 40;
 
-// A table whose cells are shaded by their share of the row: what was right in one hue, what was
-// wrong in another. Above kMostClassesOfMatrix classes the rows are as those of confusion_text().
-// `names`: [classes].
+// The matrix as a table whose cells are shaded by their share of the row: right predictions in one
+// hue, wrong ones in another. Above kMostClassesOfMatrix classes it has the rows of
+// confusion_text(). `names` is [classes].
 std::string confusion_html(const Confusion& confusion, std::span<const std::string> names,
                            const std::string& caption);
 

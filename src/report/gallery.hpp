@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small pictures beside each other, within the page itself.
+// Small pictures side by side, embedded in the page.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@ namespace convoy {
 
 struct GalleryPicture {
   std::string png;                 // the file's bytes
-  std::string caption;             // what is told first
-  std::vector<std::string> lines;  // and below it
+  std::string caption;             // the first line below the picture
+  std::vector<std::string> lines;  // further lines
 };
 
 std::string gallery_html(const std::vector<GalleryPicture>& pictures);
 
-// RFC 4648, with padding.
+// Base64 of RFC 4648, with padding.
 std::string base64(const std::string& bytes);
 
 }  // namespace convoy

@@ -18,7 +18,7 @@
 namespace convoy::gnuplot {
 namespace {
 
-// A file in memory, without a name: a pipe could fill up while nobody reads it.
+// A file in memory, without a name; a pipe could fill up while no process reads it.
 class MemoryFile {
  public:
   MemoryFile() : descriptor_(memfd_create("convoy-plots", MFD_CLOEXEC)) {
@@ -30,7 +30,7 @@ class MemoryFile {
 
   int descriptor() const { return descriptor_; }
 
-  // From its beginning, where it then stands.
+  // Writes from the beginning, and sets the position back to it.
   void write(std::string_view text) {
     while (!text.empty()) {
       const ssize_t written = ::write(descriptor_, text.data(), text.size());
@@ -73,7 +73,7 @@ class Actions {
   posix_spawn_file_actions_t actions_;
 };
 
-// Its last words, on one line.
+// The last line of its error output.
 std::string reason(const std::string& errors, int status) {
   std::string text;
   for (const char c : errors.substr(errors.size() - std::min<std::size_t>(errors.size(), 400))) {
@@ -115,7 +115,7 @@ std::string run(const std::string& program, std::string_view script) {
   actions.give(output, STDOUT_FILENO);
   actions.give(errors, STDERR_FILENO);
   std::string name = "gnuplot", no_start_up_file = "-d", locale = "LC_ALL=C.UTF-8";
-  const char* library_path = std::getenv("LD_LIBRARY_PATH");  // of packages unpacked by hand
+  const char* library_path = std::getenv("LD_LIBRARY_PATH");  // for packages unpacked by hand
   std::string libraries = fmt::format("LD_LIBRARY_PATH={}", library_path ? library_path : "");
   const std::array<char*, 3> arguments{name.data(), no_start_up_file.data(), nullptr};
   const std::array<char*, 3> environment{locale.data(), library_path ? libraries.data() : nullptr,

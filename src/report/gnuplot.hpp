@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program gnuplot: a script in, what it prints out. No shell, no files with names, no start-up
-// file of the user, an environment of its own.
+// Runs the program gnuplot, which reads a script and prints a plot. It uses no shell, no named
+// files, none of the user's start-up files, and an environment of its own.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace convoy::gnuplot {
 
-// Its path; empty where it is not installed.
+// Returns the path of gnuplot; empty if it is not installed.
 std::string find();
 
-// Throws SystemError(io), with gnuplot's own words, where it fails.
+// Returns what gnuplot prints. Throws SystemError(io) with gnuplot's own message if it fails.
 std::string run(const std::string& program, std::string_view script);
 
 }  // namespace convoy::gnuplot

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers as people read them. ASCII only, no colour.
+// Numbers formatted for people: ASCII only, without colour.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace convoy {
 
-// The nearest whole number; 0 of what is negative, no number, or too large for an Index: a rate may
-// come from a division by no time at all, or from a file.
+// The nearest whole number; 0 if the value is negative, NaN, or too large for an Index. A rate may
+// come from a division by zero seconds, or from a file.
 Index rounded(double value);
 
 std::string with_commas(Index n);         // 1234567 -> "1,234,567"
 std::string as_duration(double seconds);  // "0.29 s", "12.4 s", "3:07", "1:02:33"
-std::string as_clock(double seconds);     // "0:12", "3:07", "1:02:33"; "-:--" where it is not known
+std::string as_clock(double seconds);     // "0:12", "3:07", "1:02:33"; "-:--" if not known
 std::string as_percent(double fraction);  // 0.8812 -> "88.12 %"
 std::string as_bytes(double bytes);       // "512 B", "96.4 MiB"
 

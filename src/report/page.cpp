@@ -9,7 +9,7 @@
 namespace convoy {
 namespace {
 
-// Good HTML that is good XML, too: a reader of either finds its way.
+// Valid HTML that is also valid XML, so that both kinds of parsers can read it.
 constexpr std::string_view kHead =
     "<!DOCTYPE html>\n"
     "<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A report as one HTML file that needs no other: readable offline, light or dark as the reader's
-// system is, and printable. Texts are UTF-8 and escaped here; what takes `html` takes it as it is.
+// A report as one HTML file that needs no other file: readable offline, light or dark like the
+// reader's system, and printable. Texts are UTF-8 and are escaped here; `html` arguments are
+// inserted unchanged.
 #pragma once
 
 #include <string>
@@ -20,7 +21,7 @@ class Page {
   void subsection(std::string_view heading);
   void paragraph(std::string_view text);
   void note(std::string_view text);     // small print
-  void warning(std::string_view text);  // a flag: told by a mark and a word, not by colour alone
+  void warning(std::string_view text);  // a flag, shown by a mark and a word, not only by colour
   void good(std::string_view text);     // what was checked and holds
   void figure(std::string_view svg, std::string_view caption);
   void figures(

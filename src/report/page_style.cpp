@@ -11,9 +11,9 @@
 namespace convoy {
 namespace {
 
-// What plots are drawn with. c1 .. c8 are Okabe and Ito's colours, darker or lighter where they
-// would be too near to the page. All text has at least 4.5 times the contrast of its ground, all
-// lines of plots 3 times (WCAG AA).
+// The colours of plots. c1 .. c8 are those of Okabe and Ito, darker or lighter where they would be
+// too close to the page's colour. All text has a contrast of at least 4.5 to its background, all
+// lines of plots one of at least 3 (WCAG AA).
 struct PlotColour {
   std::string_view name;
   unsigned light, dark;  // 0xRRGGBB
@@ -29,7 +29,7 @@ constexpr std::string_view kBegin = R"css(
   color-scheme: light dark;
 )css";
 
-// Behind the light colours, up to the dark ones.
+// The style between the light colours and the dark ones.
 constexpr std::string_view kMiddle =
     R"css(  --rule: #d4d9df; --panel: #f6f7f9; --link: #0b5a8c; --heat: 0 114 178; --heat-miss: 213 94 0;
   --warn: #7a3e00; --warn-panel: #fff5e8; --warn-rule: #d98a2b;

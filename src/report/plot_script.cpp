@@ -16,7 +16,7 @@ namespace {
 constexpr double kNarrow = 0.9;
 constexpr std::size_t kInks = static_cast<std::size_t>(Ink::halo) + 1;
 
-// `unit`: how large a pixel is in the terminal's fonts.
+// `unit` is the size of a pixel in the terminal's font units.
 std::string begin(std::string_view terminal, double unit,
                   const std::function<unsigned(std::size_t)>& value) {
   std::string text = fmt::format(
@@ -36,8 +36,8 @@ std::string begin_svg(const Script& script) {
                [](std::size_t ink) { return 0x010000U + static_cast<unsigned>(ink); });
 }
 
-// Its units are points, of which an inch has 72. With so many pixels to an inch a plot is as wide
-// as the text of an article.
+// The terminal's units are points, 72 to an inch. With this number of pixels per inch a plot is as
+// wide as the text of an article.
 std::string begin_pdf(const Script& script) {
   constexpr double kPixels = 110;
   return begin(
@@ -88,7 +88,7 @@ std::string number(double value) {
 }
 
 std::string fitting(std::string_view text, double room) {
-  // Text of these sizes is narrower than what svg::text_width() promises of any.
+  // Text of these sizes is narrower than the estimate of svg::text_width().
   return svg::shortened(svg::printable(text), kFont, room / kNarrow);
 }
 
@@ -123,7 +123,7 @@ std::string Canvas::head() const {
   return text;
 }
 
-// All in one row where there is room, else in columns.
+// All labels in one row if they fit, else in columns.
 Key::Key(std::vector<std::string> labels) : labels_(std::move(labels)) {
   constexpr double kAll = kWidth - 2 * Canvas::kLeft, kAround = kSample + kGap + kBetween;
   double widest = 0, sum = 0;
@@ -140,7 +140,7 @@ Key::Key(std::vector<std::string> labels) : labels_(std::move(labels)) {
   }
   const auto room = static_cast<std::size_t>((kAll + kBetween) / widest);
   const std::size_t columns = std::clamp<std::size_t>(room, 1, labels_.size());
-  // Rows as full as each other.
+  // Balances the rows.
   const std::size_t rows = (labels_.size() + columns - 1) / columns;
   lefts_.resize((labels_.size() + rows - 1) / rows);
   for (std::size_t c = 0; c < lefts_.size(); ++c) lefts_[c] = static_cast<double>(c) * widest;

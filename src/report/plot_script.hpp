@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What gnuplot is told to draw a plot. Places on the canvas are pixels from its upper left corner;
-// colours are variables of gnuplot's, to which begin_svg() and begin_pdf() give values.
+// gnuplot scripts that draw plots. Positions on the canvas are pixels from its upper left corner;
+// colours are gnuplot variables, to which begin_svg() and begin_pdf() give values.
 #pragma once
 
 #include <string>
@@ -11,20 +11,20 @@
 
 namespace convoy::gnuplot {
 
-// How many colours tell curves or parts apart: classes c1 .. c8 of an element.
+// The number of colours that distinguish curves or parts: classes c1 .. c8 of an element.
 inline constexpr std::size_t kColours = 8;
 
-// Beside them.
+// The colours besides them.
 enum class Ink : std::size_t {
   ideal = kColours,
   grid,
   halo,  // text over coloured areas
 };
 
-// "rgb ink_N": a variable.
+// "rgb ink_N", which refers to a gnuplot variable.
 std::string colour(std::size_t number);
 std::string colour(Ink ink);
-// "c1" .., "ideal", "grid", "halo"; empty where there is no such number.
+// "c1" .., "ideal", "grid", "halo"; empty if no colour has this number.
 std::string class_of(std::size_t number);
 
 struct Script {
@@ -33,28 +33,29 @@ struct Script {
   double height = 0;                // pixels
 };
 
-// What comes before a script's text: the terminal, and the colours. For a page they are 0x0100NN,
-// which no plot has otherwise (NN is what class_of() is given); in a PDF, those of the light page.
+// The text before a script: the terminal and the colours. For a page the colours are 0x0100NN,
+// which a plot does not use otherwise (class_of() turns NN into a class); a PDF has those of the
+// light page.
 std::string begin_svg(const Script& script);
 std::string begin_pdf(const Script& script);
 
 Script script_of(const CurvePlot& plot);
 Script script_of(const BarPlot& plot);
 
-// The parts that both have.
+// The parts that curves and bars share.
 
 inline constexpr double kWidth = 520;
 inline constexpr double kFont = 12;
 
 inline constexpr double kPlotHeight = 230;
 
-// About how wide a label becomes, and as much of one as there is room for.
+// The approximate width of a label, and the part of a label that fits into a width.
 double label_width(std::string_view text);
 std::string fitting(std::string_view text, double room);
 
 class Canvas {
  public:
-  // `below`: from the plot's lower edge to the key.
+  // `below` is the distance from the plot's lower edge to the key.
   Canvas(std::string_view title, double below, double key_height);
 
   static constexpr double kLeft = 4, kRight = 14;
@@ -69,13 +70,13 @@ class Canvas {
   double plot_top_, plot_bottom_, below_, height_;
 };
 
-// Labels of a key, in as many columns as there is room for.
+// The labels of a key, in as many columns as fit.
 class Key {
  public:
   explicit Key(std::vector<std::string> labels);
   double height() const;
   struct Place {
-    double x, y;  // of the sample's left end; the middle of the line
+    double x, y;  // left end of the sample; middle of the line
   };
   Place place(const Canvas& canvas, std::size_t entry) const;
   std::string text(const Canvas& canvas, std::size_t entry) const;
@@ -87,9 +88,9 @@ class Key {
   std::vector<double> lefts_;  // of the columns
 };
 
-// As a string of gnuplot's, in which nothing has a meaning.
+// `text` as a gnuplot string in which no character has a special meaning.
 std::string quoted(std::string_view text);
-// The same for a label of a tic, where % would have one.
+// The same for a tic label, in which % would be special.
 std::string quoted_tic(std::string_view text);
 std::string number(double value);
 

@@ -31,7 +31,7 @@ struct Tag {
   }
 };
 
-// Of gnuplot's plot elements, with their numbers.
+// The ids of gnuplot's plot elements, which their numbers follow.
 constexpr std::string_view kPlotId = "gnuplot_plot_";
 
 bool is_blank(char c) {
@@ -44,7 +44,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Runs of white space as one space.
+// Replaces runs of white space by one space.
 std::string collapsed(std::string_view text) {
   std::string result;
   for (const char c : trimmed(text)) {
@@ -57,7 +57,7 @@ std::string collapsed(std::string_view text) {
   return result;
 }
 
-// What stands between < and >; values are in quotes of either kind, with blanks around the =.
+// Parses the text between < and >. Values are in quotes of either kind; blanks may surround the =.
 Tag parse_tag(std::string_view inside) {
   Tag tag;
   if (inside.starts_with('/')) {
@@ -82,7 +82,7 @@ Tag parse_tag(std::string_view inside) {
   }
 }
 
-// The class that a colour of the script's stands for; of any other colour none.
+// The class that a colour of the script stands for; empty for any other colour.
 std::string class_of_colour(std::string_view value) {
   std::string plain;
   for (const char c : value) {
@@ -112,7 +112,7 @@ class Cleaner {
  public:
   explicit Cleaner(std::string_view name) : name_(name) {}
 
-  // The element's attributes as they shall be.
+  // The element's attributes as they are written.
   Attributes clean(const Tag& tag) {
     Attributes result;
     std::string classes;
@@ -136,7 +136,7 @@ class Cleaner {
     } else if (key == "color") {
       if (!group) classes = class_of_colour(value);
     } else if ((key == "fill" || key == "stroke") && !value.starts_with("url(")) {
-      // The svg element has: no fill, and lines in the page's colour.
+      // The svg element has these values already: no fill, and lines in the page's colour.
       if (group && (key == "fill" ? is_none(value) : !is_none(value))) return;
       if (const std::string named = class_of_colour(value); !named.empty()) classes = named;
       result.emplace_back(key, is_none(value) ? value : "currentColor");
@@ -149,7 +149,7 @@ class Cleaner {
     } else if (key == "id") {
       result.emplace_back(key, own_id(value));
     } else if (key == "stroke-width" && group && short_decimal(value) == "1") {
-      return;  // as that of the svg element
+      return;  // the svg element has the same
     } else if (key == "stroke-width" || key == "font-size" || key == "fill-opacity") {
       result.emplace_back(key, short_decimal(value));
     } else if (key != "class" && key != "stroke-linecap" && key != "stroke-linejoin") {
@@ -185,7 +185,7 @@ class Rewriter {
 
   std::string view_box() const { return view_box_; }
 
-  // Marks first: those that are used, by others too.
+  // The marks come first, those that are used, also by other marks.
   std::string body() const {
     std::string text;
     for (const std::string& piece : pieces_) text += piece;
@@ -204,9 +204,9 @@ class Rewriter {
     std::string id, uses, text;
   };
   struct Group {
-    std::size_t first;  // piece
-    bool kept;          // has attributes, so that it is written
-    std::size_t own;    // pieces that are not content
+    std::size_t first;  // number of its first piece
+    bool kept;          // it has attributes, so it is written
+    std::size_t own;    // number of pieces that are not content
   };
 
   void take_text(std::string_view text) {
@@ -239,7 +239,7 @@ class Rewriter {
     }
   }
 
-  // A mark of the key is an empty text's.
+  // A mark of the key belongs to an empty text.
   void take_text_tag(const Tag& tag) {
     in_text_ = !tag.closes;
     if (!tag.closes) {
@@ -288,7 +288,7 @@ class Rewriter {
     groups_.pop_back();
     if (!group.kept) return;
     if (pieces_.size() == group.first + group.own) {
-      pieces_.resize(group.first);  // it holds nothing
+      pieces_.resize(group.first);  // the group is empty
     } else {
       pieces_.emplace_back("</g>\n");
     }
@@ -298,7 +298,7 @@ class Rewriter {
   std::span<const std::string> titles_;
   std::string view_box_;
   std::vector<std::string> pieces_;
-  std::vector<Group> groups_;  // open
+  std::vector<Group> groups_;  // the open ones
   std::vector<Mark> marks_;
   std::set<std::string> used_;
   bool skipping_ = false, in_text_ = false, in_marks_ = false, marks_read_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What gnuplot's SVG terminal prints, made fit for a page.
+// Prepares the output of gnuplot's SVG terminal for a page.
 #pragma once
 
 #include <span>
@@ -8,10 +8,10 @@
 
 namespace convoy::gnuplot {
 
-// One document of gnuplot's as an <svg> element: without a size in pixels, prolog, and what its
-// version says; ids begin with `name`; instead of colours the classes of class_of(), and
-// currentColor for all else; marks that nothing uses are gone. `titles`, one for each of gnuplot's
-// plot elements, are what a pointer over it shows.
+// Turns one SVG document from gnuplot into an <svg> element. Size in pixels, prolog and version
+// texts are removed; ids begin with `name`; colours become the classes of class_of(), and all
+// others currentColor; unused marks are removed. `titles`, one for each of gnuplot's plot elements,
+// appear when a pointer is over the element.
 std::string page_svg(std::string_view document, std::string_view name, std::string_view title,
                      std::span<const std::string> titles);
 

@@ -28,7 +28,7 @@ std::string installed_gnuplot() {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
-// What a document begins with, where it follows another one's end.
+// The beginning of a document, which may follow the end of another one.
 constexpr std::string_view kSvg = "<?xml ", kPdf = "%PDF-", kPdfEnd = "%%EOF\n";
 
 std::vector<std::string_view> documents(std::string_view output, std::string_view begin,
@@ -53,7 +53,7 @@ void check_count(const std::string& program, std::size_t drawn, std::size_t want
   throw SystemError(Fault::io, "drawing", program, "some plots are missing from its output");
 }
 
-// Cairo writes the moment: digits, of which there are as many at any time.
+// Removes the date that Cairo writes; it always has the same number of digits.
 void forget_date(std::string& pdf) {
   constexpr std::string_view kDate = "/CreationDate (D:", kThen = "20000101000000";
   const auto at = pdf.find(kDate);

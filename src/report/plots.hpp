@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plots of a report, drawn by gnuplot (its SVG terminal) and made fit for a page: every colour is
-// one of a few names that the page's style gives a light and a dark value, ids are the plot's own,
-// and the same numbers give the same bytes. Curves are told apart by shape and dash as well as by
-// colour (Okabe and Ito's, which work without colour vision).
+// Plots of a report, drawn by gnuplot (its SVG terminal) and prepared for a page: every colour is a
+// class to which the page's style gives a light and a dark value, ids are unique to the plot, and
+// the same numbers give the same bytes. Curves differ in shape and dash as well as in colour (the
+// palette of Okabe and Ito, which works without colour vision).
 #pragma once
 
 #include <span>
@@ -17,7 +17,7 @@ struct Curve {
   std::string label;
   std::vector<double> x, y;
   std::vector<double> low, high;  // ends of the error bars; empty: none
-  bool ideal = false;             // what would be best: a thin dashed line without marks
+  bool ideal = false;             // an ideal curve: a thin dashed line without marks
 };
 
 struct CurvePlot {
@@ -41,21 +41,21 @@ struct BarPlot {
 
 using Plot = std::variant<CurvePlot, BarPlot>;
 
-// Throws UserError(unavailable) where gnuplot is not installed, and names the package.
+// Throws UserError(unavailable), which names the package, if gnuplot is not installed.
 void require_gnuplot();
 
-// An <svg> element for each plot, to be put into a page. Throws like require_gnuplot; SystemError
-// where gnuplot fails.
+// Returns an <svg> element for each plot, to be inserted into a page. Throws the errors of
+// require_gnuplot(), and SystemError if gnuplot fails.
 std::vector<std::string> draw(std::span<const Plot> plots);
 
-// What draw() returned of one, as a file of its own: with the light page's colours and a size.
+// Makes a file from one result of draw(): with the light page's colours and a size.
 std::string svg_file(std::string_view drawn);
 
-// A PDF for each plot, with the light page's colours and the fonts embedded. The same numbers give
-// the same bytes. Throws like draw(), also where gnuplot was built without Cairo.
+// Returns a PDF for each plot, with the light page's colours and embedded fonts. The same numbers
+// give the same bytes. Throws the errors of draw(), also if gnuplot was built without Cairo.
 std::vector<std::string> draw_pdf(std::span<const Plot> plots);
 
-// The name of a plot's files, without an ending.
+// The name of a plot's files, without an extension.
 const std::string& name_of(const Plot& plot);
 
 }  // namespace convoy

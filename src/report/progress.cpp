@@ -18,7 +18,8 @@ namespace convoy {
 namespace {
 
 constexpr int kWidestBar = 40;
-constexpr int kNarrowestBar = 10;  // and the unit of its width: it must not jump with every digit
+// Also the unit of the bar's width, so that it does not change with every digit.
+constexpr int kNarrowestBar = 10;
 
 bool can_redraw(int descriptor) {
   const char* terminal = std::getenv("TERM");
@@ -43,7 +44,7 @@ std::string progress_bar(const Progress& progress, int width) {
                                            0.0, 1.0)
                               : 0.0;
   const std::string head = fmt::format("epoch {}/{}", progress.epoch, progress.epochs);
-  // The most important first: the last ones are dropped where the line is too short.
+  // The most important part comes first: the last ones are dropped if the line is too short.
   std::vector<std::string> parts{
       fmt::format("  {:3.0f} %", 100 * fraction),
       fmt::format("  loss {:.4f}", progress.loss),
@@ -63,7 +64,7 @@ std::string progress_bar(const Progress& progress, int width) {
   if (const int room = width - length() - kAround; room >= kNarrowestBar) {
     line += "  " + bar(fraction, std::min(room / kNarrowestBar * kNarrowestBar, kWidestBar));
   }
-  // In the order in which they are read: step and speed before the time left.
+  // The order on the line: step and speed come before the time left.
   static constexpr std::size_t kOrder[] = {0, 4, 1, 3, 2};
   for (const std::size_t part : kOrder) {
     if (part < parts.size()) line += parts[part];
@@ -95,11 +96,11 @@ void ProgressReport::progress(const Progress& progress) {
   }
   const bool epoch_done = progress.step == progress.steps_per_epoch;
   if (!nothing_yet_ && !epoch_done && since_output_.seconds() < kRedrawSeconds) return;
-  if (in_background()) return;  // the terminal belongs to the shell's next command
+  if (in_background()) return;  // the terminal belongs to another command of the shell
   since_output_.restart();
   nothing_yet_ = false;
-  // One column stays free: a full last column makes some terminals wrap. Erasing comes after the
-  // text, so that the line never flickers.
+  // One column stays free, because some terminals wrap after a full last column. The rest of the
+  // line is erased after the text is written, so that the line does not flicker.
   write("\r" + progress_bar(progress, width() - 1) + "\033[K");
   bar_drawn_ = true;
 }
@@ -137,7 +138,7 @@ void ProgressReport::write(std::string_view text) const {
     const ssize_t written = ::write(descriptor_, text.data(), text.size());
     if (written > 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (written < 0 && errno == EAGAIN) {  // somebody made the terminal non-blocking
+    } else if (written < 0 && errno == EAGAIN) {  // another process made the terminal non-blocking
       pollfd wait{descriptor_, POLLOUT, 0};
       if (poll(&wait, 1, 100) <= 0) return;
     } else if (written == 0 || errno != EINTR) {

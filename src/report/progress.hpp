@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shows a run to whoever watches it: a bar that is redrawn in place on a terminal, plain lines
-// anywhere else. Text that it is given is made safe for a terminal (base/safe_text.hpp). Writes to
-// a file descriptor (the program's is stderr); what cannot be written is dropped, since a reader
-// that went away is no reason to end a run.
+// Shows the progress of a run: on a terminal a bar that is redrawn in place, elsewhere plain lines.
+// Text is made safe for a terminal (base/safe_text.hpp). The report writes to a file descriptor
+// (the program's is stderr); what cannot be written is dropped, because a missing reader is no
+// reason to end a run.
 #pragma once
 
 #include <string>
@@ -13,15 +13,15 @@
 
 namespace convoy {
 
-// One line of at most `width` characters: epoch, bar, steps, loss, images/s, time left. What does
-// not fit is left out, the least important first.
+// One line of at most `width` characters: epoch, bar, steps, loss, images/s, time left. Parts that
+// do not fit are left out, the least important first.
 std::string progress_bar(const Progress& progress, int width);
 
 enum class ProgressStyle {
   automatic,  // live on a terminal that can redraw a line, else plain
   live,
   plain,
-  quiet,  // nothing
+  quiet,  // prints nothing
 };
 
 class ProgressReport final : public Observer {
@@ -35,12 +35,12 @@ class ProgressReport final : public Observer {
   void epoch(const EpochMetrics& metrics) override;
   void warning(const std::string& text) override;
 
-  // A line of the program itself, or several, above the bar.
+  // Prints one or more lines from the program itself above the bar.
   void line(std::string_view text);
   void lines(std::string_view text);
 
   bool live() const { return style_ == ProgressStyle::live; }
-  const Progress& last() const { return last_; }  // what was heard last
+  const Progress& last() const { return last_; }  // the last reported progress
 
   // Seconds between two drawings of the bar, and between two plain lines inside an epoch.
   static constexpr double kRedrawSeconds = 0.1;

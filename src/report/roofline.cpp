@@ -18,7 +18,7 @@ using svg::Box;
 constexpr double kLeft = 78, kTop = 76, kPlotWidth = 600, kPlotHeight = 470;
 constexpr double kKeyLeft = kLeft + kPlotWidth + 36, kKeyWidth = 440, kKeyRow = 19;
 constexpr double kFont = 12, kSmall = 11, kRadius = 5;
-// Okabe and Ito's colours, which most people with a colour vision deficiency tell apart.
+// The colours of Okabe and Ito, which people with most colour vision deficiencies can distinguish.
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#007d5c",
                                     "#8a5aa6", "#9a7400", "#1a1a1a"};
 constexpr const char* kInk = "#1f2328";
@@ -33,7 +33,7 @@ struct Axis {
   }
 };
 
-// Where an axis begins or ends: at 1, 2 or 5 times a power of ten.
+// The ends of an axis: 1, 2 or 5 times a power of ten.
 double step_below(double value) {
   const double decade = std::pow(10, std::floor(std::log10(value)));
   return value >= 5 * decade ? 5 * decade : value >= 2 * decade ? 2 * decade : decade;
@@ -61,7 +61,7 @@ class Picture {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
         "viewBox=\"0 0 {0:.0f} {1:.0f}\" font-family=\"'DejaVu Sans', Verdana, sans-serif\" "
         "fill=\"{2}\" role=\"img\">\n<title>{3}</title>\n"
-        // A background of its own, for pages that are dark.
+        // It has its own background, because pages may be dark.
         "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
         width, height, kInk, svg::escaped(roofline_.title));
     out_ += svg::text({kLeft, 30}, roofline_.title, 17, "start", "font-weight=\"bold\"");
@@ -86,7 +86,7 @@ class Picture {
   }
   static const char* colour(std::size_t series) { return kColours[series % std::size(kColours)]; }
 
-  // All points and, of each roof, where the peak begins.
+  // The axes include all points and, for each roof, the beginning of its peak.
   void choose_axes() {
     double left = 0.12, right = 20, bottom = 1e300, top = 0;
     for (const Roofline::Point& point : points_) {
@@ -112,7 +112,7 @@ class Picture {
           kTop + kPlotHeight, kTop};
   }
 
-  // Lines at 1, 2, 5 times the powers of ten, and their numbers where there is room.
+  // Draws lines at 1, 2, 5 times the powers of ten, and their numbers where they fit.
   void grid() {
     const double bottom = kTop + kPlotHeight;
     const auto each = [](const Axis& axis, const auto& draw) {
@@ -150,8 +150,8 @@ class Picture {
 
   static std::string number(double value) { return fmt::format("{:.6g}", value); }
 
-  // The slope of a bandwidth, from the left or lower edge up to its peak; empty where it is
-  // outside.
+  // The line of a bandwidth, from the left or lower edge up to its peak; empty if it is outside the
+  // plot.
   std::pair<svg::Point, svg::Point> slope(const Roofline::Roof& roof, double bandwidth) const {
     const double ridge = std::min(roof.peak.flops_per_second / bandwidth, std::pow(10, x_.high));
     const double begin = std::max(std::pow(10, x_.low), std::pow(10, y_.low) / bandwidth);
@@ -164,7 +164,7 @@ class Picture {
       const Roofline::Roof& roof = roofline_.roofs[i];
       const std::string style = fmt::format("stroke=\"#30363c\" stroke-width=\"1.6\"{}",
                                             i == 0 ? "" : " stroke-dasharray=\"6 4\"");
-      double begin = kLeft + kPlotWidth;  // of the peak: where the fastest memory reaches it
+      double begin = kLeft + kPlotWidth;  // of the peak: where the fastest memory's line ends
       for (const auto& bandwidth : roof.bandwidths) {
         const auto [from, to] = slope(roof, bandwidth.bytes_per_second);
         if (to.x <= 0) continue;
@@ -193,7 +193,7 @@ class Picture {
     }
   }
 
-  // At the right, above the line or below it; where two lines are close, further to the left.
+  // Puts the label at the right, above the line or below it; if two lines are close, further left.
   void label_peak(const Roofline::Peak& peak) {
     const double y = y_.at(peak.flops_per_second);
     const double step = svg::text_width(peak.label, kSmall) / 2;
@@ -208,8 +208,8 @@ class Picture {
     taken_.push_back(svg::text_box(at, peak.label, kSmall, "end"));
   }
 
-  // Along the line, where nothing is in its way: below the line or above it, so that the labels of
-  // two close lines keep apart.
+  // Puts the label along the line where it is free: below the line or above it, so that the labels
+  // of two close lines stay apart.
   void label_slope(const Roofline::Roof& roof, const Roofline::Bandwidth& bandwidth, bool below) {
     const auto [from, to] = slope(roof, bandwidth.bytes_per_second);
     const double length = std::hypot(to.x - from.x, to.y - from.y);
@@ -224,7 +224,8 @@ class Picture {
     };
     for (int tries = 0; !are_free() && tries < 2;) {
       begin += 6;
-      if (begin + width > length) {  // no room: on the other side, and at last where it began
+      if (begin + width >
+          length) {  // no room: tries the other side, and at last the first position
         ++tries;
         away = kBelow + kAbove - away;
         begin = kFirst;
@@ -240,7 +241,7 @@ class Picture {
     taken_.insert(taken_.end(), boxes.begin(), boxes.end());
   }
 
-  // A line too short for its label has it beside its beginning.
+  // Puts the label of a short line beside its beginning.
   void label_at_end(const Roofline::Bandwidth& bandwidth, svg::Point from) {
     if (from.x <= 0) return;
     for (double up = 0; up < 200; up += 6) {
@@ -253,7 +254,7 @@ class Picture {
     }
   }
 
-  // Small boxes that cover a turned text.
+  // Small boxes that together cover a turned text.
   static std::vector<Box> boxes_along(svg::Point from, svg::Point along, double begin, double width,
                                       double away) {
     std::vector<Box> boxes;
@@ -271,7 +272,8 @@ class Picture {
                        kInk);
   }
 
-  // Each point's mark, and its number beside it; with a thin line to it, where it had to move.
+  // Draws each point's mark, and its number beside it, with a thin line between them if it had to
+  // move.
   void marks() {
     std::string numbers;
     for (std::size_t i = 0; i < points_.size(); ++i) {
@@ -313,7 +315,7 @@ class Picture {
                        point.flops_per_second / 1e9, 100 * point.share, point.flops_per_byte);
   }
 
-  // Shapes and colours, then the points by number.
+  // Lists shapes and colours, then the points by number.
   void key() {
     double y = kTop + 10;
     for (std::size_t i = 0; i < roofline_.series.size(); ++i, y += kKeyRow) {
@@ -336,7 +338,7 @@ class Picture {
     }
   }
 
-  // What fits between a mark and the numbers.
+  // The label, shortened to fit between a mark and the numbers.
   static std::string shortened(const std::string& label) {
     return svg::shortened(label, kSmall, kKeyWidth - 88 - 44 - 48);
   }

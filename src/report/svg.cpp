@@ -93,7 +93,7 @@ std::string mark(Point at, std::size_t shape, double radius, std::string_view co
     return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" {}/>\n", at.x, at.y,
                        radius, style);
   }
-  // Corners about the centre: angles from the top, and how far out.
+  // Corners around the centre: angle from the top, and distance from the centre.
   struct Corner {
     double turn, out;
   };

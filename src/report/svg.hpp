@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What pictures are made of: elements of SVG, and rectangles that must not overlap.
+// The parts of pictures: SVG elements, and rectangles that must not overlap.
 #pragma once
 
 #include <string>
@@ -22,30 +22,30 @@ struct Box {
   }
 };
 
-// Text of another origin as it stands in a page: convoy::printable(), but line ends and tabs become
-// spaces, as in any text that flows.
+// Text from another source as it appears in a page: like convoy::printable(), but line ends and
+// tabs become spaces, as in any flowing text.
 std::string printable(std::string_view text);
 
-// The same, inside of an element or attribute: no character ends it, or is refused by a reader of
-// XML.
+// The same for the inside of an element or attribute: no character ends it or makes the XML
+// invalid.
 std::string escaped(std::string_view text);
-std::string escaped_lines(std::string_view text);  // keeps the ends of its lines
+std::string escaped_lines(std::string_view text);  // keeps line ends
 
-// About how wide sans-serif text becomes; rather more than less.
+// The approximate width of sans-serif text; it overestimates rather than underestimates.
 double text_width(std::string_view text, double font_size);
 
-// As much of good UTF-8 as has room, with three dots where that is not all.
+// As much of the valid UTF-8 text as fits, followed by three dots if it was cut.
 std::string shortened(std::string_view text, double font_size, double width);
 
 // The box of a text that begins ("start"), is centred ("middle") or ends ("end") at `at`.
 Box text_box(Point at, std::string_view text, double font_size, std::string_view anchor);
 
 std::string line(Point from, Point to, std::string_view style);
-// `style`: attributes, such as fill="#333".
+// `style` holds attributes, such as fill="#333".
 std::string text(Point at, std::string_view content, double font_size, std::string_view anchor,
                  std::string_view style = "");
 
-// A mark that is told by its shape alone: circle, square, triangle, diamond, cross, star.
+// A mark whose kind is its shape: circle, square, triangle, diamond, cross, star.
 std::string mark(Point at, std::size_t shape, double radius, std::string_view colour);
 
 }  // namespace convoy::svg

@@ -29,7 +29,7 @@ Row escaped_row(const Row& row, const Escape& escape) {
   return result;
 }
 
-// All rows, titles first, as many cells each as there are columns.
+// All rows, titles first; each has as many cells as the table has columns.
 std::vector<Row> all_rows(const Table& table, const Escape& escape) {
   std::vector<Row> rows{escaped_row(titles(table), escape)};
   for (const Row& row : table.rows) {
@@ -47,8 +47,8 @@ bool is_number(std::string_view text) {
   return error == std::errc() && stop == end;
 }
 
-// What a spreadsheet would compute (from =, +, - or @ on; it may skip blanks before it) becomes a
-// text by an apostrophe, which it does not show.
+// A spreadsheet would compute a cell that begins with =, +, - or @ (it may skip blanks before it).
+// An apostrophe, which it does not show, makes the cell a text.
 std::string no_formula(std::string_view raw) {
   std::string text = printable_lines(raw);
   const std::size_t first = text.find_first_not_of(" \t\n");
@@ -70,7 +70,7 @@ std::string csv_field(std::string_view raw) {
   return result + "\"";
 }
 
-// A name breaks into lines only where it is long.
+// Only long names are broken into lines.
 std::string html_cell(std::string_view tag, std::string_view scope, bool number,
                       std::string_view text) {
   constexpr std::size_t kShort = 24;
@@ -96,7 +96,7 @@ std::string markdown_text(std::string_view text) {
       result += c;
     }
   }
-  // At the beginning of a line these would make it a heading, a list or a quotation.
+  // At the beginning of a line these characters would start a heading, a list or a quotation.
   if (!result.empty() && std::string_view("#-+>").find(result.front()) != std::string_view::npos) {
     result.insert(0, "\\");
   }
@@ -157,7 +157,7 @@ std::string to_html(const Table& table) {
     text += "<tr>";
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
       const bool number = table.columns[c].number;
-      // The first cell names its row, where it is a name.
+      // The first cell is the header of its row if it is a name.
       text += c == 0 && !number ? html_cell("th", "row", false, rows[r][c])
                                 : html_cell("td", "", number, rows[r][c]);
     }

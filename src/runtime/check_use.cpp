@@ -12,23 +12,19 @@
 namespace convoy {
 namespace {
 
-std::string text(Shape s) {
-  return fmt::format("{}x{}x{}", s.height, s.width, s.channels);
-}
-
 void check_ranks(const EngineOptions& options, const Communicator& communicator) {
-  const bool messages = static_cast<int>(communicator.nodes().size()) == communicator.size();
-  if (options.ranks_by == Cut::tensor && options.reduction != Reduction::tree) {
+  const bool messages = static_cast<int>(communicator.domains().size()) == communicator.size();
+  if (options.ranks_by == Parallelism::tensor && options.reduction != Reduction::tree) {
     throw UserError(
         Fault::usage,
         fmt::format("ranks by tensor with the reduction {}", to_string(options.reduction)),
         "each rank has the whole sum over its part of every gradient already",
         "use the reduction tree, or cut ranks by data");
   }
-  if (options.ranks_by == Cut::tensor && communicator.nodes().size() > 1 && !messages) {
-    throw UserError(Fault::usage, "ranks by tensor on several nodes that share memory",
+  if (options.ranks_by == Parallelism::tensor && communicator.domains().size() > 1 && !messages) {
+    throw UserError(Fault::usage, "ranks by tensor on several memory domains that share memory",
                     "either all ranks share memory, or none do",
-                    "make the communicator with RanksOptions::one_node");
+                    "make the communicator with RanksOptions::one_domain");
   }
   if (options.reduction == Reduction::fast && !messages) {
     throw UserError(Fault::usage, "the reduction fast with ranks that share memory",
@@ -41,7 +37,7 @@ void check_ranks(const EngineOptions& options, const Communicator& communicator)
 
 void check_options(const EngineOptions& options, const Communicator& communicator) {
   check_ranks(options, communicator);
-  // As in a model file: no product of sizes overflows, and memory stays within reason.
+  // The same limits as in a model file: no product of sizes overflows, and memory is limited.
   constexpr Index kLargestBatch = std::numeric_limits<std::int32_t>::max(), kLargestGrain = 128;
   if (options.batch >= 1 && options.batch <= kLargestBatch && options.grain >= 1 &&
       options.grain <= kLargestGrain) {
@@ -58,9 +54,9 @@ void check_data(const Net& net, const Dataset& data, std::span<const std::uint32
   if (data.image_shape() != net.input() || data.classes() > net.loss().classes) {
     throw UserError(
         Fault::usage,
-        fmt::format("the data ({} and {} classes) does not fit the net", text(data.image_shape()),
-                    data.classes()),
-        fmt::format("it reads {} and has {} outputs", text(net.input()), net.loss().classes),
+        fmt::format("the data ({} and {} classes) does not fit the net",
+                    to_string(data.image_shape()), data.classes()),
+        fmt::format("it reads {} and has {} outputs", to_string(net.input()), net.loss().classes),
         "choose a net and data that fit");
   }
   const auto last = std::max_element(samples.begin(), samples.end());
@@ -71,31 +67,31 @@ void check_data(const Net& net, const Dataset& data, std::span<const std::uint32
   }
 }
 
-void check_stretch(const Net& net, Index largest_batch, const Stretch& stretch) {
+void check_step_range(const Net& net, Index largest_batch, const StepRange& step_range) {
   const auto refuse = [](const std::string& problem, const std::string& why) {
-    throw UserError(Fault::usage, problem, why, "see Stretch in runtime/engine.hpp");
+    throw UserError(Fault::usage, problem, why, "see StepRange in runtime/engine.hpp");
   };
-  const Range steps = stretch.steps;
-  if (stretch.data == nullptr) refuse("a stretch without data", "");
-  if (stretch.batch < 1 || stretch.batch > largest_batch) {
-    refuse(fmt::format("a batch of {}", stretch.batch),
+  const Range steps = step_range.steps;
+  if (step_range.data == nullptr) refuse("a step range without data", "");
+  if (step_range.batch < 1 || step_range.batch > largest_batch) {
+    refuse(fmt::format("a batch of {}", step_range.batch),
            fmt::format("the engine was made for 1 to {}", largest_batch));
   }
-  const auto samples = static_cast<Index>(stretch.order.size());
-  const Index all_steps = (samples + stretch.batch - 1) / stretch.batch;
+  const auto samples = static_cast<Index>(step_range.order.size());
+  const Index all_steps = (samples + step_range.batch - 1) / step_range.batch;
   if (steps.begin < 0 || steps.begin > steps.end || steps.end > all_steps) {
     refuse(fmt::format("steps [{}, {})", steps.begin, steps.end),
-           fmt::format("{} samples are {} batches of {}", samples, all_steps, stretch.batch));
+           fmt::format("{} samples are {} batches of {}", samples, all_steps, step_range.batch));
   }
-  if (static_cast<Index>(stretch.learning_rates.size()) != steps.size()) {
-    refuse(fmt::format("{} learning rates", stretch.learning_rates.size()),
+  if (static_cast<Index>(step_range.learning_rates.size()) != steps.size()) {
+    refuse(fmt::format("{} learning rates", step_range.learning_rates.size()),
            fmt::format("there are {} steps", steps.size()));
   }
-  const Index first = steps.begin * stretch.batch;
-  const Index end = std::min(steps.end * stretch.batch, samples);
-  check_data(net, *stretch.data,
-             stretch.order.subspan(static_cast<std::size_t>(std::min(first, end)),
-                                   static_cast<std::size_t>(std::max<Index>(end - first, 0))));
+  const Index first = steps.begin * step_range.batch;
+  const Index end = std::min(steps.end * step_range.batch, samples);
+  check_data(net, *step_range.data,
+             step_range.order.subspan(static_cast<std::size_t>(std::min(first, end)),
+                                      static_cast<std::size_t>(std::max<Index>(end - first, 0))));
 }
 
 void check_state(const Net& net, const ModelState& state) {

@@ -8,56 +8,58 @@
 namespace convoy {
 namespace {
 
-// What a Counter over any number of grains may hold.
-constexpr Index kMostNodes = tree::max_depth(Index{1} << 32) + 2;
+// The most subtrees that a Counter over any number of grains holds.
+constexpr Index kMostSubtrees = tree::max_depth(Index{1} << 32) + 2;
 
 bool has_exchange(const Communicator& communicator, const EngineOptions& options) {
   if (communicator.size() == 1) return false;
-  return communicator.nodes().size() > 1 || options.reduction == Reduction::root;
+  return communicator.domains().size() > 1 || options.reduction == Reduction::root;
 }
 
 }  // namespace
 
 GradientSum::GradientSum(Communicator& communicator, const EngineOptions& options, const Plan& plan,
-                         const Crew& crew, const Backend& backend, int teams, Index slots)
+                         const WorkerGroup& worker_group, const Backend& backend, int groups,
+                         Index slots)
     : communicator_(communicator),
       plan_(plan),
-      crew_(crew),
+      worker_group_(worker_group),
       backend_(backend),
       ranks_by_(options.ranks_by),
       reduction_(options.reduction),
-      node_(node_ranks(communicator)),
-      place_(communicator.rank() - node_.begin),
+      domain_(domain_ranks(communicator)),
+      local_rank_(communicator.rank() - domain_.begin),
       exchanges_(has_exchange(communicator, options)),
       arena_(plan.net().arena_size()),
-      slots_per_team_(slots) {
-  const Index mine = teams * slots;
-  headers_ = allocate<Header>(communicator, node_.size() * kHeaderStride);
-  header(place_).records = mine;
-  communicator.meet(Meeting::allocation);
+      slots_per_group_(slots) {
+  const Index mine = groups * slots;
+  headers_ = allocate<Header>(communicator, domain_.size() * kHeaderStride);
+  header(local_rank_).records = mine;
+  communicator.barrier(SyncPoint::allocation);
   Index all = 0, most = 0;
-  for (Index place = 0; place < node_.size(); ++place) {
-    first_slot_.push_back(ranks_by_ == Cut::data ? all : 0);
-    all += header(place).records;
-    most = std::max(most, header(place).records);
+  for (Index local_rank = 0; local_rank < domain_.size(); ++local_rank) {
+    first_slot_.push_back(ranks_by_ == Parallelism::data ? all : 0);
+    all += header(local_rank).records;
+    most = std::max(most, header(local_rank).records);
   }
-  if (ranks_by_ == Cut::tensor) all = mine;
-  most_records_ = std::max(most, kMostNodes);
+  if (ranks_by_ == Parallelism::tensor) all = mine;
+  most_records_ = std::max(most, kMostSubtrees);
   slots_ = allocate<float>(communicator, all * arena_);
-  records_ = allocate<Record>(communicator, node_.size() * most_records_);
-  const auto pieces = static_cast<std::size_t>(node_.size() * most_records_);
+  records_ = allocate<Record>(communicator, domain_.size() * most_records_);
+  const auto pieces = static_cast<std::size_t>(domain_.size() * most_records_);
   merges_.reserve(pieces);
-  pieces_.reserve(static_cast<std::size_t>(kMostNodes));
-  tallies_.resize(static_cast<std::size_t>(kMostNodes));
-  node_grains_.resize(communicator.nodes().size());
-  if (communicator.nodes().size() > 1) {
-    if (ranks_by_ == Cut::data) {
+  pieces_.reserve(static_cast<std::size_t>(kMostSubtrees));
+  partial_metrics_.resize(static_cast<std::size_t>(kMostSubtrees));
+  domain_grains_.resize(communicator.domains().size());
+  if (communicator.domains().size() > 1) {
+    if (ranks_by_ == Parallelism::data) {
       sum_ = allocate<float>(communicator, arena_);
-      total_ = allocate<Tally>(communicator, 1);
-      gradients_between_nodes_.emplace(communicator, reduction_, arena_, kMostNodes, backend.add);
-      tallies_between_nodes_.emplace(communicator,
-                                     reduction_ == Reduction::fast ? Reduction::tree : reduction_,
-                                     0, kMostNodes, backend.add);
+      total_ = allocate<StepMetrics>(communicator, 1);
+      gradients_between_domains_.emplace(communicator, reduction_, arena_, kMostSubtrees,
+                                         backend.add);
+      metrics_between_domains_.emplace(communicator,
+                                       reduction_ == Reduction::fast ? Reduction::tree : reduction_,
+                                       0, kMostSubtrees, backend.add);
     } else {
       const auto messages = static_cast<std::size_t>(communicator.size()) *
                             (plan.net().parameter_blocks().size() + 1);
@@ -68,96 +70,101 @@ GradientSum::GradientSum(Communicator& communicator, const EngineOptions& option
   }
 }
 
-float* GradientSum::slot(Index place, Index slot) const {
-  return slots_.get() + (first_slot_[static_cast<std::size_t>(place)] + slot) * arena_;
+float* GradientSum::slot(Index local_rank, Index slot) const {
+  return slots_.get() + (first_slot_[static_cast<std::size_t>(local_rank)] + slot) * arena_;
 }
 
-float* GradientSum::slots(int team) {
-  return slot(place_, team * slots_per_team_);
+float* GradientSum::slots(int group) {
+  return slot(local_rank_, group * slots_per_group_);
 }
 
 Range GradientSum::grains_of_rank(Index grains) const {
-  if (ranks_by_ == Cut::tensor) return {0, grains};
+  if (ranks_by_ == Parallelism::tensor) return {0, grains};
   return split(grains, communicator_.size(), communicator_.rank());
 }
 
-void GradientSum::publish(std::span<const TeamPieces> teams) {
+void GradientSum::publish(std::span<const GroupPieces> groups) {
   Index count = 0;
   Index first_slot = 0;
-  for (const TeamPieces& team : teams) {
-    for (std::size_t i = 0; i < team.nodes.size(); ++i) {
+  for (const GroupPieces& group : groups) {
+    for (std::size_t i = 0; i < group.subtrees.size(); ++i) {
       CONVOY_ASSERT(count < most_records_);
-      records(place_)[count++] = {team.nodes[i], first_slot + static_cast<Index>(i),
-                                  team.tallies[i]};
+      records(local_rank_)[count++] = {group.subtrees[i], first_slot + static_cast<Index>(i),
+                                       group.partial_metrics[i]};
     }
-    first_slot += slots_per_team_;
+    first_slot += slots_per_group_;
   }
-  header(place_).records = count;
+  header(local_rank_).records = count;
 }
 
-// Of an evaluation, whose gradients nobody needs: few records, however many teams and grains.
-void GradientSum::publish_merged(Index grains, std::span<const TeamPieces> teams) {
+// Publishes the records of an evaluation. It has no gradients, so subtrees of different worker
+// groups are merged; few records remain, however many worker groups and grains there are.
+void GradientSum::publish_merged(Index grains, std::span<const GroupPieces> groups) {
   tree::Counter counter(grains);
-  Record* mine = records(place_);
-  for (const TeamPieces& team : teams) {
-    for (std::size_t i = 0; i < team.nodes.size(); ++i) {
-      mine[counter.depth()].tally = team.tallies[i];
-      counter.push(team.nodes[i], [&](Index at) { mine[at].tally.add(mine[at + 1].tally); });
+  Record* mine = records(local_rank_);
+  for (const GroupPieces& group : groups) {
+    for (std::size_t i = 0; i < group.subtrees.size(); ++i) {
+      mine[counter.depth()].step_metrics = group.partial_metrics[i];
+      counter.push(group.subtrees[i],
+                   [&](Index at) { mine[at].step_metrics.add(mine[at + 1].step_metrics); });
     }
   }
   for (Index i = 0; i < counter.depth(); ++i) {
-    mine[i].node = counter.nodes()[static_cast<std::size_t>(i)];
+    mine[i].subtree = counter.subtrees()[static_cast<std::size_t>(i)];
     mine[i].slot = 0;
   }
-  header(place_).records = counter.depth();
+  header(local_rank_).records = counter.depth();
 }
 
-// Merges the records of some places of the node: tallies at once, gradients are noted.
-Tally GradientSum::merge(Index grains, Index first_place, Index end_place) {
+// Merges the records of some local ranks of the memory domain. It adds partial metrics at once and
+// lists the additions of gradients in merges_.
+StepMetrics GradientSum::merge(Index grains, Index first_local_rank, Index end_local_rank) {
   merges_.clear();
   pieces_.clear();
   flags_ = 0;
-  std::array<float*, static_cast<std::size_t>(kMostNodes)> stack;
-  std::array<bool, static_cast<std::size_t>(kMostNodes)> is_slot;
+  std::array<float*, static_cast<std::size_t>(kMostSubtrees)> stack;
+  std::array<bool, static_cast<std::size_t>(kMostSubtrees)> is_slot;
   tree::Counter counter(grains);
-  for (Index place = first_place; place < end_place; ++place) {
-    for (Index i = 0; i < header(place).records; ++i) {
-      const Record& record = records(place)[i];
+  for (Index local_rank = first_local_rank; local_rank < end_local_rank; ++local_rank) {
+    for (Index i = 0; i < header(local_rank).records; ++i) {
+      const Record& record = records(local_rank)[i];
       const auto top = static_cast<std::size_t>(counter.depth());
-      stack[top] = slot(place, record.slot);
+      stack[top] = slot(local_rank, record.slot);
       is_slot[top] = true;
-      tallies_[top] = record.tally;
-      counter.push(record.node, [&](Index at) {
+      partial_metrics_[top] = record.step_metrics;
+      counter.push(record.subtree, [&](Index at) {
         const auto left = static_cast<std::size_t>(at);
         merges_.push_back({at, stack[left], stack[left + 1], is_slot[left], is_slot[left + 1]});
         is_slot[left] = false;
-        tallies_[left].add(tallies_[left + 1]);
+        partial_metrics_[left].add(partial_metrics_[left + 1]);
       });
     }
   }
-  for (std::size_t i = 0; i < counter.nodes().size(); ++i) {
-    pieces_.push_back({counter.nodes()[i], stack[i], &tallies_[i]});
+  for (std::size_t i = 0; i < counter.subtrees().size(); ++i) {
+    pieces_.push_back({counter.subtrees()[i], stack[i], &partial_metrics_[i]});
   }
-  for (Index place = 0; place < node_.size(); ++place) flags_ |= header(place).flags;
+  for (Index local_rank = 0; local_rank < domain_.size(); ++local_rank)
+    flags_ |= header(local_rank).flags;
   if (pieces_.empty()) {
     root_ = nullptr;
     return {0, 0, 0, flags_};
   }
   root_ = pieces_.front().gradient;
-  Tally tally = *pieces_.front().tally;  // of all, where this is all
-  tally.flags |= flags_;
-  return tally;
+  StepMetrics step_metrics = *pieces_.front().step_metrics;  // complete where there is one piece
+  step_metrics.flags |= flags_;
+  return step_metrics;
 }
 
-Tally GradientSum::gather(Index grains, std::span<const TeamPieces> teams, std::uint32_t flags) {
+StepMetrics GradientSum::gather(Index grains, std::span<const GroupPieces> groups,
+                                std::uint32_t flags) {
   grains_ = grains;
-  header(place_).flags = flags;
-  publish(teams);
-  communicator_.meet(Meeting::gradients);
-  // Cut by tensor, every rank holds the same nodes.
-  tally_ =
-      ranks_by_ == Cut::data ? merge(grains, 0, node_.size()) : merge(grains, place_, place_ + 1);
-  return tally_;
+  header(local_rank_).flags = flags;
+  publish(groups);
+  communicator_.barrier(SyncPoint::gradients);
+  // Tensor parallel, every rank holds the same subtrees.
+  step_metrics_ = ranks_by_ == Parallelism::data ? merge(grains, 0, domain_.size())
+                                                 : merge(grains, local_rank_, local_rank_ + 1);
+  return step_metrics_;
 }
 
 void GradientSum::add(Range elements) const {
@@ -168,7 +175,7 @@ void GradientSum::add(Range elements) const {
 }
 
 Index GradientSum::scratch_rows() {
-  return kMostNodes;
+  return kMostSubtrees;
 }
 
 const float* GradientSum::sum(Range elements, float* scratch) const {
@@ -182,39 +189,40 @@ const float* GradientSum::sum(Range elements, float* scratch) const {
   return scratch;
 }
 
-Range GradientSum::slice_before_exchange(Range node_slice, int worker, int workers) const {
-  // On one node there is an exchange only to let rank 0 do all additions.
-  if (communicator_.nodes().size() > 1) return node_slice;
-  if (place_ != 0) return {};
+Range GradientSum::slice_before_exchange(Range domain_slice, int worker, int workers) const {
+  // With one memory domain an exchange exists only where rank 0 does all additions.
+  if (communicator_.domains().size() > 1) return domain_slice;
+  if (local_rank_ != 0) return {};
   return split(arena_, workers, worker, kFloatsPerLine);
 }
 
-Tally GradientSum::exchange() {
-  if (communicator_.nodes().size() == 1) {
-    communicator_.meet(Meeting::exchange);
-    return tally_;
+StepMetrics GradientSum::exchange() {
+  if (communicator_.domains().size() == 1) {
+    communicator_.barrier(SyncPoint::exchange);
+    return step_metrics_;
   }
-  if (ranks_by_ == Cut::tensor) return exchange_rows();
+  if (ranks_by_ == Parallelism::tensor) return exchange_rows();
   root_ = sum_.get();
-  return exchange_between_nodes(*gradients_between_nodes_, Meeting::exchange);
+  return exchange_between_domains(*gradients_between_domains_, SyncPoint::exchange);
 }
 
-Tally GradientSum::exchange_between_nodes(TreeReduce& reduce, Meeting meeting) {
-  const auto nodes = communicator_.nodes();
-  for (std::size_t k = 0; k < nodes.size(); ++k) {
-    node_grains_[k] = {split(grains_, communicator_.size(), nodes[k].begin).begin,
-                       split(grains_, communicator_.size(), nodes[k].end - 1).end};
+StepMetrics GradientSum::exchange_between_domains(TreeReduce& reduce, SyncPoint sync_point) {
+  const auto domains = communicator_.domains();
+  for (std::size_t k = 0; k < domains.size(); ++k) {
+    domain_grains_[k] = {split(grains_, communicator_.size(), domains[k].begin).begin,
+                         split(grains_, communicator_.size(), domains[k].end - 1).end};
   }
-  communicator_.meet(meeting);  // the node's additions are done
-  if (place_ == 0) {
-    total_[0] = reduce.finish(grains_, node_grains_, pieces_, flags_, sum_.get());
+  communicator_.barrier(sync_point);  // the memory domain's additions are done
+  if (local_rank_ == 0) {
+    total_[0] = reduce.finish(grains_, domain_grains_, pieces_, flags_, sum_.get());
   }
-  communicator_.meet(meeting);
+  communicator_.barrier(sync_point);
   return total_[0];
 }
 
-// Every rank has the whole tree over its rows of each parameter block: all get all rows.
-Tally GradientSum::exchange_rows() {
+// Every rank has the sum over all grains for its rows of each parameter block. Afterwards all ranks
+// have all rows.
+StepMetrics GradientSum::exchange_rows() {
   const int me = communicator_.rank();
   out_.clear();
   in_.clear();
@@ -226,7 +234,7 @@ Tally GradientSum::exchange_rows() {
     in_.push_back({r, std::as_writable_bytes(std::span(&theirs, 1))});
     for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
       const auto rows = [&](int rank) {
-        const Range part = crew_.part_of_rank(block.shape.rows(), rank);
+        const Range part = worker_group_.part_of_rank(block.shape.rows(), rank);
         return std::span(root_ + block.offset + part.begin * block.shape.columns,
                          static_cast<std::size_t>(part.size() * block.shape.columns));
       };
@@ -234,24 +242,25 @@ Tally GradientSum::exchange_rows() {
       if (!rows(r).empty()) in_.push_back({r, std::as_writable_bytes(rows(r))});
     }
   }
-  communicator_.exchange(out_, in_, Meeting::exchange);
-  for (const std::uint32_t flags : flags_of_ranks_) tally_.flags |= flags;
-  return tally_;
+  communicator_.exchange(out_, in_, SyncPoint::exchange);
+  for (const std::uint32_t flags : flags_of_ranks_) step_metrics_.flags |= flags;
+  return step_metrics_;
 }
 
-Tally GradientSum::sum_tallies(Index grains, std::span<const TeamPieces> teams) {
+StepMetrics GradientSum::sum_metrics(Index grains, std::span<const GroupPieces> groups) {
   grains_ = grains;
-  header(place_).flags = 0;
-  publish_merged(grains, teams);
-  communicator_.meet(Meeting::evaluation);
-  // Cut by tensor, every rank holds the same nodes.
-  Tally tally =
-      ranks_by_ == Cut::data ? merge(grains, 0, node_.size()) : merge(grains, place_, place_ + 1);
-  if (tallies_between_nodes_) {
-    tally = exchange_between_nodes(*tallies_between_nodes_, Meeting::evaluation);
+  header(local_rank_).flags = 0;
+  publish_merged(grains, groups);
+  communicator_.barrier(SyncPoint::evaluation);
+  // Tensor parallel, every rank holds the same subtrees.
+  StepMetrics step_metrics = ranks_by_ == Parallelism::data
+                                 ? merge(grains, 0, domain_.size())
+                                 : merge(grains, local_rank_, local_rank_ + 1);
+  if (metrics_between_domains_) {
+    step_metrics = exchange_between_domains(*metrics_between_domains_, SyncPoint::evaluation);
   }
-  communicator_.meet(Meeting::evaluation);  // all have read the records
-  return tally;
+  communicator_.barrier(SyncPoint::evaluation);  // all have read the records
+  return step_metrics;
 }
 
 }  // namespace convoy

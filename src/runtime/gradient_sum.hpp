@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The second beat of a step: finishes the canonical tree over the gradients that the teams of all
-// ranks have, and over their tallies.
+// The reduce part of a step: finishes the canonical tree over the gradients that the worker groups
+// of all ranks have, and over their partial metrics.
 //
-//   gather     worker 0   ranks of a node tell each other which nodes of the tree they hold, and
-//                         where: gradients lie in memory that they share
-//   sum        everyone   the additions that finish the tree, in slices, each by who updates it
+//   gather     worker 0      The ranks of a memory domain tell each other which subtrees they hold,
+//                            and where: the gradients are in memory that they share.
+//   sum        all workers   Does the additions that finish the tree. Each worker adds the slice
+//                            that it updates.
 //
-// With several nodes the second is in two parts:
+// With several memory domains, two functions replace sum:
 //
-//   add        everyone   the additions that finish the node's part of the tree, in slices and
-//                         in place
-//   exchange   worker 0   between nodes (tree_reduce.hpp)
+//   add        all workers   Does the additions that finish the memory domain's part of the tree,
+//                            in slices and in place.
+//   exchange   worker 0      Finishes the tree between memory domains (tree_reduce.hpp).
 #pragma once
 
 #include <memory>
@@ -21,71 +22,72 @@
 #include "parallel/communicator.hpp"
 #include "parallel/tree_reduce.hpp"
 #include "plan/plan.hpp"
-#include "runtime/crew.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/worker_group.hpp"
 
 namespace convoy {
 
-// Nodes of the tree that a team holds: values in slots 0, 1, ... of the team.
-struct TeamPieces {
-  std::span<const tree::Node> nodes;
-  const Tally* tallies = nullptr;
+// Subtrees that a worker group holds; their values are in slots 0, 1, ... of the worker group.
+struct GroupPieces {
+  std::span<const tree::Subtree> subtrees;
+  const StepMetrics* partial_metrics = nullptr;
 };
 
 class GradientSum {
  public:
-  // Collective. `teams` with `slots` each on this rank; every rank has its own numbers, but for
-  // ranks cut by tensor.
+  // Collective. `groups`: worker groups of this rank; `slots`: slots of each. Both may differ
+  // between ranks, except between tensor-parallel ranks.
   GradientSum(Communicator& communicator, const EngineOptions& options, const Plan& plan,
-              const Crew& crew, const Backend& backend, int teams, Index slots);
+              const WorkerGroup& worker_group, const Backend& backend, int groups, Index slots);
 
-  float* slots(int team);  // [slots][arena]
+  float* slots(int group);  // [slots][arena]
 
   // This rank's part of the grains of a step or an evaluation.
   Range grains_of_rank(Index grains) const;
 
-  // Collective; worker 0 alone, all others wait. `flags` of Tally::Flag: of this rank, whether it
-  // has grains or not. Returns the node's tally, which is that of all ranks unless exchanges().
-  Tally gather(Index grains, std::span<const TeamPieces> teams, std::uint32_t flags);
+  // Collective; worker 0 alone calls it while all others wait. `flags` (StepMetrics::Flag) are
+  // those of this rank, which may have no grains. Returns the memory domain's step metrics; unless
+  // exchanges(), these are the metrics of all ranks.
+  StepMetrics gather(Index grains, std::span<const GroupPieces> groups, std::uint32_t flags);
 
   bool exchanges() const { return exchanges_; }
 
   // Whether sum() has something to add in this step.
   bool adds() const { return !merges_.empty(); }
 
-  // Everyone, where nothing is exchanged: the sum over all grains of these elements of the arena.
-  // It lies in `scratch` [scratch_rows()][elements] or where it was: slots are only read, so that
-  // what the neighbours read and soon write anew stays with them.
+  // Any worker, unless exchanges(): returns the sum over all grains of these elements of the arena.
+  // The sum is in `scratch` [scratch_rows()][elements] or in a slot. Slots are only read, so that
+  // the cache lines of a slot stay with the worker that writes them again in the next step.
   const float* sum(Range elements, float* scratch) const;
   static Index scratch_rows();
 
-  // Everyone, each on other elements, before an exchange.
+  // Every worker calls it, each for other elements, before an exchange.
   void add(Range elements) const;
-  // Which elements `worker` of `workers` of this rank adds before an exchange, given its slice
-  // among the workers of the node.
-  Range slice_before_exchange(Range node_slice, int worker, int workers) const;
-  // Collective; worker 0 alone. The tally of all ranks.
-  Tally exchange();
+  // The elements that `worker` of this rank's `workers` adds before an exchange. `domain_slice` is
+  // its slice among the workers of the memory domain.
+  Range slice_before_exchange(Range domain_slice, int worker, int workers) const;
+  // Collective; worker 0 alone calls it. Returns the step metrics of all ranks.
+  StepMetrics exchange();
 
   // After an exchange: the sum over all grains.
   const float* root() const { return root_; }
 
-  // Collective; outside of a step: gather and exchange of tallies alone.
-  Tally sum_tallies(Index grains, std::span<const TeamPieces> teams);
+  // Collective; for use outside of a step. Reduces the partial metrics alone, over all ranks.
+  StepMetrics sum_metrics(Index grains, std::span<const GroupPieces> groups);
 
  private:
-  // What a rank publishes for its node.
+  // What a rank publishes for its memory domain.
   struct Record {
-    tree::Node node;
+    tree::Subtree subtree;
     Index slot;
-    Tally tally;
+    StepMetrics step_metrics;
   };
   struct Header {
     Index records;
     std::uint32_t flags;
   };
-  // The value at `depth` of the counter's stack becomes itself plus the one above. What was not yet
-  // added to lies in its slot.
+  // An addition: the value at `depth` + 1 of the counter's stack is added to the value at `depth`.
+  // A value to which nothing was added yet is in its slot.
   struct Merge {
     Index depth;
     float* left;
@@ -93,44 +95,44 @@ class GradientSum {
     bool left_is_slot, right_is_slot;
   };
 
-  Header& header(Index place) const { return headers_[place * kHeaderStride]; }
-  Record* records(Index place) const { return records_.get() + place * most_records_; }
-  float* slot(Index place, Index slot) const;
-  void publish(std::span<const TeamPieces> teams);
-  void publish_merged(Index grains, std::span<const TeamPieces> teams);
-  Tally merge(Index grains, Index first_place, Index end_place);
-  Tally exchange_between_nodes(TreeReduce& reduce, Meeting meeting);
-  Tally exchange_rows();
+  Header& header(Index local_rank) const { return headers_[local_rank * kHeaderStride]; }
+  Record* records(Index local_rank) const { return records_.get() + local_rank * most_records_; }
+  float* slot(Index local_rank, Index slot) const;
+  void publish(std::span<const GroupPieces> groups);
+  void publish_merged(Index grains, std::span<const GroupPieces> groups);
+  StepMetrics merge(Index grains, Index first_local_rank, Index end_local_rank);
+  StepMetrics exchange_between_domains(TreeReduce& reduce, SyncPoint sync_point);
+  StepMetrics exchange_rows();
 
   static constexpr Index kHeaderStride = 4;  // a cache line each
 
   Communicator& communicator_;
   const Plan& plan_;
-  const Crew crew_;
+  const WorkerGroup worker_group_;
   const Backend& backend_;
-  const Cut ranks_by_;
+  const Parallelism ranks_by_;
   const Reduction reduction_;
-  const Range node_;   // ranks
-  const Index place_;  // of this rank in its node
+  const Range domain_;      // ranks
+  const Index local_rank_;  // of this rank in its memory domain
   const bool exchanges_;
-  const Index arena_, slots_per_team_;
+  const Index arena_, slots_per_group_;
   Index most_records_ = 0;
-  std::vector<Index> first_slot_;  // of each place of the node, in the block
+  std::vector<Index> first_slot_;  // in the block, by local rank
   std::shared_ptr<float[]> slots_;
   std::shared_ptr<Header[]> headers_;
   std::shared_ptr<Record[]> records_;
-  std::shared_ptr<float[]> sum_;    // of an exchange
-  std::shared_ptr<Tally[]> total_;  // of an exchange, for the node
-  std::optional<TreeReduce> gradients_between_nodes_, tallies_between_nodes_;
-  std::vector<Range> node_grains_;
+  std::shared_ptr<float[]> sum_;          // of an exchange
+  std::shared_ptr<StepMetrics[]> total_;  // of an exchange, for the memory domain
+  std::optional<TreeReduce> gradients_between_domains_, metrics_between_domains_;
+  std::vector<Range> domain_grains_;
 
-  // Of the step in progress.
+  // State of the step in progress.
   Index grains_ = 0;
   std::vector<Merge> merges_;
   std::vector<Piece> pieces_;
-  std::vector<Tally> tallies_;
-  std::uint32_t flags_ = 0;  // of the node
-  Tally tally_;              // of the node, or of all
+  std::vector<StepMetrics> partial_metrics_;
+  std::uint32_t flags_ = 0;   // of the memory domain
+  StepMetrics step_metrics_;  // of the memory domain, or of all
   std::vector<std::uint32_t> flags_of_ranks_;
   std::vector<Outgoing> out_;
   std::vector<Incoming> in_;

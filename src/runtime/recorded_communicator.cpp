@@ -3,30 +3,30 @@
 
 namespace convoy {
 
-void RecordedCommunicator::meet(Meeting meeting) {
-  Lane* const lane = this->lane(meeting);
-  if (lane) lane->lap(TimeKind::reduction);
-  inner_.meet(meeting);
-  if (lane) lane->lap(TimeKind::waiting);
+void RecordedCommunicator::barrier(SyncPoint sync_point) {
+  Track* const track = this->track(sync_point);
+  if (track) track->record(TimeKind::reduction);
+  inner_.barrier(sync_point);
+  if (track) track->record(TimeKind::waiting);
 }
 
 void RecordedCommunicator::exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
-                                    Meeting meeting) {
-  Lane* const lane = this->lane(meeting);
-  if (lane) lane->lap(TimeKind::reduction);
-  inner_.exchange(out, in, meeting);
-  if (lane) lane->lap(TimeKind::communication);
+                                    SyncPoint sync_point) {
+  Track* const track = this->track(sync_point);
+  if (track) track->record(TimeKind::reduction);
+  inner_.exchange(out, in, sync_point);
+  if (track) track->record(TimeKind::communication);
   if (!timeline_.recording()) return;
   for (const Outgoing& message : out) timeline_.count_sent(message.bytes.size());
 }
 
 template <class T>
 void RecordedCommunicator::sum_of(std::span<T> values) {
-  Lane* const lane = this->lane(Meeting::exchange);
-  if (lane) lane->lap(TimeKind::reduction);
+  Track* const track = this->track(SyncPoint::exchange);
+  if (track) track->record(TimeKind::reduction);
   inner_.sum(values);
-  if (!lane) return;
-  lane->lap(TimeKind::communication);
+  if (!track) return;
+  track->record(TimeKind::communication);
   timeline_.count_sent(values.size_bytes());
 }
 

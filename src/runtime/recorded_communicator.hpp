@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A communicator whose messages go into a timeline: how long worker 0, the one that calls it, was
-// at them, and how many bytes were sent. In a stretch alone; otherwise it hands over.
+// A communicator that records its messages in a timeline: the time that worker 0, which calls it,
+// spends on them, and the number of bytes sent. It records during step ranges alone, and forwards
+// every call to another communicator.
 #pragma once
 
 #include "parallel/communicator.hpp"
@@ -15,25 +16,26 @@ class RecordedCommunicator final : public Communicator {
 
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
-  std::span<const Range> nodes() const override { return inner_.nodes(); }
+  std::span<const Range> domains() const override { return inner_.domains(); }
   Range host() const override { return inner_.host(); }
   std::shared_ptr<std::byte[]> allocate(Index bytes) override { return inner_.allocate(bytes); }
-  void meet(Meeting meeting) override;
+  void barrier(SyncPoint sync_point) override;
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
-                Meeting meeting) override;
+                SyncPoint sync_point) override;
   void sum(std::span<float> values) override;
   void sum(std::span<double> values) override;
   void publish(Activity activity, std::int64_t step) noexcept override {
     inner_.publish(activity, step);
   }
-  void pulse() noexcept override { inner_.pulse(); }
+  void heartbeat() noexcept override { inner_.heartbeat(); }
   void fail(std::string_view reason) noexcept override { inner_.fail(reason); }
-  bool claim_voice() noexcept override { return inner_.claim_voice(); }
+  bool claim_reporter() noexcept override { return inner_.claim_reporter(); }
 
  private:
-  // Of a step's sums: what worker 0 does between two calls are additions.
-  Lane* lane(Meeting meeting) {
-    return timeline_.recording() && meeting == Meeting::exchange ? timeline_.lanes() : nullptr;
+  // Worker 0's track while it exchanges a step's sums: between two such calls it does additions.
+  Track* track(SyncPoint sync_point) {
+    return timeline_.recording() && sync_point == SyncPoint::exchange ? timeline_.tracks()
+                                                                      : nullptr;
   }
   template <class T>
   void sum_of(std::span<T> values);

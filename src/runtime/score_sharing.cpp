@@ -17,10 +17,10 @@ void share_scores(Communicator& communicator, const GrainList& list, Index class
     return ranges;
   };
   gather_parts(communicator, std::as_writable_bytes(std::span(evaluation.predictions)),
-               parts(sizeof(std::uint16_t)), Meeting::evaluation);
+               parts(sizeof(std::uint16_t)), SyncPoint::evaluation);
   if (evaluation.probabilities.empty()) return;
   gather_parts(communicator, std::as_writable_bytes(std::span(evaluation.probabilities)),
-               parts(classes * static_cast<Index>(sizeof(float))), Meeting::evaluation);
+               parts(classes * static_cast<Index>(sizeof(float))), SyncPoint::evaluation);
 }
 
 }  // namespace convoy

@@ -7,7 +7,8 @@
 
 namespace convoy {
 
-// Collective. Every rank has the scores of its own grains (cut by data): all get all.
+// Collective. Before the call every rank has the scores of its own grains (data parallel);
+// afterwards every rank has all scores.
 void share_scores(Communicator& communicator, const GrainList& list, Index classes,
                   Evaluation& evaluation);
 

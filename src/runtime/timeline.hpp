@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the time of training goes, worker by worker: how long each was at what (totals), and one
-// after the other (events). An engine writes the timeline that it is given; without one it compares
-// a pointer with null and does nothing more.
+// Where the time of training goes, for each worker: the time that it spent on each kind of work
+// (totals), and the intervals in their order (events). An engine writes the timeline that it is
+// given; without one it only compares a pointer with null.
 //
-// A worker reads the clock when it is done with something: the time since it last did so belongs to
-// that. So the intervals of a worker leave no gap and never overlap, and one reading is all that an
-// interval costs. What takes no time where nobody is waited for (a meeting of one) is not read at
-// all and goes to the interval behind it.
+// A worker reads the clock when it ends a piece of work: the time since its previous reading
+// belongs to that piece. So the intervals of a worker leave no gap and never overlap, and an
+// interval costs one reading. A wait that takes no time (a barrier of one worker) is not recorded;
+// its time belongs to the next interval.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,14 @@ namespace convoy {
 
 class Plan;
 
-// What is no stage of the plan.
+// Kinds of work that are not stages of the plan.
 enum class TimeKind : std::int32_t {
   input,          // filling in the samples
-  waiting,        // for other workers: barriers, meetings of a node
+  waiting,        // for other workers: barriers of a rank and of a memory domain
   communication,  // messages between ranks
   reduction,      // finishing the tree over the gradients
   update,         // of the weights
-  evaluation,     // these as a whole, outside of the steps, by worker 0
+  evaluation,     // this one and the next two: as a whole, outside of steps, by worker 0
   verification,
   checkpoint,
 };
@@ -41,41 +41,42 @@ constexpr std::int32_t number_of(TimeKind kind) {
   return static_cast<std::int32_t>(kind);
 }
 
-// The time from the mark before this one until `tick` went to `what`.
+// The worker did `what` from the previous mark until `tick`.
 struct TimeMark {
   std::int64_t tick = 0;
   std::int32_t what = kNothing;
 };
 
-// The timeline of a worker, whose thread alone writes it. Allocates nothing after construction.
-class alignas(kAlignment) Lane {
+// The track of a worker, whose thread alone writes it. Allocates nothing after construction.
+class alignas(kAlignment) Track {
  public:
-  Lane(Index stages, Index events);
+  Track(Index stages, Index events);
 
-  // What comes belongs to what is named next; what was before, to nothing.
+  // Begins an interval, which the next record() names. The time before belongs to no interval.
   void start() {
     last_ = ticks();
     mark(last_, kNothing);
   }
   void step(Index number) { step_ = number; }
 
-  void lap(TimeKind kind) { lap(number_of(kind)); }
-  void lap_stage(Index stage) {
-    lap(static_cast<std::int32_t>(kTimeKinds + stage));
+  void record(TimeKind kind) { record(number_of(kind)); }
+  void record_stage(Index stage) {
+    record(static_cast<std::int32_t>(kTimeKinds + stage));
     stage_ = static_cast<std::size_t>(stage);
     stage_end_ = last_;
   }
-  // All since the end of that stage was the meeting behind it.
-  void met_after_stage() { meetings_[stage_] += last_ - stage_end_; }
+  // All time since the end of the last stage was the barrier after it.
+  void end_barrier_after_stage() { sync_points_[stage_] += last_ - stage_end_; }
 
-  // What a GPU measured itself: `what` took so long, right behind what came before.
+  // Adds an interval that a GPU measured: it begins where the previous one ends.
   void advance(std::int32_t what, std::int64_t duration) {
     totals_[static_cast<std::size_t>(what)] += duration;
     last_ += duration;
     mark(last_, what);
   }
 
-  // Two kinds that take turns too fast for events: totals are exact, the events are one each.
+  // For reduction and update, which alternate too fast for events: the totals are exact, and the
+  // events are one interval of each kind.
   void begin_turns() { turns_begin_ = {last_, total(TimeKind::reduction)}; }
   void turn(TimeKind kind) {
     const std::int64_t now = ticks();
@@ -88,8 +89,8 @@ class alignas(kAlignment) Lane {
   std::int64_t total_of_stage(Index stage) const {
     return totals_[static_cast<std::size_t>(kTimeKinds + stage)];
   }
-  std::int64_t meetings_after_stage(Index stage) const {
-    return meetings_[static_cast<std::size_t>(stage)];
+  std::int64_t barriers_after_stage(Index stage) const {
+    return sync_points_[static_cast<std::size_t>(stage)];
   }
   std::span<const TimeMark> marks() const {
     return marks_.span().first(static_cast<std::size_t>(used_));
@@ -97,13 +98,13 @@ class alignas(kAlignment) Lane {
   Index missing_from() const { return missing_from_; }  // step without all its marks; -1: none
 
  private:
-  void lap(std::int32_t what) {
+  void record(std::int32_t what) {
     const std::int64_t now = ticks();
     totals_[static_cast<std::size_t>(what)] += now - last_;
     last_ = now;
     mark(now, what);
   }
-  // One after another of the same kind are one.
+  // Joins consecutive intervals of the same kind.
   void mark(std::int64_t tick, std::int32_t what) {
     if (missing_from_ >= 0) return;
     if (used_ > 0 && marks_[used_ - 1].what == what) {
@@ -120,8 +121,8 @@ class alignas(kAlignment) Lane {
   };
 
   std::int64_t last_ = 0;
-  std::vector<std::int64_t> totals_;    // [what]
-  std::vector<std::int64_t> meetings_;  // [stage]
+  std::vector<std::int64_t> totals_;       // [what]
+  std::vector<std::int64_t> sync_points_;  // [stage]
   Buffer<TimeMark> marks_;
   Index used_ = 0, step_ = 0, missing_from_ = -1;
   std::size_t stage_ = 0;
@@ -129,77 +130,78 @@ class alignas(kAlignment) Lane {
   Turns turns_begin_;
 };
 
-// The timelines of a rank's workers. Of one engine, which must not outlive it.
+// The tracks of a rank's workers. It belongs to one engine, which must not outlive it.
 class Timeline {
  public:
-  // `events`: how many of each worker are kept (16 bytes each); 0: totals alone.
+  // `events`: the most events of each worker that are kept (16 bytes each); 0: totals alone.
   explicit Timeline(Index events = 0) : events_(events) {}
 
-  // What the engine calls: once, and around each of its stretches (StretchSpan).
+  // The engine calls prepare() once, and the others around each of its step ranges (StepRangeSpan).
   void prepare(const Plan& plan, int workers);
-  void begin_stretch();
-  void end_stretch(Index steps);
-  bool recording() const { return recording_; }  // a stretch is under way
+  void begin_step_range();
+  void end_step_range(Index steps);
+  bool recording() const { return recording_; }  // a step range is under way
   void count_sent(std::size_t bytes) { bytes_sent_ += bytes; }
 
-  Lane* lanes() { return lanes_.data(); }
-  std::span<const Lane> all_lanes() const { return lanes_; }
+  Track* tracks() { return tracks_.data(); }
+  std::span<const Track> all_tracks() const { return tracks_; }
 
-  // What was recorded, of all stretches.
+  // What was recorded in all step ranges.
   struct StageName {
     std::vector<std::string> layers;
     std::string_view pass;
   };
   const std::vector<StageName>& stages() const { return stages_; }  // in the order of training
   Index steps() const { return steps_; }
-  std::int64_t stretch_ticks() const { return stretch_ticks_; }
+  std::int64_t step_range_ticks() const { return step_range_ticks_; }
   std::uint64_t bytes_sent() const { return bytes_sent_; }  // as messages, by this rank
   const TickScale& scale() const { return scale_; }
 
  private:
   const Index events_;
   TickScale scale_;
-  std::vector<Lane> lanes_;
+  std::vector<Track> tracks_;
   std::vector<StageName> stages_;
   bool recording_ = false;
   Index steps_ = 0;
-  std::int64_t stretch_begin_ = 0, stretch_ticks_ = 0;
+  std::int64_t step_range_begin_ = 0, step_range_ticks_ = 0;
   std::uint64_t bytes_sent_ = 0;
 };
 
-// A stretch of an engine, for as long as this lives. `timeline` may be null; `steps` is read at the
-// end.
-class StretchSpan {
+// Records a step range, which lasts as long as this object. `timeline` may be null; `steps` is read
+// at the end.
+class StepRangeSpan {
  public:
-  StretchSpan(Timeline* timeline, const Index& steps) : timeline_(timeline), steps_(steps) {
-    if (timeline_) timeline_->begin_stretch();
+  StepRangeSpan(Timeline* timeline, const Index& steps) : timeline_(timeline), steps_(steps) {
+    if (timeline_) timeline_->begin_step_range();
   }
-  ~StretchSpan() {
-    if (timeline_) timeline_->end_stretch(steps_);
+  ~StepRangeSpan() {
+    if (timeline_) timeline_->end_step_range(steps_);
   }
-  StretchSpan(const StretchSpan&) = delete;
-  StretchSpan& operator=(const StretchSpan&) = delete;
+  StepRangeSpan(const StepRangeSpan&) = delete;
+  StepRangeSpan& operator=(const StepRangeSpan&) = delete;
 
  private:
   Timeline* timeline_;
   const Index& steps_;
 };
 
-// What worker 0 does outside of the steps, for as long as this lives. `timeline` may be null.
+// Records what worker 0 does outside of the steps, as long as this object lives. `timeline` may be
+// null.
 class TimeSpan {
  public:
   TimeSpan(Timeline* timeline, TimeKind kind)
-      : lane_(timeline ? timeline->lanes() : nullptr), kind_(kind) {
-    if (lane_) lane_->start();
+      : track_(timeline ? timeline->tracks() : nullptr), kind_(kind) {
+    if (track_) track_->start();
   }
   ~TimeSpan() {
-    if (lane_) lane_->lap(kind_);
+    if (track_) track_->record(kind_);
   }
   TimeSpan(const TimeSpan&) = delete;
   TimeSpan& operator=(const TimeSpan&) = delete;
 
  private:
-  Lane* lane_;
+  Track* track_;
   TimeKind kind_;
 };
 

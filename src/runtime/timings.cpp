@@ -15,15 +15,15 @@
 namespace convoy {
 namespace {
 
-// What a rank says of itself, beside its stages and workers.
-struct RankHead {
+// The fixed part of a rank's message; its stages and workers follow.
+struct RankHeader {
   Index steps, missing_from;
   std::uint64_t bytes_sent, peak_memory_bytes;
-  std::int64_t stretch_ticks;
+  std::int64_t step_range_ticks;
   double nanoseconds_per_tick;
   TickScale::Reading begin;
-  std::int64_t met;  // when it left a meeting of all ranks: nanoseconds of its own clock
-  Index host;        // the first rank of its machine
+  std::int64_t left_barrier_at;  // nanoseconds of its own clock when it left a barrier of all ranks
+  Index host;                    // the first rank of its host
   Index stages, workers;
 };
 
@@ -40,58 +40,58 @@ std::vector<T> values_of(const std::string& bytes) {
   return values;
 }
 
-// A lane as three texts: ticks of the kinds, ticks of the stages (alone, then their meetings),
+// A track as three texts: ticks of the kinds, ticks of the stages (alone, then their barriers),
 // marks.
-constexpr std::size_t kTextsOfLane = 3;
+constexpr std::size_t kTextsOfTrack = 3;
 
-void add_lane(const Lane& lane, Index stages, std::vector<std::string>& texts) {
+void add_track(const Track& track, Index stages, std::vector<std::string>& texts) {
   std::vector<std::int64_t> kinds, of_stages;
-  for (std::int32_t k = 0; k < kTimeKinds; ++k) kinds.push_back(lane.total(TimeKind{k}));
-  for (Index s = 0; s < stages; ++s) of_stages.push_back(lane.total_of_stage(s));
-  for (Index s = 0; s < stages; ++s) of_stages.push_back(lane.meetings_after_stage(s));
+  for (std::int32_t k = 0; k < kTimeKinds; ++k) kinds.push_back(track.total(TimeKind{k}));
+  for (Index s = 0; s < stages; ++s) of_stages.push_back(track.total_of_stage(s));
+  for (Index s = 0; s < stages; ++s) of_stages.push_back(track.barriers_after_stage(s));
   texts.push_back(bytes_of(std::span<const std::int64_t>(kinds)));
   texts.push_back(bytes_of(std::span<const std::int64_t>(of_stages)));
-  texts.push_back(bytes_of(lane.marks()));
+  texts.push_back(bytes_of(track.marks()));
 }
 
 std::string to_message(const Timeline& timeline, const Communicator& communicator,
-                       std::int64_t met) {
-  RankHead head{};
+                       std::int64_t left_barrier_at) {
+  RankHeader head{};
   head.steps = timeline.steps();
   head.missing_from = -1;
-  for (const Lane& lane : timeline.all_lanes()) {
-    const Index missing = lane.missing_from();
+  for (const Track& track : timeline.all_tracks()) {
+    const Index missing = track.missing_from();
     if (missing >= 0 && (head.missing_from < 0 || missing < head.missing_from)) {
       head.missing_from = missing;
     }
   }
   head.bytes_sent = timeline.bytes_sent();
   head.peak_memory_bytes = peak_memory_bytes();
-  head.stretch_ticks = timeline.stretch_ticks();
+  head.step_range_ticks = timeline.step_range_ticks();
   head.nanoseconds_per_tick = 1e9 * timeline.scale().seconds_per_tick();
   head.begin = timeline.scale().start();
-  head.met = met;
+  head.left_barrier_at = left_barrier_at;
   head.host = communicator.host().begin;
   head.stages = static_cast<Index>(timeline.stages().size());
-  head.workers = static_cast<Index>(timeline.all_lanes().size());
-  std::vector<std::string> texts{bytes_of(std::span<const RankHead>(&head, 1))};
+  head.workers = static_cast<Index>(timeline.all_tracks().size());
+  std::vector<std::string> texts{bytes_of(std::span<const RankHeader>(&head, 1))};
   for (const Timeline::StageName& stage : timeline.stages()) {
     std::vector<std::string> names{std::string(stage.pass)};
     names.insert(names.end(), stage.layers.begin(), stage.layers.end());
     texts.push_back(pack(names));
   }
-  for (const Lane& lane : timeline.all_lanes()) add_lane(lane, head.stages, texts);
+  for (const Track& track : timeline.all_tracks()) add_track(track, head.stages, texts);
   return pack(texts);
 }
 
-// The message of a rank, taken apart.
+// The message of a rank, unpacked.
 struct Message {
   explicit Message(const std::string& bytes) : texts(unpack(bytes)) {
     CONVOY_ASSERT(!texts.empty() && texts.front().size() == sizeof head);
     std::memcpy(&head, texts.front().data(), sizeof head);
   }
   std::vector<std::string> texts;
-  RankHead head;
+  RankHeader head;
 };
 
 StageTimings stage_of(const std::string& text) {
@@ -112,28 +112,28 @@ WorkerTimings worker_of(std::span<const std::string> texts, double seconds_per_t
   const std::size_t half = stages.size() / 2;
   for (std::size_t s = 0; s < half; ++s) {
     worker.stages.push_back(seconds(stages[s]));
-    worker.stages_with_meetings.push_back(seconds(stages[s] + stages[half + s]));
+    worker.stages_with_barriers.push_back(seconds(stages[s] + stages[half + s]));
   }
   worker.marks = values_of<TimeMark>(texts[2]);
   return worker;
 }
 
 RankTimings rank_of(const Message& message, int number) {
-  const RankHead& head = message.head;
+  const RankHeader& head = message.head;
   const std::span texts(message.texts);
   RankTimings rank;
   rank.bytes_sent = head.bytes_sent;
   rank.peak_memory_bytes = head.peak_memory_bytes;
   rank.missing_from = head.missing_from;
-  rank.seconds = 1e-9 * head.nanoseconds_per_tick * static_cast<double>(head.stretch_ticks);
+  rank.seconds = 1e-9 * head.nanoseconds_per_tick * static_cast<double>(head.step_range_ticks);
   rank.begin = head.begin;
   rank.nanoseconds_per_tick = head.nanoseconds_per_tick;
   const auto stages = static_cast<std::size_t>(head.stages);
   for (std::size_t s = 0; s < stages; ++s) rank.stages.push_back(stage_of(texts[1 + s]));
   for (int w = 0; w < static_cast<int>(head.workers); ++w) {
-    const std::size_t first = 1 + stages + kTextsOfLane * static_cast<std::size_t>(w);
+    const std::size_t first = 1 + stages + kTextsOfTrack * static_cast<std::size_t>(w);
     rank.workers.push_back(
-        worker_of(texts.subspan(first, kTextsOfLane), 1e-9 * head.nanoseconds_per_tick));
+        worker_of(texts.subspan(first, kTextsOfTrack), 1e-9 * head.nanoseconds_per_tick));
     rank.workers.back().rank = number;
     rank.workers.back().thread = w;
   }
@@ -181,7 +181,7 @@ std::vector<StageTimings> Timings::stages() const {
       }
       taken[at] = true;
       for (const WorkerTimings& worker : rank.workers) {
-        all[at].seconds = std::max(all[at].seconds, worker.stages_with_meetings[s]);
+        all[at].seconds = std::max(all[at].seconds, worker.stages_with_barriers[s]);
       }
     }
   }
@@ -209,23 +209,25 @@ bool Timings::one_machine() const {
 }
 
 Timings gather_timings(const Timeline& timeline, Communicator& communicator) {
-  all_gather(communicator, "", Meeting::end);  // all leave it at about the same moment
-  const std::int64_t met = TickScale::read().nanoseconds;
-  const auto messages = gather(communicator, to_message(timeline, communicator, met), Meeting::end);
+  all_gather(communicator, "", SyncPoint::end);  // all ranks leave it at about the same time
+  const std::int64_t left_barrier_at = TickScale::read().nanoseconds;
+  const auto messages =
+      gather(communicator, to_message(timeline, communicator, left_barrier_at), SyncPoint::end);
   Timings timings;
-  std::vector<std::int64_t> meetings;  // on the clock of each rank
+  std::vector<std::int64_t> sync_points;  // on the clock of each rank
   for (const std::string& bytes : messages) {
     const Message message(bytes);
-    const RankHead& head = message.head;
+    const RankHeader& head = message.head;
     const auto number = static_cast<int>(timings.ranks.size());
     RankTimings rank = rank_of(message, number);
     if (number == 0) timings.steps = head.steps;
     timings.seconds = std::max(timings.seconds, rank.seconds);
-    meetings.push_back(head.met);
+    sync_points.push_back(head.left_barrier_at);
     rank.near = head.host == 0;
-    // The ranks of a machine have one clock: that of the first is set, and the others' with it.
+    // The ranks of a host have one clock, so the offset of its first rank applies to all of them.
     if (!rank.near) {
-      rank.begin.nanoseconds += meetings.front() - meetings[static_cast<std::size_t>(head.host)];
+      rank.begin.nanoseconds +=
+          sync_points.front() - sync_points[static_cast<std::size_t>(head.host)];
     }
     timings.ranks.push_back(std::move(rank));
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the timelines of all ranks came to, in seconds: what a report reads.
+// The timelines of all ranks, in seconds, for reports.
 #pragma once
 
 #include <array>
@@ -23,50 +23,50 @@ struct StageTimings {
 struct WorkerTimings {
   double seconds_of(TimeKind kind) const { return kinds[static_cast<std::size_t>(kind)]; }
   double compute() const;  // all stages
-  double known() const;    // all that belongs to steps
+  double known() const;    // all time that belongs to steps
 
   int rank = 0, thread = 0;
   std::array<double, kTimeKinds> kinds{};
-  // Of each stage of its rank: the time on its own part, and with the meeting behind it.
-  std::vector<double> stages, stages_with_meetings;
-  std::vector<TimeMark> marks;  // in time: see RankTimings::nanoseconds
+  // For each stage of its rank: the time of its own part, and that with the barrier after it.
+  std::vector<double> stages, stages_with_barriers;
+  std::vector<TimeMark> marks;  // RankTimings::nanoseconds converts their ticks
 };
 
 struct RankTimings {
-  // On the clock of rank 0.
+  // Converts a tick of this rank to nanoseconds on the clock of rank 0.
   std::int64_t nanoseconds(std::int64_t tick) const;
 
-  std::vector<StageTimings> stages;  // their names, in the order of training
+  std::vector<StageTimings> stages;  // names alone, in the order of training
   std::vector<WorkerTimings> workers;
   double seconds = 0;  // wall time of the steps
   std::uint64_t bytes_sent = 0;
   std::uint64_t peak_memory_bytes = 0;
-  Index missing_from = -1;  // a step that has lost events; -1: none
-  bool near = true;         // on the machine of rank 0: the same clock
+  Index missing_from = -1;  // the first step without all its events; -1: none
+  bool near = true;         // on the host of rank 0, so with the same clock
   TickScale::Reading begin;
   double nanoseconds_per_tick = 1;
 };
 
 struct Timings {
   Index steps = 0;
-  double seconds = 0;  // wall time of these steps, of the rank that was longest at them
+  double seconds = 0;  // wall time of these steps, of the rank that took longest
   std::vector<RankTimings> ranks;
 
-  // For each stage, the time of the worker that was longest at it, with the meeting behind it. Of
-  // all ranks: machines with other vector units may fuse other layers.
+  // For each stage of any rank, the time of the worker that took longest, with the barrier after
+  // it. Ranks may have different stages: hosts with other vector units may fuse other layers.
   std::vector<StageTimings> stages() const;
   std::uint64_t bytes_sent() const;
   Index missing_from() const;  // the lowest of the ranks'
   bool one_machine() const;
 };
 
-// Collective, at the end of the work: to rank 0, the others get nothing. Clocks of other machines
-// are set by a meeting: they agree to some hundredths of a millisecond or, over a slow network,
-// less.
+// Collective, at the end of the run. Rank 0 gets the timings, the other ranks an empty result. The
+// clocks of other hosts are aligned at a barrier: they agree to some hundredths of a millisecond,
+// or less exactly over a slow network.
 Timings gather_timings(const Timeline& timeline, Communicator& communicator);
 
-// Calls event(what, begin, end) for each interval of a worker that is something, in order of time;
-// nanoseconds on the clock of rank 0.
+// Calls event(what, begin, end) for each interval of a worker that is not kNothing, in order of
+// time. `begin` and `end` are nanoseconds on the clock of rank 0.
 template <class Event>
 void for_each_event(const RankTimings& rank, const WorkerTimings& worker, const Event& event) {
   std::int64_t begin = 0;

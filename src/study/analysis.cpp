@@ -46,7 +46,7 @@ double image_seconds(const RunRecord& run) {
   return run.train_seconds / trained_images(run);
 }
 
-// Of value(serial) / value(layout) in each round.
+// The ratio value(serial) / value(layout) in each round.
 template <class Value>
 Estimate gain(const LayoutResult& serial, const LayoutResult& layout, const Value& value) {
   std::vector<double> above, below;
@@ -57,8 +57,7 @@ Estimate gain(const LayoutResult& serial, const LayoutResult& layout, const Valu
   return ratio(above, below);
 }
 
-// A serial fraction is a part of a whole; what a formula gives beyond that says that the law does
-// not hold.
+// A serial fraction is from 0 to 1; if a formula gives another value, the law does not hold.
 Estimate if_fraction(const Estimate& estimate) {
   constexpr double kRounding = 1e-9;
   if (!(estimate.value >= -kRounding && estimate.value <= 1 + kRounding)) return kUnknown;
@@ -74,7 +73,8 @@ std::optional<double> seconds_to(const RunRecord& run, double accuracy) {
   return std::nullopt;
 }
 
-// What all reach: the lowest of the last accuracies, in whole tenths of a percent.
+// The target that all runs reach: the lowest of their last accuracies, in whole tenths of a
+// percent.
 double target_of(const Study& study, const ExperimentResult& result) {
   if (study.plan.target_accuracy) return *study.plan.target_accuracy;
   double lowest = 1;
@@ -98,10 +98,11 @@ TimeShares average_shares(const Runs& runs) {
 
 Estimate share_of_peak(const Study& study, const LayoutResult& layout) {
   const int workers = std::min(layout.grid.workers(), places_of(study).count);
-  const bool gpu = study.plan.device == "cuda";  // each has a peak of its own
+  const bool gpu = study.plan.device == "cuda";  // each GPU has a peak of its own
   const auto peak = std::ranges::find(study.peaks, gpu ? 1 : workers, &PeakRecord::threads);
   if (peak == study.peaks.end() || !(peak->flops_per_second > 0)) return kUnknown;
-  for (const RunRecord* run : layout.runs) {  // this machine's peak says nothing about another
+  for (const RunRecord* run :
+       layout.runs) {  // this machine's peak does not apply to another machine
     if (run->cpu != study.machine.facts.cpu) return kUnknown;
   }
   return over(layout.runs, [&](const RunRecord& run) {
@@ -110,7 +111,7 @@ Estimate share_of_peak(const Study& study, const LayoutResult& layout) {
   });
 }
 
-// What a layout comes to without any other.
+// The results of a layout that need no other layout.
 LayoutResult alone(const Study& study, std::size_t experiment, std::size_t number) {
   LayoutResult result;
   result.grid = study.plan.experiments[experiment].layouts[number];
@@ -171,7 +172,7 @@ void compare(LayoutResult& layout, const ExperimentResult& result, const LayoutR
                                            : gustafson_share(layout.speedup, workers));
 }
 
-// Points within the cores of the machine, whose times are not those of taking turns.
+// Fits the points within the cores of the machine; beyond them workers take turns.
 void fit(ExperimentResult& result, const LayoutResult& serial, int places) {
   const bool strong = result.experiment->scaling == Scaling::strong;
   std::vector<ScalingRound> rounds;
@@ -183,7 +184,7 @@ void fit(ExperimentResult& result, const LayoutResult& serial, int places) {
       const auto run = std::ranges::find(layout.runs, base->round, &RunRecord::round);
       if (layout.withheld || workers > places || run == layout.runs.end()) continue;
       round.workers.push_back(workers);
-      // Of an image for each worker: work that grows with them.
+      // Seconds per image and worker: work that grows with the number of workers.
       round.seconds.push_back(strong ? train_seconds(**run) : workers * image_seconds(**run));
       if (workers > 1) result.fitted.push_back(workers);
     }
@@ -194,17 +195,18 @@ void fit(ExperimentResult& result, const LayoutResult& serial, int places) {
       if_fraction(strong ? amdahl_fraction(rounds) : gustafson_fraction(rounds));
 }
 
-// What the serial layout of an experiment computed: layouts that came to the same weights by the
-// same steps solved one problem, fused or not. Without a digest it is no other experiment's.
+// Identifies the problem that the serial layout of an experiment solved: layouts that reached the
+// same weights by the same steps solved one problem, fused or not. Without a digest the problem is
+// unique to the experiment.
 std::string problem_of(const LayoutResult& serial, std::size_t experiment) {
   if (!comparable({}, serial, serial)) return fmt::format("experiment {}", experiment);
   const RunRecord& run = *serial.runs.front();
   return fmt::format("{} {} {} {}", run.weights_sha256, run.batch, run.samples, run.epochs.size());
 }
 
-// For each experiment, the one whose serial layout was the fastest of those with the same problem:
-// its own, unless another's was faster beyond doubt (of equal ones the luckiest would make all
-// others look slow).
+// For each experiment, the experiment whose serial layout was the fastest with the same problem:
+// its own, unless another was clearly faster (among equal ones the luckiest would make all others
+// look slow).
 std::vector<std::size_t> best_serial(const std::vector<ExperimentResult>& results) {
   std::vector<std::size_t> chosen;
   for (std::size_t e = 0; e < results.size(); ++e) {
@@ -252,7 +254,7 @@ Results analyse(const Study& study) {
   for (std::size_t e = 0; e < results.experiments.size(); ++e) {
     ExperimentResult& result = results.experiments[e];
     LayoutResult base = results.experiments[chosen[e]].layouts.front();
-    base.target_seconds = kUnknown;  // this experiment's target may be another
+    base.target_seconds = kUnknown;  // this experiment may have another target
     find_target(base, result.target_accuracy);
     result.serial = study.plan.experiments[chosen[e]].name;
     for (LayoutResult& layout : result.layouts) {

@@ -27,7 +27,7 @@ bool has_one_digest(const LayoutResult& layout) {
   return contract && digests_of(layout).size() == 1;
 }
 
-// Workers that had anything to do, at most, in its runs.
+// The largest number of workers that had work in the layout's runs.
 int working(const LayoutResult& layout) {
   int most = 0;
   for (const RunRecord* run : layout.runs) most = std::max(most, run->working);
@@ -38,17 +38,17 @@ double width(const Estimate& e) {
   return e.has_interval() ? (e.high - e.low) / e.value : 0;
 }
 
-// Why no figure compares the layout with the serial one.
+// The reason why no figure compares the layout with the serial one.
 std::string why_withheld(const LayoutResult& layout, const LayoutResult& serial) {
   if (serial.runs.empty()) return "the serial layout has no run yet";
   if (!std::ranges::all_of(layout.runs, [](auto* run) { return run->contract; })) {
-    return "it ran with --reduction fast, which does not promise the same weights";
+    return "it ran with --reduction fast, whose weights depend on the layout";
   }
   if (const std::size_t own = digests_of(layout).size(); own > 1) {
-    return fmt::format("its runs ended in {} different digests", own);
+    return fmt::format("its runs have {} different digests", own);
   }
-  if (!has_one_digest(serial)) return "the serial runs ended in different digests";
-  return "its digest differs from the serial run's, so it is another computation";
+  if (!has_one_digest(serial)) return "the serial runs have different digests";
+  return "its digest differs from the serial run's, so it did a different computation";
 }
 
 Flag wide(std::string_view figure) {
@@ -57,7 +57,7 @@ Flag wide(std::string_view figure) {
           std::string(figure)};
 }
 
-// What is doubtful about its times, whatever they are compared with.
+// Doubts about the layout's times, which do not depend on what they are compared with.
 Flags doubts_about(const LayoutResult& layout) {
   Flags flags;
   const auto busy = static_cast<std::size_t>(std::ranges::count_if(layout.runs, [](auto* run) {
@@ -83,9 +83,9 @@ void flag_workers(Flags& flags, const Study& study, const LayoutResult& layout) 
   const Places places = places_of(study);
   if (asked > places.count) {
     const std::string there = counted(static_cast<std::size_t>(places.count), places.noun);
-    flags.push_back({fmt::format("{} workers on {}: they take turns", asked, there),
-                     fmt::format("more workers than the machine's {}: they take turns", there),
-                     ""});
+    flags.push_back(
+        {fmt::format("{} workers on {}, so workers take turns", asked, there),
+         fmt::format("more workers than the machine's {}, so workers take turns", there), ""});
   }
   if (const int really = working(layout); really < asked) {
     flags.push_back({fmt::format("only {} of {} workers had work to do", really, asked),
@@ -101,8 +101,8 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
   if (s.has_interval() ? s.low > most : s.value > most) {
     const auto above = [](std::string_view workers) {
       return fmt::format(
-          "the speedup is higher than {} can give, and this study cannot name the "
-          "cause (caches? a slow serial run?)",
+          "the speedup is higher than {} can give; this study cannot tell the cause (caches, or a "
+          "slow serial run)",
           workers);
     };
     const std::string workers = counted(static_cast<std::size_t>(most), "worker");
@@ -110,7 +110,7 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
   }
   if (width(s) > kWide) flags.push_back(wide("speedup"));
   for (const Flag& doubt : doubts_about(serial)) {
-    const std::string whose = "the serial runs that it is compared with: ";
+    const std::string whose = "about the serial runs that it is compared with: ";
     flags.push_back({whose + doubt.text, whose + doubt.common, doubt.detail, true});
   }
 }
@@ -120,8 +120,8 @@ void flag_training(Flags& flags, const Experiment& experiment, const LayoutResul
   if (experiment.scaling == Scaling::weak && layout.batch != serial.batch) {
     const auto batch = [&](const std::string& is) {
       return fmt::format(
-          "the global batch is {}not {}, so the training differs: compare the time "
-          "to an accuracy, not the time of an epoch",
+          "the global batch is {}not {}, so the training differs: compare the time to an accuracy, "
+          "not the time per epoch",
           is, serial.batch);
     };
     flags.push_back(
@@ -173,9 +173,10 @@ std::vector<std::string> flags_of(const Study& study) {
   if (isas.size() > 1) flags.emplace_back("runs used different instruction sets");
   processors.erase(study.machine.facts.cpu);
   if (!processors.empty()) {
-    flags.push_back(fmt::format(
-        "runs were on another machine ({}): what is said about cores, load and peak is of this one",
-        *processors.begin()));
+    flags.push_back(
+        fmt::format("runs were on another machine ({}): cores, load and peak in this report are "
+                    "those of this machine",
+                    *processors.begin()));
   }
   if (study.plan.repeats < static_cast<int>(kEnoughRepeats)) {
     flags.push_back(fmt::format("every layout ran {}: intervals need at least {}",

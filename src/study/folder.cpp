@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr const char* kStudyFile = "study.json";
 constexpr const char* kLockFile = "lock";
 
-// A folder of ours in another. A link in its place would lead what is written elsewhere.
+// Makes one of our folders inside another. It refuses a link, which would redirect what is written.
 void make_inner_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0777) == 0) return;
   const int error = errno;
@@ -27,7 +27,7 @@ void make_inner_folder(const fs::path& folder) {
   throw SystemError(Fault::io, "mkdir", folder.string(), error);
 }
 
-// What a process leaves that was killed before it wrote anything.
+// Whether it holds only what a process leaves that was killed before it wrote anything.
 bool is_as_good_as_empty(const fs::path& folder) {
   if (!fs::is_directory(folder)) return false;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
@@ -36,7 +36,7 @@ bool is_as_good_as_empty(const fs::path& folder) {
   return true;
 }
 
-// No message advises to remove the folder: it may hold a run.
+// No message advises the user to remove the folder, because it may hold a run.
 [[noreturn]] void refuse(const fs::path& folder, std::string_view why,
                          std::string_view remedy = "choose another folder with --out") {
   throw UserError(Fault::usage, fmt::format("{} can't be used for this study", folder.string()),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A study's folder: study.json, which grows run by run, and what is made from it.
+// A study's folder: study.json, which grows with every run, and the files made from it.
 //
-//   study.json   all that was measured; whole after each run
+//   study.json   all measurements; complete after each run
 //   report.html  tables.md  tables.tex  tables/*.csv
 #pragma once
 
@@ -15,12 +15,12 @@ namespace convoy::study {
 
 class StudyFolder {
  public:
-  // Makes the folder, or opens it where it holds the beginning of the same study (difference() is
-  // empty): then `study` gets its runs. Throws UserError(usage) where it holds another study or
-  // anything else, or where another process works in it.
+  // Creates the folder, or opens it if it holds the beginning of the same study (difference() is
+  // empty); then `study` gets its runs. Throws UserError(usage) if the folder holds another study
+  // or anything else, or if another process uses it.
   StudyFolder(const std::filesystem::path& folder, Study& study);
 
-  void save(const Study& study) const;  // study.json
+  void save(const Study& study) const;  // writes study.json
   void save_reports(const Study& study) const;
 
   const std::filesystem::path& path() const { return folder_; }
@@ -34,7 +34,7 @@ class StudyFolder {
 bool is_study(const std::filesystem::path& folder);
 // Throws UserError(not_found | bad_data).
 Study load_study(const std::filesystem::path& folder);
-// Everything but study.json, anew. Returns the report's file.
+// Writes everything but study.json anew. Returns the report's file.
 std::filesystem::path write_reports(const Study& study, const std::filesystem::path& folder);
 
 }  // namespace convoy::study

@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::string_view kForward = "forward", kLoss = "loss";
 
-using Seconds = std::function<double(const RunRecord&)>;  // of a step
+using Seconds = std::function<double(const RunRecord&)>;  // per step
 
-// "conv1" of "conv1" and of its activation "conv1.relu".
+// "conv1" for "conv1" and for its activation "conv1.relu".
 std::string_view layer_of(std::string_view stage) {
   return stage.substr(0, stage.find('.'));
 }
@@ -53,7 +53,8 @@ LayerResult::AtLayout at_layout(const LayoutResult& layout, const LayoutResult& 
   return result;
 }
 
-// Of the stages that `counts` names, which take `seconds` of a step of every rank.
+// The use of the kernels of the stages that `counts` names, which take `seconds` of a step on every
+// rank.
 template <class Counts>
 std::optional<KernelUse> kernel_use(const Study& study, const LayoutResult& layout, double seconds,
                                     const Counts& counts) {
@@ -102,7 +103,7 @@ std::vector<LayerResult> layer_results(const Study& study, const ExperimentResul
     }
   };
   for (const LayerFacts& facts : study.layers) {
-    if (layer_of(facts.name) != facts.name) continue;  // an activation: part of its layer
+    if (layer_of(facts.name) != facts.name) continue;  // an activation is part of its layer
     add(facts.name, facts.type, seconds_in(facts.name, Part::forward),
         seconds_in(facts.name, Part::backward), seconds_in(facts.name, Part::both));
   }

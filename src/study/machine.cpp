@@ -12,18 +12,18 @@
 
 #include "base/cgroup.hpp"
 #include "parallel/communicator.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 
 namespace convoy::study {
 namespace {
 
-// Seconds of all cores together in which they were not idle: the line "cpu user nice system idle
-// iowait irq softirq steal ..." of /proc/stat.
+// Seconds for which cores were not idle, summed over all cores: from the line "cpu user nice system
+// idle iowait irq softirq steal ..." of /proc/stat.
 double busy_seconds() {
   std::ifstream file("/proc/stat");
   std::string name;
   file >> name;
-  constexpr int kIdle = 3, kWaiting = 4, kFields = 8;  // those behind are parts of the others
+  constexpr int kIdle = 3, kWaiting = 4, kFields = 8;  // later fields are parts of earlier ones
   double busy = 0, ticks = 0;
   for (int field = 0; field < kFields && file >> ticks; ++field) {
     if (field != kIdle && field != kWaiting) busy += ticks;
@@ -31,7 +31,7 @@ double busy_seconds() {
   return busy / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-// Of this process, and of those that it started and waited for, and of those that they did.
+// CPU seconds of this process and of its descendants that have ended and were waited for.
 double own_seconds() {
   const auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
@@ -57,9 +57,9 @@ double load_average() {
   return average;
 }
 
-Others::Others() : busy_(busy_seconds()), ours_(own_seconds()) {}
+OtherLoad::OtherLoad() : busy_(busy_seconds()), ours_(own_seconds()) {}
 
-double Others::busy_cores() const {
+double OtherLoad::busy_cores() const {
   const double others = (busy_seconds() - busy_) - (own_seconds() - ours_);
   return std::max(0.0, others / clock_.seconds());
 }

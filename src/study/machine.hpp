@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine that a study runs on, and what else it does meanwhile.
+// The machine that a study runs on, and the load from other programs.
 #pragma once
 
 #include "base/clock.hpp"
@@ -9,19 +9,19 @@ namespace convoy::study {
 
 MachineRecord machine_record();
 
-// Runnable processes, averaged over a minute by the system: runs of our own before are in it. 0
-// where it does not say (/proc/loadavg).
+// The number of runnable processes, averaged over a minute by the system (/proc/loadavg); it
+// includes our own earlier runs. 0 if the system does not report it.
 double load_average();
 
-// More than so many cores that other programs use make a measurement doubtful.
+// If other programs use more cores than this, a measurement is doubtful.
 inline constexpr double kBusyCores = 0.3;
 
-// Cores that others kept from idling since this was made, by /proc/stat (what a hypervisor took is
-// in it): all of them but those of this process, and of those that it started and that have ended
-// since.
-class Others {
+// The cores that other programs have kept busy since this object was made, by /proc/stat, which
+// includes the time that a hypervisor took: all busy time except that of this process and of the
+// processes that it started and that have ended.
+class OtherLoad {
  public:
-  Others();
+  OtherLoad();
   double busy_cores() const;
 
  private:

@@ -23,14 +23,14 @@ void replace_all(std::string& text, std::string_view what, std::string_view by) 
   }
 }
 
-// The serial layout comes first, and is there.
+// Puts the serial layout first, and adds it if it is missing.
 void complete_layouts(Experiment& experiment, Fault fault, std::string_view source) {
   auto& layouts = experiment.layouts;
   for (std::size_t i = 0; i < layouts.size(); ++i) {
     if (std::find(layouts.begin(), layouts.begin() + static_cast<std::ptrdiff_t>(i), layouts[i]) !=
         layouts.begin() + static_cast<std::ptrdiff_t>(i)) {
       throw UserError(fault,
-                      fmt::format("{}: layout {} stands twice in '{}'", source,
+                      fmt::format("{}: layout {} is listed twice in '{}'", source,
                                   to_string(layouts[i]), experiment.name),
                       "", "write it once; 'repeats' says how often it runs");
     }
@@ -45,8 +45,8 @@ void complete_layouts(Experiment& experiment, Fault fault, std::string_view sour
 
 void check_name(const Experiment& experiment, Fault fault, std::string_view source) {
   if (is_printable(experiment.name) && !experiment.name.empty()) return;
-  throw UserError(fault, fmt::format("{}: an experiment has no name that can be printed", source),
-                  "", "give it one line of text");
+  throw UserError(fault, fmt::format("{}: an experiment has no printable name", source), "",
+                  "give it one line of text");
 }
 
 // On GPUs a worker is a rank, and ranks share the grains of a batch.
@@ -58,26 +58,26 @@ void check_device(const StudyPlan& plan, const Experiment& experiment, Fault fau
     throw UserError(fault,
                     fmt::format("{}: layout {} of '{}' with device cuda", source, to_string(grid),
                                 experiment.name),
-                    "a GPU takes the place of a rank's threads",
+                    "on GPUs a rank has one worker, its GPU",
                     fmt::format("write {}x1", grid.ranks));
   }
   if (experiment.ranks_by == "data" && experiment.threads_by == "data") return;
   throw UserError(
       fault,
       fmt::format("{}: '{}' splits work by tensor, with device cuda", source, experiment.name),
-      "GPUs can split a batch only by its grains", "leave ranks_by and threads_by at data");
+      "GPUs support only data parallel training", "set ranks_by and threads_by to data");
 }
 
-// They become words of the command that each run is, and must not be options there.
+// These texts become words of each run's command, and must not be read as options there.
 void check_words(const StudyPlan& plan, const Experiment& experiment, Fault fault,
                  std::string_view source) {
   const auto check = [&](std::string_view what, std::string_view word, std::string_view remedy) {
     if (!word.starts_with('-')) return;
     throw UserError(fault, fmt::format("{}: {} '{}' begins with '-'", source, what, word),
-                    "a run would take it for an option", remedy);
+                    "convoy train would read it as an option", remedy);
   };
-  check("the model", plan.model, "write ./ in front, where it is a file");
-  check("the data", plan.data, "write ./ in front, where it is a folder");
+  check("the model", plan.model, "if it is a file, write ./ in front");
+  check("the data", plan.data, "if it is a folder, write ./ in front");
   for (const std::string& set : experiment.set) check("the setting", set, "write KEY=VALUE");
 }
 
@@ -85,7 +85,7 @@ void check_launcher(const StudyPlan& plan, Fault fault, std::string_view source)
   if (plan.launcher.empty() || plan.launcher.find(kRanks) != std::string::npos) return;
   throw UserError(fault,
                   fmt::format("{}: the launcher '{}' has no {{ranks}}", source, plan.launcher),
-                  "the number of ranks belongs there",
+                  "{ranks} stands for the number of ranks",
                   "write for example 'srun --mpi=pmix -n {ranks} -c {threads}'");
 }
 
@@ -146,13 +146,12 @@ void complete(StudyPlan& plan, std::string_view source, Fault fault) {
     if (!names.insert(slug(experiment.name)).second) {
       throw UserError(fault,
                       fmt::format("{}: two experiments are called '{}'", source, experiment.name),
-                      "their files would have one name", "give each a name of its own");
+                      "their files would have the same name", "give each its own name");
     }
     if (experiment.per_layer && experiment.scaling == Scaling::weak) {
       throw UserError(
-          fault, fmt::format("{}: '{}' asks for layers in weak scaling", source, experiment.name),
-          "a layer's work would grow with the workers",
-          "leave per_layer to an experiment with strong scaling");
+          fault, fmt::format("{}: '{}' has per_layer with weak scaling", source, experiment.name),
+          "a layer's work would grow with the workers", "use per_layer with strong scaling only");
     }
     complete_layouts(experiment, fault, source);
     check_device(plan, experiment, fault, source);
@@ -211,7 +210,7 @@ std::vector<std::string> train_words(const StudyPlan& plan, const Configuration&
   }
   if (plan.device != "cpu") add("--device", plan.device);
   if (!gpu) words.emplace_back("--oversubscribe");
-  // A GPU's stages are timed only where each is launched alone, which is not how it trains.
+  // A GPU's stages are timed only if each is launched alone, which is not the way it trains.
   if (!gpu || experiment.per_layer) words.emplace_back("--profile");
   words.insert(words.end(), {"--json", "--quiet"});
   return words;

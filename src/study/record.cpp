@@ -26,7 +26,7 @@ Json optional(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-// null: none.
+// Empty for null.
 std::optional<Index> optional_whole(const nlohmann::json& j, const char* key) {
   constexpr std::int64_t kMany = std::numeric_limits<std::int32_t>::max();  // as in a study file
   if (member(j, key).is_null()) return std::nullopt;
@@ -215,8 +215,8 @@ MachineRecord machine_of(const nlohmann::json& j) {
   return machine;
 }
 
-// A plan that complete() leaves as it is, and runs of it that took time: what is computed indexes
-// by the one and divides by the other.
+// Checks that complete() would leave the plan as it is, and that its runs took time: the analysis
+// uses the plan for indices and divides by the times.
 void check_whole(const Study& study) {
   StudyPlan whole = study.plan;
   complete(whole, "the plan", Fault::bad_data);
@@ -227,12 +227,12 @@ void check_whole(const Study& study) {
   for (const RunRecord& run : study.runs) {
     const bool known = run.experiment < study.plan.experiments.size() &&
                        run.layout < study.plan.experiments[run.experiment].layouts.size();
-    if (!known) throw std::invalid_argument("a run is none of its plan's");
+    if (!known) throw std::invalid_argument("a run does not belong to the plan");
     if (!(run.train_seconds > 0) || run.epochs.empty()) {
-      throw std::invalid_argument("a run has trained nothing");
+      throw std::invalid_argument("a run has no training time or no epoch");
     }
     if (!seen.insert({run.experiment, run.layout, run.round}).second) {
-      throw std::invalid_argument("a run stands in it twice");
+      throw std::invalid_argument("a run is listed twice");
     }
   }
 }
@@ -318,7 +318,7 @@ Study parse_study(std::string_view text) {
 
 Places places_of(const Study& study) {
   if (study.plan.device != "cuda") return {study.machine.facts.usable_cores, "core"};
-  // Behind a launcher they may be of machines that nobody has seen here.
+  // With a launcher they may be on machines that this process has not seen.
   const bool known = !study.machine.gpus.empty() && study.plan.launcher.empty();
   return {known ? static_cast<int>(study.machine.gpus.size()) : std::numeric_limits<int>::max(),
           "GPU"};
@@ -331,7 +331,7 @@ std::string sha256_of(std::string_view text) {
 std::string difference(const Study& a, const Study& b) {
   const auto machine = [](const Study& study) {
     Json json = json_of(study.machine);
-    json.erase("system");  // a new kernel, and the memory that it leaves, make no other machine
+    json.erase("system");  // a new kernel, or its use of memory, does not make another machine
     json.erase("memory_bytes");
     return json;
   };

@@ -65,7 +65,7 @@ Facts machine_facts(const Study& study) {
 Facts study_facts(const Study& study) {
   const StudyPlan& plan = study.plan;
   return {
-      {"Model", fmt::format("{}: {} parameters, {} FLOP an image", plan.model,
+      {"Model", fmt::format("{}: {} parameters, {} FLOP per image", plan.model,
                             with_commas(study.parameters), with_commas(study.flops_per_sample))},
       {"Data", plan.data},
       {"Runs",
@@ -83,7 +83,7 @@ std::string what_it_does(const ExperimentResult& result) {
   return fmt::format("{}.", in_words(*result.experiment, result.layouts.front()));
 }
 
-// What the fitted law says; nothing where there are no points. One number of workers is no fit.
+// The result of the fitted law; empty if there are no points. One number of workers is no fit.
 std::string fit_in_words(const ExperimentResult& result) {
   const Estimate& f = result.serial_fraction;
   if (result.fitted.empty()) return "";
@@ -91,15 +91,14 @@ std::string fit_in_words(const ExperimentResult& result) {
   const char* law = weak ? "Gustafson's" : "Amdahl's";
   if (!std::isfinite(f.value)) {
     return fmt::format(
-        "{} law does not describe the layouts within the cores: what fits best is no serial "
-        "fraction "
-        "from 0 to 1, so it is withheld.",
+        "{} law does not describe the layouts within the cores: the serial fraction of the best "
+        "fit is not from 0 to 1, so none is given.",
         law);
   }
   if (result.fitted.size() == 1) {
     return fmt::format(
-        "From layouts of {} alone, {} law would have a serial fraction of {}; one worker count "
-        "cannot test the law.",
+        "From layouts with {} alone, the serial fraction of {} law is {}; one worker count cannot "
+        "test the law.",
         counted(static_cast<std::size_t>(result.fitted.front()), "worker"), law, interval(f));
   }
   return fmt::format("{} law fits the layouts within the cores with a serial fraction of {}.", law,
@@ -120,12 +119,12 @@ void add_flags(Page& page, const ExperimentResult& result) {
   for (const std::string& flag : lines) page.warning(flag);
   if (lines.empty()) {
     page.good(
-        "No flag: the digests agree, no other program used the machine, no layout has more workers "
-        "than cores, and every layout ran at least three times.");
+        "No flags: the digests agree, no other program used the machine, no layout has more "
+        "workers than cores, and every layout ran at least three times.");
   }
 }
 
-// Returns how many of the pictures, the first of which are its own, it has.
+// Adds an experiment. The first of the pictures are its own; returns how many of them.
 std::size_t add_experiment(Page& page, const Study& study, const Results& results,
                            std::size_t number, std::span<const std::string> pictures) {
   const ExperimentResult& result = results.experiments[number];
@@ -142,7 +141,7 @@ std::size_t add_experiment(Page& page, const Study& study, const Results& result
   }
   page.figures(drawn);
   for (std::size_t i = kAbovePlots; i < all.size(); ++i) page.table(all[i]);
-  page.paragraph("The exact commands (each run also gets a folder of its own with --out):");
+  page.paragraph("The exact commands (each run also gets its own folder with --out):");
   page.code(commands_of(study, number));
   return drawn.size();
 }
@@ -151,7 +150,7 @@ std::string markdown_flag(std::string_view flag) {
   return fmt::format("- **Flag:** {}\n", markdown_text(flag));
 }
 
-// On one line, which is all that keeps LaTeX from reading it.
+// A LaTeX comment, on one line, because a line end would end the comment.
 std::string latex_comment(std::string_view text) {
   return fmt::format("% {}\n", printable(text));
 }
@@ -165,15 +164,13 @@ std::string method(const Study& study) {
   return fmt::format(
       "Every configuration ran in a process of its own, once in every round, after a warm-up that "
       "is not counted. Times are wall time of the training steps alone, without loading and "
-      "evaluation, {}. Speedups compare with the best serial run that came to the same weights; "
-      "they "
-      "are computed within each round and then averaged (geometric mean; 95 % intervals by "
-      "Student's t of the "
-      "logarithms). Efficiency is speedup over workers; the Karp-Flatt fraction is the serial part "
-      "that would explain the speedup. A speedup of strong scaling is printed only where the "
-      "digests of the trained weights agree, because only then is the same work compared. Weak "
-      "scaling trains a different model on every layout: its scaled speedup compares images per "
-      "second and nothing else.",
+      "evaluation, {}. Speedups compare with the best serial run that reached the same weights; "
+      "they are computed within each round and then averaged (geometric mean; 95 % intervals by "
+      "Student's t of the logarithms). Efficiency is the speedup divided by the number of workers; "
+      "the Karp-Flatt fraction is the serial part that would explain the speedup. A speedup of "
+      "strong scaling is printed only where the digests of the trained weights agree, because only "
+      "then is the same work compared. Weak scaling trains a different model on every layout: its "
+      "scaled speedup compares images per second and nothing else.",
       observed);
 }
 
@@ -181,9 +178,9 @@ std::string method(const Study& study) {
 
 namespace {
 
-// One line: what layouts with near-equal flags have in common, and what differs between them.
+// One line: what similar flags of several layouts have in common, and what differs between them.
 struct FlagLine {
-  std::string common, alone;  // `alone`: the text where one layout has it, with one detail
+  std::string common, alone;  // `alone`: the text if one layout has the flag, with one detail
   std::vector<std::pair<std::string, std::vector<std::string>>> layouts;  // and their details
 
   std::string text() const {
@@ -216,8 +213,8 @@ std::vector<std::string> flag_lines(const ExperimentResult& result) {
   const bool own_serial = result.serial == result.experiment->name;
   for (const LayoutResult& layout : result.layouts) {
     for (const Flag& flag : layout.flags) {
-      // The serial layout has a line of its own for it.
-      if (!(flag.of_serial && own_serial)) add(lines, to_string(layout.grid), flag);
+      // For this flag the serial layout has a line of its own.
+      if (!(flag.is_about_serial && own_serial)) add(lines, to_string(layout.grid), flag);
     }
   }
   std::vector<std::string> texts;
@@ -238,7 +235,7 @@ std::string report_page(const Study& study, const Results& results,
   Page page(study.plan.name,
             fmt::format("A scaling study by Convoy {}: {} on {}, {}", study.version,
                         study.plan.model, study.plan.data, study.date));
-  page.section("What was done");
+  page.section("Method");
   page.paragraph(method(study));
   page.facts(study_facts(study));
   for (const std::string& flag : results.flags) page.warning(flag);
@@ -282,7 +279,7 @@ std::string latex(const Study& study, const Results& results) {
     }
     text += latex_comment(what_it_does(results.experiments[e]));
     for (Table& table : tables(results.experiments[e])) {
-      // A float stands under no heading.
+      // A floating table may leave its heading, so the caption names the experiment.
       table.caption = fmt::format("{}. {}", results.experiments[e].experiment->name, table.caption);
       text += "\n" + to_latex(table);
     }

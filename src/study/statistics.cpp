@@ -9,7 +9,7 @@ namespace convoy::study {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kUpper = 0.975;  // of a two-sided interval of 95 %
+constexpr double kUpper = 0.975;  // quantile of a two-sided 95 % interval
 
 // The continued fraction of the incomplete beta function by Lentz's method (Press et al., Numerical
 // Recipes, 6.4).
@@ -65,7 +65,7 @@ Estimate falling(const Estimate& e, const Function& f) {
   return {f(e.value), f(e.high), f(e.low)};
 }
 
-// Least squares of y = fraction * x, through the origin, for each round; then their mean.
+// Least squares of y = fraction * x, through the origin, for each round; then the mean over rounds.
 template <class Point>
 Estimate fitted_fraction(std::span<const ScalingRound> rounds, const Point& point) {
   std::vector<double> fractions;

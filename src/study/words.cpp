@@ -62,7 +62,7 @@ std::string in_words(const Experiment& experiment, const LayoutResult& serial) {
   if (experiment.limit) text += fmt::format(", the first {} images", *experiment.limit);
   if (!experiment.order.empty()) text += fmt::format(", order {}", experiment.order);
   if (experiment.per_layer) {
-    text += gpu ? ", every stage is launched alone" : ", every layer is a stage of its own";
+    text += gpu ? ", every stage is launched alone" : ", every layer is a separate stage";
   }
   return text;
 }

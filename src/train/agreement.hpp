@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks of one job must be of one mind: what they run, before the first step; what came of it, from
-// time to time. Who differs is named. With more than two ranks the majority is right, with two
-// rank 0.
+// Checks that the ranks of a job agree: before the first step on what they run, and from time to
+// time on the weights. The error names the rank that differs. With more than two ranks the majority
+// is right, with two rank 0 is.
 #pragma once
 
 #include <string>
@@ -13,24 +13,25 @@
 
 namespace convoy {
 
-// What must be equal on all ranks.
+// The facts that must be equal on all ranks.
 struct RunFacts {
   std::string version{kVersion};
   int order_version = kOrderVersion;
-  std::string model;         // its text (ModelFile::text), with the settings of the training
-  std::string data;          // in words, line by line: limit, validation part ...
-  std::string layout;        // in words, line by line: grain, how ranks and threads are cut ...
-  std::string train_sha256;  // of the data (shared_sha256)
+  std::string model;         // its text (ModelFile::text), with the training settings
+  std::string data;          // line by line: limit, validation part ...
+  std::string layout;        // line by line: grain, kind of parallelism of ranks and threads ...
+  std::string train_sha256;  // digest of the data (shared_sha256)
   std::string test_sha256;
 };
 
-// Collective over all ranks. Throws SharedError on all of them: UserError's words, with
+// Collective over all ranks. If ranks differ, all of them throw SharedError with a message like
 //   usage     "rank 3 differs from rank 0 in the model ('batch = 64', not 'batch = 32'): ..."
 //   bad_data  "rank 3 differs from rank 0 in the training data (SHA-256 ..., not ...): ..."
 void agree(Communicator& communicator, const RunFacts& facts);
 
-// Collective over all ranks: do all hold the weights (or the state) of this digest after `step`
-// steps? Throws SharedError(peer) on all of them, naming the rank and the step, where one does not.
+// Checks that all ranks hold the weights (or the state) of this digest after `step` steps.
+// Collective over all ranks. If one does not, it throws SharedError(peer), which names rank and
+// step, on all.
 void verify_weights(Communicator& communicator, std::string_view digest, Index step);
 
 }  // namespace convoy

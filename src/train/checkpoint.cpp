@@ -40,7 +40,8 @@ void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
   }
 }
 
-// Of all entries but the digest itself: the tensors' digests are among them, so it covers the file.
+// The digest of all entries except itself. The tensors' digests are among them, so it covers the
+// whole file.
 std::string metadata_sha256(const Metadata& metadata) {
   Sha256 digest;
   const auto update_text = [&](const std::string& text) {
@@ -55,7 +56,7 @@ std::string metadata_sha256(const Metadata& metadata) {
   return digest.hex();
 }
 
-// A folder may have any name, a text in JSON not: what is no UTF-8 is replaced.
+// A folder may have any name, but a text in JSON must be UTF-8: other bytes are replaced.
 std::string utf8(const std::string& name) {
   return text_of(parse_strict_json(to_text(json(name))), "data_name");
 }
@@ -77,9 +78,9 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"epoch", std::to_string(position.epoch)},
       {"epoch_step", std::to_string(position.epoch_step)},
       {"step", std::to_string(position.step)},
-      {"epoch_loss", fmt::format("{:a}", position.epoch_tally.loss)},
-      {"epoch_correct", std::to_string(position.epoch_tally.correct)},
-      {"epoch_samples", std::to_string(position.epoch_tally.samples)},
+      {"epoch_loss", fmt::format("{:a}", position.epoch_metrics.loss)},
+      {"epoch_correct", std::to_string(position.epoch_metrics.correct)},
+      {"epoch_samples", std::to_string(position.epoch_metrics.samples)},
       {"epoch_seconds", fmt::format("{}", position.epoch_seconds)},
       {"data_sha256", checkpoint.data_sha256},
       {"weights_sha256", weights_sha256(net, checkpoint.state)},
@@ -98,8 +99,9 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
   return metadata;
 }
 
-// A number without a sign, decimal or hexadecimal, written as in C whatever the program's locale
-// is; not a number where it is none. (clang's library has std::from_chars for whole numbers alone.)
+// Reads a number without a sign, decimal or hexadecimal, in C notation, whatever the program's
+// locale is; returns NaN if the text is no number. (clang's library has std::from_chars for whole
+// numbers only.)
 double read_real(const std::string& digits) {
   static const locale_t c_locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
   char* stop = nullptr;
@@ -109,7 +111,7 @@ double read_real(const std::string& digits) {
   return is_whole && begins_well ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
-// Takes a checkpoint from its file, or says what is wrong with it.
+// Reads a checkpoint from its file, or throws the reason why it is damaged.
 class Loader {
  public:
   explicit Loader(const fs::path& file) : file_(file), reader_(file) {}
@@ -153,10 +155,10 @@ class Loader {
   }
 
   [[noreturn]] void fail_number(const std::string& key) const {
-    fail(fmt::format("metadata, key {}", key), fmt::format("{} is not such a number", text(key)));
+    fail(fmt::format("metadata, key {}", key), fmt::format("{} is not a valid number", text(key)));
   }
 
-  // No larger than any number of Convoy's, so that what adds to it stays a number.
+  // Limits counts to the largest number that Convoy writes, so that sums do not overflow.
   Index count(const std::string& key) const {
     const std::string& digits = text(key);
     Index value = 0;
@@ -183,17 +185,17 @@ class Loader {
   }
 
   RunPosition position() const {
-    RunPosition place;
-    place.epoch = count("epoch");
-    place.epoch_step = count("epoch_step");
-    place.step = count("step");
-    place.epoch_tally.loss = loss();
-    place.epoch_tally.correct = count("epoch_correct");
-    place.epoch_tally.samples = count("epoch_samples");
-    place.epoch_seconds = real("epoch_seconds");
-    if (place.epoch < 1 || place.epoch_step > place.step)
-      fail("metadata", "the position is impossible");
-    return place;
+    RunPosition position;
+    position.epoch = count("epoch");
+    position.epoch_step = count("epoch_step");
+    position.step = count("step");
+    position.epoch_metrics.loss = loss();
+    position.epoch_metrics.correct = count("epoch_correct");
+    position.epoch_metrics.samples = count("epoch_samples");
+    position.epoch_seconds = real("epoch_seconds");
+    if (position.epoch < 1 || position.epoch_step > position.step)
+      fail("metadata", "the position is not valid");
+    return position;
   }
 
   std::vector<std::string> class_names() const {
@@ -210,7 +212,8 @@ class Loader {
     if (has("data_name")) {
       checkpoint.data = {text("data_name"), count("data_limit"), real("data_validation")};
       checkpoint.test_sha256 = text("test_sha256");
-      if (checkpoint.data.validation >= 1) fail("metadata, key data_validation", "it is no part");
+      if (checkpoint.data.validation >= 1)
+        fail("metadata, key data_validation", "it is not from 0 to less than 1");
     }
     if (has("initial_weights_sha256")) {
       checkpoint.initial_weights_sha256 = text("initial_weights_sha256");
@@ -219,7 +222,7 @@ class Loader {
     if (has("version")) checkpoint.version = text("version");
   }
 
-  // The names and shapes of all tensors are checked before any memory is taken for them.
+  // Checks the names and shapes of all tensors before it allocates memory for them.
   void read_state(Checkpoint& checkpoint) const {
     const Net& net = checkpoint.model.net;
     const bool with_velocity = checkpoint.model.train.momentum != 0;
@@ -240,8 +243,8 @@ class Loader {
       wanted += with_velocity ? 2 : 1;
     }
     if (reader_.tensors().size() != wanted) {
-      fail("list of tensors",
-           fmt::format("it has {} tensors, its model {}", reader_.tensors().size(), wanted));
+      fail("list of tensors", fmt::format("it has {} tensors, but its model has {}",
+                                          reader_.tensors().size(), wanted));
     }
   }
 
@@ -249,7 +252,7 @@ class Loader {
     const auto found = reader_.tensors().find(name);
     if (found == reader_.tensors().end()) fail(fmt::format("tensor {}", name), "it is missing");
     if (found->second.shape != shape) {
-      fail(fmt::format("tensor {}", name), "its shape is not the model's");
+      fail(fmt::format("tensor {}", name), "its shape differs from the model's");
     }
   }
 

@@ -13,10 +13,6 @@
 namespace convoy {
 namespace {
 
-std::string to_string(const Shape& shape) {
-  return fmt::format("{}x{}x{}", shape.height, shape.width, shape.channels);
-}
-
 void check_shape(const Net& net, const Dataset& data, std::string_view part,
                  std::string_view data_name) {
   const Shape shape = data.image_shape();
@@ -24,7 +20,7 @@ void check_shape(const Net& net, const Dataset& data, std::string_view part,
   throw UserError(
       Fault::bad_data,
       fmt::format("model {} does not fit the {} images of {}", net.name(), part, data_name),
-      fmt::format("its input is {}, the images are {} (height x width x channels)",
+      fmt::format("its input is {}, but the images are {} (height x width x channels)",
                   to_string(net.input()), to_string(shape)),
       fmt::format("choose another model or data set, or set input.height={}, input.width={} and "
                   "input.channels={}",
@@ -50,10 +46,10 @@ void check_labels(const Net& net, const Dataset& data, std::string_view part,
   const std::string others = beyond == 1
                                  ? fmt::format("no other label is above {}", outputs - 1)
                                  : fmt::format("{} labels are above {}", beyond, outputs - 1);
-  // A few wild labels are damage; many are another set of classes.
+  // A few labels out of range are damage; many are another set of classes.
   constexpr std::ptrdiff_t kWild = 100;
   const std::string outputs_wanted =
-      fmt::format("give the model's last layer {} outputs", data.classes());
+      fmt::format("set the outputs of the model's last layer to {}", data.classes());
   std::string remedy = outputs_wanted + ", or choose another data set";
   if (doubt.starts_with("label 0 never")) {
     remedy = fmt::format("number the classes from 0, or {}", outputs_wanted);
@@ -74,8 +70,8 @@ void check_classes(const Net& net, const Dataset& data, std::string_view data_na
   if (data.classes() <= outputs) return;
   throw UserError(
       Fault::bad_data, fmt::format("model {} does not fit {}", net.name(), data_name),
-      fmt::format("it has {} outputs, the data set has {} classes", outputs, data.classes()),
-      fmt::format("give the model's last layer {} outputs, or choose another data set",
+      fmt::format("it has {} outputs, but the data set has {} classes", outputs, data.classes()),
+      fmt::format("set the outputs of the model's last layer to {}, or choose another data set",
                   data.classes()));
 }
 
@@ -91,7 +87,8 @@ void check_fit(const Net& net, const Dataset& train, const Dataset& test,
                std::string_view data_name) {
   check_shape(net, train, "training", data_name);
   check_shape(net, test, "test", data_name);
-  // Both before the number of classes, which is that of both: so the part at fault is named.
+  // Both checks come before that of the number of classes, which both parts share, so that the
+  // message names the part at fault.
   check_labels(net, train, "training", data_name);
   check_labels(net, test, "test", data_name);
   check_classes(net, train, data_name);

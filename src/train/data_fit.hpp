@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether images and labels go together with a net, and what is doubtful about them where they do.
+// Checks that images and labels fit a net, and finds what is doubtful about labels that do.
 #pragma once
 
 #include <string>
@@ -12,15 +12,15 @@
 
 namespace convoy {
 
-// Either part may be empty, and is not looked at then. `data_name` is for messages. Throws
-// UserError(bad_data) where the images have another shape than the net's input, where a label lies
-// beyond the net's outputs (the message names the part, its file if it is known, the first such
-// sample from 0, and its label), or where the data set has more classes than the net has outputs.
+// Either part may be empty, and is then not checked. `data_name` is for messages. Throws
+// UserError(bad_data) if the images have another shape than the net's input, if a label is beyond
+// the net's outputs (the message names the part, its file if it is known, the first such sample
+// from 0, and its label), or if the data set has more classes than the net has outputs.
 void check_fit(const Net& net, const Dataset& train, const Dataset& test,
                std::string_view data_name);
 
-// A sentence for each doubt about labels that fit: the labels begin with 1, some never occur, all
-// are equal, or the test labels hold one that the training labels lack. Most often none.
+// Returns a sentence for each doubt about labels that fit: the labels begin with 1, some never
+// occur, all are equal, or a test label does not occur in training. The list is usually empty.
 std::vector<std::string> label_warnings(const TrainAndTest& data);
 
 }  // namespace convoy

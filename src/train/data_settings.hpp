@@ -7,7 +7,7 @@
 
 namespace convoy {
 
-// What belongs to a run's identity beside the model file.
+// The part of a run's identity that is not in the model file.
 struct DataSettings {
   std::string name;       // as given: a catalog name or a folder
   Index limit = 0;        // the first `limit` training samples; 0: all

@@ -24,9 +24,9 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr std::size_t kRandomDigits = 16;
-constexpr std::size_t kLongestStem = 200;  // so that a temporary's name is never too long
+constexpr std::size_t kLongestStem = 200;  // keeps the temporary's name short enough
 
-// A call that a signal interrupts is made again.
+// Repeats a call that a signal interrupted.
 template <class Call>
 auto retry(Call call) {
   auto result = call();
@@ -48,8 +48,9 @@ FileDescriptor open_or_throw(const fs::path& file, int flags) {
   return descriptor;
 }
 
-// A file of ours that may be there already. In its place another user may have put a link to a file
-// of someone else's, or a pipe that nobody reads: neither is opened. Not open: errno says why.
+// Opens a file of ours that may exist. Another user may have put a link to someone else's file, or
+// a pipe without a reader, in its place: neither is opened. If it is not open, errno has the
+// reason.
 FileDescriptor open_own(const fs::path& file, int flags) {
   FileDescriptor descriptor = try_open(file, flags | O_NOFOLLOW | O_NONBLOCK);
   if (!descriptor.is_open()) {
@@ -66,7 +67,7 @@ FileDescriptor open_own(const fs::path& file, int flags) {
 
 void write_all(const FileDescriptor& descriptor, const fs::path& file,
                std::span<const std::byte> bytes) {
-  // Linux writes at most 2 GiB a call anyway.
+  // Linux writes at most 2 GiB per call.
   constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;
   while (!bytes.empty()) {
     const auto written = retry([&] {
@@ -98,12 +99,12 @@ fs::path temporary_for(const fs::path& file) {
   return folder_of(file) / fmt::format("{}.{}{}", stem, random_name(), kTemporarySuffix);
 }
 
-// Made by an older version: FILE.PID.tmp.
+// For a temporary file of an older version: FILE.PID.tmp.
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// 0, or why it is not held; EWOULDBLOCK: another holds it.
+// Returns 0, or the errno of the failure; EWOULDBLOCK: another process holds the lock.
 int lock(const FileDescriptor& descriptor) {
   return retry([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
 }
@@ -137,7 +138,7 @@ FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
 
 int FileDescriptor::close() {
   if (fd_ < 0) return 0;
-  // Not made again after EINTR: Linux has let go of the descriptor by then.
+  // Not repeated after EINTR: Linux has released the descriptor by then.
   const int result = ::close(std::exchange(fd_, -1));
   return result < 0 && errno != EINTR ? errno : 0;
 }
@@ -220,7 +221,8 @@ void append_to_file(const fs::path& file, std::string_view text) {
 
 void sync_folder(const fs::path& folder) {
   const FileDescriptor descriptor = open_or_throw(folder, O_RDONLY | O_DIRECTORY);
-  // Some file systems have no such call for folders: they keep their names in order by themselves.
+  // Some file systems have no such call for folders, because they keep their names in order
+  // themselves.
   if (retry([&] { return ::fsync(descriptor.get()); }) < 0 && errno != EINVAL) {
     fail("fsync", folder);
   }
@@ -263,7 +265,7 @@ void remove_temporaries(const fs::path& folder) {
   }
   if (error) throw SystemError(Fault::io, "readdir", folder.string(), error.value());
   for (const fs::path& file : found) {
-    // A folder is none of ours, whatever its name.
+    // A folder is not a temporary file of ours, whatever its name.
     if (::unlink(file.c_str()) != 0 && errno != ENOENT && errno != EISDIR && errno != EPERM) {
       fail("unlink", file);
     }
@@ -271,7 +273,7 @@ void remove_temporaries(const fs::path& folder) {
 }
 
 InputFile open_input(const fs::path& file, std::string_view what) {
-  // Without O_NONBLOCK, opening a named pipe would wait for its writer.
+  // Without O_NONBLOCK, opening a named pipe would wait for a writer.
   FileDescriptor descriptor(
       retry([&] { return ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); }));
   if (!descriptor.is_open()) {
@@ -302,7 +304,7 @@ void read_at(const InputFile& file, std::size_t offset, std::span<std::byte> byt
     if (got == 0) {
       throw UserError(Fault::bad_data,
                       fmt::format("{} ends at byte {}", file.path.string(), offset),
-                      "it became shorter while it was read", "read it while no program writes it");
+                      "it was shortened while it was read", "try again when no program writes it");
     }
     bytes = bytes.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::size_t>(got);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that survive a kill or a power failure: whole or absent, never half. Every failed call
-// becomes a SystemError(io) that names it and the file.
+// Files that survive a kill or a power failure: complete or absent, never partial. Every failed
+// call becomes a SystemError(io) that names the call and the file.
 #pragma once
 
 #include <cstddef>
@@ -30,10 +30,10 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-// A file in the making. It gets its name when it is whole, and not before; until then it is
-// NAME.RANDOM.tmp beside its place, made exclusively (O_EXCL, O_NOFOLLOW): what others prepared
-// there is never opened. A link under its name is replaced by keep(), never followed. Gone with
-// this object unless kept. Not thread-safe.
+// A file that is being written. It gets its name when it is complete, and not before; until then it
+// is NAME.RANDOM.tmp in the same folder, created exclusively (O_EXCL, O_NOFOLLOW), so that a file
+// that another user placed there is never opened. keep() replaces a link of its name and does not
+// follow it. Unless kept, the file is removed with this object. Not thread-safe.
 class NewFile {
  public:
   explicit NewFile(std::filesystem::path file);
@@ -42,8 +42,8 @@ class NewFile {
   NewFile& operator=(const NewFile&) = delete;
 
   void write(std::span<const std::byte> bytes);
-  void keep();         // whole after a kill; after a power failure perhaps an older one, or empty
-  void keep_synced();  // whole after a power failure, too: syncs the file, then its folder
+  void keep();  // complete after a kill; after a power failure perhaps an older one, or empty
+  void keep_synced();  // complete after a power failure, too: syncs the file, then its folder
 
  private:
   void rename();
@@ -52,40 +52,39 @@ class NewFile {
   FileDescriptor descriptor_;
 };
 
-// Writes the parts, one after the other, as a NewFile that is kept synced. Where anything fails,
-// `file` is what it was and the temporary is gone.
+// Writes the parts, one after the other, as a NewFile that is kept synced. If anything fails,
+// `file` is unchanged and the temporary file is removed.
 void replace_file(const std::filesystem::path& file,
                   std::span<const std::span<const std::byte>> parts);
 void replace_file(const std::filesystem::path& file, std::string_view text);
 
-// The same without syncing, which takes milliseconds. For what people look at and nothing reads
-// back.
+// The same without syncing, which takes milliseconds. For files that people look at and Convoy does
+// not read again.
 void replace_file_unsynced(const std::filesystem::path& file, std::string_view text);
 
-// The same where no new file can be made, because the disk is full: writes over the bytes that are
-// there, whose room is taken already. A kill in the middle leaves half of it. Not of a file that is
-// not there.
+// For a full disk, where no new file can be made: overwrites the bytes of `file`, whose space is
+// already allocated. A kill during the call leaves a partial file. `file` must exist.
 void overwrite_file(const std::filesystem::path& file, std::string_view text);
 
-// Adds `text` at the end and syncs; a file that this makes stays after a power failure.
+// Adds `text` at the end and syncs. If it creates the file, the file's name is synced, too.
 void append_to_file(const std::filesystem::path& file, std::string_view text);
 
-// Syncs what a folder holds: names made, renamed or removed in it.
+// Syncs a folder's entries: names that were created, renamed or removed in it.
 void sync_folder(const std::filesystem::path& folder);
 
-// 64 random bits as 16 hexadecimal digits: a name that others cannot prepare.
+// 64 random bits as 16 hexadecimal digits: a name that other users cannot predict.
 std::string random_name();
 bool is_random_name(std::string_view text);
 
-// `folder` itself and the folders above it, where they are missing.
+// Makes `folder` and the folders above it, if they do not exist.
 void make_folders(const std::filesystem::path& folder);
 
-// The names of NewFiles that are not yet kept; what a killed process leaves behind.
+// Whether the name is that of a NewFile that was not kept; killed processes leave such files.
 bool is_temporary(const std::filesystem::path& file);
-// Removes them from a folder. For the one process that may write there.
+// Removes such files from a folder. Only the one process that may write there calls it.
 void remove_temporaries(const std::filesystem::path& folder);
 
-// A regular file, open for reading, with the size it has now; or bytes that stand for one.
+// A regular file that is open for reading, with its current size; or bytes in memory in its place.
 struct InputFile {
   std::filesystem::path path;  // for messages
   FileDescriptor descriptor;
@@ -93,23 +92,24 @@ struct InputFile {
   const std::byte* memory = nullptr;  // of `size` bytes; null: the descriptor is open
 };
 
-// Throws UserError(not_found) where there is none, UserError(bad_data) where it is no regular file.
-// `what` names its kind in messages: "checkpoint".
+// Throws UserError(not_found) if the file does not exist, UserError(bad_data) if it is not a
+// regular file. `what` names its kind in messages: "checkpoint".
 InputFile open_input(const std::filesystem::path& file, std::string_view what);
-// Fills `bytes` from `offset` on. Throws UserError(bad_data) where the file has meanwhile shrunk.
+// Fills `bytes` from `offset` on. Throws UserError(bad_data) if the file has shrunk meanwhile.
 void read_at(const InputFile& file, std::size_t offset, std::span<std::byte> bytes);
 std::string read_text(const std::filesystem::path& file, std::string_view what);
 
-// Held by one process at a time; the kernel gives it back when its holder ends, however it ends.
-// Empty where another holds it. On a file system that has no locks it is held without effect. The
-// file is made where it is missing.
+// Takes a lock that one process holds at a time; the kernel releases it when that process ends.
+// Returns nothing if another process holds it. On a file system without locks it returns a
+// descriptor without a lock. The file is created if it does not exist.
 std::optional<FileDescriptor> try_lock(const std::filesystem::path& file);
-// The same, but empty, too, where the file system has no locks.
+// The same, but returns nothing on a file system without locks.
 std::optional<FileDescriptor> try_effective_lock(const std::filesystem::path& file);
-// Held on a folder itself, so that no file is made: what is read and written meanwhile belongs
-// together. Waits at most a second for another holder, which may be stopped, and is then not held.
+// Locks the folder itself, without making a file, so that several reads and writes belong together.
+// Waits at most a second for another holder, which may be stopped, and then returns without the
+// lock.
 FileDescriptor lock_folder(const std::filesystem::path& folder) noexcept;
-// Another process holds it just now. False where that can't be known.
+// Whether another process holds the lock now; false if that cannot be determined.
 bool is_locked(const std::filesystem::path& file) noexcept;
 
 }  // namespace convoy

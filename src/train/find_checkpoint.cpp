@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kStepPrefix = "step-";
 constexpr std::string_view kStepSuffix = ".safetensors";
 
-// By a link, too. What can't be looked at may well be one.
+// Follows links. If the file's type cannot be read, the file may be a checkpoint.
 bool may_be_file(const fs::path& path) {
   std::error_code error;
   const fs::file_type type = fs::status(path, error).type();
@@ -28,12 +28,12 @@ bool may_be_file(const fs::path& path) {
          type == fs::file_type::unknown;
 }
 
-bool is_there(const fs::path& path) {
+bool is_present(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
-// A disk or a network may fail once, and do on the second try.
+// Loads the file, and tries a second time after an error of a disk or a network.
 Checkpoint load_twice(const fs::path& file) {
   try {
     return load_checkpoint(file);
@@ -43,15 +43,15 @@ Checkpoint load_twice(const fs::path& file) {
   return load_checkpoint(file);
 }
 
-// One look at the checkpoints of a run.
+// One search through the checkpoints of a run.
 class Search {
  public:
-  // False where one is gone that had just been there.
+  // Returns false if a checkpoint that was listed no longer exists.
   bool look(const fs::path& folder) {
     for (const StepEntry& entry : step_entries(folder)) {
       if (!may_be_file(entry.path)) {
-        if (!is_there(entry.path)) return false;
-        pass_over(entry.path, fmt::format("{} is no file", entry.path.string()));
+        if (!is_present(entry.path)) return false;
+        pass_over(entry.path, fmt::format("{} is not a file", entry.path.string()));
       } else if (!try_load(entry.path)) {
         return false;
       }
@@ -60,7 +60,7 @@ class Search {
     return true;
   }
 
-  // After look().
+  // Call it after look().
   FoundCheckpoint take(const fs::path& folder) {
     if (newest_) {
       return {std::move(file_),       *std::move(newest_),       std::move(damaged_),
@@ -99,7 +99,7 @@ class Search {
   fs::path file_;
   std::vector<std::string> damaged_, unreadable_;
   std::vector<fs::path> damaged_files_;
-  std::exception_ptr error_;  // of the first that could not be read
+  std::exception_ptr error_;  // of the first file that could not be read
 };
 
 }  // namespace
@@ -148,13 +148,14 @@ void check_is_run(const fs::path& folder) {
   throw UserError(Fault::not_found,
                   exists ? fmt::format("{} is not a run folder", folder.string())
                          : fmt::format("there is no run folder {}", folder.string()),
-                  exists ? "it has no folder checkpoints" : "",
+                  exists ? "it has no folder named checkpoints" : "",
                   "give the folder that `convoy train --out` made");
 }
 
 FoundCheckpoint newest_checkpoint(const fs::path& folder) {
   check_is_run(folder);
-  // A run that goes on may remove what was just listed: then there are newer ones, so look again.
+  // A run in progress may remove a listed checkpoint. Newer ones exist then, so the search is
+  // repeated.
   constexpr int kTries = 5;
   Search search;
   for (int attempt = 0; attempt < kTries; ++attempt) {
@@ -170,10 +171,10 @@ FoundCheckpoint find_checkpoint(const fs::path& path, CheckpointChoice choice) {
   if (choice == CheckpointChoice::last) return newest_checkpoint(path);
   check_is_run(path);
   const fs::path best = best_checkpoint_of(path);
-  if (!is_there(best)) {
+  if (!is_present(best)) {
     if (choice == CheckpointChoice::best_or_last) return newest_checkpoint(path);
     throw UserError(Fault::not_found, fmt::format("{} has no best checkpoint", path.string()),
-                    "it holds no images out (--validation), or has not done an epoch",
+                    "the run holds out no images (--validation), or has not finished an epoch",
                     "use the last checkpoint");
   }
   std::string why;

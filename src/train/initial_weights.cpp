@@ -46,7 +46,7 @@ InitialWeights initial_weights(const FoundCheckpoint& source, const ModelFile& m
     if (from == nullptr) refuse(source, model, fmt::format("it has no tensor {}", tensor.name));
     if (from->shape != tensor.shape) {
       refuse(source, model,
-             fmt::format("its tensor {} is {}, that of the model {}", tensor.name,
+             fmt::format("its tensor {} has the shape {}, but the model's has {}", tensor.name,
                          to_string(from->shape), to_string(tensor.shape)));
     }
     std::copy_n(source.checkpoint.state.parameters.data() + from->offset, tensor.size,
@@ -71,6 +71,29 @@ InitialWeights load_initial_weights(Communicator& communicator, const std::files
   found = told.at(1);
   std::memcpy(weights.parameters.data(), told.at(2).data(), told.at(2).size());
   return weights;
+}
+
+void check_initial_weights(const std::filesystem::path& folder, std::string_view begun,
+                           const std::filesystem::path& source, std::string_view setting) {
+  std::string asked;
+  if (!source.empty()) {
+    try {
+      asked = find_checkpoint(source).checkpoint.weights_sha256;
+    } catch (const UserError& error) {
+      if (error.fault() == Fault::not_found) return;
+      throw;
+    }
+  }
+  if (asked == begun) return;
+  const auto in_words = [](std::string_view digest) {
+    return digest.empty() ? std::string("random ones") : fmt::format("SHA-256 {}", digest);
+  };
+  throw UserError(
+      Fault::usage,
+      fmt::format("the run {} can't continue with other initial weights", folder.string()),
+      fmt::format("{}: it began with {}, not {}", setting, in_words(begun), in_words(asked)),
+      "use the same initial weights (give the checkpoint file: the best checkpoint of a run folder "
+      "may have changed), or start a new run in another folder");
 }
 
 }  // namespace convoy

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A new run that begins with the weights of another: new settings, old weights.
+// Starts a new run with the weights of another run: new settings, old weights.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "net/model_file.hpp"
 #include "parallel/communicator.hpp"
@@ -13,16 +14,24 @@ namespace convoy {
 
 struct InitialWeights {
   Buffer<float> parameters;  // in the arena of the new model's net
-  std::string sha256;        // as weights_sha256(); empty: there are none
+  std::string sha256;        // as weights_sha256(); empty: no weights were given
 };
 
-// Every tensor of `model` has to be in the checkpoint with the same name and shape, and no other.
-// Throws UserError(bad_data) that names the first that does not fit.
+// The checkpoint must hold every tensor of `model` with the same name and shape, and no other
+// tensor. Throws UserError(bad_data) that names the first that does not fit.
 InitialWeights initial_weights(const FoundCheckpoint& source, const ModelFile& model);
 
-// The same of a file or of a run (its best checkpoint where there is one, else its newest), found
-// and read by rank 0 and told to the others. Collective. `found` is where rank 0 found them.
+// Does the same for a file or a run (its best checkpoint if it has one, else its newest): rank 0
+// finds and reads it, and sends it to the other ranks. Collective. `found` is set to the file on
+// rank 0.
 InitialWeights load_initial_weights(Communicator& communicator, const std::filesystem::path& path,
                                     const ModelFile& model, std::filesystem::path& found);
+
+// A run that continues must have begun with the weights that are asked for now: those of `source`,
+// a file or a run, or the model's own where it is empty. `begun`: the SHA-256 that the run in
+// `folder` records. Throws UserError(usage) where they differ; `setting` names what asked for them.
+// Where `source` no longer exists nothing is checked, since the run does not need it any more.
+void check_initial_weights(const std::filesystem::path& folder, std::string_view begun,
+                           const std::filesystem::path& source, std::string_view setting);
 
 }  // namespace convoy

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLock = "lock";
-constexpr std::size_t kLongestStem = 200;  // so that a temporary's name is never too long
+constexpr std::size_t kLongestStem = 200;  // keeps the temporary's name short enough
 
 fs::path parent_of(const fs::path& folder) {
   return folder.has_parent_path() ? folder.parent_path() : fs::path(".");
@@ -52,13 +52,13 @@ fs::path numbered(const fs::path& place, int number) {
   return name;
 }
 
-// 0 or errno. rename() replaces an empty folder and nothing else.
+// Returns 0 or errno. rename() replaces an empty folder and nothing else.
 int rename_over_empty(const fs::path& from, const fs::path& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
-// 0 or errno; EEXIST where there is anything. Where a file system can't refuse by itself, making
-// the folder decides who has the name.
+// Returns 0 or errno; EEXIST if the name is taken. On a file system that cannot refuse by itself,
+// the process that creates the folder gets the name.
 int rename_to_new(const fs::path& from, const fs::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
@@ -66,7 +66,7 @@ int rename_to_new(const fs::path& from, const fs::path& to) {
   return rename_over_empty(from, to);
 }
 
-// A folder of this user that nobody holds: the one who was building it is gone.
+// Whether it is a folder of this user on which no process holds the lock: its builder has ended.
 bool is_abandoned(const fs::path& folder) {
   struct stat facts {};
   if (::lstat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return false;
@@ -103,8 +103,8 @@ void remove_abandoned(const fs::path& place) noexcept {
       }
     }
     for (const fs::path& folder : found) {
-      // Held while its contents go: whoever has just made the folder, and is about to lock it,
-      // finds that out and takes another name.
+      // The lock is held while the contents are removed. A process that has just made the folder,
+      // and is about to lock it, notices this and takes another name.
       const auto lock = try_effective_lock(folder / kLock);
       std::error_code ignored;
       if (lock) fs::remove_all(folder, ignored);
@@ -124,7 +124,7 @@ NewFolder::NewFolder(fs::path place, std::vector<fs::path> contents)
   fail("mkdir", path_, EEXIST);
 }
 
-// False: somebody else has that name, or took the folder for an abandoned one.
+// Returns false if another process has that name, or removed the folder as abandoned.
 bool NewFolder::try_make() {
   path_ = parent_of(place_) / (temporary_prefix(place_) + random_name());
   if (::mkdir(path_.c_str(), 0700) != 0) {
@@ -158,13 +158,13 @@ void NewFolder::make_subfolder(const fs::path& name) {
   struct stat facts {};
   if (::mkdir(folder.c_str(), 0777) != 0) fail("mkdir", folder, errno);
   if (::lstat(folder.c_str(), &facts) != 0) fail("lstat", folder, errno);
-  mode_ = facts.st_mode & 07777;  // the umask, which can't be read without changing it
+  mode_ = facts.st_mode & 07777;  // the umask, which cannot be read without changing it
 }
 
 void NewFolder::keep_access_of_place() {
   struct stat facts {};
   if (::lstat(place_.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return;
-  // Another user's choice of who may write here is not taken over.
+  // The access rights that another user gave to the old folder are not copied.
   constexpr auto kSame = static_cast<uid_t>(-1);
   if (facts.st_uid != ::geteuid() || ::lchown(path_.c_str(), kSame, facts.st_gid) != 0) return;
   mode_ = facts.st_mode & 07777;
@@ -184,7 +184,7 @@ fs::path NewFolder::put_in_place(Taken taken) {
   if (error == EEXIST || error == ENOTEMPTY || error == ENOTDIR) refuse(name);
   if (error == EBUSY || error == EINVAL) {
     throw UserError(Fault::usage, fmt::format("{} can't become a run folder", name.string()),
-                    "it is the current folder, or another file system begins there",
+                    "it is the current folder, or a mount point",
                     fmt::format("give the name of a new folder in it, for example {}",
                                 shell_path(name / "run")));
   }

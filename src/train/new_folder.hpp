@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder that appears whole or not at all: built beside its place under a name that nobody can
-// prepare, PLACE.tmp-RANDOM, where its owner alone has access (mode 0700), and renamed when whole.
+// A folder that appears complete or not at all. It is built next to its place under a name that
+// other users cannot predict, PLACE.tmp-RANDOM, with access for its owner alone (mode 0700), and
+// renamed when complete.
 #pragma once
 
 #include <sys/types.h>
@@ -16,23 +17,24 @@ namespace convoy {
 
 class NewFolder {
  public:
-  // `contents`: all that may come to lie in it, below its path; what holds others stands behind
-  // them. Makes the folders above the place, and removes what killed processes left of it.
+  // `contents` lists all paths, relative to the folder, that may be created in it; a folder comes
+  // after its contents. Makes the folders above the place, and removes what killed processes left
+  // of earlier NewFolders.
   NewFolder(std::filesystem::path place, std::vector<std::filesystem::path> contents);
-  // Unless it was put in its place: removes the contents and the folder. It takes no descriptor.
+  // Removes the contents and the folder, unless it was put in its place. It opens no descriptor.
   ~NewFolder();
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
   void make_subfolder(const std::filesystem::path& name);
-  // Of the file `lock` in it: held since it was made, by which others know that it is not
-  // abandoned.
+  // The lock on the file `lock` in the folder. It is held from the beginning; other processes see
+  // by it that the folder is not abandoned.
   FileDescriptor take_lock() { return std::move(lock_); }
 
-  // Renames it in one step, with the access that the user's umask gives (or that of the empty
-  // folder which it replaces), and syncs the folder above. Returns where it is. Throws
-  // UserError(usage) where the place is taken, and for `numbered` never.
+  // Renames the folder in one step, with the access rights of the user's umask (or of the empty
+  // folder that it replaces), and syncs the folder above. Returns its path. Throws UserError(usage)
+  // if the place is taken, except for `numbered`.
   std::filesystem::path put_in_place(Taken taken);
 
  private:
@@ -46,14 +48,14 @@ class NewFolder {
   bool in_place_ = false;
 };
 
-// Throws UserError(usage) where there is anything but an empty folder.
+// Throws UserError(usage) if the place holds anything but an empty folder.
 void check_is_free(const std::filesystem::path& place);
 
-// Removes what killed processes left of NewFolders for this place, where they are this user's and
-// can be told from those that live. Throws nothing: it is a courtesy.
+// Removes what killed processes left of NewFolders for this place, if it belongs to this user and
+// is surely abandoned. Throws nothing, because a failure to clean up does not matter.
 void remove_abandoned(const std::filesystem::path& place) noexcept;
 
-// Without a slash at its end, which would make it a name in itself.
+// Removes a slash at the end, after which the last part of the path would be empty.
 std::filesystem::path without_slash(const std::filesystem::path& folder);
 
 }  // namespace convoy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.toml of a run folder.
+// Reads and writes config.toml of a run folder.
 #include <fmt/format.h>
 
 #include <toml++/toml.h>
@@ -21,7 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSchema = "convoy.run/1";
-// The model's text has no such table, and no value below it has a line of its own like this.
+// The beginning of the part after the model's text. The model's text has no such table, and no
+// value below has a line like this.
 constexpr std::string_view kTail = "\n[data]\n";
 
 [[noreturn]] void fail(const fs::path& file, std::string_view place, std::string_view why) {
@@ -29,8 +30,8 @@ constexpr std::string_view kTail = "\n[data]\n";
                   "restore the file as the run wrote it, or begin a new run");
 }
 
-// What follows the model's text, which has as many lines as are put in front: so that messages name
-// lines of the file.
+// Parses the part after the model's text. It puts as many lines in front as that text has, so that
+// messages give the line numbers of the file.
 ConfigTable parse_tail(const fs::path& file, std::string_view text, std::size_t cut) {
   const auto lines_before =
       std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(cut), '\n');
@@ -39,9 +40,9 @@ ConfigTable parse_tail(const fs::path& file, std::string_view text, std::size_t 
       parse_config(lines + std::string(text.substr(cut)), file.string()).data);
 }
 
-// On one line, so that kTail stands on lines of its own nowhere else. (Not as a literal string,
-// which toml++ also chooses for a text with line ends, which those may not hold.) In ASCII, which
-// is all that parse_config() takes: a folder may have any name.
+// Quotes a text on one line, so that kTail appears only once in the file. (toml++ would choose a
+// literal string also for a text with line ends, which such a string may not hold.) The result is
+// ASCII, because parse_config() takes nothing else and a folder may have any name.
 std::string quoted(const std::string& text) {
   using Flags = toml::format_flags;
   const auto flags = toml::toml_formatter::default_flags &
@@ -60,16 +61,16 @@ T value_of(const fs::path& file, const ConfigTable& root, std::string_view table
   const ConfigValue* value = entries == nullptr ? nullptr : find(*entries, key);
   if (value != nullptr) {
     if (const T* given = std::get_if<T>(&value->data)) return *given;
-    if constexpr (std::is_same_v<T, double>) {  // "0" is a whole number
+    if constexpr (std::is_same_v<T, double>) {  // "0" parses as a whole number
       if (const auto* whole = std::get_if<std::int64_t>(&value->data)) {
         return static_cast<double>(*whole);
       }
     }
   }
-  fail(file, fmt::format("{}.{}", table, key), "it is missing or of another type");
+  fail(file, fmt::format("{}.{}", table, key), "it is missing or has the wrong type");
 }
 
-// The settings that choose the data, in the ranges of the command line.
+// The settings that choose the data. Their ranges are those of the command line.
 DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
   DataSettings data{value_of<std::string>(file, root, "data", "name"),
                     value_of<Index>(file, root, "data", "limit"),
@@ -81,7 +82,7 @@ DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
   return data;
 }
 
-// Empty where there is none.
+// The digest of the initial weights; empty if there is none.
 std::string initial_weights(const fs::path& file, const ConfigTable& tail) {
   constexpr const char* kKey = "initial_weights_sha256";
   const ConfigValue* run = find(tail, "run");
@@ -108,9 +109,9 @@ std::string run_config_text(const RunIdentity& identity) {
 void check_order_version(Index order_version, std::string_view version, const fs::path& folder) {
   if (order_version == kOrderVersion) return;
   throw OtherOrder(Fault::bad_data,
-                   fmt::format("the run {} cannot go on with the same bits", folder.string()),
-                   fmt::format("its order_version is {}, that of this Convoy {} is {}",
-                               order_version, kVersion, kOrderVersion),
+                   fmt::format("the run {} cannot continue with the same bits", folder.string()),
+                   fmt::format("its order_version is {}, but Convoy {} has {}", order_version,
+                               kVersion, kOrderVersion),
                    fmt::format("use Convoy {}, or begin a new run", version));
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.toml of a run folder: the model's text as it is, then
+// config.toml of a run folder: the model's text unchanged, then
 //
 //   [data]   name, limit, validation, train_sha256, test_sha256
-//   [run]    schema = "convoy.run/1", order_version, version
+//   [run]    schema = "convoy.run/1", order_version, version, and initial_weights_sha256 if the run
+//            began with the weights of another
 #pragma once
 
 #include <filesystem>
@@ -10,23 +11,33 @@
 #include <string_view>
 
 #include "base/check.hpp"
-#include "train/run_folder.hpp"
+#include "net/model_file.hpp"
+#include "train/data_settings.hpp"
 
 namespace convoy {
 
-// and, in [run], initial_weights_sha256 where the run began with another's weights.
+// What a run is: all that its weights depend on, and the data that it is tested on.
+struct RunIdentity {
+  ModelFile model;
+  DataSettings data;
+  std::string train_sha256;
+  std::string test_sha256;
+  std::string initial_weights_sha256 = {};  // if it began with the weights of another run
+};
+
 std::string run_config_text(const RunIdentity& identity);
 
-// The run is of another order_version: it is not damaged, but this Convoy would give other bits.
+// The run has another order_version: it is not damaged, but this Convoy would give other bits.
 class OtherOrder : public UserError {
  public:
   using UserError::UserError;
 };
-// Throws OtherOrder(bad_data) unless it is this one's. `version`: of the Convoy that began the run.
+// Throws OtherOrder(bad_data) unless the order version is this Convoy's. `version` is that of the
+// Convoy that began the run.
 void check_order_version(Index order_version, std::string_view version,
                          const std::filesystem::path& folder);
 
-// Throws UserError(bad_data) that names `file` and the place, OtherOrder.
+// Throws OtherOrder, and UserError(bad_data) that names `file` and the place in it.
 RunIdentity parse_run_config(std::string_view text, const std::filesystem::path& file);
 
 }  // namespace convoy

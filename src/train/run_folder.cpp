@@ -12,7 +12,6 @@
 
 #include "base/check.hpp"
 #include "base/safe_text.hpp"
-#include "train/run_config.hpp"
 #include "train/strict_json.hpp"
 
 namespace convoy {
@@ -24,7 +23,7 @@ constexpr std::size_t kCheckpointsKept = 2;
 constexpr const char* kConfig = "config.toml";
 constexpr const char* kStatus = "status.json";
 
-// Out of the way of those to come, under a name that is never looked at again.
+// Renames the path to a name that is never read again, so that it does not block new files.
 void set_aside(const fs::path& path) {
   fs::path aside = path;
   aside += ".damaged";
@@ -60,8 +59,8 @@ nlohmann::ordered_json status_json(const RunReport& report) {
   return status;
 }
 
-// What status.json says; of one that was lost or cut off by a power failure, what the newest
-// checkpoint says.
+// The content of status.json; if a power failure lost or truncated it, the status of the newest
+// checkpoint.
 nlohmann::ordered_json last_status(const fs::path& folder, const fs::path& file) {
   try {
     return parse_strict_json<nlohmann::ordered_json>(read_text(file, "status"));
@@ -79,14 +78,14 @@ RunIdentity read_identity(const fs::path& folder) {
   return parse_run_config(read_text(file, "run configuration"), file);
 }
 
-FoundIdentity find_identity(const fs::path& folder) {
+FoundRun open_run(const fs::path& folder) {
   std::string lost;
   try {
-    return {read_identity(folder), ""};
+    return {{read_identity(folder)}, ""};
   } catch (const OtherOrder&) {
     throw;
   } catch (const UserError& error) {
-    check_is_run(folder);  // else there is nothing to find
+    check_is_run(folder);  // throws if the folder is no run
     lost = error.what();
   }
   Checkpoint last = newest_checkpoint(folder).checkpoint;
@@ -112,9 +111,10 @@ RunFolder RunFolder::create(const fs::path& given, const RunIdentity& identity,
     run.folder_ = building.put_in_place(taken);
     return run;
   } catch (const SystemError& error) {
-    throw UserError(error.fault(), fmt::format("the run folder {} was not made", place.string()),
-                    error.what(),
-                    "mend that, or give a folder elsewhere that has room and may be written");
+    throw UserError(
+        error.fault(), fmt::format("the run folder {} could not be created", place.string()),
+        error.what(),
+        "correct this, or give a folder elsewhere with free space and write permission");
   }
 }
 
@@ -146,7 +146,7 @@ RunFolder& RunFolder::operator=(RunFolder&& other) noexcept {
 void RunFolder::leave() noexcept {
   if (!lock_.is_open() || status_ != "running") return;
   if (std::uncaught_exceptions() > 0) {
-    report_end(folder_, "failed", "an error ended the process that worked on it");
+    report_end(folder_, "failed", "an error ended the training process");
   } else {
     report_end(folder_, "stopped", "");
   }
@@ -157,7 +157,7 @@ FoundCheckpoint RunFolder::take_newest_checkpoint() {
   for (const fs::path& file : found.damaged_files) set_aside(file);
   std::error_code ignored;
   if (const fs::path best = best_checkpoint_of(folder_); fs::is_directory(best, ignored)) {
-    set_aside(best);  // a file can't be renamed over it
+    set_aside(best);  // because a file cannot be renamed over a folder
   }
   remove_old_checkpoints(step_of(found.file));
   return found;
@@ -196,7 +196,7 @@ fs::path RunFolder::save(const Checkpoint& checkpoint) {
   return file;
 }
 
-// Newer ones are not touched: they could not be read, and may be good.
+// Does not remove newer checkpoints: they could not be read, and may be good.
 void RunFolder::remove_old_checkpoints(Index newest) {
   std::size_t kept = 0;
   std::error_code ignored;
@@ -214,7 +214,7 @@ void RunFolder::save_best(const Checkpoint& checkpoint) {
 
 void RunFolder::report(const RunReport& report) {
   const FileDescriptor lock = lock_folder(folder_);
-  // Another rank of this run has meanwhile said what ends it.
+  // Another rank of this run may have recorded meanwhile what ends the run.
   const bool goes_on = status_ == "running" && report.status == "running";
   if (goes_on && last_status(folder_, folder_ / kStatus)["status"] == "failed") return;
   replace_file_unsynced(folder_ / kStatus, printable_json(to_text(status_json(report))) + "\n");
@@ -223,12 +223,12 @@ void RunFolder::report(const RunReport& report) {
 
 namespace {
 
-// As well as it can be had: whoever calls this has something worse to tell.
+// Writes the status if possible, and ignores errors: the caller already reports a worse one.
 void end_status(const fs::path& folder, std::string_view status, std::string_view message,
                 bool over_failed) noexcept {
   try {
     const fs::path file = folder / kStatus;
-    // Ranks that fail together do this at the same time.
+    // Ranks that fail at the same time call this concurrently.
     const FileDescriptor lock = lock_folder(folder);
     nlohmann::ordered_json last = last_status(folder, file);
     if (last["status"] != "running" && !(over_failed && last["status"] == "failed")) return;
@@ -239,7 +239,7 @@ void end_status(const fs::path& folder, std::string_view status, std::string_vie
     const std::string text = printable_json(to_text(last)) + "\n";
     try {
       replace_file_unsynced(file, text);
-    } catch (const SystemError&) {  // the disk is full: its old bytes have room
+    } catch (const SystemError&) {  // the disk is full: the old bytes have space
       overwrite_file(file, text);
     }
   } catch (const std::exception&) {

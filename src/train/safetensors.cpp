@@ -48,14 +48,14 @@ std::string header_text(const Metadata& metadata, std::span<const Tensor> tensor
 std::string read_header(const InputFile& file) {
   if (file.size < kLengthBytes) {
     fail(file, "the header length",
-         fmt::format("the file has {} bytes, a header length takes 8", file.size));
+         fmt::format("the file has {} bytes, but the header length alone takes 8", file.size));
   }
   std::uint64_t length = 0;
   read_at(file, 0, std::as_writable_bytes(std::span(&length, 1)));
   from_little_endian(std::span(&length, 1));
   if (length > file.size - kLengthBytes || length > kLongestHeader) {
     fail(file, "the header length",
-         fmt::format("it says {} bytes, the file has {}", length, file.size));
+         fmt::format("it is {} bytes, but the file has {}", length, file.size));
   }
   std::string text(static_cast<std::size_t>(length), '\0');
   read_at(file, kLengthBytes, std::as_writable_bytes(std::span(text)));
@@ -74,7 +74,7 @@ Metadata parse_metadata(const InputFile& file, const json& object) {
   return metadata;
 }
 
-// The number of floats; every product is checked against the room that the file has.
+// The number of floats. Every product is checked against the number that fits into the file.
 Index element_count(const InputFile& file, const std::string& place,
                     const std::vector<Index>& shape) {
   const auto most = static_cast<Index>(file.size / sizeof(float));
@@ -117,7 +117,7 @@ Reader::Entry parse_tensor(const InputFile& file, const std::string& name, const
   const std::size_t data_size = file.size - data_begin;
   if (!value.is_object() || value.size() != 3 || !value.contains("dtype") ||
       !value.contains("shape") || !value.contains("data_offsets")) {
-    fail(file, place, "it does not have dtype, shape and data_offsets and nothing else");
+    fail(file, place, "it must have dtype, shape and data_offsets, and nothing else");
   }
   if (value["dtype"] != "F32") {
     fail(file, place, fmt::format("its dtype is {}, not F32", to_text(value["dtype"])));
@@ -133,8 +133,8 @@ Reader::Entry parse_tensor(const InputFile& file, const std::string& name, const
   const std::uint64_t end = position(file, place, offsets[1]);
   if (begin > end || end > data_size) {
     fail(file, place,
-         fmt::format("its data_offsets are {} and {}, the file has {} bytes of data", begin, end,
-                     data_size));
+         fmt::format("its data_offsets are {} and {}, but the file has {} bytes of data", begin,
+                     end, data_size));
   }
   if (end - begin != static_cast<std::uint64_t>(entry.size) * sizeof(float)) {
     fail(file, place,
@@ -145,7 +145,7 @@ Reader::Entry parse_tensor(const InputFile& file, const std::string& name, const
   return entry;
 }
 
-// Tensors have to follow one another from the first byte of the data to the last.
+// Checks that the tensors follow one another from the first byte of the data to the last.
 void check_cover(const InputFile& file, const std::map<std::string, Reader::Entry>& tensors,
                  std::size_t data_begin) {
   std::vector<std::pair<std::size_t, Index>> pieces;
@@ -155,12 +155,12 @@ void check_cover(const InputFile& file, const std::map<std::string, Reader::Entr
   for (const auto& [offset, size] : pieces) {
     if (offset != position) {
       fail(file, fmt::format("byte {} of the file", std::min(offset, position)),
-           offset < position ? "two tensors claim it" : "no tensor claims it");
+           offset < position ? "two tensors contain it" : "no tensor contains it");
     }
     position += static_cast<std::size_t>(size) * sizeof(float);
   }
   if (position != file.size) {
-    fail(file, fmt::format("byte {} of the file", position), "no tensor claims it");
+    fail(file, fmt::format("byte {} of the file", position), "no tensor contains it");
   }
 }
 
@@ -174,7 +174,7 @@ void write(const std::filesystem::path& file, const Metadata& metadata,
   std::vector<std::span<const std::byte>> parts;
   parts.push_back(length.bytes());
   parts.push_back(std::as_bytes(std::span(header)));
-  std::deque<LittleEndian<float>> values;  // keeps in their places what `parts` points to
+  std::deque<LittleEndian<float>> values;  // a deque, because `parts` points to its elements
   for (const Tensor& tensor : tensors) {
     parts.push_back(values.emplace_back(tensor.values).bytes());
   }

@@ -31,17 +31,17 @@ struct Tensor {
   std::span<const float> values;
 };
 
-// By replace_file(): the file is whole or absent.
+// Writes by replace_file(): the file is complete or absent.
 void write(const std::filesystem::path& file, const Metadata& metadata,
            std::span<const Tensor> tensors);
 
-// Reads and checks the header; the data stays in the file until asked for. The sizes that the
-// header claims are checked against the file's before anything is allocated by them.
+// Reads and checks the header; the data stays in the file until it is requested. The header's sizes
+// are checked against the file's size before any memory is allocated for them.
 class Reader {
  public:
   // Throws UserError(bad_data | not_found).
   explicit Reader(const std::filesystem::path& file);
-  // The same of a file's bytes, which have to outlive the reader; `name` is for messages.
+  // The same for the bytes of a file, which must outlive the reader; `name` is for messages.
   Reader(std::span<const std::byte> bytes, std::string_view name);
 
   struct Entry {

@@ -11,12 +11,12 @@ namespace convoy {
 namespace {
 
 double stepped(const TrainSettings& settings, double epochs) {
-  // Truncation is floor: both are positive. The clamp keeps the conversion defined.
+  // Truncation equals floor, because both are positive. The clamp keeps the conversion defined.
   const auto drops = static_cast<Index>(std::min(epochs / settings.step_epochs, 1e18));
   double rate = settings.learning_rate;
   for (Index i = 0; i < drops; ++i) {
     const double next = rate * settings.step_factor;
-    if (next == rate) break;  // 0, or a factor of 1: no later drop changes it
+    if (next == rate) break;  // 0, or a factor of 1: later drops change nothing
     rate = next;
   }
   return rate;
@@ -51,7 +51,7 @@ double rate_at(const TrainSettings& settings, Index step, Index steps_per_epoch)
 }  // namespace
 
 float learning_rate(const TrainSettings& settings, Index step, Index steps_per_epoch) {
-  const FloatEnvironment environment;  // the caller's may differ
+  const FloatEnvironment environment;  // sets ours; the caller's may differ
   CONVOY_ASSERT(step >= 0 && steps_per_epoch > 0);
   return static_cast<float>(rate_at(settings, step, steps_per_epoch));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The learning rate of a step: a function of the settings and of the step's place in the run.
+// The learning rate of a step, as a function of the settings and of the step's position in the run.
 //
 //   t = step / steps_per_epoch, in epochs; W = warmup_epochs; E = epochs; L = learning_rate
 //   t < W     L * min((step + 1) / (W * steps_per_epoch), 1)
@@ -8,7 +8,7 @@
 //   cosine    F + (L - F) * (1 + cos(pi * (t - W) / (E - W))) / 2,  F = final_learning_rate;
 //             F from epoch E on, and where E <= W
 //
-// In double with the project's own cosine (ops/math.hpp), rounded to float once.
+// Computed in double with the project's own cosine (ops/math.hpp), rounded to float once.
 #pragma once
 
 #include "net/train_settings.hpp"

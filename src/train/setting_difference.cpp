@@ -14,7 +14,7 @@ struct Setting {
   std::string key, value;
 };
 
-// A normalised text has a key, or the head of a table, on each line.
+// Each line of a normalised text has a key or the head of a table.
 std::vector<Setting> settings_of(std::string_view text) {
   std::vector<Setting> settings;
   std::string table;
@@ -46,13 +46,14 @@ std::string setting_difference(std::string_view begun, std::string_view asked) {
   const std::vector<Setting> before = settings_of(begun), now = settings_of(asked);
   for (const auto& [key, value] : before) {
     const std::string* other = value_of(now, key);
-    if (other == nullptr) return fmt::format("{} is {}, and was left out now", key, value);
+    if (other == nullptr) return fmt::format("{} is {}, but is now left out", key, value);
     if (*other != value) return fmt::format("{} is {}, not {}", key, value, *other);
   }
   for (const auto& [key, value] : now) {
-    if (value_of(before, key) == nullptr) return fmt::format("{} is not set, not {}", key, value);
+    if (value_of(before, key) == nullptr)
+      return fmt::format("{} was not set, and is now {}", key, value);
   }
-  return begun == asked ? "" : "the order of its keys is another";
+  return begun == asked ? "" : "the order of its keys differs";
 }
 
 }  // namespace convoy

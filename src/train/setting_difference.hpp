@@ -6,8 +6,8 @@
 
 namespace convoy {
 
-// The first key in which two normalised models' texts differ, in words: "train.seed is 1, not 2".
-// Empty where they are equal.
+// The first key in which the texts of two normalised models differ: "train.seed is 1, not 2". Empty
+// if they are equal.
 std::string setting_difference(std::string_view begun, std::string_view asked);
 
 }  // namespace convoy

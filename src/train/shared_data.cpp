@@ -17,15 +17,15 @@
 namespace convoy {
 namespace {
 
-// What a reader tells the others before they look at its images: an error's fault and words, or
-// where the data was found and of which sizes it is.
+// The message of a reader to the other ranks before they use its images: the fault and message of
+// an error, or the place and the sizes of the data.
 struct Report {
-  std::string fault;  // empty: all well
+  std::string fault;  // empty: no error
   std::string words;
   std::string name, folder;
   std::vector<Index> sizes;  // of train, of test: samples, height, width, channels, classes
   std::vector<std::string> train_classes, test_classes;
-  std::string train_labels, test_labels;  // the files that hold them
+  std::string train_labels, test_labels;  // the files that hold the labels
 };
 
 std::vector<std::string> texts(std::span<const Index> numbers) {
@@ -99,19 +99,20 @@ Report read(std::string_view name_or_folder, TrainAndTest& data) {
 }
 
 // "rank 2 of 6, which reads for ranks 2 to 4,", "ranks 0 and 2 of 3".
-std::string in_words(std::span<const Range> nodes, int ranks) {
-  const Range first = nodes.front();
-  if (nodes.size() == 1) {
+std::string in_words(std::span<const Range> domains, int ranks) {
+  const Range first = domains.front();
+  if (domains.size() == 1) {
     return first.size() == 1 ? fmt::format("rank {} of {}", first.begin, ranks)
                              : fmt::format("rank {} of {}, which reads for ranks {} to {},",
                                            first.begin, ranks, first.begin, first.end - 1);
   }
   std::vector<Index> readers;
-  for (const Range& node : nodes.first(nodes.size() - 1)) readers.push_back(node.begin);
-  return fmt::format("ranks {} and {} of {}", fmt::join(readers, ", "), nodes.back().begin, ranks);
+  for (const Range& domain : domains.first(domains.size() - 1)) readers.push_back(domain.begin);
+  return fmt::format("ranks {} and {} of {}", fmt::join(readers, ", "), domains.back().begin,
+                     ranks);
 }
 
-// `reports`: of each node.
+// `reports` has one entry for each memory domain.
 void throw_where_failed(const Communicator& communicator, std::span<const Report> reports) {
   const auto bad = std::ranges::find_if(reports, [](const Report& r) { return !r.fault.empty(); });
   if (bad == reports.end()) return;
@@ -120,14 +121,15 @@ void throw_where_failed(const Communicator& communicator, std::span<const Report
     throw SharedError(fault, bad->words);
   }
   std::vector<Range> readers;
-  for (std::size_t node = 0; node < reports.size(); ++node) {
-    if (!reports[node].fault.empty()) readers.push_back(communicator.nodes()[node]);
+  for (std::size_t domain = 0; domain < reports.size(); ++domain) {
+    if (!reports[domain].fault.empty()) readers.push_back(communicator.domains()[domain]);
   }
-  throw SharedError(fault, fmt::format("{} can't read data that others can: {}",
+  throw SharedError(fault, fmt::format("{} cannot read data that other ranks can read: {}",
                                        in_words(readers, communicator.size()), bad->words));
 }
 
-// The images of a part in memory of the node, put there by its first rank, whose own copy ends.
+// The images of one part of the data in memory that the memory domain shares. Its first rank copies
+// them there and frees its own copy.
 class SharedPart {
  public:
   SharedPart(Communicator& communicator, std::span<const Index> sizes,
@@ -168,31 +170,31 @@ class SharedPart {
 TrainAndTest load_data(Communicator& communicator, std::string_view name_or_folder) {
   if (communicator.size() == 1) return load_data(name_or_folder);
   TrainAndTest data;
-  const bool reads = leads_node(communicator);
+  const bool reads = leads_domain(communicator);
   const Report mine = reads ? read(name_or_folder, data) : Report();
-  communicator.pulse();
-  const auto told = all_gather(communicator, reads ? encode(mine) : "", Meeting::start);
+  communicator.heartbeat();
+  const auto told = all_gather(communicator, reads ? encode(mine) : "", SyncPoint::start);
   std::vector<Report> reports;
-  for (const Range& ranks : communicator.nodes()) {
+  for (const Range& ranks : communicator.domains()) {
     reports.push_back(decode(told[static_cast<std::size_t>(ranks.begin)]));
   }
   throw_where_failed(communicator, reports);
-  if (node_ranks(communicator).size() == 1) return data;  // its own copy is the node's
+  if (domain_ranks(communicator).size() == 1) return data;  // no rank to share with
 
-  const Report& found = reports[static_cast<std::size_t>(node_index(communicator))];
+  const Report& found = reports[static_cast<std::size_t>(domain_index(communicator))];
   const std::span<const Index> sizes = found.sizes;
   SharedPart train(communicator, sizes.first(5), found.train_classes, found.train_labels);
   if (reads) train.fill(data.train);
   SharedPart test(communicator, sizes.subspan(5), found.test_classes, found.test_labels);
   if (reads) test.fill(data.test);
-  communicator.meet(Meeting::start);
+  communicator.barrier(SyncPoint::start);
   return {found.name, found.folder, train.view(), test.view()};
 }
 
 std::string shared_sha256(Communicator& communicator, const Dataset& data) {
-  const std::string mine = leads_node(communicator) ? data.sha256() : "";
-  const auto all = all_gather(communicator, mine, Meeting::start);
-  return all[static_cast<std::size_t>(node_ranks(communicator).begin)];
+  const std::string mine = leads_domain(communicator) ? data.sha256() : "";
+  const auto all = all_gather(communicator, mine, SyncPoint::start);
+  return all[static_cast<std::size_t>(domain_ranks(communicator).begin)];
 }
 
 }  // namespace convoy

@@ -25,7 +25,7 @@ using nlohmann::json;
 
 template <class Json>
 Json parse_strict_json(std::string_view text) {
-  std::vector<std::set<std::string>> names;  // of the objects that are open
+  std::vector<std::set<std::string>> names;  // of the open objects
   const auto watch = [&](int depth, typename Json::parse_event_t event, Json& value) {
     using Event = typename Json::parse_event_t;
     if (event == Event::object_start || event == Event::array_start) {
@@ -39,7 +39,7 @@ Json parse_strict_json(std::string_view text) {
     } else if (event == Event::key) {
       const auto& name = value.template get_ref<const std::string&>();
       if (!names.back().insert(name).second) {
-        throw std::invalid_argument("the name \"" + name + "\" stands in it twice");
+        throw std::invalid_argument("the name \"" + name + "\" occurs twice");
       }
     }
     return true;
@@ -55,7 +55,7 @@ template nlohmann::ordered_json parse_strict_json(std::string_view);
 
 std::int64_t whole_of(const json& value, std::string_view name, std::int64_t low,
                       std::int64_t high) {
-  // What is not negative is kept as unsigned, and may be larger than any signed number.
+  // nlohmann keeps whole numbers from 0 on as unsigned; they may exceed any signed number.
   const bool fits =
       value.is_number_integer() &&
       (!value.is_number_unsigned() || std::in_range<std::int64_t>(value.get<std::uint64_t>()));
@@ -89,8 +89,9 @@ std::vector<std::string> texts_of(const json& value, std::string_view name) {
 
 const json& member(const json& object, const char* key) {
   if (!object.is_object()) {
-    throw std::invalid_argument(fmt::format(
-        "\"{}\" is missing: it belongs into an object, and there is {}", key, object.type_name()));
+    throw std::invalid_argument(
+        fmt::format("\"{}\" is missing: it must be in an object, but the value is {}", key,
+                    object.type_name()));
   }
   const auto found = object.find(key);
   if (found == object.end()) throw std::invalid_argument(fmt::format("\"{}\" is missing", key));

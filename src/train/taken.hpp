@@ -3,10 +3,10 @@
 
 namespace convoy {
 
-// What becomes of a new run whose folder exists already.
+// What happens to a new run whose folder exists already.
 enum class Taken {
-  refused,   // unless it is an empty folder, which the run's takes the place of
-  numbered,  // it goes to NAME-2, NAME-3 ...: the first that does not exist, empty or not
+  refused,   // except for an empty folder, which the run's folder replaces
+  numbered,  // it becomes NAME-2, NAME-3 ...: the first name that does not exist
 };
 
 }  // namespace convoy

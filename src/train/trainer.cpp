@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trainer from its construction or resumption up to its first step. trainer/run.cpp has the run
-// itself.
+// The trainer from its construction, or from resuming, to its first step. trainer/run.cpp has the
+// run itself.
 #include "train/trainer.hpp"
 
 #include <fmt/format.h>
@@ -17,6 +17,7 @@
 #include "parallel/collectives.hpp"
 #include "train/agreement.hpp"
 #include "train/data_fit.hpp"
+#include "train/run_folder.hpp"
 #include "train/setting_difference.hpp"
 #include "train/shared_data.hpp"
 #include "train/trainer/state.hpp"
@@ -24,7 +25,7 @@
 namespace convoy {
 namespace {
 
-// Another grain or optimizer would train other weights than the run's configuration says.
+// Checked because another grain or optimizer would train other weights than the configuration says.
 void check_engine(const Engine& engine, const TrainSettings& settings) {
   const Sgd made = engine.optimizer(), wanted = optimizer_of(settings);
   if (engine.grain() == settings.grain && made.momentum == wanted.momentum &&
@@ -32,13 +33,12 @@ void check_engine(const Engine& engine, const TrainSettings& settings) {
       (made.momentum != 0) == (settings.momentum != 0)) {
     return;
   }
-  throw UserError(
-      Fault::usage, "the engine does not fit the model",
-      fmt::format("grain {}, momentum {}, weight decay {}; the model says grain {}, momentum {}, "
-                  "weight decay {}",
-                  engine.grain(), made.momentum, made.weight_decay, settings.grain,
-                  settings.momentum, settings.weight_decay),
-      "make it with model.train.grain and optimizer_of(model.train)");
+  throw UserError(Fault::usage, "the engine does not fit the model",
+                  fmt::format("grain {}, momentum {}, weight decay {}; the model has grain {}, "
+                              "momentum {}, weight decay {}",
+                              engine.grain(), made.momentum, made.weight_decay, settings.grain,
+                              settings.momentum, settings.weight_decay),
+                  "make it with model.train.grain and optimizer_of(model.train)");
 }
 
 Dataset limited(const Dataset& data, Index limit) {
@@ -56,13 +56,13 @@ ModelState initial_state(const ModelFile& model) {
   return state;
 }
 
-// The model's text as it would be with other epochs: what two texts of one run have in common.
+// The model's text with another number of epochs, to compare the texts of one run.
 std::string text_with_epochs(const ModelFile& model, Index epochs) {
   const std::array<Override, 1> overrides{fmt::format("train.epochs={}", epochs)};
   return parse_model_file(model.text, "the run's model", overrides).text;
 }
 
-// The key that is another is named, with both values.
+// Names the key that differs, with both values.
 void check_same_run(const ModelFile& model, const DataSettings& settings,
                     const RunIdentity& identity, const std::string& folder) {
   const Index epochs = model.train.epochs;
@@ -80,14 +80,14 @@ void check_same_run(const ModelFile& model, const DataSettings& settings,
     throw UserError(Fault::usage,
                     fmt::format("the run {} can't continue with other settings", folder),
                     difference,
-                    "leave them as they were (train.epochs alone may grow), or begin a "
-                    "new run in another folder");
+                    "use the same settings (only train.epochs may increase), or start a new run in "
+                    "another folder");
   }
   if (epochs < identity.model.train.epochs) {
     throw UserError(
         Fault::usage, fmt::format("the run {} can't be shortened", folder),
-        fmt::format("it was begun for {} epochs, not {}", identity.model.train.epochs, epochs),
-        "raise train.epochs or leave it; to end earlier, stop the run");
+        fmt::format("it was started with {} epochs, not {}", identity.model.train.epochs, epochs),
+        "raise train.epochs or leave it unchanged; to end earlier, stop the run");
   }
 }
 
@@ -111,7 +111,7 @@ void check_same_data(const std::string& found, const std::string& wanted, std::s
       "give the data that it began with, or begin a new run");
 }
 
-// What rank 0 tells the others of a checkpoint: memory as it is.
+// Sends a part of a checkpoint from rank 0 to the others, as raw memory.
 template <class T>
 std::string bytes_of(std::span<T> values) {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -217,21 +217,20 @@ RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
 
 namespace {
 
-// Of the place where it goes on: what was passed over, and what that means.
-void warn_of_passed_over(const FoundCheckpoint& found, std::vector<std::string>& warnings) {
+// Warns about checkpoints that were skipped, and says what that means for the place to continue.
+void warn_of_skipped(const FoundCheckpoint& found, std::vector<std::string>& warnings) {
   for (const std::string& reason : found.damaged) {
-    warnings.push_back(fmt::format("a damaged checkpoint was passed over; continuing from {}. {}",
+    warnings.push_back(fmt::format("a damaged checkpoint was skipped; continuing from {}. {}",
                                    found.file.string(), reason));
   }
   for (const std::string& reason : found.unreadable) {
     warnings.push_back(fmt::format(
-        "a newer checkpoint could not be read, and was left as it is; continuing from {}. {}",
+        "a newer checkpoint could not be read, and was left unchanged; continuing from {}. {}",
         found.file.string(), reason));
   }
 }
 
-// A text file can be edited, so a checkpoint is not the first to be doubted, and never to be
-// removed.
+// A text file can be edited, so the checkpoint is not the first suspect, and is never removed.
 [[noreturn]] void refuse_mixed(const FoundCheckpoint& found, const ModelFile& model) {
   const Checkpoint& checkpoint = found.checkpoint;
   const Index epochs = model.train.epochs;
@@ -244,11 +243,11 @@ void warn_of_passed_over(const FoundCheckpoint& found, std::vector<std::string>&
   throw UserError(
       Fault::bad_data, fmt::format("{} does not fit the run's config.toml", found.file.string()),
       difference,
-      "put config.toml back as it was, or remove it (it is written anew from the checkpoint); or, "
-      "where the checkpoint came from another run, move that away");
+      "restore config.toml, or remove it (it is then written again from the checkpoint); or, if "
+      "the checkpoint came from another run, move the checkpoint elsewhere");
 }
 
-// Adds what an older version did not write into its checkpoints, as it is given now.
+// Adds what older versions did not write into their checkpoints, from the given values.
 void complete(RunIdentity& identity, const DataSettings& settings, const std::string& test_sha256) {
   if (!identity.data.name.empty()) return;
   identity.data = settings;
@@ -257,13 +256,13 @@ void complete(RunIdentity& identity, const DataSettings& settings, const std::st
 
 }  // namespace
 
-// Rank 0 alone: opens the folder and finds where to go on.
-Checkpoint RunTrainer::take_up(State& state, const std::string& data_name,
-                               const std::filesystem::path& folder) {
+// Called on rank 0 only: opens the folder and finds the place to continue.
+Checkpoint RunTrainer::open_newest(State& state, const std::string& data_name,
+                                   const std::filesystem::path& folder) {
   const ModelFile& model = state.model;
   const Index epochs = model.train.epochs;
   RunFolder run = RunFolder::open(folder);
-  auto [identity, lost] = find_identity(folder);
+  FoundRun identity = open_run(folder);
   complete(identity, state.settings, state.test_sha256);
   check_same_run(model, state.settings, identity, folder.string());
   check_same_data(state.train_sha256, identity.train_sha256, "training", data_name,
@@ -277,11 +276,11 @@ Checkpoint RunTrainer::take_up(State& state, const std::string& data_name,
       place.step != (place.epoch - 1) * state.steps_per_epoch + place.epoch_step) {
     refuse_mixed(found, model);
   }
-  if (!lost.empty()) {
-    state.warnings.push_back(
-        fmt::format("{}; config.toml is written anew from {}", lost, found.file.string()));
+  if (!identity.lost.empty()) {
+    state.warnings.push_back(fmt::format("{}; config.toml is written again from {}", identity.lost,
+                                         found.file.string()));
   }
-  warn_of_passed_over(found, state.warnings);
+  warn_of_skipped(found, state.warnings);
   if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {
     state.warnings.push_back(fmt::format(
         "the cosine schedule ends with the last epoch: with {} epochs instead of {} the learning "
@@ -290,7 +289,7 @@ Checkpoint RunTrainer::take_up(State& state, const std::string& data_name,
   }
   state.newest = found.file;
   state.initial_weights_sha256 = identity.initial_weights_sha256;
-  // Lines of a newer checkpoint that may be readable again stay for it.
+  // Lines of a newer checkpoint are kept, because it may become readable again.
   const bool all_read = found.unreadable.empty();
   state.epochs = run.keep_metrics(all_read ? place.epoch - 1 : std::numeric_limits<Index>::max());
   std::erase_if(state.epochs, [&](const EpochMetrics& m) { return m.epoch >= place.epoch; });
@@ -300,7 +299,7 @@ Checkpoint RunTrainer::take_up(State& state, const std::string& data_name,
   }
   const bool longer = epochs != identity.model.train.epochs;
   identity.model = model;
-  if (!lost.empty()) {
+  if (!identity.lost.empty()) {
     run.restore_identity(identity);
   } else if (longer) {
     run.replace_identity(identity);
@@ -317,10 +316,10 @@ RunTrainer RunTrainer::resume(const ModelFile& model, const TrainAndTest& data,
   const std::vector<std::string> told = unpack(on_first_rank(communicator, [&] {
     const Checkpoint checkpoint = [&] {
       try {
-        return take_up(*state, data.name, folder);
+        return open_newest(*state, data.name, folder);
       } catch (const Error& error) {
-        // Of a run that was killed status.json still says "running". (One that is refused may be
-        // another process's.)
+        // The status.json of a killed run still says "running". (A run that was refused may be in
+        // use by another process.)
         if (error.fault() != Fault::usage && !is_locked(folder / "lock")) {
           report_end(folder, "failed", error.what());
         }
@@ -339,16 +338,6 @@ RunTrainer RunTrainer::resume(const ModelFile& model, const TrainAndTest& data,
   state->epochs = metrics_of(told.at(3));
   engine.set_state(weights);
   return RunTrainer(std::move(state));
-}
-
-RunConfig open_run(const std::filesystem::path& folder) {
-  auto [identity, lost] = find_identity(folder);
-  return {std::move(identity.model),
-          std::move(identity.data),
-          std::move(identity.train_sha256),
-          std::move(identity.test_sha256),
-          std::move(identity.initial_weights_sha256),
-          std::move(lost)};
 }
 
 const std::filesystem::path& RunTrainer::folder() const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training from a model and a data set to weights, with or without a run folder. The trainer knows
-// neither threads nor ranks: it cuts the run into stretches and hands them to an engine.
+// Training from a model and a data set to weights, with or without a run folder. The trainer does
+// not depend on threads or ranks: it divides the run into step ranges and passes them to an engine.
 #pragma once
 
 #include <atomic>
@@ -23,46 +23,46 @@
 
 namespace convoy {
 
-// How a new run begins, where that is not the usual.
+// How a new run begins, if it differs from the default.
 struct Beginning {
-  Taken taken = Taken::refused;  // what becomes of it where its folder exists
+  Taken taken = Taken::refused;  // what happens if its folder exists
   InitialWeights weights = {};   // those of another run; none: the model's own
 };
 
-// One run. Not thread-safe, but for `stop`. All functions are collective over the ranks, who give
-// the same arguments; ranks that differ in model, data or version are named (UserError). Rank 0
-// alone reads and writes the folder: the others need not see it.
+// One run. Not thread-safe, except for `stop`. All functions are collective over the ranks, which
+// pass the same arguments; ranks that differ in model, data or version are named (UserError). Only
+// rank 0 reads and writes the folder: the other ranks need no access to it.
 class RunTrainer {
  public:
-  // A new run. `folder` is created with its configuration and a checkpoint of the initial weights;
-  // empty: nothing is written. Throws UserError(usage) where the folder is taken, or where the
-  // fraction to be held out is none of the images; UserError where data, model and engine do not
-  // fit. The engine must have been made for
-  // the model's net, optimizer, batch and grain; it and the communicator must outlive the trainer.
+  // Begins a new run. `folder` is created with its configuration and a checkpoint of the initial
+  // weights; empty: nothing is written. Throws UserError(usage) if the folder is taken, or if the
+  // fraction to be held out amounts to no image; UserError if data, model and engine do not fit.
+  // The engine must have been made for the model's net, optimizer, batch and grain; it and the
+  // communicator must outlive the trainer.
   RunTrainer(const ModelFile& model, const TrainAndTest& data, const DataSettings& data_settings,
              Engine& engine, Communicator& communicator, const std::filesystem::path& folder,
              const Beginning& beginning = {});
   ~RunTrainer();
   RunTrainer(RunTrainer&&) noexcept;
 
-  // Goes on with the newest good checkpoint of `folder`, in the middle of an epoch if need be.
-  // `model` is the run's own (see open_run), with train.epochs raised where wanted. Throws
-  // UserError where the data is not what the run began with, or a setting is another, which is
-  // named. A run that is complete trains no further: train() returns its result. A config.toml that
-  // was lost is written anew.
+  // Continues from the newest good checkpoint of `folder`, if necessary in the middle of an epoch.
+  // `model` is the run's own (see open_run), in which train.epochs may be increased. Throws
+  // UserError if the data is not what the run began with, or if a setting differs, which is named.
+  // A complete run trains no further: train() returns its result. A lost config.toml is written
+  // again.
   static RunTrainer resume(const ModelFile& model, const TrainAndTest& data,
                            const DataSettings& data_settings, Engine& engine,
                            Communicator& communicator, const std::filesystem::path& folder);
 
-  // Where the run is, on all ranks; empty where nothing is written.
+  // The run's folder, on all ranks; empty if nothing is written.
   const std::filesystem::path& folder() const;
 
-  // Runs to the end, to a stop, or to the first step that is not finite. Throws SystemError(io)
-  // where the folder can't be written: the last checkpoint there is then still good. A stop is
-  // taken after a step that was done; the checkpoint of that step is written before this returns.
-  // A stop on any rank stops all. Ranks compare their weights every `verify_every` steps (0: never)
-  // and at each checkpoint; SystemError(peer) names the one that differs. Whatever it throws,
-  // status.json has it.
+  // Trains until the run is complete, a stop is requested, or a step is not finite. Throws
+  // SystemError(io) if the folder cannot be written; its last checkpoint is then still good. A stop
+  // takes effect after a complete step, whose checkpoint is written before this returns. A stop on
+  // any rank stops all. Ranks compare their weights every `verify_every` steps (0: never) and at
+  // each checkpoint; SystemError(peer) names the one that differs. status.json records any error
+  // that this throws.
   TrainResult train(Observer& observer, const std::atomic<bool>* stop = nullptr,
                     CheckpointEvery checkpoint_every = {}, Index verify_every = 0);
 
@@ -70,28 +70,9 @@ class RunTrainer {
   friend class Training;
   struct State;
   explicit RunTrainer(std::unique_ptr<State> state);
-  static Checkpoint take_up(State& state, const std::string& data_name,
-                            const std::filesystem::path& folder);
+  static Checkpoint open_newest(State& state, const std::string& data_name,
+                                const std::filesystem::path& folder);
   std::unique_ptr<State> state_;
 };
-
-// What a run folder says of itself: enough to resume, evaluate or report it.
-struct RunConfig {
-  ModelFile model;
-  DataSettings data;
-  std::string train_sha256, test_sha256;  // of the data that it was trained and tested on
-  std::string initial_weights_sha256;     // where it began with another's weights
-  // What was wrong with config.toml, where it was lost or damaged: all this comes from the newest
-  // checkpoint then. Those of older versions lack `data` (its name is empty) and `test_sha256`.
-  std::string lost;
-};
-RunConfig open_run(const std::filesystem::path& folder);  // throws UserError, SystemError
-
-// The epochs that it has done, as far as its metrics can be read. Throws SystemError(io).
-std::vector<EpochMetrics> epochs_of_run(const std::filesystem::path& folder);
-
-// A job that ended where its rank 0 could not say so any more: the folder's status.json becomes
-// "failed" with this message, as well as it can be had.
-void report_failure(const std::filesystem::path& folder, std::string_view message) noexcept;
 
 }  // namespace convoy

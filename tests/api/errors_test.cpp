@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the public API refuses, and what models tell.
+// Input that the public API refuses, and the facts that models report.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Predictor: many images at once, from memory, and as the program predicts.
+// Predictor: many images at once, loading from memory, and the same results as the program.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 namespace api_tests {
 namespace {
 
-// A run whose checkpoint is predicted with.
+// A run whose checkpoint the predictors load.
 class ApiPredictor : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -122,7 +122,7 @@ TEST_F(ApiPredictor, LeavesOutWhatIsNotWantedAndRefusesOtherSizes) {
   predictor.predict({}, {}, {});
 
   const auto pixels = images().pixels();
-  expect_thrown(convoy::Fault::bad_data, "no whole number of images",
+  expect_thrown(convoy::Fault::bad_data, "not a whole number of images",
                 [&] { predictor.predict(pixels.subspan(1), labels); });
   expect_thrown(convoy::Fault::usage, "room for 600 labels",
                 [&] { predictor.predict(pixels, std::span(labels).first(600)); });

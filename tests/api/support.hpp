@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the public API share. As in a user's program, nothing here includes an internal
-// header, and the target has none on its path.
+// Code that the tests of the public API share. As in a user's program, nothing here includes an
+// internal header, and the target has none on its path.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -49,7 +49,7 @@ inline convoy::Model small_model(const std::vector<convoy::Override>& more = {})
   return convoy::load_model("tiny-relu", overrides);
 }
 
-// Fewer test images, to be quick.
+// Fewer test images save time.
 inline const convoy::TrainAndTest& few_clothes() {
   static const convoy::TrainAndTest data{clothes().name, clothes().folder,
                                          clothes().train.first(kLimit), clothes().test.first(100)};

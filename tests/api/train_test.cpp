@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training by the public API: the weights of the program, stops, and runs that go on.
+// Training by the public API: the weights of the program, stops, and runs that continue.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -15,7 +15,7 @@
 namespace api_tests {
 namespace {
 
-// Notes what it was told, and from which thread.
+// Records the calls that it gets, and their threads.
 class Notes : public convoy::Observer {
  public:
   void progress(const convoy::Progress& progress) override {
@@ -75,7 +75,7 @@ TEST(Api, TrainsTheWeightsOfTheProgram) {
   EXPECT_GE(notes.progresses, 3);
   EXPECT_EQ(notes.strangers, 0);
   EXPECT_EQ(notes.checkpoints.back(), result.checkpoint);
-  // The program goes on with a run of the library.
+  // The program continues a run of the library.
   const auto more = document({"train", "--resume", "library", "--json", "--quiet"}, folder);
   EXPECT_EQ(more["weights_sha256"], result.weights_sha256);
 }
@@ -118,7 +118,7 @@ class StopsFromAnotherThread : public convoy::Observer {
   bool has_stopped_ = false;
 };
 
-TEST(Api, AStopFromAnotherThreadLeavesACheckpointToGoOnFrom) {
+TEST(Api, AStopFromAnotherThreadLeavesACheckpointToContinueFrom) {
   const std::string wanted = weights_of();
   const ScratchFolder folder;
   convoy::StopSource stop;
@@ -161,7 +161,7 @@ TEST(Api, AStopThatComesAtAnyTimeChangesNoWeight) {
   }
 }
 
-TEST(Api, ATrainerGoesOnAfterAStop) {
+TEST(Api, ATrainerContinuesAfterAStop) {
   convoy::StopSource stop;
   StopsFromAnotherThread observer(stop);
   convoy::Trainer trainer(small_model(), few_clothes(), {.stop = &stop});

@@ -9,8 +9,8 @@ namespace convoy::test {
 
 const Arguments kAllowRoot{"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
 
-// Open MPI's mpirun tells, between two rulers, that a rank ended with an error. That of version 4
-// has an option against it, that of version 5 refuses the option.
+// Open MPI's mpirun prints, between two lines of dashes, that a rank ended with an error. Version 4
+// has an option that suppresses this; version 5 refuses the option.
 static std::string without_notices(const std::string& text) {
   std::string rest;
   bool inside = false;

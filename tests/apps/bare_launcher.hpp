@@ -6,14 +6,15 @@
 
 namespace convoy::test {
 
-// "mpirun -np RANKS", so that it says nothing of its own and takes more ranks than there are cores.
+// "mpirun -np RANKS", with options by which it prints nothing of its own and accepts more ranks
+// than cores.
 Arguments bare_launcher(int ranks);
 
 // For launchers that refuse to be started by root.
 extern const Arguments kAllowRoot;
 
-// `command` as `ranks` processes, in the folder; stderr without what mpirun itself has to say of
-// ranks that ended with an error.
+// Runs `command` as `ranks` processes, in the folder. Removes from stderr mpirun's own messages
+// about ranks that ended with an error.
 Ended launched(int ranks, const Arguments& command, const ScratchFolder& in);
 
 }  // namespace convoy::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy bench, briefly: what it says, never how fast it was.
+// convoy bench, with short measurements: the tests check its output, never its speed.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -26,9 +26,9 @@ class Bench : public ::testing::Test {
   ScratchFolder folder_;
 };
 
-// The rate, its share of the peak and its FLOP/byte are those of the figures beside them. (How fast
-// anything was is no test's business, and other programs may have had the cores while the peak was
-// measured: a share may be more than 1.)
+// The rate, its share of the peak and its FLOP/byte are those of the figures beside them. (No test
+// checks a speed. Other programs may have used the cores while the peak was measured, so a share
+// may be more than 1.)
 void expect_consistent(const nlohmann::json& work, const nlohmann::json& limits) {
   const double flops = work["flops"], rate = flops / work["seconds"]["median"].get<double>();
   EXPECT_DOUBLE_EQ(work["flops_per_second"], rate);
@@ -86,7 +86,7 @@ TEST_F(Bench, TheDocumentHasEveryStageAndTheSteps) {
 TEST_F(Bench, TheTableAndThePicture) {
   const Ended ended = bench({"--svg", "roof.svg", "--threads", "1", "--isa", "reference"});
   EXPECT_EQ(ended.code, 0) << ended.err;
-  // Where tests run beside this one, a warning of them may follow.
+  // Where other tests run at the same time, a warning about a busy machine may follow.
   EXPECT_TRUE(ended.err.starts_with("measuring tiny-relu for about 0.05 s\n")) << ended.err;
   const std::string rest = ended.err.substr(ended.err.find('\n') + 1);
   EXPECT_TRUE(rest.empty() || rest.starts_with("convoy: warning: other programs used")) << rest;
@@ -104,8 +104,8 @@ TEST_F(Bench, TheTableAndThePicture) {
   const auto texts = texts_of_xml(svg);
   ASSERT_TRUE(texts) << svg;
   EXPECT_TRUE(std::count(texts->begin(), texts->end(), "whole step, 1 thread") > 0);
-  // Of five passes with work (two layers have weights, the first needs no input gradient), and the
-  // step.
+  // One figure each for five passes with work (two layers have weights, the first needs no input
+  // gradient), and one for the step.
   EXPECT_EQ(occurrences(svg, "class=\"point\""), 6);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is typed wrong gets exit code 2, one message that names it, and nothing on stdout.
+// A mistake on the command line gets exit code 2, one message that names it, and nothing on stdout.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ struct Mistake {
   int code = 2;
 };
 
-// What starts ranks is refused for that alone in a build without MPI.
+// A build without MPI refuses every command line that starts ranks, for that reason alone.
 bool starts_ranks(const Arguments& line) {
   const auto found = std::find(line.begin(), line.end(), "--ranks");
   return found != line.end() && found + 1 != line.end() && *(found + 1) == "2";
@@ -46,7 +46,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--batch", "8", "--per-rank-batch", "8"}, "contradict"},
       {{"train", "--reduction", "fast", "--exchange", "window"}, "contradict"},
       {{"train", "--ranks-by", "tensor", "--reduction", "root"}, "contradict"},
-      {{"train", "a", "b"}, "b is one argument too many"},
+      {{"train", "a", "b"}, "unexpected argument b"},
       {{"train", "--epochs", "0"}, "--epochs"},
       {{"train", "--epochs", "2x"}, "2x"},
       {{"train", "--epochs", "99999999999999999999"}, "--epochs"},
@@ -100,7 +100,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"bench", "--batch", "0"}, "--batch"},
       {{"bench", "--isa", "mmx"}, "reference"},
       {{"bench", "--svg"}, "--svg"},
-      {{"bench", "a", "b"}, "b is one argument too many"},
+      {{"bench", "a", "b"}, "unexpected argument b"},
       {{"bench", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
       {{"bench", "--launch", "graph"}, "--launch with --device cpu"},
       {{"bench", "--device", "cuda", "--threads", "1"}, "--threads with --device cuda"},
@@ -119,7 +119,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path)) << "a refused command leaves nothing behind";
 }
 
-// Before data are looked for; of ranks, before they are started.
+// The mistake is found before the program looks for data, and before it starts ranks.
 TEST_F(CommandLine, ADeviceThatIsNotHereIsNamedAtOnce) {
   const nlohmann::json info = document(run({"info", "--json"}, folder_));
   if (!info["gpus"].empty()) GTEST_SKIP() << "it is here";
@@ -157,7 +157,7 @@ TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
     const Ended ended = run(line, folder_);
     EXPECT_EQ(ended.code, 2);
     const std::string name = option[0].starts_with("-") ? option[0] : "MODEL";
-    EXPECT_TRUE(is_message(ended, name + " does not go with --resume"));
+    EXPECT_TRUE(is_message(ended, name + " cannot be combined with --resume"));
   }
 }
 
@@ -215,7 +215,7 @@ TEST_F(CommandLine, OutputThatIsClosed) {
   EXPECT_TRUE(is_message(ended, "stdout"));
 }
 
-TEST_F(CommandLine, ReaderThatLeftIsNoError) {
+TEST_F(CommandLine, AClosedPipeIsNoError) {
   const Ended ended =
       run_script("{ sleep 0.3; \"$CONVOY\" info; echo $? >code; } | true; cat code", folder_);
   EXPECT_EQ(ended.out, "141\n") << "as a shell says of SIGPIPE";

@@ -15,7 +15,7 @@ class Completion : public ::testing::Test {
   void SetUp() override {
     if (access("/bin/bash", X_OK) != 0) GTEST_SKIP() << "no bash here";
   }
-  // What is offered for the last word of `words` (bash words; it may be '').
+  // The completions of the last word of `words` (bash words; the last may be '').
   std::string offered(const std::string& words) {
     const Ended ended = run_script(". '" CONVOY_SOURCE_DIR
                                    "/apps/convoy/convoy.bash-completion'\n"
@@ -45,7 +45,7 @@ TEST_F(Completion, Words) {
   EXPECT_EQ(offered("train --steps-per-launch ''"), "\n");
   EXPECT_EQ(offered("train --steps-per-launch 3 --launch graph tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("train --steps"), "--steps-per-launch\n");
-  EXPECT_EQ(offered("train lenet5 --epochs 3 tin"), "\n");  // there is a model
+  EXPECT_EQ(offered("train lenet5 --epochs 3 tin"), "\n");  // the line has a model already
   EXPECT_EQ(offered("train --epochs 3 tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("train --profile --no-fusion tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("bench --seconds 3 tiny-s"), "tiny-sigmoid\n");
@@ -68,7 +68,7 @@ TEST_F(Completion, OffersEveryOptionOfTheHelp) {
   for (const std::string command :
        {"train", "eval", "predict", "info", "bench", "study", "report"}) {
     const std::string options = offered(command + " --");
-    // (A report is a file; no other command is without a document.)
+    // (All commands but report, which writes a file, print a document.)
     const char* last = command == "report" ? "--quiet" : "--json";
     EXPECT_NE(options.find(last), std::string::npos) << command;
     std::string option;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `convoy fetch` against a server on this machine, well-behaved and not. Small made-up sets stand
-// in for the public ones; the public files themselves are fetched where this machine has them.
+// `convoy fetch` from a server on this machine that works or misbehaves. Small made-up sets stand
+// for the public ones; the public files themselves are fetched where this machine has them.
 #include "fetch/fetch.hpp"
 
 #include <archive.h>
@@ -81,7 +81,7 @@ TEST_F(Fetch, GetsWhatIsMissingAndOnlyThat) {
   EXPECT_EQ(run(), 0);
   EXPECT_EQ(requests(), 2U);
   fs::remove(at("a.gz"));
-  write_file(at("a"), a_);  // unpacked by hand: as good
+  write_file(at("a"), a_);  // a user may have unpacked it by hand
   EXPECT_EQ(run(), 0);
   EXPECT_EQ(requests(), 2U);
 }
@@ -94,7 +94,7 @@ TEST_F(Fetch, HowTheServerCompressesDoesNotMatter) {
   EXPECT_EQ(requests(), 2U);
 }
 
-TEST_F(Fetch, GoesOnWhereAnEarlierOneStopped) {
+TEST_F(Fetch, ContinuesWhereAnEarlierOneStopped) {
   for (const std::size_t had : {std::size_t{1}, packed_a_.size() / 2, packed_a_.size() - 1}) {
     fs::remove_all(options_.to);
     write_file(at("a.gz.part"), Bytes(packed_a_.begin(), packed_a_.begin() + Index(had)));
@@ -143,10 +143,10 @@ TEST_F(Fetch, AServerThatNeverDeliversIsGivenUp) {
   server_.put("a.gz", page);
   expect_failure(Fault::unavailable);
   EXPECT_EQ(requests(), static_cast<std::size_t>(options_.limits.attempts));
-  EXPECT_FALSE(fs::exists(at("a.gz.part")));  // nothing came, nothing stays
+  EXPECT_FALSE(fs::exists(at("a.gz.part")));  // nothing was received, so no file stays
 }
 
-TEST_F(Fetch, WhatCameStaysForTheNextTime) {
+TEST_F(Fetch, APartialDownloadIsKeptForTheNextCall) {
   Page page{packed_a_};
   page.break_after = 100;
   server_.put("a.gz", page);
@@ -226,7 +226,7 @@ TEST_F(Fetch, WhatCannotBeReachedIsSaidWithTheAlternatives) {
   };
   set_.mirrors = {server_.url() + "elsewhere/"};
   says("HTTP 404");
-  EXPECT_EQ(requests(), 1U);  // no use in asking again
+  EXPECT_EQ(requests(), 1U);  // a second request would be useless
   {
     const HttpServer gone;
     set_.mirrors = {gone.url()};
@@ -366,7 +366,7 @@ TEST(RemoteSets, AreKnownToTheCatalogToo) {
   EXPECT_NE(message.find("fashion-mnist"), std::string::npos) << message;
 }
 
-// The digests that the program carries are those of the real files, and what was fetched is read.
+// The digests in the program are those of the real files, and the program reads the fetched files.
 void fetch_published(const std::string& name, const fs::path& source) {
   const ScopedVariable direct("no_proxy", "*");
   TempFolder folder;

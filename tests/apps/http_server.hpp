@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small HTTP server on this machine that can be told to misbehave.
+// A small HTTP server on this machine that misbehaves where a test wants it.
 #pragma once
 
 #include <atomic>
@@ -14,21 +14,21 @@
 
 namespace convoy::testing {
 
-// How a path is served.
+// The server's answers to requests for one path.
 struct Page {
   std::vector<std::uint8_t> body;
   bool ranges = true;  // false: always the whole body, with status 200
-  int busy = 0;        // so many requests get 503 first
+  int busy = 0;        // number of first requests that get 503
   std::optional<std::size_t> break_after =
-      {};                                   // bytes of the body after which each connection is cut
-  bool endless = false;                     // no length is stated, and the body repeats for ever
-  bool silent = false;                      // nothing is answered until the client goes
-  std::chrono::milliseconds every_byte{0};  // passes before each byte of the body
+      {};                // body bytes after which the server cuts each connection
+  bool endless = false;  // states no length, and repeats the body for ever
+  bool silent = false;   // answers nothing until the client disconnects
+  std::chrono::milliseconds every_byte{0};  // delay before each byte of the body
 };
 
 struct Request {
   std::string path;
-  std::uint64_t from = 0;  // where the range that is asked for begins
+  std::uint64_t from = 0;  // first byte of the requested range
 };
 
 // Serves one request a connection, one connection at a time, until it is destroyed.

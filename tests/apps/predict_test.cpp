@@ -173,8 +173,8 @@ TEST_F(Predict, WhatDoesNotFitIsRefused) {
       {png(28, 28, 1, 8, bytes).substr(0, 300), "PNG"},
       {("P5 28 28 255 " + bytes).substr(0, 400), "too early"},
       {"P2 28 28 255 1 2 x", "at byte"},
-      {"P2 28 28 9 10", "more than its largest value"},
-      {"P5 28 28 0 " + bytes, "largest value"},
+      {"P2 28 28 9 10", "above its maximum value"},
+      {"P5 28 28 0 " + bytes, "maximum value"},
       {"P4 28 28 " + bytes, "unsupported image format"},
       {"", "is empty"},
       {"GIF89a", "unsupported image format"},
@@ -188,7 +188,7 @@ TEST_F(Predict, WhatDoesNotFitIsRefused) {
   EXPECT_EQ(run({"predict", "run", "."}, *folder_).code, 65);
 }
 
-TEST_F(Predict, DamagedFilesNeverBringItDown) {
+TEST_F(Predict, DamagedFilesGetAMessage) {
   std::mt19937 dice(std::random_device{}());
   const std::string bytes = picture(1);
   const std::vector<std::string> files{png(28, 28, 3, 8, repeat(bytes, 3)), plain(bytes),

@@ -27,7 +27,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-// The environment of this process, without what would change the program's defaults.
+// The environment of this process, without variables that would change the program's defaults.
 std::vector<std::string> environment(const Arguments& variables) {
   std::vector<std::string> result;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -36,7 +36,8 @@ std::vector<std::string> environment(const Arguments& variables) {
       result.emplace_back(text);
     }
   }
-  // Later entries win in execve's environment only by chance: drop what is given anew.
+  // It is undefined which of two entries of one name counts in execve's environment, so entries
+  // that `variables` replaces are dropped.
   for (const std::string& variable : variables) {
     const std::string name = variable.substr(0, variable.find('=') + 1);
     std::erase_if(result, [&](const std::string& old) { return old.starts_with(name); });
@@ -75,7 +76,7 @@ Child::Child(Arguments command, const fs::path& in, const Arguments& variables,
   const std::vector<char*> argv = pointers(command), envp = pointers(variable_words);
   const int out_end = open_for_child(out_file_), err_end = open_for_child(streams_ / "err");
   id_ = fork();
-  if (id_ == 0) {  // between fork and exec: calls only, no allocation
+  if (id_ == 0) {  // between fork and exec: system calls only, no allocation
     ::signal(SIGINT, SIG_DFL);
     if (dup2(out_end, STDOUT_FILENO) < 0 || dup2(err_end, STDERR_FILENO) < 0 ||
         chdir(in.c_str()) != 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the real program as a child and looks at what it says and how it ends.
+// Runs the real program as a child process and gives its output and exit code.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace convoy::test {
 
 using Arguments = std::vector<std::string>;
 
-// A folder of its own for a test; gone with it.
+// A temporary folder of a test; the destructor removes it.
 class ScratchFolder {
  public:
   ScratchFolder();
@@ -67,13 +67,13 @@ Ended run_script(const std::string& script, const ScratchFolder& in,
 Ended run(const Arguments& arguments, const ScratchFolder& in, const Arguments& variables = {},
           const std::string& out = "");
 
-// stdout is exactly one JSON document on a line; it.
+// Checks that stdout is exactly one JSON document on a line, and returns it.
 nlohmann::json document(const Ended& ended);
 
 std::string read_file(const std::filesystem::path& file);
 void write_file(const std::filesystem::path& file, const std::string& bytes);
 
-// stderr has one message for a person, no stack or internals: "convoy: problem (why): remedy".
+// Whether stderr has one message for a person without internals: "convoy: problem (why): remedy".
 ::testing::AssertionResult is_message(const Ended& ended, const std::string& part);
 
 }  // namespace convoy::test

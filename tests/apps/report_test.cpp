@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy report: what stands in the file, and what it refuses.
+// convoy report: the content of the file, and input that it refuses.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -36,7 +36,7 @@ class Report : public ::testing::Test {
 
   std::string page(const std::string& file = "report.html") { return read_file(folder_ / file); }
 
-  // The texts of a page, which has to be good XML but for its first line.
+  // The texts of a page, which has to be well-formed XML but for its first line.
   static std::vector<std::string> texts(const std::string& page) {
     const auto found = texts_of_xml("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" +
                                     page.substr(page.find('\n') + 1));
@@ -66,7 +66,7 @@ TEST_F(Report, OfOneRun) {
     EXPECT_TRUE(says(text)) << text;
   }
   EXPECT_EQ(occurrences(html, "<svg "), 4);
-  // What eval says of it.
+  // The output of eval for this run.
   const nlohmann::json eval = document(run({"eval", "runs/first", "--json"}, folder_));
   EXPECT_TRUE(says(eval["weights_sha256"].get<std::string>()));
   std::int64_t wrong = 0;
@@ -98,7 +98,7 @@ TEST_F(Report, ComparesRuns) {
     EXPECT_EQ(occurrences(html, std::string(">") + run + "</h2>"), 1);
   }
   EXPECT_EQ(occurrences(html, "Warning"), 0) << "there is nothing to warn of";
-  // Into another file, the same bytes.
+  // A report in another file has the same bytes.
   ASSERT_EQ(report({"a", "b/", "more/c", "--out", "again.html"}).code, 0);
   EXPECT_EQ(page("again.html"), html);
 }
@@ -137,7 +137,7 @@ TEST_F(Report, ARunWithoutItsDataKeepsItsCurves) {
   EXPECT_NE(page().find("a could not be tested"), std::string::npos);
   EXPECT_EQ(occurrences(page(), "<svg "), 4);
   EXPECT_EQ(page().find("Confusion matrix"), std::string::npos);
-  // Told where it is, it is tested.
+  // With the folder of the data the report has test results.
   ASSERT_EQ(report({"a", "--data", "synthetic"}).code, 0);
   EXPECT_NE(page().find("Confusion matrix"), std::string::npos);
   const Ended nowhere = report({"a", "--data", "/nowhere/at-all"});

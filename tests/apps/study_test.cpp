@@ -60,14 +60,14 @@ TEST_F(StudyCommand, TheSameStudyIsTheSameReport) {
   fs::remove(folder_ / "s/report.html");
   EXPECT_EQ(run({"report", "s"}, folder_).code, 0);
   EXPECT_EQ(read_file(folder_ / "s/report.html"), report);
-  // Nothing is left to run: the same command says the same.
+  // All runs exist, so the same command prints the same report.
   const Ended again = run(small({"--out", "s"}), folder_);
   EXPECT_EQ(again.code, 0);
   EXPECT_EQ(again.err.find("round"), std::string::npos) << again.err;
   EXPECT_EQ(read_file(folder_ / "s/report.html"), report);
 }
 
-TEST_F(StudyCommand, GoesOnWhereItWasInterrupted) {
+TEST_F(StudyCommand, ContinuesWhereItWasInterrupted) {
   Arguments line = small({"--out", "s"});
   line[line.size() - 3] = "4";  // repeats
   ASSERT_EQ(line[line.size() - 4], "--repeats");

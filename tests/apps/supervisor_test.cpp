@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The supervisor of a job (tests/apps/user/fake_job.cpp) in which everything goes wrong: whatever
-// happens it ends, says who is to blame, and leaves no process behind.
+// The supervisor of a job (tests/apps/user/fake_job.cpp) with every kind of failure: it always
+// ends, names the rank at fault, and leaves no process.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -24,7 +24,8 @@ struct Result {
 
 class Supervisor : public ::testing::Test {
  protected:
-  // Seconds until a rank hangs (and as many until the supervisor, not the ranks, says so).
+  // Seconds after which a rank counts as hung (and as many again until the supervisor, not the
+  // ranks, reports it).
   std::unique_ptr<Child> start(const Arguments& ranks, const std::string& launcher = "well",
                                const std::string& stall = "30", const std::string& start = "30") {
     Arguments words{CONVOY_FAKE_JOB, "supervise", stall, start, launcher};
@@ -48,7 +49,7 @@ class Supervisor : public ::testing::Test {
     return result(*start(ranks, launcher, stall, begin));
   }
 
-  // A variable by which all processes of this test are known.
+  // A variable that marks all processes of this test.
   std::string tag() const { return "CONVOY_TEST_TAG=" + folder_.path.string(); }
   int processes() const {
     int count = 0;
@@ -73,7 +74,7 @@ TEST_F(Supervisor, PassesOnHowTheRanksEnd) {
 TEST_F(Supervisor, HandsStopSignalsOn) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     const auto child = start({"works", "works", "works"});
-    child->wait_for("RANK");  // others may still be on their way
+    child->wait_for("RANK");  // the other ranks may not have arrived yet
     child->signal(number);
     const Result stopped = result(*child);
     EXPECT_EQ(stopped.code, 75) << number << stopped.message;
@@ -101,7 +102,7 @@ TEST_F(Supervisor, NamesTheRankThatDied) {
   EXPECT_NE(supervised({"dies", "ends"}).message.find("signal 9"), std::string::npos);
 }
 
-TEST_F(Supervisor, PassesOnTheLastWordsOfACrash) {
+TEST_F(Supervisor, PassesOnWhatARankPrintsBeforeItCrashes) {
   const Result crashed = supervised({"crashes", "ends"});
   EXPECT_NE(crashed.errors.find("LAST WORDS"), std::string::npos);
   EXPECT_NE(crashed.message.find("signal 6"), std::string::npos) << crashed.message;
@@ -119,23 +120,23 @@ TEST_F(Supervisor, EndsAJobInWhichAllWait) {
   EXPECT_EQ(supervised({"waits", "waits"}, "well", "0.5").message.find("rank "), 0u);
 }
 
-TEST_F(Supervisor, WhoWorksHangsNotAndWhoWaitsForItNeither) {
+TEST_F(Supervisor, NeitherAWorkingRankNorOneThatWaitsForItCountsAsHung) {
   const auto child = start({"works", "waits"}, "well", "1");
   std::this_thread::sleep_for(3s);
   child->signal(SIGINT);
   const Result stopped = result(*child);
-  // The one that waits never ends; but nobody called it hung while the other worked.
+  // The rank that waits never ends, but no message calls it hung while the other rank works.
   EXPECT_NE(stopped.message.find("rank 1 hangs"), std::string::npos) << stopped.message;
 }
 
-TEST_F(Supervisor, TheRanksOwnWordsCountFirst) {
-  const Result full = supervised({"blames", "disk-full", "waits"});
+TEST_F(Supervisor, ReportsTheReasonThatARankGave) {
+  const Result full = supervised({"diagnoses", "disk-full", "waits"});
   EXPECT_EQ(full.code, 74);
   EXPECT_EQ(full.message, "rank 1: writing failed on runs (disk full)");
   const Result bug = supervised({"waits", "has-a-bug"});
   EXPECT_EQ(bug.code, 77);
   EXPECT_EQ(bug.message, "rank 1 failed in step 7 (internal error (oops))");
-  const Result blamed = supervised({"hangs", "blames"});
+  const Result blamed = supervised({"hangs", "diagnoses"});
   EXPECT_EQ(blamed.code, 77);
   EXPECT_EQ(blamed.message, "waiting failed on rank 0 (it is gone)");
   EXPECT_EQ(blamed.errors, "RANK\nRANK\n");
@@ -144,7 +145,7 @@ TEST_F(Supervisor, TheRanksOwnWordsCountFirst) {
 TEST_F(Supervisor, EndsAJobThatNeverBegins) {
   const Result absent = supervised({"waits", "never-comes"}, "well", "30", "1");
   EXPECT_EQ(absent.code, 77);
-  EXPECT_EQ(absent.message, "rank 1 did not start (in 1 s)");
+  EXPECT_EQ(absent.message, "rank 1 did not start within 1 s");
   const Result early = supervised({"early", "early"});
   EXPECT_EQ(early.code, 69);
   EXPECT_NE(early.message.find("exit code 9"), std::string::npos) << early.message;

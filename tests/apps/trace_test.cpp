@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy train --trace and --profile: whole, bounded by the wall clock, and never seen in a weight.
+// convoy train --trace and --profile: the output is complete, its times fit into the wall clock's,
+// and no weight changes.
 #include <gtest/gtest.h>
 #include <signal.h>
 

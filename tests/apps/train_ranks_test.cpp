@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs of the program on many ranks: by its own supervisor and by a bare launcher. Same bits; one
-// voice; an end, whatever happens.
+// Runs of the program on many ranks, started by its own supervisor and by a bare launcher. The bits
+// are the same, one rank reports, and every job ends.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -34,11 +34,11 @@ class TrainRanks : public ::testing::Test {
     EXPECT_EQ(ended.code, code) << ended.err;
     return document(ended);
   }
-  // By the launcher itself.
+  // Starts the ranks by the launcher itself.
   Ended launched(int ranks, const Arguments& arguments) {
     return test::launched(ranks, convoy(arguments), folder_);
   }
-  // A run that has trained for a while.
+  // A run that has trained some steps.
   std::unique_ptr<Child> begun(const Arguments& more, const std::string& epochs = "1000000") {
     Arguments all = words({"--epochs", epochs, "--out", "run"});
     all.insert(all.end(), more.begin(), more.end());
@@ -113,7 +113,7 @@ TEST_F(TrainRanks, TheLibrarysOwnSumIsOutsideOfTheContract) {
       "--reduction fast"));
 }
 
-TEST_F(TrainRanks, OneVoice) {
+TEST_F(TrainRanks, OneRankReportsAnError) {
   write_file(folder_ / "there", "");
   for (const Arguments& wrong : std::vector<Arguments>{
            {"--epocks", "3"}, {"--out", "there"}, {"--data", "nowhere"}, {"no-such-model"}}) {
@@ -132,7 +132,7 @@ TEST_F(TrainRanks, OneVoice) {
   EXPECT_TRUE(is_message(twice, "--ranks 2 inside a job"));
 }
 
-TEST_F(TrainRanks, ALauncherWillDo) {
+TEST_F(TrainRanks, RanksThatALauncherStartsTrainTheSameWeights) {
   const json alone = trained({"--out", "alone"});
   const Ended ended = launched(3, words({"--out", "run", "--json"}));
   EXPECT_EQ(ended.code, 0) << ended.err;
@@ -155,7 +155,7 @@ TEST_F(TrainRanks, RanksWithOtherOptionsAreNamed) {
       is_message(ended, "rank 2 differs from rank 0 in the layout ('--ranks-by tensor', not"));
 }
 
-TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutGoesOn) {
+TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutContinues) {
   const json whole =
       trained({"--epochs", "300", "--out", "whole", "--checkpoint-every", "1000epoch"});
   for (const int number : {SIGTERM, SIGUSR1}) {

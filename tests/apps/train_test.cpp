@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole runs of the program: what they write, and that nothing which stops one changes its bits.
+// Whole runs of the program: the files that they write, and the same bits after any interruption.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ using nlohmann::json;
 
 class Train : public ::testing::Test {
  protected:
-  // convoy train ... --json, and then `more`.
+  // Runs convoy train ... --json with the further arguments `more`.
   static Arguments line(const Arguments& more, const Arguments& first = {"tiny-relu"}) {
     Arguments words{"train"};
     words.insert(words.end(), first.begin(), first.end());
@@ -140,8 +140,8 @@ TEST_F(Train, DefaultFoldersAreUniqueAndQuietIsQuiet) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path / "runs"), {}), 3);
 }
 
-// Stops a run by `numbers` at a moment that nobody chose, goes on with other threads, and stops
-// again until it is done.
+// Stops a run by the signals `numbers` at random moments, and resumes it with other numbers of
+// threads until it is done.
 void stop_and_go_on(const ScratchFolder& folder, const std::vector<int>& numbers, const json& whole,
                     const Arguments& begin) {
   std::random_device dice;
@@ -176,7 +176,7 @@ void stop_and_go_on(const ScratchFolder& folder, const std::vector<int>& numbers
   EXPECT_GE(stops, 2) << "it was never stopped";
 }
 
-TEST_F(Train, StoppedRunGoesOnToTheSameBits) {
+TEST_F(Train, StoppedRunContinuesToTheSameBits) {
   const Arguments begin{"train",   "lenet5", "--data",   "synthetic", "--batch", "48",
                         "--grain", "5",      "--epochs", "4",         "--json"};
   Arguments uninterrupted = begin;
@@ -194,7 +194,7 @@ TEST_F(Train, StoppedRunGoesOnToTheSameBits) {
 }
 
 TEST_F(Train, SecondInterruptEndsAtOnce) {
-  // One step of this run takes longer than anybody waits.
+  // One step of this run takes longer than the test waits.
   Child child(convoy({"train", "vgg-small", "--data", "synthetic", "--batch", "1024", "--isa",
                       "reference", "--threads", "1", "--out", "a"}),
               folder_.path);
@@ -220,13 +220,13 @@ TEST_F(Train, ResumeExtendsTheRun) {
   trained({"--epochs", "2", "--out", "a"});
   EXPECT_EQ(run({"train", "--resume", "a", "--epochs", "1"}, folder_).code, 2);
   const json again = resumed("a");
-  EXPECT_EQ(again["epochs"].size(), 2u);  // nothing was left to do
+  EXPECT_EQ(again["epochs"].size(), 2u);  // all epochs were done
   const json extended = resumed("a", {"--epochs", "4"});
   EXPECT_EQ(extended["state_sha256"], whole["state_sha256"]);
   EXPECT_EQ(losses(extended), losses(whole));
 }
 
-TEST_F(Train, RequeuedCommandBeginsOrGoesOn) {
+TEST_F(Train, RequeuedCommandBeginsOrContinues) {
   const Arguments command{"--epochs", "2", "--out", "a", "--resume-if-present"};
   const json first = trained(command);
   const json second = trained(command);
@@ -266,7 +266,7 @@ void write_idx(const fs::path& folder, int shift) {
   }
 }
 
-TEST_F(Train, DataThatWasPulledAway) {
+TEST_F(Train, DataThatWereMovedOrRemoved) {
   const fs::path data = folder_.path / "data";
   write_idx(data, 0);
   // Resumed from another folder: the data's place is kept as an absolute path.
@@ -307,7 +307,7 @@ TEST_F(Train, DataThatDoesNotFitTheModel) {
 }
 
 TEST_F(Train, FullDisk) {
-  // A limit on the size of files stands for it: the weights alone are larger.
+  // A limit on the size of files stands for a full disk: the weights alone are larger.
   const Ended ended = run_script(
       "trap '' XFSZ; ulimit -f 16; exec \"$CONVOY\" train --data synthetic --limit 64 --out a "
       "--json",
@@ -331,10 +331,10 @@ TEST_F(Train, FolderThatCanNotBeMade) {
   const Ended ended =
       run({"train", "--data", "synthetic", "--limit", "64", "--out", "/proc/convoy-run"}, folder_);
   EXPECT_EQ(ended.code, 74);
-  EXPECT_TRUE(is_message(ended, "give a folder elsewhere that has room and may be written"));
+  EXPECT_TRUE(is_message(ended, "give a folder elsewhere with free space and write permission"));
 }
 
-TEST_F(Train, ReaderOfProgressThatLeftDoesNotEndTheRun) {
+TEST_F(Train, AClosedProgressPipeDoesNotEndTheRun) {
   const Ended ended = run_script(
       "{ sleep 0.3; \"$CONVOY\" train --data synthetic --limit 64 --out a; echo $? >code; } 2>&1 "
       "| true; cat code",

@@ -78,7 +78,7 @@ TEST_F(Cgroup, AContainerSeesItsOwnSubtree) {
   write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n");
   write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
   EXPECT_EQ(cgroup_cpu_quota(root_), 2.0);
-  write("proc/self/cgroup", "4:cpu:/docker/abcdef/inner\n");  // not below what is mounted
+  write("proc/self/cgroup", "4:cpu:/docker/abcdef/inner\n");  // not below the mounted group
   EXPECT_EQ(cgroup_cpu_quota(root_), 2.0);
 }
 
@@ -119,7 +119,7 @@ TEST(Machine, PeakMemoryKeepsWhatWasOnceHeld) {
   const std::uint64_t before = peak_memory_bytes();
   {
     std::vector<char> held(kBytes);
-    volatile char* bytes = held.data();  // clang leaves out memory that nobody looks at
+    volatile char* bytes = held.data();  // clang removes an allocation that is never read
     for (std::size_t i = 0; i < kBytes; i += 1024) bytes[i] = 1;
   }
   EXPECT_GT(before, 0U);

@@ -29,7 +29,7 @@ TEST(Nearest, FindsAWordAfterAnyOneSlip) {
   }
 }
 
-TEST(Nearest, IsBlindToCaseAndSilentAboutStrangers) {
+TEST(Nearest, IgnoresCaseAndSuggestsNothingForUnrelatedWords) {
   EXPECT_EQ(nearest("CIFAR10", kWords), "cifar10");
   EXPECT_EQ(nearest("imagenet", kWords), "");
   EXPECT_EQ(nearest("", kWords), "");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of its own for a test, which is removed at the end of its life.
+// A temporary folder of a test; the destructor removes it.
 #pragma once
 
 #include <stdlib.h>

@@ -47,7 +47,7 @@ void write_cifar_folder(const fs::path& folder) {
   write_file(folder / "test_batch.bin", Bytes(3073, 9));
 }
 
-// No data set of this machine is seen, and none of the user's.
+// The environment hides the data sets of this machine and of the user.
 class Catalog : public ::testing::Test {
  protected:
   TempFolder folder_;
@@ -96,7 +96,7 @@ TEST_F(Catalog, ANameIsFoundWhereTheHeaderSays) {
   write_idx_folder(user);
   EXPECT_EQ(load_data("mnist").folder, user);
   fs::create_directories(own);
-  write_file(own / "train-images-idx3-ubyte", idx_images(1, 1, 1));  // not complete: passed over
+  write_file(own / "train-images-idx3-ubyte", idx_images(1, 1, 1));  // incomplete, so it is skipped
   EXPECT_EQ(load_data("mnist").folder, user);
   write_idx_folder(own);
   const TrainAndTest data = load_data("mnist");
@@ -205,7 +205,8 @@ TEST_F(Catalog, FetchWritesWhereTheUserMay) {
   EXPECT_NE(message.find("did you mean cifar10?"), std::string::npos) << message;
 }
 
-// The published files, by the published means: ten balanced classes, and the digest of the content.
+// Checks the published files against published facts: ten balanced classes, and the digest of the
+// content.
 void expect_published(const Dataset& data, Index size, const Shape& shape) {
   EXPECT_EQ(data.size(), size);
   EXPECT_EQ(data.image_shape(), shape);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the files that the readers are tested with.
+// Makes files for the tests of the readers.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 using TempFolder = test::TemporaryFolder;
 
-// An environment variable, put back at the end. Empty value: unset.
+// Sets an environment variable, and restores it in the destructor. An empty value unsets it.
 class ScopedVariable {
  public:
   ScopedVariable(const char* name, const std::string& value) : name_(name) {

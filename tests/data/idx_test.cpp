@@ -25,7 +25,8 @@ class Idx : public ::testing::Test {
     return write_file(folder_ / name, bytes);
   }
 
-  // The message names the file and says `word`; the exit code is that of bad data.
+  // Checks that the message names the file and contains `word`, and that the exit code is that of
+  // bad data.
   void expect_refused(const Bytes& bytes, const std::string& word, bool labels = false) {
     const path file = put("data", bytes);
     const auto [fault, message] = error_of([&] {
@@ -129,7 +130,7 @@ TEST_F(Idx, ALyingHeaderAllocatesNothing) {
           sizes[0] == kHuge && sizes[1] == kHuge && sizes[2] == kHuge ? "impossible" : "header";
       expect_refused(file, word);
       expect_refused(gzip(file), word);
-      // The size in the gzip trailer agrees with the lie, modulo 2^32.
+      // The size in the gzip trailer agrees with the false size in the header, modulo 2^32.
       Bytes forged = gzip(file);
       const std::uint64_t stated = 16 + std::uint64_t{sizes[0]} * sizes[1] * sizes[2];
       for (std::size_t i = 0; i < 4; ++i)
@@ -189,9 +190,9 @@ TEST_F(Idx, WhatIsNoFileIsRefused) {
   ASSERT_EQ(::chmod(locked.c_str(), 0), 0);
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
   const uid_t self = ::geteuid();
-  constexpr uid_t kNobody = 65534;
+  constexpr uid_t kNoRank = 65534;
   if (self == 0) {
-    ASSERT_EQ(::seteuid(kNobody), 0);
+    ASSERT_EQ(::seteuid(kNoRank), 0);
   }
   refused(locked, "Permission denied", Fault::io);
   ASSERT_EQ(::seteuid(self), 0);
@@ -245,7 +246,7 @@ TEST_F(IdxPairs, FilesOfDifferentSetsDoNotPair) {
   }
   const auto [fault, message] = error_of([&] { read_idx(good, part("c", {0}, 1, 5), 10, {}); });
   EXPECT_EQ(fault, Fault::bad_data);
-  EXPECT_NE(message.find("4 x 4 and of 5 x 4"), std::string::npos) << message;
+  EXPECT_NE(message.find("4 x 4 x 1 and of 5 x 4 x 1"), std::string::npos) << message;
 }
 
 }  // namespace

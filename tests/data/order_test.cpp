@@ -42,7 +42,7 @@ TEST(EpochOrder, ShuffledIsTheSortByKeyAndSample) {
   }
 }
 
-// 200,000 keys of 32 bits: some are surely equal, and then the smaller sample comes first.
+// Of 200,000 keys of 32 bits some are almost surely equal; there the smaller sample comes first.
 TEST(EpochOrder, EqualKeysKeepTheOrderOfTheSamples) {
   constexpr Index kSize = 200000;
   const RandomStream stream{5, Purpose::epoch_order, 0, 1};
@@ -73,7 +73,7 @@ TEST(EpochOrder, SequentialAndOneShardAreAscending) {
   }
 }
 
-// What N programs see that each read their own slice, batch by batch.
+// The order that N programs see which each read their own slice, batch by batch.
 TEST(EpochOrder, ShardsAreSlicesReadSideBySide) {
   for (const Index size : {0, 1, 5, 12, 257}) {
     for (const Index shards : {1, 2, 3, 4, 7, 300}) {

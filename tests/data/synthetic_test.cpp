@@ -10,7 +10,8 @@
 namespace convoy {
 namespace {
 
-// Recorded once: another value would be another data set for every run made with it.
+// The digest was recorded once: another value means that the data set of all earlier runs has
+// changed.
 TEST(Synthetic, IsTheSameEverywhere) {
   EXPECT_EQ(synthetic(SyntheticPart::train, 64).sha256(),
             "2034f542e150fa28adbc2f0a3e3c32575036abf3af0889f016b4a0ca29b0b68b");
@@ -41,7 +42,8 @@ TEST(Synthetic, TakesAnyShapeAndClassCount) {
   EXPECT_TRUE(synthetic(SyntheticPart::test, 0).empty());
 }
 
-// The nearest training image tells the class: there is something to learn.
+// The nearest training image has the same class more often than chance, so a net can learn the
+// classes.
 TEST(Synthetic, CanBeLearned) {
   const Dataset train = synthetic(SyntheticPart::train, 500);
   const Dataset test = synthetic(SyntheticPart::test, 50);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three ranks, one of which goes wrong (user/faulty_rank.cpp). Whatever it does, whenever: the job
-// ends, says once which rank it was, leaves no process behind, and the next start goes on to the
-// bits of a run that nothing ever happened to.
+// Jobs of three ranks, one of which fails (user/faulty_rank.cpp). After any fault at any moment the
+// job ends, says once which rank it was and leaves no process, and the next start continues to the
+// bits of an undisturbed run.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -25,7 +25,7 @@ std::string name_of_case(const testing::TestParamInfo<Case>& info) {
                             "_");
 }
 
-// In messages of gtest.
+// The form of a case in gtest's messages.
 void PrintTo(const Case& fault, std::ostream* out) {
   *out << fault.fault << ' ' << fault.layout;
 }
@@ -39,7 +39,7 @@ int culprit(const Case& fault) {
   return fault.fault.at(fault.fault.find('@') + 1) - '0';
 }
 
-// For people, of one rank, where the message names several.
+// A reason for people, of one rank, where the message names several.
 testing::AssertionResult names(const std::string& message, const Case& fault) {
   std::smatch first;
   const std::string name = std::to_string(culprit(fault));
@@ -68,10 +68,10 @@ class Faults : public ::testing::TestWithParam<Case> {
     return ended;
   }
 
-  // The digest of a run that nothing happened to, on one rank.
+  // The digest of an undisturbed run on one rank.
   std::string undisturbed() { return faulty_rank({"rank", folder_ / "undisturbed"}).out; }
 
-  // A variable by which all processes of this test are known.
+  // A variable that marks all processes of this test.
   std::string tag() const { return "CONVOY_TEST_TAG=" + folder_.path.string(); }
   int processes() const {
     int count = 0;
@@ -94,7 +94,8 @@ TEST_P(Faults, EndTheJobNameTheRankAndLoseNothing) {
   EXPECT_TRUE(names(ended.out, fault));
   EXPECT_EQ(ended.err, "") << "beside the one message";
   EXPECT_EQ(processes(), 0) << "are left";
-  // On as many ranks, or on one: the layout is no part of the run.
+  // The next start has the same number of ranks, or one: the layout is no part of the run's
+  // identity.
   const bool together = culprit(fault) != 1;
   const Ended resumed = faulty_rank({together ? "supervise" : "rank", run_}, fault.layout);
   EXPECT_EQ(resumed.out, (together ? "0||" : "") + undisturbed()) << resumed.err;
@@ -102,7 +103,7 @@ TEST_P(Faults, EndTheJobNameTheRankAndLoseNothing) {
 
 const std::string kWindow = "memory=window", kMessages = "memory=messages";
 const std::string kThreads = "memory=window threads=2", kTensor = "memory=messages ranks-by=tensor";
-const std::string kKilled = "(died|is gone).*", kHangs = "no sign of life";
+const std::string kKilled = "(died|has ended).*", kHangs = "no response";
 
 INSTANTIATE_TEST_SUITE_P(AtTheStart, Faults,
                          ::testing::Values(Case{"kill@0:init", kMessages, "died at the start"},
@@ -144,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"mismatch@1:save=10", kWindow, "the others in the verification"}),
     name_of_case);
 
-// Found by the next checkpoint, or before it, and never saved.
+// The next verification or checkpoint finds the flipped bit, and no checkpoint holds it.
 INSTANTIATE_TEST_SUITE_P(
     OfMemory, Faults,
     ::testing::Values(Case{"flip@0:flip=8", kMessages, "comparing weights.*after step 10"},
@@ -153,7 +154,7 @@ INSTANTIATE_TEST_SUITE_P(
                            "comparing weights.*after step 8"}),
     name_of_case);
 
-// Without a supervisor, ranks and launcher are left to themselves.
+// Here ranks and launcher have no supervisor.
 class BareFaults : public Faults {};
 
 TEST_P(BareFaults, EndTheJobAndAreOnRecord) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A confusion matrix of 256 classes can be read on a terminal and on a page.
+// A confusion matrix of 256 classes is readable on a terminal and on a page.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace convoy {
 namespace {
 
-// Sample i is of class i % classes; of class 3 two in three are taken for 7.
+// Sample i is of class i % classes; two in three samples of class 3 are predicted as 7.
 Confusion made(Index classes) {
   std::vector<Label> labels;
   std::vector<std::uint16_t> predictions;

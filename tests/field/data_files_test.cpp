@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data files as people have them: padded, unreadable, of another kind, with labels that are wrong.
-// The message names the place, and its remedy is one that helps.
+// Data files as they occur in the field: padded, unreadable, of another kind, or with wrong labels.
+// The message names the file and the sample, and its remedy helps.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,7 +52,7 @@ void expect_words(const std::string& message, const std::vector<std::string>& wo
 
 class DataFiles : public ::testing::Test {
  protected:
-  // Says why `net` cannot be trained on the set in `folder_`.
+  // The message that says why `net` cannot be trained on the set in `folder_`.
   std::string misfit(const Net& net) {
     const auto [fault, message] = error_of([&] {
       const TrainAndTest data = load_data(folder_.path().string());
@@ -72,7 +72,7 @@ TEST_F(DataFiles, ZeroPaddingBehindAGzipMemberIsPassedOver) {
     Bytes padded = gzip(file);
     padded.resize(padded.size() + zeros, 0);
     EXPECT_EQ(read_idx_images(write_file(folder_ / "padded", padded)).pixels, pixels) << zeros;
-    // Readers disagree on what follows such zeros.
+    // Programs that read gzip disagree on the bytes after such zeros.
     for (const Bytes& more : {gzip({}), gzip({1}), Bytes{'x'}}) {
       Bytes longer = padded;
       longer.insert(longer.end(), more.begin(), more.end());
@@ -109,7 +109,7 @@ TEST_F(DataFiles, LabelsThatBeginWithOneAreSaidToDoSo) {
   expect_words(misfit(net_of(10)),
                {"sample 9 has label 10", "label 0 never occurs: do the labels begin with 1?",
                 "number the classes from 0"});
-  // Also where names give the number of classes.
+  // The same holds where names give the number of classes.
   write_file(folder_ / "class_names.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
   const auto [fault, message] = error_of([&] { load_data(folder_.path().string()); });
   EXPECT_EQ(fault, Fault::bad_data);
@@ -217,22 +217,22 @@ TEST_F(DataFiles, AFileInPlaceOfADataSetIsSaidToBeThere) {
   expect_words(message, {"one file of a data set", "--data " + (folder_ / "digits").string()});
 }
 
-// While it lives, this process is a user who owns nothing.
-class Nobody {
+// While the object lives, this process runs as a user that owns no file.
+class UnprivilegedUser {
  public:
-  Nobody() : self_(::geteuid()) {
+  UnprivilegedUser() : self_(::geteuid()) {
     if (self_ == 0) is_nobody_ = ::seteuid(65534) == 0;
   }
-  ~Nobody() { is_nobody_ = ::seteuid(self_) != 0; }
-  Nobody(const Nobody&) = delete;
-  Nobody& operator=(const Nobody&) = delete;
+  ~UnprivilegedUser() { is_nobody_ = ::seteuid(self_) != 0; }
+  UnprivilegedUser(const UnprivilegedUser&) = delete;
+  UnprivilegedUser& operator=(const UnprivilegedUser&) = delete;
 
  private:
   uid_t self_;
   bool is_nobody_ = false;
 };
 
-// Every reader of the library: a folder that may not be entered, a file that may not be read.
+// Every reader of the library gets a folder that it may not enter and a file that it may not read.
 TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
   const fs::path open = folder_ / "open", shut = folder_ / "shut";
   for (const fs::path& place : {open, shut}) {
@@ -246,7 +246,7 @@ TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
   ASSERT_EQ(::chmod(shut.c_str(), 0), 0);
   {
-    const Nobody nobody;
+    const UnprivilegedUser unprivileged;
     for (const fs::path& place : {open, shut}) {
       const auto io = [&](auto action) {
         const auto [fault, message] = error_of(action);
@@ -264,7 +264,8 @@ TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
   ASSERT_EQ(::chmod(shut.c_str(), 0700), 0);
 }
 
-// A name is looked for in several places; one that may not be entered is not the same as none.
+// The library looks for a name in several folders; a folder that it may not enter differs from an
+// absent one.
 TEST_F(DataFiles, AKnownSetInAFolderThatMayNotBeEntered) {
   write_set(folder_ / "data/mnist", {0, 1}, {0, 1});
   const testing::ScopedVariable data("CONVOY_DATA", (folder_ / "data").string());
@@ -272,7 +273,7 @@ TEST_F(DataFiles, AKnownSetInAFolderThatMayNotBeEntered) {
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
   ASSERT_EQ(::chmod((folder_ / "data/mnist").c_str(), 0), 0);
   {
-    const Nobody nobody;
+    const UnprivilegedUser unprivileged;
     const auto [fault, message] = error_of([] { load_data("mnist"); });
     EXPECT_EQ(fault, Fault::io);
     expect_words(message, {"Permission denied", (folder_ / "data/mnist").string()});

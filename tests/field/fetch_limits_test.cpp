@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a server may hold `convoy fetch`, and that nobody reads a password over its shoulder.
+// The time limits of `convoy fetch`, and that no message shows a password.
 #include <gmock/gmock.h>
 
 #include "fetch/address.hpp"
@@ -80,7 +80,7 @@ TEST_F(FetchLimits, ASlowServerIsNoReasonNotToAskTheNext) {
   EXPECT_EQ(testing::read_file(options_.to / "a.gz"), body_);
 }
 
-TEST_F(FetchLimits, PatienceEndsTheAttempts) {
+TEST_F(FetchLimits, TheTimeLimitEndsTheAttempts) {
   Page page;
   page.busy = 100;
   server_.put("a.gz", page);
@@ -117,7 +117,7 @@ TEST_F(FetchLimits, NoMessageShowsAPassword) {
   }
 }
 
-TEST(ShownAddress, KeepsWhatNamesThePlace) {
+TEST(ShownAddress, HidesPasswordsAndKeepsHostAndPath) {
   EXPECT_EQ(shown_address("https://host:80/path/x.gz"), "https://host:80/path/x.gz");
   EXPECT_EQ(shown_address("https://me:p@host/path"), "https://***@host/path");
   EXPECT_EQ(shown_address("https://me:p@x@host/path?key=1"), "https://***@host/path?***");

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""help_examples.py PROGRAM [LAUNCHER]: every example that --help gives ends well, in the order in which they are
-given, on data sets of a few images; every command has one; and every option of a command that a document names is
-one that its help names, too. Without LAUNCHER, the mpirun of the program's MPI library, examples of ranks are left out."""
+"""help_examples.py PROGRAM [LAUNCHER]: checks that every example of --help succeeds, in the order
+of the help, on data sets of a few images; that every command has an example; and that the help of a
+command names every option that a document gives to it. Without LAUNCHER, the mpirun of the
+program's MPI library, examples of ranks are left out."""
 
 import json
 import os
@@ -21,7 +22,8 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 class Place:
-    """A folder with what the examples take for granted: `convoy` and `mpirun` in PATH, data, pictures, studies."""
+    """A folder with all that the examples need: `convoy` and `mpirun` in PATH, data, pictures,
+    studies."""
 
     def __init__(self, folder, program, launcher):
         self.folder = folder
@@ -57,7 +59,7 @@ def commands_of(text):
 
 
 def examples_of(text):
-    """Lines behind "Examples:" that are set in; what stands behind three spaces explains."""
+    """The indented lines after "Examples:"; text after three spaces is an explanation."""
     lines = text.split("Examples:\n")[1].splitlines() if "Examples:\n" in text else []
     return [re.split(r"\s{3,}", line.strip())[0] for line in lines if line.startswith("  ")]
 
@@ -76,7 +78,7 @@ def why_not(command, launcher, gpu):
 
 
 def small(command):
-    """The same in less time, and on few cores."""
+    """The same command with options that save time and need few cores."""
     if "convoy study" in command and "--repeats" not in command:
         command += " --repeats 1"
     if "convoy bench" in command and "--seconds" not in command:

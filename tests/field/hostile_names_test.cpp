@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folders, classes, checkpoints and studies whose names are meant to do harm: the program shows
-// them, and the commands that it advises do what they say when they are pasted into a shell.
+// Folders, classes, checkpoints and studies with harmful names: the program prints them safely, and
+// the commands that it advises work when they are pasted into a shell.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -25,8 +25,8 @@ std::string text_of(const Bytes& bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-// A data set of 10 classes, one of which has the hostile name, as far as a list of names may hold
-// it: its line ends and the bytes that are not UTF-8 are left out.
+// A data set of 10 classes, one of which has the hostile name without the bytes that a list of
+// names may not hold: line ends and bytes that are not UTF-8.
 void write_data(const fs::path& folder) {
   fs::create_directories(folder);
   Bytes labels;
@@ -73,7 +73,7 @@ Arguments with(Arguments words, const Arguments& more) {
   return words;
 }
 
-// What follows `lead` on its line of `text`.
+// The text after `lead` on its line of `text`.
 std::string after(const std::string& text, const std::string& lead) {
   const std::size_t begin = text.find(lead);
   EXPECT_NE(begin, std::string::npos) << text;
@@ -84,14 +84,14 @@ std::string after(const std::string& text, const std::string& lead) {
 
 class HostileNames : public ::testing::Test {
  protected:
-  // All that was printed is harmless, and the name's commands were not run.
+  // Checks that all output is harmless, and that the commands in the name did not run.
   void expect_harmless(const Ended& ended) const {
     EXPECT_TRUE(is_safe_to_print(ended.out));
     EXPECT_TRUE(is_safe_to_print(ended.err));
     EXPECT_EQ(("\n" + ended.err).find("\nconvoy: done"), std::string::npos) << "a forged line";
     EXPECT_FALSE(fs::exists(folder_ / "pwned"));
   }
-  // As a user pastes it.
+  // Runs the command as a user pastes it.
   Ended paste(const std::string& command) const {
     return run_script("convoy() { \"$CONVOY\" \"$@\"; }; " + command, folder_, "/bin/bash");
   }
@@ -131,7 +131,7 @@ TEST_F(HostileNames, OfAFolderThatLooksLikeAnOption) {
 }
 
 TEST_F(HostileNames, OfRanksThatWereStopped) {
-  // The supervisor's advice is made in another place than that of a run alone.
+  // Other code writes the advice of the supervisor than the advice of a run on one rank.
   const Ended ended = run(with({"train", "--out", kHostileName, "--ranks", "2"}, kBrief), folder_,
                           {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"});
   if (ended.code == 69) GTEST_SKIP() << ended.err;
@@ -197,9 +197,8 @@ TEST_F(HostileNames, OfAStudy) {
       {"model = \"--trace=stolen\"\n" + experiment, "the model '--trace=stolen' begins with '-'"},
       {"data = \"--trace=stolen\"\n" + experiment, "the data '--trace=stolen' begins with '-'"},
       {experiment + "set = [\"--trace=stolen\"]\n", "the setting '--trace=stolen' begins with '-'"},
-      {"[[experiment]]\nname = \"a\\u001b[2J\"\nlayouts = [\"1x1\"]\n",
-       "no name that can be printed"},
-      {"[[experiment]]\nname = \"a\\u202e\"\nlayouts = [\"1x1\"]\n", "no name that can be printed"},
+      {"[[experiment]]\nname = \"a\\u001b[2J\"\nlayouts = [\"1x1\"]\n", "no printable name"},
+      {"[[experiment]]\nname = \"a\\u202e\"\nlayouts = [\"1x1\"]\n", "no printable name"},
       {"model = \"x\\u001b[2J\\nconvoy: done\"\n" + experiment, "unknown model 'x\\x1b[2J"}};
   for (const auto& [text, part] : files) {
     write_file(folder_ / "study.toml", text);

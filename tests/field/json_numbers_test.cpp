@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A number of a JSON file that is out of range, or no whole number where one is wanted, is refused
-// with its name, and never cast.
-#include "train/strict_json.hpp"  // before nlohmann's header, of which it sets a macro
+// A JSON number that is out of range, or not whole where a whole one is needed, is refused with its
+// name, and never cast.
+#include "train/strict_json.hpp"  // before nlohmann's header, because it sets a macro for it
 
 #include <gmock/gmock.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a big-endian machine writes and hashes, told here that it is one.
+// The bytes that a big-endian machine writes and hashes; here the functions are told that the
+// machine is one.
 #include "base/little_endian.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Each command has a manual page that man(1) shows without a warning and that says what --help says.
+"""Each command has a manual page that man(1) shows without a warning and that has the text of
+--help.
 
     man_pages_test.py CONVOY
 

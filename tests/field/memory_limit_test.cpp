@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control groups limit memory: what a run needs is compared with that before it begins, and a rank
-// that the kernel killed for it is recognised.
+// Control groups limit memory: a run compares its need with the limit before it begins, and the
+// supervisor recognises a rank that the kernel killed for lack of memory.
 #include <gtest/gtest.h>
 
 #include <fstream>
 
 #include "internal.hpp"
 #include "runtime/cpu/memory_need.hpp"
+#include "runtime/cpu_engine.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/ops/rounds.hpp"
 
@@ -80,7 +81,7 @@ TEST(MemoryNeed, IsComparedWithTheLimit) {
   }
 }
 
-// The parts that are counted are those that an engine takes: no more, and not much less.
+// The counted parts are those that an engine allocates: no more, and not much less.
 TEST(MemoryNeed, IsWhatAnEngineTakes) {
   const ModelFile model = parse_model_file(R"(
 name = "wide"
@@ -106,8 +107,8 @@ momentum = 0.9
                                            "wide.toml");
   const auto alone = convoy::alone();
   EngineOptions options;
-  options.threads = 2;
-  options.oversubscribe = true;
+  options.cpu.threads = 2;
+  options.cpu.oversubscribe = true;
   options.batch = model.train.batch;
   const Sgd optimizer = optimizer_of(model.train);
   const Plan plan(model.net, Fusion::conv_blocks);
@@ -118,7 +119,7 @@ momentum = 0.9
   const MemoryHeld after = memory_held();
   if (after.own == 0) GTEST_SKIP() << "/proc does not tell";
   const auto taken = static_cast<double>(after.own - before.own);
-  const auto counted = static_cast<double>(need.node + need.rank);
+  const auto counted = static_cast<double>(need.domain + need.rank);
   EXPECT_GT(counted, 100e6);
   EXPECT_LT(counted, 1.02 * taken + 1e6);
   EXPECT_GT(counted, 0.7 * taken);
@@ -136,7 +137,8 @@ class WithMemoryLimit : public ::testing::Test {
 };
 
 TEST_F(WithMemoryLimit, ARunThatCanNotFitIsRefused) {
-  // Of 64 million weights: 512 MB in two generations, as much for velocities, and sums.
+  // A net of 64 million weights needs 512 MB for two generations of them, as much for velocities,
+  // and memory for sums.
   const std::string model = R"(
 name = "large"
 [input]
@@ -194,7 +196,7 @@ TEST_F(WithMemoryLimit, ARankThatTheKernelKilledIsRecognised) {
   if (ended.code == 78) GTEST_SKIP() << ended.err;
   EXPECT_TRUE(ended.out.starts_with("77|rank 1 died in step 7, training (killed by the kernel"))
       << ended.out << ended.err;
-  EXPECT_NE(ended.out.find("the 300 MB of memory"), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("memory limit of 300 MB"), std::string::npos) << ended.out;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jobs whose ranks never find each other: they end, say why, and name the way out.
+// Jobs whose ranks never find each other end, say why, and name the remedy.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -22,7 +22,7 @@ class MpiStart : public ::testing::Test {
   void SetUp() override {
     if (mpi_launcher().empty()) GTEST_SKIP() << "built without MPI";
   }
-  // A job of three, of which one stops itself before its program begins.
+  // A job of three ranks, one of which stops itself before its program begins.
   Ended with_one_stopped(const std::string& rank) {
     const std::string script =
         "[ \"${OMPI_COMM_WORLD_RANK:-$PMI_RANK}\" != " + rank + R"( ] || kill -STOP $$; exec "$@")";
@@ -71,7 +71,7 @@ TEST(CallLimit, IsOverWhenTheCallIs) {
   EXPECT_EXIT(work(), ::testing::ExitedWithCode(3), "^$");
 }
 
-// As srun leaves the environment where its plugin is "none", Debian's default. (Open MPI 4 would
+// The environment that srun sets where its plugin is "none", Debian's default. (Open MPI 4 would
 // end the process in MPI_Init with a text of its own.)
 TEST_F(MpiStart, SrunWithoutPmiIsRecognisedBeforeMpiStarts) {
   const Arguments of_slurm{"SLURM_JOB_ID=7",           "SLURM_STEP_ID=0",       "SLURM_STEPID=0",
@@ -84,7 +84,8 @@ TEST_F(MpiStart, SrunWithoutPmiIsRecognisedBeforeMpiStarts) {
   EXPECT_NE(ended.err.find("without PMI"), std::string::npos) << ended.err;
 }
 
-// As its plugin pmi2 leaves it: an Open MPI that knows PMIx alone, as Debian's, would end, too.
+// The environment that its plugin pmi2 sets: an Open MPI that knows PMIx alone, such as Debian's,
+// would also end the process.
 TEST_F(MpiStart, SrunWithAPluginThatTheLibraryDoesNotKnowIsRecognised) {
   const Arguments of_slurm{"SLURM_JOB_ID=7",
                            "SLURM_STEP_ID=0",
@@ -103,7 +104,7 @@ TEST_F(MpiStart, SrunWithAPluginThatTheLibraryDoesNotKnowIsRecognised) {
   EXPECT_TRUE(is_message(ended, "without PMIx): use srun --mpi=pmix ("));
 }
 
-// The second task has nothing to add.
+// The second task prints nothing.
 TEST_F(MpiStart, SrunWithoutPmiIsToldOnce) {
   const Arguments of_slurm{"SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID=1"};
   const Ended ended = run({"train", "--data", "synthetic", "--limit", "32"}, folder_, of_slurm);

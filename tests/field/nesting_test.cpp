@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// However deeply a small file is nested, whoever reads it says so; 64 levels are read. (One level
-// of any of these took stack in a parser, in what walks over its tree, or in what frees it.)
-#include "train/strict_json.hpp"  // before nlohmann's header, of which it sets a macro
+// Every reader accepts 64 levels of nesting and refuses more with a message. (Each level of these
+// files took stack in a parser, in code that walks over its tree, or in its destructor.)
+#include "train/strict_json.hpp"  // before nlohmann's header, because it sets a macro for it
 
 #include <gmock/gmock.h>
 
@@ -27,7 +27,7 @@ std::string times(int count, std::string_view text) {
   return all;
 }
 
-// TOML of so many levels, by the kind of nesting.
+// TOML with this number of levels, by the kind of nesting.
 using Kinds = std::map<std::string, std::string>;
 Kinds toml_of(int levels) {
   const int rest = levels - 1;
@@ -121,7 +121,7 @@ TEST(Nesting, LinesOfMetricsHaveTheSameLimit) {
   EXPECT_THROW(parse_metrics_line(with(64)), std::invalid_argument);
 }
 
-// What a failed run says of itself is put into the file that is there.
+// A failed run adds its message to the existing status file.
 TEST(Nesting, AStatusFileThatIsTooDeepIsLeftAlone) {
   const ScratchFolder folder;
   const std::string text = "{\"status\": " + json_of(100'000, true) + "}";
@@ -130,7 +130,7 @@ TEST(Nesting, AStatusFileThatIsTooDeepIsLeftAlone) {
   EXPECT_EQ(test::read_file(folder / "status.json"), text);
 }
 
-TEST(Nesting, TheProgramSaysItOfEveryFile) {
+TEST(Nesting, TheProgramRefusesItInEveryFile) {
   const ScratchFolder folder;
   std::filesystem::create_directory(folder / "study");
   for (const int levels : {65, 100'000}) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""bench/on_gpu where fibers play the GPU, with tiny sizes.
+"""Tests bench/on_gpu on fibers in place of a GPU, with tiny sizes.
 
     tests/field/on_gpu_test.py CONVOY-FIBERS CONVOY [TEST]...
 
-NVIDIA's tools and PyTorch are played by scripts that answer as they do."""
+Scripts with the same output stand for NVIDIA's tools and PyTorch."""
 
 import json
 import os
@@ -52,7 +52,7 @@ print(json.dumps({"torch": "0", "cuda": "", "cudnn": "", "gpu": ""}), flush=True
 for line in sys.stdin:
     print(json.dumps({"images_per_second": 1 if options["mode"] == "eager" else 2, "sgd": "plain"}), flush=True)
 """
-# Tells of a GPU, and does with `train` what FAKE_TRAIN says.
+# Reports a GPU, and runs FAKE_TRAIN on `train`.
 PROGRAM = f"""#!/bin/sh
 [ "$1" = train ] || exec {FIBERS} "$@"
 eval "$FAKE_TRAIN"
@@ -80,7 +80,8 @@ class OnGpu(unittest.TestCase):
         return path
 
     def command(self, program, *options):
-        # The limits are for a GPU: fibers on a busy machine get more time, where a test gives no limit of its own.
+        # The limits of bench/on_gpu are for a GPU. Fibers on a busy machine get more time, unless a
+        # test gives its own limit.
         times = [] if {"--minutes", "--limit"} & {*map(str, options)} else ["--minutes", "60", *LONG_LIMITS]
         return [ROOT / "bench/on_gpu", "--tiny", "--program", program, "--out", self.out, *times, *options]
 
@@ -113,7 +114,8 @@ class OnGpu(unittest.TestCase):
         parts = list(dict.fromkeys(row["part"] for row in self.rows()))
         self.assertEqual(parts, ["build", "digests", "whole nets", "layers", "PyTorch", "sanitizers", "ncu"])
         ways = [row["what"] for row in self.rows("digests") if row["verdict"] == "the same"]
-        for model in gpu_digests.MODELS:  # what does not fit fibers' shared memory is skipped
+        # Nets that do not fit into the fibers' shared memory are skipped
+        for model in gpu_digests.MODELS:
             self.assertLessEqual({f"{model}, stages", f"{model}, graph"}, set(ways))
         self.assertIn("tiny-relu, persistent", ways)
         self.assertEqual({row["verdict"] for row in self.rows("whole nets") if "updates by" in row["what"]},
@@ -188,7 +190,7 @@ class OnGpu(unittest.TestCase):
         self.assertEqual([row["part"] for row in self.rows()], ["build"])
         child = pathlib.Path("/proc", (self.folder / "pid").read_text().strip())
         while child.exists() and "State:\tZ" not in (child / "status").read_text():
-            time.sleep(0.05)  # it was killed; ctest's limit is for the case that it was not
+            time.sleep(0.05)  # the process was killed; otherwise ctest's limit ends this loop
 
     def test_without_a_gpu_there_is_one_line_and_exit_code_69(self):
         self.assertEqual(self.run_it(CONVOY), 69)

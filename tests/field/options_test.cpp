@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What people type who know other programs, and numbers and names at their limits.
+// Spellings of other programs, and numbers and names at their limits.
 #include <gtest/gtest.h>
 
 #include "tests/apps/program.hpp"
@@ -12,7 +12,8 @@ class Options : public ::testing::Test {
   ScratchFolder folder_;
 };
 
-// The remedy is a command line of this program: it is not only near, it does the same.
+// The remedy is a command line of this program that does the same, not only one with a similar
+// spelling.
 TEST_F(Options, SpellingsOfOtherProgramsAreAnswered) {
   struct Case {
     Arguments line;
@@ -56,7 +57,7 @@ TEST_F(Options, SpellingsOfOtherProgramsAreAnswered) {
     EXPECT_TRUE(is_message(ended, "unknown option"));
     EXPECT_TRUE(is_message(ended, c.remedy));
   }
-  // Where the command has nothing of the kind, nothing is made up.
+  // Where the command has no such option, the message suggests none.
   const Ended eval = run({"eval", "a", "--lr", "0.1"}, folder_);
   EXPECT_EQ(eval.code, 2);
   EXPECT_EQ(eval.err.find("--set"), std::string::npos) << eval.err;
@@ -127,7 +128,7 @@ TEST_F(Options, AnInputThatOverflowsIsRefusedBeforeTraining) {
   EXPECT_TRUE(is_message(ended, "single precision"));
 }
 
-// Numbers that are finite and useless are warned of once, with what to do.
+// The program warns once of numbers that are finite and useless, with a remedy.
 TEST_F(Options, ALossFarAboveGuessingIsWarnedOf) {
   const Ended diverged =
       run({"train", "--data", "synthetic", "--epochs", "3", "--set", "train.learning_rate=1000",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenMP's variables that bind threads to places do not change how many cores a process is believed
-// to have, nor where its ranks and threads may run.
+// OpenMP's variables that bind threads to places change neither the number of cores that the
+// program counts, nor the cores of its ranks and threads.
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "internal.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {
@@ -56,8 +56,8 @@ TEST(Places, RanksOfAMachineDoNotShareTheFirstCore) {
   }
 }
 
-// In a program that uses the library OpenMP's runtime may have bound main() before it began. This
-// test runs itself with such an environment.
+// In a program that uses the library, OpenMP's runtime may bind the main thread before main()
+// begins. This test runs itself with such an environment.
 constexpr const char* kInside = "CONVOY_TEST_BOUND";
 
 void check_workers() {

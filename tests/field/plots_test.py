@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""examples/plots/reports.py draws all that it says, and draws it of what the program measured.
+"""examples/plots/reports.py draws all of its figures, from the program's measurements.
 
     tests/field/plots_test.py CONVOY
 
@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(sys.argv[1]).resolve()
 NAMES = ["one-cores", "one-curves", "one-speedup", "two-layers", "two-net"]
-# What a picture has to say, beside its axes: the report's figures and these ones.
+# Texts that a picture must have beside its axes: the names of the report's curves and of these
+# ones.
 SAYS = {"one-cores": ["1 thread", "2 threads"], "one-curves": ["report, serial", "here, serial"],
         "one-speedup": ["ideal", "report: another computation"], "two-net": ["8 threads", "crash"],
         "two-layers": ["report (CUDA)", "here, 2 threads", "1.08", "0.00123"]}

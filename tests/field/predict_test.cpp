@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures as other programs write them, many at once, and from standard input.
+// Pictures in the forms that other programs write, many at once, and from standard input.
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -52,7 +52,7 @@ class Pictures : public ::testing::Test {
     return images.at(0).pixels;
   }
 
-  // The words of the refusal.
+  // The message of the refusal.
   std::string refusal(const std::string& bytes) {
     try {
       pixels_of(bytes);
@@ -78,18 +78,18 @@ TEST_F(Pictures, BytesBehindARasterAreRefusedWithTheirNumber) {
     std::string file, number, cause;
   };
   const Case cases[] = {
-      {pgm("\r\n10 10\r\n255\r\n", bytes), "1 byte stands", "CR LF"},
-      {pgm("\n10 10\n255\n", bytes + "\n"), "1 byte stands", "second picture"},
-      {pgm("\n10 10\n255\n", bytes + pgm("\n10 10\n255\n", raster(2))), "113 bytes stand",
+      {pgm("\r\n10 10\r\n255\r\n", bytes), "1 byte follows", "CR LF"},
+      {pgm("\n10 10\n255\n", bytes + "\n"), "1 byte follows", "second picture"},
+      {pgm("\n10 10\n255\n", bytes + pgm("\n10 10\n255\n", raster(2))), "113 bytes follow",
        "second picture"},
-      {pgm("\n10 10\n255\n# by hand\n", bytes), "10 bytes stand", "comment"},
-      {pgm("\n10 10\n65535\n", bytes + bytes + "xyz"), "3 bytes stand", "second picture"},
-      {gzip(pgm("\n10 10\n255\n", bytes + "1234")), "4 bytes stand", "second picture"},
-      {"P6\n10 10\n255\n" + bytes + bytes + bytes + "12345", "5 bytes stand", "second picture"},
+      {pgm("\n10 10\n255\n# by hand\n", bytes), "10 bytes follow", "comment"},
+      {pgm("\n10 10\n65535\n", bytes + bytes + "xyz"), "3 bytes follow", "second picture"},
+      {gzip(pgm("\n10 10\n255\n", bytes + "1234")), "4 bytes follow", "second picture"},
+      {"P6\n10 10\n255\n" + bytes + bytes + bytes + "12345", "5 bytes follow", "second picture"},
   };
   for (const Case& c : cases) {
     const std::string words = refusal(c.file);
-    EXPECT_NE(words.find(c.number + " behind its raster"), std::string::npos) << words;
+    EXPECT_NE(words.find(c.number + " its raster"), std::string::npos) << words;
     EXPECT_NE(words.find(c.cause), std::string::npos) << words;
   }
 }
@@ -103,14 +103,14 @@ TEST_F(Pictures, APlainPictureEndsWithItsLastNumber) {
     EXPECT_EQ(pixels_of(whole + end), pixels) << end;
   for (const char* end : {"7", "\n0", "x", "\n# a comment\nP2"}) {
     const std::string words = refusal(whole + end);
-    EXPECT_NE(words.find("behind its last number"), std::string::npos) << words;
+    EXPECT_NE(words.find("after its last number"), std::string::npos) << words;
   }
 }
 
 TEST_F(Pictures, BytesBehindTheImagesOfAnIdxFileAreRefused) {
   const std::string header("\0\0\10\3\0\0\0\1\0\0\0\12\0\0\0\12", 16);
   EXPECT_EQ(pixels_of(header + raster()).size(), 100u);
-  EXPECT_NE(refusal(header + raster() + "ab").find("2 bytes stand behind its 1 images"),
+  EXPECT_NE(refusal(header + raster() + "ab").find("2 bytes follow its 1 images"),
             std::string::npos);
 }
 
@@ -215,7 +215,7 @@ TEST_F(PredictMany, ABadPictureDoesNotEndThoseAfterIt) {
   ASSERT_EQ(result["errors"].size(), 3u);
   EXPECT_EQ(result["errors"][0]["file"], "bad.pgm");
   EXPECT_EQ(result["errors"][0]["code"], 65);
-  EXPECT_NE(std::string(result["errors"][0]["message"]).find("1 byte stands"), std::string::npos);
+  EXPECT_NE(std::string(result["errors"][0]["message"]).find("1 byte follows"), std::string::npos);
   EXPECT_EQ(result["errors"][2]["code"], 66);
   EXPECT_EQ(document(run({"predict", "run", "a.pgm", "--json"}, *folder_))["errors"],
             json::array());

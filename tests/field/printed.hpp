@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a terminal must never be sent, looked for in the bytes alone: by none of Convoy's functions.
+// Finds bytes that must never reach a terminal, without any of Convoy's own functions.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,9 +10,9 @@
 
 namespace convoy::test {
 
-// A name of everything at once: it clears the screen, rings, goes back to the line's beginning,
-// forges a line and a title, turns the direction of writing round, and is no UTF-8. (No slash and
-// no zero byte: it can be a file's name.)
+// A name with every kind of harm: it clears the screen, rings the bell, returns to the beginning of
+// the line, forges a line and a title, reverses the direction of writing, and is not UTF-8. (It has
+// no slash and no zero byte, so it can be a file's name.)
 inline const std::string kHostileName =
     "a\x1b[2J\x07\rb\nconvoy: done\x1b]0;title\x07 \xe2\x80\xae"
     "c \xc2\x9b"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A job whose rank 0, the one that writes the run folder, dies or hangs: status.json has it all the
+// A job whose rank 0, which writes the run folder, dies or hangs: status.json says "failed" all the
 // same.
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Run folders after what happens to them in the field: files that are lost, links that lead
-// nowhere, disks that fail once.
+// Run folders after accidents of the field: lost files, dangling links, disks that fail once.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -37,7 +36,7 @@ class BesideGoodCheckpoints : public ::testing::Test {
     RunFolder run = create(run_);
     for (const Index step : {4, 8}) run.save(at_step(step));
   }
-  // A resumption that goes on to two more checkpoints.
+  // Resumes the run up to two more checkpoints.
   FoundCheckpoint go_on() {
     RunFolder run = RunFolder::open(run_);
     FoundCheckpoint found = run.take_newest_checkpoint();
@@ -50,7 +49,7 @@ class BesideGoodCheckpoints : public ::testing::Test {
   const fs::path checkpoints_ = run_ / "checkpoints";
 };
 
-TEST_F(BesideGoodCheckpoints, ALinkThatLeadsNowhereIsPassedOver) {
+TEST_F(BesideGoodCheckpoints, ADanglingLinkIsPassedOver) {
   fs::create_symlink("nowhere", checkpoints_ / kNewer);
   EXPECT_EQ(load_checkpoint(run_).position.step, 8);
   const FoundCheckpoint found = go_on();
@@ -69,7 +68,8 @@ TEST_F(BesideGoodCheckpoints, AFolderIsPassedOverAndCountsForNone) {
                                       kNewer + ".damaged"}));
 }
 
-// A loop of links can't be read at all, as by a disk or a server that fails: who knows what it is.
+// A loop of links cannot be read at all, like a file on a disk or a server that fails: its content
+// is unknown.
 TEST_F(BesideGoodCheckpoints, WhatCannotBeReadIsLeftAsItIs) {
   fs::create_symlink(kNewer, checkpoints_ / kNewer);
   const FoundCheckpoint found = go_on();
@@ -81,7 +81,7 @@ TEST_F(BesideGoodCheckpoints, WhatCannotBeReadIsLeftAsItIs) {
                                       kNewer}));
 }
 
-TEST_F(BesideGoodCheckpoints, WhereNoneCanBeReadNobodyIsToldToBeginANewRun) {
+TEST_F(BesideGoodCheckpoints, NoMessageAdvisesANewRunWhereNoneCanBeRead) {
   for (const std::string& name : names_in(checkpoints_)) {
     fs::remove(checkpoints_ / name);
     fs::create_symlink(name, checkpoints_ / name);
@@ -94,7 +94,7 @@ TEST_F(BesideGoodCheckpoints, WhereNoneCanBeReadNobodyIsToldToBeginANewRun) {
   }
 }
 
-TEST_F(BesideGoodCheckpoints, ADamagedOneSetAsideTakesNoOthersPlace) {
+TEST_F(BesideGoodCheckpoints, ADamagedOneIsRenamedWithoutReplacingAnother) {
   write_bytes(checkpoints_ / (kNewer + ".damaged"), "an earlier one");
   write_bytes(checkpoints_ / kNewer, "damaged");
   go_on();
@@ -106,50 +106,51 @@ TEST(LostConfiguration, IsThatOfTheCheckpoints) {
   const TempFolder folder;
   const TrainAndTest data = tiny_data();
   const auto communicator = alone();
-  Observer nobody;
+  Observer observer;
   FakeEngine whole;
   const TrainResult wanted =
-      RunTrainer(tiny_model(), data, kSettings, whole, *communicator, "").train(nobody);
+      RunTrainer(tiny_model(), data, kSettings, whole, *communicator, "").train(observer);
   for (const bool damaged : {false, true}) {
     const fs::path run = folder / (damaged ? "damaged" : "lost");
     const fs::path config = run / "config.toml";
     std::atomic<bool> stop = true;
     FakeEngine engine;
-    RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
+    RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(observer, &stop);
     const std::string written = read_bytes(config);
     fs::remove(config);
     if (damaged) write_bytes(config, std::string(100, '\0'));  // as after a power failure
 
-    const RunConfig found = open_run(run);
+    const FoundRun found = open_run(run);
     EXPECT_EQ(found.model.text, tiny_model().text);
     EXPECT_EQ(found.data.name, kSettings.name);
     EXPECT_EQ(found.data.validation, kSettings.validation);
     EXPECT_NE(found.lost.find("config.toml"), std::string::npos) << found.lost;
     FakeEngine again;
     const TrainResult result =
-        RunTrainer::resume(found.model, data, found.data, again, *communicator, run).train(nobody);
+        RunTrainer::resume(found.model, data, found.data, again, *communicator, run)
+            .train(observer);
     EXPECT_EQ(result.state_sha256, wanted.state_sha256);
     EXPECT_EQ(read_bytes(config), written);
     EXPECT_EQ(fs::exists(run / "config.toml.damaged"), damaged);
   }
 }
 
-// Nobody is told to remove a good checkpoint.
+// No message tells the user to remove a good checkpoint.
 TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
   const TempFolder folder;
   const TrainAndTest data = tiny_data();
   const auto communicator = alone();
   const fs::path run = folder / "run", config = run / "config.toml";
   std::atomic<bool> stop = true;
-  Observer nobody;
+  Observer observer;
   FakeEngine engine;
-  RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(nobody, &stop);
+  RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(observer, &stop);
   std::string text = read_bytes(config);
   const std::string key = "step_factor = 0.";
   ASSERT_NE(text.find(key), std::string::npos) << text;
   write_bytes(config, text.insert(text.find(key) + key.size(), "5"));
 
-  const RunConfig found = open_run(run);
+  const FoundRun found = open_run(run);
   FakeEngine again;
   try {
     RunTrainer::resume(found.model, data, found.data, again, *communicator, run);
@@ -158,19 +159,20 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
     EXPECT_EQ(error.fault(), Fault::bad_data);
     const std::string told = error.what();
     EXPECT_NE(told.find("train.step_factor is 0.1, not 0.51"), std::string::npos) << told;
-    EXPECT_NE(told.find("put config.toml back"), std::string::npos) << told;
+    EXPECT_NE(told.find("restore config.toml"), std::string::npos) << told;
     EXPECT_EQ(told.find("remove that file"), std::string::npos) << told;
   }
-  fs::remove(config);  // as it is told
-  const RunConfig anew = open_run(run);
-  RunTrainer::resume(anew.model, data, anew.data, again, *communicator, run).train(nobody);
+  fs::remove(config);  // as the message says
+  const FoundRun anew = open_run(run);
+  RunTrainer::resume(anew.model, data, anew.data, again, *communicator, run).train(observer);
 }
 
 nlohmann::json status_of(const fs::path& run) {
   return nlohmann::json::parse(read_bytes(run / "status.json"), nullptr, false);
 }
 
-// No file of this process grows beyond so many bytes, once the run has saved after its beginning.
+// After the first checkpoint of the run, no file of this process can grow beyond this number of
+// bytes.
 class DiskLoser : public Observer {
  public:
   ~DiskLoser() override {
@@ -206,7 +208,7 @@ TEST(Status, SaysThatARunFailed) {
   EXPECT_NE(std::string(status["message"]).find("File too large"), std::string::npos) << status;
 }
 
-TEST(Status, SaysThatARunWasLeft) {
+TEST(Status, OfATrainerDestroyedEarlyIsStoppedOrFailed) {
   const TempFolder folder;
   const auto communicator = alone();
   FakeEngine engine;
@@ -225,15 +227,15 @@ TEST(Status, OfARunThatIsDoneStays) {
   const TempFolder folder;
   const auto communicator = alone();
   FakeEngine engine;
-  Observer nobody;
+  Observer observer;
   RunTrainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, folder / "run")
-      .train(nobody);
+      .train(observer);
   report_failure(folder / "run", "something after its end");
   EXPECT_EQ(status_of(folder / "run")["status"], "done");
 }
 
-// The rank that speaks for the job reports a failure; the one that writes the folder ends, too.
-TEST(Status, OfRanksThatFailTogetherIsTheOneThatWasTold) {
+// The reporter reports a failure, and the rank that writes the folder ends at the same time.
+TEST(Status, OfRanksThatFailTogetherIsTheReportedReason) {
   const TempFolder folder;
   const fs::path run = folder / "run";
   RunFolder writer = create(run);
@@ -248,14 +250,14 @@ TEST(Status, OfRanksThatFailTogetherIsTheOneThatWasTold) {
   EXPECT_EQ(status_of(run)["message"], "what was told") << "a checkpoint that came later";
 }
 
-TEST(Status, OfAKilledRunThatCannotGoOnIsNotRunning) {
+TEST(Status, OfAKilledRunThatCannotContinueIsNotRunning) {
   const TempFolder folder;
   const TrainAndTest data = tiny_data();
   const auto communicator = alone();
   FakeEngine engine;
   const fs::path run = folder / "run";
   create(run).report({"running", {}, std::string(64, 'a'), ""});
-  replace_file(run / "status.json", R"({"status": "running"})");  // as a kill leaves it
+  replace_file(run / "status.json", R"({"status": "running"})");  // as after SIGKILL
   EXPECT_THROW(RunTrainer::resume(tiny_model(), data, kSettings, engine, *communicator, run),
                UserError);  // the data is not what the run began with
   EXPECT_EQ(status_of(run)["status"], "failed");

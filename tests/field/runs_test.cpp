@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs as people start them: twice at once, again with other settings, with a part held out, from
+// Runs that users start twice at once, again with other settings, with validation samples, or from
 // another run's weights.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -73,7 +73,7 @@ TEST_F(FieldTrain, RunsOfTheSameSecondHaveFoldersOfTheirOwn) {
   EXPECT_EQ(checkpoints.size(), std::size_t{kRuns});
   const std::vector<std::string> runs = names("runs");
   EXPECT_EQ(runs.size(), std::size_t{kRuns});
-  // The later ones of a second are numbered from 2 on.
+  // Later runs of the same second are numbered from 2.
   for (const std::string& name : runs) {
     constexpr std::size_t kStem = std::string_view("tiny-relu-20260101-000000").size();
     EXPECT_TRUE(name.size() == kStem || name[kStem] == '-') << name;
@@ -141,7 +141,7 @@ TEST_F(FieldTrain, OneOfSeveralAtOnceRunsAndTheOthersSayInUse) {
     done += ended.code == 0;
     if (ended.code != 0) {
       EXPECT_EQ(ended.code, 2);
-      // (A process that was held up may find that the first one is through with it.)
+      // (A process that was delayed may find that the first one has finished.)
       EXPECT_TRUE(is_message(ended, says(ended, "exists already") ? "--resume" : "in use"));
     }
   }
@@ -202,7 +202,7 @@ TEST_F(FieldTrain, AFractionThatHoldsNothingOutIsRefused) {
 
 class FieldValidation : public FieldTrain {
  protected:
-  // Its best epoch is not its last.
+  // The best epoch of this run is not its last.
   json run_with_best() {
     const json result = trained({"--epochs", "6", "--validation", "0.2", "--out", "a", "--set",
                                  "train.learning_rate=1", "--seed", "1"});
@@ -270,8 +270,8 @@ TEST_F(FieldTrain, MetricsHaveTheTrainingAccuracyAndTheLearningRate) {
   EXPECT_EQ(count, 3);
 }
 
-// The images that an epoch got right, counted by stopping nowhere: with a learning rate of 0 they
-// are those that the weights get right.
+// The number of images that an epoch without a stop classifies correctly: with a learning rate of 0
+// it equals the number that the weights classify correctly.
 TEST_F(FieldTrain, TrainingAccuracyIsThatOfTheTrainingImages) {
   const json result = trained(
       {"--epochs", "1", "--validation", "0.5", "--set", "train.learning_rate=0", "--out", "a"});
@@ -291,7 +291,7 @@ class FieldInitFrom : public FieldTrain {};
 
 TEST_F(FieldInitFrom, BeginsWithTheWeightsOfAnother) {
   const json source = trained({"--epochs", "1", "--out", "source"});
-  // Without a step that changes anything, they are the same weights.
+  // No step changes anything, so the weights stay the same.
   const json still = trained({"--init-from", "source", "--epochs", "1", "--set",
                               "train.learning_rate=0", "--out", "still"});
   EXPECT_EQ(still["weights_sha256"], source["weights_sha256"]);

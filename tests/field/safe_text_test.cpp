@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever the bytes, a terminal shows them, a shell makes one word of them, and a reader of JSON,
+// For any bytes, a terminal gets harmless text, a shell reads one word, and a reader of JSON,
 // Markdown, CSV and LaTeX sees text.
 #include "base/safe_text.hpp"
 
@@ -17,7 +17,7 @@
 namespace convoy::test {
 namespace {
 
-// Random bytes, and pieces that have a meaning somewhere.
+// Random bytes, and pieces that some format interprets.
 std::string random_text(std::mt19937& dice, bool with_zero = true) {
   static const std::string pieces[] = {"\x1b[2J",
                                        "\x07",

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""slurm_script.py PROGRAM: examples/slurm/train.sbatch trains, is stopped by its signal with a checkpoint, goes back into
-the queue, and then trains to the end. Stand-ins play srun (one task of it) and scontrol; the data are few images."""
+"""slurm_script.py PROGRAM: examples/slurm/train.sbatch trains, stops at its signal with a
+checkpoint, goes back into the queue, and then trains to the end. Scripts stand for srun (one task
+of it) and scontrol; the data are few images."""
 
 import os
 import pathlib

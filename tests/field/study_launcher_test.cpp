@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy study with a launcher that fails: that is no bug of Convoy's, and what was said of it is
-// passed on.
+// convoy study with a launcher that fails: the failure is not reported as a bug of Convoy, and the
+// launcher's message is passed on.
 #include <gtest/gtest.h>
 
 #include "parallel/communicator.hpp"
@@ -38,7 +38,7 @@ TEST_F(StudyLauncher, ItsFailureIsNoInternalError) {
   EXPECT_EQ(ended.err.find("internal error"), std::string::npos) << ended.err;
 }
 
-TEST_F(StudyLauncher, ConvoysOwnWordsCountBeforeTheLaunchers) {
+TEST_F(StudyLauncher, ConvoysMessageCountsBeforeTheLaunchers) {
   const Ended ended = study(
       "echo 'convoy: no such data (it is gone): fetch it' >&2; echo 'srun: error: task 0: exit 66' "
       ">&2; exit 66");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a study's reports say and look like where there is much to say.
+// The text and the look of a study's reports that have much content.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -28,7 +28,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// Faster with every worker, by less than two cores can give.
+// Every worker makes it faster, by less than two cores can.
 double faster(const Grid& grid, int round) {
   return 10.0 / std::min(std::sqrt(grid.workers()), 1.9) * (1 + 0.001 * round);
 }
@@ -47,7 +47,7 @@ TEST(TexTables, NumbersHaveNoCommas) {
   EXPECT_THAT(text, HasSubstr("{images / s} \\\\")) << "a title is no number";
 }
 
-// It takes "3e" or "2d" for numbers, too.
+// It also reads "3e" or "2d" as numbers.
 TEST(TexTables, AColumnWithWordsIsNoneOfNumbers) {
   for (const char* word : {"not reached", "3e", "2d", "1.2.3", "5.", ".5", "1 [0, 2]", "50 %"}) {
     const std::string text = to_latex(with_column({"14,588", word}));
@@ -80,16 +80,17 @@ TEST(StudyReport, NearEqualWarningsAreOneLine) {
   const study::Results results = analyse(made);
   EXPECT_THAT(
       flag_lines(results.experiments[0]),
-      ElementsAre("1x4, 1x6, 8x1: more workers than the machine's 2 cores: they take turns"));
+      ElementsAre("1x4, 1x6, 8x1: more workers than the machine's 2 cores, so workers take turns"));
 }
 
 TEST(StudyReport, OneWarningKeepsItsNumbers) {
   const Study made = made_study({{1, 1}, {1, 4}}, 2, 3, faster);
   EXPECT_THAT(flag_lines(analyse(made).experiments[0]),
-              ElementsAre("1x4: 4 workers on 2 cores: they take turns"));
+              ElementsAre("1x4: 4 workers on 2 cores, so workers take turns"));
 }
 
-// Intervals of the time, of the speedup and of the serial run's time are one matter.
+// Warnings about the intervals of the time, of the speedup and of the serial run's time are one
+// line.
 TEST(StudyReport, NoiseIsSaidOnce) {
   const Study made = made_study({{1, 1}, {1, 2}}, 2, 3, [](const Grid& grid, int round) {
     return 10.0 / grid.workers() * (round == grid.workers() ? 2 : 1);
@@ -99,7 +100,8 @@ TEST(StudyReport, NoiseIsSaidOnce) {
                           "value"));
 }
 
-// Another experiment's serial runs have no line there: their faults are said.
+// Another experiment's serial runs have no line in this table, so their faults are listed
+// separately.
 TEST(StudyReport, FaultsOfAnotherExperimentsSerialRunsAreSaid) {
   Study made = made_study({{1, 1}, {1, 2}}, 2, 3, faster);
   made.plan.experiments.push_back(made.plan.experiments[0]);
@@ -127,7 +129,7 @@ TEST(StudyReport, FractionsOutsideZeroToOneAreWithheld) {
   EXPECT_TRUE(std::isnan(results.experiments[0].layouts[1].serial_share.value));
   EXPECT_TRUE(std::isnan(results.experiments[0].serial_fraction.value));
   const std::string text = markdown(made, results);
-  EXPECT_THAT(text, HasSubstr("no serial fraction from 0 to 1, so it is withheld"));
+  EXPECT_THAT(text, HasSubstr("is not from 0 to 1, so none is given"));
   EXPECT_THAT(text, Not(HasSubstr("3.00")));
 }
 
@@ -176,7 +178,7 @@ TEST(StudyReport, FiguresAreFilesOfTheirOwn) {
   }
 }
 
-// What keeps a core busy until it goes.
+// A process that keeps a core busy until the destructor ends it.
 class Spinner {
  public:
   Spinner() : child_(fork()) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What convoy train --ranks knows of a rank that ended, and what it needs and leaves.
+// The facts that convoy train --ranks reports of a rank that ended, what it needs, and that it
+// leaves no files.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
@@ -24,7 +25,7 @@ class Supervision : public ::testing::Test {
   }
   // Models are looked for beside the program, which /proc names.
   inline static const std::string kModel = CONVOY_SOURCE_DIR "/models/tiny-relu.toml";
-  // What programs may do as root alone, and not in every container.
+  // An operation that only root may do, and not in every container.
   static bool may_mount() {
     const ScratchFolder folder;
     return run_script("unshare --mount sh -c 'mount -t tmpfs none /proc'", folder).code == 0;

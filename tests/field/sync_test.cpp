@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What has to be on the disk before a run may rely on it. fsync() is this file's own here, which
-// notes what was synced, and does it.
+// Files have to be on the disk before a run relies on them. This file replaces fsync() by a
+// function that records each call and forwards it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
@@ -14,7 +14,7 @@
 
 namespace {
 
-std::vector<std::string>* synced = nullptr;  // null: nobody wants to know
+std::vector<std::string>* synced = nullptr;  // null: calls are not recorded
 
 }  // namespace
 

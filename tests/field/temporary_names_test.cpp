@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What another user may have prepared in a folder that all may write to: nothing of it is opened,
-// followed or filled.
+// Another user may have prepared files in a folder that all may write to: the program opens,
+// follows and fills none of them.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -24,7 +24,7 @@ using namespace train_tests;
 
 const std::string kPrecious = "not to be touched";
 
-// A file elsewhere, which somebody hopes that we write to.
+// A file in another folder that an attacker wants the program to overwrite.
 class Victim {
  public:
   explicit Victim(const TempFolder& folder) : file(folder / "victim") {
@@ -63,7 +63,7 @@ TEST(TemporaryNames, ALinkUnderAGuessedNameIsNotFollowed) {
   const TempFolder folder;
   const Victim victim(folder);
   const fs::path file = folder / "status.json";
-  // The name that this process would have used, if its number were all that it takes.
+  // The name that this process would have used if the process number alone decided it.
   fs::create_symlink(victim.file, file.string() + "." + std::to_string(::getpid()) + ".tmp");
   replace_file(file, "new");
   replace_file_unsynced(file, "newer");
@@ -93,7 +93,7 @@ TEST(TemporaryNames, WhatGrowsIsNoLinkAndNoPipe) {
   EXPECT_FALSE(fs::exists(folder / "nowhere"));
 }
 
-TEST(TemporaryNames, AreNotThoseOfTheLastTime) {
+TEST(TemporaryNames, DifferInEachCall) {
   const TempFolder folder;
   std::vector<std::string> names;
   for (int i = 0; i < 3; ++i) {
@@ -145,7 +145,7 @@ void kill_while_building(const fs::path& place) {
   ASSERT_TRUE(WIFSIGNALED(status));
 }
 
-TEST(TemporaryNames, WhatTheDeadLeftGoesAndWhatLivesStays) {
+TEST(TemporaryNames, FilesOfKilledWritersAreRemovedAndOthersStay) {
   const TempFolder folder;
   const Victim victim(folder);
   ASSERT_NO_FATAL_FAILURE(kill_while_building(folder / "run"));
@@ -176,7 +176,7 @@ TEST(TemporaryNames, LeftoversOfKilledWritersGoByName) {
   EXPECT_EQ(names_in(run / "checkpoints").size(), 1u);
 }
 
-// While it lives, this process may have so few files open.
+// While the object lives, this process may have only this number of files open.
 class OpenFilesLimit {
  public:
   explicit OpenFilesLimit(rlim_t files) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the environment says of threads: unreadable numbers, Slurm's, stacks that are too small, and
-// limits that let no thread be created.
+// Settings of threads in the environment: unreadable numbers, Slurm's numbers, stacks that are too
+// small, and limits under which no thread can start.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "internal.hpp"
-#include "runtime/cpu/team.hpp"
 #include "runtime/cpu/thread_trial.hpp"
+#include "runtime/cpu/workers.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/ops/rounds.hpp"
 
@@ -34,7 +34,7 @@ class ThreadSettings : public ::testing::Test {
     EXPECT_EQ(ended.code, 0) << ended.err;
     return document(ended)["threads"];
   }
-  // Nothing that the last call of train() left.
+  // Removes the files of the last call of train().
   ::testing::AssertionResult left_nothing() const {
     const std::string name = "run" + std::to_string(runs_);
     for (const auto& entry : std::filesystem::directory_iterator(folder_.path)) {
@@ -64,7 +64,7 @@ TEST_F(ThreadSettings, AnUnreadableNumberIsNamedWithWhatIsDoneInstead) {
     EXPECT_THAT(ended.err,
                 HasSubstr("convoy: warning: OMP_NUM_THREADS is \"" + std::string(text) + "\""));
     EXPECT_THAT(ended.err, HasSubstr(std::to_string(usual) + " thread"));
-    // An option is not in need of it.
+    // The variable does not count where an option gives the number.
     EXPECT_THAT(train({"--threads", "1"}, {std::string("OMP_NUM_THREADS=") + text}).err,
                 Not(HasSubstr("convoy: warning")));
   }
@@ -146,7 +146,7 @@ TEST_F(ThreadSettings, TheSmallestStackIsEnough) {
 TEST_F(ThreadSettings, ThreadsWithoutMemoryAreRefused) {
   needs_threads();
   if (IsSkipped()) return;
-  // More than a process can address.
+  // The size is more than a process can address.
   const Ended ended = train({"--threads", "2", "--oversubscribe"}, {"OMP_STACKSIZE=1000000g"});
   EXPECT_EQ(ended.code, 69);
   EXPECT_TRUE(is_message(ended, "2 threads can't be started"));
@@ -157,7 +157,7 @@ TEST_F(ThreadSettings, AProcessThatMayCreateNoThreadsSaysSo) {
   if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
   needs_threads();
   if (IsSkipped()) return;
-  // root's processes are not counted: another user's are.
+  // The limit does not count root's processes, so the test runs as another user.
   chmod(folder_.path.c_str(), 0777);
   const std::string as_user =
       geteuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all "

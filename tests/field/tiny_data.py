@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets and pictures of a few images, in the formats of the real ones, for tests that run commands as they are
-written."""
+"""Makes data sets and pictures of a few images, in the formats of the real ones, for tests that run
+documented commands."""
 
 import gzip
 import pathlib

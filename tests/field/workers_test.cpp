@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// More workers than help: ranks beyond the cores, threads that wait more than they work, and
-// layouts that a build can't run.
+// Layouts with too many workers: ranks beyond the cores, threads that wait more than they work, and
+// layouts that a build cannot run.
 #include <gmock/gmock.h>
 
 #include <filesystem>
 
 #include "internal.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {
@@ -22,7 +22,7 @@ Ended train(const ScratchFolder& folder, const Arguments& more) {
   return run(words, folder);
 }
 
-TEST(Workers, RanksBeyondTheCoresWantToBeAskedFor) {
+TEST(Workers, RanksBeyondTheCoresNeedAnOption) {
   if (mpi_library().empty()) GTEST_SKIP() << "built without MPI";
   const ScratchFolder folder;
   const int cores = usable_cores();
@@ -39,9 +39,9 @@ TEST(Workers, RanksBeyondTheCoresWantToBeAskedFor) {
   ASSERT_EQ(fewer.code, 0) << fewer.err;
   EXPECT_EQ(document(fewer)["ranks"], cores);
   EXPECT_EQ(document(fewer)["state_sha256"], alone["state_sha256"]);
-  EXPECT_THAT(fewer.err, HasSubstr("convoy: warning: " + ranks + " ranks asked for, " +
+  EXPECT_THAT(fewer.err, HasSubstr("convoy: warning: " + ranks + " ranks requested, " +
                                    std::to_string(cores) + " started"));
-  EXPECT_THAT(fewer.err, HasSubstr("--oversubscribe starts them all"));
+  EXPECT_THAT(fewer.err, HasSubstr("add --oversubscribe to start all"));
 
   const Ended all = with({"--ranks", ranks, "--oversubscribe", "--out", "all"});
   ASSERT_EQ(all.code, 0) << all.err;
@@ -49,7 +49,7 @@ TEST(Workers, RanksBeyondTheCoresWantToBeAskedFor) {
   EXPECT_EQ(document(all)["state_sha256"], alone["state_sha256"]);
   EXPECT_THAT(all.err, Not(HasSubstr("warning")));
 
-  // Fewer ranks would be another batch, so another run.
+  // Fewer ranks would mean another batch, and so another run.
   const Ended other = with({"--ranks", ranks, "--per-rank-batch", "8", "--out", "other"});
   EXPECT_EQ(other.code, 2);
   EXPECT_TRUE(is_message(other, "--oversubscribe"));
@@ -59,7 +59,8 @@ TEST(Workers, RanksBeyondTheCoresWantToBeAskedFor) {
 TEST(Workers, ThreadsThatWaitMoreThanTheyWorkAreMentioned) {
   if (most_workers() < 2) GTEST_SKIP() << "built without threads";
   const ScratchFolder folder;
-  // They meet after every stage of 256 steps, and most of them have to wait for a core.
+  // The threads arrive at a barrier after every stage of 256 steps, and most of them have to wait
+  // for a core.
   const std::string threads = std::to_string(4 * usable_cores());
   const Arguments work{"--batch", "4", "--epochs", "2"};
   Arguments many = work, one = work;
@@ -67,7 +68,7 @@ TEST(Workers, ThreadsThatWaitMoreThanTheyWorkAreMentioned) {
               {"--threads", threads, "--oversubscribe", "--threads-by", "tensor", "--out", "many"});
   one.insert(one.end(), {"--threads", "1", "--out", "one"});
   const Ended waiting = train(folder, many);
-  const std::string told = "the " + threads + " threads waited for each other";
+  const std::string told = "the " + threads + " threads have waited for each other";
   EXPECT_THAT(waiting.err, HasSubstr(told));
   EXPECT_EQ(waiting.err.find(told), waiting.err.rfind(told)) << "once, after the first epoch";
   const Ended alone = train(folder, one);
@@ -92,7 +93,7 @@ TEST(Workers, AStudyOfLayoutsThatTheBuildLacksIsRefusedBeforeItBegins) {
     EXPECT_TRUE(is_message(ended, layout));
     EXPECT_FALSE(std::filesystem::exists(folder.path / "study"));
   }
-  // What is left of the usual layouts can be run.
+  // The usual layouts without the refused ones can run.
   EXPECT_EQ(study({}).code, 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What convoy fetch does with an archive or a single file that a server sent: only the files wanted
-// appear, with their content, and nothing anywhere else.
+// convoy fetch unpacks an archive or a single file from a server: only the wanted files appear,
+// with their content, and no other file anywhere.
 #include <unistd.h>
 
 #include <array>
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kContent = "wanted\n";
 
-// A folder within one that nothing may be written to; both gone with the process.
+// A folder within one to which nothing may be written; both are removed at the end of the process.
 class Folders {
  public:
   Folders() {
@@ -40,7 +40,7 @@ class Folders {
 
   fs::path inner() const { return outer_ / "inner"; }
 
-  // How many of the files wanted are there; they are removed.
+  // Removes the wanted files and returns their number.
   int take_away() const {
     int found = 0;
     for (const fs::directory_entry& entry : fs::directory_iterator(inner())) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoints: as they are, and with their digests put right, without which no input would get past
+// Checkpoints, as they are and with corrected digests; without the correction no input would pass
 // the first check.
 #include "train/checkpoint.hpp"
 
@@ -71,7 +71,7 @@ std::string put_together(const Parts& parts) {
   return std::string(reinterpret_cast<const char*>(&length), kLengthBytes) + header + parts.data;
 }
 
-// The data of a model's parameters, with what stands before the names.
+// The data of a model's parameters, under the prefix of their names.
 std::string tensors_of(const Parts& parts, const ModelFile& model, const std::string& prefix) {
   std::string all;
   for (const ParameterTensor& tensor : model.net.parameter_tensors()) {

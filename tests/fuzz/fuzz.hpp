@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the fuzz targets have in common: a target says how a reader takes an input, and a reader may
-// do two things with it, read it or refuse it with a UserError. Every other exception, a broken
-// contract, and whatever the sanitizers see, is a finding.
+// The common part of the fuzz targets. A target passes an input to a reader, which may read it or
+// refuse it with a UserError. Every other exception, a broken contract, and every report of a
+// sanitizer is a finding.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace convoy::fuzz {
 
 using Input = std::span<const std::uint8_t>;
 
-// Defined by each target: whether the reader took the input. (Where CONVOY_FUZZ_GOOD is set in the
-// environment, one that is not taken is a finding: so seeds are known to reach the deep code.)
+// Each target defines it: whether the reader accepted the input. (Where CONVOY_FUZZ_GOOD is set in
+// the environment, a refused input is a finding, so the good seeds reach the deep code.)
 bool takes(Input input);
 
 inline std::string_view text_of(Input input) {
@@ -40,7 +40,7 @@ class MemoryFile {
 // Whether `read` returns; false where it throws a UserError of a bad input (with a message).
 bool reads(const std::function<void()>& read);
 
-// Ends the process: a finding.
+// Ends the process with a finding.
 [[noreturn]] void report(std::string_view what);
 
 }  // namespace convoy::fuzz

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the inputs that fuzzing begins with: make_seeds.py FOLDER. Each target has a folder of its own
-there; what begins with good- has to be read by the target, the rest is almost right. Beside them lies
-TARGET.dict, words that the target knows."""
+"""make_seeds.py FOLDER makes the inputs with which fuzzing begins. Each target has its own folder
+in FOLDER. The target must accept files whose names begin with good-; the others are almost right.
+TARGET.dict beside the folders lists words that the target knows."""
 
 import gzip
 import io
@@ -36,7 +36,7 @@ def png(height, width, kind, depth, interlaced=0):
     row = b"\0" + b"\xff" * ((width * channels * depth + 7) // 8)
     if kind == 3:
         row = bytes(len(row))
-    # Interlaced pictures have more rows than lines: enough of them, all alike in their filter.
+    # Interlaced pictures have more rows than lines, so more rows follow, all with the same filter.
     rows = row * height if not interlaced else (b"\0" + b"\xff" * 16) * 16
     head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, interlaced)
     palette = chunk(b"PLTE", bytes(range(48))) if kind == 3 else b""
@@ -153,7 +153,7 @@ TINY_TENSORS = {"c.weight": [2, 2, 1, 2], "c.bias": [2], "d.weight": [2, 2], "d.
 
 
 def checkpoint(text, tensors, **changed):
-    """With digests that the target puts right."""
+    """A checkpoint whose digests the target corrects."""
     header, data = {}, b""
     for name, shape in tensors.items():
         size = 4

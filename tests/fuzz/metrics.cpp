@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A line of metrics.jsonl. What is written of it has to be read as the same.
+// A line of metrics.jsonl. A line that is read and written again has to be read as the same.
 #include <stdexcept>
 
 #include "tests/fuzz/fuzz.hpp"

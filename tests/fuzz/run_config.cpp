@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.toml of a run folder. What is written of it has to be read as the same.
+// config.toml of a run folder. A file that is read and written again has to be read as the same.
 #include "train/run_config.hpp"
 
 #include "tests/fuzz/fuzz.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A study file, and the command lines that come of it.
+// A study file, and the command lines that the study makes of it.
 #include "study/plan.hpp"
 #include "tests/fuzz/fuzz.hpp"
 

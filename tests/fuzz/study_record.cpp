@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// study.json: what is read can be written again, analysed, and put into tables.
+// study.json: a study that was read can be written again, analysed, and shown in tables.
 #include <stdexcept>
 
 #include "study/analysis.hpp"

@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "net/model_file.hpp"
-#include "runtime/engine.hpp"
+#include "runtime/cpu_engine.hpp"
 #include "tests/goldens/interpreter.hpp"
 #include "tests/ops/rounds.hpp"
 
@@ -35,7 +35,7 @@ std::uint64_t number(std::uint64_t stream, std::uint64_t element) {
   return x ^ (x >> 31);
 }
 
-// A golden file, and what it was made from.
+// A golden file, with the model and the data that it was made from.
 struct Golden {
   nlohmann::json json;
   ModelFile model;
@@ -102,7 +102,7 @@ std::vector<double> widened(const Real* values, Index size) {
   return std::vector<double>(values, values + size);
 }
 
-// Is this tensor, the net's t-th, the golden one?
+// Compares this tensor, the net's t-th, with the golden one.
 void check_gradient(const nlohmann::json& golden, std::size_t t, const std::vector<double>& actual,
                     double tolerance) {
   const double norm = golden["norm"], allowed = tolerance * norm;
@@ -128,7 +128,7 @@ void check_gradient(const nlohmann::json& golden, std::size_t t, const std::vect
       sum += number(stream, i) >> 63 ? -actual[i] : actual[i];
     }
     ASSERT_NEAR(sum, golden["sums"][j].get<double>(),
-                allowed);  // a random sign: one standard deviation
+                allowed);  // of a sum with random signs: one standard deviation
   }
 }
 
@@ -185,7 +185,7 @@ TEST_P(Goldens, AreMetByTheReferencesInFloat) {
   check_references<float>(Golden(GetParam()), kFloatTolerance, reference_steps(GetParam()));
 }
 
-// An engine that starts at the golden parameters, and takes steps of the one golden batch.
+// An engine that starts at the golden parameters and does steps on the one golden batch.
 class GoldenEngine {
  public:
   GoldenEngine(const Golden& golden, const Sgd& sgd, const std::string& isa)
@@ -202,13 +202,13 @@ class GoldenEngine {
 
   double step(double learning_rate) {
     const float rate = static_cast<float>(learning_rate);
-    Stretch stretch;
-    stretch.data = &data_;
-    stretch.order = order_;
-    stretch.steps = {0, 1};
-    stretch.batch = golden_.batch();
-    stretch.learning_rates = {&rate, 1};
-    const StretchResult result = engine_->run(stretch);
+    StepRange step_range;
+    step_range.data = &data_;
+    step_range.order = order_;
+    step_range.steps = {0, 1};
+    step_range.batch = golden_.batch();
+    step_range.learning_rates = {&rate, 1};
+    const StepRangeResult result = engine_->run(step_range);
     EXPECT_EQ(result.outcome, Outcome::finished);
     EXPECT_EQ(result.total.samples, golden_.batch());
     return result.last_loss;
@@ -219,8 +219,8 @@ class GoldenEngine {
  private:
   EngineOptions options(const std::string& isa) const {
     EngineOptions options;
-    options.threads = 1;
-    options.isa = isa;
+    options.cpu.threads = 1;
+    options.cpu.isa = isa;
     options.batch = golden_.batch();
     options.grain = golden_.batch() > 2 ? 2 : 1;  // several grains, the last one shorter
     return options;
@@ -245,7 +245,8 @@ void check_probabilities(const Golden& golden, GoldenEngine& engine) {
             kFloatTolerance * norm_of(expected));
 }
 
-// One step of plain SGD so long that the weights it started from are a rounding error beside it.
+// One step of plain SGD at so high a rate that the initial weights are a rounding error in the
+// result.
 void check_engine_gradients(const Golden& golden, const std::string& isa) {
   GoldenEngine engine(golden, Sgd{}, isa);
   const double rate = 0x1p20;

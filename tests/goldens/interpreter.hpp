@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a Net with the naive references and nothing else: no plan, no tree, no threads, any Real.
+// Runs a Net with the naive references alone, without plan, tree and threads, in any type Real.
 #pragma once
 
 #include <utility>
@@ -27,7 +27,7 @@ class Interpreter {
     values_.push_back({std::move(input), {}, {}});
     for (const Layer& layer : net.layers()) {
       const std::size_t size = labels_.size() * sized(output_shape(layer.op).size());
-      values_.push_back({Values(size), {}, std::vector<Choice>(size)});
+      values_.push_back({Values(size), {}, std::vector<Argmax>(size)});
     }
     parameters = gradient = velocity = Values(sized(net.arena_size()));
   }
@@ -70,10 +70,10 @@ class Interpreter {
   }
 
  private:
-  // What a layer (or, first, the net's input) gave, and the gradient with respect to it.
+  // The output of a layer (the first is the net's input), and the gradient with respect to it.
   struct Value {
     Values y, dy;
-    std::vector<Choice> choice;
+    std::vector<Argmax> argmax;
   };
 
   static std::size_t sized(Index n) { return static_cast<std::size_t>(n); }
@@ -98,7 +98,7 @@ class Interpreter {
     if (layer.inputs.size() > 1) pass.other = value_of(layer.inputs[1]).y.data();
     pass.parameters = parameters.data() + offset_of(index);
     pass.y = value.y.data();
-    pass.choice = value.choice.data();
+    pass.argmax = value.argmax.data();
     const Range units{0, forward_units(layer.op, samples())};
     std::visit([&](const auto& op) { reference::forward(op, pass, units); }, layer.op);
   }
@@ -120,7 +120,7 @@ class Interpreter {
     pass.dy = value.dy.data();
     pass.y = value.y.data();
     pass.parameters = parameters.data() + offset_of(index);
-    pass.choice = value.choice.data();
+    pass.argmax = value.argmax.data();
     pass.dx = dx.data();
     const Range units{0, input_gradient_units(layer.op, samples())};
     std::visit([&](const auto& op) { reference::input_gradient(op, pass, units); }, layer.op);

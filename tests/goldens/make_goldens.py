@@ -5,10 +5,10 @@
     python3 tests/goldens/make_goldens.py          # rewrites tests/goldens/*.json
 
 A golden holds, for one net and one batch: the logits, the gradient of the mean loss with respect to
-each parameter tensor, and the losses of ten steps of torch.optim.SGD. What goes in is not in the file:
-pixels, labels and parameters are drawn from number() below, which the test repeats. Tensors of
-more than 2,000 elements are stored as their norm, 500 elements drawn from number(), and four sums of
-all elements with random signs.
+each parameter tensor, and the losses of ten steps of torch.optim.SGD. The file does not hold the
+inputs: number() below gives pixels, labels and parameters, and the test computes them again.
+Tensors of more than 2,000 elements are stored as their norm, 500 elements drawn from number(), and
+four sums of all elements with random signs.
 
 Layout is Convoy's: images NHWC, convolutions HWIO ([ky][kx][c][f]), flattened (row, column, channel).
 """

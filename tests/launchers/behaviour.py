@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What launchers make of signals and of ranks that die, with the real program:
+"""Tests how launchers handle signals and ranks that die, with the real program:
 
     tests/launchers/behaviour.py PROGRAM LAUNCHER [--library open-mpi|mpich|intel]
 
-Jobs of one, two and three ranks train the same weights, by the bare launcher and by convoy train --ranks.
-Then jobs of two ranks are sent signals, lose a rank, or have one that is stopped: each ends with the exit
-code of the table in docs/clusters.md, leaves a checkpoint from which eval reads, and no process.
-Exits with 1 where something is otherwise, after all of it was tried."""
+Jobs of one, two and three ranks train the same weights, by the bare launcher and by convoy train
+--ranks. Then jobs of two ranks are sent signals, lose a rank, or have one that is stopped: each
+ends with the exit code of the table in docs/clusters.md, leaves a checkpoint that eval reads, and
+leaves no process. The script tries everything, and exits with 1 where something failed."""
 
 import argparse
 import json
@@ -19,16 +19,16 @@ import sys
 import tempfile
 import time
 
-PATIENCE = 120  # seconds for what takes a few
+PATIENCE = 120  # seconds, for operations that take a few
 TAG = "CONVOY_LAUNCHER_TEST"
 
-# Of a job: what happens to it, and the exit codes that it may end with. The launcher's own codes are those
-# that were measured; docs/clusters.md has them as a table.
+# For each job: the event, and the exit codes with which it may end. The launchers' codes were
+# measured; docs/clusters.md has them as a table.
 SUPERVISED = {"TERM": {75}, "USR1": {75}, "INT": {75}, "rank KILL": {77}, "rank STOP": {77}}
 BARE = {
     "open-mpi": {"TERM": {1, 75}, "USR1": {75}, "INT": {1, 75}, "rank KILL": {137}, "rank STOP": {77}},
     "mpich": {"TERM": {75}, "USR1": {75}, "INT": {75}, "rank KILL": {9}, "rank STOP": {77}},
-    # The script mpirun passes signals on to nobody, so those to the launcher alone are not sent.
+    # Intel's mpirun is a script that passes no signal on, so no signal is sent to it alone.
     "intel": {"INT": {75, 130, 255}, "rank KILL": {9, 255}, "rank STOP": {77, 255}},
 }
 OPTIONS = {
@@ -52,7 +52,8 @@ def environment(tag):
 
 
 def processes(tag):
-    """(process, environment) of all that carry the tag and have not ended."""
+    """(process, environment) of all processes that have the tag in their environment and have not
+    ended."""
     for folder in pathlib.Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -87,7 +88,8 @@ def wait_until(condition):
 
 
 class Job:
-    """A training of many epochs, in a session of its own, that has done at least one."""
+    """Starts a training of many epochs in a session of its own, and waits until one epoch is
+    done."""
 
     def __init__(self, command, folder):
         self.folder = folder
@@ -109,7 +111,7 @@ class Job:
         return code if code >= 0 else 128 - code
 
     def clean_up(self):
-        """True if nothing was left."""
+        """True if no process remains."""
         left = not wait_until(lambda: not any(processes(self.tag)))
         for process, _ in list(processes(self.tag)):
             os.kill(process, signal.SIGKILL)
@@ -124,7 +126,7 @@ def happen(event, job, program):
         assert rank is not None, (job.folder / "log").read_text()
         os.kill(rank, number)
     elif event == "INT":
-        os.killpg(job.process.pid, number)  # as a terminal does
+        os.killpg(job.process.pid, number)  # as a terminal does at Ctrl-C
     else:
         os.kill(job.process.pid, number)
 

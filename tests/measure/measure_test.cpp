@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is counted, and that something is measured; never how much.
+// The counts, and that times are measured; no test checks a time.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 #include "measure/bench.hpp"
 #include "measure/rates.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 #include "tests/plan/random_net.hpp"
 
 namespace convoy::test {
@@ -50,7 +50,8 @@ TEST(Measure, Spread) {
   EXPECT_EQ(spread.highest, 5);
 }
 
-// However a batch is cut, the stages do the work that the net counts, on every kind of net.
+// For every division of a batch and on every kind of net, the stages do the work that the net
+// counts.
 TEST(Measure, StagesDoTheWorkOfTheNet) {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     Random random(seed);
@@ -61,7 +62,7 @@ TEST(Measure, StagesDoTheWorkOfTheNet) {
     const Dataset data = images_for(net);
     const Buffer<float> parameters = initial_parameters(net, 1);
     for (const auto& [batch, share] :
-         {std::pair<Index, TeamShare>{1, {4, 1, 1}}, {10, {4, 1, 3}}, {10, {3, 3, 4}}}) {
+         {std::pair<Index, GroupShare>{1, {4, 1, 1}}, {10, {4, 1, 3}}, {10, {3, 3, 4}}}) {
       StageTimes times(plan, backend, data, parameters.span(), batch, share);
       times.run(0);
       Index flops = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a call that must fail says.
+// Returns the fault and the message of a call that must fail.
 #pragma once
 
 #include <string>

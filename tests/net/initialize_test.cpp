@@ -92,7 +92,7 @@ TEST(Initialize, NormalNumbersHaveTheShapeOfTheBell) {
   }
 }
 
-// The share of elements in which two tensors agree.
+// The share of elements that are equal in two tensors.
 double agreement(const Buffer<float>& a, Index a_offset, const Buffer<float>& b, Index b_offset,
                  Index size) {
   double equal = 0;

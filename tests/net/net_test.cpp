@@ -77,18 +77,19 @@ TEST(Net, SaysWhichLayerDoesNotFitAndWhatToDo) {
   const std::vector<Wrong> wrongs = {
       {"kernel",
        [](auto& l) { l[0].op = conv(4, 11); },
-       {"layer 'a' (conv2d)", "kernel 11x11 is larger", "8x8x3", "make kernel smaller"}},
+       {"layer 'a' (conv2d)", "kernel 11 x 11 is larger", "8 x 8 x 3", "make kernel smaller"}},
       {"padding",
        [](auto& l) { l[0].op = conv(4, 3, 3); },
-       {"layer 'a' (conv2d)", "padding 3x3 is not smaller than the kernel", "at most kernel - 1"}},
+       {"layer 'a' (conv2d)", "padding 3 x 3 is not smaller than the kernel",
+        "at most kernel - 1"}},
       {"pool padding",
        [](auto& l) {
          l[3].op = Pool2d{{}, Pooling::max, {3, 3}, {2, 2}, {2, 2}};
        },
-       {"layer 'relu' (max_pool2d)", "padding 2x2 is more than half", "at most half"}},
+       {"layer 'relu' (max_pool2d)", "padding 2 x 2 is more than half", "at most half"}},
       {"add",
        [](auto& l) { l[1].op = conv(5, 3, 1); },
-       {"layer 'sum' (add)", "differ in shape", "'a' is 8x8x4, 'b' is 8x8x5", "one shape"}},
+       {"layer 'sum' (add)", "differ in shape", "'a' is 8 x 8 x 4, 'b' is 8 x 8 x 5", "one shape"}},
       {"add twice",
        [](auto& l) {
          l[2].inputs = {1, 1};
@@ -115,7 +116,7 @@ TEST(Net, SaysWhichLayerDoesNotFitAndWhatToDo) {
       {"one unit", [](auto& l) { l[4].op = dense(1); }, {"layer 'out' (dense)", "single output"}},
       {"image at the end",
        [](auto& l) { l.pop_back(); },
-       {"layer 'relu' (relu)", "not one number a class", "8x8x4", "dense layer"}},
+       {"layer 'relu' (relu)", "not one number a class", "8 x 8 x 4", "dense layer"}},
       {"zero stride",
        [](auto& l) {
          std::get<Conv2d>(l[0].op).stride = {0, 1};
@@ -130,7 +131,7 @@ TEST(Net, SaysWhichLayerDoesNotFitAndWhatToDo) {
        [](auto& l) {
          l[3].op = Subsample{{}, {9, 2}, {2, 2}};
        },
-       {"layer 'relu' (subsample)", "size 9x2 is larger"}},
+       {"layer 'relu' (subsample)", "size 9 x 2 is larger"}},
       {"too wide", [](auto& l) { l[4].op = dense(1 << 23); }, {"layer 'out'", "weights"}},
       {"absurd",
        [](auto& l) { l[0].op = conv(1 << 24, 1 << 24, (1 << 24) - 1); },
@@ -168,7 +169,7 @@ TEST(Net, NormalizationHasOneValueAChannel) {
   EXPECT_THAT(failure_of([&] { with_mean({1, 2}); }).message, HasSubstr("3 channels"));
 }
 
-// What holds for the layout of any net.
+// Checks that hold for the layout of any net.
 void check_layout(const Net& net) {
   Index end = 0, count = 0;
   std::size_t tensor = 0;
@@ -228,7 +229,7 @@ class RandomLayers {
     }
   }
 
-  // Mostly a chain, now and then an odd edge.
+  // Most nets are chains; a few have another edge.
   std::vector<Layer> layers() {
     std::vector<Layer> made;
     const auto count = static_cast<int>(pick(1, 5));

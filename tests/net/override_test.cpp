@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// KEY=VALUE of the command line: reaches every key, is checked like the file, and survives in the
-// text.
+// KEY=VALUE of the command line reaches every key, is checked like the file, and appears in the
+// model's text.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -116,7 +116,7 @@ TEST(Override, OneMessageForEachMistake) {
       {"layer.0=3", "names no key of the layer"},
       {"layer=3", "'layer' must be an array of tables"},
       {"layer.0.filter=3", "did you mean 'filters'?"},
-      {"layer.0.kernel=13", "layer 'conv1' (conv2d): kernel 13x13 is larger"},
+      {"layer.0.kernel=13", "layer 'conv1' (conv2d): kernel 13 x 13 is larger"},
       {"layer.0.type=conv", "did you mean 'conv2d'?"},
       {"layer.out.units=1", "layer 'out' (dense)"},
       {"loss.typ=softmax_cross_entropy", "did you mean 'type'?"},
@@ -140,8 +140,8 @@ TEST(Override, AFaultOfTheFileStaysOne) {
   EXPECT_THAT(failure.message, StartsWith("m.toml:2: unknown key 'nonsense'"));
 }
 
-// Damage: bytes changed, cut out, doubled. Either a model whose text gives the same model again, or
-// one message; never anything else.
+// Bytes of the text are changed, removed or doubled. The result is a model whose text gives the
+// same model again, or one message.
 TEST(ModelFuzz, DamagedFilesNeverCrash) {
   std::mt19937 random(11);
   const auto below = [&](std::size_t n) { return random() % n; };

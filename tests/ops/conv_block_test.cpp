@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A block of convolution, ReLU and max pool gives the bits of these operations one after the other,
-// in the reference: forward, both gradients, any cut of the weight rows; for thin convolutions,
-// those with a sparse gradient and others, sides that a pool does not cover, hostile numbers.
+// in the reference: forward, both gradients, and any division of the weight rows; for thin
+// convolutions, for those with and without a sparse gradient, for sides that a pool does not cover,
+// and for hostile numbers.
 #include "ops/conv_block.hpp"
 
 #include <gtest/gtest.h>
@@ -84,23 +85,23 @@ struct Composition {
     compute();
   }
 
-  // What the operations come to, of x, parameters and dy as they are now.
+  // The results of the operations for the current x, parameters and dy.
   void compute() {
     const Backend& reference = reference::backend();
     const Op conv = block.conv, relu = Activation{output_shape(block.conv)}, pool = pool_of(block);
     const Index n = samples, size = n * output_shape(block.conv).size();
     Floats sums(size), rectified(size), unpooled(size), unrectified(size);
-    Guarded<Choice> choice(y.size());
+    Guarded<Argmax> argmax(y.size());
     reference.forward(conv, {n, x.data(), nullptr, parameters.data(), sums.data()},
                       {0, forward_units(conv, n)});
     Floats& last = block.pool ? rectified : y;
     reference.forward(relu, {n, sums.data(), nullptr, nullptr, last.data()},
                       {0, forward_units(relu, n)});
     if (block.pool) {
-      reference.forward(pool, {n, last.data(), nullptr, nullptr, y.data(), choice.data()},
+      reference.forward(pool, {n, last.data(), nullptr, nullptr, y.data(), argmax.data()},
                         {0, forward_units(pool, n)});
       reference.input_gradient(
-          pool, {n, dy.data(), y.data(), nullptr, nullptr, choice.data(), unpooled.data()},
+          pool, {n, dy.data(), y.data(), nullptr, nullptr, argmax.data(), unpooled.data()},
           {0, input_gradient_units(pool, n)});
     }
     const float* gradient_of_relu = block.pool ? unpooled.data() : dy.data();
@@ -125,24 +126,24 @@ void expect_same(const Floats& expected, const Floats& actual, const char* what)
 
 void check(const Composition& c, const Backend& backend, Random& random) {
   Floats scratch(scratch_size(c.block)), y(c.y.size(), random.pick(0, 3));
-  Guarded<Choice> choice(c.y.size());
-  Choice* choices = c.block.pool ? choice.data() : nullptr;
+  Guarded<Argmax> argmax(c.y.size());
+  Argmax* argmaxes = c.block.pool ? argmax.data() : nullptr;
   backend.block_forward(c.block, {c.samples, c.x.data(), nullptr, c.parameters.data(), y.data(),
-                                  choices, scratch.data()});
+                                  argmaxes, scratch.data()});
   expect_same(c.y, y, "y");
-  ASSERT_TRUE(choice.guards_hold());
+  ASSERT_TRUE(argmax.guards_hold());
 
   const Op conv = c.block.conv;
   Floats packed(packed_size(conv)), dx(c.dx.size());
   backend.pack(conv, c.parameters.data(), packed.data(), {0, parameter_shape(conv).taps});
   backend.block_input_gradient(c.block, {c.samples, c.dy.data(), y.data(), c.parameters.data(),
-                                         packed.data(), choices, dx.data(), scratch.data()});
+                                         packed.data(), argmaxes, dx.data(), scratch.data()});
   expect_same(c.dx, dx, "dx");
 
-  // Of all rows at once, and of any parts of them.
+  // The gradients of all rows at once, and of random parts of them.
   Floats gradient(c.gradient.size()), parts(c.gradient.size(), random.pick(0, 3));
   WeightGradient<float> pass{c.samples,      c.x.data(), c.dy.data(), gradient.data(),
-                             scratch.data(), y.data(),   choices};
+                             scratch.data(), y.data(),   argmaxes};
   backend.block_weight_gradient(c.block, pass, {0, weight_gradient_units(conv)});
   expect_same(c.gradient, gradient, "gradient");
   pass.gradient = parts.data();
@@ -174,9 +175,9 @@ TEST(ConvBlockTest, IsItsOperationsOneAfterTheOther) {
   }
 }
 
-// The pool's gradient makes +0 of a winner's -0. A sum that underflowed to -0 shows the difference:
-// -0 + (-1)(+0) is -0, -0 + (-1)(-0) would be +0.
-TEST(ConvBlockTest, AWinnersNegativeZeroIsAZero) {
+// The max pool's backward pass turns a -0 of dy into +0 at the argmax. A sum that underflowed to -0
+// shows the difference: -0 + (-1)(+0) is -0, -0 + (-1)(-0) would be +0.
+TEST(ConvBlockTest, NegativeZeroGradientsBecomePositiveAtTheArgmax) {
   Random random(12);
   for (const Index channels : {4, 24}) {  // of both kernels for sparse weight gradients
     Conv2d conv;

@@ -19,8 +19,8 @@ void fill(Floats& array, Random& random, Values values) {
   for (Index i = 0; i < array.size(); ++i) array[i] = random_float(random, values);
 }
 
-// Grains, and merges of a counter that holds something before: what the kernel adds up is what the
-// reference's gradients and plain additions come to.
+// For several grains, and for a counter that already holds values, the kernel's sums equal those of
+// the reference's gradients with plain additions.
 TEST(DenseGradients, OfGrainsAddUpAsTheCounterAdds) {
   Random random(13);
   for (int round = 0; round < rounds(300); ++round) {

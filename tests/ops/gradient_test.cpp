@@ -22,13 +22,13 @@ namespace {
 
 constexpr double kTolerance = 1e-5;  // relative
 
-// An operation with all it reads and writes.
+// An operation with all arrays that it reads and writes.
 template <class Real>
 struct Case {
   Op op;
   Index samples;
   std::vector<Real> x, other, parameters, y, dy, dx, gradient;
-  std::vector<Choice> choice;
+  std::vector<Argmax> argmax;
 
   Case(const Op& o, Index b) : op(o), samples(b) {
     x.resize(size(b * input_shape(o).size()));
@@ -37,7 +37,7 @@ struct Case {
     gradient = parameters;
     y.resize(size(b * output_shape(o).size()));
     dy = y;
-    choice.resize(y.size());
+    argmax.resize(y.size());
   }
 
   void forward() {
@@ -47,7 +47,7 @@ struct Case {
     pass.other = other.data();
     pass.parameters = parameters.data();
     pass.y = y.data();
-    pass.choice = choice.data();
+    pass.argmax = argmax.data();
     const Range units{0, forward_units(op, samples)};
     std::visit([&](const auto& o) { reference::forward(o, pass, units); }, op);
   }
@@ -58,7 +58,7 @@ struct Case {
     pass.dy = dy.data();
     pass.y = y.data();
     pass.parameters = parameters.data();
-    pass.choice = choice.data();
+    pass.argmax = argmax.data();
     pass.dx = dx.data();
     const Range units{0, input_gradient_units(op, samples)};
     std::visit([&](const auto& o) { reference::input_gradient(o, pass, units); }, op);
@@ -91,7 +91,7 @@ void fill_apart(std::vector<double>& values, Random& random) {
 
 bool has_kinks(const Op& op) {
   const auto* activation = std::get_if<Activation>(&op);
-  return keeps_choice(op) || (activation && activation->function == ActivationFunction::relu);
+  return keeps_argmax(op) || (activation && activation->function == ActivationFunction::relu);
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -153,8 +153,8 @@ double distance(const std::vector<float>& narrow, const std::vector<double>& wid
   return worst / largest;
 }
 
-// The double reference is what gradients and goldens are checked with, the float one is what
-// trains: they are one formula.
+// Gradients and goldens are checked with the double reference, and training uses the float one:
+// both have one formula.
 TEST_P(Gradients, InFloatAreThoseInDoubleRounded) {
   Random random(101);
   const int most = rounds(150);
@@ -180,7 +180,7 @@ TEST_P(Gradients, InFloatAreThoseInDoubleRounded) {
     ASSERT_LT(distance(narrow.y, wide.y), 5e-6);
     ASSERT_LT(distance(narrow.dx, wide.dx), 5e-6);
     ASSERT_LT(distance(narrow.gradient, wide.gradient), 5e-6);
-    ASSERT_EQ(narrow.choice, wide.choice);
+    ASSERT_EQ(narrow.argmax, wide.argmax);
   }
 }
 
@@ -226,7 +226,7 @@ TEST(LossGradients, AreThoseOfCentralDifferences) {
   }
 }
 
-// Neither a huge nor a tiny logit makes a loss that is not finite.
+// The loss is finite for huge and for tiny logits.
 TEST(Losses, StayFiniteForHugeLogits) {
   for (const auto function :
        {LossFunction::softmax_cross_entropy, LossFunction::sigmoid_binary_cross_entropy}) {

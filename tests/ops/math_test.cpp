@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The project's own elementary functions against the C library's in long double: dense sweeps for
-// accuracy, special values, and what holds at the ends.
+// accuracy, special values, and the ends of the range.
 #include "ops/math.hpp"
 
 #include <gtest/gtest.h>
@@ -167,8 +167,8 @@ TEST(MathDouble, SpecialValues) {
   EXPECT_EQ(math::sigmoid(infinity), 1);
 }
 
-// Neighbouring arguments at the places where a function changes its form: no step backwards that
-// exceeds the rounding.
+// At arguments where a function changes its formula, neighbouring results decrease by no more than
+// the rounding.
 TEST(MathFloat, SeamsAreContinuous) {
   for (const float seam : {0.625F, -0.625F, 0.34657359F, -0.34657359F, 1.0397208F, 0.0F}) {
     float x = seam - 1e-4F;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every byte of every channel becomes what the double arithmetic of normalize.hpp says, to the bit,
-// on every backend, whether there is a formula for it or not.
+// Every byte of every channel becomes the number of normalize.hpp's double arithmetic, to the bit,
+// on every backend, with the float formula and with the table.
 #include "ops/normalize.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +75,7 @@ TEST(Normalize, GivesThemForHostileNumbers) {
   for (const double scale : scales) {
     for (const double mean : means) {
       for (const double stddev : {0.0, 1.0, 0.1, 0.5, 3.0, 1e-3, 1e30}) {
-        // A mean beyond the bytes, or beside one: most of these are left to the table.
+        // The mean lies outside of the bytes or near one of them; most of these need the table.
         for (const double more : {0.0, 1e-17, 1e-9}) {
           Normalization n{scale, {mean + more}, {}};
           if (stddev > 0) n.stddev = {stddev};
@@ -88,7 +88,7 @@ TEST(Normalize, GivesThemForHostileNumbers) {
   }
 }
 
-// Where nobody would see that the slow way is taken.
+// Usual settings must have a formula; no digest would show that the slow table is used.
 TEST(Normalize, HasAFormulaForWhatIsUsual) {
   const double scale = 0.00392156862745098;
   const Normalization usual[] = {

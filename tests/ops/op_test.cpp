@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a plan asks of an operation, against counting by hand over random structs.
+// The facts of an operation that a plan uses, compared with plain counting for random operations.
 #include "ops/op.hpp"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,8 @@
 namespace convoy {
 namespace {
 
-// Windows of a kernel along one axis, by placing it wherever it fits.
+// The windows of a kernel along one axis, counted by placing the kernel at every position where it
+// fits.
 Index windows(Index size, Index kernel, Index stride, Index padding) {
   Index count = 0;
   for (Index begin = -padding; begin + kernel <= size + padding; begin += stride) ++count;
@@ -132,7 +133,7 @@ TEST(Op, NamesAreDistinctAndTraitsBelongToOneKind) {
   for (const Op& op : ops) {
     const std::string name{type_name(op)};
     EXPECT_TRUE(names.insert(name).second) << name;
-    EXPECT_EQ(keeps_choice(op), name == "max_pool2d");
+    EXPECT_EQ(keeps_argmax(op), name == "max_pool2d");
     EXPECT_EQ(works_in_place(op), name == "relu" || name == "sigmoid" || name == "tanh");
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random operations and random numbers for the tests of the operations, and the outputs that each
-// unit of a pass owns, written down once more from op.hpp's words.
+// unit of a pass owns, computed a second time from the description in op.hpp.
 #pragma once
 
 #include <bit>
@@ -23,14 +23,14 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
 
-  Index pick(Index low, Index high) {  // both may come
+  Index pick(Index low, Index high) {  // both ends included
     return std::uniform_int_distribution<Index>(low, high)(engine_);
   }
   bool chance(int percent) { return pick(1, 100) <= percent; }
   double uniform(double low, double high) {
     return std::uniform_real_distribution<double>(low, high)(engine_);
   }
-  // Small as a rule, around the widths of vectors often, up to `most`.
+  // Mostly small, often near the widths of vectors, at most `most`.
   Index channels(Index most) {
     static constexpr Index edges[] = {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40};
     const Index n = chance(50) ? edges[pick(0, 14)] : pick(1, most);
@@ -43,8 +43,8 @@ class Random {
 
 enum class Values {
   tame,     // uniform in (-1, 1)
-  wide,     // 60 binary orders of magnitude, so that every change of order shows
-  tiny,     // zeros of both signs, denormals, and what turns into them
+  wide,     // 60 binary orders of magnitude, so that another order of additions has other bits
+  tiny,     // zeros of both signs, denormals, and numbers whose products are denormal
   hostile,  // infinities, NaN, the largest numbers among all of the above
 };
 
@@ -117,7 +117,7 @@ inline Extent random_extent(Random& random, Index low, Index high) {
   return {random.pick(low, high), random.pick(low, high)};
 }
 
-// Height and width, at times a few very long rows: the segments of a weight gradient.
+// Height and width; sometimes a few very long rows, for the segments of a weight gradient.
 inline Shape random_image(Random& random, const Bounds& bounds, Index channels) {
   if (bounds.side >= 20 && random.chance(8)) {
     return {random.pick(1, 3), random.pick(100, 300), std::min<Index>(channels, 3)};
@@ -224,7 +224,7 @@ inline constexpr Kind kKinds[] = {
     {"elementwise", random_elementwise},
 };
 
-// Enough to build a failing operation again.
+// Text with all that is needed to build a failing operation again.
 inline std::string describe(const Op& op) {
   const Shape in = input_shape(op), out = output_shape(op);
   std::string text = fmt::format("{} {}x{}x{} -> {}x{}x{}", type_name(op), in.height, in.width,

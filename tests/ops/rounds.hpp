@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often a property is tried: less where each try is slow (sanitizers), or where somebody waits;
-// and whether a sanitizer is at work.
+// The number of tries of a property, fewer where each try is slow (sanitizers) or where
+// CONVOY_TEST_QUICK is set; and whether a sanitizer is active.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 namespace convoy::test {
 
 // A sanitizer needs address space, memory, descriptors, threads and /proc for itself: a test that
-// takes one of these away is skipped where kSanitized.
+// limits one of these is skipped where kSanitized is true.
 #if defined(CONVOY_TEST_SANITIZED)
 inline constexpr bool kSanitized = true;
 #else

@@ -23,7 +23,7 @@ TEST(Segments, TakeEveryTermOnceInOrderAndAreNeitherLongNorNeedlesslyShort) {
     const Index row_count = random.pick(1, random.chance(20) ? 300 : 12);
     const Index row_length = random.pick(1, random.chance(30) ? 600 : 40);
     SCOPED_TRACE(fmt::format("{} rows of {}", row_count, row_length));
-    Index next = 0;      // the term that has to come
+    Index next = 0;      // the next term
     Index previous = 0;  // terms of the segment before
     const Segments segments(row_count, row_length);
     for (const Segment segment : segments) {
@@ -137,7 +137,7 @@ TEST(Borders, HoldZerosAroundTheRowsAskedFor) {
     for (Index i = 0; i < outer.size(); ++i) {
       const Index row = i / (outer.width * outer.channels), c = i % outer.channels;
       const Index y = row - border.top, column = i / outer.channels % outer.width - border.left;
-      float expected = -1;  // a row that was not asked for
+      float expected = -1;  // of a row outside of the requested ones
       if (rows.begin <= row && row < rows.end) {
         const bool inside = 0 <= y && y < shape.height && 0 <= column && column < shape.width;
         expected =
@@ -149,7 +149,7 @@ TEST(Borders, HoldZerosAroundTheRowsAskedFor) {
   }
 }
 
-// Along one axis: the outputs that the input gradient reads, by trying every position and tap.
+// The outputs along one axis that the input gradient reads, found by trying every position and tap.
 TEST(Borders, OfTheInputGradientReachAsFarAsItsTaps) {
   Random random(6);
   for (int round = 0; round < rounds(1000); ++round) {

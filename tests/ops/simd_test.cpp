@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every backend gives the bits of the naive reference, for every operation and pass, over random
-// shapes, numbers and cuts of the units; and writes its own outputs only. A NaN equals a NaN: its
-// sign and payload are no part of the contract.
+// shapes, numbers and divisions of the units, and writes its own outputs only. A NaN equals a NaN:
+// its sign and payload are no part of the contract.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -30,12 +30,12 @@ void expect_same(const Guarded<T>& expected, const Guarded<T>& actual, const cha
   }
 }
 
-// All that the passes of one operation read and what they should write.
+// The inputs of all passes of one operation, and the outputs that they should write.
 struct Case {
   Op op;
   Index samples;
   Floats x, other, parameters, weights, y, dy, dx, gradient;
-  Guarded<Choice> choice;
+  Guarded<Argmax> argmax;
 
   Case(const Op& o, Index b, Random& random, Values values)
       : op(o),
@@ -48,20 +48,20 @@ struct Case {
         dy(y.size(), random.pick(0, 3)),
         dx(x.size()),
         gradient(parameters.size()),
-        choice(y.size()) {
+        argmax(y.size()) {
     for (Floats* array : {&x, &other, &dy}) fill(*array, random, values);
     fill(parameters, random, values);
     // For the input gradient the weights of a convolution have to be finite (conv2d.hpp).
     const bool finite = std::holds_alternative<Conv2d>(o) && values == Values::hostile;
     fill(weights, random, finite ? Values::tiny : values);
-    forward(reference::backend(), y, choice, {0, forward_units(op, b)});
+    forward(reference::backend(), y, argmax, {0, forward_units(op, b)});
     input_gradient(reference::backend(), dx, {0, input_gradient_units(op, b)});
     if (parameters.size() > 0) {
       weight_gradient(reference::backend(), gradient, {0, weight_gradient_units(op)});
     }
   }
 
-  void forward(const Backend& backend, Floats& to, Guarded<Choice>& to_choice, Range units) const {
+  void forward(const Backend& backend, Floats& to, Guarded<Argmax>& to_argmax, Range units) const {
     Floats scratch(scratch_size(op));
     backend.forward(op,
                     {.samples = samples,
@@ -69,7 +69,7 @@ struct Case {
                      .other = other.data(),
                      .parameters = parameters.data(),
                      .y = to.data(),
-                     .choice = keeps_choice(op) ? to_choice.data() : nullptr,
+                     .argmax = keeps_argmax(op) ? to_argmax.data() : nullptr,
                      .scratch = scratch.data()},
                     units);
     ASSERT_TRUE(scratch.guards_hold()) << "scratch";
@@ -85,7 +85,7 @@ struct Case {
                             .y = y.data(),
                             .parameters = weights.data(),
                             .packed = packed.data(),
-                            .choice = keeps_choice(op) ? choice.data() : nullptr,
+                            .argmax = keeps_argmax(op) ? argmax.data() : nullptr,
                             .dx = to.data(),
                             .scratch = scratch.data()},
                            units);
@@ -144,11 +144,11 @@ void check_parts(const Case& c, PassKind kind, Index units, const Floats& expect
 void check_backend(const Case& c, const Backend& backend, Random& random) {
   {
     SCOPED_TRACE("forward");
-    Guarded<Choice> choice(c.y.size());
+    Guarded<Argmax> argmax(c.y.size());
     check_parts(c, PassKind::forward, forward_units(c.op, c.samples), c.y, random,
-                [&](Floats& to, Range part) { c.forward(backend, to, choice, part); });
-    ASSERT_TRUE(choice.guards_hold());
-    if (keeps_choice(c.op)) expect_same(c.choice, choice, "choice");
+                [&](Floats& to, Range part) { c.forward(backend, to, argmax, part); });
+    ASSERT_TRUE(argmax.guards_hold());
+    if (keeps_argmax(c.op)) expect_same(c.argmax, argmax, "argmax");
   }
   {
     SCOPED_TRACE("input gradient");
@@ -183,7 +183,7 @@ TEST_P(Kernels, GiveTheBitsOfTheReferenceOnAnyPartOfTheUnits) {
 INSTANTIATE_TEST_SUITE_P(All, Kernels, testing::ValuesIn(kKinds),
                          [](const auto& test) { return std::string(test.param.name); });
 
-// A weight gradient's sum over samples is long where batches are.
+// A weight gradient's sum over samples is long for large batches.
 TEST(DenseKernels, AddManySamplesInSegments) {
   Random random(7);
   for (int round = 0; round < rounds(12); ++round) {
@@ -382,7 +382,7 @@ TEST(Additions, GiveTheBitsOfTheReference) {
   }
 }
 
-// A test over no vector target would show nothing on this project's machines.
+// Without any vector target the tests above would test only the reference.
 TEST(Backends, EndWithTheReferenceAndAreFoundByName) {
   ASSERT_FALSE(backends().empty());
   EXPECT_EQ(backends().back(), &reference::backend());

@@ -82,7 +82,7 @@ TEST(Sgd, FollowsTheTextbook) {
   }
 }
 
-// Whatever makes a weight infinite or NaN is told, wherever it is.
+// The update reports every infinite or NaN weight, at any position.
 TEST(Sgd, TellsThatAWeightIsNotFinite) {
   const float bad[] = {std::numeric_limits<float>::infinity(),
                        -std::numeric_limits<float>::infinity(),

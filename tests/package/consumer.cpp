@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains for an epoch, alone or as a rank, and prints the digest of the weights.
+// Trains for an epoch, as one process or as a rank, and prints the digest of the weights.
 #include <convoy/convoy.hpp>
 #include <cstdio>
 

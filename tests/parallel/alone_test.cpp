@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A job of one rank is the parallel program of size one: everything is the identity.
+// A job of one rank is the parallel program of size one: every collective call is the identity.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,20 +17,20 @@ TEST(Alone, IsRankZeroOfOne) {
   EXPECT_EQ(communicator->size(), 1);
 }
 
-TEST(Alone, IsTheOneNodeOfItsMachine) {
+TEST(Alone, IsTheOneDomainOfItsMachine) {
   const auto communicator = alone();
-  ASSERT_EQ(communicator->nodes().size(), 1u);
-  EXPECT_EQ(communicator->nodes()[0], (Range{0, 1}));
+  ASSERT_EQ(communicator->domains().size(), 1u);
+  EXPECT_EQ(communicator->domains()[0], (Range{0, 1}));
   EXPECT_EQ(communicator->host(), (Range{0, 1}));
-  EXPECT_EQ(node_index(*communicator), 0);
-  EXPECT_TRUE(leads_node(*communicator));
+  EXPECT_EQ(domain_index(*communicator), 0);
+  EXPECT_TRUE(leads_domain(*communicator));
 }
 
-TEST(Alone, WaitsForNobodyAndChangesNothing) {
+TEST(Alone, ReturnsFromCollectiveCallsAtOnceWithItsOwnValues) {
   const auto communicator = alone();
-  communicator->meet(Meeting::gradients);
-  communicator->meet(Meeting::update);
-  communicator->exchange({}, {}, Meeting::exchange);
+  communicator->barrier(SyncPoint::gradients);
+  communicator->barrier(SyncPoint::update);
+  communicator->exchange({}, {}, SyncPoint::exchange);
   std::array<float, 3> values{1, 2, 3};
   communicator->sum(values);
   EXPECT_EQ(values, (std::array<float, 3>{1, 2, 3}));

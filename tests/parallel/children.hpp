@@ -46,13 +46,14 @@ class Children {
         code = work();
       } catch (const std::exception&) {
       }
-      _exit(code);  // nothing of the test program's end
+      _exit(code);  // without the test program's exit handlers
     }
     pids_.push_back(child);
     return child;
   }
 
-  // Their exit codes, in the order of start; 128 + signal of those that were killed.
+  // Waits for all children and returns their exit codes in the order of start; 128 + signal for
+  // killed ones.
   std::vector<int> join() {
     std::vector<int> codes;
     for (const pid_t child : pids_) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all ranks do together, for every number of ranks and any sizes.
+// Collective calls for every number of ranks and any sizes.
 #include "parallel/collectives.hpp"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ const std::vector<std::vector<int>> kJobs{
     {1}, {2}, {1, 1},    {3},    {2, 1},       {4}, {1, 3}, {2, 2}, {5},       {2, 3},
     {6}, {7}, {3, 1, 3}, {4, 4}, {2, 2, 2, 2}, {8}, {13},   {17},   {1, 1, 1}, {1, 1, 1, 1, 1}};
 
-// Of rank `rank` in round `round`: any bytes, of sizes around those of the first message.
+// The bytes of rank `rank` in round `round`, of sizes around that of the first message.
 std::string text_of(int rank, int round) {
   constexpr std::array<std::size_t, 8> kSizes{0, 1, 64, 119, 120, 121, 500, 70000};
   std::mt19937 random(static_cast<unsigned>(1000 * round + rank));
@@ -40,7 +40,7 @@ TEST(Collectives, AllGatherGivesTheBytesOfEachRank) {
     run_ranks(job, [](Communicator& communicator) {
       for (int round = 0; round < 6; ++round) {
         const auto all =
-            all_gather(communicator, text_of(communicator.rank(), round), Meeting::verification);
+            all_gather(communicator, text_of(communicator.rank(), round), SyncPoint::verification);
         ASSERT_EQ(all.size(), static_cast<std::size_t>(communicator.size()));
         for (int rank = 0; rank < communicator.size(); ++rank) {
           EXPECT_EQ(all[static_cast<std::size_t>(rank)], text_of(rank, round));
@@ -54,7 +54,7 @@ TEST(Collectives, GatherGivesTheBytesOfEachRankToRankZero) {
   for (const auto& job : kJobs) {
     run_ranks(job, [](Communicator& communicator) {
       for (int round = 0; round < 6; ++round) {
-        const auto all = gather(communicator, text_of(communicator.rank(), round), Meeting::end);
+        const auto all = gather(communicator, text_of(communicator.rank(), round), SyncPoint::end);
         ASSERT_EQ(all.size(),
                   communicator.rank() == 0 ? static_cast<std::size_t>(communicator.size()) : 0U);
         for (std::size_t rank = 0; rank < all.size(); ++rank) {
@@ -69,7 +69,7 @@ TEST(Collectives, BroadcastGivesTheBytesOfRankZero) {
   for (const auto& job : kJobs) {
     run_ranks(job, [](Communicator& communicator) {
       for (int round = 0; round < 6; ++round) {
-        EXPECT_EQ(broadcast(communicator, text_of(communicator.rank(), round), Meeting::start),
+        EXPECT_EQ(broadcast(communicator, text_of(communicator.rank(), round), SyncPoint::start),
                   text_of(0, round));
       }
     });
@@ -87,14 +87,14 @@ TEST(Collectives, OneRankWorksForAll) {
       };
       EXPECT_EQ(on_first_rank(communicator, work), text_of(0, 3));
       EXPECT_EQ(on_first_rank(
-                    communicator, [] { return std::string(); }, Meeting::checkpoint),
+                    communicator, [] { return std::string(); }, SyncPoint::checkpoint),
                 "");
     });
     EXPECT_EQ(calls, 1);
   }
 }
 
-// What `work` throws on rank 0, as every rank of a job of `ranks` sees it.
+// The error that every rank of a job of `ranks` sees where `work` throws on rank 0.
 void expect_shared(int ranks, Fault fault, const std::string& words, void (*work)()) {
   std::atomic<int> threw = 0;
   run_ranks({ranks}, [&](Communicator& communicator) {
@@ -109,7 +109,7 @@ void expect_shared(int ranks, Fault fault, const std::string& words, void (*work
       EXPECT_EQ(error.what(), words);
       ++threw;
     }
-    // And the job can go on.
+    // The job can continue afterwards.
     EXPECT_EQ(on_first_rank(communicator, [] { return std::string("well"); }), "well");
   });
   EXPECT_EQ(threw, ranks);
@@ -135,8 +135,8 @@ TEST(Collectives, AloneAnErrorIsWhatItWas) {
     throw UserError(Fault::bad_data, "problem", "why", "remedy");
   };
   EXPECT_THROW(on_first_rank(*communicator, work), UserError);
-  EXPECT_EQ(all_gather(*communicator, "mine", Meeting::start), std::vector<std::string>{"mine"});
-  EXPECT_EQ(broadcast(*communicator, "mine", Meeting::start), "mine");
+  EXPECT_EQ(all_gather(*communicator, "mine", SyncPoint::start), std::vector<std::string>{"mine"});
+  EXPECT_EQ(broadcast(*communicator, "mine", SyncPoint::start), "mine");
 }
 
 TEST(Collectives, PartsOfAllRanksArriveEverywhereAndNothingElseChanges) {
@@ -165,7 +165,7 @@ TEST(Collectives, PartsOfAllRanksArriveEverywhereAndNothingElseChanges) {
     run_ranks(job, [&](Communicator& communicator) {
       std::vector<std::byte> whole(expected.size(), std::byte{255});
       put(whole, communicator.rank());
-      gather_parts(communicator, whole, parts, Meeting::evaluation);
+      gather_parts(communicator, whole, parts, SyncPoint::evaluation);
       EXPECT_EQ(whole, expected);
     });
   }
@@ -194,13 +194,13 @@ TEST(Collectives, DamagedPacksGiveTheTextsBeforeTheDamage) {
   }
 }
 
-TEST(Collectives, ARankThatThrowsKeepsNobodyWaiting) {
+TEST(Collectives, ARankThatThrowsEndsTheWaitsOfTheOthers) {
   for (int culprit = 0; culprit < 4; ++culprit) {
     std::atomic<int> blamed = 0;
     const auto work = [&](Communicator& communicator) {
       if (communicator.rank() == culprit) throw std::runtime_error("here");
       try {
-        for (;;) all_gather(communicator, "x", Meeting::start);
+        for (;;) all_gather(communicator, "x", SyncPoint::start);
       } catch (const SystemError& error) {
         EXPECT_EQ(error.fault(), Fault::peer);
         ++blamed;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many ranks a launcher says that there are, from what launchers put into the environment.
+// The number of ranks that a launcher announces in the environment.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
-// With these variables of launchers and no others: what is announced, as (ranks, rank).
+// The announced (ranks, rank), with these variables of launchers and no others.
 std::pair<int, int> announced(const Variables& variables) {
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMI_SIZE", "PMI_RANK",
                            "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", "SLURM_STEP_NUM_TASKS",
@@ -33,7 +33,7 @@ std::pair<int, int> announced(const Variables& variables) {
 
 using Pair = std::pair<int, int>;
 
-TEST(Launcher, NobodyAnnouncesOneRank) {
+TEST(Launcher, WithoutALauncherThereIsOneRank) {
   EXPECT_EQ(announced({}), Pair(1, 0));
 }
 
@@ -48,7 +48,7 @@ TEST(Launcher, ABatchScriptOfSlurmIsOneRank) {
   EXPECT_EQ(announced({{"SLURM_NTASKS", "16"}, {"SLURM_PROCID", "0"}}), Pair(1, 0));
 }
 
-TEST(Launcher, TheNearestOneCounts) {
+TEST(Launcher, MpirunCountsBeforeSlurm) {
   const Variables slurm{{"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}};
   Variables both = slurm;
   both["OMPI_COMM_WORLD_SIZE"] = "1";

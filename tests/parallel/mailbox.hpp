@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks on other machines, played by the test.
+// A transport in which the test takes the part of ranks on other machines.
 #pragma once
 
 #include <deque>
@@ -7,14 +7,14 @@
 #include <span>
 #include <vector>
 
-#include "parallel/board.hpp"
+#include "parallel/liveness_table.hpp"
 #include "parallel/transport.hpp"
 
 namespace convoy::test {
 
 // The transport of rank 0 of four, each on a machine of its own: it carries status messages alone.
-// `told` is what was sent, `incoming` what has not been heard yet, and `answers` what the others
-// send whenever they are told something.
+// `told` has the sent messages, `incoming` those not yet received, and `answers` those that the
+// others send after each message to them.
 class Mailbox : public Transport {
  public:
   int rank() const override { return 0; }
@@ -36,8 +36,8 @@ class Mailbox : public Transport {
   }
   void end(bool) noexcept override {}
 
-  static StatusMessage status(int rank, Meeting meeting) {
-    return {rank, static_cast<int>(Activity::training), static_cast<int>(meeting), 17, 17};
+  static StatusMessage status(int rank, SyncPoint sync_point) {
+    return {rank, static_cast<int>(Activity::training), static_cast<int>(sync_point), 17, 17};
   }
   std::vector<StatusMessage> told, answers;
   std::deque<StatusMessage> incoming;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The canonical tree: whoever owns which contiguous grains, the same pairs are added.
+// The canonical tree: the same pairs are added for every distribution of contiguous grains.
 #include "parallel/reduction_tree.hpp"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "parallel/tally.hpp"
+#include "parallel/step_metrics.hpp"
 #include "tests/ops/rounds.hpp"
 
 namespace convoy::tree {
@@ -23,7 +23,7 @@ Index pick(Random& random, Index low, Index high) {
   return std::uniform_int_distribution<Index>(low, high)(random);
 }
 
-// The cut of a range of `length`: the largest power of two below it.
+// A range of `length` is cut at the largest power of two below it.
 Index cut_of(Index length) {
   Index cut = 1;
   while (cut * 2 < length) cut *= 2;
@@ -47,16 +47,16 @@ struct Worker {
   std::size_t deepest = 0;
 
   Worker(Index grains, const Add& a) : counter(grains), add(a) {}
-  void push(const Node& node, Value value) {
+  void push(const Subtree& subtree, Value value) {
     values.push_back(value);
     deepest = std::max(deepest, values.size());
-    counter.push(node, [&](Index depth) {
+    counter.push(subtree, [&](Index depth) {
       ASSERT_EQ(static_cast<std::size_t>(depth) + 2, values.size());
       const auto left = static_cast<std::size_t>(depth);
       values[left] = add(values[left], values[left + 1]);
       values.pop_back();
     });
-    ASSERT_EQ(values.size(), counter.nodes().size());
+    ASSERT_EQ(values.size(), counter.subtrees().size());
     ASSERT_EQ(static_cast<Index>(values.size()), counter.depth());
   }
 };
@@ -72,7 +72,7 @@ std::vector<Range> random_ranges(Random& random, Index n) {
   return ranges;
 }
 
-// Each worker counts its grains; then one counter takes all that they hold, in order.
+// Each worker counts its grains; then one counter takes all subtrees of the workers, in order.
 template <class Value, class Grain, class Add>
 void sum_of_workers(Index n, const std::vector<Range>& ranges, const Grain& grain, const Add& add,
                     Value& result) {
@@ -81,16 +81,16 @@ void sum_of_workers(Index n, const std::vector<Range>& ranges, const Grain& grai
     Worker<Value, Add> worker(n, add);
     for (Index g = range.begin; g < range.end; ++g) worker.push({g, g + 1}, grain(g));
     ASSERT_LE(static_cast<Index>(worker.deepest), max_depth(range.size()));
-    const std::span<const Node> nodes = worker.counter.nodes();
-    for (std::size_t i = 0; i < nodes.size(); ++i) all.push(nodes[i], worker.values[i]);
+    const std::span<const Subtree> subtrees = worker.counter.subtrees();
+    for (std::size_t i = 0; i < subtrees.size(); ++i) all.push(subtrees[i], worker.values[i]);
   }
-  ASSERT_EQ(all.counter.nodes().size(), 1U);
-  ASSERT_EQ(all.counter.nodes()[0], (Node{0, n}));
+  ASSERT_EQ(all.counter.subtrees().size(), 1U);
+  ASSERT_EQ(all.counter.subtrees()[0], (Subtree{0, n}));
   ASSERT_LE(static_cast<Index>(all.deepest), max_depth(n));
   result = all.values[0];
 }
 
-// The identity of each distinct expression over the grains: equal numbers, equal pairing.
+// A number for each distinct expression over the grains: equal numbers mean equal pairs.
 struct Expressions {
   std::map<std::pair<Index, Index>, Index> known;
   Index of(Index left, Index right) {
@@ -98,7 +98,7 @@ struct Expressions {
   }
 };
 
-TEST(Tree, PairsTheSameWhoeverOwnsWhichGrains) {
+TEST(Tree, PairsDoNotDependOnWhichDomainOwnsAGrain) {
   Random random(1);
   const int most = test::rounds(30);
   for (Index n = 1; n <= 300; ++n) {
@@ -154,7 +154,7 @@ TEST(Tree, IsOneOfManyThatAddFloatsDifferently) {
   EXPECT_GT(different, 5);
 }
 
-// Siblings are those, and only those, that the definition adds.
+// Two subtrees are siblings exactly where the definition adds them.
 TEST(Tree, KnowsItsSiblings) {
   for (Index n = 1; n <= 70; ++n) {
     std::map<std::pair<Index, Index>, Index> middles;
@@ -180,16 +180,16 @@ TEST(Tree, KnowsItsSiblings) {
   }
 }
 
-// The maximal nodes of a range are known without pushing its grains.
+// The maximal subtrees of a range can be computed without pushing its grains.
 TEST(Tree, CoversARangeWithWhatACounterHolds) {
   for (Index n = 1; n <= 70; ++n) {
     for (Index begin = 0; begin <= n; ++begin) {
       Counter counter(n);
       for (Index end = begin; end <= n; ++end) {
         if (end > begin) counter.push({end - 1, end}, [](Index) {});
-        std::vector<Node> covered;
-        cover({begin, end}, n, [&](const Node& node) { covered.push_back(node); });
-        const std::vector<Node> held(counter.nodes().begin(), counter.nodes().end());
+        std::vector<Subtree> covered;
+        cover({begin, end}, n, [&](const Subtree& subtree) { covered.push_back(subtree); });
+        const std::vector<Subtree> held(counter.subtrees().begin(), counter.subtrees().end());
         ASSERT_EQ(covered, held) << n << ": " << begin << " to " << end;
       }
     }
@@ -204,20 +204,20 @@ TEST(Tree, CountersAreCopiedAndStartedAnew) {
   for (Index g = 6; g < 13; ++g) copy.push({g, g + 1}, ignore);
   EXPECT_EQ(counter.depth(), 2);
   ASSERT_EQ(copy.depth(), 1);
-  EXPECT_EQ(copy.nodes()[0], (Node{0, 13}));
+  EXPECT_EQ(copy.subtrees()[0], (Subtree{0, 13}));
   counter = Counter(1);
   counter.push({0, 1}, ignore);
   ASSERT_EQ(counter.depth(), 1);
-  EXPECT_EQ(counter.nodes()[0], (Node{0, 1}));
+  EXPECT_EQ(counter.subtrees()[0], (Subtree{0, 1}));
 }
 
-TEST(Tally, AddsItsNumbersAndGathersItsFlags) {
-  Tally left{1.5, 2, 4, Tally::stop_requested};
-  left.add({0.25, 1, 3, Tally::not_finite});
+TEST(StepMetrics, AddsItsNumbersAndGathersItsFlags) {
+  StepMetrics left{1.5, 2, 4, StepMetrics::stop_requested};
+  left.add({0.25, 1, 3, StepMetrics::not_finite});
   EXPECT_EQ(left.loss, 1.75);
   EXPECT_EQ(left.correct, 3);
   EXPECT_EQ(left.samples, 7);
-  EXPECT_EQ(left.flags, std::uint32_t{Tally::stop_requested | Tally::not_finite});
+  EXPECT_EQ(left.flags, std::uint32_t{StepMetrics::stop_requested | StepMetrics::not_finite});
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ TEST(SharedMemory, IsZeroOnAPageAndSeenByOthers) {
   }
 }
 
-// The bytes alone hold it: for those who have it, and for those who open it late.
+// The bytes keep the block alive, for processes that have it open and for those that open it late.
 TEST(SharedMemory, LivesAsLongAsItsBytes) {
   const std::size_t before = open_descriptors();
   std::optional<SharedMemory> opened;
@@ -66,7 +66,7 @@ TEST(SharedMemory, LivesAsLongAsItsBytes) {
     ASSERT_TRUE(opened);
   }
   EXPECT_EQ(opened->bytes()[99], std::byte{7});
-  EXPECT_FALSE(SharedMemory::open(opened->name()));  // its maker let it go
+  EXPECT_FALSE(SharedMemory::open(opened->name()));  // its maker has released it
   opened.reset();
   EXPECT_EQ(open_descriptors(), before);
 }
@@ -138,7 +138,7 @@ TEST(SharedMemory, TooMuchIsRefused) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-// The reason that is told is that of the call that failed.
+// The message gives the reason of the call that failed.
 TEST(SharedMemory, ALimitOfAddressSpaceIsToldAsSuch) {
   if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
   Children children;

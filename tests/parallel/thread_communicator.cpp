@@ -19,16 +19,16 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{20};
 
-[[noreturn]] void blame(int rank, const std::string& reason) {
-  throw SystemError(Fault::peer, "meeting", "rank " + std::to_string(rank), reason);
+[[noreturn]] void diagnose(int rank, const std::string& reason) {
+  throw SystemError(Fault::peer, "barrier", "rank " + std::to_string(rank), reason);
 }
 
-// Ranks that meet, each with what it brings: the last one to come acts for all.
+// A barrier of ranks, each with its arguments: the last rank to arrive acts for all.
 struct Gathering {
   Range ranks;
   Index arrived = 0;
   std::int64_t generation = 0;
-  Meeting meeting = Meeting::start;
+  SyncPoint sync_point = SyncPoint::start;
   std::int64_t step = 0;
   std::vector<std::span<std::byte>> brought;
   std::shared_ptr<std::byte[]> block;
@@ -36,47 +36,47 @@ struct Gathering {
 
 struct Message {
   std::vector<std::byte> bytes;
-  Meeting meeting;
+  SyncPoint sync_point;
   std::int64_t step;
 };
 
-// What all threads share. Everything is guarded by one mutex.
+// The state that all threads share. One mutex guards everything.
 class Job {
  public:
-  explicit Job(const std::vector<int>& node_sizes) {
+  explicit Job(const std::vector<int>& domain_sizes) {
     Index first = 0;
-    for (const int size : node_sizes) {
-      nodes_.push_back({first, first + size});
-      for (int i = 0; i < size; ++i) node_of_.push_back(nodes_.size() - 1);
+    for (const int size : domain_sizes) {
+      domains_.push_back({first, first + size});
+      for (int i = 0; i < size; ++i) domain_of_.push_back(domains_.size() - 1);
       first += size;
     }
     size_ = static_cast<int>(first);
-    for (const Range& node : nodes_) gatherings_.push_back(gathering(node));
+    for (const Range& domain : domains_) gatherings_.push_back(gathering(domain));
     everyone_ = gathering({0, size_});
-    wake_ = std::vector<std::condition_variable>(node_of_.size());
-    states_.resize(node_of_.size());
-    left_.resize(node_of_.size());
-    errors_.resize(node_of_.size());
+    wake_ = std::vector<std::condition_variable>(domain_of_.size());
+    states_.resize(domain_of_.size());
+    left_.resize(domain_of_.size());
+    errors_.resize(domain_of_.size());
   }
 
   int size() const { return size_; }
-  std::span<const Range> nodes() const { return nodes_; }
-  Gathering& node_of(int rank) { return gatherings_[node_of_[index(rank)]]; }
+  std::span<const Range> domains() const { return domains_; }
+  Gathering& domain_of(int rank) { return gatherings_[domain_of_[index(rank)]]; }
   Gathering& everyone() { return everyone_; }
 
   template <class Last>
-  void gather(Gathering& place, int rank, Meeting meeting, std::span<std::byte> brings,
+  void gather(Gathering& place, int rank, SyncPoint sync_point, std::span<std::byte> brings,
               const Last& last) {
     std::unique_lock lock(mutex_);
-    if (broken_) blame(culprit_, *broken_);
-    if (place.arrived > 0 && place.meeting != meeting) {
-      blame(rank, "came for another meeting than the ranks that wait");
+    if (aborted_) diagnose(culprit_, *aborted_);
+    if (place.arrived > 0 && place.sync_point != sync_point) {
+      diagnose(rank, "came for another barrier than the ranks that wait");
     }
     const std::int64_t step = states_[index(rank)].step;
     if (place.arrived > 0 && place.step != step) {
-      blame(rank, "came in another step than the ranks that wait");
+      diagnose(rank, "came in another step than the ranks that wait");
     }
-    place.meeting = meeting;
+    place.sync_point = sync_point;
     place.step = step;
     place.brought[index(rank - static_cast<int>(place.ranks.begin))] = brings;
     if (++place.arrived == place.ranks.size()) {
@@ -90,24 +90,26 @@ class Job {
     wait(lock, rank, place.ranks, [&] { return place.generation != mine; });
   }
 
-  void send(int rank, const Outgoing& out, Meeting meeting) {
+  void send(int rank, const Outgoing& out, SyncPoint sync_point) {
     const std::lock_guard lock(mutex_);
-    if (out.to < 0 || out.to >= size_ || out.to == rank) blame(rank, "sends to no other rank");
+    if (out.to < 0 || out.to >= size_ || out.to == rank) diagnose(rank, "sends to no other rank");
     mail_[{rank, out.to}].push_back(
-        {{out.bytes.begin(), out.bytes.end()}, meeting, states_[index(rank)].step});
+        {{out.bytes.begin(), out.bytes.end()}, sync_point, states_[index(rank)].step});
     wake_[index(out.to)].notify_one();
   }
 
-  void receive(int rank, const Incoming& in, Meeting meeting) {
+  void receive(int rank, const Incoming& in, SyncPoint sync_point) {
     std::unique_lock lock(mutex_);
-    if (in.from < 0 || in.from >= size_ || in.from == rank) blame(rank, "receives from no other");
+    if (in.from < 0 || in.from >= size_ || in.from == rank)
+      diagnose(rank, "receives from no other");
     std::deque<Message>& box = mail_[{in.from, rank}];
     wait(lock, rank, {in.from, in.from + 1}, [&] { return !box.empty(); });
     const Message message = std::move(box.front());
     box.pop_front();
-    if (message.meeting != meeting) blame(in.from, "sent a message of another meeting");
-    if (message.step != states_[index(rank)].step) blame(in.from, "sent it in another step");
-    if (message.bytes.size() != in.bytes.size()) blame(in.from, "sent a message of another size");
+    if (message.sync_point != sync_point) diagnose(in.from, "sent a message of another barrier");
+    if (message.step != states_[index(rank)].step) diagnose(in.from, "sent it in another step");
+    if (message.bytes.size() != in.bytes.size())
+      diagnose(in.from, "sent a message of another size");
     std::copy(message.bytes.begin(), message.bytes.end(), in.bytes.begin());
   }
 
@@ -122,11 +124,11 @@ class Job {
     return states_[index(rank)];
   }
 
-  // The first one counts; all others follow from it.
+  // The first failure counts; all others follow from it.
   void break_off(int rank, std::string reason) {
     const std::lock_guard lock(mutex_);
-    if (!broken_) {
-      broken_ = std::move(reason);
+    if (!aborted_) {
+      aborted_ = std::move(reason);
       culprit_ = rank;
     }
     wake({0, size_});
@@ -142,12 +144,12 @@ class Job {
 
   // After all have left.
   void conclude() {
-    if (broken_ && errors_[index(culprit_)]) std::rethrow_exception(errors_[index(culprit_)]);
+    if (aborted_ && errors_[index(culprit_)]) std::rethrow_exception(errors_[index(culprit_)]);
     for (const std::exception_ptr& error : errors_) {
       if (error) std::rethrow_exception(error);
     }
     for (const auto& [ends, box] : mail_) {
-      if (!box.empty() && !broken_) blame(ends.first, "sent what nobody received");
+      if (!box.empty() && !aborted_) diagnose(ends.first, "sent what nobody received");
     }
   }
 
@@ -170,28 +172,29 @@ class Job {
     const auto gone = [&] {
       return std::find(left_.begin() + peers.begin, left_.begin() + peers.end, true);
     };
-    const bool in_time = wake_[index(rank)].wait_for(
-        lock, kPatience, [&] { return ready() || broken_ || gone() != left_.begin() + peers.end; });
+    const bool in_time = wake_[index(rank)].wait_for(lock, kPatience, [&] {
+      return ready() || aborted_ || gone() != left_.begin() + peers.end;
+    });
     if (in_time && ready()) return;
-    if (!broken_) {
+    if (!aborted_) {
       culprit_ = in_time ? static_cast<int>(gone() - left_.begin()) : rank;
-      broken_ = in_time ? "left" : "waited too long";
+      aborted_ = in_time ? "left" : "waited too long";
     }
-    blame(culprit_, *broken_);
+    diagnose(culprit_, *aborted_);
   }
 
   int size_ = 0;
-  std::vector<Range> nodes_;
-  std::vector<std::size_t> node_of_;
+  std::vector<Range> domains_;
+  std::vector<std::size_t> domain_of_;
   std::mutex mutex_;
   std::vector<std::condition_variable> wake_;  // one for each rank
-  std::deque<Gathering> gatherings_;           // one for each node
+  std::deque<Gathering> gatherings_;           // one for each memory domain
   Gathering everyone_;
   std::map<std::pair<int, int>, std::deque<Message>> mail_;  // from, to
   std::vector<RankState> states_;
   std::vector<bool> left_;
   std::vector<std::exception_ptr> errors_;
-  std::optional<std::string> broken_;
+  std::optional<std::string> aborted_;
   int culprit_ = 0;
 };
 
@@ -201,31 +204,31 @@ class ThreadCommunicator final : public Communicator {
 
   int rank() const override { return rank_; }
   int size() const override { return job_.size(); }
-  std::span<const Range> nodes() const override { return job_.nodes(); }
+  std::span<const Range> domains() const override { return job_.domains(); }
   Range host() const override { return {0, job_.size()}; }
 
   std::shared_ptr<std::byte[]> allocate(Index bytes) override {
-    Gathering& node = job_.node_of(rank_);
+    Gathering& domain = job_.domain_of(rank_);
     std::shared_ptr<std::byte[]> block;
-    job_.gather(node, rank_, Meeting::allocation, as_bytes(bytes), [&] {
-      for (const auto& asked : node.brought) {
-        if (!std::ranges::equal(asked, as_bytes(bytes))) blame(rank_, "allocates another size");
+    job_.gather(domain, rank_, SyncPoint::allocation, as_bytes(bytes), [&] {
+      for (const auto& asked : domain.brought) {
+        if (!std::ranges::equal(asked, as_bytes(bytes))) diagnose(rank_, "allocates another size");
       }
       const auto memory = std::make_shared<Buffer<std::byte>>(bytes);
-      node.block = {memory, memory->data()};
+      domain.block = {memory, memory->data()};
     });
-    // Nobody can make the next one before all of the node have come for it.
-    return node.block;
+    // No rank can make the next block before all ranks of the memory domain have arrived for it.
+    return domain.block;
   }
 
-  void meet(Meeting meeting) override {
-    job_.gather(job_.node_of(rank_), rank_, meeting, {}, [] {});
+  void barrier(SyncPoint sync_point) override {
+    job_.gather(job_.domain_of(rank_), rank_, sync_point, {}, [] {});
   }
 
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
-                Meeting meeting) override {
-    for (const Outgoing& message : out) job_.send(rank_, message, meeting);
-    for (const Incoming& message : in) job_.receive(rank_, message, meeting);
+                SyncPoint sync_point) override {
+    for (const Outgoing& message : out) job_.send(rank_, message, sync_point);
+    for (const Incoming& message : in) job_.receive(rank_, message, sync_point);
   }
 
   void sum(std::span<float> values) override { sum_of(values); }
@@ -237,8 +240,8 @@ class ThreadCommunicator final : public Communicator {
       state.step = step;
     });
   }
-  void pulse() noexcept override {
-    job_.change(rank_, [](RankState& state) { ++state.pulses; });
+  void heartbeat() noexcept override {
+    job_.change(rank_, [](RankState& state) { ++state.heartbeats; });
   }
   void fail(std::string_view reason) noexcept override {
     job_.change(rank_, [&](RankState& state) {
@@ -258,9 +261,9 @@ class ThreadCommunicator final : public Communicator {
   template <class T>
   void sum_of(std::span<T> values) {
     Gathering& all = job_.everyone();
-    job_.gather(all, rank_, Meeting::exchange, std::as_writable_bytes(values), [&] {
+    job_.gather(all, rank_, SyncPoint::exchange, std::as_writable_bytes(values), [&] {
       for (const auto& brought : all.brought) {
-        if (brought.size() != values.size_bytes()) blame(rank_, "sums another number of values");
+        if (brought.size() != values.size_bytes()) diagnose(rank_, "sums another number of values");
       }
       const auto value = [&](std::size_t rank, std::size_t i) {
         return reinterpret_cast<T*>(all.brought[rank].data()) + i;
@@ -279,8 +282,9 @@ class ThreadCommunicator final : public Communicator {
 
 }  // namespace
 
-void run_ranks(const std::vector<int>& node_sizes, const std::function<void(Communicator&)>& work) {
-  Job job(node_sizes);
+void run_ranks(const std::vector<int>& domain_sizes,
+               const std::function<void(Communicator&)>& work) {
+  Job job(domain_sizes);
   std::vector<std::thread> threads;
   for (int rank = 0; rank < job.size(); ++rank) {
     threads.emplace_back([&job, &work, rank] {

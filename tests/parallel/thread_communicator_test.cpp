@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The job of threads that other tests stand on: it carries what it is given, and a rank that does
-// not keep to the rules ends it.
+// The job of threads that other tests use: it carries messages and sums, and a rank that breaks its
+// rules ends it.
 #include "tests/parallel/thread_communicator.hpp"
 
 #include <gtest/gtest.h>
@@ -17,23 +17,23 @@
 namespace convoy::test {
 namespace {
 
-TEST(ThreadCommunicator, NodesShareMemoryAndMeet) {
+TEST(ThreadCommunicator, DomainsShareMemoryAndBarriers) {
   run_ranks({3, 1, 2}, [](Communicator& communicator) {
     ASSERT_EQ(communicator.size(), 6);
-    ASSERT_EQ(communicator.nodes().size(), 3u);
-    const Range node = *std::find_if(
-        communicator.nodes().begin(), communicator.nodes().end(),
+    ASSERT_EQ(communicator.domains().size(), 3u);
+    const Range domain = *std::find_if(
+        communicator.domains().begin(), communicator.domains().end(),
         [&](Range n) { return n.begin <= communicator.rank() && communicator.rank() < n.end; });
     const auto block = allocate<int>(communicator, 7);
     const auto second = allocate<int>(communicator, 7);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block.get()) % kAlignment, 0u);
     for (int round = 1; round <= 50; ++round) {
-      block[communicator.rank() - node.begin] = round;
-      communicator.meet(Meeting::gradients);
-      for (Index i = 0; i < node.size(); ++i) EXPECT_EQ(block[i], round);
-      EXPECT_EQ(block[node.size()], 0);
+      block[communicator.rank() - domain.begin] = round;
+      communicator.barrier(SyncPoint::gradients);
+      for (Index i = 0; i < domain.size(); ++i) EXPECT_EQ(block[i], round);
+      EXPECT_EQ(block[domain.size()], 0);
       EXPECT_EQ(second[0], 0);
-      communicator.meet(Meeting::update);
+      communicator.barrier(SyncPoint::update);
     }
   });
 }
@@ -52,7 +52,7 @@ TEST(ThreadCommunicator, CarriesMessagesAndSums) {
         in.push_back(
             {r, std::as_writable_bytes(std::span(&theirs[static_cast<std::size_t>(r)], 1))});
       }
-      communicator.exchange(out, in, Meeting::exchange);
+      communicator.exchange(out, in, SyncPoint::exchange);
       for (int r = 0; r < 4; ++r) {
         EXPECT_EQ(theirs[static_cast<std::size_t>(r)], r == me ? 0 : 100 * round + r);
       }
@@ -61,17 +61,17 @@ TEST(ThreadCommunicator, CarriesMessagesAndSums) {
       EXPECT_EQ(values, (std::array<float, 2>{6, 4}));
     }
     communicator.publish(Activity::training, 7);
-    communicator.pulse();
+    communicator.heartbeat();
     std::array<double, 1> nothing{};
     communicator.sum(nothing);  // all have published
     for (int r = 0; r < 4; ++r) {
       EXPECT_EQ(state_of(communicator, r).step, 7);
-      EXPECT_EQ(state_of(communicator, r).pulses, 1);
+      EXPECT_EQ(state_of(communicator, r).heartbeats, 1);
     }
   });
 }
 
-// What the job of two ranks throws.
+// The error that the job of two ranks throws.
 std::string error_of(const std::function<void(Communicator&)>& work) {
   try {
     run_ranks({2}, work);
@@ -81,10 +81,10 @@ std::string error_of(const std::function<void(Communicator&)>& work) {
   return "nothing";
 }
 
-TEST(ThreadCommunicator, EndsWhereARankDoes) {
+TEST(ThreadCommunicator, EndsTheJobWhenARankEnds) {
   EXPECT_EQ(error_of([](Communicator& communicator) {
               if (communicator.rank() == 1) throw std::runtime_error("out of paper");
-              EXPECT_THROW(communicator.meet(Meeting::gradients), SystemError);
+              EXPECT_THROW(communicator.barrier(SyncPoint::gradients), SystemError);
             }),
             "out of paper");
   EXPECT_EQ(error_of([](Communicator& communicator) {
@@ -92,37 +92,38 @@ TEST(ThreadCommunicator, EndsWhereARankDoes) {
                 communicator.fail("out of ink");
                 throw std::runtime_error("the reason");
               }
-              communicator.meet(Meeting::gradients);
+              communicator.barrier(SyncPoint::gradients);
             }),
             "the reason");
 }
 
-TEST(ThreadCommunicator, NamesWhoBreaksTheRules) {
+TEST(ThreadCommunicator, NamesTheRankThatBreaksTheRules) {
   EXPECT_NE(error_of([](Communicator& communicator) {
-              if (communicator.rank() == 0) communicator.meet(Meeting::gradients);
+              if (communicator.rank() == 0) communicator.barrier(SyncPoint::gradients);
             }).find("rank 1 (left)"),
             std::string::npos);
-  EXPECT_NE(error_of([](Communicator& communicator) {
-              communicator.meet(communicator.rank() == 0 ? Meeting::gradients : Meeting::update);
-            }).find("another meeting"),
-            std::string::npos);
-  const auto send = [](std::size_t size, Meeting meeting, bool received) {
+  EXPECT_NE(
+      error_of([](Communicator& communicator) {
+        communicator.barrier(communicator.rank() == 0 ? SyncPoint::gradients : SyncPoint::update);
+      }).find("another barrier"),
+      std::string::npos);
+  const auto send = [](std::size_t size, SyncPoint sync_point, bool received) {
     return error_of([=](Communicator& communicator) {
       std::array<std::byte, 8> bytes{};
       const Outgoing out{1, std::span(bytes).first(size)};
       const Incoming in{0, bytes};
-      if (communicator.rank() == 0) communicator.exchange({&out, 1}, {}, meeting);
+      if (communicator.rank() == 0) communicator.exchange({&out, 1}, {}, sync_point);
       if (communicator.rank() == 1 && received) {
-        communicator.exchange({}, {&in, 1}, Meeting::exchange);
+        communicator.exchange({}, {&in, 1}, SyncPoint::exchange);
       }
     });
   };
-  EXPECT_EQ(send(8, Meeting::exchange, true), "nothing");
-  EXPECT_NE(send(7, Meeting::exchange, true).find("rank 0 (sent a message of another size"),
+  EXPECT_EQ(send(8, SyncPoint::exchange, true), "nothing");
+  EXPECT_NE(send(7, SyncPoint::exchange, true).find("rank 0 (sent a message of another size"),
             std::string::npos);
-  EXPECT_NE(send(8, Meeting::start, true).find("rank 0 (sent a message of another meeting"),
+  EXPECT_NE(send(8, SyncPoint::start, true).find("rank 0 (sent a message of another barrier"),
             std::string::npos);
-  EXPECT_NE(send(8, Meeting::exchange, false).find("nobody received"), std::string::npos);
+  EXPECT_NE(send(8, SyncPoint::exchange, false).find("nobody received"), std::string::npos);
 }
 
 }  // namespace

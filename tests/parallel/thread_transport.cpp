@@ -19,8 +19,9 @@ namespace {
 struct Message {
   int from = 0;
   int tag = 0;
-  std::vector<std::byte> copy;          // of a short one
-  std::span<const std::byte> borrowed;  // a longer one: the sender's memory, until it is taken
+  std::vector<std::byte> copy;  // of a short one
+  std::span<const std::byte>
+      borrowed;  // of a longer one: the sender's memory, until it is received
   std::span<const std::byte> bytes() const {
     return borrowed.empty() ? std::span<const std::byte>(copy) : borrowed;
   }
@@ -30,25 +31,25 @@ using Values = std::variant<std::vector<float>, std::vector<double>>;
 
 // The k-th sum of every rank.
 struct Sum {
-  std::vector<Values> brought;  // by rank; empty vectors of a rank that has not come
+  std::vector<Values> brought;  // by rank; empty for a rank that has not arrived
   int came = 0;
   int left = 0;
 };
 
-// What the threads share.
+// The state that the threads share.
 struct Network {
   explicit Network(std::vector<int> of_ranks)
       : hosts(std::move(of_ranks)), inboxes(hosts.size()), statuses(hosts.size()) {
     CONVOY_ASSERT(std::is_sorted(hosts.begin(), hosts.end()));
   }
   const std::vector<int> hosts;
-  std::mutex mutex;  // of all below
+  std::mutex mutex;  // guards all members below
   std::vector<std::list<Message>> inboxes;
   std::vector<std::deque<StatusMessage>> statuses;
   std::map<std::uint64_t, Sum> sums;
 };
 
-// The sum in the order of ranks, or nothing where they do not fit.
+// The sum in the order of ranks, or nothing where sizes or types differ.
 template <class T>
 bool add_up(const Sum& sum, std::span<T> total) {
   std::fill(total.begin(), total.end(), T{0});
@@ -121,7 +122,7 @@ class ThreadTransport final : public Transport {
   }
   std::list<Message>& inbox(int rank) { return network_->inboxes[static_cast<std::size_t>(rank)]; }
 
-  // The first message of that rank with this tag; it stays where its size is another.
+  // Takes the first message of that rank with this tag; leaves it where its size differs.
   bool take(const Incoming& incoming) {
     auto& messages = inbox(rank_);
     const auto found = std::find_if(messages.begin(), messages.end(), [&](const Message& message) {
@@ -145,7 +146,7 @@ class ThreadTransport final : public Transport {
                              [this](const Message& message) { return is_mine(message); });
         });
   }
-  // Memory that was lent goes with the sender.
+  // Memory that the sender lent ends with the sender.
   void take_back() noexcept {
     const std::lock_guard lock(network_->mutex);
     for (auto& messages : network_->inboxes) {

@@ -19,7 +19,7 @@ void require(bool condition, const std::string& what) {
   if (!condition) throw std::runtime_error(what);
 }
 
-// Longer than any exchange here takes, on a machine with more to do and under a sanitizer.
+// Longer than any exchange here takes, even on a busy machine and under a sanitizer.
 constexpr double kPatience = 60;
 
 void wait(Transport& transport, const std::string& what) {
@@ -37,7 +37,7 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31U);
 }
 
-// A message whose bytes tell sender, receiver and number.
+// A message whose bytes depend on sender, receiver and number.
 Bytes message(int from, int to, int number, std::size_t size) {
   Bytes bytes(size);
   const std::uint64_t key =
@@ -55,7 +55,7 @@ class Round {
     sent_.push_back({to, message(transport_.rank(), to, number_, size)});
   }
   void expect(int from, std::size_t size) {
-    // A border shows what is written beside the memory given.
+    // A border shows writes beside the given memory.
     expected_.push_back({from, Bytes(size + 2 * kBorder, std::byte{0x5a})});
   }
   void start() {
@@ -114,7 +114,7 @@ void check_all_to_all(Transport& transport) {
   }
 }
 
-// Any pattern of messages, some of them none; in each round those who have nothing to do go on.
+// Random patterns of messages, also empty ones; in each round, ranks without messages continue.
 void check_random_rounds(Transport& transport) {
   const int me = transport.rank();
   for (int number = 100; number < 180; ++number) {
@@ -133,15 +133,15 @@ void check_random_rounds(Transport& transport) {
   }
 }
 
-// Around a ring, while some ranks are in other exchanges than others.
+// Messages around a ring, in which ranks are in different exchanges at a time.
 void check_ring(Transport& transport) {
   const int size = transport.size(), me = transport.rank();
   if (size == 1) return;
-  for (int lap = 0; lap < 3 * size; ++lap) {
-    const std::size_t bytes = lap % 2 == 0 ? 12 : 10'000;
-    Round round(transport, 32'700 + lap);
-    // First odd ranks, then even ones: a chain, not all at once.
-    if (me % 2 == lap % 2) std::this_thread::yield();
+  for (int turn = 0; turn < 3 * size; ++turn) {
+    const std::size_t bytes = turn % 2 == 0 ? 12 : 10'000;
+    Round round(transport, 32'700 + turn);
+    // First odd ranks, then even ones, so messages form a chain and do not start at once.
+    if (me % 2 == turn % 2) std::this_thread::yield();
     round.send((me + 1) % size, bytes);
     round.expect((me + size - 1) % size, bytes);
     round.run();
@@ -167,7 +167,7 @@ void check_sum(Transport& transport) {
   }
 }
 
-// Words to all others arrive beside an exchange that is under way, one from each.
+// During an exchange each rank sends a status message to all others, and all arrive.
 void check_status(Transport& transport, int number) {
   const int me = transport.rank();
   Round around(transport, number);
@@ -186,12 +186,12 @@ void check_status(Transport& transport, int number) {
     const auto word = transport.hear();
     if (!word) continue;
     require(word->rank != me && heard.insert(word->rank).second, "a word came twice");
-    require(word->activity == number && word->meeting == word->rank + 1 &&
+    require(word->activity == number && word->sync_point == word->rank + 1 &&
                 word->sequence == number && word->step == std::int64_t{1} << (30 + word->rank),
             "another word than was said");
   }
   around.finish();
-  // Nobody says the next word before all have heard this one.
+  // No rank sends the next status message before all have received this one.
   Round between(transport, number + 1);
   for (int peer = 0; peer < transport.size(); ++peer) {
     if (peer == me) continue;

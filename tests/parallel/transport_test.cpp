@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract of a Transport, with ranks as threads; and that what does not match never completes.
+// The contract of a Transport, with ranks as threads; operations that do not match never complete.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -28,7 +28,7 @@ TEST(ThreadTransport, KnowsTheHosts) {
   });
 }
 
-TEST(ThreadTransport, TellsWhatTheLowestRankThrew) {
+TEST(ThreadTransport, ThrowsTheExceptionOfTheLowestRank) {
   try {
     run_as_threads(one_host(4), [](std::unique_ptr<Transport> transport) {
       if (transport->rank() % 2 == 1) {

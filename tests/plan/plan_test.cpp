@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plan, followed stage by stage on a workspace in which every element says what lies there. What
-// a stage reads must be what it means to read, so no two values that live together may overlap.
+// Follows a plan stage by stage on a workspace in which every element records which value lies
+// there. A stage must find the values that it should read, so no two values that live at the same
+// time may overlap.
 #include "plan/plan.hpp"
 
 #include <gtest/gtest.h>
@@ -17,8 +18,8 @@ namespace {
 
 constexpr int kLoss = 1 << 20;  // as a reader
 
-// A value (what a layer or the net's input gave), or a gradient with respect to one: the sum of
-// what these readers of it gave, in this order.
+// A value (the output of a layer, or the net's input), or the gradient with respect to one: the sum
+// of the gradients of these readers, in this order.
 struct Content {
   int value = 0;
   std::vector<int> readers;  // empty: the value itself
@@ -43,7 +44,7 @@ class Simulation {
     const Stage& loss = plan_.loss();
     read(loss.x, {count() - 1, {}});
     write(loss.dx, {count() - 1, {kLoss}});
-    meet();
+    barrier();
     for (const Stage& stage : plan_.backward()) backward(stage);
     for (const Stage& stage : plan_.forward()) {
       const int i = stage.layer;
@@ -78,7 +79,7 @@ class Simulation {
     return content;
   }
 
-  void write(Place place, const Content& content) {
+  void write(Offset place, const Content& content) {
     const Index size = size_of(content.value);
     ASSERT_GE(place, 0);
     ASSERT_EQ(place % kFloatsPerLine, 0);
@@ -91,7 +92,7 @@ class Simulation {
     std::fill_n(memory_.begin() + place, size, static_cast<int>(contents_.size()) - 1);
   }
 
-  void read(Place place, const Content& content) {
+  void read(Offset place, const Content& content) {
     const Index size = size_of(content.value);
     ASSERT_GE(place, 0);
     ASSERT_LE(place + size, plan_.workspace_floats());
@@ -103,13 +104,13 @@ class Simulation {
     read_.push_back({place, place + size});
   }
 
-  // All members have done the stage.
-  void meet() {
+  // All workers of the group have done the stage.
+  void barrier() {
     read_.clear();
     not_met_.clear();
   }
 
-  void expect_apart(Place a, int value_a, Place b, int value_b) {
+  void expect_apart(Offset a, int value_a, Offset b, int value_b) {
     EXPECT_TRUE(a + size_of(value_a) <= b || b + size_of(value_b) <= a);
   }
 
@@ -124,7 +125,7 @@ class Simulation {
       if (stage.other != kNowhere) expect_apart(stage.other, inputs[1], stage.y, last(stage));
     }
     write(stage.y, {last(stage), {}});
-    meet();
+    barrier();
   }
 
   void backward(const Stage& stage) {
@@ -136,7 +137,7 @@ class Simulation {
       ++weight_gradients_[stage.layer];
       not_met_.insert(not_met_.end(), read_.begin(), read_.end());
       read_.clear();
-      return;  // and on, without waiting for anybody
+      return;  // and continues without a barrier
     }
     if (stage.kind == StageKind::input_gradient) {
       input_gradient(stage);
@@ -144,13 +145,13 @@ class Simulation {
       ASSERT_EQ(stage.kind, StageKind::add_gradients);
       add_gradients(stage);
     }
-    meet();
+    barrier();
   }
 
   void input_gradient(const Stage& stage) {
     const Layer& l = layer(stage.layer);
     read(stage.dy, complete_gradient(last(stage)));
-    // Only these look at what they wrote.
+    // Only these stages read their own outputs.
     if (std::holds_alternative<Activation>(l.op) || stage.fused > 0) {
       read(stage.y, {last(stage), {}});
     }
@@ -158,7 +159,7 @@ class Simulation {
     for (const int input : l.inputs) {
       if (trains_at_or_below(input)) wanted.push_back(input);
     }
-    std::vector<Place>& done = input_gradients_[stage.layer];
+    std::vector<Offset>& done = input_gradients_[stage.layer];
     ASSERT_LT(done.size(), wanted.size());
     const int input = wanted[done.size()];
     if (!works_in_place(l.op) || stage.dx != stage.dy) {
@@ -187,9 +188,9 @@ class Simulation {
   std::vector<int> memory_;  // index into contents_ of each element
   std::vector<Content> contents_{{-2, {}}};
   std::vector<Range> read_;              // by the stage
-  std::vector<Range> not_met_;           // by earlier stages that some members may still be in
+  std::vector<Range> not_met_;           // by earlier stages that some workers may still run
   std::map<int, int> weight_gradients_;  // of a layer
-  std::map<int, std::vector<Place>> input_gradients_;
+  std::map<int, std::vector<Offset>> input_gradients_;
   std::map<int, std::size_t> summed_;  // how many readers' gradients of a value
 };
 
@@ -213,7 +214,7 @@ std::vector<int> last_layers(const Plan& plan) {
   return last;
 }
 
-TEST(Plan, ConvolutionReluAndPoolAreFusedWhereNobodyElseReadsWhatLiesBetween) {
+TEST(Plan, ConvolutionReluAndPoolAreFusedWhereNoOtherLayerReadsTheValuesBetween) {
   const Activation relu{{}, ActivationFunction::relu};
   const Conv2d conv{{}, 2, {3, 3}, {1, 1}, {1, 1}, true};
   const Pool2d average{{}, Pooling::average}, overlapping{{}, Pooling::max, {3, 3}};
@@ -250,7 +251,7 @@ TEST(Plan, ConvolutionReluAndPoolAreFusedWhereNobodyElseReadsWhatLiesBetween) {
             (Last{0, 1}));
 }
 
-// Ranges that have to lie apart, in an arena of `size`.
+// Ranges that must not overlap, in an arena of `size`.
 void expect_apart_within(std::vector<Range> ranges, Index size) {
   std::sort(ranges.begin(), ranges.end(),
             [](const Range& a, const Range& b) { return a.begin < b.begin; });
@@ -260,19 +261,19 @@ void expect_apart_within(std::vector<Range> ranges, Index size) {
   }
 }
 
-TEST(Plan, ChoicesPackedWeightsAndBlocksHavePlacesOfTheirOwn) {
+TEST(Plan, ArgmaxesPackedWeightsAndBlocksHavePlacesOfTheirOwn) {
   Random random(2);
   for (int round = 0; round < rounds(1000); ++round) {
     const Net net = RandomNet(random, static_cast<int>(random.pick(0, 14))).net();
     const Plan plan(net);
-    std::vector<Range> choices, packed;
+    std::vector<Range> argmaxes, packed;
     Index scratch = 0;
     for (int i = 0; i < static_cast<int>(net.layers().size()); ++i) {
       const Op& op = net.layers()[static_cast<std::size_t>(i)].op;
       scratch = std::max(scratch, scratch_size(op));
-      const Index choice = plan.choice(i);
-      EXPECT_EQ(choice != kNowhere, keeps_choice(op));
-      if (keeps_choice(op)) choices.push_back({choice, choice + output_shape(op).size()});
+      const Index argmax = plan.argmax(i);
+      EXPECT_EQ(argmax != kNowhere, keeps_argmax(op));
+      if (keeps_argmax(op)) argmaxes.push_back({argmax, argmax + output_shape(op).size()});
       const Index place = plan.packed(i);
       EXPECT_EQ(place != kNowhere, packed_size(op) > 0 && net.needs_input_gradient(i));
       if (place != kNowhere) {
@@ -282,14 +283,14 @@ TEST(Plan, ChoicesPackedWeightsAndBlocksHavePlacesOfTheirOwn) {
       ASSERT_EQ(plan.block(i) != nullptr, parameter_shape(op).size() > 0);
       EXPECT_TRUE(plan.block(i) == nullptr || plan.block(i)->layer == i);
     }
-    expect_apart_within(choices, plan.workspace_choices());
+    expect_apart_within(argmaxes, plan.workspace_argmaxes());
     expect_apart_within(packed, plan.packed_size());
     EXPECT_GE(plan.scratch_floats(), scratch);
     ASSERT_FALSE(HasFailure()) << "round " << round;
   }
 }
 
-TEST(Plan, AnActivationOverwritesItsInputWhereNobodyElseReadsThat) {
+TEST(Plan, AnActivationOverwritesItsInputWhereNoOtherLayerReadsThat) {
   const Activation relu{{}, ActivationFunction::relu};
   const Conv2d conv{{}, 2, {1, 1}, {1, 1}, {0, 0}, true};
   const Net net("net", {3, 3, 2}, {},
@@ -317,7 +318,7 @@ TEST(Plan, AnActivationOverwritesItsInputWhereNobodyElseReadsThat) {
   }
 }
 
-// What is cut into ranges must be covered: the units of each stage, on however many samples.
+// The ranges must cover the units of each stage, for any number of samples.
 TEST(Plan, StagesHaveUnitsForAllOfTheirOutput) {
   Random random(3);
   for (int round = 0; round < rounds(300); ++round) {

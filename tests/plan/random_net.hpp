@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random nets in which layers have several readers and read anything before them: all operations,
-// most of them keeping the shape, so that any two values can be added.
+// Random nets in which layers have several readers and read any earlier value. They have all
+// operations; most keep the shape, so that any two values can be added.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ class RandomNet {
     input_ = {random_.pick(1, 5), random_.pick(1, 5), channels_};
     unread_.push_back(kNetInput);
     for (int i = 0; i < layers; ++i) add_random();
-    // The net's input may stay unread.
+    // The net's input may have no reader.
     while (unread_.size() > 1 && unread_[0] == kNetInput) unread_.erase(unread_.begin());
     while (unread_.size() > 1) add(Add{}, {unread_[0], unread_[1]});
     add(Dense{{}, random_.pick(2, 5), random_.chance(80)}, {unread_[0]});

@@ -5,12 +5,13 @@
     browser_test.py [--screenshots DIR] PAGE...             checks these files
     browser_test.py [--screenshots DIR] --from COMMAND...   runs COMMAND in a folder that is removed
                                                             afterwards, and checks all *.html it leaves there
-    browser_test.py --self-test                             finds what was broken on purpose
+    browser_test.py --self-test                             finds planted faults
 
-On a wide and on a narrow screen, each in light and in dark, and on paper: the browser has nothing to
-complain of; nothing but the file itself is loaded; every plot (<svg>) is visible; no two labels of a plot
-overlap, none sticks out of it; the page is not wider than the window, and no caption is cut off there; texts stand out from what is behind
-them (page_checks.js). Ends with 77 (skipped) where Chromium, its driver or Selenium is missing.
+The checks use a wide and a narrow screen, each in light and in dark, and paper: the browser reports
+no error; it loads nothing but the file itself; every plot (<svg>) is visible; no two labels of a
+plot overlap, and none extends beyond it; the page is not wider than the window, and cuts off no
+caption; texts have contrast with their background (page_checks.js). Ends with 77 (skipped) where
+Chromium, its driver or Selenium is missing.
 """
 
 import argparse
@@ -67,7 +68,7 @@ class Browser:
         self.driver.quit()
 
     def faults(self, page, view, screenshot=None):
-        """What is wrong with a page in one view, and how many plots it has."""
+        """The faults of a page in one view, and the number of its plots."""
         width, scheme, medium = VIEWS[view]
         url = page.resolve().as_uri()
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT, deviceScaleFactor=1,
@@ -90,14 +91,14 @@ class Browser:
                 if entry["level"] in ("SEVERE", "WARNING")]
 
     def loads(self, own_url):
-        """What the page asked for beside itself."""
+        """The addresses that the page requested beside its own."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         urls = {message["params"]["request"]["url"] for message in messages
                 if message["method"] == "Network.requestWillBeSent"}
         return [f"load: {url}" for url in sorted(urls) if url != own_url and not url.startswith("data:")]
 
     def save(self, file, width):
-        """A picture of the whole page, however tall."""
+        """A picture of the whole page, of any height."""
         height = self.driver.execute_script("return document.documentElement.scrollHeight")
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=min(height, TALLEST),
                      deviceScaleFactor=1, mobile=False)
@@ -106,7 +107,7 @@ class Browser:
 
 
 def check(pages, screenshots):
-    """Prints what is wrong with pages, and says how many faults there are."""
+    """Prints the faults of pages, and returns their number."""
     count = 0
     with Browser() as browser:
         for page in pages:
@@ -145,7 +146,7 @@ GOOD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Good
 <p><img alt="" src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="> A picture of its own</p>
 <div class="wide"><div>This scrolls in itself.</div></div>EXTRA</body></html>"""
 NEAR, FAR = "picture.png", "https://example.invalid/picture.png"
-# What is put in which place, the kind of fault, and the views that must show it.
+# Text, the place where it is put, the kind of fault, and the views that must show it.
 SCREENS = [view for view in VIEWS if view != "print"]
 BROKEN = {
     "labels-overlap": ("_MARKS", '<text x="44" y="193">10</text>', "overlap", VIEWS),
@@ -181,7 +182,8 @@ def write_page(folder, name, place="", extra=""):
 
 
 def self_test():
-    """How many of the faults made here are not found, and of those found were not made."""
+    """The number of planted faults that are not found, plus that of faults found but not
+    planted."""
     failures = []
     with tempfile.TemporaryDirectory() as name, Browser() as browser:
         folder = pathlib.Path(name)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs in the page that browser_test.py has opened, and returns what is wrong with it, as texts.
+// Runs in the page that browser_test.py has opened, and returns its faults as texts.
 const LEAST_TEXT_CONTRAST = 4.5;   // WCAG 2.1, 1.4.3
 const LEAST_MARK_CONTRAST = 3;     // WCAG 2.1, 1.4.11
 const MOST_TEXTS_TRIED = 200;      // for their contrast
@@ -53,7 +53,7 @@ function isFilledAt(shape, x, y) {
   return shape.isPointInFill(new DOMPoint(x, y).matrixTransform(shape.getScreenCTM().inverse()));
 }
 
-// What lies behind `element` at a point of the window.
+// The colour behind `element` at a point of the window.
 function background(element, x, y) {
   const layers = [];
   const stack = document.elementsFromPoint(x, y);
@@ -72,7 +72,7 @@ function background(element, x, y) {
   return layers.reverse().reduce((below, layer) => over(layer, below), canvas);
 }
 
-// --- boxes: the four corners of a text as it stands, turned or not
+// --- boxes: the four corners of a text, turned or not
 
 function corners(element) {
   const { x, y, width, height } = element.getBBox();
@@ -187,12 +187,12 @@ function checkContrast() {
 
 checkWidth();
 checkCaptions();
-// A plot within another is a part of it.
+// A plot within another one counts as a part of it.
 const plots = [...document.querySelectorAll("svg")].filter((svg) => !svg.parentElement?.closest("svg"));
 plots.forEach((svg, i) => checkPlot(svg, i + 1));
 checkContrast();
 style.remove();
-// As a reader finds it, and as a screenshot shows it.
+// The page returns to the state that a reader sees, for the screenshot.
 document.querySelectorAll("*").forEach((element) => element.scrollTo(0, 0));
 scrollTo(0, 0);
 return { faults, plots: plots.length };

@@ -34,7 +34,7 @@ Page full_page() {
   return page;
 }
 
-// A page is good XML, but for its first line.
+// A page is well-formed XML, but for its first line.
 std::optional<std::vector<std::string>> texts_of_page(const std::string& html) {
   constexpr std::string_view kDoctype = "<!DOCTYPE html>\n";
   if (!html.starts_with(kDoctype)) return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plots as they come from gnuplot: whatever they are drawn from, they fit into a page.
+// Plots that gnuplot draws fit into a page for any input.
 #include "report/plots.hpp"
 
 #include <gtest/gtest.h>
@@ -55,7 +55,7 @@ class Plots : public ::testing::Test {
     if (gnuplot::find().empty()) GTEST_SKIP() << "no gnuplot here: scripts/setup installs it";
   }
 
-  // Drawn, and looked at for what holds of every plot.
+  // Draws the plot, and checks what holds for every plot.
   static std::vector<std::string> drawn(const std::vector<Plot>& plots) {
     const std::vector<std::string> svgs = draw(plots);
     EXPECT_EQ(svgs.size(), plots.size());
@@ -102,8 +102,8 @@ class Plots : public ::testing::Test {
     expect_inside(svg);
   }
 
-  // No text that is not turned begins or ends outside of the canvas, as wide as labels are taken to
-  // be.
+  // No text that is not turned begins or ends outside of the canvas, at the width that the program
+  // assumes for labels.
   static void expect_inside(const std::string& svg) {
     double width = 0, height = 0;
     ASSERT_EQ(std::sscanf(values(svg, "viewBox").front().c_str(), "0 0 %lf %lf", &width, &height),
@@ -150,8 +150,8 @@ TEST_F(Plots, AnyTextIsText) {
   for (const std::string& nasty : kNasties) {
     CurvePlot plot = speedup();
     plot.title = plot.x_label = plot.y_label = plot.curves[0].label = nasty;
-    // Title of the document and in it, two axes, the key, and what a pointer shows of bars and
-    // line.
+    // The title twice (of the document and in the picture), two axes, the key, and the texts that a
+    // pointer shows for bars and line.
     auto texts = texts_of(drawn_alone(plot));
     EXPECT_EQ(std::count(texts.begin(), texts.end(), nasty), 7) << nasty;
 
@@ -200,7 +200,7 @@ TEST_F(Plots, OnePointFewPointsNone) {
   EXPECT_TRUE(says(drawn_alone(plot), "no data"));
 }
 
-// Wherever the last number of the axis comes to lie, and however long it is.
+// The test varies position and length of the last number of the axis.
 TEST_F(Plots, AnAxisOfTimeHoldsItsNumbers) {
   std::vector<Plot> plots;
   for (double high = 1e-7; high < 1e7; high *= 1.37) {
@@ -293,7 +293,7 @@ TEST_F(Plots, ManyAtOnceKeepApart) {
   EXPECT_TRUE(draw({}).empty());
 }
 
-// The user's own settings and language change nothing.
+// The user's own settings and language do not change the picture.
 TEST_F(Plots, TheEnvironmentDoesNotShow) {
   const std::string before = drawn_alone(speedup());
   for (const auto& [name, value] : {std::pair{"LC_ALL", "de_DE.UTF-8"},
@@ -333,7 +333,7 @@ TEST_F(WithoutGnuplot, TheRemedyIsNamed) {
   }
 }
 
-TEST_F(Plots, ItsOwnWordsWhereItFails) {
+TEST_F(Plots, AFailureHasGnuplotsMessage) {
   try {
     gnuplot::run(gnuplot::find(), "plot 1 nonsense\n");
     ADD_FAILURE() << "nothing was thrown";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person sees, on a terminal of any width and in a file.
+// The progress that a person sees, on a terminal of any width and in a file.
 #include "report/progress.hpp"
 
 #include <fcntl.h>
@@ -75,7 +75,7 @@ TEST(ProgressBar, SurvivesWhatIsNotANumber) {
   }
 }
 
-// A line-drawing terminal: what stands on it after all that was written.
+// The text on a terminal after all output was written to it.
 std::vector<std::string> screen(const std::string& written) {
   std::vector<std::string> lines(1);
   std::size_t column = 0;

@@ -68,7 +68,7 @@ TEST(Roofline, ExtremesAndNothingAtAll) {
   EXPECT_EQ(svg.find("inf"), std::string::npos);
 }
 
-// Numbers of points that lie on one another are spread.
+// The labels of points that lie on one another are spread.
 TEST(Roofline, NumbersDoNotOverlap) {
   Roofline roofline = some_roofline();
   roofline.points.assign(30, {"the same", 0, 4.5, 6e10, 0.6});

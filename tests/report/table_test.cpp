@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes into a table comes out of every form of it, whatever it is.
+// Every form of a table gives back the text of its cells, for any text.
 #include "report/table.hpp"
 
 #include <gtest/gtest.h>
@@ -57,7 +57,7 @@ Table nasty_table() {
   return table;
 }
 
-// A reader of CSV after RFC 4180.
+// A reader of CSV, following RFC 4180.
 std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
   std::vector<std::vector<std::string>> records{{""}};
   bool quoted = false;
@@ -82,7 +82,7 @@ std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
   return records;
 }
 
-// Cells that a terminal or a spreadsheet would obey, and what they are written as.
+// Cells that a terminal or a spreadsheet would interpret, and the text that is written for them.
 const std::map<std::string, std::string> kObeyed{{"\xff\xfe", "\\xff\\xfe"},
                                                  {"\x01", "\\x01"},
                                                  {"two\r\nlines", "two\nlines"},
@@ -92,7 +92,7 @@ const std::map<std::string, std::string> kObeyed{{"\xff\xfe", "\\xff\\xfe"},
                                                  {"--threads", "'--threads"},
                                                  {"---", "'---"}};
 
-TEST(Table, CsvGivesBackEveryByteThatNothingObeys) {
+TEST(Table, CsvKeepsEveryByteThatNoProgramInterprets) {
   Table table = nasty_table();
   std::mt19937 dice(1);
   for (int round = 0; round < 300; ++round) {
@@ -110,7 +110,7 @@ TEST(Table, CsvGivesBackEveryByteThatNothingObeys) {
   EXPECT_EQ(parse_csv(to_csv(table)), expected);
 }
 
-// Cells of a line of Markdown: at bars that no backslash stands before.
+// The cells of a line of Markdown, split at bars without a backslash before them.
 std::vector<std::string> markdown_cells(const std::string& line) {
   std::vector<std::string> cells(1);
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -133,7 +133,7 @@ TEST(Table, MarkdownHasALineARowAndACellAColumn) {
   std::vector<std::vector<std::string>> rows;
   for (; std::getline(lines, line); ++count) {
     rows.push_back(markdown_cells(line));
-    EXPECT_EQ(rows.back().size(), 4u) << line;  // with the empty ones outside
+    EXPECT_EQ(rows.back().size(), 4u) << line;  // including the empty ones at both ends
   }
   EXPECT_EQ(count, kNasty.size() + 2);
   EXPECT_NE(rows[1][2].find("-:"), std::string::npos) << "numbers to the right";
@@ -155,7 +155,7 @@ TEST(Table, HtmlIsWellFormedAndSaysWhatTheCellsSay) {
   EXPECT_NE(html.find("\\xff\\xfe"), std::string::npos) << "what is no UTF-8";
 }
 
-// LaTeX's own: a cell of the row that holds `cell` alone.
+// The LaTeX text of `cell`, from a row that holds it alone.
 std::string latex_cell(const std::string& cell) {
   const Table table{"t", "", {{"", false}}, {{cell}}};
   const std::string text = to_latex(table);
@@ -178,7 +178,7 @@ TEST(Table, LatexEscapesWhatHasAMeaning) {
   EXPECT_EQ(latex_cell("two\nlines"), "two lines");
 }
 
-// Braces match, and no special character is left alone, whatever the cells hold.
+// Braces match, and every special character is escaped, for any cells.
 TEST(Table, LatexStaysATable) {
   std::mt19937 dice(7);
   for (int round = 0; round < 500; ++round) {

@@ -7,7 +7,7 @@
 namespace convoy::test {
 namespace {
 
-// With its entities resolved; nothing where one is unknown.
+// The text with its entities resolved; nothing where one is unknown.
 std::optional<std::string> resolved(std::string_view text) {
   std::string result;
   while (!text.empty()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Just enough of XML to see that a picture is well-formed, and what it says.
+// Reads enough of XML to check that a picture is well-formed, and to get its texts.
 #pragma once
 
 #include <algorithm>

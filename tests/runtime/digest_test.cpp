@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract: the bits of a training are a function of its identity. Not of threads, not of how
-// the work is cut, not of the instruction set, not of where it was stopped, not of the modes of the
-// processor that it finds.
+// The contract: the bits of a training are a function of its identity. They depend neither on
+// threads, nor on how the work is divided, nor on the instruction set, nor on stops, nor on the
+// caller's modes of the processor.
 #include <gtest/gtest.h>
 
 #include <cfenv>
@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 #include "tests/ops/rounds.hpp"
 #include "tests/plan/random_net.hpp"
 #include "tests/runtime/runs.hpp"
@@ -37,11 +37,11 @@ class EngineDigest : public testing::TestWithParam<std::string> {
 TEST_P(EngineDigest, IsOneForAllThreadsCutsAndInstructionSets) {
   const std::string wanted = train(problem_, kOdd, RunLayout{});
   for (const std::string& isa : available_isas()) {
-    for (const Cut cut : {Cut::data, Cut::tensor}) {
+    for (const Parallelism cut : {Parallelism::data, Parallelism::tensor}) {
       for (const int threads : {1, 2, 3, 4, 8}) {
         RunLayout layout{threads, cut, isa};
         ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
-        if (cut == Cut::tensor) continue;  // never fused
+        if (cut == Parallelism::tensor) continue;  // never fused
         layout.fuse = false;
         ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
       }
@@ -49,8 +49,7 @@ TEST_P(EngineDigest, IsOneForAllThreadsCutsAndInstructionSets) {
   }
 }
 
-// Of the grain, the batch, the seed and the data, the digest must be a function: a test of the
-// test.
+// The digest must change with grain, batch, seed and data: this tests the test.
 TEST_P(EngineDigest, IsAnotherForAnotherIdentity) {
   const std::string wanted = train(problem_, {60, 12, 3}, RunLayout{});
   EXPECT_NE(train(problem_, {60, 15, 3}, RunLayout{}), wanted);
@@ -100,7 +99,7 @@ TEST_P(EngineDigest, IsThatOfTheRunThatWasNeverStopped) {
 TEST_P(EngineDigest, EvaluationIsOneForAllThreadsCutsAndInstructionSets) {
   const std::string wanted = evaluate(problem_, RunLayout{});
   for (const std::string& isa : available_isas()) {
-    for (const Cut cut : {Cut::data, Cut::tensor}) {
+    for (const Parallelism cut : {Parallelism::data, Parallelism::tensor}) {
       for (const int threads : {1, 3, 8}) {
         ASSERT_EQ(evaluate(problem_, {threads, cut, isa}), wanted) << describe({threads, cut, isa});
       }
@@ -108,7 +107,7 @@ TEST_P(EngineDigest, EvaluationIsOneForAllThreadsCutsAndInstructionSets) {
   }
 }
 
-// Nobody else's modes: rounding upwards, denormals flushed where the processor can do that.
+// Unusual modes: rounding upwards, and denormals flushed where the processor can do that.
 class HostileModes {
  public:
   HostileModes() {
@@ -135,7 +134,7 @@ class HostileModes {
 TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
   const Sizes sizes{60, 12, 4};
   const std::string wanted = train(problem_, sizes, RunLayout{});
-  for (const Cut cut : {Cut::data, Cut::tensor}) {
+  for (const Parallelism cut : {Parallelism::data, Parallelism::tensor}) {
     for (const int threads : {1, 4}) {
       const RunLayout layout{threads, cut, "auto"};
       std::string actual;
@@ -147,13 +146,13 @@ TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
       }
       EXPECT_EQ(actual, wanted) << "modes of the caller; " << describe(layout);
       EXPECT_TRUE(kept) << "the caller's modes are the caller's";
-      // A thread of its own has workers of its own, who inherit its modes.
+      // A new thread has its own workers, which inherit its modes.
       std::thread([&] {
         const HostileModes modes;
         actual = train(problem_, sizes, layout);
       }).join();
       EXPECT_EQ(actual, wanted) << "modes of a new thread; " << describe(layout);
-      // Workers who come from other work.
+      // Workers that did other work before.
       if (threads <= most_workers()) {
         run_workers(threads, [](int) {
           std::fesetround(FE_DOWNWARD);
@@ -185,7 +184,7 @@ TEST(EngineDigestOf, ProblemsThatShouldHoldDenormalsDo) {
   EXPECT_GT(denormals, 10);
 }
 
-// What comes before the engine.
+// The computations before the engine runs.
 TEST(EngineDigestOf, WeightsAndRatesDoNotDependOnTheCallersModes) {
   TrainSettings settings;
   settings.schedule = ScheduleKind::cosine;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an engine does when something goes wrong or somebody asks it to stop, and that it can be
-// used afterwards as if nothing had been.
+// The behaviour of an engine after a failure or a request to stop; afterwards it can be used as
+// before.
 #include "runtime/engine.hpp"
 
 #include <gmock/gmock.h>
@@ -14,7 +14,8 @@
 
 #include "base/check.hpp"
 #include "base/machine.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
+#include "runtime/cpu_engine.hpp"
 #include "tests/goldens/interpreter.hpp"
 #include "tests/ops/rounds.hpp"
 #include "tests/plan/random_net.hpp"
@@ -26,10 +27,10 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::vector<RunLayout> kLayouts{{1, Cut::data, "auto"},
-                                      {4, Cut::data, "auto"},
-                                      {3, Cut::tensor, "auto"},
-                                      {8, Cut::tensor, "auto"}};
+const std::vector<RunLayout> kLayouts{{1, Parallelism::data, "auto"},
+                                      {4, Parallelism::data, "auto"},
+                                      {3, Parallelism::tensor, "auto"},
+                                      {8, Parallelism::tensor, "auto"}};
 constexpr Sizes kSizes{64, 16, 2};
 
 std::string digest(const Problem& problem, const Engine& engine) {
@@ -47,7 +48,7 @@ std::string user_error(Fault fault, const std::function<void()>& mistake) {
   return {};
 }
 
-// The digest after so many steps without any trouble.
+// The digest after this number of undisturbed steps.
 std::string digest_after(const Problem& problem, Index steps) {
   Machine machine(problem, kSizes, {});
   machine.engine->set_state(initial_state(problem));
@@ -81,10 +82,10 @@ TEST(Engine, WhatAWorkerThrowsEndsTheRunAndTheEngineCanBeUsedAgain) {
     EXPECT_THROW(machine.engine->evaluate(data, samples), std::runtime_error);
 
     machine.communicator.before_gather = {};
-    const StretchResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {2, 4});
+    const StepRangeResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {2, 4});
     EXPECT_EQ(result.outcome, Outcome::finished);
     EXPECT_EQ(digest(problem, *machine.engine), four_steps);
-    EXPECT_EQ(machine.engine->evaluate(data, samples).tally.samples, 3);
+    EXPECT_EQ(machine.engine->evaluate(data, samples).step_metrics.samples, 3);
     EXPECT_EQ(bits_of(machine.engine->evaluate(data, {})), before);
   }
 }
@@ -102,14 +103,14 @@ TEST(Engine, AStepThatIsNotFiniteChangesNothing) {
       // Weights that are infinite: seen by the update of the very step.
       Problem wild = problem;
       wild.rate = std::numeric_limits<float>::infinity();
-      StretchResult result = run_steps(*machine.engine, wild, data, kSizes.batch, {1, 4});
+      StepRangeResult result = run_steps(*machine.engine, wild, data, kSizes.batch, {1, 4});
       EXPECT_EQ(result.outcome, Outcome::not_finite);
       EXPECT_EQ(result.steps_done, 0);
       EXPECT_EQ(result.total.samples, 0) << "a step that was not done does not count";
       EXPECT_TRUE(std::isfinite(result.last_loss));
       EXPECT_EQ(digest(problem, *machine.engine), before);
 
-      // And the engine goes on from there as if nothing had been.
+      // The engine then continues with the same bits.
       result = run_steps(*machine.engine, problem, data, kSizes.batch, {1, 4});
       EXPECT_EQ(result.outcome, Outcome::finished);
       EXPECT_EQ(digest(problem, *machine.engine), digest_after(problem, 4));
@@ -117,8 +118,8 @@ TEST(Engine, AStepThatIsNotFiniteChangesNothing) {
   }
 }
 
-// A rate that throws the weights so far that a later loss or gradient overflows: the state left is
-// that of the last step that was done, whatever the layout.
+// The learning rate is so high that a later loss or gradient overflows: the state is then that of
+// the last complete step, for every layout.
 TEST(Engine, ARunThatDivergesStopsAtTheSameStepEverywhere) {
   Problem problem = test::problem("strided");
   problem.rate = 1e30F;
@@ -129,7 +130,7 @@ TEST(Engine, ARunThatDivergesStopsAtTheSameStepEverywhere) {
     SCOPED_TRACE(describe(layout));
     Machine machine(problem, kSizes, layout);
     machine.engine->set_state(initial_state(problem));
-    const StretchResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4});
+    const StepRangeResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4});
     EXPECT_EQ(result.outcome, Outcome::not_finite);
     EXPECT_LT(result.steps_done, 4);
     const ModelState left = machine.engine->state();
@@ -157,11 +158,11 @@ TEST(Engine, AStopIsTakenAfterACompleteStep) {
     Machine machine(problem, kSizes, layout);
     machine.engine->set_state(initial_state(problem));
     std::atomic<bool> stop{true};
-    StretchResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4}, &stop);
+    StepRangeResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {0, 4}, &stop);
     EXPECT_EQ(result.outcome, Outcome::stopped);
     EXPECT_EQ(result.steps_done, 1);
     EXPECT_EQ(result.total.samples, kSizes.batch);
-    EXPECT_TRUE(result.total.flags & Tally::stop_requested);
+    EXPECT_TRUE(result.total.flags & StepMetrics::stop_requested);
     EXPECT_EQ(digest(problem, *machine.engine), digest_after(problem, 1));
     stop = false;
     result = run_steps(*machine.engine, problem, data, kSizes.batch, {1, 4}, &stop);
@@ -171,14 +172,14 @@ TEST(Engine, AStopIsTakenAfterACompleteStep) {
   }
 }
 
-TEST(Engine, AnEmptyStretchDoesNothing) {
+TEST(Engine, AnEmptyStepRangeDoesNothing) {
   const Problem& problem = test::problem("dense");
   const Dataset data = data_for(problem, kSizes.samples);
-  Machine machine(problem, kSizes, {2, Cut::data, "auto"});
+  Machine machine(problem, kSizes, {2, Parallelism::data, "auto"});
   machine.engine->set_state(initial_state(problem));
   const std::string before = digest(problem, *machine.engine);
   for (const Index step : {0, 2, 4}) {
-    const StretchResult result =
+    const StepRangeResult result =
         run_steps(*machine.engine, problem, data, kSizes.batch, {step, step});
     EXPECT_EQ(result.outcome, Outcome::finished);
     EXPECT_EQ(result.steps_done, 0);
@@ -189,7 +190,7 @@ TEST(Engine, AnEmptyStretchDoesNothing) {
 TEST(Engine, RefusesWhatWouldReadOrWriteBeyondItsMemory) {
   const Problem& problem = test::problem("classic");
   const Dataset data = data_for(problem, kSizes.samples);
-  Machine machine(problem, kSizes, {2, Cut::data, "auto"});
+  Machine machine(problem, kSizes, {2, Parallelism::data, "auto"});
   Engine& engine = *machine.engine;
   engine.set_state(initial_state(problem));
   const std::string before = digest(problem, engine);
@@ -221,16 +222,16 @@ TEST(Engine, RefusesWhatWouldReadOrWriteBeyondItsMemory) {
       },
       "1 velocities");
 
-  Stretch stretch;
+  StepRange step_range;
   const std::vector<float> rates(2);
-  stretch.data = &data;
-  stretch.order = std::span(order).first(2);
-  stretch.steps = {0, 1};
-  stretch.batch = 2;
-  stretch.learning_rates = rates;
-  refuses([&] { engine.run(stretch); }, "2 learning rates");
+  step_range.data = &data;
+  step_range.order = std::span(order).first(2);
+  step_range.steps = {0, 1};
+  step_range.batch = 2;
+  step_range.learning_rates = rates;
+  refuses([&] { engine.run(step_range); }, "2 learning rates");
 
-  // Beyond the steps asked for nothing is looked at.
+  // Data beyond the requested steps is not checked.
   EXPECT_EQ(run_steps(engine, problem, data, 2, {0, 1}, nullptr, order).steps_done, 1);
 
   const auto make = [&](Index batch, Index grain) {
@@ -242,21 +243,21 @@ TEST(Engine, RefusesWhatWouldReadOrWriteBeyondItsMemory) {
   EXPECT_THAT(user_error(Fault::usage, [&] { make(0, 4); }), HasSubstr("at least 1"));
   EXPECT_THAT(user_error(Fault::usage, [&] { make(4, 0); }), HasSubstr("at least 1"));
   EngineOptions unknown;
-  unknown.isa = "mmx";
+  unknown.cpu.isa = "mmx";
   EXPECT_THAT(
       user_error(Fault::usage,
                  [&] { make_cpu_engine(problem.net, problem.sgd, unknown, machine.communicator); }),
       HasSubstr("reference"));
 }
 
-TEST(Engine, SaysHowItBentTheOptions) {
+TEST(Engine, ReportsOptionsThatItAdjusted) {
   const Problem& problem = test::problem("classic");
   const auto communicator = alone();
-  const auto make = [&](int threads, Cut cut, bool oversubscribe) {
+  const auto make = [&](int threads, Parallelism cut, bool oversubscribe) {
     EngineOptions options;
-    options.threads = threads;
-    options.threads_by = cut;
-    options.oversubscribe = oversubscribe;
+    options.cpu.threads = threads;
+    options.cpu.threads_by = cut;
+    options.cpu.oversubscribe = oversubscribe;
     options.batch = 16;
     options.grain = 4;
     return make_cpu_engine(problem.net, problem.sgd, options, *communicator);
@@ -264,24 +265,24 @@ TEST(Engine, SaysHowItBentTheOptions) {
   const int cores = usable_cores();
   const int most = std::min(most_workers(), 4);
 
-  auto engine = make(cores + 1, Cut::tensor, false);
+  auto engine = make(cores + 1, Parallelism::tensor, false);
   EXPECT_EQ(engine->threads(), std::min(cores, most_workers()));
   ASSERT_FALSE(engine->warnings().empty());
   EXPECT_THAT(engine->warnings()[0], HasSubstr("--oversubscribe"));
 
-  engine = make(1, Cut::data, false);
+  engine = make(1, Parallelism::data, false);
   EXPECT_EQ(engine->threads(), 1);
   EXPECT_TRUE(engine->warnings().empty());
 
   // A batch of 16 is four grains of four: the fifth thread would idle.
-  engine = make(5, Cut::data, true);
+  engine = make(5, Parallelism::data, true);
   EXPECT_EQ(engine->threads(), most);
   ASSERT_FALSE(engine->warnings().empty());
   if (most_workers() >= 5) {
     EXPECT_EQ(engine->warnings().size(), 1u);
     EXPECT_THAT(engine->warnings()[0], HasSubstr("1 of 5 threads would idle"));
     EXPECT_THAT(engine->warnings()[0], HasSubstr("--threads-by tensor"));
-    engine = make(5, Cut::tensor, true);
+    engine = make(5, Parallelism::tensor, true);
     EXPECT_EQ(engine->threads(), 5);
     EXPECT_TRUE(engine->warnings().empty());
   }
@@ -289,13 +290,13 @@ TEST(Engine, SaysHowItBentTheOptions) {
   EXPECT_EQ(engine->isa(), available_isas().front());
 }
 
-// Inside of a parallel region OpenMP gives one thread. To start with fewer than were planned would
-// be to wait for ever.
+// Inside of a parallel region OpenMP gives one thread. With fewer threads than planned, the workers
+// would wait for ever.
 TEST(Engine, InsideOfAParallelRegionItSaysSo) {
   if (most_workers() < 2) GTEST_SKIP() << "one worker is all there is";
   const Problem& problem = test::problem("classic");
   const Dataset data = data_for(problem, kSizes.samples);
-  Machine several(problem, kSizes, {3, Cut::data, "auto"});
+  Machine several(problem, kSizes, {3, Parallelism::data, "auto"});
   Machine single(problem, kSizes, {});
   for (Machine* machine : {&several, &single}) machine->engine->set_state(initial_state(problem));
   std::string message;
@@ -320,7 +321,7 @@ TEST(Engine, StateComesBackAsItWasSet) {
   ModelState state = initial_state(problem);
   state.velocity = initial_parameters(problem.net, 77);
   const std::string wanted = state_sha256(problem.net, state, 0);
-  Machine machine(problem, kSizes, {3, Cut::tensor, "auto"});
+  Machine machine(problem, kSizes, {3, Parallelism::tensor, "auto"});
   EXPECT_NE(digest(problem, *machine.engine), wanted);
   machine.engine->set_state(state);
   EXPECT_EQ(digest(problem, *machine.engine), wanted);
@@ -331,7 +332,8 @@ TEST(Engine, StateComesBackAsItWasSet) {
 }
 
 // The gradient of whole nets, in which values have several readers, against the slope of the loss
-// in double. One step of plain SGD so long that the weights it started from are a rounding error.
+// in double. One step of plain SGD has so high a rate that the initial weights are a rounding
+// error.
 TEST(Engine, GradientsOfRandomNetsAreTheSlopesOfTheLoss) {
   Random random(8);
   for (int round = 0; round < rounds(60); ++round) {

@@ -36,7 +36,7 @@ Problem strided() {
           0.05F};
 }
 
-// As nets were in the 1990s: trainable subsampling, sigmoids, factors of the learning rate.
+// A net in the style of the 1990s: trainable subsampling, sigmoids, factors of the learning rate.
 Problem classic() {
   auto layers = chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, true}, Activation{{}, kSigmoid},
                        Subsample{{}, {2, 2}, {2, 2}, true, true}, Activation{{}, kSigmoid},
@@ -76,8 +76,8 @@ Problem readers() {
           0.02F};
 }
 
-// A second layer that reads the net's input: no input gradient, and so no meeting, comes after its
-// weight gradient; what comes next is large and needs a place.
+// A second layer that reads the net's input: no input gradient, and so no barrier, follows its
+// weight gradient; the next value is large and needs memory.
 Problem branches() {
   const Conv2d halving{{}, 3, {2, 2}, {2, 2}, {0, 0}, true};
   std::vector<Layer> layers{

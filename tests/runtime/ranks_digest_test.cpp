@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract on many ranks (threads of this process; mpi_digest_test has them as processes): the
-// bits do not depend on how many there are, on which nodes they sit, how work is cut among them,
-// nor how sums travel.
+// The contract on many ranks (threads of this process; the tests MpiDigest.* have processes): the
+// bits depend neither on the number of ranks, nor on their memory domains, nor on how work is
+// divided among them, nor on the way of summing.
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
@@ -19,8 +19,8 @@ namespace {
 
 constexpr Sizes kOdd{83, 24, 3};
 
-// Nodes of one rank each exchange messages; one node shares memory.
-std::vector<int> nodes_of(int ranks, bool window) {
+// Memory domains of one rank each exchange messages; one memory domain shares memory.
+std::vector<int> domains_of(int ranks, bool window) {
   return window ? std::vector<int>{ranks} : std::vector<int>(static_cast<std::size_t>(ranks), 1);
 }
 
@@ -34,11 +34,11 @@ TEST_P(RanksDigest, IsOneForAllRanksCutsAndWaysOfSumming) {
   for (const int ranks : {2, 3, 4, 5, 8}) {
     for (const bool window : {true, false}) {
       for (const int threads : {1, 2}) {
-        for (const Cut ranks_by : {Cut::data, Cut::tensor}) {
-          for (const Cut threads_by : {Cut::data, Cut::tensor}) {
+        for (const Parallelism ranks_by : {Parallelism::data, Parallelism::tensor}) {
+          for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
             for (const Reduction reduction : {Reduction::tree, Reduction::root}) {
-              if (ranks_by == Cut::tensor && reduction == Reduction::root) continue;
-              const RunLayout layout{threads,  threads_by, "auto", nodes_of(ranks, window),
+              if (ranks_by == Parallelism::tensor && reduction == Reduction::root) continue;
+              const RunLayout layout{threads,  threads_by, "auto", domains_of(ranks, window),
                                      ranks_by, reduction};
               ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
             }
@@ -49,7 +49,7 @@ TEST_P(RanksDigest, IsOneForAllRanksCutsAndWaysOfSumming) {
   }
 }
 
-TEST_P(RanksDigest, IsOneForNodesOfAnyShapeAndOddSizes) {
+TEST_P(RanksDigest, IsOneForDomainsOfAnyShapeAndOddSizes) {
   Random random(14);
   for (const Sizes sizes : {
            Sizes{41, 16, 1},  // more grains than ranks
@@ -70,7 +70,7 @@ TEST_P(RanksDigest, IsOneForNodesOfAnyShapeAndOddSizes) {
   }
 }
 
-// A ring: each stop is asked for on a random rank, and the run goes on with other ranks.
+// Each stop is requested on a random rank, and the run continues with other numbers of ranks.
 TEST_P(RanksDigest, IsThatOfTheRunThatWasNeverStopped) {
   Random random(15);
   for (int round = 0; round < rounds(4); ++round) {
@@ -100,7 +100,7 @@ TEST_P(RanksDigest, AnEvaluationIsTheSameOnEveryRank) {
       const RunLayout layout = random_layout_of_ranks(random);
       std::mutex mutex;
       std::set<std::string> got;
-      run_ranks(layout.nodes, [&](Communicator& communicator) {
+      run_ranks(layout.domains, [&](Communicator& communicator) {
         Machine machine(problem_, kOdd, layout, communicator);
         machine.engine->set_state(initial_state(problem_));
         const std::string bits = bits_of(machine.engine->evaluate(data, samples, true));
@@ -122,8 +122,8 @@ TEST(RanksFast, ComesNearTheTree) {
   const Problem& problem = test::problem("strided");
   const std::string tree = train(problem, kOdd, RunLayout{});
   for (const int ranks : {1, 2, 3, 8}) {
-    const RunLayout layout{1,         Cut::data,      "auto", nodes_of(ranks, false),
-                           Cut::data, Reduction::fast};
+    const RunLayout layout{
+        1, Parallelism::data, "auto", domains_of(ranks, false), Parallelism::data, Reduction::fast};
     const std::string fast = train(problem, kOdd, layout);
     const auto correct = [](const std::string& text) { return text.substr(text.rfind(' ')); };
     EXPECT_EQ(correct(fast), correct(tree)) << ranks << " ranks";
@@ -132,18 +132,18 @@ TEST(RanksFast, ComesNearTheTree) {
 
 TEST(RanksOptions, WhatCannotGoTogetherIsRefused) {
   const Problem& problem = test::problem("dense");
-  const auto refused = [&](std::vector<int> nodes, Cut ranks_by, Reduction reduction) {
-    const RunLayout layout{1, Cut::data, "auto", nodes, ranks_by, reduction};
-    EXPECT_THROW(run_ranks(nodes,
+  const auto refused = [&](std::vector<int> domains, Parallelism ranks_by, Reduction reduction) {
+    const RunLayout layout{1, Parallelism::data, "auto", domains, ranks_by, reduction};
+    EXPECT_THROW(run_ranks(domains,
                            [&](Communicator& communicator) {
                              Machine machine(problem, kOdd, layout, communicator);
                            }),
                  UserError)
         << describe(layout);
   };
-  refused({2, 2}, Cut::tensor, Reduction::tree);
-  refused({2}, Cut::tensor, Reduction::root);
-  refused({2}, Cut::data, Reduction::fast);
+  refused({2, 2}, Parallelism::tensor, Reduction::tree);
+  refused({2}, Parallelism::tensor, Reduction::root);
+  refused({2}, Parallelism::data, Reduction::fast);
 }
 
 }  // namespace

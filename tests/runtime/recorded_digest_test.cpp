@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Digests of trainings, written down, so that an accidental change of bits between commits,
-// compilers or machines is seen. Where the change is meant, raise kOrderVersion (base/version.hpp:
-// files then say which arithmetic they are of) and copy the new lines from these tests' failures.
+// Recorded digests of trainings show an accidental change of bits between commits, compilers or
+// machines. Where the change is meant, raise kOrderVersion (base/version.hpp: files then say which
+// arithmetic they are of) and copy the new lines from these tests' failures.
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 namespace convoy::test {
 namespace {
 
-// Those of the nets that the other tests of digests have.
+// The digests of the nets that the other tests of digests use.
 TEST(EngineDigestOf, ThisVersionIsWhatItWas) {
   std::string all;
   for (const Problem& problem : problems()) {
@@ -31,7 +31,7 @@ tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77e
 )");
 }
 
-// Three steps of models that Convoy brings, with sixty images that are made.
+// Three steps of Convoy's models, on sixty synthetic images.
 std::string digest_of(const std::string& name, const RunLayout& layout) {
   const ModelFile model =
       load_model_file(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name));
@@ -45,7 +45,8 @@ TEST(EngineDigestOf, ModelsIsWhatItWasOnEveryInstructionSet) {
   const std::string lenet5 =
       "weights 66f09322e67badaf state 5bf9d25a06fffe41 losses 0x1.3618b90fc3b91p+7 11";
   for (const std::string& isa : available_isas()) {
-    for (const RunLayout& layout : {RunLayout{1, Cut::data, isa}, RunLayout{2, Cut::tensor, isa}}) {
+    for (const RunLayout& layout :
+         {RunLayout{1, Parallelism::data, isa}, RunLayout{2, Parallelism::tensor, isa}}) {
       EXPECT_EQ(digest_of("tiny-relu", layout), tiny_relu) << describe(layout);
       EXPECT_EQ(digest_of("lenet5", layout), lenet5) << describe(layout);
     }

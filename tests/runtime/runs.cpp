@@ -27,13 +27,13 @@ std::string hex(std::span<const std::byte> bytes) {
 }  // namespace
 
 int RunLayout::ranks() const {
-  return std::accumulate(nodes.begin(), nodes.end(), 0);
+  return std::accumulate(domains.begin(), domains.end(), 0);
 }
 
 std::string describe(const RunLayout& layout) {
-  const auto word = [](Cut cut) { return cut == Cut::data ? "data" : "tensor"; };
-  return fmt::format("ranks of nodes [{}] by {} ({}), {} threads by {} on {}{}",
-                     fmt::join(layout.nodes, " "), word(layout.ranks_by),
+  const auto word = [](Parallelism cut) { return cut == Parallelism::data ? "data" : "tensor"; };
+  return fmt::format("ranks of memory domains [{}] by {} ({}), {} threads by {} on {}{}",
+                     fmt::join(layout.domains, " "), word(layout.ranks_by),
                      to_string(layout.reduction), layout.threads, word(layout.cut), layout.isa,
                      layout.fuse ? "" : ", not fused");
 }
@@ -43,7 +43,7 @@ RunLayout random_layout(Random& random) {
   static constexpr int threads[] = {1, 2, 3, 4, 8};
   RunLayout layout;
   layout.threads = threads[random.pick(0, 4)];
-  layout.cut = random.chance(50) ? Cut::data : Cut::tensor;
+  layout.cut = random.chance(50) ? Parallelism::data : Parallelism::tensor;
   layout.isa = isas[static_cast<std::size_t>(random.pick(0, static_cast<Index>(isas.size()) - 1))];
   layout.fuse = random.chance(70);
   return layout;
@@ -52,19 +52,19 @@ RunLayout random_layout(Random& random) {
 RunLayout random_layout_of_ranks(Random& random) {
   RunLayout layout = random_layout(random);
   layout.threads = static_cast<int>(random.pick(1, 3));
-  layout.ranks_by = random.chance(50) ? Cut::data : Cut::tensor;
+  layout.ranks_by = random.chance(50) ? Parallelism::data : Parallelism::tensor;
   const auto ranks = static_cast<int>(random.pick(1, 5));
-  layout.nodes.clear();
+  layout.domains.clear();
   if (random.chance(30)) {
-    layout.nodes.assign(static_cast<std::size_t>(ranks), 1);
-  } else if (layout.ranks_by == Cut::tensor || random.chance(50)) {
-    layout.nodes.push_back(ranks);
+    layout.domains.assign(static_cast<std::size_t>(ranks), 1);
+  } else if (layout.ranks_by == Parallelism::tensor || random.chance(50)) {
+    layout.domains.push_back(ranks);
   } else {
-    for (int left = ranks; left > 0; left -= layout.nodes.back()) {
-      layout.nodes.push_back(static_cast<int>(random.pick(1, left)));
+    for (int left = ranks; left > 0; left -= layout.domains.back()) {
+      layout.domains.push_back(static_cast<int>(random.pick(1, left)));
     }
   }
-  if (layout.ranks_by == Cut::data && random.chance(30)) layout.reduction = Reduction::root;
+  if (layout.ranks_by == Parallelism::data && random.chance(30)) layout.reduction = Reduction::root;
   return layout;
 }
 
@@ -80,19 +80,19 @@ Machine::Machine(const Problem& problem, const Sizes& sizes, const RunLayout& la
 
 void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout) {
   EngineOptions options;
-  options.threads = layout.threads;
-  options.threads_by = layout.cut;
+  options.cpu.threads = layout.threads;
+  options.cpu.threads_by = layout.cut;
   options.ranks_by = layout.ranks_by;
   options.reduction = layout.reduction;
-  options.oversubscribe = true;
-  options.isa = layout.isa;
-  options.fuse = layout.fuse;
+  options.cpu.oversubscribe = true;
+  options.cpu.isa = layout.isa;
+  options.cpu.fuse = layout.fuse;
   options.timeline = layout.timeline;
   options.batch = sizes.batch;
   options.grain = sizes.grain;
   options.device = layout.device;
-  options.launching = layout.launching;
-  options.steps_per_launch = layout.steps_per_launch;
+  options.gpu.launching = layout.launching;
+  options.gpu.steps_per_launch = layout.steps_per_launch;
   engine = convoy::make_engine(problem.net, problem.sgd, options, communicator);
 }
 
@@ -104,29 +104,29 @@ ModelState initial_state(const Problem& problem) {
   return {initial_parameters(problem.net, 5), {}};
 }
 
-StretchResult run_steps(Engine& engine, const Problem& problem, const Dataset& data, Index batch,
-                        Range steps, const std::atomic<bool>* stop,
-                        std::span<const std::uint32_t> order) {
+StepRangeResult run_steps(Engine& engine, const Problem& problem, const Dataset& data, Index batch,
+                          Range steps, const std::atomic<bool>* stop,
+                          std::span<const std::uint32_t> order) {
   std::vector<std::uint32_t> all(static_cast<std::size_t>(data.size()));
   std::iota(all.begin(), all.end(), 0U);
   const std::vector<float> rates(static_cast<std::size_t>(steps.size()), problem.rate);
-  Stretch stretch;
-  stretch.data = &data;
-  stretch.order = order.empty() ? std::span<const std::uint32_t>(all) : order;
-  stretch.steps = steps;
-  stretch.batch = batch;
-  stretch.learning_rates = rates;
-  stretch.stop = stop;
-  return engine.run(stretch);
+  StepRange step_range;
+  step_range.data = &data;
+  step_range.order = order.empty() ? std::span<const std::uint32_t>(all) : order;
+  step_range.steps = steps;
+  step_range.batch = batch;
+  step_range.learning_rates = rates;
+  step_range.stop = stop;
+  return engine.run(step_range);
 }
 
 namespace {
 
-// How far a training has come.
+// The progress of a training.
 struct Progress {
   int epoch = 1;
   Index step = 0;
-  Tally tally;  // of the epoch
+  StepMetrics step_metrics;  // of the epoch
   ModelState state;
   std::string losses;  // of the epochs done
   bool finite = true;
@@ -141,7 +141,7 @@ ModelState copy(const ModelState& state) {
   return {copied(state.parameters), copied(state.velocity)};
 }
 
-// One rank goes on with the training until it is done or stopped.
+// Continues the training on one rank until it is done or stopped.
 class Rank {
  public:
   Rank(const Problem& problem, const Sizes& sizes, const Run& run, const RunLayout& layout,
@@ -165,16 +165,16 @@ class Rank {
     while (now.epoch <= run_.epochs) {
       const auto order = epoch_order({}, sizes_.samples, 3, now.epoch);
       while (now.step < steps) {
-        const StretchResult result = run_stretch(now, order, steps);
+        const StepRangeResult result = run_step_range(now, order, steps);
         if (result.outcome == Outcome::not_finite) return void(now.finite = false);
         if (result.outcome == Outcome::stopped) {
           EXPECT_GT(result.steps_done, 0);
           return void(now.state = machine_.engine->state());
         }
       }
-      EXPECT_EQ(now.tally.samples, sizes_.samples);
-      now.losses += fmt::format(" {:a} {}", now.tally.loss, now.tally.correct);
-      now.tally = {};
+      EXPECT_EQ(now.step_metrics.samples, sizes_.samples);
+      now.losses += fmt::format(" {:a} {}", now.step_metrics.loss, now.step_metrics.correct);
+      now.step_metrics = {};
       now.step = 0;
       ++now.epoch;
     }
@@ -182,26 +182,27 @@ class Rank {
   }
 
  private:
-  StretchResult run_stretch(Progress& now, const std::vector<std::uint32_t>& order, Index steps) {
-    Stretch stretch;
-    stretch.data = &data_;
-    stretch.order = order;
-    stretch.steps = {now.step, cuts_.pick(now.step + 1, steps)};
-    stretch.batch = sizes_.batch;
+  StepRangeResult run_step_range(Progress& now, const std::vector<std::uint32_t>& order,
+                                 Index steps) {
+    StepRange step_range;
+    step_range.data = &data_;
+    step_range.order = order;
+    step_range.steps = {now.step, cuts_.pick(now.step + 1, steps)};
+    step_range.batch = sizes_.batch;
     std::vector<float> rates;  // halved and doubled: exact in any rounding mode
-    for (Index s = now.step; s < stretch.steps.end; ++s) {
+    for (Index s = now.step; s < step_range.steps.end; ++s) {
       rates.push_back(s % 3 == 0   ? problem_.rate
                       : s % 3 == 1 ? problem_.rate / 2
                                    : problem_.rate * 2);
     }
-    stretch.learning_rates = rates;
-    stretch.stop = &stop_;
-    stretch.before = now.tally;
-    const StretchResult result = machine_.engine->run(stretch);
-    now.tally = result.total;
-    now.tally.flags = 0;
+    step_range.learning_rates = rates;
+    step_range.stop = &stop_;
+    step_range.before = now.step_metrics;
+    const StepRangeResult result = machine_.engine->run(step_range);
+    now.step_metrics = result.total;
+    now.step_metrics.flags = 0;
     now.step += result.steps_done;
-    EXPECT_TRUE(result.outcome != Outcome::finished || now.step == stretch.steps.end);
+    EXPECT_TRUE(result.outcome != Outcome::finished || now.step == step_range.steps.end);
     return result;
   }
 
@@ -233,13 +234,13 @@ std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Ra
     std::vector<Progress> ends(static_cast<std::size_t>(layout.ranks()));
     const auto work = [&](Communicator& communicator) {
       Progress& mine = ends[static_cast<std::size_t>(communicator.rank())];
-      mine = {now.epoch, now.step, now.tally, copy(now.state), now.losses, true};
+      mine = {now.epoch, now.step, now.step_metrics, copy(now.state), now.losses, true};
       Rank(problem, sizes, run, layout, communicator, seed).go_on(mine);
     };
     if (layout.ranks() == 1) {
       work(*alone());
     } else {
-      run_ranks(layout.nodes, work);
+      run_ranks(layout.domains, work);
     }
     for (const Progress& end : ends) {
       EXPECT_EQ(describe(problem, end, steps), describe(problem, ends.front(), steps));
@@ -266,7 +267,8 @@ std::string train_on(Communicator& communicator, const Problem& problem, const S
 
 std::string bits_of(const Evaluation& evaluation) {
   return fmt::format("loss {:a} correct {} samples {} predictions {} probabilities {}",
-                     evaluation.tally.loss, evaluation.tally.correct, evaluation.tally.samples,
+                     evaluation.step_metrics.loss, evaluation.step_metrics.correct,
+                     evaluation.step_metrics.samples,
                      hex(std::as_bytes(std::span(evaluation.predictions))),
                      hex(std::as_bytes(std::span(evaluation.probabilities))));
 }
@@ -279,12 +281,12 @@ std::string evaluate(const Problem& problem, const RunLayout& layout) {
   machine.engine->set_state(initial_state(problem));
   const std::string without = bits_of(machine.engine->evaluate(data, samples));
   const Evaluation with = machine.engine->evaluate(data, samples, true);
-  EXPECT_EQ(with.tally.samples, 100);
+  EXPECT_EQ(with.step_metrics.samples, 100);
   EXPECT_EQ(with.predictions.size(), 100u);
   EXPECT_EQ(with.probabilities.size(), 100 * static_cast<std::size_t>(problem.net.loss().classes));
   EXPECT_EQ(without.substr(0, without.find(" probabilities")),
             bits_of(with).substr(0, bits_of(with).find(" probabilities")));
-  EXPECT_EQ(machine.engine->evaluate(data, {}).tally.samples, 0);
+  EXPECT_EQ(machine.engine->evaluate(data, {}).step_metrics.samples, 0);
   return bits_of(with);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small trainings for the tests of the engine: nets that hold every operation, and runs that go on
-// from engine to engine.
+// Small trainings for the tests of the engine: nets that hold every operation, and runs that
+// continue on another engine.
 #pragma once
 
 #include <functional>
@@ -29,13 +29,13 @@ struct Sizes {
   Index samples, batch, grain;
 };
 
-// How a run is laid out: what must not show.
+// The layout of a run, which must not change its result.
 struct RunLayout {
   int threads = 1;
-  Cut cut = Cut::data;
+  Parallelism cut = Parallelism::data;
   std::string isa = "auto";
-  std::vector<int> nodes{1};  // ranks of each; they share memory
-  Cut ranks_by = Cut::data;
+  std::vector<int> domains{1};  // ranks of each; they share memory
+  Parallelism ranks_by = Parallelism::data;
   Reduction reduction = Reduction::tree;
   bool fuse = true;
   Timeline* timeline = nullptr;
@@ -47,10 +47,10 @@ struct RunLayout {
 };
 std::string describe(const RunLayout& layout);
 RunLayout random_layout(Random& random);
-// The same, on some ranks of some nodes.
+// The same, on several ranks of several memory domains.
 RunLayout random_layout_of_ranks(Random& random);
 
-// Calls a hook, then hands over: the one place in a step where a test gets a word in.
+// Calls a hook, then the inner call: the hook lets a test act within a step.
 class HookedCommunicator final : public Communicator {
  public:
   HookedCommunicator() : own_(alone()), inner_(*own_) {}
@@ -60,24 +60,24 @@ class HookedCommunicator final : public Communicator {
 
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
-  std::span<const Range> nodes() const override { return inner_.nodes(); }
+  std::span<const Range> domains() const override { return inner_.domains(); }
   Range host() const override { return inner_.host(); }
   std::shared_ptr<std::byte[]> allocate(Index bytes) override { return inner_.allocate(bytes); }
-  void meet(Meeting meeting) override {
-    const bool gathers = meeting == Meeting::gradients || meeting == Meeting::evaluation;
+  void barrier(SyncPoint sync_point) override {
+    const bool gathers = sync_point == SyncPoint::gradients || sync_point == SyncPoint::evaluation;
     if (gathers && before_gather) before_gather();
-    inner_.meet(meeting);
+    inner_.barrier(sync_point);
   }
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
-                Meeting meeting) override {
-    inner_.exchange(out, in, meeting);
+                SyncPoint sync_point) override {
+    inner_.exchange(out, in, sync_point);
   }
   void sum(std::span<float> values) override { inner_.sum(values); }
   void sum(std::span<double> values) override { inner_.sum(values); }
   void publish(Activity activity, std::int64_t step) noexcept override {
     inner_.publish(activity, step);
   }
-  void pulse() noexcept override { inner_.pulse(); }
+  void heartbeat() noexcept override { inner_.heartbeat(); }
   void fail(std::string_view reason) noexcept override { inner_.fail(reason); }
 
  private:
@@ -85,7 +85,7 @@ class HookedCommunicator final : public Communicator {
   Communicator& inner_;
 };
 
-// An engine with its communicator: alone, or a rank's.
+// An engine with its communicator, of one rank alone or of a rank of a job.
 struct Machine {
   Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout);
   Machine(const Problem& problem, const Sizes& sizes, const RunLayout& layout, Communicator& rank);
@@ -99,15 +99,15 @@ struct Machine {
 Dataset data_for(const Problem& problem, Index samples);
 ModelState initial_state(const Problem& problem);
 
-// One stretch of the first epoch, at the problem's rate; `order` is 0, 1, 2, ... unless given.
-StretchResult run_steps(Engine& engine, const Problem& problem, const Dataset& data, Index batch,
-                        Range steps, const std::atomic<bool>* stop = nullptr,
-                        std::span<const std::uint32_t> order = {});
+// One step range of the first epoch, at the problem's rate; `order` is 0, 1, 2, ... unless given.
+StepRangeResult run_steps(Engine& engine, const Problem& problem, const Dataset& data, Index batch,
+                          Range steps, const std::atomic<bool>* stop = nullptr,
+                          std::span<const std::uint32_t> order = {});
 
-// Trains for some epochs on the layout that `next_layout` names, and says how that came out, to the
-// last bit: both digests, and the loss of each epoch. `cuts` draws where stretches end. With
-// `stops`, one rank is asked to stop at a random step, and the run goes on with the next layout.
-// All ranks must come to the same; they are threads of this process.
+// Trains for some epochs on the layout that `next_layout` names, and returns the result to the last
+// bit: both digests, and the loss of each epoch. `cuts` draws the ends of step ranges. With
+// `stops`, one rank gets a request to stop at a random step, and the run continues with the next
+// layout. All ranks must have the same result; they are threads of this process.
 struct Run {
   int epochs = 1;
   bool stops = false;
@@ -117,12 +117,11 @@ std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Ra
 std::string train(const Problem& problem, const Sizes& sizes, const RunLayout& layout,
                   const Run& run = {}, std::uint64_t cuts_seed = 1);
 
-// The same on one rank of a job that is there already, without a stop; layout.nodes is not looked
-// at.
+// The same on one rank of an existing job, without a stop; layout.domains is not used.
 std::string train_on(Communicator& communicator, const Problem& problem, const Sizes& sizes,
                      const RunLayout& layout, const Run& run = {}, std::uint64_t cuts_seed = 1);
 
-// What an evaluation says, to the last bit.
+// The result of an evaluation, to the last bit.
 std::string bits_of(const Evaluation& evaluation);
 // The same of some hundred samples by a layout of one rank; that it can do without probabilities,
 // and without samples, is checked.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the time goes: nothing is counted twice, nothing is lost, nothing shows in a weight.
+// Timelines: no time is counted twice or lost, and no weight changes.
 #include "runtime/timeline.hpp"
 
 #include <gtest/gtest.h>
@@ -19,17 +19,17 @@ constexpr Index kStages = 3;
 constexpr Sizes kSizes{64, 16, 2};
 constexpr Index kSteps = 4, kEvents = 10'000;
 
-std::int64_t sum_of_totals(const Lane& lane) {
+std::int64_t sum_of_totals(const Track& track) {
   std::int64_t sum = 0;
-  for (std::int32_t kind = 0; kind < kTimeKinds; ++kind) sum += lane.total(TimeKind{kind});
-  for (Index stage = 0; stage < kStages; ++stage) sum += lane.total_of_stage(stage);
+  for (std::int32_t kind = 0; kind < kTimeKinds; ++kind) sum += track.total(TimeKind{kind});
+  for (Index stage = 0; stage < kStages; ++stage) sum += track.total_of_stage(stage);
   return sum;
 }
 
-std::map<std::int32_t, std::int64_t> totals_of_marks(const Lane& lane) {
+std::map<std::int32_t, std::int64_t> totals_of_marks(const Track& track) {
   std::map<std::int32_t, std::int64_t> totals;
   std::int64_t last = 0;
-  for (const TimeMark& mark : lane.marks()) {
+  for (const TimeMark& mark : track.marks()) {
     if (mark.what != kNothing) totals[mark.what] += mark.tick - last;
     last = mark.tick;
   }
@@ -37,69 +37,70 @@ std::map<std::int32_t, std::int64_t> totals_of_marks(const Lane& lane) {
 }
 
 TEST(Timeline, TotalsAreThoseOfTheEvents) {
-  Lane lane(kStages, kEvents);
+  Track track(kStages, kEvents);
   for (int step = 0; step < 20; ++step) {
-    lane.start();
-    lane.step(step);
-    lane.lap(TimeKind::input);
+    track.start();
+    track.step(step);
+    track.record(TimeKind::input);
     for (Index stage = 0; stage < kStages; ++stage) {
-      lane.lap_stage(stage);
-      lane.lap(TimeKind::waiting);
-      lane.met_after_stage();
+      track.record_stage(stage);
+      track.record(TimeKind::waiting);
+      track.end_barrier_after_stage();
     }
-    lane.begin_turns();
+    track.begin_turns();
     for (int turn = 0; turn < 5; ++turn) {
-      lane.turn(TimeKind::reduction);
-      lane.turn(TimeKind::update);
+      track.turn(TimeKind::reduction);
+      track.turn(TimeKind::update);
     }
-    lane.end_turns();
+    track.end_turns();
   }
-  const auto totals = totals_of_marks(lane);
+  const auto totals = totals_of_marks(track);
   for (const TimeKind kind :
        {TimeKind::input, TimeKind::waiting, TimeKind::reduction, TimeKind::update}) {
-    EXPECT_EQ(totals.at(number_of(kind)), lane.total(kind));
+    EXPECT_EQ(totals.at(number_of(kind)), track.total(kind));
   }
-  std::int64_t meetings = 0;
+  std::int64_t sync_points = 0;
   for (Index stage = 0; stage < kStages; ++stage) {
-    EXPECT_EQ(totals.at(static_cast<std::int32_t>(kTimeKinds + stage)), lane.total_of_stage(stage));
-    meetings += lane.meetings_after_stage(stage);
+    EXPECT_EQ(totals.at(static_cast<std::int32_t>(kTimeKinds + stage)),
+              track.total_of_stage(stage));
+    sync_points += track.barriers_after_stage(stage);
   }
-  EXPECT_EQ(meetings, lane.total(TimeKind::waiting));
-  EXPECT_EQ(lane.missing_from(), -1);
+  EXPECT_EQ(sync_points, track.total(TimeKind::waiting));
+  EXPECT_EQ(track.missing_from(), -1);
 }
 
-TEST(Timeline, EventsAreBoundedAndTotalsGoOn) {
+TEST(Timeline, EventsAreBoundedAndTotalsContinue) {
   for (const Index events : {0, 1, 2, 7, 8, 9}) {
-    Lane lane(kStages, events);
+    Track track(kStages, events);
     const std::int64_t begin = ticks();
-    lane.start();
-    for (Index step = 0; step < 10; ++step) {  // four events each; one is there already
-      lane.step(step);
-      lane.lap(TimeKind::input);
-      lane.lap_stage(0);
-      lane.lap_stage(1);
-      lane.lap(TimeKind::update);
+    track.start();
+    for (Index step = 0; step < 10; ++step) {  // four events each; one exists already
+      track.step(step);
+      track.record(TimeKind::input);
+      track.record_stage(0);
+      track.record_stage(1);
+      track.record(TimeKind::update);
     }
-    EXPECT_EQ(static_cast<Index>(lane.marks().size()), events);
-    EXPECT_EQ(lane.missing_from(), events == 0 ? 0 : (events - 1) / 4) << events;
-    EXPECT_GE(lane.total(TimeKind::update), totals_of_marks(lane)[number_of(TimeKind::update)]);
-    EXPECT_LE(sum_of_totals(lane), ticks() - begin);
-    if (!lane.marks().empty()) {
-      const std::int64_t last_seen = lane.marks().back().tick;
-      lane.lap(lane.marks().back().what == number_of(TimeKind::input) ? TimeKind::input
-                                                                      : TimeKind::update);
-      EXPECT_EQ(lane.marks().back().tick, last_seen) << "what is missing is no part of an event";
+    EXPECT_EQ(static_cast<Index>(track.marks().size()), events);
+    EXPECT_EQ(track.missing_from(), events == 0 ? 0 : (events - 1) / 4) << events;
+    EXPECT_GE(track.total(TimeKind::update), totals_of_marks(track)[number_of(TimeKind::update)]);
+    EXPECT_LE(sum_of_totals(track), ticks() - begin);
+    if (!track.marks().empty()) {
+      const std::int64_t last_seen = track.marks().back().tick;
+      track.record(track.marks().back().what == number_of(TimeKind::input) ? TimeKind::input
+                                                                           : TimeKind::update);
+      EXPECT_EQ(track.marks().back().tick, last_seen) << "what is missing is no part of an event";
     }
   }
 }
 
-TEST(Timeline, OneAfterAnotherOfTheSameKindAreOne) {
-  Lane lane(kStages, kEvents);
-  lane.start();
-  for (int i = 0; i < 5; ++i) lane.lap(TimeKind::waiting);
-  lane.lap(TimeKind::update);
-  ASSERT_EQ(lane.marks().size(), 3u);
-  EXPECT_EQ(totals_of_marks(lane)[number_of(TimeKind::waiting)], lane.total(TimeKind::waiting));
+TEST(Timeline, ConsecutiveIntervalsOfOneKindAreMerged) {
+  Track track(kStages, kEvents);
+  track.start();
+  for (int i = 0; i < 5; ++i) track.record(TimeKind::waiting);
+  track.record(TimeKind::update);
+  ASSERT_EQ(track.marks().size(), 3u);
+  EXPECT_EQ(totals_of_marks(track)[number_of(TimeKind::waiting)], track.total(TimeKind::waiting));
 }
 
 // One worker's share of the checks of a whole job.
@@ -119,7 +120,7 @@ void check_worker(const RankTimings& rank, const WorkerTimings& worker) {
   }
   for (std::size_t s = 0; s < rank.stages.size(); ++s) {
     EXPECT_NEAR(seconds[static_cast<std::size_t>(kTimeKinds) + s], worker.stages[s], 1e-5);
-    EXPECT_GE(worker.stages_with_meetings[s], worker.stages[s]);
+    EXPECT_GE(worker.stages_with_barriers[s], worker.stages[s]);
     EXPECT_GT(worker.stages[s], 0) << rank.stages[s].name();
   }
   EXPECT_GT(worker.seconds_of(TimeKind::input), 0);
@@ -140,7 +141,7 @@ void check(const Timings& timings, const RunLayout& layout) {
     EXPECT_GT(first.known(), timings.seconds / 2) << "little is left over";
   }
   EXPECT_GT(first.seconds_of(TimeKind::evaluation), 0);
-  const bool messages = layout.nodes.size() > 1;
+  const bool messages = layout.domains.size() > 1;
   EXPECT_EQ(timings.bytes_sent() > 0, messages);
   EXPECT_EQ(first.seconds_of(TimeKind::communication) > 0, messages);
   EXPECT_EQ(timings.missing_from(), -1);
@@ -165,20 +166,20 @@ TEST(Timeline, OfEveryLayoutIsWholeAndChangesNothing) {
   for (const char* name : {"classic", "readers"}) {
     const Problem& problem = test::problem(name);
     const std::string wanted = digest_after_steps(problem, {}, *alone());
-    for (const RunLayout& layout :
-         std::vector<RunLayout>{{1, Cut::data, "auto"},
-                                {1, Cut::data, "auto", {1}, Cut::data, Reduction::tree, false},
-                                {3, Cut::data, "auto"},
-                                {3, Cut::tensor, "auto"},
-                                {2, Cut::data, "auto", {2}},
-                                {2, Cut::data, "auto", {1, 1}},
-                                {1, Cut::data, "auto", {2, 1}},
-                                {1, Cut::data, "auto", {1, 1}, Cut::data, Reduction::root},
-                                {2, Cut::tensor, "auto", {2}, Cut::tensor},
-                                {2, Cut::data, "auto", {2}, Cut::tensor},
-                                {1, Cut::data, "auto", {1, 1}, Cut::tensor}}) {
+    for (const RunLayout& layout : std::vector<RunLayout>{
+             {1, Parallelism::data, "auto"},
+             {1, Parallelism::data, "auto", {1}, Parallelism::data, Reduction::tree, false},
+             {3, Parallelism::data, "auto"},
+             {3, Parallelism::tensor, "auto"},
+             {2, Parallelism::data, "auto", {2}},
+             {2, Parallelism::data, "auto", {1, 1}},
+             {1, Parallelism::data, "auto", {2, 1}},
+             {1, Parallelism::data, "auto", {1, 1}, Parallelism::data, Reduction::root},
+             {2, Parallelism::tensor, "auto", {2}, Parallelism::tensor},
+             {2, Parallelism::data, "auto", {2}, Parallelism::tensor},
+             {1, Parallelism::data, "auto", {1, 1}, Parallelism::tensor}}) {
       SCOPED_TRACE(problem.name + ": " + describe(layout));
-      run_ranks(layout.nodes, [&](Communicator& communicator) {
+      run_ranks(layout.domains, [&](Communicator& communicator) {
         Timeline timeline(kEvents);
         RunLayout mine = layout;
         mine.timeline = &timeline;
@@ -194,13 +195,13 @@ TEST(Timeline, OfEveryLayoutIsWholeAndChangesNothing) {
   }
 }
 
-// Two nodes halve (parallel/tree_reduce.hpp): each sends a half of its gradient with its tally (64
-// bytes), then a half of the sum.
+// Two memory domains halve (parallel/tree_reduce.hpp): each sends a half of its gradient with its
+// step metrics (64 bytes), then a half of the sum.
 TEST(Timeline, CountsTheBytesOfTheMessages) {
   const Problem& problem = test::problem("classic");
   run_ranks({1, 1}, [&](Communicator& communicator) {
     Timeline timeline;
-    RunLayout layout{1, Cut::data, "auto", {1, 1}};
+    RunLayout layout{1, Parallelism::data, "auto", {1, 1}};
     layout.timeline = &timeline;
     digest_after_steps(problem, layout, communicator);
     EXPECT_EQ(static_cast<Index>(timeline.bytes_sent()),

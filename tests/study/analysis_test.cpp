@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a study makes of known times, and each flag by a case made for it.
+// The results of a study of known times, and a made-up case for each flag.
 #include "study/analysis.hpp"
 
 #include <gmock/gmock.h>
@@ -36,7 +36,7 @@ std::vector<std::string> flags(const Study& study, std::size_t layout) {
   return flags(analyse(study).experiments.at(0).layouts.at(layout));
 }
 
-TEST(Analysis, FindsTheSpeedupThatIsThere) {
+TEST(Analysis, FindsTheSpeedupOfMadeTimes) {
   const Study study = test::made_study(kLayouts, 2, 5, ideal);
   const Results results = analyse(study);
   const LayoutResult& two = results.experiments[0].layouts[1];
@@ -104,11 +104,11 @@ TEST(Analysis, TheBestSerialRunIsTheStudys) {
   EXPECT_NEAR(results.experiments[1].layouts[1].speedup.value, 1, 1e-9);
 }
 
-TEST(Analysis, WithoutASerialRunNothingIsAccused) {
+TEST(Analysis, WithoutASerialRunNoDigestIsFlagged) {
   Study study = test::made_study(kLayouts, 2, 3, ideal);
   std::erase_if(study.runs, [](const RunRecord& run) { return run.layout == 0; });
   EXPECT_THAT(flags(study, 1), Contains(HasSubstr("serial layout has no run yet")));
-  EXPECT_THAT(flags(study, 1), Not(Contains(HasSubstr("another computation"))));
+  EXPECT_THAT(flags(study, 1), Not(Contains(HasSubstr("a different computation"))));
 }
 
 TEST(Analysis, LayersHaveTheirActivationsAndPasses) {
@@ -159,7 +159,7 @@ TEST(Analysis, TablesOfGpusHaveKernels) {
   for (const auto& row : layers.rows) EXPECT_EQ(row.size(), layers.columns.size());
 }
 
-// What was not looked at is not shown as nothing.
+// Without a profile the table of a step's time is left out, rather than filled with zeros.
 TEST(Analysis, WithoutAProfileNoTimeIsBrokenDown) {
   Study study = test::made_gpu_study({{1, 1}}, 1);
   EXPECT_THAT(markdown(study, analyse(study)), HasSubstr("where the time of a step goes"));

@@ -86,8 +86,8 @@ layouts = ["1x1"]
 per_layer = true
 )";
 
-// Nothing of the processor; and the clock only where layers are asked for, because it changes how a
-// GPU is given its work.
+// A GPU needs no options of the processor, and the clock only for layers, because timing changes
+// how a GPU gets its work.
 TEST(StudyFile, GpusAreGivenRanksAndNothingElse) {
   const StudyPlan plan = parse_plan(kGpuFile, "s.toml");
   EXPECT_THAT(train_words(plan, {0, 0}),
@@ -129,7 +129,7 @@ TEST(StudyFile, MistakesAreNamedWithTheirLine) {
   EXPECT_THAT(
       message_of(head +
                  "layouts = [\"2x1\"]\n[[experiment]]\nname = \"A \"\nlayouts = [\"1x1\"]\n"),
-      HasSubstr("one name"));
+      HasSubstr("the same name"));
   EXPECT_THAT(message_of("launcher = \"srun\"\n" + head + "layouts = [\"2x1\"]\n"),
               HasSubstr("{ranks}"));
 }
@@ -199,7 +199,7 @@ std::string train_document(std::string_view device, std::string_view profile) {
       device, device == "cuda" ? "0.25" : "null", std::string(64, 'a'), kEpoch, kEpoch, profile);
 }
 
-// A GPU that nobody looked at has no profile; of a processor it is missing.
+// A GPU that was not timed has no profile; on a processor the profile is required.
 TEST(StudyRecord, AGpuMayHaveNoProfile) {
   const RunRecord run = run_record(train_document("cuda", ""));
   EXPECT_EQ(run.steps, 8) << "the last batch of an epoch is a step, too";

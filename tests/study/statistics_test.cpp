@@ -48,7 +48,7 @@ TEST(Statistics, MeansOfKnownValues) {
   EXPECT_TRUE(std::isnan(mean({}).value));
 }
 
-// A slow round slows both: their ratio does not notice.
+// A slow round slows both runs, so their ratio does not change.
 TEST(Statistics, RatiosAreFormedWithinARound) {
   const std::array serial{10.0, 20.0, 15.0};
   const std::array parallel{5.0, 10.0, 7.5};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who differs from the others is named, on all ranks; who does not is left in peace.
+// All ranks name the ranks that differ from the others, and no others.
 #include "train/agreement.hpp"
 
 #include <gmock/gmock.h>
@@ -32,16 +32,16 @@ RunFacts facts() {
 
 struct Seen {
   Fault fault = Fault::internal;
-  std::string words;  // empty: nobody threw
+  std::string words;  // empty: no rank threw
 };
 
-// What all ranks threw, which has to be the same.
-Seen seen_by_all(const std::vector<int>& nodes, const std::function<void(Communicator&)>& work) {
+// The error that all ranks threw, which has to be the same.
+Seen seen_by_all(const std::vector<int>& domains, const std::function<void(Communicator&)>& work) {
   std::mutex mutex;
   std::multiset<std::string> all;
   Seen seen;
   int ranks = 0;
-  test::run_ranks(nodes, [&](Communicator& communicator) {
+  test::run_ranks(domains, [&](Communicator& communicator) {
     Seen mine;
     try {
       work(communicator);
@@ -59,8 +59,8 @@ Seen seen_by_all(const std::vector<int>& nodes, const std::function<void(Communi
 
 using Change = std::function<void(RunFacts&)>;
 
-Seen agree_with(const std::vector<int>& nodes, const std::set<int>& odd, const Change& change) {
-  return seen_by_all(nodes, [&](Communicator& communicator) {
+Seen agree_with(const std::vector<int>& domains, const std::set<int>& odd, const Change& change) {
+  return seen_by_all(domains, [&](Communicator& communicator) {
     RunFacts mine = facts();
     if (odd.contains(communicator.rank())) change(mine);
     agree(communicator, mine);
@@ -68,9 +68,9 @@ Seen agree_with(const std::vector<int>& nodes, const std::set<int>& odd, const C
 }
 
 TEST(Agreement, EqualRanksAgree) {
-  for (const std::vector<int>& nodes :
+  for (const std::vector<int>& domains :
        std::vector<std::vector<int>>{{1}, {2}, {1, 1}, {3}, {2, 3}, {8}}) {
-    EXPECT_EQ(agree_with(nodes, {}, {}).words, "");
+    EXPECT_EQ(agree_with(domains, {}, {}).words, "");
   }
   EXPECT_NO_THROW(agree(*alone(), facts()));
 }
@@ -81,14 +81,14 @@ TEST(Agreement, TheRankThatDiffersIsNamedInEveryPlace) {
       const Seen seen = agree_with(
           {ranks}, {odd}, [](RunFacts& mine) { mine.train_sha256 = std::string(64, 'c'); });
       EXPECT_EQ(seen.fault, Fault::bad_data);
-      // Of two, nobody has the majority: rank 0 is right.
+      // Of two ranks neither has the majority: rank 0 is right.
       const std::string start = ranks == 2 ? "rank 1 differs from rank 0"
                                 : odd == 0 ? "rank 0 differs from rank 1"
                                            : "rank " + std::to_string(odd) + " differs from rank 0";
       const std::string right(64, ranks == 2 && odd == 0 ? 'c' : 'a');
       const std::string wrong(64, ranks == 2 && odd == 0 ? 'a' : 'c');
       EXPECT_EQ(seen.words, start + " in the training data (SHA-256 " + wrong + ", not " + right +
-                                "): give every node the same files");
+                                "): give every host the same files");
     }
   }
 }
@@ -115,8 +115,8 @@ TEST(Agreement, EveryFactCounts) {
 }
 
 TEST(Agreement, TheMajorityIsRight) {
-  const auto start = [](const std::vector<int>& nodes, const std::set<int>& odd) {
-    const Seen seen = agree_with(nodes, odd, [](RunFacts& f) { f.data = "limit 7"; });
+  const auto start = [](const std::vector<int>& domains, const std::set<int>& odd) {
+    const Seen seen = agree_with(domains, odd, [](RunFacts& f) { f.data = "limit 7"; });
     return seen.words.substr(0, seen.words.find(" in the choice of data"));
   };
   EXPECT_EQ(start({5}, {1, 3}), "ranks 1 and 3 differ from rank 0");

@@ -19,7 +19,7 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
   Checkpoint checkpoint{model, {"a", "\"b\"", "", "\xc3\xa9"}, {}, {}, std::string(64, 'd'), {},
                         {}};
   checkpoint.position = {3, 5, 21, {}, 0.1 + 0.2};
-  checkpoint.position.epoch_tally = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
+  checkpoint.position.epoch_metrics = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
   checkpoint.state.parameters = Buffer<float>(model.net.arena_size());
   if (model.train.momentum != 0) checkpoint.state.velocity = Buffer<float>(model.net.arena_size());
   for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
@@ -66,7 +66,7 @@ TEST(Checkpoint, DigestsSeeEveryNumber) {
   }
 }
 
-// The property: a damaged file gives what was saved, or a UserError; nothing else.
+// A damaged file gives the saved content or a UserError, nothing else.
 TEST(Checkpoint, DamageNeverPassesForContent) {
   const TempFolder folder;
   const auto file = folder / "c.safetensors";
@@ -112,7 +112,7 @@ TEST(Checkpoint, DamageNeverPassesForContent) {
   EXPECT_GT(refused, 1500);
 }
 
-// Well-formed files of others, or with metadata that do not fit the tensors.
+// Well-formed files of other programs, or with metadata that do not fit the tensors.
 TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   const TempFolder folder;
   const auto file = folder / "c.safetensors";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes that fail half-way: the old file stays, the half one goes.
+// Writes that fail half-way: the old file stays, and the incomplete one is removed.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -17,7 +17,7 @@ namespace {
 
 using namespace train_tests;
 
-// While it lives, no file of this process can grow beyond so many bytes (EFBIG).
+// While the object lives, no file of this process can grow beyond this number of bytes (EFBIG).
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
@@ -37,7 +37,7 @@ class FileSizeLimit {
   sighandler_t handler_;
 };
 
-// The disk is lost once the run has written its first checkpoint after the initial one.
+// Writes fail once the run has written its first checkpoint after the initial one.
 class DiskLoser : public Observer {
  public:
   explicit DiskLoser(rlim_t bytes) : bytes_(bytes) {}
@@ -69,14 +69,14 @@ TEST(DiskFull, ReplacingAFileIsAllOrNothing) {
   EXPECT_EQ(read_bytes(file), wanted);
 }
 
-TEST(DiskFull, ARunKeepsItsLastCheckpointAndGoesOn) {
+TEST(DiskFull, ARunKeepsItsLastCheckpointAndContinues) {
   const TrainAndTest data = tiny_data();
   const auto communicator = alone();
   const DataSettings settings{"synthetic", 0, 0.2};
   FakeEngine whole;
-  Observer nobody;
+  Observer observer;
   const TrainResult wanted =
-      RunTrainer(tiny_model(), data, settings, whole, *communicator, "").train(nobody);
+      RunTrainer(tiny_model(), data, settings, whole, *communicator, "").train(observer);
   for (const rlim_t room : {0U, 100U, 300U, 1000U, 2500U}) {
     const TempFolder folder;
     const fs::path run = folder / "run";
@@ -89,7 +89,7 @@ TEST(DiskFull, ARunKeepsItsLastCheckpointAndGoesOn) {
     EXPECT_EQ(load_checkpoint(run).position.step, 5) << room;
     FakeEngine again;
     const TrainResult result =
-        RunTrainer::resume(tiny_model(), data, settings, again, *communicator, run).train(nobody);
+        RunTrainer::resume(tiny_model(), data, settings, again, *communicator, run).train(observer);
     EXPECT_EQ(result.state_sha256, wanted.state_sha256);
     EXPECT_EQ(content(result.epochs), content(wanted.epochs));
   }
@@ -108,8 +108,7 @@ TEST(DiskFull, NoRunFolderComesOfAFailedStart) {
   EXPECT_TRUE(names_in(folder.path()).empty());
 }
 
-// Fills the small disk at `place`; returns 0 where the old file stays and a smaller one still goes
-// in.
+// Fills the small disk at `place`; returns 0 where the old file stays and a smaller one still fits.
 int fill_a_disk(const fs::path& place) {
   const fs::path file = place / "file";
   replace_file(file, std::string(30000, 'o'));

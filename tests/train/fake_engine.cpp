@@ -15,33 +15,35 @@ Buffer<float> copy(const Buffer<float>& from) {
 
 }  // namespace
 
-StretchResult FakeEngine::run(const Stretch& stretch) {
-  stretches.push_back(stretch.steps);
-  StretchResult result;
-  result.total = stretch.before;
-  for (Index step = stretch.steps.begin; step < stretch.steps.end; ++step) {
+StepRangeResult FakeEngine::run(const StepRange& step_range) {
+  step_ranges.push_back(step_range.steps);
+  StepRangeResult result;
+  result.total = step_range.before;
+  for (Index step = step_range.steps.begin; step < step_range.steps.end; ++step) {
     ++steps;
     if (steps == not_finite_at) {
       result.outcome = Outcome::not_finite;
       result.last_loss = std::numeric_limits<double>::quiet_NaN();
       return result;
     }
-    const float rate = stretch.learning_rates[static_cast<std::size_t>(step - stretch.steps.begin)];
-    const Index begin = step * stretch.batch;
-    const Index end = std::min(begin + stretch.batch, static_cast<Index>(stretch.order.size()));
-    Tally tally;
+    const float rate =
+        step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
+    const Index begin = step * step_range.batch;
+    const Index end =
+        std::min(begin + step_range.batch, static_cast<Index>(step_range.order.size()));
+    StepMetrics step_metrics;
     for (Index i = begin; i < end; ++i) {
-      const std::uint32_t sample = stretch.order[static_cast<std::size_t>(i)];
+      const std::uint32_t sample = step_range.order[static_cast<std::size_t>(i)];
       float& weight = state_.parameters[0];
       weight = weight * 0.875f + rate * static_cast<float>(sample + 1);
-      tally.loss += 0.1 * static_cast<double>(sample + 1) + static_cast<double>(weight);
-      tally.samples += 1;
+      step_metrics.loss += 0.1 * static_cast<double>(sample + 1) + static_cast<double>(weight);
+      step_metrics.samples += 1;
     }
-    result.total.add(tally);
-    result.last_loss = tally.loss / static_cast<double>(tally.samples);
+    result.total.add(step_metrics);
+    result.last_loss = step_metrics.loss / static_cast<double>(step_metrics.samples);
     result.steps_done += 1;
-    if (steps == stop_at || (stretch.stop && stretch.stop->load())) {
-      result.total.flags |= Tally::stop_requested;
+    if (steps == stop_at || (step_range.stop && step_range.stop->load())) {
+      result.total.flags |= StepMetrics::stop_requested;
       result.outcome = Outcome::stopped;
       return result;
     }
@@ -54,9 +56,10 @@ Evaluation FakeEngine::evaluate(const Dataset&, std::span<const std::uint32_t> s
   const auto count = static_cast<Index>(samples.size());
   const auto call = static_cast<std::size_t>(evaluations++);
   const double accuracy = call < accuracies.size() ? accuracies[call] : 0.5;
-  evaluation.tally.samples = count;
-  evaluation.tally.correct = static_cast<Index>(accuracy * static_cast<double>(count) + 0.5);
-  evaluation.tally.loss = static_cast<double>(state_.parameters[0]) * static_cast<double>(count);
+  evaluation.step_metrics.samples = count;
+  evaluation.step_metrics.correct = static_cast<Index>(accuracy * static_cast<double>(count) + 0.5);
+  evaluation.step_metrics.loss =
+      static_cast<double>(state_.parameters[0]) * static_cast<double>(count);
   evaluation.predictions.resize(samples.size());
   return evaluation;
 }

@@ -13,7 +13,7 @@ namespace convoy::train_tests {
 
 class FakeEngine : public Engine {
  public:
-  StretchResult run(const Stretch& stretch) override;
+  StepRangeResult run(const StepRange& step_range) override;
   Evaluation evaluate(const Dataset& data, std::span<const std::uint32_t> samples,
                       bool with_probabilities) override;
   ModelState state() const override;
@@ -25,14 +25,15 @@ class FakeEngine : public Engine {
   std::string device() const override { return "fake"; }
   const std::vector<std::string>& warnings() const override { return warnings_; }
 
-  // What the test arranges: steps are counted from 1 over the life of this engine.
+  // Settings of the test; steps are counted from 1 over the life of this engine.
   TrainSettings made_with = tiny_model().train;
   Index not_finite_at = 0;
-  Index stop_at = 0;               // pretends that the stop was asked for during this step
-  std::vector<double> accuracies;  // of evaluations, one after the other; then by the weights
-  // What it saw.
+  Index stop_at = 0;  // pretends that the stop was requested during this step
+  std::vector<double>
+      accuracies;  // of evaluations, one after the other; after these, they depend on the weights
+  // Records for the test.
   Index steps = 0;
-  std::vector<Range> stretches;
+  std::vector<Range> step_ranges;
   Index evaluations = 0;
 
  private:

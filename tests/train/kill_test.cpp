@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // 200 SIGKILLs at random moments of runs that save at every other step. The run is this executable
-// itself, started again with an environment variable: a fork alone would share OpenMP's threads.
+// itself, started again with an environment variable: a plain fork would share the state of
+// OpenMP's threads.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -34,12 +35,12 @@ TrainResult train(const fs::path& run) {
   const auto communicator = alone();
   const ModelFile model = killed_model();
   const auto engine = tiny_engine(model, *communicator);
-  Observer nobody;
+  Observer observer;
   RunTrainer trainer =
       fs::exists(run)
           ? RunTrainer::resume(open_run(run).model, data, kSettings, *engine, *communicator, run)
           : RunTrainer(model, data, kSettings, *engine, *communicator, run);
-  return trainer.train(nobody, nullptr, {CheckpointEvery::Unit::steps, 2});
+  return trainer.train(observer, nullptr, {CheckpointEvery::Unit::steps, 2});
 }
 
 // Where the variable names a run folder, this process trains into it and does nothing else.
@@ -89,7 +90,7 @@ Child start(const fs::path& run) {
   return child;
 }
 
-// Until it writes the byte that says it begins (gtest writes lines before).
+// Reads until the byte by which the child says that it begins (gtest writes lines before).
 void await_ready(const Child& child) {
   char c = 0;
   std::string seen;
@@ -105,7 +106,7 @@ int wait_for(const Child& child) {
   return status;
 }
 
-// The run folder is absent or loads; `step` is where it stands, and never goes back.
+// The run folder is absent or can be loaded; `step` is its position, which never decreases.
 void check_loadable(const fs::path& run, Index& step) {
   if (!fs::exists(run)) {
     ASSERT_EQ(step, -1) << "the run folder vanished";
@@ -117,7 +118,7 @@ void check_loadable(const fs::path& run, Index& step) {
   ASSERT_EQ(open_run(run).model.text, killed_model().text);
 }
 
-// A finished run is what the run that nobody killed is, and holds nothing else.
+// A finished run equals the undisturbed run, and holds no other files.
 void check_finished(const fs::path& run, const TrainResult& wanted) {
   ASSERT_EQ(load_checkpoint(run).state_sha256, wanted.state_sha256);
   ASSERT_EQ(content(RunFolder::open(run).keep_metrics(99)), content(wanted.epochs));
@@ -127,14 +128,14 @@ void check_finished(const fs::path& run, const TrainResult& wanted) {
   ASSERT_EQ(names_in(run / "checkpoints").size(), 3u);  // the newest two and the best
 }
 
-TEST(Kill, AtAnyMomentLeavesARunThatGoesOn) {
+TEST(Kill, AtAnyMomentLeavesARunThatContinues) {
   const TempFolder folder;
   const TempFolder uninterrupted;
   const TrainResult wanted = train(uninterrupted / "run");
   ASSERT_NO_FATAL_FAILURE(check_finished(uninterrupted / "run", wanted));
   const fs::path run = folder / "run";
   std::mt19937 random(2024);
-  std::uniform_real_distribution<double> exponent(0, 4);  // of 1 microsecond to 10 ms
+  std::uniform_real_distribution<double> exponent(0, 4);  // gives 1 microsecond to 10 ms
   Index step = -1;
   int kills = 0, finished = 0;
   while (kills < 200 || finished == 0) {
@@ -153,7 +154,7 @@ TEST(Kill, AtAnyMomentLeavesARunThatGoesOn) {
     } else {
       ASSERT_EQ(WEXITSTATUS(status), 0) << "could not go on after " << kills << " kills";
       ASSERT_NO_FATAL_FAILURE(check_finished(run, wanted));
-      fs::remove_all(run);  // and begin another, for the kills that are left
+      fs::remove_all(run);  // the remaining kills get a new run
       step = -1;
       ++finished;
     }

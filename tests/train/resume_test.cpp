@@ -9,23 +9,24 @@
 #include "parallel/collectives.hpp"
 #include "tests/parallel/thread_communicator.hpp"
 #include "tests/train/support.hpp"
+#include "train/run_folder.hpp"
 
 namespace convoy {
 namespace {
 
 using namespace train_tests;
 
-// Asks for a stop after so many stretches.
+// Requests a stop after this number of step ranges.
 class Stopper : public Observer {
  public:
-  explicit Stopper(Index stretches) : stretches_(stretches) {}
+  explicit Stopper(Index step_ranges) : step_ranges_(step_ranges) {}
   void progress(const Progress&) override {
-    if (--stretches_ <= 0) stop = true;
+    if (--step_ranges_ <= 0) stop = true;
   }
   std::atomic<bool> stop{false};
 
  private:
-  Index stretches_;
+  Index step_ranges_;
 };
 
 TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
@@ -37,10 +38,10 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
     const ModelFile model = tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
                                         "train.grain=" + std::to_string(1 + random() % 5),
                                         trial % 2 ? "train.momentum=0" : "train.nesterov=true"});
-    Observer nobody;
+    Observer observer;
     const auto engine = tiny_engine(model, *communicator);
     const TrainResult wanted =
-        RunTrainer(model, data, settings, *engine, *communicator, "").train(nobody);
+        RunTrainer(model, data, settings, *engine, *communicator, "").train(observer);
     ASSERT_EQ(wanted.epochs.size(), 3u);
 
     const TempFolder folder;
@@ -48,7 +49,7 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
     int sessions = 0;
     do {
       const auto other = tiny_engine(model, *communicator, 1 + static_cast<int>(random() % 4),
-                                     random() % 2 ? Cut::data : Cut::tensor);
+                                     random() % 2 ? Parallelism::data : Parallelism::tensor);
       Stopper stopper(1 + static_cast<Index>(random() % 2));
       const Index every = 1 + static_cast<Index>(random() % 7);
       const fs::path run = folder / "run";
@@ -67,18 +68,18 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
   }
 }
 
-// Rank 0 alone has a folder to write; all go on to what they meet for next in the same step.
-TEST(Resume, RanksStopAndGoOnTogether) {
+// Rank 0 alone writes a folder; all ranks stop after the same step, and continue together.
+TEST(Resume, RanksStopAndContinueTogether) {
   const TrainAndTest data = tiny_data(61, 0);
   const DataSettings settings{"synthetic", 0, 0};
   const ModelFile model = tiny_model();
   const TempFolder folder;
   const fs::path run = folder / "run";
-  Observer nobody;
+  Observer observer;
   const auto communicator = alone();
   const TrainResult wanted =
       RunTrainer(model, data, settings, *tiny_engine(model, *communicator), *communicator, "")
-          .train(nobody);
+          .train(observer);
   for (const RunStatus status : {RunStatus::stopped, RunStatus::done}) {
     test::run_ranks({2, 1}, [&](Communicator& ranks) {
       const auto engine = tiny_engine(model, ranks);
@@ -94,7 +95,7 @@ TEST(Resume, RanksStopAndGoOnTogether) {
       if (status == RunStatus::done) {
         EXPECT_EQ(result.state_sha256, wanted.state_sha256);
       }
-      EXPECT_EQ(all_gather(ranks, result.state_sha256, Meeting::end),
+      EXPECT_EQ(all_gather(ranks, result.state_sha256, SyncPoint::end),
                 std::vector<std::string>(3, result.state_sha256));
     });
   }
@@ -106,10 +107,10 @@ TEST(Predictor, SaysWhatTheEngineSays) {
   const auto communicator = alone();
   const ModelFile model = tiny_model({"train.epochs=10"});
   const auto engine = tiny_engine(model, *communicator);
-  Observer nobody;
+  Observer observer;
   const TrainResult result =
       RunTrainer(model, data, {"synthetic", 0, 0}, *engine, *communicator, folder / "run")
-          .train(nobody);
+          .train(observer);
   std::vector<std::uint32_t> samples(40);
   for (std::uint32_t i = 0; i < 40; ++i) samples[i] = i;
   const Evaluation wanted = engine->evaluate(data.test, samples, true);

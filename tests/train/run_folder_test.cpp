@@ -58,14 +58,14 @@ TEST(RunFolder, HasOneWriter) {
   const TempFolder folder;
   std::optional<RunFolder> first = create(folder / "run");
   user_error(Fault::usage, [&] { RunFolder::open(folder / "run"); });
-  EXPECT_EQ(load_checkpoint(folder / "run").position.step, 0);  // readers are welcome
+  EXPECT_EQ(load_checkpoint(folder / "run").position.step, 0);  // a second process may read
   first.reset();
   first = RunFolder::open(folder / "run");
   const std::string message = user_error(Fault::usage, [&] { RunFolder::open(folder / "run"); });
   EXPECT_NE(message.find("in use"), std::string::npos) << message;
 }
 
-TEST(RunFolder, ClearsAwayWhatTheDeadLeft) {
+TEST(RunFolder, RemovesFilesOfKilledWriters) {
   const TempFolder folder;
   create(folder / "run");
   const std::string word = "0123456789abcdef";
@@ -109,7 +109,8 @@ TEST(RunFolder, FallsBackOnTheLastGoodCheckpoint) {
     EXPECT_EQ(found.checkpoint.position.step, 8);
     ASSERT_EQ(found.damaged.size(), 1u);
     EXPECT_NE(found.damaged[0].find("step-0000000012"), std::string::npos);
-    run.save(checkpoint_at(9));  // older than the damaged one, and yet the newest from now on
+    // An earlier step than the damaged one's, but now the newest good one.
+    run.save(checkpoint_at(9));
   }
   EXPECT_EQ(load_checkpoint(folder / "run").position.step, 9);
   for (const char* name : {"step-0000000008.safetensors", "step-0000000009.safetensors"}) {
@@ -150,7 +151,7 @@ TEST(RunFolder, KeepsTheMetricsBeforeTheCheckpoint) {
   EXPECT_EQ(run.keep_metrics(5).size(), 4u);
 }
 
-// Any damage of the configuration is the run's own identity, or a UserError.
+// A damaged configuration gives the run's own identity or a UserError.
 TEST(RunFolder, DamagedConfigurationIsSaid) {
   const TempFolder folder;
   create(folder / "run");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One copy of the data for each node, the same for every rank as alone.
+// Each memory domain has one copy of the data, and every rank sees the data that one rank alone
+// reads.
 #include "train/shared_data.hpp"
 
 #include <gtest/gtest.h>
@@ -65,42 +66,43 @@ TEST(SharedData, IsWhatOneRankAloneReads) {
   }
 }
 
-TEST(SharedData, LiesInOnePlaceForEachNodeAndOutlivesTheCommunicator) {
+TEST(SharedData, LiesInOnePlaceForEachDomainAndOutlivesTheCommunicator) {
   const TrainAndTest expected = load_data("synthetic");
   for (const auto& job : kJobs) {
     std::mutex mutex;
-    std::vector<std::pair<int, TrainAndTest>> kept;  // with the node
+    std::vector<std::pair<int, TrainAndTest>> kept;  // with the memory domain
     test::run_ranks(job, [&](Communicator& communicator) {
       TrainAndTest data = load_data(communicator, "synthetic");
       const std::lock_guard lock(mutex);
-      kept.emplace_back(node_index(communicator), std::move(data));
+      kept.emplace_back(domain_index(communicator), std::move(data));
     });
-    for (const auto& [node, data] : kept) {
-      for (const auto& [other_node, other] : kept) {
-        EXPECT_EQ(data.train.pixels().data() == other.train.pixels().data(), node == other_node);
-        EXPECT_EQ(data.test.labels().data() == other.test.labels().data(), node == other_node);
+    for (const auto& [domain, data] : kept) {
+      for (const auto& [other_domain, other] : kept) {
+        EXPECT_EQ(data.train.pixels().data() == other.train.pixels().data(),
+                  domain == other_domain);
+        EXPECT_EQ(data.test.labels().data() == other.test.labels().data(), domain == other_domain);
       }
       expect_equal(data, expected);
     }
   }
 }
 
-TEST(SharedData, EachNodeReadsItsOwnFiles) {
+TEST(SharedData, EachDomainReadsItsOwnFiles) {
   const TempFolder temporary;
-  for (unsigned node = 0; node < 2; ++node) {
-    write_folder(temporary / std::to_string(node), node + 1);
+  for (unsigned domain = 0; domain < 2; ++domain) {
+    write_folder(temporary / std::to_string(domain), domain + 1);
   }
   test::run_ranks({2, 3}, [&](Communicator& communicator) {
-    const fs::path folder = temporary / std::to_string(node_index(communicator));
+    const fs::path folder = temporary / std::to_string(domain_index(communicator));
     // Only the reader's name counts.
-    const bool reads = leads_node(communicator);
+    const bool reads = leads_domain(communicator);
     const TrainAndTest data = load_data(communicator, reads ? folder.string() : "no such data");
     expect_equal(data, load_data(folder.string()));
     EXPECT_EQ(shared_sha256(communicator, data.train), data.train.sha256());
   });
 }
 
-// What all ranks throw, which has to be the same, where the readers `bad` have no files.
+// The error that all ranks throw where the readers `bad` have no files; it has to be the same.
 std::string failure(const std::vector<int>& job, const std::vector<int>& bad, Fault fault) {
   std::mutex mutex;
   std::vector<std::string> all;
@@ -125,11 +127,13 @@ std::string failure(const std::vector<int>& job, const std::vector<int>& bad, Fa
 TEST(SharedData, AReadersErrorReachesAllAndSaysWhoseItIs) {
   const std::string words = testing::error_of([] { load_data("/no/such/folder"); }).second;
   EXPECT_EQ(failure({4}, {0}, Fault::not_found), words);
-  EXPECT_EQ(failure({2, 2}, {0, 2}, Fault::not_found), words);  // nobody has it
-  EXPECT_EQ(failure({2, 3, 1}, {2}, Fault::not_found),
-            "rank 2 of 6, which reads for ranks 2 to 4, can't read data that others can: " + words);
+  EXPECT_EQ(failure({2, 2}, {0, 2}, Fault::not_found), words);  // no domain has it
+  EXPECT_EQ(
+      failure({2, 3, 1}, {2}, Fault::not_found),
+      "rank 2 of 6, which reads for ranks 2 to 4, cannot read data that other ranks can read: " +
+          words);
   EXPECT_EQ(failure({1, 1, 1}, {0, 2}, Fault::not_found),
-            "ranks 0 and 2 of 3 can't read data that others can: " + words);
+            "ranks 0 and 2 of 3 cannot read data that other ranks can read: " + words);
 }
 
 TEST(SharedData, AloneAnErrorIsWhatItWas) {

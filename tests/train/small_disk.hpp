@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small disk that a test can fill.
+// Gives a test a small disk that it can fill.
 #pragma once
 
 #include <sched.h>

@@ -9,6 +9,7 @@
 
 #include "base/digest.hpp"
 #include "data/synthetic.hpp"
+#include "runtime/cpu_engine.hpp"
 
 namespace convoy::train_tests {
 namespace {
@@ -70,11 +71,11 @@ TrainAndTest tiny_data(Index train_samples, Index test_samples) {
 }
 
 std::unique_ptr<Engine> tiny_engine(const ModelFile& model, Communicator& communicator, int threads,
-                                    Cut cut) {
+                                    Parallelism cut) {
   EngineOptions options;
-  options.threads = threads;
-  options.threads_by = cut;
-  options.oversubscribe = true;
+  options.cpu.threads = threads;
+  options.cpu.threads_by = cut;
+  options.cpu.oversubscribe = true;
   options.batch = model.train.batch;
   options.grain = model.train.grain;
   return make_cpu_engine(model.net, optimizer_of(model.train), options, communicator);
@@ -91,11 +92,11 @@ Checkpoint checkpoint_at(Index step, const DataSettings& data, const std::string
 
 std::string content(const Checkpoint& checkpoint) {
   const RunPosition& position = checkpoint.position;
-  std::string text =
-      fmt::format("{}\n{}\n{} {} {} {:a} {} {} {} {:a}\n", checkpoint.model.text,
-                  checkpoint.data_sha256, position.epoch, position.epoch_step, position.step,
-                  position.epoch_tally.loss, position.epoch_tally.correct,
-                  position.epoch_tally.samples, position.epoch_tally.flags, position.epoch_seconds);
+  std::string text = fmt::format("{}\n{}\n{} {} {} {:a} {} {} {} {:a}\n", checkpoint.model.text,
+                                 checkpoint.data_sha256, position.epoch, position.epoch_step,
+                                 position.step, position.epoch_metrics.loss,
+                                 position.epoch_metrics.correct, position.epoch_metrics.samples,
+                                 position.epoch_metrics.flags, position.epoch_seconds);
   for (const std::string& name : checkpoint.class_names) text += name + "\n";
   text += sha256(std::as_bytes(checkpoint.state.parameters.span()));
   text += sha256(std::as_bytes(checkpoint.state.velocity.span()));

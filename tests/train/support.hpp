@@ -24,7 +24,7 @@ namespace convoy::train_tests {
 
 namespace fs = std::filesystem;
 
-// Where files are quickly synced: in memory, where the system has such a place.
+// A folder in which fsync is fast: in memory, where the system has such a file system.
 inline fs::path fast_folder() {
   const fs::path shared_memory = "/dev/shm";
   return ::access(shared_memory.c_str(), W_OK) == 0 ? shared_memory : fs::temp_directory_path();
@@ -56,14 +56,14 @@ TrainAndTest tiny_data(Index train_samples = 61, Index test_samples = 20);
 
 // An engine for `model`, of this many threads.
 std::unique_ptr<Engine> tiny_engine(const ModelFile& model, Communicator& communicator,
-                                    int threads = 1, Cut cut = Cut::data);
+                                    int threads = 1, Parallelism cut = Parallelism::data);
 
 // A checkpoint of tiny_model() at this step: its first parameter is the step's number, all others
 // are zero.
 Checkpoint checkpoint_at(Index step, const DataSettings& data = {},
                          const std::string& test_sha256 = "");
 
-// What a checkpoint holds, in one text: equal exactly where everything is equal.
+// The content of a checkpoint as one text: texts are equal exactly where all contents are equal.
 std::string content(const Checkpoint& checkpoint);
 
 // All but the seconds, bit for bit.

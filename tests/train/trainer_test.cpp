@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The trainer's own logic, on an engine that shows every step that is missed, repeated or
+// The trainer's own logic, on an engine whose weights show every step that is missed, repeated or
 // misplaced.
 #include "train/trainer.hpp"
 
@@ -14,6 +14,7 @@
 #include "data/order.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/support.hpp"
+#include "train/run_folder.hpp"
 
 namespace convoy {
 namespace {
@@ -57,7 +58,7 @@ nlohmann::json status_of(const fs::path& folder) {
 
 const DataSettings kValidation{"synthetic", 0, 0.2};
 
-TEST(Trainer, StretchesCoverEveryStepOnce) {
+TEST(Trainer, StepRangesCoverEveryStepOnce) {
   for (const std::string batch : {"1", "7", "100", "1000"}) {
     const ModelFile model = tiny_model({"train.batch=" + batch, "train.grain=1"});
     Session session;
@@ -66,12 +67,12 @@ TEST(Trainer, StretchesCoverEveryStepOnce) {
     const Index steps = (611 + model.train.batch - 1) / model.train.batch;
     EXPECT_EQ(session.engine.steps, 3 * steps);
     Index next = 0;
-    for (const Range& stretch : session.engine.stretches) {
-      EXPECT_EQ(stretch.begin, next);
-      EXPECT_GT(stretch.end, stretch.begin);
-      next = stretch.end == steps ? 0 : stretch.end;
+    for (const Range& step_range : session.engine.step_ranges) {
+      EXPECT_EQ(step_range.begin, next);
+      EXPECT_GT(step_range.end, step_range.begin);
+      next = step_range.end == steps ? 0 : step_range.end;
     }
-    EXPECT_LE(session.engine.stretches.size(), 3u * 204u);
+    EXPECT_LE(session.engine.step_ranges.size(), 3u * 204u);
     EXPECT_EQ(session.seen.progresses.back().samples, 611);
     EXPECT_EQ(session.seen.progresses.back().seconds_left, 0);
     EXPECT_EQ(result.epochs.size(), 3u);
@@ -79,8 +80,8 @@ TEST(Trainer, StretchesCoverEveryStepOnce) {
   }
 }
 
-// Stops after random steps, resumes, until the run is done: bits and metrics are those of the run
-// that nobody stopped.
+// Stops after random steps and resumes until the run is done: bits and metrics are those of an
+// undisturbed run.
 TEST(Trainer, StopsAndResumesAnywhere) {
   std::mt19937 random(5);
   const TrainAndTest data = tiny_data(233);
@@ -216,8 +217,8 @@ TEST(Trainer, RefusesDataThatDoesNotFit) {
   refuse({"synthetic", 1, 0.9}, Fault::usage);
   data.train = Dataset({5, 6, 1}, std::vector<std::uint8_t>(30), {0}, 4);
   const std::string shapes = refuse({"synthetic", 0, 0}, Fault::bad_data);
-  EXPECT_NE(shapes.find("6x6x1"), std::string::npos) << shapes;
-  EXPECT_NE(shapes.find("5x6x1"), std::string::npos) << shapes;
+  EXPECT_NE(shapes.find("6 x 6 x 1"), std::string::npos) << shapes;
+  EXPECT_NE(shapes.find("5 x 6 x 1"), std::string::npos) << shapes;
   data = tiny_data();
   data.test = Dataset({6, 6, 1}, std::vector<std::uint8_t>(36), {4}, 5);
   const std::string classes = refuse({"synthetic", 0, 0}, Fault::bad_data);
@@ -225,7 +226,7 @@ TEST(Trainer, RefusesDataThatDoesNotFit) {
   EXPECT_NE(classes.find("sample 0 has label 4"), std::string::npos) << classes;
 }
 
-TEST(Trainer, RefusesToGoOnAsAnotherRun) {
+TEST(Trainer, RefusesToContinueAsAnotherRun) {
   const TempFolder folder;
   const fs::path run = folder / "run";
   const TrainAndTest data = tiny_data();

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kIndent = 30;  // of descriptions
 constexpr std::size_t kWidth = 92;
 
-// `name`, and beside it (below it, where it is too long) the description, wrapped.
+// `name`, and beside it (or below it, if it is too long) the wrapped description.
 std::string entry(const std::string& name, const std::string& description) {
   std::string text = "  " + name;
   std::size_t column = text.size();

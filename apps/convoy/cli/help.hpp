@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the program's help reads: CLI11's, with what it says of types left to us, and wrapped.
+// The format of the program's help: that of CLI11, with our names of value types, and wrapped.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -17,16 +17,16 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_option(const CLI::Option* option, bool is_positional) const override;
 };
 
-// Of an option, as the help and the manual pages have it: the type of its value, "N" or "best|last"
-// (empty for a flag), and its description, which ends with the default.
+// The parts of an option in the help and the manual pages: the type of its value, "N" or
+// "best|last" (empty for a flag), and its description, which ends with the default.
 std::string type_of(const CLI::Option& option);
 std::string description_of(const CLI::Option& option);
 
-// A check whose message reads well, and that says nothing in the help: a whole number, `lowest` or
-// more.
+// Accepts a whole number of at least `lowest`. Its message is a plain sentence, and it adds nothing
+// to the help.
 CLI::Validator whole_number(long long lowest);
 
-// One of a few words, which the option's type name lists.
+// Accepts one of these words, which the option's type name lists.
 CLI::Validator one_of(std::vector<std::string> words);
 
 }  // namespace convoy::app

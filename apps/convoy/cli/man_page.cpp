@@ -15,7 +15,7 @@
 namespace convoy::app {
 namespace {
 
-// Text that man(7) shows as it is.
+// Escapes text so that man(7) shows it unchanged.
 std::string shown(std::string_view text) {
   std::string result;
   bool begins_line = true;
@@ -70,7 +70,7 @@ std::vector<std::string> paragraphs(const std::string& text) {
   return result;
 }
 
-// A name or a type of values in bold or in italics; the rest of a line is roman.
+// A name in bold or a type of values in italics; the rest of a line is roman.
 std::string bold(std::string_view text) {
   return fmt::format("\\fB{}\\fR", shown(text));
 }
@@ -104,7 +104,7 @@ std::string options_of(const CLI::App& app) {
   return page + ".SH OPTIONS\n" + others;
 }
 
-// The footer's examples and exit codes have sections of their own.
+// The footer's examples and exit codes, which have sections of their own.
 struct Footer {
   std::string description, exit_status, examples;
 };

@@ -12,7 +12,7 @@
 namespace convoy::app {
 namespace {
 
-// An option that says nothing on the device that was chosen.
+// An option that has no effect on the chosen device.
 struct Idle {
   bool given;
   const char* name;
@@ -36,15 +36,14 @@ void check_cpu(const Layout& layout) {
 
 void check_cuda(const Layout& layout) {
   const Idle options[] = {
-      {layout.threads != 0, "--threads", "it counts threads of the processor"},
-      {layout.threads_by != "data", "--threads-by tensor",
-       "it splits work between threads of the processor"},
-      {layout.isa != "auto", "--isa", "it names instructions of the processor"},
-      {layout.no_fusion, "--no-fusion", "on a GPU every layer is a stage of its own"}};
+      {layout.threads != 0, "--threads", "it sets the number of CPU threads"},
+      {layout.threads_by != "data", "--threads-by tensor", "it splits work between CPU threads"},
+      {layout.isa != "auto", "--isa", "it selects CPU instructions"},
+      {layout.no_fusion, "--no-fusion", "on a GPU every layer is already a separate stage"}};
   refuse_idle("cuda", options, "leave one of them out");
   if (layout.steps_per_launch != 0 && layout.launch == "stages") {
     throw UserError(Fault::usage, "--steps-per-launch with --launch stages",
-                    "then every stage of every step is a launch", "leave one of them out");
+                    "with 'stages', every stage is launched separately", "leave one of them out");
   }
   if (cuda_library().empty()) {
     throw UserError(Fault::unavailable, "--device cuda is not available",
@@ -57,11 +56,11 @@ void check_cuda(const Layout& layout) {
   }
 }
 
-// Beside those that the engine finds: here they are found before ranks are started.
+// Checks in addition to those of the engine, which would come after the ranks are started.
 void check_cuda_ranks(const Layout& layout, const RanksLayout& ranks) {
   if (ranks.ranks_by == "tensor") {
     throw UserError(Fault::usage, "--ranks-by tensor with --device cuda",
-                    "GPUs can split a batch only by its grains", "leave one of them out");
+                    "GPUs support only data parallel training", "leave one of them out");
   }
   const std::string option = many_steps_option(layout);
   if (option.empty() || ranks.ranks < 2) return;
@@ -70,10 +69,10 @@ void check_cuda_ranks(const Layout& layout, const RanksLayout& ranks) {
 }
 
 Launching launching_of(const Layout& layout) {
-  return layout.launch == "stages"       ? Launching::stages
-         : layout.launch == "graph"      ? Launching::graph
-         : layout.launch == "persistent" ? Launching::persistent
-                                         : Launching::automatic;
+  for (const Launching launching : {Launching::stages, Launching::graph, Launching::persistent}) {
+    if (to_string(launching) == layout.launch) return launching;
+  }
+  return Launching::automatic;
 }
 
 void check_isa(const Layout& layout) {
@@ -84,7 +83,7 @@ void check_isa(const Layout& layout) {
         std::find(std::begin(kKnown), std::end(kKnown), layout.isa) != std::end(kKnown);
     throw UserError(known ? Fault::unavailable : Fault::usage,
                     fmt::format("--isa {} is not available", layout.isa),
-                    "this machine or build does not have it",
+                    "this machine or build does not support it",
                     fmt::format("use one of auto, {}", fmt::join(isas, ", ")));
   }
 }
@@ -95,8 +94,7 @@ void add_layout(CLI::App& command, Layout& layout) {
   command
       .add_option("--threads", layout.threads,
                   "Number of threads; default: OMP_NUM_THREADS, else the cores that this process "
-                  "may use (in a "
-                  "job of Slurm that binds nothing, at most SLURM_CPUS_PER_TASK)")
+                  "may use (in a Slurm job without CPU binding, at most SLURM_CPUS_PER_TASK)")
       ->check(whole_number(1))
       ->type_name("N")
       ->group(kLayoutGroup);
@@ -121,7 +119,7 @@ void add_layout(CLI::App& command, Layout& layout) {
       ->group(kLayoutGroup);
   command
       .add_option("--device", layout.device,
-                  "Compute on the processor, or on one GPU for each rank; the weights are the same")
+                  "Device to compute on: the CPU, or one GPU per rank; the weights are the same")
       ->check(one_of({"cpu", "cuda"}))
       ->type_name("cpu|cuda")
       ->capture_default_str()
@@ -130,11 +128,11 @@ void add_layout(CLI::App& command, Layout& layout) {
 
 void add_launching(CLI::App& command, Layout& layout) {
   command
-      .add_option("--launch", layout.launch,
-                  "How steps are launched on a GPU: one kernel for each stage ('stages'), a graph "
-                  "that repeats a step, or one kernel that runs many steps ('persistent'). auto: "
-                  "stages with several ranks, --profile or --trace; else persistent where the net "
-                  "fits, else graph")
+      .add_option(
+          "--launch", layout.launch,
+          "How steps are launched on a GPU: one launch per stage ('stages'), a CUDA graph of one "
+          "step ('graph'), or one kernel that runs many steps ('persistent'). auto: stages with "
+          "several ranks, --profile or --trace; else persistent if the net fits, else graph")
       ->check(one_of({"auto", "stages", "graph", "persistent"}))
       ->type_name("auto|stages|graph|persistent")
       ->capture_default_str()
@@ -180,13 +178,13 @@ void add_ranks(CLI::App& command, RanksLayout& layout) {
              "Split work between ranks by 'data' or by 'tensor', as --threads-by does for threads");
   add_choice(
       "--reduction", layout.reduction, {"tree", "root", "fast"},
-      "How the gradients of ranks are summed: along the tree, along the same tree on rank 0, "
-      "or by the MPI library ('fast'), whose result depends on the layout");
+      "How the ranks' gradients are summed: along the reduction tree ('tree'), along the same tree "
+      "on rank 0 ('root'), or by the MPI library ('fast'), whose result depends on the layout");
   add_choice("--exchange", layout.exchange, {"auto", "window", "messages"},
-             "How ranks on one machine exchange data: through shared memory ('window') or by "
-             "messages");
+             "How ranks on one machine exchange data: through shared memory ('window') or by MPI "
+             "messages ('messages')");
   add("--verify-every", layout.verify_every,
-      "Compare the ranks' weights every N steps; 0: only with each checkpoint")
+      "Compare the ranks' weights every N steps; 0: only at checkpoints")
       ->check(whole_number(0))
       ->type_name("N")
       ->capture_default_str();
@@ -197,16 +195,16 @@ void add_ranks(CLI::App& command, RanksLayout& layout) {
               double seconds = 0;
               return CLI::detail::lexical_cast(given, seconds) && seconds >= 1 && seconds <= 1e6
                          ? std::string()
-                         : given + " is not a number from 1 up to 1000000";
+                         : given + " is not a number from 1 to 1000000";
             },
             ""))
         ->type_name("SECONDS")
         ->capture_default_str();
   };
   add_seconds("--stall-timeout", layout.stall_timeout,
-              "End the job when a rank does not respond for this long");
+              "End the job if a rank does not respond for this long");
   add_seconds("--start-timeout", layout.start_timeout,
-              "End the job when MPI takes this long to start all ranks, or to end them");
+              "End the job if MPI takes longer than this to start or to end the ranks");
 }
 
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings) {
@@ -219,13 +217,13 @@ EngineOptions engine_options(const Layout& layout, const TrainSettings& settings
   check_isa(layout);
   EngineOptions options;
   options.device = cuda ? Device::cuda : Device::cpu;
-  options.launching = launching_of(layout);
-  options.steps_per_launch = layout.steps_per_launch;
-  options.fuse = !layout.no_fusion;
-  options.threads = layout.threads;
-  options.threads_by = layout.threads_by == "tensor" ? Cut::tensor : Cut::data;
-  options.oversubscribe = layout.oversubscribe;
-  options.isa = layout.isa;
+  options.gpu.launching = launching_of(layout);
+  options.gpu.steps_per_launch = layout.steps_per_launch;
+  options.cpu.fuse = !layout.no_fusion;
+  options.cpu.threads = layout.threads;
+  options.cpu.threads_by = layout.threads_by == "tensor" ? Parallelism::tensor : Parallelism::data;
+  options.cpu.oversubscribe = layout.oversubscribe;
+  options.cpu.isa = layout.isa;
   options.batch = settings.batch;
   options.grain = settings.grain;
   return options;
@@ -239,9 +237,9 @@ EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
     throw UserError(
         Fault::usage,
         fmt::format("--reduction {} and --ranks-by tensor contradict each other", ranks.reduction),
-        "ranks that split work by tensor have no sums of their own", "leave one of them out");
+        "tensor-parallel ranks do not sum gradients", "leave one of them out");
   }
-  options.ranks_by = ranks.ranks_by == "tensor" ? Cut::tensor : Cut::data;
+  options.ranks_by = ranks.ranks_by == "tensor" ? Parallelism::tensor : Parallelism::data;
   options.reduction = ranks.reduction == "fast"   ? Reduction::fast
                       : ranks.reduction == "root" ? Reduction::root
                                                   : Reduction::tree;
@@ -253,20 +251,16 @@ RanksOptions ranks_options(const RanksLayout& layout) {
   const bool fast = layout.reduction == "fast";
   if (fast && layout.exchange == "window") {
     throw UserError(Fault::usage, "--reduction fast and --exchange window contradict each other",
-                    "the MPI library sums memory that each rank has for itself",
+                    "the MPI library sums private memory, not shared memory",
                     "leave one of them out");
   }
   RanksOptions options;
   options.memory = layout.exchange == "window"             ? Memory::window
                    : fast || layout.exchange == "messages" ? Memory::messages
                                                            : Memory::automatic;
-  options.one_node = layout.ranks_by == "tensor";
+  options.one_domain = layout.ranks_by == "tensor";
   options.stall_timeout = layout.stall_timeout;
   return options;
-}
-
-std::string to_string(const Shape& shape) {
-  return fmt::format("{} x {} x {}", shape.height, shape.width, shape.channels);
 }
 
 }  // namespace convoy::app

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that several subcommands share, and what they turn into.
+// Options that several subcommands share, and their values.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,32 +10,32 @@
 
 namespace convoy::app {
 
-// Headings of the help texts.
+// Headings in the help texts.
 inline constexpr const char* kProblemGroup = "Problem (part of a run's identity)";
 inline constexpr const char* kDataGroup = "Data";
 inline constexpr const char* kLayoutGroup = "Layout (never changes the result)";
 inline constexpr const char* kOutputGroup = "Output";
 
-// On what the work is done.
+// The device and the threads that do the work.
 struct Layout {
   int threads = 0;
   std::string threads_by = "data";
   bool oversubscribe = false;
   std::string isa = "auto";
-  bool no_fusion = false;  // of convoy train
+  bool no_fusion = false;  // only of convoy train
   std::string device = "cpu";
-  std::string launch = "auto";  // of commands with add_launching(), as the next
+  std::string launch = "auto";  // of commands with add_launching(), like steps_per_launch
   Index steps_per_launch = 0;
 };
 void add_layout(CLI::App& command, Layout& layout);
-// How a GPU is given its work.
+// Adds the options for launching a GPU's kernels.
 void add_launching(CLI::App& command, Layout& layout);
-// The option that asks for many steps in a launch, "--launch graph" say; none: "".
+// The option that requests several steps per launch, such as "--launch graph"; "" if there is none.
 std::string many_steps_option(const Layout& layout);
 
-// How ranks share the work, and what is done about one that fails.
+// How ranks share the work, and when a rank counts as failed.
 struct RanksLayout {
-  int ranks = 0;  // to be started here; 0: as many as a launcher started, else 1
+  int ranks = 0;  // number to start here; 0: as many as a launcher started, else 1
   std::string hosts;
   std::string ranks_by = "data";
   std::string reduction = "tree";
@@ -46,24 +46,21 @@ struct RanksLayout {
 };
 void add_ranks(CLI::App& command, RanksLayout& layout);
 
-// Which checkpoint of a run folder a command reads.
+// Adds the option that says which checkpoint of a run folder a command reads.
 void add_checkpoint_choice(CLI::App& command, std::string& choice);
-// Takes it, and says on stderr what was passed over and, unless quiet, which one it is where there
-// was a choice.
-// `choice`: "", "best", "last". Throws UserError, SystemError.
+// Reads the chosen checkpoint. Says on stderr which files were skipped and, unless quiet, which
+// checkpoint was taken if there were several. `choice` is "", "best" or "last". Throws UserError,
+// SystemError.
 FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice,
                                   bool quiet = false);
 // "best checkpoint, of epoch 3", "last checkpoint"
 std::string in_words(const FoundCheckpoint& found);
 
-// Throws UserError(usage | unavailable) where this machine or build does not have what is asked
-// for, or what is asked for does not go together.
+// Throws UserError(usage | unavailable) if this machine or build lacks what the options request, or
+// if they contradict each other.
 EngineOptions engine_options(const Layout& layout, const TrainSettings& settings);
 EngineOptions engine_options(const Layout& layout, const RanksLayout& ranks,
                              const TrainSettings& settings);
 RanksOptions ranks_options(const RanksLayout& layout);
-
-// "28 x 28 x 1"
-std::string to_string(const Shape& shape);
 
 }  // namespace convoy::app

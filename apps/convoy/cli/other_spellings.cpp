@@ -10,13 +10,13 @@
 namespace convoy::app {
 namespace {
 
-// Spellings without their dashes, with '-' for '_', and what is written here instead. "{}" stands
-// for the value. A remedy counts for commands that have all of its options, and one that begins
-// with another word for `train`.
+// Spellings without their dashes, with '-' for '_', and the equivalent here. "{}" stands for the
+// value. A remedy is offered for commands that have all of its options; one that does not begin
+// with an option is for `train`.
 struct Spelling {
   std::string_view others;  // separated by spaces
   std::string_view remedy;
-  std::string_view example;  // the value, where none was given; empty: the remedy takes none
+  std::string_view example;  // the value, if none was given; empty: the remedy takes none
 };
 
 constexpr Spelling kSpellings[] = {
@@ -62,11 +62,11 @@ constexpr Spelling kSpellings[] = {
     {"topk top-k k", "--top {}", "5"},
     {"profiler", "--profile", ""},
     {"timeline tracing", "--trace {}", "trace.json"},
-    // Without an option here.
+    // These have no equivalent option.
     {"optimizer optim opt",
-     "leave it out: Convoy trains with SGD, and --set train.momentum=0.9 gives it momentum", ""},
-    {"model arch net network architecture config cfg",
-     "write it without an option, as in: convoy train {}", "lenet5"},
+     "leave it out: Convoy trains with SGD; --set train.momentum=0.9 adds momentum", ""},
+    {"model arch net network architecture config cfg", "give it without an option: convoy train {}",
+     "lenet5"},
     {"precision fp32 dtype", "leave it out: Convoy computes in single precision", ""},
     {"deterministic reproducible",
      "leave it out: the same command gives the same bits on any number of threads and ranks", ""},
@@ -99,7 +99,7 @@ bool has_option(const CLI::App& command, std::string_view name) {
   });
 }
 
-// All that begin with two dashes.
+// Whether the command has all words of the remedy that begin with two dashes.
 bool has_options(const CLI::App& command, std::string_view remedy) {
   for (std::size_t at = remedy.find("--"); at != std::string_view::npos;
        at = remedy.find("--", at + 2)) {
@@ -108,7 +108,7 @@ bool has_options(const CLI::App& command, std::string_view remedy) {
   return true;
 }
 
-// A word that every shell takes as it is.
+// Whether every shell reads the word unchanged.
 bool is_plain(std::string_view value) {
   return !value.empty() && value.size() <= 64 && value.front() != '-' &&
          std::all_of(value.begin(), value.end(), [](unsigned char c) {
@@ -137,7 +137,7 @@ std::optional<std::string> remedy_for_spelling(const CLI::App& command, std::str
       return filled(spelling, value);
     }
     if (!has_options(command, spelling.remedy)) return std::nullopt;
-    // A single letter means many things elsewhere, so it is a question.
+    // A single letter has many meanings in other programs, so the remedy is a question.
     return is_short && word.size() == 1 ? fmt::format("do you mean {}?", filled(spelling, value))
                                         : fmt::format("write {}", filled(spelling, value));
   }

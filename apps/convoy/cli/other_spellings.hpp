@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What options are called in other programs that train nets, and what does the same here.
+// Names that options have in other training programs, and the equivalent options here.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,9 +9,9 @@
 
 namespace convoy::app {
 
-// A remedy for an option that `command` does not have, or none where nothing here does the same.
-// `option`: as it was typed, without its value ("--lr", "-b"). `value`: what stood behind it, empty
-// where nothing did; it is repeated where no shell could misread it.
+// A remedy for an option that `command` does not have; none if there is no equivalent. `option` is
+// as typed, without its value ("--lr", "-b"). `value` is its value, or empty; the remedy repeats it
+// if every shell reads it unchanged.
 std::optional<std::string> remedy_for_spelling(const CLI::App& command, std::string_view option,
                                                std::string_view value);
 

@@ -18,11 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// 0, or the errno of the write that failed.
+// Returns 0, or the errno of the write that failed.
 int write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno == EAGAIN) {  // a pipe that somebody made non-blocking
+    if (written < 0 && errno == EAGAIN) {  // another process made the pipe non-blocking
       pollfd wait{descriptor, POLLOUT, 0};
       poll(&wait, 1, -1);
     } else if (written < 0 && errno != EINTR) {
@@ -33,8 +33,8 @@ int write_all(int descriptor, std::string_view text) {
   return 0;
 }
 
-// What a user may name that is no file: a terminal, /dev/null, a pipe that somebody reads.
-// (/dev/stdout is a link, and leads to one that belongs to the process.)
+// Whether the path is not a regular file: a terminal, /dev/null, a pipe with a reader. (/dev/stdout
+// is a link to one that belongs to the process.)
 bool is_device(const fs::path& file) {
   std::error_code ignored;
   const std::string name = fs::absolute(file, ignored).lexically_normal().string();
@@ -57,30 +57,18 @@ void check_is_no_folder(const fs::path& file) {
   }
 }
 
-std::string_view name(ScheduleKind kind) {
-  switch (kind) {
-    case ScheduleKind::constant:
-      return "constant";
-    case ScheduleKind::step:
-      return "step";
-    case ScheduleKind::cosine:
-      return "cosine";
-  }
-  return "";
-}
-
 }  // namespace
 
 void secure_standard_streams() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
-    // Reading only, where it is stdout: a result that nobody can get is an error, not a success.
+    // A closed stdout is opened for reading only, so that writing a result to it is an error.
     const int mode = descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY;
-    [[maybe_unused]] const int opened = open("/dev/null", mode);  // the lowest free: this one
+    [[maybe_unused]] const int opened = open("/dev/null", mode);  // gets the number of this stream
   }
-  // A reader of stderr that left must not end a run; write_stdout sees to stdout.
+  // If the reader of stderr leaves, the run continues; write_stdout() handles stdout.
   signal(SIGPIPE, SIG_IGN);
-  // A file beyond the limit of the shell (ulimit -f) is an error like a full disk, not a crash.
+  // A file beyond the shell's limit (ulimit -f) is then an error like a full disk, and no crash.
   signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -94,7 +82,7 @@ void write_stdout(std::string_view text) {
 }
 
 void write_json(const Json& document) {
-  // File names need not be UTF-8; JSON has to be.
+  // File names need not be UTF-8; JSON must be.
   write_stdout(printable_json(document.dump(-1, ' ', false, Json::error_handler_t::replace)) +
                "\n");
 }
@@ -189,7 +177,7 @@ Json to_json(const TrainSettings& settings) {
           {"momentum", settings.momentum},
           {"nesterov", settings.nesterov},
           {"weight_decay", settings.weight_decay},
-          {"schedule", name(settings.schedule)},
+          {"schedule", to_string(settings.schedule)},
           {"warmup_epochs", settings.warmup_epochs},
           {"step_epochs", settings.step_epochs},
           {"step_factor", settings.step_factor},

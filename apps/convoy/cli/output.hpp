@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // stdout carries data only; everything else goes to stderr.
 //
-// Text that is printed may quote files, the environment or other programs. It is made safe for a
-// terminal here, in every function that prints text (convoy::printable... in base/safe_text.hpp),
-// so that no caller has to think of it. What a terminal is to obey is written by LiveLine alone.
+// Printed text may quote files, the environment or other programs. Every function here that prints
+// text makes it safe for a terminal (convoy::printable... in base/safe_text.hpp), so that callers
+// need not. Only LiveLine writes control characters for a terminal.
 #pragma once
 
 #include <filesystem>
@@ -17,27 +17,27 @@
 
 namespace convoy::app {
 
-using Json = nlohmann::ordered_json;  // keys stay in the order in which they are documented
+using Json = nlohmann::ordered_json;  // keys keep their documented order
 
-// Call first: a standard stream that was closed gets a harmless end, so that no file of ours is
-// opened in its place.
+// Call this first. It opens a closed standard stream on a harmless target, so that no file of ours
+// gets its number.
 void secure_standard_streams();
 
-// Lines of text to stdout, all of them, or throws SystemError(io). A reader that left (`| head`)
-// ends the program the usual way, by SIGPIPE.
+// Writes lines of text to stdout, all of them, or throws SystemError(io). If the reader has left
+// (`| head`), SIGPIPE ends the program as usual.
 void write_stdout(std::string_view text);
 void write_json(const Json& document);  // one line
 
-// To stderr, whatever becomes of it: lines of text, such as those of another program; one line; a
-// message of our own, "convoy: problem (why): remedy", and "convoy: warning: ...", whose further
-// lines, if it has any, are indented.
+// These write to stderr, and ignore errors: lines of text, such as those of another program; one
+// line; our own message, "convoy: problem (why): remedy"; and "convoy: warning: ...". Further lines
+// of a message are indented.
 void write_stderr(std::string_view text);
 void write_line(std::string_view text);
 void write_message(std::string_view text);
 void write_warning(std::string_view text);
 
-// A line on stderr that is drawn over itself where stderr is a terminal, and is not drawn
-// elsewhere. It is gone with the object.
+// A line on stderr that is redrawn in place if stderr is a terminal, and is not drawn elsewhere.
+// The destructor removes it.
 class LiveLine {
  public:
   LiveLine();
@@ -53,20 +53,20 @@ class LiveLine {
   bool shown_ = false;
 };
 
-// A file that a command makes. Call the first before work begins that would be lost: it throws
-// SystemError(io) where the file cannot be written, and changes nothing. The second writes all of
-// it, or throws SystemError(io) and leaves what was there. A link in its place is replaced, not
+// For a file that a command makes. Call check_writable() before work that would be lost: it throws
+// SystemError(io) if the file cannot be written, and changes nothing. save_file() writes all of the
+// text, or throws SystemError(io) and leaves the old file. A link in its place is replaced, not
 // followed; devices and pipes are written to.
 void check_writable(const std::filesystem::path& file);
 void save_file(const std::filesystem::path& file, std::string_view text);
-// The same, of a text too long to be in memory: `produce` calls its argument with one part after
+// The same for a text that is too long for memory: `produce` calls its argument with one part after
 // the other.
 using TextSink = std::function<void(std::string_view)>;
 void save_file(const std::filesystem::path& file,
                const std::function<void(const TextSink&)>& produce);
 
-// Rows of text in columns as wide as they must be, two spaces apart; those of `right` are set to
-// the right. A cell is one line, whatever it holds.
+// Rows of text in columns of the necessary width, two spaces apart; columns of `right` are aligned
+// to the right. A cell is always one line.
 std::string aligned(const std::vector<std::vector<std::string>>& rows,
                     const std::vector<bool>& right);
 

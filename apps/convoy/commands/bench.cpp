@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy bench: what this machine can do at most, and how near to it a model's stages come.
+// convoy bench: the limits of this machine, and how near a model's stages come to them.
 #include "measure/cuda_bench.hpp"
 
 #include <fmt/format.h>
@@ -35,7 +35,7 @@ ModelFile chosen_model(const BenchOptions& options) {
   return load_model_file(options.model, overrides);
 }
 
-// The images, and how they are called.
+// The images and their name.
 std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const Net& net) {
   if (options.data.empty()) return {measure::images_for(net), "synthetic"};
   const TrainAndTest data = load_data(options.data);
@@ -43,7 +43,7 @@ std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const N
   return {data.train, data.name};
 }
 
-// On a terminal a line that is redrawn, elsewhere a line at the beginning.
+// Shows the progress: on a terminal a line that is redrawn, elsewhere one line at the beginning.
 void tell(const BenchOptions& options, LiveLine& line, std::string_view model, int round) {
   if (options.quiet) return;
   const std::string text = fmt::format("measuring {} for about {:g} s", model, options.seconds);
@@ -57,7 +57,7 @@ int bench(const BenchOptions& options) {
   const auto [data, data_name] = chosen_data(options, model.net);
   if (!options.svg.empty()) check_writable(options.svg);
   const auto measure = engine.device == Device::cuda ? measure::cuda_bench : measure::bench;
-  const study::Others others;
+  const study::OtherLoad others;
   LiveLine line;
   const measure::BenchResult result = measure(model, data, engine, options.seconds, [&](int round) {
     tell(options, line, model.net.name(), round);
@@ -67,7 +67,7 @@ int bench(const BenchOptions& options) {
   if (busy_cores > study::kBusyCores) {
     write_warning(fmt::format(
         "other programs used {:.2f} cores meanwhile (peak and stages are measured at different "
-        "moments, so a share can come out above 100 %): measure again when they have ended",
+        "times, so a share can exceed 100 %): measure again when those programs have ended",
         busy_cores));
   }
   for (const std::string& text : result.warnings) write_warning(text);
@@ -111,7 +111,7 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
             double value = 0;
             return CLI::detail::lexical_cast(text, value) && value >= 0.01 && value <= 1e6
                        ? std::string()
-                       : text + " is not a number from 0.01 up to 1000000";
+                       : text + " is not a number from 0.01 to 1000000";
           },
           ""))
       ->type_name("S")
@@ -129,8 +129,8 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
       "bandwidth\n"
       "of memory and caches, for one thread and for all; each stage of the model (one pass of a\n"
       "layer, or of several fused layers) on one worker; and whole training steps. On a GPU: its\n"
-      "peak and bandwidth, the kernels of each stage, and whole steps in each way of launching\n"
-      "them. docs/performance.md defines each figure.\n"
+      "peak and bandwidth, the kernels of each stage, and whole steps with each kind of launch\n"
+      "(--launch). docs/performance.md defines each figure.\n"
       "Exit codes: see 'convoy train --help'.\n\n"
       "Examples:\n"
       "  convoy bench\n"

@@ -31,7 +31,7 @@ double flops_per_second(const BenchResult& result, const StepResult& step) {
 double bytes_per_second(const StageResult& stage) {
   return ratio(static_cast<double>(stage.facts.bytes), stage.seconds.median);
 }
-// Of the bandwidth of the memory.
+// The share of the memory's bandwidth.
 double share_of_bandwidth(const BenchResult& result, double bytes_per_second) {
   return ratio(bytes_per_second, result.limits.front().bandwidths.front().bytes_per_second);
 }
@@ -42,12 +42,13 @@ double share_of_bandwidth(const BenchResult& result, const StepResult& step) {
   return share_of_bandwidth(result,
                             ratio(static_cast<double>(result.step_bytes), step.seconds.median));
 }
-// Of one worker's time for a step; on a GPU of the step in the first way.
+// The share of a step's time: of a step of one worker; on a GPU of the step with the first way of
+// launching.
 double share_of_step(const BenchResult& result, const StageResult& stage) {
   return ratio(stage.seconds.median, result.steps.front().seconds.median);
 }
 
-// Of a step: of as many threads, or of the GPU.
+// The limits for a step: those of its number of threads, or of the GPU.
 const Limits& limits_of(const BenchResult& result, std::size_t step) {
   return result.limits[result.gpu ? 0 : step];
 }
@@ -66,23 +67,9 @@ std::string microseconds(double seconds) {
 std::string percent(double share) {
   return fmt::format("{:.1f} %", 100 * share);
 }
-// Where there is no work there is no rate.
+// A stage without work has no rate.
 std::string or_blank(bool there_is, std::string text) {
   return there_is ? std::move(text) : std::string();
-}
-
-std::string_view to_string(Launching launching) {
-  switch (launching) {
-    case Launching::automatic:
-      return "auto";
-    case Launching::stages:
-      return "stages";
-    case Launching::graph:
-      return "graph";
-    case Launching::persistent:
-      return "persistent";
-  }
-  return "";
 }
 
 // "2 threads", "GPU"
@@ -207,26 +194,26 @@ Json to_json(const measure::Spread& spread) {
 }
 
 std::string about(const BenchResult& result) {
-  const std::string images = counted(result.slab, "image");
+  const std::string images = counted(result.microbatch, "image");
   if (result.gpu) {
     return fmt::format(
         "Stages: median times of their kernels in a step of {}, each launched alone; threads of "
         "the\n"
-        "largest kernel. FLOP: a multiply-add counts two, nothing else counts. Bytes: each array\n"
-        "counts once per step. A stage can exceed the memory's bandwidth if its data is in a "
-        "cache.\n"
-        "The rest: time between kernels, and the update of the weights.\n",
+        "largest kernel. FLOP: a multiply-add counts as two; no other operation counts. Bytes: "
+        "each\n"
+        "array counts once per step. A stage can exceed the memory's bandwidth if its data is in\n"
+        "a cache. The rest is the time between kernels and the update of the weights.\n",
         images);
   }
   return fmt::format(
       "Stages: median times in a step of one worker, which processes {} per pass. FLOP: a\n"
-      "multiply-add counts two, nothing else counts. Bytes: each array counts once per pass. A\n"
-      "stage can exceed the memory's bandwidth if its data is in a cache. The rest: barriers, and\n"
-      "the update of the weights.\n",
+      "multiply-add counts as two; no other operation counts. Bytes: each array counts once per\n"
+      "pass. A stage can exceed the memory's bandwidth if its data is in a cache. The rest is\n"
+      "barriers and the update of the weights.\n",
       images);
 }
 
-// What only a GPU's document has.
+// Adds what is only in a GPU's document.
 void add_gpu(Json& json, const BenchResult& result) {
   json["cuda"] = cuda_library();
   json["gpu"] = app::to_json(*result.gpu);
@@ -262,7 +249,7 @@ Json document(const BenchSubject& subject, const BenchResult& result) {
             {"data", subject.data},
             {"batch", settings.batch},
             {"grain", settings.grain},
-            {"slab", result.slab},
+            {"microbatch", result.microbatch},
             {"threads", result.steps.back().threads},
             {"device", result.gpu ? "cuda" : "cpu"},
             {"isa", result.isa},
@@ -335,7 +322,7 @@ Roofline roofline(const BenchSubject& subject, const BenchResult& result) {
     }
     picture.roofs.push_back(std::move(roof));
   }
-  // In the order of the series.
+  // In the order of the series of points.
   constexpr std::array kPasses{StageKind::forward, StageKind::input_gradient,
                                StageKind::weight_gradient};
   for (std::size_t series = 0; series < kPasses.size(); ++series) {

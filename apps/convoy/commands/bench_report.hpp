@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What convoy bench measured: for a person, for a program, and as a picture.
+// The output of convoy bench: for people, for programs, and as a picture.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 namespace convoy::app {
 
 struct BenchSubject {
-  const ModelFile& model;  // with the batch that was asked for
+  const ModelFile& model;  // with the requested batch
   std::string data;        // its name
-  double busy_cores;       // that other programs used meanwhile
+  double busy_cores;       // used by other programs meanwhile
 };
 
 std::string table(const BenchSubject& subject, const measure::BenchResult& result);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The subcommands. Each adds itself to the command line; once the line is parsed, `action` is what
-// the chosen one does, and its value is the exit code. (add_fetch: fetch.hpp.)
+// The subcommands. Each function adds its command to the command line. After parsing, `action` runs
+// the chosen command and returns the exit code. (add_fetch() is in fetch.hpp.)
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace convoy::app {
 
-void add_train(CLI::App& app, std::function<int()>& action);
+// `command_line`: of this process, with which --ranks starts each rank.
+void add_train(CLI::App& app, std::vector<std::string> command_line, std::function<int()>& action);
 void add_eval(CLI::App& app, std::function<int()>& action);
 void add_predict(CLI::App& app, std::function<int()>& action);
 void add_info(CLI::App& app, std::function<int()>& action);

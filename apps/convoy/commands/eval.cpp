@@ -24,20 +24,22 @@ struct EvalOptions {
   bool json = false;
 };
 
-// The data that the run was trained on, where the checkpoint lies in a run folder.
+// The name of the data that the run was trained on, if the checkpoint is in a run folder.
 std::string data_of_run(const fs::path& checkpoint) {
   const fs::path folder = fs::is_directory(checkpoint)
                               ? checkpoint
                               : fs::absolute(checkpoint).parent_path().parent_path();
   std::error_code ignored;
   if (!fs::exists(folder / "config.toml") && !fs::is_directory(folder / "checkpoints", ignored)) {
-    throw UserError(Fault::usage, fmt::format("no data to test {} on", checkpoint.string()),
-                    "it is not in a run folder, which names the data", "give --data NAME or DIR");
+    throw UserError(
+        Fault::usage, fmt::format("the test data for {} is not known", checkpoint.string()),
+        "the checkpoint is not in a run folder, which names the data", "give --data NAME or DIR");
   }
   std::string name = open_run(folder).data.name;
   if (!name.empty()) return name;
-  throw UserError(Fault::usage, fmt::format("no data to test {} on", checkpoint.string()),
-                  "its run has lost its config.toml, which names the data",
+  throw UserError(Fault::usage,
+                  fmt::format("the test data for {} is not known", checkpoint.string()),
+                  "config.toml, which names the data, is missing from its run folder",
                   "give --data NAME or DIR");
 }
 
@@ -46,7 +48,7 @@ int eval(const EvalOptions& options) {
   const Checkpoint& checkpoint = found.checkpoint;
   const bool chosen = fs::is_directory(options.checkpoint);
   const Net& net = checkpoint.model.net;
-  // Before the data is looked for: what the layout lacks is told at once.
+  // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
   const TrainAndTest data =
       load_data(options.data.empty() ? data_of_run(options.checkpoint) : options.data);

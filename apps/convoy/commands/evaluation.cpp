@@ -14,8 +14,9 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
   EngineOptions options = engine_options(layout, checkpoint.model.train);
   check_fit(net, {}, data.test, data.name);
   if (options.device == Device::cpu) {
-    // All threads have grains to evaluate, however small the batch was that the model learnt with.
-    const Index threads = std::max(options.oversubscribe ? options.threads : 0, usable_cores());
+    // With this batch all threads have grains to evaluate, however small the training batch was.
+    const Index threads =
+        std::max(options.cpu.oversubscribe ? options.cpu.threads : 0, usable_cores());
     options.batch = std::max(options.batch, std::min(threads * options.grain, data.test.size()));
   }
 
@@ -27,9 +28,9 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
   std::iota(samples.begin(), samples.end(), 0u);
   Evaluation evaluation = engine->evaluate(data.test, samples, with_probabilities);
 
-  const auto count = static_cast<double>(std::max<Index>(evaluation.tally.samples, 1));
-  return {static_cast<double>(evaluation.tally.correct) / count,
-          evaluation.tally.loss / count,
+  const auto count = static_cast<double>(std::max<Index>(evaluation.step_metrics.samples, 1));
+  return {static_cast<double>(evaluation.step_metrics.correct) / count,
+          evaluation.step_metrics.loss / count,
           Confusion(net.loss().classes, data.test.labels(), evaluation.predictions),
           std::move(evaluation.predictions),
           std::move(evaluation.probabilities),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint on a test set, for the commands that tell about it.
+// Evaluates a checkpoint on a test set, for several commands.
 #pragma once
 
 #include <string>
@@ -14,15 +14,15 @@ struct TestResult {
   double accuracy = 0, loss = 0;
   Confusion confusion;
   std::vector<std::uint16_t> predictions;  // [samples]
-  std::vector<float> probabilities;        // [samples][classes], where asked for
+  std::vector<float> probabilities;        // [samples][classes], if requested
   std::vector<std::string> warnings;       // of the engine
 };
 
-// Throws UserError where data, model and layout do not fit.
+// Throws UserError if data, model and layout do not fit each other.
 TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const Layout& layout,
                 bool with_probabilities = false);
 
-// A class without a name has its number.
+// The names of the classes; a class without a name gets its number.
 std::vector<std::string> class_names(const Checkpoint& checkpoint);
 
 }  // namespace convoy::app

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy info: what a model is made of; what this machine has and knows.
+// convoy info: describes a model, and what this machine and build have.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -29,7 +29,7 @@ std::string text(const Extent& extent) {
                                        : fmt::format("{}x{}", extent.height, extent.width);
 }
 
-// ", stride 2", unless it is the usual one.
+// ", stride 2", or nothing if the value is the usual one.
 std::string unless(const Extent& usual, const char* name, const Extent& extent) {
   if (extent == usual) return "";
   return extent.height == extent.width ? fmt::format(", {} {}", name, extent.height)
@@ -43,7 +43,7 @@ struct Describe {
   }
   std::string operator()(const Subsample& op) const {
     return fmt::format("{}{}, {}", text(op.kernel), unless(op.kernel, "stride", op.stride),
-                       op.shared ? "one kernel" : "a kernel each channel");
+                       op.shared ? "one kernel" : "one kernel per channel");
   }
   std::string operator()(const Pool2d& op) const {
     return fmt::format("{}{}{}", text(op.kernel), unless(op.kernel, "stride", op.stride),
@@ -54,7 +54,7 @@ struct Describe {
   std::string operator()(const Add&) const { return ""; }
 };
 
-// A layer's row of the table.
+// The row of a layer in the table.
 struct LayerFacts {
   std::string name, type, details;
   Shape output;
@@ -73,11 +73,6 @@ std::vector<LayerFacts> layer_facts(const Net& net) {
     ++i;
   }
   return facts;
-}
-
-std::string_view name(LossFunction function) {
-  return function == LossFunction::softmax_cross_entropy ? "softmax_cross_entropy"
-                                                         : "sigmoid_binary_cross_entropy";
 }
 
 struct Work {
@@ -105,10 +100,10 @@ std::string text_of_model(const ModelFile& model, const Work& work) {
   const Index flops = net.flops_per_sample();
   return fmt::format(
       "{}: input {}, loss {}\n\n{}\n"
-      "The three right-hand columns are FLOPs per sample. Training takes {} a sample,\n"
-      "{} a step of {}; predicting takes {} a sample.\n"
-      "A batch of {} in grains of {} keeps up to {} {} busy (cut by data).\n",
-      net.name(), to_string(net.input()), name(net.loss().function),
+      "The three right-hand columns are FLOPs per sample. Training takes {} per sample and\n"
+      "{} per step of {}; predicting takes {} per sample.\n"
+      "A batch of {} in grains of {} has work for up to {} {} (data parallel).\n",
+      net.name(), to_string(net.input()), to_string(net.loss().function),
       aligned(rows, {false, false, false, false, true, true, true, true}), with_commas(flops),
       with_commas(flops * work.batch), work.batch, with_commas(sum.forward_flops), work.batch,
       work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers");
@@ -129,7 +124,7 @@ Json json_of_model(const ModelFile& model, const Work& work) {
   }
   return {{"name", net.name()},
           {"input", shape(net.input())},
-          {"loss", name(net.loss().function)},
+          {"loss", to_string(net.loss().function)},
           {"classes", net.loss().classes},
           {"layers", std::move(layers)},
           {"parameters", net.parameter_count()},
@@ -140,15 +135,15 @@ Json json_of_model(const ModelFile& model, const Work& work) {
           {"settings", to_json(model.train)}};
 }
 
-// What --device can be here, the fastest first.
+// The values that --device can have here, the fastest first.
 std::vector<std::string> devices() {
   return cuda_devices().empty() ? std::vector<std::string>{"cpu"}
                                 : std::vector<std::string>{"cuda", "cpu"};
 }
 
-// How to get what is not here.
+// How to get a data set that is not on this machine.
 std::string how_to_get(const CatalogEntry& entry) {
-  return fmt::format("not here; get it: convoy fetch {}", entry.name);
+  return fmt::format("not on this machine; to get it: convoy fetch {}", entry.name);
 }
 
 // "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 141.0 GB"
@@ -160,7 +155,7 @@ std::string text_of(const CudaDevice& gpu) {
 
 using Row = std::vector<std::string>;
 
-// One for each GPU, or one that says that there is none; and the library's.
+// One row for each GPU, or a row that says that there is none; and a row for the library.
 std::vector<Row> gpu_rows() {
   std::vector<Row> rows;
   for (const CudaDevice& gpu : cuda_devices()) {
@@ -178,7 +173,7 @@ std::string text_of_surroundings() {
     models.push_back({"  " + model.name, model.path.string()});
   }
   for (const CatalogEntry& entry : catalog()) {
-    const bool made = entry.searched.empty();  // not read from anywhere
+    const bool made = entry.searched.empty();  // made in memory, not read
     data.push_back({"  " + entry.name, entry.description,
                     made                  ? "always here"
                     : entry.found.empty() ? how_to_get(entry)
@@ -224,7 +219,7 @@ Json json_of_surroundings() {
   return json;
 }
 
-// For the shell's completion: one name a line.
+// For the shell's completion: one name per line.
 std::string names(const std::string& kind) {
   std::vector<std::string> list;
   if (kind == "models") {
@@ -287,7 +282,7 @@ void add_info(CLI::App& app, std::function<int()>& action) {
       ->group(kOutputGroup);
   command->add_option("--names", options->names, "")
       ->check(one_of({"models", "data", "isas"}))
-      ->group("");  // not in the help: for the completion
+      ->group("");  // only for the completion, not in the help
   command->footer(
       "Examples:\n  convoy info\n  convoy info lenet5 --batch 256\n"
       "  convoy info lenet5 --set layer.conv1.filters=12");

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -27,20 +26,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The words of our own command line, the program in front.
-std::vector<std::string> own_words() {
-  std::vector<std::string> words;
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
-  if (words.size() < 2) {  // the kernel gave up the memory it lies in
-    throw SystemError(Fault::unavailable, "reading", "/proc/self/cmdline", "nothing in it");
-  }
-  return words;
-}
-
-// What each rank is started with: our own words but those for us, and the folder where we chose it.
-std::vector<std::string> rank_command(const fs::path& folder, bool folder_is_given) {
-  const std::vector<std::string> own = own_words();
+// The command line of each rank: `own` without the options of the supervisor, and with the folder
+// where the supervisor chose it.
+std::vector<std::string> rank_command(const std::vector<std::string>& own, const fs::path& folder,
+                                      bool folder_is_given) {
   std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(), own[1]};
   if (!folder_is_given) words.insert(words.end(), {"--out", folder.string()});
   for (std::size_t i = 2; i < own.size(); ++i) {
@@ -73,8 +62,8 @@ std::string cores_in_words() {
   return fmt::format("this process may use {} core{}", cores, cores == 1 ? "" : "s");
 }
 
-// Of a run without --out: the name is taken before the ranks are told it, since another run may
-// begin in the same second. The run's folder takes the place of this empty one.
+// The folder of a run without --out. It is created before the ranks are told its name, since
+// another run may begin in the same second. The run's folder replaces this empty one.
 class ClaimedFolder {
  public:
   explicit ClaimedFolder(const fs::path& wanted) {
@@ -88,7 +77,7 @@ class ClaimedFolder {
     }
   }
   ~ClaimedFolder() {
-    if (!path_.empty()) ::rmdir(path_.c_str());  // unless it holds the run
+    if (!path_.empty()) ::rmdir(path_.c_str());  // fails if it holds the run
   }
   ClaimedFolder(const ClaimedFolder&) = delete;
   ClaimedFolder& operator=(const ClaimedFolder&) = delete;
@@ -98,7 +87,7 @@ class ClaimedFolder {
   fs::path path_;
 };
 
-// Its status.json still says "running", perhaps. (One that was refused may be another job's.)
+// Its status.json may still say "running". (A run that was refused may be in use by another job.)
 void record_failure(const fs::path& folder, const JobEnd& end, const std::string& message) {
   const bool refused = end.ending.code == static_cast<int>(Fault::usage);
   const bool ours = end.began || (!refused && !is_locked(folder / "lock"));
@@ -119,22 +108,23 @@ int ranks_to_start(const TrainOptions& options) {
   if (!by_cores || options.layout.oversubscribe) return asked;
   const int cores = usable_cores();
   if (asked > cores && options.per_rank_batch) {
-    throw UserError(Fault::usage, fmt::format("--ranks {} with --per-rank-batch", asked),
-                    fmt::format("{}, and fewer ranks would train another batch", cores_in_words()),
-                    "add --oversubscribe, or start fewer");
+    throw UserError(
+        Fault::usage, fmt::format("--ranks {} with --per-rank-batch", asked),
+        fmt::format("{}, and with fewer ranks the batch would be smaller", cores_in_words()),
+        "add --oversubscribe, or start fewer");
   }
   return std::min(asked, cores);
 }
 
 void warn_of_fewer_ranks(const TrainOptions& options, int ranks) {
   if (options.ranks.ranks <= ranks || options.quiet) return;
-  write_warning(fmt::format("{} ranks asked for, {} started ({}): --oversubscribe starts them all",
+  write_warning(fmt::format("{} ranks requested, {} started ({}): add --oversubscribe to start all",
                             options.ranks.ranks, ranks, cores_in_words()));
 }
 
 int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   check_can_launch(ranks);
-  // The ranks will do the same; but here what is wrong is told before they are started.
+  // The ranks will do the same; here an error is reported before they are started.
   Run run = choose_run(command, options, ranks);
   engine_options(options.layout, options.ranks, run.model.train);
   ranks_options(options.ranks);
@@ -151,10 +141,10 @@ int launch(const CLI::App& command, const TrainOptions& options, int ranks) {
   std::optional<ClaimedFolder> claimed;
   if (run.taken == Taken::numbered) run.folder = claimed.emplace(run.folder).path();
   const bool folder_is_given = !options.out.empty() || !options.resume.empty();
-  for (std::string& word : rank_command(run.folder, folder_is_given)) {
+  for (std::string& word : rank_command(options.command_line, run.folder, folder_is_given)) {
     job.command.push_back(std::move(word));
   }
-  // What Slurm gave this one task is for all of them.
+  // The cores that Slurm granted to this one task are for all ranks.
   if (const int granted = slurm_cpus_per_task(); granted > 0 && !job.several_machines) {
     job.variables.push_back(fmt::format("SLURM_CPUS_PER_TASK={}", std::max(1, granted / ranks)));
   }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy train --ranks N: the same command line, by N processes under a supervisor.
+// convoy train --ranks N: the same command line, run by N processes under a supervisor.
 #pragma once
 
 #include "commands/run_choice.hpp"
 
 namespace convoy::app {
 
-// How many processes --ranks starts: as many as it says, but without --oversubscribe no more than
-// this process may use cores on this machine (GPUs and other machines are not counted). Throws
-// UserError where fewer would train something else.
+// The number of processes that --ranks starts: the given number, but without --oversubscribe at
+// most the cores that this process may use on this machine (GPUs and other machines are not
+// counted). Throws UserError if a smaller number would change the result.
 int ranks_to_start(const TrainOptions& options);
 
-// Says so on stderr where `ranks` are fewer than --ranks says.
+// Warns on stderr if `ranks` is less than the number of --ranks.
 void warn_of_fewer_ranks(const TrainOptions& options, int ranks);
 
-// Gives the exit code. Throws UserError where the command line is wrong, before anything starts.
+// Returns the exit code. Throws UserError, before anything starts, if the command line is wrong.
 int launch(const CLI::App& command, const TrainOptions& options, int ranks);
 
 }  // namespace convoy::app

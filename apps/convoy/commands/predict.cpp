@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy predict: classes and probabilities of pictures.
+// convoy predict: the classes and probabilities of pictures.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -96,7 +96,7 @@ int predict(const PredictOptions& options) {
     std::vector<Image> read;
     try {
       read = read_images(file, predictor.image_shape(), options.index);
-    } catch (const Error& error) {  // of one file: the others are still wanted
+    } catch (const Error& error) {  // of one file: continue with the others
       if (error.fault() == Fault::usage) throw;
       if (code == kDone) code = static_cast<int>(error.fault());
       write_message(error.what());
@@ -154,11 +154,10 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
   command->footer(
-      "Pixel values are used as they are, so light and dark must be as in the training images\n"
-      "(white on black for mnist and fashion-mnist). A file that cannot be used is named on "
-      "stderr,\n"
-      "the others are predicted, and the exit code is that of the first such file (65: bad data,\n"
-      "66: not found, 74: cannot be read).\n\n"
+      "Pixel values are not inverted, so light and dark must be as in the training images\n"
+      "(white on black for mnist and fashion-mnist). If a file cannot be used, it is named on\n"
+      "stderr and the others are predicted; the exit code is that of the first such file (65: bad\n"
+      "data, 66: not found, 74: cannot be read).\n\n"
       "Examples:\n  convoy predict runs/a shoe.png shirt.pgm\n"
       "  convoy predict runs/a t10k-images-idx3-ubyte.gz --index 7 --json\n"
       "  convoy predict runs/a - --top 5 <shoe.png");

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kStagesShown = 5;
 
-// The shares of a worker that a person is shown, in this order.
+// The shares of a worker's time that a person sees, in this order.
 struct Share {
   const char* name;
   double (*seconds)(const WorkerTimings& worker);
@@ -37,13 +37,13 @@ std::vector<const WorkerTimings*> all_workers(const Timings& timings) {
   return workers;
 }
 
-// On a GPU the stages of all ranks are those of its plan, in its order.
+// On a GPU the stages of all ranks are those of the plan, in its order.
 void add_kernels(Json& layers, const Net& net, Index batch, const Engine& engine) {
-  const std::vector<StageLaunches> all = engine.stage_launches();
-  if (all.empty()) return;
+  const auto* gpu = dynamic_cast<const CudaEngine*>(&engine);
+  if (gpu == nullptr) return;
   const std::vector<measure::StageFacts> facts = measure::gpu_stage_facts(net, batch);
-  for (const StageLaunches& launches : all) {
-    if (launches.stage < 0) continue;  // the input is no stage
+  for (const StageLaunches& launches : gpu->stage_launches()) {
+    if (launches.stage < 0) continue;  // the input is not a stage of the plan
     Json& layer = layers.at(static_cast<std::size_t>(launches.stage));
     const measure::StageFacts& fact = facts.at(static_cast<std::size_t>(launches.stage) + 1);
     layer["launches"] = launches.launches;
@@ -103,7 +103,7 @@ std::string profile_table(const Timings& timings) {
     rows.push_back({stage.name(), "", "", percent(stage.seconds, timings.seconds)});
   }
   std::string text = aligned(rows, {false, true, true, true});
-  text.pop_back();  // the last line's end
+  text.pop_back();  // the last line end
   return text;
 }
 

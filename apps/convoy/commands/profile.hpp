@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the time of a run's steps went, in numbers.
+// How the time of a run's steps was spent, in numbers.
 #pragma once
 
 #include "cli/output.hpp"
@@ -7,12 +7,12 @@
 
 namespace convoy::app {
 
-// The object `profile` of convoy train's document (docs/formats.md). Of a GPU it has the kernels of
-// `engine`, rank 0's, and what they do in a step of `batch` samples.
+// The object `profile` of convoy train's document (docs/formats.md). For a GPU it includes the
+// kernels of `engine`, those of rank 0, and their work in a step of `batch` samples.
 Json profile_json(const Timings& timings, const Net& net, Index batch, const Engine& engine);
 
-// The same in a few lines for a person: shares of the time, of the mean worker and of those at the
-// ends, and the stages that take most.
+// The same in a few lines for a person: shares of the time for the mean worker and for the extreme
+// ones, and the stages that take most time.
 std::string profile_table(const Timings& timings);
 
 }  // namespace convoy::app

@@ -53,13 +53,13 @@ std::string report_of_runs(const ReportOptions& options) {
   return run_report(runs);
 }
 
-// The folder of a study, whose reports lie in it.
+// Writes the reports of a study into its folder.
 int report_of_study(const CLI::App& command, const ReportOptions& options) {
   const std::string& folder = options.runs.front();
   for (const char* name : {"--out", "--data", "--checkpoint"}) {
     if (command.get_option(name)->count() == 0) continue;
     throw UserError(Fault::usage, fmt::format("{} with a study", name),
-                    "its report is written into its folder, from study.json alone",
+                    "a study's report is written into its own folder, from study.json only",
                     fmt::format("leave {} out", name));
   }
   if (options.runs.size() > 1) {
@@ -83,9 +83,10 @@ int report(const CLI::App& command, const ReportOptions& options) {
 }  // namespace
 
 void add_report(CLI::App& app, std::function<int()>& action) {
-  CLI::App* command = app.add_subcommand("report",
-                                         "Write curves, confusion matrix and mistakes of training "
-                                         "runs into one HTML file; or a study's report again");
+  CLI::App* command =
+      app.add_subcommand("report",
+                         "Write curves, confusion matrix and mistakes of training runs into one "
+                         "HTML file; or write a study's report again");
   auto options = std::make_shared<ReportOptions>();
   command
       ->add_option("RUN", options->runs, "Run folders, finished or not; or the folder of one study")
@@ -102,10 +103,8 @@ void add_report(CLI::App& app, std::function<int()>& action) {
       ->group(kOutputGroup);
   command->add_flag("--quiet", options->quiet, "Print no progress on stderr")->group(kOutputGroup);
   command->footer(
-      "The file is complete in itself and needs no network. gnuplot, which must be installed, "
-      "draws\n"
-      "the plots. The same runs and test data give the same bytes. If a run's test data is not "
-      "found,\n"
+      "The file needs no other file and no network. gnuplot, which must be installed, draws the\n"
+      "plots. The same runs and test data give the same bytes. If a run's test data is not found,\n"
       "the report shows its curves only.\n\n"
       "Examples:\n"
       "  convoy report runs/a\n"

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Short options become keys of the model file, so that they are part of the text that a run keeps.
+// Turns short options into keys of the model file, which become part of the text that a run keeps.
 std::vector<Override> overrides(const TrainOptions& options, int ranks) {
   std::vector<Override> result;
   auto add = [&](std::string_view option, std::string_view key, const std::string& value) {
@@ -37,8 +37,8 @@ std::vector<Override> overrides(const TrainOptions& options, int ranks) {
     constexpr Index kMostBatch = 2'147'483'647;
     if (*options.per_rank_batch > kMostBatch / ranks) {
       throw UserError(
-          Fault::usage, fmt::format("--per-rank-batch {} is too much", *options.per_rank_batch),
-          fmt::format("{} ranks would make a batch of more than {} samples", ranks, kMostBatch),
+          Fault::usage, fmt::format("--per-rank-batch {} is too large", *options.per_rank_batch),
+          fmt::format("with {} ranks the batch would have more than {} samples", ranks, kMostBatch),
           "give a smaller one");
     }
     add_number("--per-rank-batch", "train.batch", *options.per_rank_batch * ranks);
@@ -59,7 +59,7 @@ std::vector<Override> overrides(const TrainOptions& options, int ranks) {
   return result;
 }
 
-// runs/<model>-<date>-<time>. Where two begin in one second, the later one adds a number.
+// runs/<model>-<date>-<time>. If two begin in the same second, the later one adds a number.
 fs::path default_folder(std::string name) {
   for (char& c : name) {
     if (c == '/' || c == '\0') c = '-';
@@ -73,33 +73,24 @@ bool is_empty_folder(const fs::path& path) {
   return fs::is_directory(fs::symlink_status(path, error)) && fs::is_empty(path, error) && !error;
 }
 
-// A folder is kept as an absolute path: a run may be resumed from elsewhere.
-std::string data_name(const std::string& given) {
-  for (const CatalogEntry& entry : catalog()) {
-    if (entry.name == given) return given;
-  }
-  std::error_code ignored;  // what is wrong with it is said where the data is read
-  return fs::is_directory(given, ignored) ? fs::absolute(given).lexically_normal().string() : given;
-}
-
 DataSettings data_settings(const TrainOptions& options) {
-  return {data_name(options.data), options.limit, options.validation};
+  return {lasting_name(options.data), options.limit, options.validation};
 }
 
-// Names that are made of a folder's take some bytes more, and file systems allow 255.
+// Names derived from a folder's name are some bytes longer, and file systems allow 255.
 void check_name_length(const fs::path& out) {
   constexpr std::size_t kLongest = 200;
   const std::string name = out.lexically_normal().filename().string();
   if (name.size() <= kLongest) return;
-  throw UserError(Fault::usage, fmt::format("--out {}... is too long a name", name.substr(0, 40)),
+  throw UserError(Fault::usage, fmt::format("the name --out {}... is too long", name.substr(0, 40)),
                   fmt::format("{} bytes, at most {}", name.size(), kLongest),
                   "choose a shorter one");
 }
 
-// With --resume the folder says what the run is.
+// With --resume the run folder determines the run.
 [[noreturn]] void refuse_with_resume(std::string_view option) {
-  throw UserError(Fault::usage, fmt::format("{} does not go with --resume", option),
-                  "a run keeps the settings that it was begun with",
+  throw UserError(Fault::usage, fmt::format("{} cannot be combined with --resume", option),
+                  "a run keeps its original settings",
                   fmt::format("leave {} out, or start a new run", option));
 }
 
@@ -111,7 +102,7 @@ Run new_run(const TrainOptions& options, int ranks) {
     const bool is_run = fs::is_directory(checkpoints_of(out), ignored);
     throw UserError(
         Fault::usage, fmt::format("--out {} exists", options.out),
-        is_run ? "a run never writes over another" : "it is neither a run nor an empty folder",
+        is_run ? "a run never overwrites another" : "it is neither a run nor an empty folder",
         is_run ? fmt::format("choose another folder, or continue the run: convoy train --resume {}",
                              shell_path(options.out))
                : "choose another folder");
@@ -126,11 +117,11 @@ Run new_run(const TrainOptions& options, int ranks) {
           options.init_from};
 }
 
-// Says where the run's own settings come from, where config.toml can't say it.
-void tell_lost(const RunConfig& config, std::vector<std::string>& warnings) {
+// Says where the run's settings come from, if not from config.toml.
+void warn_of_lost_config(const FoundRun& config, std::vector<std::string>& warnings) {
   if (config.lost.empty()) return;
   warnings.push_back(
-      fmt::format("{}; what the run is comes from its newest checkpoint", config.lost));
+      fmt::format("{}; the run's settings are taken from its newest checkpoint", config.lost));
 }
 
 ModelFile with_epochs(const ModelFile& model, std::string_view source, Index epochs) {
@@ -138,9 +129,10 @@ ModelFile with_epochs(const ModelFile& model, std::string_view source, Index epo
   return parse_model_file(model.text, source, {&override, 1});
 }
 
-// `given`: options of the command line. Those of the data count where the run has lost its own.
+// `given` are the options of the command line. Those for the data are used if the run has lost its
+// own.
 Run rest_of_run(const fs::path& folder, const TrainOptions& options, const CLI::App& given) {
-  RunConfig config = open_run(folder);
+  FoundRun config = open_run(folder);
   const bool knows_data = !config.data.name.empty();
   for (const char* name : {"--validation", "--limit"}) {
     if (knows_data && given.count(name) > 0) refuse_with_resume(name);
@@ -148,70 +140,46 @@ Run rest_of_run(const fs::path& folder, const TrainOptions& options, const CLI::
   if (!knows_data && given.count("--data") == 0) {
     throw UserError(
         Fault::not_found,
-        fmt::format("{} does not say any more which data it was trained on", folder.string()),
-        config.lost + "; and its checkpoints, of an older version, do not hold it",
-        "give --data, and --limit and --validation where the run was begun with them");
+        fmt::format("{} no longer records which data it was trained on", folder.string()),
+        config.lost + ", and its checkpoints, from an older version, do not record it",
+        "give --data, and --limit and --validation if the run was started with them");
   }
   if (!knows_data) config.data = data_settings(options);
   if (options.epochs && *options.epochs < config.model.train.epochs) {
     throw UserError(Fault::usage, fmt::format("--epochs {} would shorten the run", *options.epochs),
-                    fmt::format("it was begun with {}", config.model.train.epochs),
+                    fmt::format("it was started with {}", config.model.train.epochs),
                     "--epochs can only extend a run; leave it out");
   }
   if (options.epochs) {
     config.model = with_epochs(config.model, (folder / "config.toml").string(), *options.epochs);
   }
-  if (given.count("--data") > 0) config.data.name = data_name(options.data);
+  if (given.count("--data") > 0) config.data.name = lasting_name(options.data);
   Run run{std::move(config.model), config.data, folder, true};
-  tell_lost(config, run.warnings);
+  warn_of_lost_config(config, run.warnings);
   return run;
 }
 
-// The weights that the run began with have to be those that are asked for, where that can be known.
-void check_initial_weights(const RunConfig& begun, const TrainOptions& options) {
-  std::string asked;
-  if (!options.init_from.empty()) {
-    try {
-      asked = find_checkpoint(options.init_from).checkpoint.weights_sha256;
-    } catch (const UserError& error) {
-      if (error.fault() == Fault::not_found) return;  // it is not needed any more
-      throw;
-    }
-  }
-  if (asked == begun.initial_weights_sha256) return;
-  const auto in_words = [](const std::string& digest) {
-    return digest.empty() ? std::string("random ones") : fmt::format("SHA-256 {}", digest);
-  };
-  throw UserError(
-      Fault::usage,
-      fmt::format("the run {} can't continue with other initial weights", options.out),
-      fmt::format("--init-from: it began with {}, not {}", in_words(begun.initial_weights_sha256),
-                  in_words(asked)),
-      "leave them as they were (a checkpoint file stays what it is, where the best of a "
-      "run folder may have become another), or begin a new run in another folder");
-}
-
-// --out with --resume-if-present: the same command line begins the run and goes on with it. (The
-// trainer refuses where it asks for another run than the one that is there.)
+// --out with --resume-if-present: the same command line begins the run and continues it. (The
+// trainer refuses if the command line describes another run than the one in the folder.)
 Run new_or_rest_of_run(const TrainOptions& options, int ranks) {
   if (!fs::exists(options.out) || is_empty_folder(options.out)) return new_run(options, ranks);
-  const RunConfig begun = open_run(options.out);
+  const FoundRun begun = open_run(options.out);
   ModelFile asked = load_model_file(options.model, overrides(options, ranks));
-  check_initial_weights(begun, options);
+  check_initial_weights(options.out, begun.initial_weights_sha256, options.init_from,
+                        "--init-from");
   Run run{std::move(asked), data_settings(options), options.out, true};
-  tell_lost(begun, run.warnings);
+  warn_of_lost_config(begun, run.warnings);
   const Index epochs = begun.model.train.epochs;
   if (run.model.train.epochs < epochs) {
-    run.warnings.push_back(
-        fmt::format("{} was begun with, or extended to, {} epochs: it continues to "
-                    "those, not to {}",
-                    options.out, epochs, run.model.train.epochs));
+    run.warnings.push_back(fmt::format(
+        "{} was started with, or extended to, {} epochs, so it continues to these, not to {}",
+        options.out, epochs, run.model.train.epochs));
     run.model = with_epochs(run.model, options.model, epochs);
   }
   return run;
 }
 
-// Anything else that would make it another run.
+// Refuses other options that would make it another run.
 void check_resume(const CLI::App& command) {
   for (const char* name :
        {"MODEL", "--batch", "--per-rank-batch", "--grain", "--seed", "--no-shuffle", "--order",
@@ -220,8 +188,8 @@ void check_resume(const CLI::App& command) {
   }
 }
 
-// As texts, so that it can travel in a message. A number is written so that it is read back
-// exactly.
+// Writes the members as text for a message to the other ranks. A number is written so that reading
+// gives exactly the same number.
 std::string to_message(const Run& run) {
   const std::string words[] = {run.model.text,
                                run.data.name,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the command line of convoy train to what is to be run.
+// Determines the run from the command line of convoy train.
 #pragma once
 
 #include <filesystem>
@@ -10,22 +10,22 @@
 
 namespace convoy::app {
 
-// What is to be run: new, or the rest of what lies in `folder`.
+// The run: a new one, or the rest of the one in `folder`.
 struct Run {
   ModelFile model;
   DataSettings data;
-  std::filesystem::path folder;  // of a new run without --out: what it is to be called
+  std::filesystem::path folder;  // for a new run without --out: the name that it gets
   bool resumed = false;
-  Taken taken = Taken::refused;      // of a new run
-  std::string initial_weights = {};  // of a new run: the checkpoint that it begins with, or ""
+  Taken taken = Taken::refused;      // for a new run
+  std::string initial_weights = {};  // for a new run: the checkpoint that it begins with, or ""
   std::vector<std::string> warnings = {};
 };
 
-// Looks at the file system, and changes nothing there. `ranks` are those of the job: what
-// --per-rank-batch counts. Throws UserError.
+// Reads the file system, and changes nothing in it. `ranks` is the number of ranks of the job, by
+// which --per-rank-batch is multiplied. Throws UserError.
 Run choose_run(const CLI::App& command, const TrainOptions& options, int ranks);
 
-// The same, decided by rank 0 and told to the others (but for the warnings). Collective.
+// The same; rank 0 decides, and sends its decision (except the warnings) to the others. Collective.
 Run choose_run(const CLI::App& command, const TrainOptions& options, Communicator& communicator);
 
 }  // namespace convoy::app

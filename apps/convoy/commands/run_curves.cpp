@@ -14,7 +14,7 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 struct Quantity {
   std::string name;
-  std::function<double(const EpochMetrics&)> value;  // not a number where there is none
+  std::function<double(const EpochMetrics&)> value;  // NaN if there is none
 };
 
 const Quantity kTrainLoss{"training", [](const EpochMetrics& e) { return e.train_loss; }};
@@ -41,7 +41,7 @@ Curve curve(const RunRecord& run, const Quantity& quantity, bool over_seconds,
   return result;
 }
 
-// One quantity of all runs, or several of one run.
+// Adds a pair of plots of one quantity of all runs, or of several quantities of one run.
 void add_pair(std::vector<CurvePlot>& plots, Runs runs, const std::string& name,
               const std::string& title, const std::vector<Quantity>& quantities, bool from_zero,
               const std::string& y_label) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loss and accuracy of training runs, over epochs and over seconds of training.
+// The loss and accuracy of training runs, over epochs and over seconds of training.
 #pragma once
 
 #include <span>
@@ -11,8 +11,8 @@
 
 namespace convoy::app {
 
-// In pairs: over epochs, over seconds. One run has its losses in one plot; several have a plot for
-// each quantity.
+// The plots come in pairs: over epochs, over seconds. A single run has its losses in one plot;
+// several runs have a plot for each quantity.
 std::vector<CurvePlot> learning_curves(std::span<const RunRecord> runs);
 
 std::string curve_caption(const CurvePlot& plot);

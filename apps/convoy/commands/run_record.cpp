@@ -20,7 +20,7 @@ std::vector<ConfusedImage> most_confused(const Dataset& test, const TestResult& 
                                          Index classes) {
   const auto probability = [&](Index sample, Index label) {
     const float p = result.probabilities[static_cast<std::size_t>(sample * classes + label)];
-    return std::isfinite(p) ? double{p} : 0.0;  // huge weights make what is no number
+    return std::isfinite(p) ? double{p} : 0.0;  // huge weights give NaN
   };
   std::vector<ConfusedImage> images;
   for (Index i = 0; i < test.size(); ++i) {
@@ -71,7 +71,7 @@ RunRecord::RunRecord(fs::path run_folder, const std::string& choice, bool quiet)
     position = tested.checkpoint.position;
     weights_sha256 = tested.checkpoint.weights_sha256;
   }
-  // What a killed process did after its last checkpoint would be done again.
+  // Epochs that a killed process finished after its last checkpoint would be done again.
   std::erase_if(epochs, [&](const EpochMetrics& epoch) { return epoch.epoch > epochs_done(); });
 }
 

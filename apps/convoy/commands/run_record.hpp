@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a report tells of a training run: what its folder holds, and what its best checkpoint (or
-// its last) makes of the test data.
+// The facts that a report gives about a training run: the content of its folder, and the
+// predictions of its best (or last) checkpoint on the test data.
 #pragma once
 
 #include <filesystem>
@@ -13,40 +13,40 @@
 
 namespace convoy::app {
 
-// Test images that the net took for what they are not, the surest first.
+// A test image that the net predicted wrongly. The images are in the order of falling probability.
 struct ConfusedImage {
   Index sample = 0, truth = 0, predicted = 0;
-  double probability = 0;        // of the wrong class
-  double truth_probability = 0;  // of the right one
+  double probability = 0;        // of the predicted, wrong class
+  double truth_probability = 0;  // of the right class
   std::string png;
 };
 
 struct RunRecord {
-  // `choice`: of the checkpoint that is tested: "", "best", "last". Throws UserError where it is no
-  // run, SystemError.
+  // `choice` says which checkpoint is tested: "", "best", "last". Throws UserError if the folder is
+  // no run, SystemError.
   RunRecord(std::filesystem::path run_folder, const std::string& choice, bool quiet);
 
   std::filesystem::path folder;
-  std::string name;  // from choose_names(): differs from those of the other runs
-  RunConfig config;
-  RunPosition position;  // of the newest checkpoint, as the next
+  std::string name;  // from choose_names(); differs from the names of the other runs
+  FoundRun config;
+  RunPosition position;  // of the newest checkpoint, like weights_sha256
   std::string weights_sha256;
-  FoundCheckpoint tested;  // the one that was chosen; without its weights in the end
+  FoundCheckpoint tested;  // the chosen one; evaluate() removes its weights
   std::vector<EpochMetrics> epochs;
 
-  std::string data;                  // name of what it was tested on here
-  std::optional<TestResult> result;  // empty: `why_not`
+  std::string data;                  // name of the data that it was tested on here
+  std::optional<TestResult> result;  // empty: `why_not` has the reason
   std::string why_not;
-  bool other_test_data = false;  // not what it was tested on when it was trained
+  bool other_test_data = false;  // whether it differs from the test data of the training
   std::vector<ConfusedImage> confused;
 
   Index epochs_wanted() const { return config.model.train.epochs; }
   Index epochs_done() const { return position.epoch - 1; }
   bool is_done() const { return epochs_done() >= epochs_wanted(); }
-  double seconds() const;  // of training, the unfinished epoch's included
+  double seconds() const;  // of training, including the unfinished epoch
 };
 
-// Test data by name or folder, each read once.
+// Test data by name or folder. Each is read once.
 class TestData {
  public:
   const TrainAndTest& operator[](const std::string& name);
@@ -55,12 +55,13 @@ class TestData {
   std::map<std::string, TrainAndTest> loaded_;
 };
 
-// Each run's last part of the path, or the whole path where that would not tell them apart.
+// Names each run by the last part of its path, or by the whole path if the last parts are not
+// unique.
 void choose_names(std::vector<RunRecord>& runs);
 
-// Fills in what the tested checkpoint, which is left without its weights, makes of the test data:
-// `name`, or, where that is empty, what the run was trained on; data that is not found is then no
-// error.
+// Evaluates the tested checkpoint on the test data `name`, or, if that is empty, on the data that
+// the run was trained on; it is then no error if that data is not found. Removes the checkpoint's
+// weights.
 void evaluate(RunRecord& run, TestData& data, const std::string& name);
 
 }  // namespace convoy::app

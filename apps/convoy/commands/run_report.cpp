@@ -18,7 +18,7 @@ namespace {
 
 using Runs = std::span<const RunRecord>;
 
-constexpr std::size_t kPrefix = 12;  // of a digest: enough to tell some runs apart
+constexpr std::size_t kPrefix = 12;  // digits of a digest, enough to distinguish some runs
 
 std::string decimals(double value, int digits) {
   return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : "not finite";
@@ -55,13 +55,13 @@ std::string optimizer(const TrainSettings& train) {
       text += fmt::format(", times {} every {:g} epochs", train.step_factor, train.step_epochs);
       break;
     case ScheduleKind::cosine:
-      text += fmt::format(", by a cosine down to {}", train.final_learning_rate);
+      text += fmt::format(", decreasing along a cosine to {}", train.final_learning_rate);
   }
   if (train.warmup_epochs > 0) text += fmt::format(", warm-up {:g} epochs", train.warmup_epochs);
   return text;
 }
 
-// Of the last epoch; where it changed meanwhile, with that of the first.
+// The rate of the last epoch; if it changed, also that of the first.
 std::string learning_rates(const RunRecord& run) {
   if (run.epochs.empty()) return fmt::format("{:.4g}", run.config.model.train.learning_rate);
   const std::optional<double> first = run.epochs.front().learning_rate;
@@ -72,22 +72,23 @@ std::string learning_rates(const RunRecord& run) {
 }
 
 Table runs_table(Runs runs) {
-  Table table{"runs",
-              "The runs after their last epochs. Seconds count the training steps alone.",
-              {{"run", false},
-               {"model", false},
-               {"data", false},
-               {"batch"},
-               {"seed"},
-               {"learning rate"},
-               {"epochs"},
-               {"training loss"},
-               {"training accuracy"},
-               {"test loss"},
-               {"test accuracy"},
-               {"seconds"},
-               {"weights (SHA-256)", false}},
-              {}};
+  Table table{
+      "runs",
+      "The results after each run's last epoch. The seconds are those of the training steps only.",
+      {{"run", false},
+       {"model", false},
+       {"data", false},
+       {"batch"},
+       {"seed"},
+       {"learning rate"},
+       {"epochs"},
+       {"training loss"},
+       {"training accuracy"},
+       {"test loss"},
+       {"test accuracy"},
+       {"seconds"},
+       {"weights (SHA-256)", false}},
+      {}};
   for (const RunRecord& run : runs) {
     const TrainSettings& train = run.config.model.train;
     const bool any = !run.epochs.empty();
@@ -103,7 +104,7 @@ Table runs_table(Runs runs) {
   return table;
 }
 
-// Names of runs that ended with the same bits, with their digest; in the order in which they were
+// Names of runs that ended with the same bits, and their digest; in the order in which they were
 // given.
 std::vector<std::pair<std::vector<std::string>, std::string>> same_weights(Runs runs) {
   std::vector<std::pair<std::vector<std::string>, std::string>> groups;
@@ -216,9 +217,8 @@ void tell_confused(Page& page, const RunRecord& run, const std::vector<std::stri
     return page.note("The images are not shown, because they are neither grey nor RGB.");
   }
   page.paragraph(
-      fmt::format("The {} with a wrong prediction of the highest confidence, with the probability "
-                  "of the predicted "
-                  "class (and of the true one):",
+      fmt::format("The {} that were predicted wrongly with the highest confidence, each with the "
+                  "probability of the predicted class (and of the true one):",
                   counted(static_cast<Index>(run.confused.size()), "test image")));
   std::vector<GalleryPicture> pictures;
   for (const ConfusedImage& image : run.confused) {
@@ -251,7 +251,7 @@ void tell_mistakes(Page& page, const RunRecord& run) {
   page.paragraph(text);
   page.html(confusion_html(
       confusion, names,
-      fmt::format("{}: test images by their class (rows) and the predicted one{}.", run.name,
+      fmt::format("{}: test images by true class (rows) and predicted class{}.", run.name,
                   confusion.classes() > kMostClassesOfMatrix
                       ? ""
                       : " (columns); shades are shares of a row")));

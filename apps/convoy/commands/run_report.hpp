@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report of training runs: curves of all, then each one's mistakes. The same runs and test data
-// give the same bytes.
+// The report of training runs: curves of all runs, then the mistakes of each. The same runs and
+// test data give the same bytes.
 #pragma once
 
 #include <span>

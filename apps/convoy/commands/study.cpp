@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy study: what each way of parallelising brings, measured and reported.
+// convoy study: measures and reports how much each kind of parallelism speeds up training.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -38,7 +38,7 @@ ModelFile model_of(const StudyPlan& plan, const study::Experiment& experiment) {
   return load_model_file(plan.model, overrides);
 }
 
-// What of a net has to be the same in all experiments.
+// The part of a net that must be the same in all experiments.
 std::string net_of(const ModelFile& model) {
   std::string text =
       fmt::format("{} {}", model.net.flops_per_sample(), model.net.parameter_count());
@@ -53,7 +53,7 @@ void add_gpus(study::MachineRecord& machine) {
   machine.cuda = cuda_library();
 }
 
-// A layout that this build can't run would be measured as another one, or end in the middle.
+// A layout that this build cannot run would be measured as another one, or fail during the study.
 void check_layouts(const StudyPlan& plan, const study::MachineRecord& machine) {
   for (const study::Experiment& experiment : plan.experiments) {
     for (const study::Grid& grid : experiment.layouts) {
@@ -68,7 +68,7 @@ void check_layouts(const StudyPlan& plan, const study::MachineRecord& machine) {
   }
 }
 
-// What can be found wrong is found before anything is measured.
+// Checks as much as possible before anything is measured.
 Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   Study study;
   study.version = kVersion;
@@ -83,11 +83,11 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   for (const study::Experiment& experiment : plan.experiments) {
     const ModelFile model = model_of(plan, experiment);
     check_fit(model.net, data.train, data.test, data.name);
-    // What a launcher's machines have is not seen here.
+    // The machines of a launcher cannot be checked here.
     if (plan.launcher.empty()) engine_options(layout, model.train);
     if (net_of(model) == net_of(first)) continue;
     throw UserError(Fault::bad_data, fmt::format("'{}' trains a different net", experiment.name),
-                    "a study compares layouts of one net", "make a study for each net");
+                    "a study compares layouts of one net", "make one study per net");
   }
   study.flops_per_sample = first.net.flops_per_sample();
   study.parameters = first.net.parameter_count();
@@ -98,13 +98,13 @@ Study new_study(const StudyPlan& plan, const TrainAndTest& data) {
   }
   for (const study::Configuration& which : study::configurations(plan)) {
     std::vector<std::string> command = study_command(plan, which);
-    command[study::launcher_words(plan, which).size()] = "convoy";  // as typed, not where it lies
+    command[study::launcher_words(plan, which).size()] = "convoy";  // as typed, not its path
     study.commands.push_back(std::move(command));
   }
   return study;
 }
 
-// Seconds of a step of one worker, and of a test image.
+// Seconds per step of one worker, and per test image.
 struct Pace {
   double step = 0, test_image = 0;
 };
@@ -113,7 +113,7 @@ Pace pace_of(const ModelFile& model, const Dataset& data, bool gpu) {
   constexpr double kLook = 0.3, kForwardPart = 1.0 / 3;
   EngineOptions options;
   options.device = gpu ? Device::cuda : Device::cpu;
-  options.threads = 1;
+  options.cpu.threads = 1;
   options.batch = model.train.batch;
   options.grain = model.train.grain;
   measure::StepTimes steps(model, data, options);
@@ -122,10 +122,11 @@ Pace pace_of(const ModelFile& model, const Dataset& data, bool gpu) {
   return {step, kForwardPart * step / static_cast<double>(model.train.batch)};
 }
 
-// Of one process of `workers` that work at the same time; what their meetings cost is not in it.
+// The estimated time of one process with `workers` that work at the same time, without the cost of
+// their barriers.
 double estimate(const study::Experiment& experiment, int workers, const ModelFile& model,
                 const Pace& pace, const TrainAndTest& data) {
-  constexpr double kStart = 0.9;  // of a process, and the look before it
+  constexpr double kStart = 0.9;  // of a process, and of the measurement before it
   const Index samples = std::min(experiment.limit.value_or(data.train.size()), data.train.size());
   const double epoch =
       pace.step * static_cast<double>(samples) / static_cast<double>(model.train.batch) +
@@ -154,8 +155,8 @@ void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path&
     }
   }
   write_stdout(fmt::format(
-      "{}\n{}, {}, about {} in all, and a warm-up (more if there are more workers than {},\nor if "
-      "they wait for each other after every operation); results would be in {}\n",
+      "{}\n{}, {}, about {} in all, and a warm-up (longer if there are more workers than {},\nor "
+      "if workers wait for each other after every operation); results would be in {}\n",
       text, study::counted(count, "configuration"),
       study::counted(static_cast<std::size_t>(plan.repeats), "round"), as_duration(all),
       study::counted(static_cast<std::size_t>(places.count), places.noun),
@@ -168,7 +169,7 @@ fs::path default_folder(const StudyOptions& options) {
   return fs::path("runs") / ((is_file ? "study-" : "study-of-") + subject.stem().string());
 }
 
-// What was measured before something went wrong is not lost.
+// Runs the study, and also reports what was measured before an error.
 bool run_and_report(Study& study, const study::StudyFolder& folder,
                     const std::function<void(const std::string&)>& say) {
   bool done = false;
@@ -202,7 +203,8 @@ int run(const CLI::App& command, const StudyOptions& options) {
   };
   const bool done = run_and_report(study, folder, say);
   if (!done) {
-    write_message(fmt::format("stopped; the same command continues in {}", out.string()));
+    write_message(
+        fmt::format("stopped; run the same command to continue the study in {}", out.string()));
   }
   if (options.json) {
     write_json(Json::parse(to_json(study)));

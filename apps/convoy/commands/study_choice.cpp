@@ -22,11 +22,11 @@ using study::StudyPlan;
 
 constexpr const char* kStudyGroup = "Study";
 
-// What a study file says itself.
+// Options that a study file replaces.
 constexpr const char* kOnlyWithModel[] = {"--layouts",   "--ranks-by", "--threads-by", "--mode",
                                           "--per-layer", "--batch",    "--limit",      "--set"};
 
-// The text of a .toml file that is a study's and not a model's.
+// The text of a .toml file if it is a study and not a model.
 std::optional<std::string> study_text(const std::string& subject) {
   std::error_code ignored;
   if (!subject.ends_with(".toml") || !fs::is_regular_file(subject, ignored)) return std::nullopt;
@@ -35,7 +35,7 @@ std::optional<std::string> study_text(const std::string& subject) {
   return text;
 }
 
-// 1, 2, 4 ... and all cores, or GPUs.
+// 1, 2, 4 ... and the number of all cores, or GPUs.
 std::vector<Grid> usual_layouts(bool gpu) {
   std::vector<Grid> layouts{{1, 1}};
   const int places = gpu ? static_cast<int>(cuda_devices().size()) : usable_cores();
@@ -89,7 +89,7 @@ StudyPlan plan_of_file(const CLI::App& command, const StudyOptions& options,
   for (const char* name : kOnlyWithModel) {
     if (command.get_option(name)->count() == 0) continue;
     throw UserError(Fault::usage, fmt::format("{} with a study file", name),
-                    "its experiments set that themselves",
+                    "the study file sets this for each experiment",
                     fmt::format("change it in {}", options.subject));
   }
   StudyPlan plan = study::parse_plan(text, options.subject);
@@ -132,7 +132,7 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
       ->capture_default_str();
   command.add_flag("--per-layer", options.per_layer, "Also measure each layer alone")
       ->group(kStudyGroup);
-  add("--batch", options.batch, "Samples per step; with weak scaling for each worker", "N")
+  add("--batch", options.batch, "Samples per step; with weak scaling, per worker", "N")
       ->check(whole_number(1));
   add("--epochs", options.epochs, "Epochs of each run; default: the model file's", "N")
       ->check(whole_number(1));
@@ -165,7 +165,7 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
       "COMMAND");
   command
       .add_flag("--dry-run", options.dry_run,
-                "Print the runs and how long they will take, about; run nothing")
+                "Print the runs and about how long they will take; run nothing")
       ->group(kStudyGroup);
   command
       .add_option(

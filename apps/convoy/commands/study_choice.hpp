@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the command line of convoy study to a plan.
+// Determines the plan from the command line of convoy study.
 #pragma once
 
 #include <CLI/CLI.hpp>

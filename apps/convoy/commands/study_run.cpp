@@ -32,7 +32,7 @@ using study::Study;
 using study::StudyPlan;
 
 constexpr int kTickMs = 50;
-constexpr double kLookSeconds = 0.2;  // at what else the machine does, before each run
+constexpr double kLookSeconds = 0.2;  // measures other load before each run
 constexpr double kPeakSeconds = 0.1;
 constexpr Index kWarmUpImages = 2000;
 
@@ -43,9 +43,9 @@ std::string name_of(const StudyPlan& plan, const Configuration& which) {
   return fmt::format("{} {}", experiment.name, to_string(experiment.layouts[which.layout]));
 }
 
-// What a user has to know of what a failed process wrote: Convoy's own last message, behind which a
-// launcher may have had words to say; else the last lines.
-std::string last_words(const std::string& errors) {
+// The part of a failed process's output that a user needs: the last message of Convoy, after which
+// a launcher may have added its own; without one the last lines.
+std::string last_lines(const std::string& errors) {
   constexpr std::string_view kOurs = "convoy: ";
   constexpr std::size_t kLines = 4;
   std::deque<std::string> lines;
@@ -53,15 +53,15 @@ std::string last_words(const std::string& errors) {
   std::istringstream text(errors);
   for (std::string line; std::getline(text, line);) {
     if (line.starts_with(kOurs)) ours = line.substr(kOurs.size());
-    if (line.find_first_not_of(" \t-*=") == std::string::npos) continue;  // rulers
+    if (line.find_first_not_of(" \t-*=") == std::string::npos) continue;  // separator lines
     lines.push_back(line);
     if (lines.size() > kLines) lines.pop_front();
   }
   return ours.empty() ? fmt::format("{}", fmt::join(lines, " / ")) : ours;
 }
 
-// A code that convoy train does not have is its launcher's: what failed is outside of Convoy. So is
-// a signal that did not come from a fault in the program.
+// A code that convoy train does not use comes from its launcher: what failed is outside Convoy. So
+// is a signal that no fault in the program caused.
 Fault fault_of(int code, bool by_launcher) {
   constexpr int kBySignal = 128;
   static constexpr std::array kCrashes{SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
@@ -76,11 +76,11 @@ Fault fault_of(int code, bool by_launcher) {
 [[noreturn]] void fail(const std::string& name, const std::vector<std::string>& command, int code,
                        bool by_launcher, const std::string& errors) {
   throw UserError(fault_of(code, by_launcher),
-                  fmt::format("'{}' failed with exit code {}", name, code), last_words(errors),
+                  fmt::format("'{}' failed with exit code {}", name, code), last_lines(errors),
                   fmt::format("try it alone: {}", shell_command(command)));
 }
 
-// What is still held by someone is removed by the next run, or lies there.
+// Removes what it can. The next run removes the rest, if no process uses it any more.
 void remove_run(const fs::path& run_folder) {
   std::error_code ignored;
   fs::remove_all(run_folder, ignored);
@@ -89,17 +89,17 @@ void remove_run(const fs::path& run_folder) {
 struct Finished {
   std::string output;
   double seconds = 0;
-  double busy_cores = 0;  // that others used meanwhile
+  double busy_cores = 0;  // used by other programs meanwhile
 };
 
-// One process of the configuration, from its start to its exit. Its run folder is nobody's
+// Runs one process of the configuration, from its start to its exit. Its run folder is not needed
 // afterwards.
 Finished run_process(const StudyPlan& plan, const Configuration& which, const fs::path& run_folder,
                      const StopSignals& signals) {
   std::vector<std::string> command = study_command(plan, which);
   remove_run(run_folder);
   command.insert(command.end(), {"--out", run_folder.string()});
-  const study::Others others;
+  const study::OtherLoad others;
   const Stopwatch clock;
   ProcessTree tree(command, {});
   std::optional<int> code;
@@ -117,7 +117,7 @@ Finished run_process(const StudyPlan& plan, const Configuration& which, const fs
   output += tree.take_output();
   errors += tree.take_errors();
   remove_run(run_folder);
-  // A signal to the whole job reached the process, too.
+  // A signal to the whole job has reached the process, too.
   if (*signals.requested() || *code == kStopped) throw Stopped();
   if (*code != 0) fail(name_of(plan, which), command, *code, !plan.launcher.empty(), errors);
   return {std::move(output), seconds, busy_cores};
@@ -126,7 +126,7 @@ Finished run_process(const StudyPlan& plan, const Configuration& which, const fs
 RunRecord measure(const Study& study, const Configuration& which, int round,
                   const fs::path& run_folder, const StopSignals& signals) {
   const double load = study::load_average();
-  const study::Others others;
+  const study::OtherLoad others;
   study::sleep_for(kLookSeconds);
   const double busy_before = others.busy_cores();
   const Finished finished = run_process(study.plan, which, run_folder, signals);
@@ -146,7 +146,7 @@ RunRecord measure(const Study& study, const Configuration& which, int round,
   }
 }
 
-// The same on few images, so that files are in the page cache and the machine is awake.
+// Runs the same on few images, so that files are in the page cache and the machine is active.
 void warm_up(const Study& study, const Configuration& which, const fs::path& run_folder,
              const StopSignals& signals) {
   StudyPlan brief = study.plan;
@@ -156,9 +156,10 @@ void warm_up(const Study& study, const Configuration& which, const fs::path& run
   run_process(brief, which, run_folder, signals);
 }
 
-// Of one GPU of this machine.
+// Measures one GPU of this machine.
 void measure_gpu(Study& study) {
-  constexpr Index kBytes = Index{1} << 28;  // more than a cache holds, of any GPU's memory a part
+  constexpr Index kBytes = Index{1}
+                           << 28;  // more than a cache holds, and a part of any GPU's memory
   if (study.machine.gpus.empty()) return;
   if (study.peaks.empty()) study.peaks.emplace_back();
   study::PeakRecord& peak = study.peaks.front();
@@ -167,8 +168,9 @@ void measure_gpu(Study& study) {
       std::max(peak.bytes_per_second, measure::cuda_bandwidth(kBytes, kPeakSeconds));
 }
 
-// For as many threads as a layout can use at once, where this build has threads: what several ranks
-// could reach without them is not known. After the runs: threads may go on spinning a while.
+// Measures as many threads as a layout can use at once, if this build has threads: the peak of
+// several ranks without threads is not known. It comes after the runs, because threads may spin for
+// a while afterwards.
 void measure_peaks(Study& study) {
   if (study.plan.device == "cuda") return measure_gpu(study);
   const int cores = study.machine.facts.usable_cores;
@@ -183,7 +185,7 @@ void measure_peaks(Study& study) {
     }
   }
   std::ranges::sort(study.peaks, {}, &study::PeakRecord::threads);
-  double fewer = 0;  // more threads can do what fewer did
+  double fewer = 0;  // more threads reach at least what fewer threads did
   for (study::PeakRecord& peak : study.peaks) {
     const double rate = measure::fma_peak(peak.threads, kPeakSeconds);
     peak.flops_per_second = std::max({peak.flops_per_second, rate, fewer});
@@ -197,7 +199,7 @@ bool is_done(const Study& study, const Configuration& which, int round) {
   });
 }
 
-// Seconds of the runs that are left, by those that are done: of the same configuration, else of
+// The time for the remaining runs, from the completed runs of the same configuration, or else of
 // any.
 double time_left(const Study& study) {
   std::map<std::pair<std::size_t, std::size_t>, std::pair<double, int>> done;

@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, kTimeKinds> kKindNames{
     "input",  "waiting",    "communication", "reduction",
     "update", "evaluation", "verification",  "checkpoint"};
 
-// Name and category of what a worker of this rank may do, as the middle of an event.
+// Name and category of each activity of this rank's workers, as the middle part of an event.
 std::vector<std::string> labels_of(const RankTimings& rank) {
   std::vector<std::string> labels;
   for (const std::string_view kind : kKindNames) {
@@ -39,7 +39,7 @@ std::int64_t first_nanosecond(const Timings& timings) {
   return first;
 }
 
-// Collects short texts and hands them on in long ones.
+// Collects short texts and passes them on in long ones.
 class TraceWriter {
  public:
   TraceWriter(const TextSink& write, const std::function<void()>& alive)
@@ -62,7 +62,7 @@ class TraceWriter {
   fmt::memory_buffer text_;
 };
 
-// Names of processes and rows, which stand in the order of ranks and threads.
+// Writes the names of processes and tracks, which are in the order of ranks and threads.
 void add_names(TraceWriter& writer, const RankTimings& rank) {
   for (const WorkerTimings& worker : rank.workers) {
     const auto add = [&](std::string_view what, std::string_view argument) {
@@ -80,8 +80,8 @@ void add_names(TraceWriter& writer, const RankTimings& rank) {
 
 }  // namespace
 
-// Times are microseconds with the nanoseconds behind the point, so that where one event of a row
-// ends the next one begins, exactly.
+// Times are microseconds with nanoseconds after the point, so that an event begins exactly where
+// the previous one on its track ends.
 void write_trace(const Timings& timings, const TextSink& write,
                  const std::function<void()>& alive) {
   TraceWriter writer(write, alive);
@@ -91,7 +91,7 @@ void write_trace(const Timings& timings, const TextSink& write,
       "{}\",\"clocks\":\"{}\"}},\n",
       kVersion,
       timings.one_machine() ? "one for all ranks"
-                            : "those of other machines than rank 0's were set by a meeting");
+                            : "those of other machines than rank 0's were set at a barrier");
   writer.add(
       "\"traceEvents\":[\n{{\"ph\":\"M\",\"pid\":0,\"tid\":0,\"name\":\"process_labels\","
       "\"args\":{{\"labels\":\"convoy train\"}}}}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The timeline of a run as a file for people: the trace event format of Chrome, which Perfetto
+// The timeline of a run as a file for people, in the trace event format of Chrome, which Perfetto
 // (ui.perfetto.dev) and chrome://tracing open.
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace convoy::app {
 
-// How many events of each worker a trace holds.
+// The most events per worker in a trace.
 inline constexpr Index kTraceEvents = Index{1} << 20;
 
-// One process a rank, one row a worker. `alive` is called every so often: many events take seconds
-// to write.
+// Each rank is a process of the trace, and each worker a track. `alive` is called from time to
+// time, because writing many events takes seconds.
 void write_trace(const Timings& timings, const TextSink& write, const std::function<void()>& alive);
 
 }  // namespace convoy::app

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy train: from the command line to a RunTrainer, and from its result to messages and JSON.
+// convoy train: makes a RunTrainer from the command line, and messages and JSON from its result.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -24,20 +24,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Samples that an epoch trains on.
+// The number of samples that an epoch trains on.
 Index training_samples(const Run& run, const Dataset& train) {
   const Index size = run.data.limit > 0 ? std::min(run.data.limit, train.size()) : train.size();
   if (run.data.validation <= 0) return size;
   return static_cast<Index>(hold_out(size, run.data.validation, run.model.train.seed).train.size());
 }
 
-// Of the steps of this process; null on a CPU, which is launched nothing.
+// For the steps of this process; null if they did not run on a GPU.
 Json launches_per_step(const TrainResult& result, const Engine& engine) {
-  if (engine.launches() == 0 || result.steps == 0) return nullptr;
-  return static_cast<double>(engine.launches()) / static_cast<double>(result.steps);
+  const auto* gpu = dynamic_cast<const CudaEngine*>(&engine);
+  if (gpu == nullptr || result.steps == 0) return nullptr;
+  return static_cast<double>(gpu->launches()) / static_cast<double>(result.steps);
 }
 
-// Null: nothing is held out, or no epoch is done yet.
+// Null if nothing is held out or no epoch is complete.
 Json best_json(const std::optional<BestEpoch>& best) {
   if (!best) return nullptr;
   return {{"epoch", best->epoch},
@@ -86,8 +87,8 @@ std::string counted(Index count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-// "2 threads by data", "1 GPU", "4 ranks x 2 threads (ranks by data over shared memory on 1 node,
-// threads by data)", or "4 ranks x 1 GPU (ranks by data over shared memory on 1 node)".
+// "2 threads by data", "1 GPU", "4 ranks x 2 threads (ranks by data over shared memory on 1 host,
+// threads by data)", or "4 ranks x 1 GPU (ranks by data over shared memory on 1 host)".
 std::string layout_in_words(const Engine& engine, const Communicator& communicator,
                             const TrainOptions& options) {
   const bool gpu = options.layout.device == "cuda";
@@ -96,13 +97,13 @@ std::string layout_in_words(const Engine& engine, const Communicator& communicat
   if (communicator.size() == 1) {
     return gpu ? threads : fmt::format("{} {}", threads, threads_by);
   }
-  const auto nodes = static_cast<Index>(communicator.nodes().size());
-  const std::string how = nodes == communicator.size() ? "by messages"
-                          : nodes == 1                 ? "over shared memory on 1 node"
-                                                       : fmt::format(
-                                                             "over shared memory on {} nodes, by messages "
-                                                                             "between them",
-                                                             nodes);
+  const auto domains = static_cast<Index>(communicator.domains().size());
+  const std::string how = domains == communicator.size() ? "by messages"
+                          : domains == 1                 ? "over shared memory on 1 host"
+                                                         : fmt::format(
+                                                               "over shared memory on {} hosts, by messages "
+                                                                               "between them",
+                                                               domains);
   const std::string reduction =
       options.ranks.reduction == "tree" ? "" : ", reduction " + options.ranks.reduction;
   return fmt::format("{} x {} (ranks by {} {}{}{})", counted(communicator.size(), "rank"), threads,
@@ -158,14 +159,14 @@ int conclude(ProgressReport& report, const Run& run, const TrainResult& result) 
           fmt::format("stopped with a checkpoint; to continue: convoy train --resume {}", folder));
       return kStopped;
     case RunStatus::not_finite:
-      if (speaks()) write_message(result.message);
+      if (is_rank_zero()) write_message(result.message);
       return kNotFinite;
   }
   return kDone;
 }
 
-// Ranks that a launcher started with different options would meet for different things. (Of what
-// the run is, rank 0's choice counts.)
+// Checked because ranks that a launcher started with different options would arrive at different
+// synchronization points. (Rank 0 decides what the run is.)
 void agree_on_layout(Communicator& communicator, const TrainOptions& options) {
   RunFacts facts;
   facts.layout = fmt::format(
@@ -177,13 +178,13 @@ void agree_on_layout(Communicator& communicator, const TrainOptions& options) {
   agree(communicator, facts);
 }
 
-// Null: nobody asks where the time goes.
+// Null if no option requests timings.
 std::unique_ptr<Timeline> timeline_for(const TrainOptions& options) {
   if (options.trace.empty() && !options.profile) return nullptr;
   return std::make_unique<Timeline>(options.trace.empty() ? 0 : kTraceEvents);
 }
 
-// A stage's time is seen only where it is launched alone.
+// Checks that stages are launched one by one, without which their times cannot be measured.
 void check_launching(const TrainOptions& options) {
   const std::string option = many_steps_option(options.layout);
   if (option.empty() || (options.trace.empty() && !options.profile)) return;
@@ -193,7 +194,7 @@ void check_launching(const TrainOptions& options) {
                   "leave one of them out");
 }
 
-// Before work begins that would be lost.
+// Checks the trace's file before work that would be lost.
 void check_trace(Communicator& communicator, const TrainOptions& options) {
   if (options.trace.empty()) return;
   on_first_rank(communicator, [&] {
@@ -208,21 +209,21 @@ void save_trace(ProgressReport& report, Communicator& communicator, const TrainO
       communicator,
       [&] {
         save_file(options.trace, [&](const TextSink& write) {
-          write_trace(timings, write, [&] { communicator.pulse(); });
+          write_trace(timings, write, [&] { communicator.heartbeat(); });
         });
         return std::string();
       },
-      Meeting::end);
+      SyncPoint::end);
   if (const Index missing = timings.missing_from(); missing >= 0) {
-    report.warning(fmt::format(
-        "the trace lacks events from step {} on (it holds {} of a worker): trace fewer steps, for "
-        "example with --epochs 1 or --limit",
-        missing + 1, with_commas(kTraceEvents)));
+    report.warning(
+        fmt::format("the trace has no events from step {} on (it holds at most {} per worker): "
+                    "trace fewer steps, for example with --epochs 1 or --limit",
+                    missing + 1, with_commas(kTraceEvents)));
   }
   report.line(fmt::format("trace: {}; open it in ui.perfetto.dev", options.trace));
 }
 
-// Collective. Says where the weights come from.
+// Loads the weights that the run begins with, and says where they come from. Collective.
 InitialWeights initial_weights_of(const Run& run, Communicator& communicator,
                                   ProgressReport& report) {
   if (run.initial_weights.empty()) return {};
@@ -243,11 +244,11 @@ RunTrainer make_trainer(const Run& run, const TrainAndTest& data, Engine& engine
   return RunTrainer(run.model, data, run.data, engine, communicator, run.folder, beginning);
 }
 
-// What is written in the middle of a run may fail for want of room: nothing is lost but the steps
-// since the last checkpoint, which is named.
-TrainResult train_or_tell_the_way_on(RunTrainer& trainer, Observer& observer,
-                                     const std::atomic<bool>* stop, CheckpointEvery every,
-                                     Index verify_every) {
+// Trains. A full disk may make a write in the middle of a run fail: then only the steps since the
+// last checkpoint are lost, and the error names that checkpoint.
+TrainResult train_or_explain_resume(RunTrainer& trainer, Observer& observer,
+                                    const std::atomic<bool>* stop, CheckpointEvery every,
+                                    Index verify_every) {
   try {
     return trainer.train(observer, stop, every, verify_every);
   } catch (const SystemError& error) {
@@ -259,13 +260,13 @@ TrainResult train_or_tell_the_way_on(RunTrainer& trainer, Observer& observer,
       throw error;
     }
     throw UserError(Fault::io, error.what(), "",
-                    fmt::format("make room or mend the disk; the last good checkpoint is {}, and "
-                                "convoy train --resume {} continues from it",
+                    fmt::format("free disk space or repair the disk; the last good checkpoint is "
+                                "{}; to continue from it: convoy train --resume {}",
                                 last, shell_path(trainer.folder())));
   }
 }
 
-// The run, on this rank. `began`: from here on the folder is this job's.
+// Does the run on this rank. `began` is set to the folder as soon as it belongs to this job.
 int run_job(const CLI::App& command, const TrainOptions& options, Communicator& communicator,
             std::optional<StopSignals>& signals, fs::path& began) {
   const CheckpointEvery every = parse_checkpoint_every(options.checkpoint_every);
@@ -277,7 +278,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   layout.timeline = timeline.get();
   const TrainAndTest data = load_data(communicator, run.data.name);
 
-  const bool quiet = options.quiet || !speaks();
+  const bool quiet = options.quiet || !is_rank_zero();
   if (!signals) signals.emplace(quiet);
   ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   const std::unique_ptr<Engine> engine =
@@ -285,13 +286,13 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   RunTrainer trainer = make_trainer(run, data, *engine, communicator, report);
   began = run.folder = trainer.folder();
   announce(report, run, data, *engine, communicator, options);
-  const TrainResult result = train_or_tell_the_way_on(trainer, report, signals->requested(), every,
-                                                      options.ranks.verify_every);
+  const TrainResult result = train_or_explain_resume(trainer, report, signals->requested(), every,
+                                                     options.ranks.verify_every);
   const int code = conclude(report, run, result);
   Timings timings;
   if (timeline) timings = gather_timings(*timeline, communicator);
   if (!options.trace.empty()) save_trace(report, communicator, options, timings);
-  if (!speaks()) return code;
+  if (!is_rank_zero()) return code;
   if (options.json) {
     Json json = document(result, run, data, *engine, communicator, options);
     if (options.profile)
@@ -309,10 +310,10 @@ int train(const CLI::App& command, const TrainOptions& options) {
   const int ranks = is_rank() ? options.ranks.ranks : ranks_to_start(options);
   if (ranks > 1 || (ranks == 1 && is_rank())) return launch(command, options, ranks);
   if (!is_rank()) warn_of_fewer_ranks(options, 1);
-  std::optional<StopSignals> signals;  // alone: once the data is there, not to wait for it
+  std::optional<StopSignals> signals;  // without ranks: set when the data is read
   RanksOptions together = ranks_options(options.ranks);
   if (is_rank()) {
-    signals.emplace(options.quiet || is_supervised() || !speaks());
+    signals.emplace(options.quiet || is_supervised() || !is_rank_zero());
     together.terminated = signals->terminated();
     arrive();
   }
@@ -325,22 +326,23 @@ int train(const CLI::App& command, const TrainOptions& options) {
     const std::exception_ptr error = std::current_exception();
     const std::string told = fail_job(*communicator, error);
     if (!told.empty() && !began.empty()) report_failure(began, told);
-    throw;  // through the communicator's end, which then waits for nobody
+    throw;  // the communicator's destructor then waits for no other rank
   }
 }
 
 }  // namespace
 
-void add_train(CLI::App& app, std::function<int()>& action) {
+void add_train(CLI::App& app, std::vector<std::string> command_line, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand("train", "Train a model, or continue a run");
   auto options = std::make_shared<TrainOptions>();
+  options->command_line = std::move(command_line);
   add_train_options(*command, *options);
   command->footer(
       "Ctrl-C, SIGTERM or SIGUSR1 ends the run after the current step, with a checkpoint and exit\n"
       "code 75.\n"
       "Exit codes: 0 done, 2 usage, 65 bad data or model, 66 not found, 69 not available,\n"
       "70 a bug, 74 input or output failed, 75 stopped, 76 loss or weights not finite, 77 a rank\n"
-      "failed or hung (all are ended; --resume goes on from the last checkpoint).\n\n"
+      "failed or hung (all ranks are ended; --resume continues from the last checkpoint).\n\n"
       "Examples:\n"
       "  convoy train lenet5\n"
       "  convoy train tiny-relu --data mnist --epochs 5 --no-shuffle --threads 2\n"

@@ -18,10 +18,10 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
         ->group(kProblemGroup);
   };
   number("--epochs", options.epochs,
-         "Passes over the training data; with --resume: the new total, which extends the run");
+         "Passes over the training data; with --resume: the new, larger total");
   number("--batch", options.batch, "Samples per step, over all ranks together");
   number("--per-rank-batch", options.per_rank_batch,
-         "Samples per step for each rank; the same as --batch N x ranks");
+         "Samples per step per rank; N is the same as --batch N x RANKS");
   number("--grain", options.grain,
          "Samples per grain, the smallest unit of work that a worker takes");
   command
@@ -43,8 +43,8 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
       ->group(kProblemGroup);
   command
       .add_option("--init-from", options.init_from,
-                  "Begin with the weights of a checkpoint, or of a run's best (else newest) one; "
-                  "every tensor has to have its name and shape")
+                  "Begin with the weights of a checkpoint, or of a run's best (else newest) "
+                  "checkpoint; names and shapes of all tensors must match")
       ->type_name("RUN|CHECKPOINT")
       ->group(kProblemGroup);
 }
@@ -65,7 +65,7 @@ void add_data_options(CLI::App& command, TrainOptions& options) {
             double value = 0;
             return CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1
                        ? std::string()
-                       : text + " is not a number from 0 up to, not including, 1";
+                       : text + " is not a number from 0 to less than 1";
           },
           ""))
       ->type_name("FRACTION")
@@ -87,12 +87,13 @@ void add_output_options(CLI::App& command, TrainOptions& options) {
       ->group(kOutputGroup);
   command
       .add_flag("--resume-if-present", options.resume_if_present,
-                "Continue the run in --out if there is one, else start it: safe to requeue")
+                "Continue the run in --out if there is one, else start it (safe for jobs that a "
+                "scheduler requeues)")
       ->needs(out)
       ->group(kOutputGroup);
   command
       .add_option("--checkpoint-every", options.checkpoint_every,
-                  "For example 500steps, epoch, 30s, 10min, 1h")
+                  "How often to write a checkpoint, for example 500steps, epoch, 30s, 10min, 1h")
       ->type_name("EVERY")
       ->capture_default_str()
       ->group(kOutputGroup);
@@ -120,7 +121,7 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
   add_layout(command, options.layout);
   command
       .add_flag("--no-fusion", options.layout.no_fusion,
-                "Compute every layer as a stage of its own, with a time of its own; slower")
+                "Compute every layer as a separate stage, which is timed separately; slower")
       ->group(kLayoutGroup);
   add_launching(command, options.layout);
   add_ranks(command, options.ranks);

@@ -30,6 +30,7 @@ struct TrainOptions {
   bool profile = false;
   bool json = false;
   bool quiet = false;
+  std::vector<std::string> command_line;  // of this process, the program's name first
 };
 
 void add_train_options(CLI::App& command, TrainOptions& options);

@@ -4,8 +4,8 @@
 namespace convoy::app {
 
 std::string shown_address(std::string_view address) {
-  // A password that is not encoded as it has to be may hold any character: all before the last @
-  // goes, wherever libcurl would see the host begin.
+  // A password that is not properly encoded may hold any character, so everything before the last @
+  // is removed, wherever libcurl would find the host.
   const auto scheme = address.find("://");
   const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
   const auto at = address.rfind('@');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses as messages show them.
+// The form of addresses in messages.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace convoy::app {
 
-// Without the user's name and password, and without what follows a '?', which may be a key.
+// The address without user name and password, and without the part after a '?', which may be a key.
 std::string shown_address(std::string_view address);
 
 }  // namespace convoy::app

@@ -22,12 +22,12 @@ struct Transfer {
   PartFile& part;
   const DownloadLimits& limits;
   const DownloadProgress& progress;
-  std::uint64_t begin = 0;  // bytes that were there before
-  std::exception_ptr disk;  // libcurl is C: nothing may be thrown through it
+  std::uint64_t begin = 0;  // size of the earlier part
+  std::exception_ptr disk;  // an error; libcurl is C, so no exception may pass through it
   bool too_long = false;
 };
 
-// What libcurl calls for every piece of the body.
+// libcurl calls this for every piece of the body.
 std::size_t take(char* bytes, std::size_t size, std::size_t count, void* user) {
   Transfer& transfer = *static_cast<Transfer*>(user);
   const std::size_t n = size * count;
@@ -79,9 +79,9 @@ Outcome judge(CURLcode code, CURL* curl) {
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   switch (code) {
-    case CURLE_OK:  // also 416: there is nothing after the bytes that we have
+    case CURLE_OK:  // also 416: there are no bytes after those that we have
       return Outcome::done;
-    case CURLE_RANGE_ERROR:  // the server sends the whole file, asked for a part
+    case CURLE_RANGE_ERROR:  // the server sends the whole file when asked for a part
     case CURLE_BAD_DOWNLOAD_RESUME:
       return Outcome::start_again;
     case CURLE_HTTP_RETURNED_ERROR:
@@ -110,7 +110,7 @@ std::string in_words(CURLcode code, CURL* curl, const char* detail, const Downlo
   if (code == CURLE_OPERATION_TIMEDOUT)
     return fmt::format("it did not answer within {} s", limits.connect.count());
   if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
-    return fmt::format("the name cannot be resolved: offline? ({})", detail);
+    return fmt::format("the host name cannot be resolved; is this machine offline? ({})", detail);
   if (code == CURLE_HTTP_RETURNED_ERROR) return fmt::format("the server answers HTTP {}", status);
   return *detail ? detail : curl_easy_strerror(code);
 }
@@ -127,7 +127,8 @@ void check_address(const std::string& url) {
   const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), curl_url_cleanup);
   if (!parsed) throw std::bad_alloc();
   if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK)
-    refuse("it is no address", "write / as %2F, @ as %40 and : as %3A in a name or password");
+    refuse("it is not a valid address",
+           "write / as %2F, @ as %40 and : as %3A in a name or password");
 }
 
 DownloadResult download(const std::string& url, PartFile& part, const DownloadLimits& limits,
@@ -148,7 +149,7 @@ DownloadResult download(const std::string& url, PartFile& part, const DownloadLi
     if (transfer.disk) std::rethrow_exception(transfer.disk);
     result.failure = code == CURLE_OK ? "" : in_words(code, handle.get(), detail, limits);
     if (transfer.too_long)
-      result.failure = fmt::format("the server sends more than the {} bytes that can be right",
+      result.failure = fmt::format("the server sends more than the expected maximum of {} bytes",
                                    limits.most_bytes);
     const Outcome outcome = transfer.too_long ? Outcome::give_up : judge(code, handle.get());
     if (outcome == Outcome::done || outcome == Outcome::give_up) return result;

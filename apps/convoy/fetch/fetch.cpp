@@ -26,7 +26,7 @@ std::string megabytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) * 1e-6);
 }
 
-// One line that is written over on a terminal; two plain lines elsewhere.
+// One line that is redrawn on a terminal; two plain lines elsewhere.
 class ProgressLine {
  public:
   ProgressLine(std::string name, const std::string& url) : name_(std::move(name)) {
@@ -49,11 +49,11 @@ class ProgressLine {
   Stopwatch since_;
 };
 
-// A file to download, and what is to become of it.
+// A file to download, and how to put it in place.
 struct Job {
   std::string remote;                                  // its name on the server
-  std::string stored;                                  // and here, before ".part"
-  std::function<std::string(PartFile&)> put_in_place;  // the reason where it is not right
+  std::string stored;                                  // and here, without ".part"
+  std::function<std::string(PartFile&)> put_in_place;  // returns the reason if the content is wrong
 };
 
 class Fetcher {
@@ -84,10 +84,10 @@ class Fetcher {
     fs::create_directories(folder_, error);
     if (error || !fs::is_directory(folder_, error))
       throw SystemError(Fault::io, "mkdir", folder_.string(),
-                        error ? error.message() : "a file is in the way");
+                        error ? error.message() : "a file has that name");
   }
 
-  // The copy that load_data() would read, if there is one.
+  // The copy that load_data() would read; empty if there is none.
   fs::path present(const RemoteFile& file) const {
     for (const char* ending : {"", ".gz"})
       if (there(folder_ / (file.name + ending))) return folder_ / (file.name + ending);
@@ -98,13 +98,13 @@ class Fetcher {
     const fs::path path = present(file);
     if (path.empty()) return false;
     const std::string error = content_error(path, file);
-    write_line(error.empty()
-                   ? fmt::format("{}: already present", file.name)
-                   : fmt::format("{}: wrong content, is replaced ({})", path.string(), error));
+    write_line(error.empty() ? fmt::format("{}: already present", file.name)
+                             : fmt::format("{} has wrong content and is replaced ({})",
+                                           path.string(), error));
     return error.empty();
   }
 
-  // A wrong copy under the name that is read first would hide the right one.
+  // Renames a wrong copy, which would hide the right one if its name is read first.
   static void set_aside_wrong(const fs::path& path) {
     if (!there(path)) return;
     std::error_code error;
@@ -131,7 +131,7 @@ class Fetcher {
             }};
   }
 
-  // From the first mirror that gives what is right.
+  // Takes the file from the first mirror that sends the right content.
   void obtain(const Job& job) const {
     PartFile part(folder_ / (job.stored + ".part"));
     std::string failures;
@@ -149,7 +149,7 @@ class Fetcher {
 
   struct Failure {
     std::string reason;
-    bool content = false;  // all bytes came, and were not those
+    bool content = false;  // all bytes were received, but the content was wrong
   };
   Failure obtain_from(const std::string& url, const Job& job, PartFile& part) const {
     for (;;) {
@@ -167,17 +167,18 @@ class Fetcher {
         return {};
       }
       part.clear();
-      // The bytes from before may have been another server's, or another file's.
+      // The earlier bytes may be from another server or of another file.
       if (!result.resumed) return {std::move(reason), true};
-      write_line(fmt::format("{}: wrong content after continuing an older part, starts again",
-                             job.remote));
+      write_line(fmt::format(
+          "{}: wrong content after continuing an older part; downloading again from the beginning",
+          job.remote));
     }
   }
 
   [[noreturn]] void report(const Job& job, const std::string& failures, bool wrong) const {
-    std::string remedy = wrong ? "try again later, or from a mirror that you trust with --from URL"
-                               : "run it again when the network is there, it goes on where it "
-                                 "stopped; or name a mirror with --from URL";
+    std::string remedy = wrong ? "try again later, or name a mirror that you trust with --from URL"
+                               : "run the command again when the network works: the download "
+                                 "continues where it stopped; or name a mirror with --from URL";
     if (!set_.package.empty())
       remedy += fmt::format("; or install Debian's package: apt-get install {}", set_.package);
     std::string names;
@@ -186,10 +187,10 @@ class Fetcher {
         "; or copy {} by hand into {}, or into {}/ of the folder that CONVOY_DATA "
         "names",
         names, folder_.string(), set_.name);
-    throw UserError(
-        wrong ? Fault::bad_data : Fault::unavailable,
-        fmt::format("{} {}", job.remote, wrong ? "is not the published file" : "cannot be fetched"),
-        failures + "\n", remedy);
+    throw UserError(wrong ? Fault::bad_data : Fault::unavailable,
+                    fmt::format("{} {}", job.remote,
+                                wrong ? "differs from the published file" : "cannot be fetched"),
+                    failures + "\n", remedy);
   }
 
   const RemoteSet& set_;
@@ -217,17 +218,16 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
       ->type_name("NAME")
       ->required();
   command
-      ->add_option(
-          "--from", options->from,
-          "Address of a mirror to use instead of the public servers (http://NAME:PASSWORD@HOST/ "
-          "where it asks for them)")
+      ->add_option("--from", options->from,
+                   "Address of a mirror to use instead of the public servers "
+                   "(http://NAME:PASSWORD@HOST/ if it needs a password)")
       ->type_name("URL");
   command->add_option("--to", options->to, "Folder to put the files into")->type_name("DIR");
   const DownloadLimits limits;
   command->footer(fmt::format(
-      "A server that does not answer within {} s, or sends fewer than {} bytes a second for {} s,\n"
-      "is given up, and the next server is asked. The bytes that arrived are kept, and the next "
-      "call\ncontinues behind them.\n\n"
+      "If a server does not answer within {} s, or sends fewer than {} bytes per second for {} s,\n"
+      "the next server is tried. Bytes that arrived are kept, and the next call continues after\n"
+      "them.\n\n"
       "Examples:\n  convoy fetch fashion-mnist\n  convoy fetch cifar10 --to data/cifar10",
       limits.connect.count(), limits.slowest, limits.stall.count()));
   command->callback([options, &action] { action = [options] { return fetch(*options); }; });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `convoy fetch`: public data sets from the network to this machine.
+// `convoy fetch`: copies public data sets from the network to this machine.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -14,14 +14,14 @@ namespace convoy::app {
 
 struct FetchOptions {
   std::string name;
-  std::string from;          // a mirror's address; empty: the public ones
-  std::filesystem::path to;  // empty: where load_data() will look
-  DownloadLimits limits;     // most_bytes is the set's own
+  std::string from;          // a mirror's address; empty: the public servers
+  std::filesystem::path to;  // empty: where load_data() looks
+  DownloadLimits limits;     // most_bytes is replaced by the data set's own
 };
 
-// Downloads what is not there or not right, checks it, and puts it into place; says on stderr what
-// it does. 0, or throws: UserError bad_data (every server gave something else), unavailable (no
-// server could be reached), usage; SystemError io (disk full).
+// Downloads files that are missing or damaged, checks them, and moves them into place; reports its
+// progress on stderr. Returns 0, or throws: UserError bad_data (every server sent wrong content),
+// unavailable (no server could be reached), usage; SystemError io (disk full).
 int fetch(const FetchOptions& options);
 int fetch(const FetchOptions& options, const RemoteSet& set);
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t kMegabyte = 1'000'000;
 
-// The sets of MNIST's kind differ in nothing else.
+// The files of a data set in MNIST's format; such sets differ in nothing else.
 std::vector<RemoteFile> idx_files(const char* train_images, const char* train_labels,
                                   const char* test_images, const char* test_labels) {
   return {{"train-images-idx3-ubyte", 47040016, train_images},
@@ -71,8 +71,8 @@ const RemoteSet& remote_set(std::string_view name) {
     if (set.name == name) return set;
     names.push_back(set.name);
   }
-  throw UserError(Fault::usage, "cannot fetch '" + shown_address(name) + "'", "no such public set",
-                  did_you_mean(name, names));
+  throw UserError(Fault::usage, "cannot fetch '" + shown_address(name) + "'",
+                  "there is no public data set of this name", did_you_mean(name, names));
 }
 
 }  // namespace convoy::app

@@ -18,9 +18,9 @@ namespace {
   throw SystemError(Fault::io, call, place.string(), errno);
 }
 
-// A part of an earlier download by this user, or a new file. Never what somebody else prepared
-// under the name: a link, a file with another name elsewhere, a file that its owner can change
-// after it was checked.
+// Opens the part of an earlier download by this user, or makes a new file. It never opens what
+// another user may have placed under the name: a link, a file with a second name elsewhere, a file
+// that its owner can change after it was checked.
 FileDescriptor open_or_make(const std::filesystem::path& path, struct stat& facts) {
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   for (;;) {
@@ -35,16 +35,16 @@ FileDescriptor open_or_make(const std::filesystem::path& path, struct stat& fact
         facts.st_uid == ::geteuid()) {
       return part;
     }
-    throw UserError(Fault::io, fmt::format("{} can't be gone on with", path.string()),
-                    "it is a link, no file, or another user's", "remove it");
+    throw UserError(Fault::io, fmt::format("the download of {} cannot be continued", path.string()),
+                    "it is a link, is not a file, or belongs to another user", "remove it");
   }
 }
 
-// Opened and locked; not open: renamed or removed by the process that had it, so it is another file
-// now.
+// Returns the file, opened and locked; or a closed one if the process that held it has renamed or
+// removed it, so that the name stands for another file now.
 FileDescriptor open_locked(const std::filesystem::path& path, struct stat& facts) {
   FileDescriptor part = open_or_make(path, facts);
-  // Where a file system has no locks, we go on without.
+  // On a file system without locks we continue without one.
   if (::flock(part.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     throw UserError(Fault::unavailable, fmt::format("{} is in use", path.string()),
                     "another download is writing it", "wait for that one to end");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file on its way: NAME.part, which an interrupted download leaves behind and the next one goes
-// on with. Only one process at a time has it.
+// A file that is being downloaded: NAME.part. An interrupted download leaves it behind, and the
+// next one continues it. One process at a time holds it.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@
 
 namespace convoy::app {
 
-// All of it throws SystemError(io) where the disk does not play along.
+// All functions throw SystemError(io) if the disk fails or is full.
 class PartFile {
  public:
-  // Opens or makes it; what this does not remove stays. Throws UserError(unavailable) where another
-  // process has it, UserError(io) where somebody else prepared it.
+  // Opens or creates the file; the destructor does not remove it. Throws UserError(unavailable) if
+  // another process holds it, UserError(io) if another user created it.
   explicit PartFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
@@ -23,7 +23,7 @@ class PartFile {
   void append(std::span<const std::byte> bytes);
   void clear();
   void remove();
-  // To the disk, then to its real name.
+  // Syncs the file, then gives it its final name.
   void keep_as(const std::filesystem::path& target);
 
  private:

@@ -42,8 +42,8 @@ bool open(archive* reader, const fs::path& file) {
   return archive_read_open_filename(reader, file.c_str(), kBlock) == ARCHIVE_OK;
 }
 
-// The content of the current entry through `sink`. Stops at the first byte too many, so that a bomb
-// costs no more than the right file would.
+// Passes the content of the current entry to `sink`. It stops at the first byte too many, so that a
+// decompression bomb costs no more than the right file.
 std::string read_content(archive* reader, const RemoteFile& wanted, const Sink& sink) {
   std::vector<std::byte> block(64 * 1024);
   Sha256 digest;
@@ -80,7 +80,7 @@ const RemoteFile* find_wanted(std::span<const RemoteFile> wanted, archive_entry*
   if (!path || archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
     return nullptr;
   const std::string_view whole = path;
-  const std::string_view name = whole.substr(whole.find_last_of('/') + 1);  // 0 where there is none
+  const std::string_view name = whole.substr(whole.find_last_of('/') + 1);  // npos + 1 is 0
   const auto it = std::ranges::find(wanted, name, &RemoteFile::name);
   return it == wanted.end() ? nullptr : &*it;
 }

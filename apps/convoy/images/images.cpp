@@ -11,6 +11,7 @@
 #include <exception>
 #include <new>
 
+#include "data/idx.hpp"
 #include "images/picture_stream.hpp"
 
 namespace convoy::app {
@@ -22,25 +23,25 @@ constexpr const char* kFormats = "give a PNG, PGM, PPM or IDX file";
   throw UserError(Fault::bad_data, fmt::format("cannot use {}", file), why, remedy);
 }
 
-// "1 byte stands", "more than 1073741824 bytes stand": all that is left.
+// "1 byte follows", "more than 1073741824 bytes follow": the number of remaining bytes.
 std::string rest_of(PictureStream& stream) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
   const std::uint64_t bytes = stream.rest(kMost);
   if (bytes == 0) return "";
-  if (bytes == 1) return "1 byte stands";
-  return fmt::format("{}{} bytes stand", bytes == kMost ? "at least " : "", bytes);
+  if (bytes == 1) return "1 byte follows";
+  return fmt::format("{}{} bytes follow", bytes == kMost ? "at least " : "", bytes);
 }
 
 void check_size(const std::string& file, Index height, Index width, const Shape& shape) {
   if (height == shape.height && width == shape.width) return;
   refuse(file,
-         fmt::format("it is {} x {} pixels (height x width), the model reads {} x {}", height,
+         fmt::format("it has {} x {} pixels (height x width); the model reads {} x {}", height,
                      width, shape.height, shape.width),
          fmt::format("resize it first, for example: convert IN -resize {}x{}! OUT.png", shape.width,
                      shape.height));
 }
 
-// From `from` channels (1 or 3) to `to`.
+// Converts from `from` channels (1 or 3) to `to`.
 std::vector<std::uint8_t> convert(std::vector<std::uint8_t> pixels, Index from, Index to,
                                   const std::string& file) {
   if (from == to) return pixels;
@@ -57,15 +58,15 @@ std::vector<std::uint8_t> convert(std::vector<std::uint8_t> pixels, Index from, 
       result.push_back(static_cast<std::uint8_t>(luma));
     }
   } else {
-    refuse(file, fmt::format("it has {} channels, the model reads {}", from, to),
+    refuse(file, fmt::format("it has {} channels; the model reads {}", from, to),
            "only grey and RGB can be converted into each other");
   }
   return result;
 }
 
-// libpng reports errors by longjmp, so what happens between setjmp and the call that may fail keeps
-// to plain C objects; everything with a destructor lives in the caller. What the stream throws
-// waits in `failure` until libpng's frames are left.
+// libpng reports errors by longjmp, so the code between setjmp and the call that may fail uses only
+// plain C objects; objects with a destructor are in the caller. An exception of the stream is kept
+// in `failure` until libpng's frames are left.
 struct PngReader {
   PictureStream& stream;
   png_structp png = nullptr;
@@ -89,7 +90,7 @@ struct PngReader {
     return true;
   }
 
-  // To 8 bits a channel: grey, grey + alpha, RGB or RGB + alpha.
+  // Converts to 8 bits per channel: grey, grey + alpha, RGB or RGB + alpha.
   bool start() {
     if (setjmp(png_jmpbuf(png))) return false;
     png_set_expand(png);
@@ -134,7 +135,8 @@ std::vector<std::uint8_t> read_png(PictureStream& stream, const Shape& shape) {
   PngReader reader(stream);
   auto damaged = [&] {
     if (reader.failure) std::rethrow_exception(reader.failure);
-    refuse(path, fmt::format("PNG: {}", reader.error.data()), "the file is damaged: make it again");
+    refuse(path, fmt::format("PNG: {}", reader.error.data()),
+           "the file is damaged: create it again");
   };
   if (!reader.read_header()) damaged();
   check_size(path, static_cast<Index>(png_get_image_height(reader.png, reader.info)),
@@ -151,10 +153,11 @@ std::vector<std::uint8_t> read_png(PictureStream& stream, const Shape& shape) {
   if (!reader.read_rows(rows.data())) damaged();
 
   const std::size_t channels = samples >= 3 ? 3 : 1;
-  if (samples != channels) {  // the last is alpha
+  if (samples != channels) {  // the last channel is alpha
     for (std::size_t i = 0; i < area; ++i) {
       if (pixels[i * samples + channels] != 255) {
-        refuse(path, "it has transparent pixels", "flatten it onto a background");
+        refuse(path, "it has transparent pixels",
+               "remove the transparency (flatten the image onto a background)");
       }
       for (std::size_t c = 0; c < channels; ++c) {
         pixels[i * channels + c] = pixels[i * samples + c];
@@ -169,8 +172,8 @@ bool is_space(int c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-// The next byte that is neither white space nor in a comment, which runs from # to the end of its
-// line; -1 at the end.
+// The next byte that is neither white space nor in a comment, which extends from # to the end of
+// its line; -1 at the end.
 int next_character(PictureStream& stream) {
   int c = stream.get();
   while (c == '#' || is_space(c)) {
@@ -184,10 +187,10 @@ int next_character(PictureStream& stream) {
 
 struct Number {
   Index value = 0;
-  int next = -1;  // the byte after it, which is taken
+  int next = -1;  // the byte after the number, which is taken, too
 };
 
-// Of a header or of a plain file.
+// Reads a number of a header or of a plain file.
 Number next_number(PictureStream& stream) {
   Number number;
   int digits = 0;
@@ -199,21 +202,21 @@ Number next_number(PictureStream& stream) {
     refuse(stream.name(),
            fmt::format("a number is missing or wrong at byte {}",
                        std::max<std::uint64_t>(stream.position(), 1) - 1),
-           "the file is damaged: make it again");
+           "the file is damaged: create it again");
   }
   number.next = c;
   return number;
 }
 
-// Bytes behind a raster are the only sign of one that begins later than the format says.
+// Refuses bytes after a raster: only they show that a raster begins later than the format says.
 void expect_end_of_raster(PictureStream& stream, int after_header, int first) {
   const std::string rest = rest_of(stream);
   if (rest.empty()) return;
-  const char* cause = "is there a second picture in the file?";
+  const char* cause = "the file may hold a second picture";
   if (after_header == '\r' && first == '\n') cause = "its header ends in CR LF, as in text mode";
-  if (first == '#') cause = "a comment stands behind its largest value, where the raster begins";
-  refuse(stream.name(), fmt::format("{} behind its raster: {}", rest, cause),
-         "write one picture, with a single white-space character between the largest value and the "
+  if (first == '#') cause = "a comment follows the maximum value, where the raster must begin";
+  refuse(stream.name(), fmt::format("{} its raster: {}", rest, cause),
+         "write one picture, with a single white-space character between the maximum value and the "
          "raster");
 }
 
@@ -221,8 +224,8 @@ void expect_end_of_numbers(PictureStream& stream) {
   if (next_character(stream) == -1) return;
   const std::uint64_t at = stream.position() - 1;
   refuse(stream.name(),
-         fmt::format("more than white space stands behind its last number, from byte {} on", at),
-         "write one picture, without anything behind it");
+         fmt::format("after its last number it has more than white space, from byte {} on", at),
+         "write one picture, with nothing after it");
 }
 
 std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
@@ -234,13 +237,13 @@ std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
   const Index width = next_number(stream).value, height = next_number(stream).value;
   const auto [largest, after_header] = next_number(stream);
   if (largest < 1 || largest > 65535) {
-    refuse(path, fmt::format("its largest value is {}, not one of 1 .. 65535", largest),
-           "the file is damaged: make it again");
+    refuse(path, fmt::format("its maximum value is {}, not from 1 to 65535", largest),
+           "the file is damaged: create it again");
   }
   check_size(path, height, width, shape);
 
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * channels));
-  int first = -1;  // byte of a raster
+  int first = -1;  // first byte of the raster
   for (std::uint8_t& pixel : pixels) {
     Index value = 0;
     if (plain) {
@@ -248,14 +251,15 @@ std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
     } else {
       for (int byte = largest > 255 ? 2 : 1; byte > 0; --byte) {
         const int c = stream.get();
-        if (c == -1) refuse(path, "it ends too early", "the file is damaged: make it again");
+        if (c == -1) refuse(path, "it ends too early", "the file is damaged: create it again");
         if (first == -1) first = c;
         value = value * 256 + c;
       }
     }
     if (value > largest) {
-      refuse(path, fmt::format("it holds {}, more than its largest value {}", value, largest),
-             "the file is damaged: make it again");
+      refuse(path,
+             fmt::format("it contains the value {}, above its maximum value {}", value, largest),
+             "the file is damaged: create it again");
     }
     pixel = static_cast<std::uint8_t>((value * 255 + largest / 2) / largest);
   }
@@ -267,23 +271,16 @@ std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
   return convert(std::move(pixels), channels, shape.channels, path);
 }
 
-Index big_endian(const std::uint8_t* bytes) {
-  return (Index{bytes[0]} << 24) | (Index{bytes[1]} << 16) | (Index{bytes[2]} << 8) | bytes[3];
-}
-
-// Unsigned bytes, [images][height][width], [images][height][width][channels].
 std::vector<Image> read_idx(PictureStream& stream, const std::string& file, const Shape& shape,
                             std::optional<Index> wanted) {
   const std::string& path = stream.name();
-  auto read = [&](std::uint8_t* to, std::size_t size) { return stream.read({to, size}) == size; };
-  std::array<std::uint8_t, 20> header{};
-  if (!read(header.data(), 4) || header[2] != 8 || (header[3] != 3 && header[3] != 4) ||
-      !read(header.data() + 4, std::size_t{4} * header[3])) {
+  const auto header = parse_idx_header(stream.beginning(kLongestIdxHeader));
+  if (!header) {
     refuse(path, "not an IDX file of images (unsigned bytes, 3 or 4 dimensions)", kFormats);
   }
-  const Index count = big_endian(header.data() + 4);
-  const Index channels = header[3] == 4 ? big_endian(header.data() + 16) : 1;
-  check_size(path, big_endian(header.data() + 8), big_endian(header.data() + 12), shape);
+  for (std::size_t i = 0; i < header->bytes; ++i) stream.get();
+  const Index count = header->count, channels = header->shape.channels;
+  check_size(path, header->shape.height, header->shape.width, shape);
   if (channels != 1 && channels != 3) {
     refuse(path, fmt::format("it has {} channels", channels), "use a grey or RGB picture");
   }
@@ -296,7 +293,7 @@ std::vector<Image> read_idx(PictureStream& stream, const std::string& file, cons
   std::vector<Image> images;
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(shape.height * shape.width * channels));
   for (Index i = 0; i < count; ++i) {
-    if (!read(pixels.data(), pixels.size())) {
+    if (stream.read(pixels) != pixels.size()) {
       refuse(path, fmt::format("it ends in image {} of {}", i, count),
              "the file is damaged: get it again");
     }
@@ -305,8 +302,7 @@ std::vector<Image> read_idx(PictureStream& stream, const std::string& file, cons
     }
   }
   if (const std::string rest = rest_of(stream); !rest.empty()) {
-    refuse(path, fmt::format("{} behind its {} images", rest, count),
-           "the file is damaged: get it again");
+    refuse(path, fmt::format("{} its {} images", rest, count), "the file is damaged: get it again");
   }
   return images;
 }

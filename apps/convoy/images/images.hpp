@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures as a model reads them: PNG, PGM and PPM (plain or binary) and IDX, each as it is or
+// Reads pictures for a model: PNG, PGM and PPM (plain or binary) and IDX, each as it is or
 // gzip-compressed.
 #pragma once
 
@@ -17,16 +17,16 @@ inline constexpr const char* kStandardInput = "-";
 struct Image {
   std::string file;                  // as given
   std::optional<Index> index;        // in an IDX file
-  std::vector<std::uint8_t> pixels;  // [height][width][channels] of the shape asked for
+  std::vector<std::uint8_t> pixels;  // [height][width][channels] of the requested shape
 };
 
-// All images of a file (or of standard input, "-"), or number `index` of an IDX file, for a model
-// that reads `shape`. Bytes are taken as they are (no gamma); grey becomes R = G = B, and RGB grey
-// by (299 R + 587 G + 114 B) / 1000, rounded. A value v of a picture whose largest one is m becomes
-// 255 v / m, rounded to the nearest; 16-bit PNG has m = 65535. A picture of another size is refused
-// before any memory is taken for it, and so is one with bytes behind its last pixel, because they
-// are the only sign of a raster that begins at another place. Throws UserError(not_found | bad_data
-// | usage) and Error(io).
+// Reads all images of a file (or of standard input, "-"), or number `index` of an IDX file, for a
+// model that reads `shape`. Bytes are taken as they are (no gamma). Grey becomes R = G = B; RGB
+// becomes grey by (299 R + 587 G + 114 B) / 1000, rounded. A value v of a picture with the maximum
+// value m becomes 255 v / m, rounded to the nearest; 16-bit PNG has m = 65535. A picture of another
+// size is refused before memory is allocated for it. A picture with bytes after its last pixel is
+// refused, because they may mean that its raster begins elsewhere. Throws UserError(not_found |
+// bad_data | usage) and Error(io).
 std::vector<Image> read_images(const std::string& file, const Shape& shape,
                                std::optional<Index> index);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of pictures as bytes, one after the other.
+// Reads a file of pictures byte by byte.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +11,21 @@
 
 namespace convoy::app {
 
-// Reads through a buffer; gzip is decompressed. Every member throws what DataFile throws.
+// Reads through a buffer, and decompresses gzip. Every member throws the errors of DataFile.
 class PictureStream {
  public:
-  // "-": standard input, which is named so in messages.
+  // "-" is standard input, and is called so in messages.
   explicit PictureStream(const std::string& file);
 
   const std::string& name() const { return file_.name(); }
   std::uint64_t position() const { return position_; }  // bytes taken
 
-  // As many of the next `count` bytes as there are, which stay to be taken. Before the first byte
-  // is taken, and of at most 64 KiB.
+  // Returns the next `count` bytes, or fewer at the end, without taking them. Call it before the
+  // first byte is taken, with a `count` of at most 64 KiB.
   std::span<const std::uint8_t> beginning(std::size_t count);
   int get();                                        // the next byte; -1 at the end
-  std::size_t read(std::span<std::uint8_t> bytes);  // how many there were
-  // Takes the rest, and counts it up to `most`.
+  std::size_t read(std::span<std::uint8_t> bytes);  // returns their number
+  // Takes the rest, and returns its size or `most`, whichever is less.
   std::uint64_t rest(std::uint64_t most);
 
  private:

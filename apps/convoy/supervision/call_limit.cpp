@@ -16,20 +16,20 @@
 namespace convoy::app {
 namespace {
 
-// A timer that ticks, not one that rings once: of a process that is stopped, ticks that are due are
-// one when it goes on.
+// The timer ticks, and does not expire once: while a process is stopped, all due ticks count as
+// one.
 constexpr double kTickSeconds = 0.25;
 constexpr double kNextRankAfter = 0.5;
 
-// For the handler, which may touch lock-free atomics and memory that nobody changes meanwhile, and
-// call write and _exit.
+// Used in the signal handler, which may use lock-free atomics and memory that does not change
+// meanwhile, and may call write() and _exit().
 std::atomic<int> ticks_left{0};
 std::string message;
-bool speaks = false;
+bool is_rank_zero = false;
 
 void on_tick(int /*signal*/) {
   if (ticks_left.fetch_sub(1) != 1) return;
-  if (speaks) {
+  if (is_rank_zero) {
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
   }
   _exit(static_cast<int>(Fault::peer));
@@ -46,13 +46,13 @@ void tick_every(double seconds) {
 
 std::function<void(const char*)> limited_calls(double seconds, int rank) {
   return [seconds, rank](const char* call) {
-    tick_every(0);  // none: from here on the handler does not run
+    tick_every(0);  // off: from here on the handler does not run
     if (call == nullptr) return;
     message = fmt::format(
-        "convoy: {} did not finish in {:g} s (a rank is missing, stopped or out of reach): look "
-        "for it on its machine, or allow more by --start-timeout\n",
+        "convoy: {} did not finish in {:g} s (a rank is missing, stopped or unreachable): look for "
+        "it on its machine, or allow more time with --start-timeout\n",
         call, seconds);
-    speaks = rank <= 1;
+    is_rank_zero = rank <= 1;
     const double limit = seconds + kNextRankAfter * std::min(rank, 2);
     ticks_left = std::max(1, static_cast<int>(std::ceil(limit / kTickSeconds)));
     struct sigaction action {};

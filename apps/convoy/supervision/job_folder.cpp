@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kBegin = "convoy-job-";
-constexpr time_t kSecondsToLock = 60;  // between the making of a folder and its lock
+constexpr time_t kSecondsToLock = 60;  // between creating a folder and locking it
 
 int open_folder(const fs::path& path) {
   return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

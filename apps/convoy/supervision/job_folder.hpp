@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of a supervised job, in memory if possible, that no other user can enter. What the
-// ranks' MPI library leaves there goes with it.
+// A folder for a supervised job, in memory if possible, which no other user can open. It holds the
+// files of the ranks' MPI library, and is removed with them.
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,8 @@ namespace convoy::app {
 
 class JobFolder {
  public:
-  // Also removes those of jobs whose supervisor was killed: it held a lock on its folder. Throws
-  // SystemError(io).
+  // Also removes the folders of jobs whose supervisor was killed; a living supervisor holds a lock
+  // on its folder. Throws SystemError(io).
   JobFolder();
   ~JobFolder();
   JobFolder(const JobFolder&) = delete;

@@ -23,7 +23,7 @@ namespace convoy::app {
 namespace {
 
 constexpr int kPeer = static_cast<int>(Fault::peer);
-// Ranks watch each other, and know better what happened: they have so long to speak first.
+// Ranks watch each other, and know better what happened. They get this time to report first.
 double ranks_first(double stall_timeout) {
   return std::min(2.0, stall_timeout);
 }
@@ -34,24 +34,24 @@ bool is_users(int code) {
          code == static_cast<int>(Fault::unavailable) || code == static_cast<int>(Fault::io);
 }
 
-Activity activity(const BoardEntry& entry) {
+Activity activity(const LivenessTableEntry& entry) {
   return static_cast<Activity>(entry.activity.load(std::memory_order_acquire));
 }
 
-// Changes when the rank does something. One that waits gets nowhere, however lively it looks out:
-// unless it waits for a rank that we do not see.
-std::uint64_t movement(const BoardEntry& entry, bool elsewhere) {
+// A value that changes when the rank makes progress. A rank that waits makes none, whatever its
+// heartbeat, unless it waits for a rank that this process does not see.
+std::uint64_t movement(const LivenessTableEntry& entry, bool elsewhere) {
   const bool waits = entry.waiting != 0 && !elsewhere;
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const std::uint64_t value :
        {std::uint64_t{entry.activity}, std::uint64_t{waits}, std::uint64_t{entry.sequence},
-        static_cast<std::uint64_t>(entry.step.load()), waits ? 0 : entry.pulse.load()}) {
+        static_cast<std::uint64_t>(entry.step.load()), waits ? 0 : entry.heartbeat.load()}) {
     hash = (hash ^ value) * 0x100000001b3U;
   }
   return hash;
 }
 
-// The first that a message names.
+// The first rank that a message names.
 std::optional<int> rank_named_in(std::string_view message) {
   constexpr std::string_view kRank = "rank ";
   const std::size_t begin = message.find(kRank);
@@ -73,14 +73,14 @@ std::string in_words(std::optional<int> ending) {
 
 }  // namespace
 
-JobWatch::JobWatch(const Board& board, double stall_timeout, double start_timeout,
+JobWatch::JobWatch(const LivenessTable& liveness_table, double stall_timeout, double start_timeout,
                    bool several_machines)
-    : board_(board),
+    : liveness_table_(liveness_table),
       stall_timeout_(stall_timeout),
       start_timeout_(start_timeout),
       several_machines_(several_machines),
       kills_before_(out_of_memory_kills()),
-      ranks_(static_cast<std::size_t>(board.size())) {}
+      ranks_(static_cast<std::size_t>(liveness_table.size())) {}
 
 JobWatch::~JobWatch() {
   for (const Rank& rank : ranks_) {
@@ -90,17 +90,17 @@ JobWatch::~JobWatch() {
 
 void JobWatch::look(double seconds) {
   seconds_ += seconds;
-  bool all_came = false;  // no rank gets beyond its start without the others
-  for (int r = 0; r < board_.size(); ++r) {
-    const Activity now = activity(board_[r]);
+  bool all_arrived = false;  // no rank leaves its start before all have arrived
+  for (int r = 0; r < liveness_table_.size(); ++r) {
+    const Activity now = activity(liveness_table_[r]);
     began_ = began_ || now == Activity::training || now == Activity::evaluating ||
-             now == Activity::saving || board_[r].step > 0;
-    all_came = all_came || began_ || (code(r) && is_clean(*code(r)));
+             now == Activity::saving || liveness_table_[r].step > 0;
+    all_arrived = all_arrived || began_ || (code(r) && is_clean(*code(r)));
   }
-  for (int r = 0; r < board_.size(); ++r) {
+  for (int r = 0; r < liveness_table_.size(); ++r) {
     look_at_process(r);
-    elsewhere_ =
-        elsewhere_ || (several_machines_ && all_came && !ranks_[static_cast<std::size_t>(r)].came);
+    elsewhere_ = elsewhere_ ||
+                 (several_machines_ && all_arrived && !ranks_[static_cast<std::size_t>(r)].came);
     look_at_movement(r, seconds);
   }
   find_lost();
@@ -110,7 +110,7 @@ void JobWatch::look(double seconds) {
 
 void JobWatch::look_at_process(int r) {
   Rank& rank = ranks_[static_cast<std::size_t>(r)];
-  const pid_t pid = board_[r].pid.load(std::memory_order_acquire);
+  const pid_t pid = liveness_table_[r].pid.load(std::memory_order_acquire);
   if (!rank.came && pid > 0) {
     rank.came = true;
     rank.process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
@@ -124,13 +124,13 @@ void JobWatch::look_at_process(int r) {
 
 void JobWatch::look_at_movement(int r, double seconds) {
   Rank& rank = ranks_[static_cast<std::size_t>(r)];
-  const std::uint64_t now = movement(board_[r], elsewhere_);
+  const std::uint64_t now = movement(liveness_table_[r], elsewhere_);
   rank.still = now == rank.movement ? rank.still + seconds : 0;
   rank.movement = now;
 }
 
 std::optional<int> JobWatch::code(int rank) const {
-  const int stored = board_[rank].exit_code.load(std::memory_order_acquire);
+  const int stored = liveness_table_[rank].exit_code.load(std::memory_order_acquire);
   return stored > 0 ? std::optional(stored - 1) : std::nullopt;
 }
 
@@ -138,76 +138,79 @@ bool JobWatch::is_lost(int rank) const {
   return ranks_[static_cast<std::size_t>(rank)].dead && !code(rank);
 }
 
-// Where several are found at once, one that kept the others waiting. After a failure the launcher
-// ends the others: they are not lost. (But one that is found together with another's report of it
-// is.)
+// If several ranks are found lost at once, the one that did not wait for others is chosen. After a
+// failure the launcher ends the other ranks: they are not lost. (A rank that is found together with
+// another rank's report about it is lost.)
 void JobWatch::find_lost() {
-  if (was_trouble_ || lost_ != kNobody) return;
-  for (int r = 0; r < board_.size(); ++r) {
+  if (was_trouble_ || lost_ != kNoRank) return;
+  for (int r = 0; r < liveness_table_.size(); ++r) {
     if (!is_lost(r)) continue;
-    if (lost_ == kNobody || (board_[lost_].waiting != 0 && board_[r].waiting == 0)) lost_ = r;
+    if (lost_ == kNoRank ||
+        (liveness_table_[lost_].waiting != 0 && liveness_table_[r].waiting == 0))
+      lost_ = r;
   }
-  if (lost_ == kNobody) return;
+  if (lost_ == kNoRank) return;
   lost_place_ = place(lost_);
   if (!began_ && !several_machines_) find_unseen();
 }
 
-// A rank that was never seen, and whose process is not there (a launcher starts all at once), ended
-// before those that were seen: the launcher ends these because of it.
+// A launcher starts all ranks at once. A rank that was never seen, and has no process, ended before
+// those that were seen: the launcher ended these because of it.
 void JobWatch::find_unseen() {
   const std::vector<int> there = ranks_of_descendants();
-  for (int r = 0; r < board_.size() && unseen_ == kNobody; ++r) {
+  for (int r = 0; r < liveness_table_.size() && unseen_ == kNoRank; ++r) {
     const bool came = ranks_[static_cast<std::size_t>(r)].came;
     if (!came && std::ranges::find(there, r) == there.end()) unseen_ = r;
   }
 }
 
 void JobWatch::find_stalled() {
-  if (stalled_ != kNobody) return;
-  int busy = kNobody, waiting = kNobody;  // the ones that have not moved for the longest
+  if (stalled_ != kNoRank) return;
+  int busy = kNoRank, waiting = kNoRank;  // the ones that have not moved for the longest time
   std::vector<int> absent;
-  for (int r = 0; r < board_.size(); ++r) {
+  for (int r = 0; r < liveness_table_.size(); ++r) {
     const Rank& rank = ranks_[static_cast<std::size_t>(r)];
     if (rank.dead || code(r) || is_elsewhere(r)) continue;
-    if (!rank.came || board_[r].pulse == 0) {
+    if (!rank.came || liveness_table_[r].heartbeat == 0) {
       absent.push_back(r);
       continue;
     }
-    int& worst = board_[r].waiting == 0 ? busy : waiting;
+    int& worst = liveness_table_[r].waiting == 0 ? busy : waiting;
     const auto still = [&](int other) { return ranks_[static_cast<std::size_t>(other)].still; };
-    if (worst == kNobody || still(r) > still(worst)) worst = r;
+    if (worst == kNoRank || still(r) > still(worst)) worst = r;
   }
-  if (!absent.empty() && seconds_ >= start_timeout_) return blame_absent(absent);
-  // Who waits is excused by one that is busy, or still to come.
-  const int suspect = busy != kNobody ? busy : absent.empty() ? waiting : kNobody;
-  if (suspect == kNobody) return;
+  if (!absent.empty() && seconds_ >= start_timeout_) return diagnose_absent(absent);
+  // A waiting rank is not suspected while another is busy, or has not started.
+  const int suspect = busy != kNoRank ? busy : absent.empty() ? waiting : kNoRank;
+  if (suspect == kNoRank) return;
   const double still = ranks_[static_cast<std::size_t>(suspect)].still;
   if (still < stall_timeout_ + ranks_first(stall_timeout_)) return;
   stalled_ = suspect;
-  stall_ = fmt::format("rank {} hangs {} (no sign of life for {:.0f} s)", suspect, place(suspect),
-                       still);
+  stall_ =
+      fmt::format("rank {} hangs {} (no response for {:.0f} s)", suspect, place(suspect), still);
 }
 
-// Where MPI starts, ranks wait for each other unseen: one that never came, or is stopped, keeps the
-// others.
-void JobWatch::blame_absent(const std::vector<int>& absent) {
+// While MPI starts, ranks wait for each other without publishing it: a rank that never started, or
+// is stopped, blocks the others.
+void JobWatch::diagnose_absent(const std::vector<int>& absent) {
   auto culprit = std::ranges::find_if(
       absent, [this](int r) { return !ranks_[static_cast<std::size_t>(r)].came; });
   if (culprit == absent.end()) {
-    culprit = std::ranges::find_if(absent, [this](int r) { return is_stopped(board_[r].pid); });
+    culprit =
+        std::ranges::find_if(absent, [this](int r) { return is_stopped(liveness_table_[r].pid); });
   }
   const bool any = culprit == absent.end();
   stalled_ = any ? absent.front() : *culprit;
   const std::string more =
       any && absent.size() > 1 ? fmt::format(" (and {} more)", absent.size() - 1) : "";
-  stall_ = fmt::format("rank {}{} did not start (in {:.0f} s)", stalled_, more, start_timeout_);
+  stall_ = fmt::format("rank {}{} did not start within {:.0f} s", stalled_, more, start_timeout_);
 }
 
 std::string JobWatch::place(int rank) const {
-  const Activity now = activity(board_[rank]);
+  const Activity now = activity(liveness_table_[rank]);
   if (now == Activity::starting) return "at the start";
   if (now == Activity::left) return "at the end";
-  return fmt::format("in step {}, {}", board_[rank].step.load(), to_string(now));
+  return fmt::format("in step {}, {}", liveness_table_[rank].step.load(), to_string(now));
 }
 
 std::string JobWatch::how_it_died(int rank, std::optional<int> launcher) const {
@@ -218,15 +221,15 @@ std::string JobWatch::how_it_died(int rank, std::optional<int> launcher) const {
     if (kills && kills_before_ && *kills > *kills_before_) {
       const auto limit = cgroup_memory_limit();
       return limit ? fmt::format(
-                         "killed by the kernel, because the {} of memory that its control group "
-                         "may use ran out",
+                         "killed by the kernel, because its control group's memory limit of {} was "
+                         "reached",
                          memory_in_words(static_cast<Index>(*limit)))
                    : "killed by the kernel, because memory ran out";
     }
   }
   if (ending) return in_words(ending);
-  // Else by the launcher's exit code, where that is not another rank's.
-  for (int r = 0; r < board_.size(); ++r) {
+  // Otherwise the launcher's exit code explains it, unless it is another rank's.
+  for (int r = 0; r < liveness_table_.size(); ++r) {
     if (launcher == code(r)) launcher.reset();
   }
   if (launcher && (*launcher == 0 || *launcher == kHydraKnowsNot)) launcher.reset();
@@ -251,38 +254,39 @@ bool JobWatch::is_elsewhere(int rank) const {
 }
 
 bool JobWatch::done() const {
-  for (int r = 0; r < board_.size(); ++r) {
+  for (int r = 0; r < liveness_table_.size(); ++r) {
     if (!is_elsewhere(r) && !is_clean(code(r).value_or(kPeer))) return false;
   }
   return came();
 }
 
 bool JobWatch::trouble() const {
-  if (lost_ != kNobody || stalled_ != kNobody) return true;
-  for (int r = 0; r < board_.size(); ++r) {
-    if (activity(board_[r]) == Activity::failed || !is_clean(code(r).value_or(kDone))) return true;
+  if (lost_ != kNoRank || stalled_ != kNoRank) return true;
+  for (int r = 0; r < liveness_table_.size(); ++r) {
+    if (activity(liveness_table_[r]) == Activity::failed || !is_clean(code(r).value_or(kDone)))
+      return true;
   }
   return false;
 }
 
-// What ranks say of each other. One that is named and says something itself is a link of a chain:
-// it left because of another. A reason that quotes another rank's is longer: the shortest is
-// nearest to the cause.
-std::string JobWatch::words_of_ranks() const {
-  std::string blame;
-  bool blames_a_speaker = true;
-  for (int r = 0; r < board_.size(); ++r) {
-    const std::string reason = code(r) == kPeer ? board_.reason(r) : std::string();
+// The messages of ranks about each other. A rank that is named and has a message itself is a link
+// in a chain: it left because of another. A message that quotes another rank's is longer, so the
+// shortest is nearest to the cause.
+std::string JobWatch::reasons_of_ranks() const {
+  std::string diagnose;
+  bool diagnoses_a_speaker = true;
+  for (int r = 0; r < liveness_table_.size(); ++r) {
+    const std::string reason = code(r) == kPeer ? liveness_table_.reason(r) : std::string();
     if (reason.empty()) continue;
     const std::optional<int> named = rank_named_in(reason);
-    const bool speaker = named && *named < board_.size() && code(*named) == kPeer;
+    const bool speaker = named && *named < liveness_table_.size() && code(*named) == kPeer;
     const bool nearer =
-        speaker != blames_a_speaker ? blames_a_speaker : reason.size() < blame.size();
-    if (!blame.empty() && !nearer) continue;
-    blame = reason;
-    blames_a_speaker = speaker;
+        speaker != diagnoses_a_speaker ? diagnoses_a_speaker : reason.size() < diagnose.size();
+    if (!diagnose.empty() && !nearer) continue;
+    diagnose = reason;
+    diagnoses_a_speaker = speaker;
   }
-  return blame;
+  return diagnose;
 }
 
 bool JobWatch::crashed(std::optional<int> launcher) const {
@@ -290,25 +294,25 @@ bool JobWatch::crashed(std::optional<int> launcher) const {
     static constexpr std::array kCrashes{SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
     return ending && std::ranges::find(kCrashes, *ending - kBySignal) != kCrashes.end();
   };
-  const bool known = lost_ != kNobody && ranks_[static_cast<std::size_t>(lost_)].ending;
+  const bool known = lost_ != kNoRank && ranks_[static_cast<std::size_t>(lost_)].ending;
   return std::ranges::any_of(ranks_, is_crash, &Rank::ending) || (!known && is_crash(launcher));
 }
 
 bool JobWatch::explained() const {
-  if (began_ || stalled_ != kNobody) return true;
-  // A signal from outside: it had no last words.
-  if (lost_ != kNobody) {
+  if (began_ || stalled_ != kNoRank) return true;
+  // A signal from outside ended it, so it could not report.
+  if (lost_ != kNoRank) {
     const auto ending = ranks_[static_cast<std::size_t>(lost_)].ending;
     if (ending == kBySignal + SIGKILL) return true;
   }
-  for (int r = 0; r < board_.size(); ++r) {
+  for (int r = 0; r < liveness_table_.size(); ++r) {
     if (code(r)) return true;
   }
   return false;
 }
 
 bool JobWatch::settled() const {
-  for (int r = 0; r < board_.size(); ++r) {
+  for (int r = 0; r < liveness_table_.size(); ++r) {
     if (!code(r) && !is_elsewhere(r) && !ranks_[static_cast<std::size_t>(r)].dead) return false;
   }
   return true;
@@ -328,31 +332,36 @@ Ending JobWatch::verdict(std::optional<int> launcher, bool killed) const {
     while (is_elsewhere(seen)) ++seen;
     return {*code(seen), ""};
   }
-  // What a rank says of itself explains what the others say of it.
-  for (int r = 0; r < board_.size(); ++r) {
-    if (is_users(code(r).value_or(kDone))) return {*code(r), board_.reason(r)};
+  // A rank's message about itself explains the other ranks' messages about it.
+  for (int r = 0; r < liveness_table_.size(); ++r) {
+    if (is_users(code(r).value_or(kDone))) return {*code(r), liveness_table_.reason(r)};
   }
-  for (int r = 0; r < board_.size(); ++r) {
-    if (activity(board_[r]) != Activity::failed || code(r) == kPeer) continue;
-    std::string reason = board_.reason(r);
+  for (int r = 0; r < liveness_table_.size(); ++r) {
+    if (activity(liveness_table_[r]) != Activity::failed || code(r) == kPeer) continue;
+    std::string reason = liveness_table_.reason(r);
     if (const std::string name = fmt::format("rank {}: ", r); reason.starts_with(name)) {
       reason.erase(0, name.size());
     }
-    return {kPeer, fmt::format("rank {} failed in step {} ({})", r, board_[r].step.load(), reason)};
+    return {kPeer, fmt::format("rank {} failed in step {} ({})", r, liveness_table_[r].step.load(),
+                               reason)};
   }
-  if (unseen_ != kNobody && !killed) {
-    return {kPeer, fmt::format("rank {} ended before it began (and the launcher ended the others)",
-                               unseen_)};
+  if (unseen_ != kNoRank && !killed) {
+    return {
+        kPeer,
+        fmt::format("rank {} ended before it started training (and the launcher ended the others)",
+                    unseen_)};
   }
-  if (lost_ != kNobody && !killed) {
+  if (lost_ != kNoRank && !killed) {
     return {kPeer,
             fmt::format("rank {} died {} ({})", lost_, lost_place_, how_it_died(lost_, launcher))};
   }
-  if (const std::string blame = words_of_ranks(); !blame.empty() && !killed) return {kPeer, blame};
-  if (stalled_ != kNobody && !killed) return {kPeer, stall_};
-  return {came() ? kPeer : static_cast<int>(Fault::unavailable),
-          fmt::format("the launcher ended {} ({})",
-                      came() ? "before the ranks" : "and started nothing", in_words(launcher))};
+  if (const std::string diagnose = reasons_of_ranks(); !diagnose.empty() && !killed)
+    return {kPeer, diagnose};
+  if (stalled_ != kNoRank && !killed) return {kPeer, stall_};
+  return {
+      came() ? kPeer : static_cast<int>(Fault::unavailable),
+      fmt::format("the launcher ended {} ({})",
+                  came() ? "before the ranks" : "without starting any rank", in_words(launcher))};
 }
 
 }  // namespace convoy::app

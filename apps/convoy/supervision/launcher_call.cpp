@@ -15,7 +15,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// "Open MPI 5.0.11" is 5; 0 where the name is that of another library.
+// "Open MPI 5.0.11" gives 5; another library's name gives 0.
 int open_mpi_version(const std::string& library) {
   constexpr std::string_view kName = "Open MPI ";
   return library.starts_with(kName) ? std::atoi(library.c_str() + kName.size()) : 0;
@@ -25,8 +25,8 @@ bool is_set(const char* variable) {
   return std::getenv(variable) != nullptr;
 }
 
-// Ranks of this machine have our environment without -x, which would not go together with a user's
-// OMPI_MCA_mca_base_env_list; others have no use for it.
+// Ranks on this machine have our environment without -x, which would conflict with a user's
+// OMPI_MCA_mca_base_env_list; ranks on other machines do not need it.
 Words open_mpi_4(const std::string& hosts) {
   Words words{"--bind-to", "none", "--oversubscribe", "--quiet"};
   const Words where =
@@ -36,8 +36,8 @@ Words open_mpi_4(const std::string& hosts) {
   return words;
 }
 
-// Its launcher is PRRTE, which has policies in place of single options, no --quiet, and no
-// component "isolated"; one that could reach other machines is not used where there are none.
+// The launcher is PRRTE, which has policies in place of single options, no --quiet, and no
+// component "isolated". A component that could reach other machines is not used if there are none.
 Words prrte(const std::string& hosts) {
   Words words{"--bind-to", "none", "--map-by", ":OVERSUBSCRIBE"};
   const Words where = hosts.empty() ? Words{"--prtemca", "plm", "ssh",
@@ -54,7 +54,7 @@ Words hydra(const std::string& hosts) {
   return words;
 }
 
-// Intel's mpirun is a script that takes the first mpiexec.hydra of PATH for its own.
+// Intel's mpirun is a script that uses the first mpiexec.hydra in PATH.
 std::string path_with(const std::string& launcher) {
   const char* path = std::getenv("PATH");
   const std::string folder = std::filesystem::path(launcher).parent_path().string();
@@ -70,8 +70,8 @@ LauncherCall launcher_call(int ranks, const std::string& hosts) {
   Words options;
   if (open_mpi >= 5) {
     options = prrte(hosts);
-    // Ranks of one machine have its memory: they need no connections, which another network name
-    // space or a firewall could keep them from.
+    // Ranks of one machine use its memory. They need no connections, which another network name
+    // space or a firewall could block.
     if (hosts.empty() && !is_set("OMPI_MCA_btl")) call.variables.emplace_back("OMPI_MCA_btl=^tcp");
   } else if (open_mpi > 0) {
     options = open_mpi_4(hosts);
@@ -79,8 +79,8 @@ LauncherCall launcher_call(int ranks, const std::string& hosts) {
     options = hydra(hosts);
   } else if (!hosts.empty()) {
     throw UserError(Fault::unavailable, "--hosts is not available",
-                    fmt::format("Convoy does not know how {} is given hosts", library),
-                    "start convoy train by its launcher, without --ranks");
+                    fmt::format("Convoy does not know how to pass hosts to {}", library),
+                    "start convoy train with that library's launcher, without --ranks");
   } else if (library.starts_with("Intel")) {
     call.variables.push_back(path_with(call.words.front()));
   }

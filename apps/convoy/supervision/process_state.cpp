@@ -13,7 +13,7 @@
 namespace convoy::app {
 namespace {
 
-// "state parent ..." of /proc/PID/stat, behind "pid (name) ": a name may hold anything.
+// "state parent ..." from /proc/PID/stat, after "pid (name) "; a name may hold any character.
 std::string state_of(pid_t process) {
   std::ifstream file(fmt::format("/proc/{}/stat", process));
   std::string text;
@@ -22,7 +22,7 @@ std::string state_of(pid_t process) {
   return behind == std::string::npos ? std::string() : text.substr(behind + 2);
 }
 
-// What Linux 6.15 tells of a process that is no child of the caller's (<linux/pidfd.h>).
+// The information of Linux 6.15 about a process that is not the caller's child (<linux/pidfd.h>).
 struct PidfdInfo {
   std::uint64_t mask, cgroup;
   std::uint32_t ids[11];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be known of a process that is no child of this one's. Linux.
+// The state of a process that is not a child of this process. Linux.
 #pragma once
 
 #include <sys/types.h>
@@ -8,13 +8,14 @@
 
 namespace convoy::app {
 
-inline constexpr int kBySignal = 128;  // beside the signal's number, as shells count
+inline constexpr int kBySignal = 128;  // plus the signal's number, as in shells
 
-// By a signal, or a debugger.
+// Whether a signal or a debugger stopped the process.
 bool is_stopped(pid_t process);
 
-// How a process ended: its exit code, or kBySignal + signal. `pidfd` is one of it. Until its parent
-// has taken note of it, /proc knows; later the kernel itself, if it is Linux 6.15 or newer.
+// How a process ended: its exit code, or kBySignal + signal. `pidfd` refers to the process. /proc
+// has this until the parent has waited for the process; later the kernel has it, from Linux 6.15
+// on.
 std::optional<int> ending_of_process(int pidfd, pid_t process);
 
 }  // namespace convoy::app

@@ -44,7 +44,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-// Our own environment, but for what is given anew.
+// Our own environment, except for the variables that are given.
 std::vector<std::string> environment(const std::vector<std::string>& variables) {
   std::vector<std::string> result = variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -57,7 +57,8 @@ std::vector<std::string> environment(const std::vector<std::string>& variables) 
   return result;
 }
 
-// Between fork and exec: calls only, no allocation. Returns where one failed.
+// Runs between fork and exec: it makes system calls only, and does not allocate. It returns if a
+// call fails.
 void become(char* const* argv, char* const* envp, pid_t parent, const Pipe& out, const Pipe& err) {
   const int nothing = open("/dev/null", O_RDONLY);
   if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || nothing < 0 ||
@@ -65,12 +66,12 @@ void become(char* const* argv, char* const* envp, pid_t parent, const Pipe& out,
       dup2(err.write, STDERR_FILENO) < 0) {
     return;
   }
-  if (getppid() != parent) _exit(127);  // it ended in the meantime
+  if (getppid() != parent) _exit(127);  // the parent ended in the meantime
   signal(SIGPIPE, SIG_DFL);
   execvpe(argv[0], argv, envp);
 }
 
-// What is in the pipe now; closes it at its end.
+// Reads what is in the pipe; closes the pipe at its end.
 void drain(int& pipe, std::string& into) {
   std::array<char, 4096> block{};
   while (pipe >= 0) {
@@ -85,7 +86,7 @@ void drain(int& pipe, std::string& into) {
   }
 }
 
-// (process, parent) of all that there are and that have not ended.
+// (process, parent) of all processes that have not ended.
 std::vector<std::pair<pid_t, pid_t>> processes() {
   std::vector<std::pair<pid_t, pid_t>> result;
   DIR* folder = opendir("/proc");
@@ -96,7 +97,7 @@ std::vector<std::pair<pid_t, pid_t>> processes() {
     std::ifstream file(fmt::format("/proc/{}/stat", id));
     std::string text;
     std::getline(file, text);
-    // "pid (name) state parent ...": a name may hold anything.
+    // "pid (name) state parent ...": a name may hold any character.
     const std::size_t behind = text.rfind(") ");
     if (behind == std::string::npos || behind + 4 >= text.size()) continue;
     if (text[behind + 2] == 'Z') continue;
@@ -118,7 +119,7 @@ std::vector<pid_t> descendants() {
   return found;
 }
 
-// By what Open MPI's and MPICH's launchers set.
+// By the variables that Open MPI's and MPICH's launchers set.
 std::optional<int> rank_of_process(pid_t process) {
   static constexpr std::array<std::string_view, 2> kNames{"OMPI_COMM_WORLD_RANK=", "PMI_RANK="};
   std::ifstream file(fmt::format("/proc/{}/environ", process), std::ios::binary);
@@ -142,10 +143,10 @@ std::vector<int> ranks_of_descendants() {
 
 void check_processes_are_seen(std::string_view what) {
   if (access("/proc/self/stat", R_OK) == 0) return;
-  throw UserError(
-      Fault::unavailable, fmt::format("{} is not available", what),
-      "/proc is not mounted, where it finds its own program and the processes it starts",
-      "mount it: mount -t proc proc /proc");
+  throw UserError(Fault::unavailable, fmt::format("{} is not available", what),
+                  "/proc is not mounted; Convoy needs it to find its own program and the processes "
+                  "that it starts",
+                  "mount it: mount -t proc proc /proc");
 }
 
 ProcessTree::ProcessTree(const std::vector<std::string>& command,
@@ -179,7 +180,7 @@ ProcessTree::ProcessTree(const std::vector<std::string>& command,
                   std::strerror(reason),
                   limited ? "raise the limit of processes (ulimit -u, a container's limit of pids) "
                             "or of memory (ulimit -v)"
-                          : "install the MPI library's programs, or start the ranks by another "
+                          : "install the MPI library's programs, or start the ranks with another "
                             "launcher (srun convoy train ...)");
 }
 
@@ -191,7 +192,7 @@ ProcessTree::~ProcessTree() {
 }
 
 void ProcessTree::listen(int milliseconds, const std::vector<int>& processes) {
-  std::vector<pollfd> ends{{out_, POLLIN, 0}, {err_, POLLIN, 0}};  // -1 is passed over
+  std::vector<pollfd> ends{{out_, POLLIN, 0}, {err_, POLLIN, 0}};  // poll() ignores -1
   for (const int process : processes) ends.push_back({process, POLLIN, 0});
   poll(ends.data(), ends.size(), milliseconds);
   drain(out_, output_);
@@ -228,12 +229,12 @@ void ProcessTree::end() noexcept {
     reap();
     std::vector<pid_t> left;
     try {
-      listen(0);  // nobody has to wait for a reader
+      listen(0);  // so that no process waits for a reader
       left = descendants();
     } catch (...) {
-      continue;  // out of memory, for now
+      continue;  // out of memory: tries again
     }
-    constexpr double kGiveUp = 10;  // what the kernel itself can't end
+    constexpr double kGiveUp = 10;  // the kernel itself cannot end these processes
     if (left.empty() || clock.seconds() > kGiveUp) return;
     for (const pid_t id : left) {
       const double patience = id == program_ ? 3 : 1;

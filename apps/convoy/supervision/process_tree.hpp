@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program, all that it starts, and the end of all of that. Linux: what loses its parent becomes
-// this process's child (PR_SET_CHILD_SUBREAPER), so nothing gets away.
+// Runs a program, and ends it with all processes that it started. Linux: a process that loses its
+// parent becomes this process's child (PR_SET_CHILD_SUBREAPER), so none escapes.
 #pragma once
 
 #include <sys/types.h>
@@ -12,33 +12,33 @@
 
 namespace convoy::app {
 
-// Throws UserError(unavailable) where /proc is not there, without which the processes of a tree
-// can't be found: `what` is not available then.
+// Throws UserError(unavailable) if /proc is missing, by which the processes of a tree are found;
+// the message says that `what` is not available then.
 void check_processes_are_seen(std::string_view what);
 
-// At most one at a time, in a process that has no other children.
+// At most one exists at a time, in a process that has no other children.
 class ProcessTree {
  public:
   // Starts `command` in a process group of its own (a terminal's Ctrl-C does not reach it), without
-  // input, killed if this process ends. `variables` are NAME=VALUE, beside our own. Throws
-  // UserError(unavailable) where the program can't be started.
+  // input; the kernel kills it if this process ends. `variables` are NAME=VALUE, added to our own.
+  // Throws UserError(unavailable) if the program cannot be started.
   ProcessTree(const std::vector<std::string>& command, const std::vector<std::string>& variables);
-  ~ProcessTree();  // end()
+  ~ProcessTree();  // calls end()
   ProcessTree(const ProcessTree&) = delete;
   ProcessTree& operator=(const ProcessTree&) = delete;
 
-  // Waits at most so long for something to come in, or for the end of one of `processes` (pidfds);
-  // then takes what came.
+  // Waits at most `milliseconds` for output, or for the end of one of `processes` (pidfds); then
+  // reads the output.
   void listen(int milliseconds, const std::vector<int>& processes = {});
-  std::string take_output();  // what came on stdout since
-  std::string take_errors();  // on stderr
+  std::string take_output();  // the output on stdout since the last call
+  std::string take_errors();  // the same for stderr
 
-  // How the program ended, once it has: its exit code, or 128 + signal.
+  // How the program ended: its exit code, or 128 + signal; nothing while it runs.
   std::optional<int> ended();
   bool killed() const { return killed_; }  // it ended by a signal
 
-  // SIGTERM to all, SIGKILL to who is still there a second later (the program itself may clean up
-  // for two seconds more). Returns when none is left.
+  // Sends SIGTERM to all processes, and a second later SIGKILL to those that still run (the program
+  // itself gets two more seconds to clean up). Returns when none is left.
   void end() noexcept;
 
  private:
@@ -51,8 +51,8 @@ class ProcessTree {
   bool killed_ = false;
 };
 
-// Ranks that MPI launchers started, by their environment, among all that has been started by this
-// process and has not ended.
+// The ranks that MPI launchers started, found by their environment, among the descendants of this
+// process that have not ended.
 std::vector<int> ranks_of_descendants();
 
 }  // namespace convoy::app

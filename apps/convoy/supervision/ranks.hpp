@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// This process as one of the ranks of a job: who speaks for all of them, and how each ends. Under a
-// supervisor (supervisor.hpp) they tell it, and it speaks.
+// This process as one of the ranks of a job: which rank prints messages, and how each rank ends.
+// Under a supervisor (supervisor.hpp) the ranks report to it, and it prints.
 #pragma once
 
 #include <array>
@@ -10,42 +10,43 @@
 
 namespace convoy::app {
 
-// Environment variables that a supervisor sets for its ranks: where the board lies, a pipe that
-// breaks when the supervisor ends, and the machine on which both are found.
-inline constexpr const char* kBoardVariable = "CONVOY_BOARD";
-inline constexpr const char* kLeashVariable = "CONVOY_LEASH";
+// Environment variables that a supervisor sets for its ranks: the place of the liveness table, a
+// pipe that breaks when the supervisor ends, and the machine on which both exist.
+inline constexpr const char* kLivenessTableVariable = "CONVOY_LIVENESS_TABLE";
+inline constexpr const char* kParentDeathVariable = "CONVOY_PARENT_DEATH_PIPE";
 inline constexpr const char* kMachineVariable = "CONVOY_MACHINE";
-inline constexpr std::array kJobVariables{kBoardVariable, kLeashVariable, kMachineVariable};
+inline constexpr std::array kJobVariables{kLivenessTableVariable, kParentDeathVariable,
+                                          kMachineVariable};
 
-// This machine, or container: the same in processes that see each other's /proc.
+// Identifies this machine or container: the same in processes that see each other's /proc.
 std::string this_machine();
 
-// First of all. If a launcher started this process as one of several, it is a rank from here on;
-// one under a supervisor is killed by the kernel when that ends, however it ends.
+// Call it first. If a launcher started this process as one of several, it is a rank from here on.
+// The kernel kills a rank under a supervisor when the supervisor ends.
 void join_job();
 
-bool is_rank();        // of several
-bool is_supervised();  // by a process on this machine, that sees the board
-bool speaks();         // of several, the first: messages of a run come from it
+bool is_rank();        // whether this process is one of several
+bool is_supervised();  // by a process on this machine, which sees the liveness table
+bool is_rank_zero();   // whether this is the rank, of several, that prints the messages of a run
 
-// The supervisor may send signals from here on.
+// Tells the supervisor that it may send signals from here on.
 void arrive();
 
 // The job's communicator: mpi() on a rank, else alone(). `start_timeout` limits the seconds that
-// MPI_Init and MPI_Finalize may take (call_limit.hpp); of a rank under a supervisor, which sees
-// more and names the rank that is missing, they have no limit of their own.
+// MPI_Init and MPI_Finalize may take (call_limit.hpp). Under a supervisor they have no limit of
+// their own: the supervisor sees more, and names the missing rank.
 std::unique_ptr<Communicator> job_communicator(const RanksOptions& options, double start_timeout);
 
-// In the handler of an exception that ends this rank, before the communicator goes: tells the other
-// ranks why, and settles which of them tells the user: that one gets the words, with the rank's
-// name.
+// Call it in the handler of an exception that ends this rank, while the communicator exists. It
+// sends the reason to the other ranks, and settles which rank is the reporter. The reporter gets
+// the message with the rank's name, unless a supervisor prints it; the others get an empty text.
 std::string fail_job(Communicator& communicator, const std::exception_ptr& error) noexcept;
 
-// Last of all: says what is to be said, and gives the exit code.
+// Call it last: it prints the remaining message, and returns the exit code.
 int leave_job(const Ending& ending) noexcept;
 
-// Where threads were left to the program and the launcher bound this rank to fewer cores than are
-// there for it; may be empty.
+// Warns if the program chose the number of threads and the launcher bound this rank to fewer cores
+// than it could have; may be empty.
 std::vector<std::string> binding_warnings(const Communicator& communicator);
 
 }  // namespace convoy::app

@@ -14,7 +14,7 @@
 namespace convoy::app {
 namespace {
 
-// A handler may touch lock-free atomics and call write, clock_gettime, sigaction and raise.
+// A handler may use lock-free atomics and call write, clock_gettime, sigaction and raise.
 std::atomic<bool> stop_requested{false};
 std::atomic<bool> sigterm_came{false};
 std::atomic<bool> came_again{false};
@@ -41,13 +41,13 @@ void end_at_once(int signal) {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   sigaction(signal, &standard, nullptr);
-  raise(signal);  // delivered when the handler returns; a shell sees 128 + signal
+  raise(signal);  // arrives when the handler returns; a shell sees 128 + signal
 }
 
 void on_signal(int signal) {
   const int saved_errno = errno;
   // Wrappers such as timeout(1) send a signal twice, to the process and to its group, and a batch
-  // system may repeat SIGTERM: only a second Ctrl-C a moment after the first is a person's.
+  // system may repeat SIGTERM: only a second Ctrl-C some time after the first is from a person.
   constexpr std::int64_t kSameMomentMs = 150;
   if (signal == SIGINT) {
     std::int64_t first = 0;
@@ -65,7 +65,8 @@ void on_signal(int signal) {
   if (signal == SIGTERM) sigterm_came = true;
   if (!stop_requested.exchange(true) && !be_quiet) {
     if (isatty(STDERR_FILENO) == 1) say("\r\033[K");
-    say("convoy: stopping after this step, with a checkpoint (Ctrl-C again: at once)\n");
+    say("convoy: stopping after this step, with a checkpoint (press Ctrl-C again to stop at "
+        "once)\n");
   }
   errno = saved_errno;
 }
@@ -84,7 +85,7 @@ StopSignals::StopSignals(bool quiet, Second second) {
   for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     sigaction(kSignals[i], nullptr, &previous[i]);
-    // What was ignored stays ignored: nohup, and Ctrl-C for a background job of a script.
+    // An ignored signal stays ignored: for nohup, and for Ctrl-C in a script's background job.
     if (previous[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
   }
 }

@@ -7,19 +7,20 @@
 
 namespace convoy::app {
 
-// While one lives, the signals set a flag instead of ending the program. At most one at a time.
+// While an object exists, the signals set a flag and do not end the program. At most one exists at
+// a time.
 class StopSignals {
  public:
   enum class Second { ends, noted };  // what a second Ctrl-C does: see again()
-  // quiet: say nothing when a signal comes
+  // quiet: prints nothing when a signal arrives
   explicit StopSignals(bool quiet, Second second = Second::ends);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
   const std::atomic<bool>* requested() const;
-  const std::atomic<bool>* terminated() const;  // SIGTERM was among them
-  bool again() const;                           // a second Ctrl-C came
+  const std::atomic<bool>* terminated() const;  // whether SIGTERM was among them
+  bool again() const;                           // whether a second Ctrl-C came
 };
 
 }  // namespace convoy::app

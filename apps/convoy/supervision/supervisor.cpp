@@ -26,43 +26,44 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kTickMs = 20;
-constexpr double kMostOfATick = 0.2;    // more: this process was stopped, or the machine slept
-constexpr double kLauncherMayTake = 3;  // to end after its ranks
+constexpr double kLongestTick = 0.2;    // if more, this process was stopped, or the machine slept
+constexpr double kLauncherMayTake = 3;  // for its end after the ranks' ends
 constexpr double kTimeToSettle = 1.5;   // for the other ranks and the launcher, after a fault
 
-// The board's memory, and the pipe whose only writer is this process. Ranks open both by our entry
-// in /proc: neither has a name in a file system that could outlive us.
-class Desk {
+// Holds the liveness table's memory, and the pipe whose only writer is this process. Ranks open
+// both through our entry in /proc: neither has a name in a file system, which could outlive this
+// process.
+class JobChannels {
  public:
-  Desk(int ranks, const fs::path& folder) {
-    if (pipe2(leash_.data(), O_CLOEXEC) != 0) {
+  JobChannels(int ranks, const fs::path& folder) {
+    if (pipe2(parent_pipe_.data(), O_CLOEXEC) != 0) {
       throw SystemError(Fault::unavailable, "pipe", "the ranks", errno);
     }
-    const fs::path file = folder / "board";
-    board = Board::create_file(file.string(), ranks);
+    const fs::path file = folder / "liveness-table";
+    liveness_table = LivenessTable::create_file(file.string(), ranks);
     file_ = open(file.c_str(), O_RDWR | O_CLOEXEC);
     const int error = errno;
     unlink(file.c_str());
-    if (!board || file_ < 0) throw SystemError(Fault::io, "open", file.string(), error);
+    if (!liveness_table || file_ < 0) throw SystemError(Fault::io, "open", file.string(), error);
   }
-  ~Desk() {
-    for (const int descriptor : {leash_[0], leash_[1], file_}) close(descriptor);
+  ~JobChannels() {
+    for (const int descriptor : {parent_pipe_[0], parent_pipe_[1], file_}) close(descriptor);
   }
-  Desk(const Desk&) = delete;
-  Desk& operator=(const Desk&) = delete;
+  JobChannels(const JobChannels&) = delete;
+  JobChannels& operator=(const JobChannels&) = delete;
 
   std::vector<std::string> variables() const {
     auto entry = [](const char* name, int descriptor) {
       return fmt::format("{}=/proc/{}/fd/{}", name, getpid(), descriptor);
     };
-    return {entry(kBoardVariable, file_), entry(kLeashVariable, leash_[0]),
+    return {entry(kLivenessTableVariable, file_), entry(kParentDeathVariable, parent_pipe_[0]),
             fmt::format("{}={}", kMachineVariable, this_machine())};
   }
 
-  std::unique_ptr<Board> board;
+  std::unique_ptr<LivenessTable> liveness_table;
 
  private:
-  std::array<int, 2> leash_{};
+  std::array<int, 2> parent_pipe_{};
   int file_ = -1;
 };
 
@@ -70,24 +71,25 @@ class Desk {
 
 JobEnd supervise(const Job& job) {
   const JobFolder folder;
-  const Desk desk(job.ranks, folder.path());
-  std::vector<std::string> variables = desk.variables();
+  const JobChannels channels(job.ranks, folder.path());
+  std::vector<std::string> variables = channels.variables();
   variables.insert(variables.end(), job.variables.begin(), job.variables.end());
   for (const std::string& name : job.folder_variables) {
     variables.push_back(fmt::format("{}={}", name, folder.path().string()));
   }
   const StopSignals signals(job.quiet, StopSignals::Second::noted);
   ProcessTree tree(job.command, variables);
-  JobWatch watch(*desk.board, job.stall_timeout, job.start_timeout, job.several_machines);
+  JobWatch watch(*channels.liveness_table, job.stall_timeout, job.start_timeout,
+                 job.several_machines);
   JobEnd end;
   std::optional<int> launcher;
-  std::string laments;
-  bool launcher_first = false;  // to be killed, by somebody else
+  std::string messages;
+  bool launcher_first = false;  // the launcher was killed first, by another process
   double in_trouble = 0, done = 0;
   for (Stopwatch tick;;) {
-    // The first rank to end is the one to blame, and a launcher may end the others right after it.
+    // The first rank to end is the one at fault, and a launcher may end the others right after it.
     tree.listen(kTickMs, watch.living());
-    const double passed = std::min(tick.seconds(), kMostOfATick);
+    const double passed = std::min(tick.seconds(), kLongestTick);
     tick.restart();
     const bool was_trouble = watch.trouble();
     launcher = tree.ended();
@@ -96,7 +98,7 @@ JobEnd supervise(const Job& job) {
     end.output += tree.take_output();
     const bool trouble = watch.trouble() || (launcher && !watch.done());
     if (trouble) {
-      laments += tree.take_errors();
+      messages += tree.take_errors();
     } else {
       write_stderr(tree.take_errors());
     }
@@ -111,17 +113,17 @@ JobEnd supervise(const Job& job) {
   end.began = watch.began();
   end.ending = watch.verdict(launcher, launcher_first);
   end.output += tree.take_output();
-  // What a launcher says while it is being ended answers that signal, and explains nothing.
-  const std::string last_words = tree.take_errors();
-  if (launcher) laments += last_words;
+  // Messages of a launcher that is being ended are about that signal, and explain nothing.
+  const std::string last_lines = tree.take_errors();
+  if (launcher) messages += last_lines;
   if (is_clean(end.ending.code)) {
-    write_stderr(laments);
+    write_stderr(messages);
   } else {
-    // A crash leaves its own last words: an assertion, a sanitizer's report. Where nothing began
-    // and no rank says why, the launcher's words, or those that the MPI library put on a rank's
-    // stderr, are all there is.
+    // A crash prints its own message: an assertion, a sanitizer's report. If no rank began to train
+    // and none says why, the only explanation is what the launcher, or the MPI library on a rank's
+    // stderr, printed.
     const bool crashed = watch.crashed(tree.killed() ? std::nullopt : launcher);
-    if (crashed || !watch.explained()) write_stderr(laments);
+    if (crashed || !watch.explained()) write_stderr(messages);
     end.output.clear();
   }
   return end;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In place of cuda_rates.cu where Convoy is built without CUDA.
+// Replaces cuda_rates.cu in a build without CUDA.
 #include "base/check.hpp"
 #include "measure/cuda_rates.hpp"
 

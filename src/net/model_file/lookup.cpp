@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where model files are found by name.
+// Finds model files by name.
 #include <fmt/format.h>
 #include <sys/auxv.h>
 
@@ -22,15 +22,16 @@ namespace fs = std::filesystem;
 fs::path program_folder() {
   std::error_code error;
   fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (error) {  // where /proc is not mounted, the kernel still tells what it was asked to execute
+  if (error) {  // where /proc is not mounted, the kernel still tells the path that was executed
     const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
     program = executed == nullptr ? fs::path() : fs::absolute(executed, error);
   }
   return error ? fs::path() : program.parent_path();
 }
 
-// $CONVOY_MODELS; what lies beside this program or the library, which may have been moved since
-// they were installed; and what the build was told of (CMakeLists.txt).
+// The folders that may hold models: $CONVOY_MODELS; those beside this program or the library, which
+// may have been moved since they were installed; and those that the build recorded
+// (CMakeLists.txt).
 std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
   const auto add = [&](const fs::path& folder) {
@@ -43,7 +44,7 @@ std::vector<fs::path> model_folders() {
   if (chosen != nullptr && *chosen != '\0') add(chosen);
   if (const fs::path folder = program_folder(); !folder.empty()) {
     add(folder / CONVOY_MODELS_FROM_BIN);
-    // Within a build: of its top, where the program is, and of the folders there.
+    // In a build, a program lies in the top folder or in a folder directly below it.
     add(folder / "share/convoy/models");
     add(folder / "../share/convoy/models");
   }

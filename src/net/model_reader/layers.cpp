@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The [[layer]] tables of a model file.
+// Reads the [[layer]] tables of a model file.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,8 +18,7 @@ constexpr Index kMaxSide = Index{1} << 24;
 
 using Keys = std::vector<std::string_view>;
 
-// What a type of layer is called where it has no name, and the keys that it has beside those of
-// every layer.
+// The default name of a layer of this type, and the keys that it has besides those of every layer.
 struct LayerType {
   std::string_view type;
   std::string_view short_name;
@@ -87,7 +86,7 @@ InitializerKind read_kind(const TableReader& layer, std::string_view key,
   return kInitializers[layer.choose(key, value, names)].second;
 }
 
-// "he_normal", or { type = "uniform", range = 0.5 }.
+// Reads "he_normal", or { type = "uniform", range = 0.5 }.
 Initializer read_initializer(const TableReader& layer, std::string_view key, Initializer fallback) {
   const ConfigValue* value = layer.find(key);
   if (value == nullptr) return fallback;
@@ -114,7 +113,7 @@ Initializer read_initializer(const TableReader& layer, std::string_view key, Ini
   return initializer;
 }
 
-// Reads the tables one after the other; knows the names of those before.
+// Reads the tables one after the other, and knows the names of the earlier ones.
 class LayersReader {
  public:
   explicit LayersReader(const ConfigArray& tables) : tables_(tables), names_(layer_names(tables)) {}
@@ -145,7 +144,7 @@ class LayersReader {
       activation.inputs = {last()};
       add(std::move(activation), table);
     }
-    places_[names_[i]] = last();  // who names the layer means its activation's output
+    places_[names_[i]] = last();  // the layer's name stands for the output of its activation
   }
 
   int last() const { return static_cast<int>(result_.layers.size()) - 1; }
@@ -159,7 +158,7 @@ class LayersReader {
   const LayerType& read_type(std::size_t i) const {
     const std::string given = string_at(tables_[i], "name").value_or(std::to_string(i));
     const auto* entries = std::get_if<ConfigTable>(&tables_[i].data);
-    Keys keys;  // without a type, any key passes
+    Keys keys;  // without a type, every key is accepted
     if (entries != nullptr) {
       for (const ConfigEntry& entry : *entries) keys.push_back(entry.key);
     }
@@ -258,7 +257,7 @@ class LayersReader {
     }
   }
 
-  // The layers named, or the one before.
+  // The layers that the table names, or the layer before it.
   std::vector<int> read_inputs(const TableReader& reader, const LayerType& type,
                                std::size_t i) const {
     const std::size_t wanted = type.type == "add" ? 2 : 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// KEY=VALUE of the command line, set in the tree of a model file before that is read: so an
-// override is checked as strictly as a line of the file, and reaches every key.
+// Sets KEY=VALUE of the command line in the tree of a model file before the tree is read. So an
+// override is checked as strictly as a line of the file, and can set every key.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -26,7 +26,8 @@ std::vector<std::string> split_at_dots(std::string_view key) {
   return parts;
 }
 
-// A key that begins with no section: the nearest whole key, or the one that ends like it.
+// Suggests a key for one that begins with no section: the key whose last part is near to it, or
+// else the nearest whole key.
 std::string suggest_key(std::string_view key) {
   std::vector<std::string> whole{"name", "layer.0.filters", "loss.type"};
   for (const std::string_view k : kInputKeys) whole.push_back(fmt::format("input.{}", k));
@@ -44,8 +45,8 @@ std::string suggest_key(std::string_view key) {
                       : fmt::format("did you mean '{}'?", near);
 }
 
-// The layer's table, by its number (from 0) or name.
-ConfigValue& find_layer(ConfigValue& root, const std::string& part, const ConfigPlace& place) {
+// Finds the table of a layer by its number (from 0) or name.
+ConfigValue& find_layer(ConfigValue& root, const std::string& part, const ConfigLocation& place) {
   ConfigValue* layers = find(std::get<ConfigTable>(root.data), "layer");
   auto* tables = layers == nullptr ? nullptr : std::get_if<ConfigArray>(&layers->data);
   if (tables == nullptr || tables->empty()) {
@@ -67,9 +68,9 @@ ConfigValue& find_layer(ConfigValue& root, const std::string& part, const Config
           did_you_mean(part, std::vector<std::string_view>(names.begin(), names.end())));
 }
 
-// Goes into a table's key; a missing one becomes a table, and the short form of an initialiser
-// ("x") becomes its long one ({ type = "x" }).
-ConfigValue& enter(ConfigValue& parent, const std::string& key, const ConfigPlace& place) {
+// Returns the value of a table's key. A missing one becomes an empty table, and the short form of
+// an initialiser ("x") becomes its long form ({ type = "x" }).
+ConfigValue& enter(ConfigValue& parent, const std::string& key, const ConfigLocation& place) {
   auto& table = std::get<ConfigTable>(parent.data);
   ConfigValue* child = find(table, key);
   if (child == nullptr) {
@@ -91,7 +92,7 @@ ConfigValue& enter(ConfigValue& parent, const std::string& key, const ConfigPlac
 }  // namespace
 
 void apply_override(ConfigValue& root, const Override& override) {
-  const ConfigPlace place{fmt::format("--set {}", override), true};
+  const ConfigLocation place{fmt::format("--set {}", override), true};
   const std::size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) {
     fail_at(place, "not of the form KEY=VALUE", "", "write, for example, --set train.momentum=0.9");

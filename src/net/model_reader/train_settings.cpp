@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The [train] section of a model file.
+// Reads the [train] section of a model file.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -13,31 +13,23 @@ namespace convoy {
 namespace {
 
 constexpr Interval kNotNegative{0, HUGE_VAL};
-// Of what becomes a number of single precision.
+// The interval of settings that are rounded to single precision.
 constexpr Interval kNotNegativeFloat{0, 3.4e38};
 constexpr Interval kPositive{0, HUGE_VAL, true};
 constexpr Interval kBelowOne{0, 1, false, true};
 
-constexpr std::array<std::pair<std::string_view, ScheduleKind>, 3> kSchedules = {
-    {{"constant", ScheduleKind::constant},
-     {"step", ScheduleKind::step},
-     {"cosine", ScheduleKind::cosine}}};
-
-std::string_view schedule_name(ScheduleKind kind) {
-  for (const auto& [name, known] : kSchedules) {
-    if (known == kind) return name;
-  }
-  return "constant";
-}
+constexpr NameTable<ScheduleKind, 3> kSchedules = {{{"constant", ScheduleKind::constant},
+                                                    {"step", ScheduleKind::step},
+                                                    {"cosine", ScheduleKind::cosine}}};
 
 constexpr Index kMaxShards = 1 << 20;
 
-// shuffled | sequential | shards:N
+// Reads shuffled | sequential | shards:N.
 std::string read_order(const TableReader& train, std::string_view fallback) {
   const std::string order = train.string("order", fallback);
   if (order == "shuffled" || order == "sequential") return order;
   constexpr std::string_view kPrefix = "shards:";
-  const ConfigPlace& place = train.find("order")->place;
+  const ConfigLocation& place = train.find("order")->place;
   if (!order.starts_with(kPrefix)) {
     constexpr std::array<std::string_view, 3> kOrders = {"shuffled", "sequential", "shards:N"};
     train.choose("order", *train.find("order"), kOrders);
@@ -53,6 +45,10 @@ std::string read_order(const TableReader& train, std::string_view fallback) {
 }
 
 }  // namespace
+
+std::string_view to_string(ScheduleKind kind) {
+  return name_of(kSchedules, kind);
+}
 
 TrainSettings read_train(const ConfigValue& table) {
   const TableReader train(table, "[train]", kTrainKeys);
@@ -75,7 +71,7 @@ TrainSettings read_train(const ConfigValue& table) {
   s.step_factor = train.number("step_factor", defaults.step_factor, kPositive);
   s.final_learning_rate =
       train.number("final_learning_rate", defaults.final_learning_rate, kNotNegativeFloat);
-  // The rate is multiplied drop by drop, which must not become the longest part of a step.
+  // The rate is multiplied once for each drop; this must not become the longest part of a step.
   constexpr double kMostDrops = 1e6;
   const auto epochs = static_cast<double>(s.epochs);
   if (s.schedule == ScheduleKind::step && epochs / s.step_epochs > kMostDrops) {
@@ -100,7 +96,7 @@ std::string train_text(const TrainSettings& s) {
       "schedule = \"{}\"\nwarmup_epochs = {}\nstep_epochs = {}\nstep_factor = {}\n"
       "final_learning_rate = {}\n",
       s.batch, s.grain, s.epochs, s.order, s.seed, s.learning_rate, s.momentum, s.nesterov,
-      s.weight_decay, schedule_name(s.schedule), s.warmup_epochs, s.step_epochs, s.step_factor,
+      s.weight_decay, to_string(s.schedule), s.warmup_epochs, s.step_epochs, s.step_factor,
       s.final_learning_rate);
 }
 

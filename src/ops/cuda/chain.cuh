@@ -7,7 +7,7 @@
 
 namespace convoy::cuda {
 
-// One sum of a thread, in the order of ops/segments.hpp (as reference/chain.hpp).
+// One sum of a thread, in the order of ops/segments.hpp (like reference/chain.hpp).
 class Chain {
  public:
   __device__ void term(float a, float b) { segment_ = std::fma(a, b, segment_); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The segments of ops/segments.hpp once more, by number and in 32 bits, since a GPU divides 64 bits
-// slowly.
+// The segments of ops/segments.hpp, found by their number and in 32-bit arithmetic, since a GPU
+// divides 64-bit numbers slowly.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@ namespace convoy::cuda {
 
 inline constexpr int kTerms = static_cast<int>(kSegmentTerms);
 
-// Of a sum of `rows` of `row_length` terms: segments of `segment_rows` whole rows each; or, where
-// that is 1, `row_segments` parts of each row.
+// The segments of a sum of `rows` rows with `row_length` terms each. A segment is `segment_rows`
+// whole rows; where that is 1, each row is cut into `row_segments` parts.
 struct Cuts {
   int rows = 1, row_length = 1;
   int segment_rows = 1, row_segments = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activations, the sum of two activations, copies. A thread computes one number at a time and reads
-// it once: bound by bandwidth, neighbouring threads at neighbouring addresses. Grid: any.
+// each input once. The kernels are bound by bandwidth; neighbouring threads use neighbouring
+// addresses. Grid: any.
 #pragma once
 
 #include "ops/cuda/group.cuh"

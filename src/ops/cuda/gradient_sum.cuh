@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gradient of a parameter over the grains of a step, and the canonical tree over it
-// (parallel/reduction_tree.hpp), by the one thread that owns the parameter: partial sums of the
-// tree stay with it, so nothing is added by two threads, and no order is left to chance.
+// The gradient of a parameter over the grains of a step, and its sum along the canonical tree
+// (parallel/reduction_tree.hpp). One thread owns the parameter and keeps the partial sums of the
+// tree. So no two threads add to one number, and the order never depends on timing.
 //
-// Traffic: a thread reads what each grain's gradient is computed from: partial sums of segments or
-// grains (convolutions), or inputs and gradients of each sample (dense layers: two numbers a
-// multiply-add, which neighbouring threads share). Grid: any; a thread takes one parameter at a
-// time.
+// Traffic: for each grain, a thread reads what the gradient is computed from. For convolutions
+// these are partial sums of segments or grains; for dense layers, inputs and gradients of each
+// sample (two numbers a multiply-add, which neighbouring threads share). Grid: any; a thread takes
+// one parameter at a time.
 #pragma once
 
 #include "ops/cuda/group.cuh"
@@ -16,7 +16,7 @@
 
 namespace convoy::cuda {
 
-// Where the gradient of a parameter block comes from, and what becomes of it.
+// Where the gradient of a parameter block comes from, and how the block is updated.
 struct ParameterSource {
   Index begin = 0;  // in the arena
   int rows = 0, taps = 0, columns = 0;
@@ -28,7 +28,7 @@ struct ParameterSource {
   // Dense layers: [sample][rows of weights] and [sample][columns]
   Operand x, dy;
   // The update.
-  double weight_factor = 1, bias_factor = 1;  // of the learning rate
+  double weight_factor = 1, bias_factor = 1;  // factors of the learning rate
   bool packs = false;
   Index packed = 0;  // in the packed weights
   Packing packing;
@@ -36,7 +36,8 @@ struct ParameterSource {
   CONVOY_HOST_DEVICE Index size() const { return Index{rows} * columns; }
 };
 
-// Grains of a step that are this rank's, and how often each is merged with those before it.
+// The grains of a step that belong to this rank, and how often each one is merged with those before
+// it.
 struct Grains {
   int count = 0;
   const unsigned char* merges = nullptr;  // [count]
@@ -59,7 +60,7 @@ __device__ inline float partial_sum(const ParameterSource& source, int element, 
   return sum;
 }
 
-// A grain has at most kSegmentTerms samples: its sum is one segment.
+// A grain has at most kSegmentTerms samples, so its sum is one segment.
 __device__ inline float dense_sum(const ParameterSource& source, int row, int column, int grain,
                                   const Memories& memories, const Samples& samples) {
   const float* const x = resolve(source.x, memories) + row;
@@ -74,12 +75,12 @@ __device__ inline float dense_sum(const ParameterSource& source, int row, int co
   return sum;
 }
 
-// The tree over this rank's grains: node(i, value) for each of those that are left.
-template <class Node>
+// Adds this rank's grains along the tree; calls subtree(i, value) for each subtree that remains.
+template <class Subtree>
 __device__ void sum_grains(const ParameterSource& source, int element, const Memories& memories,
-                           const Samples& samples, const Grains& grains, const Node& node) {
+                           const Samples& samples, const Grains& grains, const Subtree& subtree) {
   constexpr int kMostDepth = 64;  // tree::max_depth(2^31)
-  constexpr int kAhead = 4;       // grains whose loads are under way at a time
+  constexpr int kAhead = 4;       // grains whose loads are in flight at a time
   float stack[kMostDepth];
   const int row = element / source.columns, column = element - row * source.columns;
   int depth = 0;
@@ -99,10 +100,10 @@ __device__ void sum_grains(const ParameterSource& source, int element, const Mem
       stack[depth++] = sum;
     }
   }
-  for (int i = 0; i < depth; ++i) node(i, stack[i]);
+  for (int i = 0; i < depth; ++i) subtree(i, stack[i]);
 }
 
-// Generations of the weights and of the optimizer's memory (runtime/cpu/generations.hpp).
+// The generations of the weights and of the optimizer's memory (runtime/cpu/generations.hpp).
 struct UpdateArrays {
   const float* weights = nullptr;  // arenas
   float* new_weights = nullptr;
@@ -111,7 +112,7 @@ struct UpdateArrays {
   float* new_velocity = nullptr;
 };
 
-// One parameter of optim/sgd.hpp. Is the new weight finite?
+// Updates one parameter as in optim/sgd.hpp. Returns whether the new weight is finite.
 __device__ inline bool update(const Sgd& op, const ParameterSource& source, int element,
                               float gradient_sum, float scale, float rate,
                               const UpdateArrays& arrays) {

@@ -5,7 +5,7 @@
 
 namespace convoy::cuda {
 
-// The threads that share a task: of a block, or of a grid. Whole warps.
+// The threads that share a task: those of a block or of a grid. They are whole warps.
 struct Group {
   int rank = 0;
   int size = 1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The losses (ops/loss.hpp), in three parts with a meeting behind each: what every class gives
-// (a thread for each class of each sample), the gradient, and the sum over the classes (a thread
-// for each sample, in order). Traffic: the scores, their gradient, and twelve bytes of scratch a
-// class. Grid: any.
+// The losses (ops/loss.hpp), in three parts with a barrier after each: the terms of every class
+// (one thread for each class of each sample), the gradient, and the sum over the classes (one
+// thread for each sample, in order). Traffic: the scores, their gradient, and twelve bytes of
+// scratch a class. Grid: any.
 #pragma once
 
 #include "ops/cuda/group.cuh"
@@ -12,7 +12,7 @@
 
 namespace convoy::cuda {
 
-// What the loss reads and writes; null where not asked for.
+// The arrays that the loss reads and writes; null where a result is not wanted.
 struct LossArrays {
   const float* logits = nullptr;  // [samples][classes]
   const int* labels = nullptr;    // [samples]
@@ -22,7 +22,7 @@ struct LossArrays {
   float* probabilities = nullptr;
   double* losses = nullptr;    // [samples]
   int* predictions = nullptr;  // [samples]
-  int* hits = nullptr;         // [samples]: is the prediction right?
+  int* hits = nullptr;         // [samples]: 1 where the prediction is right
 };
 
 __device__ inline int first_maximum(const float* z, int classes) {

@@ -19,7 +19,7 @@ int number(Index n) {
   return static_cast<int>(n);
 }
 
-// Columns that a thread may read in one access.
+// The most columns that a thread may read in one access.
 int widest_columns(const Product& p) {
   const auto fits = [&](int width) {
     return p.columns % width == 0 && p.b.offset % width == 0 && p.b.stride % width == 0 &&
@@ -28,8 +28,8 @@ int widest_columns(const Product& p) {
   return fits(4) ? 4 : fits(2) ? 2 : 1;
 }
 
-// Large tiles where there are enough for all threads; where there are not, the segments of a sum
-// are shared by lanes, then columns are taken apart.
+// Chooses large tiles where these are enough for all threads. Where they are not, lanes share the
+// segments of a sum; where that is not enough, tiles have fewer columns.
 Product tiled(Product p, const Work& work) {
   p.tile_columns = widest_columns(p);
   p.tile_rows = 4;
@@ -81,11 +81,11 @@ Steps lower_forward(const Conv2d& op, const Places& at, const Work& work) {
   return steps;
 }
 
-// One phase of the positions along each axis: those that the same taps meet.
+// One phase of the positions along each axis: the positions that the same taps meet.
 struct Axis {
   Index first = 0, count = 0;  // positions
-  int taps = 0, packed = 0;    // and where their weights begin
-  Index output = 0;            // that the first position's first tap meets, in dy with its border
+  int taps = 0, packed = 0;    // the number of taps, and where their weights begin
+  Index output = 0;            // where the first position's first tap reads dy with its border
 };
 
 Axis axis_of(Index phase, Index in, Index padding, Index kernel, Index stride, Index border) {
@@ -112,7 +112,7 @@ Steps lower_input_gradient(const Conv2d& op, const Places& at, const Work& work)
       const Axis x =
           axis_of(px, op.in.width, op.padding.width, op.kernel.width, op.stride.width, border.left);
       if (y.count == 0 || x.count == 0) continue;
-      const bool empty = y.taps == 0 || x.taps == 0;  // then a sum of no terms: +0
+      const bool empty = y.taps == 0 || x.taps == 0;  // then the sum has no terms and is +0
       Product p;
       p.a = dy, p.b = at.packed, p.c = at.dx;
       p.adds_zero = true;
@@ -131,7 +131,7 @@ Steps lower_input_gradient(const Conv2d& op, const Places& at, const Work& work)
       steps.push_back({tiled(p, work), false});
     }
   }
-  steps.back().meets = true;
+  steps.back().barrier_after = true;
   return steps;
 }
 
@@ -191,7 +191,7 @@ Steps lower_input_gradient(const Dense& op, const Places& at, const Work& work) 
   return {{tiled(dense_product(at.dy, at.packed, at.dx, op.units, op.in.size()), work)}};
 }
 
-// --- what is no product ---
+// --- operations that are no products ---
 
 Pooling2d in_32_bits(const Pool2d& op) {
   const Shape out = output_shape(op);
@@ -227,11 +227,11 @@ Addition in_32_bits(const Add& op) {
   return {number(op.in.size())};
 }
 
-// (An operation that has no form in 32 bits has no kernels for a GPU.)
+// (An operation without a 32-bit form has no kernels for a GPU.)
 template <class OpType>
 Pass pass_of(PassKind kind, const OpType& op, const Places& at) {
   return {kind, in_32_bits(op), at.x,  at.other, at.parameters,
-          at.y, at.choice,      at.dy, at.dx,    at.partials};
+          at.y, at.argmax,      at.dy, at.dx,    at.partials};
 }
 
 template <class T>
@@ -275,7 +275,7 @@ Steps input_gradient(const Op& op, const Places& places, const Work& work) {
       op);
 }
 
-// Segments are summed by themselves where grains alone are too few for all threads.
+// Segments are summed separately where the grains alone are too few for all threads.
 Partials partials_of(const Op& op, const Work& work) {
   const Shape out = output_shape(op);
   const int segments = cuts_of(number(out.height), number(out.width)).segments;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a pass of an operation to the tasks that do it on a GPU. Pure, and on the host.
+// Turns a pass of an operation into the tasks that a GPU runs for it. The functions are pure and
+// run on the host.
 #pragma once
 
 #include <vector>
@@ -8,31 +9,31 @@
 
 namespace convoy::cuda {
 
-// Where the values of a pass lie; what it does not need stays as it is.
+// Where the values of a pass lie. Operands that the pass does not need keep their default.
 struct Places {
-  Operand x, other, parameters, packed, y, choice, dy, dx;
+  Operand x, other, parameters, packed, y, argmax, dy, dx;
   Operand bordered_x, bordered_dy;  // of a convolution: copies with a border, where one is needed
   Operand partials;                 // of a weight gradient
 };
 
-// Who will share the tasks.
+// The threads among which the tasks are divided, and the samples.
 struct Work {
-  Index samples = 1;  // that the launch is made for
+  Index samples = 1;  // for which the launch is made
   Index grain = 1;
   Index threads = 1;
 };
 
-// A task, and whether all threads must meet behind it: the next one reads what it wrote.
+// A task, and whether a barrier must follow it because the next task reads what it wrote.
 struct Step {
   Task task;
-  bool meets = true;
+  bool barrier_after = true;
 };
 using Steps = std::vector<Step>;
 
 Steps forward(const Op& op, const Places& places, const Work& work);
 Steps input_gradient(const Op& op, const Places& places, const Work& work);
 
-// Of a weight gradient what its sums are added up from, in order: `count` partial sums for each
+// The partial sums from which a weight gradient is added up, in order: `count` of them for each
 // sample or grain, [partial][parameter block].
 struct Partials {
   bool by_grain = false;
@@ -42,7 +43,7 @@ struct Partials {
 Partials partials_of(const Op& op, const Work& work);  // Conv2d, Subsample
 Steps weight_gradient(const Op& op, const Places& places, const Work& work);
 
-// Floats of the copies with a border that a sample needs; 0: none.
+// Floats a sample for the copies with a border; 0 where none is needed.
 Index bordered_x_size(const Op& op);
 Index bordered_dy_size(const Op& op);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How input gradients read weights: transposed, and the taps that meet one position of the input
-// (phase.hpp) one after the other, descending.
+// The layout in which input gradients read weights. They are transposed, and the taps that meet one
+// position of the input (phase.hpp) lie one after the other, in descending order.
 //
 //   Conv2d  [phase of y][tap down][phase of x][tap down][f][c]      Dense  [n][k]
 #pragma once
@@ -10,10 +10,10 @@
 
 namespace convoy::cuda {
 
-// 32-bit, since a GPU divides these fast.
+// The numbers have 32 bits, since a GPU divides these fast.
 struct Packing {
   int kernel_height = 1, kernel_width = 1, stride_height = 1, stride_width = 1;
-  int channels = 1, columns = 1;  // of the weights: rows [ky][kx][c], columns f
+  int channels = 1, columns = 1;  // weights: rows [ky][kx][c], columns f
 };
 
 inline Packing packing_of(const Op& op) {
@@ -26,7 +26,7 @@ inline Packing packing_of(const Op& op) {
   return {1, 1, 1, 1, number(shape.taps), number(shape.columns)};
 }
 
-// Taps of a phase, and of all phases before it.
+// The number of taps of a phase, and of all phases before it.
 CONVOY_HOST_DEVICE constexpr int phase_taps(int phase, int kernel, int stride) {
   return phase < kernel ? (kernel - 1 - phase) / stride + 1 : 0;
 }
@@ -42,7 +42,7 @@ CONVOY_HOST_DEVICE constexpr int packed_tap(int tap, int kernel, int stride) {
          (tap - phase) / stride;
 }
 
-// The place of weight (row, column).
+// The place of weight (row, column) in the packed weights.
 CONVOY_HOST_DEVICE constexpr int packed_index(const Packing& p, int row, int column) {
   const int tap = row / p.channels, c = row - tap * p.channels;
   const int ky = tap / p.kernel_width, kx = tap - ky * p.kernel_width;

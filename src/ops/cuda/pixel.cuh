@@ -5,7 +5,7 @@
 
 namespace convoy::cuda {
 
-// Where element `i` of images [sample][height][width][channels] lies.
+// The position of element `i` of images [sample][height][width][channels].
 struct Pixel {
   int sample, y, x, channel;
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Max and average pooling (ops/pool2d.hpp). Forward is output-stationary: a thread goes through the
-// window of one output. The input gradient is, too: a thread goes through the windows that hold one
-// pixel, so nothing is scattered and no order is left to chance. Bound by bandwidth; neighbouring
-// threads take neighbouring channels. Grid: any.
+// Max and average pooling (ops/pool2d.hpp). Both passes are output-stationary. In the forward pass
+// a thread reads the window of one output. In the input gradient a thread reads the windows that
+// hold one pixel, so nothing is scattered and the order never depends on timing. The kernels are
+// bound by bandwidth; neighbouring threads take neighbouring channels. Grid: any.
 #pragma once
 
 #include "ops/cuda/chain.cuh"
@@ -32,7 +32,7 @@ __device__ inline float average(const Pooling2d& s, const float* image, int top,
 
 struct Winner {
   float value = 0;
-  Choice tap = -1;
+  Argmax tap = -1;
 };
 
 __device__ inline Winner maximum(const Pooling2d& s, const float* image, int top, int left, int c) {
@@ -60,7 +60,7 @@ __device__ inline void forward(const Pooling2d& s, const Forward<float>& pass, c
     } else {
       const Winner winner = maximum(s, image, top, left, c);
       pass.y[i] = winner.value;
-      pass.choice[i] = winner.tap;
+      pass.argmax[i] = winner.tap;
     }
   }
 }
@@ -86,7 +86,7 @@ __device__ inline void input_gradient(const Pooling2d& s, const InputGradient<fl
         const int tap = (py - oy * s.stride_height) * s.kernel_width + px - ox * s.stride_width;
         if (s.pooling == Pooling::average) {
           sum = sum + pass.dy[at] * scale;
-        } else if (pass.choice[at] == tap) {
+        } else if (pass.argmax[at] == tap) {
           sum = sum + pass.dy[at];
         }
       }

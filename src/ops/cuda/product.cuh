@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The micro-kernel of all sums of products (task.hpp).
+// The micro-kernel for all sums of products (task.hpp).
 //
-// Output-stationary: a thread keeps the sums of a tile of positions x columns in registers and goes
-// through the terms; a segment is a chain of fused multiply-adds, and its value is added to the
-// sums behind it. Where there are fewer tiles than threads, the lanes of a warp take one segment
-// each, and pass their values on in order.
+// It is output-stationary: a thread keeps the sums of a tile of positions x columns in registers
+// and walks over the terms. A segment is a chain of fused multiply-adds, whose value is added to
+// the sums at its end. Where there are fewer tiles than threads, the lanes of a warp take one
+// segment each, and pass their values on in order.
 //
-// Traffic: for each term, a tile reads tile_rows numbers of `a` and tile_columns, in one access, of
-// `b`. Neighbouring threads have neighbouring columns, then neighbouring positions, so that a warp
-// reads few lines of the first-level cache (or of shared memory). Each sum is written once.
-// Grid: any; tiles are dealt out to the threads of the group in turn.
+// Traffic: for each term, a tile reads tile_rows numbers of `a` and, in one access, tile_columns
+// numbers of `b`. Neighbouring threads have neighbouring columns, then neighbouring positions, so
+// that a warp reads few lines of the first-level cache (or of shared memory). Each sum is written
+// once. Grid: any; the threads of the group take the tiles in turn.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 
 namespace convoy::cuda {
 
-// kCount neighbouring numbers, which lie on a multiple of their size.
+// kCount neighbouring numbers, aligned to their total size.
 template <int kCount>
 __device__ inline void load(const float* from, float (&to)[kCount]) {
   if constexpr (kCount == 4) {
@@ -34,14 +34,15 @@ __device__ inline void load(const float* from, float (&to)[kCount]) {
   }
 }
 
-// acc = the value of one segment, for a tile whose positions begin at `a`.
+// Sets acc to the value of one segment, for a tile whose positions begin at `a`.
 template <int kRows, int kColumns>
 __device__ inline void segment_value(const Product& p, const SegmentCut& cut,
                                      const float* const (&a)[kRows], const float* b,
                                      float (&acc)[kRows][kColumns]) {
   for (int i = 0; i < kRows; ++i)
     for (int j = 0; j < kColumns; ++j) acc[i][j] = 0;
-  // Terms whose loads are under way at a time: a small tile waits for little else.
+  // The number of terms whose loads are in flight at a time. A small tile spends its time on
+  // waiting for loads, so it has more of them in flight.
   [[maybe_unused]] constexpr int kAhead = kRows * kColumns > 4 ? 4 : 16;
   for (int row = 0; row < cut.rows; ++row) {
     int at = (cut.first_row + row) * p.a_row + cut.first_term * p.a_term;
@@ -62,7 +63,7 @@ __device__ inline void segment_value(const Product& p, const SegmentCut& cut,
   }
 }
 
-// sum = sum + value, or value where it is the first.
+// sum = sum + value; the first value replaces the sum.
 template <int kRows, int kColumns>
 __device__ inline void add_segment(bool first, const float (&value)[kRows][kColumns],
                                    float (&sum)[kRows][kColumns]) {
@@ -70,7 +71,7 @@ __device__ inline void add_segment(bool first, const float (&value)[kRows][kColu
     for (int j = 0; j < kColumns; ++j) sum[i][j] = first ? value[i][j] : sum[i][j] + value[i][j];
 }
 
-// The segments of one sample, which are added to what the samples before came to.
+// Adds the segments of one sample to the sum over the samples before it.
 template <int kRows, int kColumns>
 __device__ inline void sum_segments(const Product& p, int lane, bool first,
                                     const float* const (&a)[kRows], const float* b,
@@ -97,11 +98,11 @@ __device__ inline void sum_segments(const Product& p, int lane, bool first,
 }
 
 struct Samples {
-  int count = 0;  // of the batch, or of what a block has
+  int count = 0;  // samples of the batch, or of a block's part
   int grain = 1;
 };
 
-// Which sums a tile is of.
+// The sums that a tile computes.
 struct Tile {
   int column = 0, position = 0;  // the first; further positions are a stride apart
   int stride = 1, positions = 1;
@@ -129,7 +130,7 @@ __device__ inline Tile tile_of(const Product& p, const Samples& samples, int num
   return tile;
 }
 
-// Where position `position` of a tile lies: its sample, row and column.
+// The sample, row and column of position `position` of a tile.
 struct Position {
   int sample = 0, y = 0, x = 0;
 };
@@ -196,8 +197,8 @@ __device__ void run_tile(const Product& p, const Memories& memories, const Sampl
   store(p, memories, tile, unit, positions, sum);
 }
 
-// Lanes of a warp stay together, since they exchange values: all run a tile, and those that have
-// none of their own do the last one over and write nothing.
+// The lanes of a warp exchange values, so all of them run a tile. A lane without a tile of its own
+// repeats the last one and writes nothing.
 template <int kRows, int kColumns>
 __device__ void run_tiles(const Product& p, const Memories& memories, const Samples& samples,
                           const Group& group) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a task by all threads of a group.
+// Runs a task with all threads of a group.
 #pragma once
 
 #include "ops/cuda/elementwise.cuh"
@@ -13,18 +13,18 @@ template <class OpType>
 __device__ void run_pass(const OpType& op, const Pass& pass, const Memories& memories,
                          const Samples& samples, const Group& group) {
   const auto at = [&](const Operand& operand) { return resolve(operand, memories); };
-  const auto choice = reinterpret_cast<Choice*>(at(pass.choice));
+  const auto argmax = reinterpret_cast<Argmax*>(at(pass.argmax));
   if (pass.kind == PassKind::forward) {
     Forward<float> how;
     how.samples = samples.count;
     how.x = at(pass.x), how.other = at(pass.other), how.parameters = at(pass.parameters);
-    how.y = at(pass.y), how.choice = choice;
+    how.y = at(pass.y), how.argmax = argmax;
     forward(op, how, group);
   } else if (pass.kind == PassKind::input_gradient) {
     InputGradient<float> how;
     how.samples = samples.count;
     how.dy = at(pass.dy), how.y = at(pass.y), how.parameters = at(pass.parameters);
-    how.choice = choice, how.dx = at(pass.dx);
+    how.argmax = argmax, how.dx = at(pass.dx);
     input_gradient(op, how, group);
   }
 }

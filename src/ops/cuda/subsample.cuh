@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trainable subsampling (ops/subsample.hpp). Output-stationary in all passes: a thread owns one
+// Trainable subsampling (ops/subsample.hpp). All passes are output-stationary: a thread owns one
 // output, one input pixel, or one segment of one channel of a weight row. Its sums are short (a
 // kernel's area; a segment), so no micro-kernel is needed; a kernel's weights come from the
 // first-level cache. Traffic: each number of a window once a window, each output once; in a weight
@@ -74,7 +74,7 @@ __device__ inline void input_gradient(const Subsampling& s, const InputGradient<
   }
 }
 
-// The value of each segment of each sample, to be added up in order:
+// Writes the value of each segment of each sample; they are added up in order later:
 //   shared   partial (segment, channel) of a row     own   partial (segment) of a row and column
 __device__ inline void weight_gradient(const Subsampling& s, const float* x, const float* dy,
                                        float* partials, int stride, const Samples& samples,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a GPU does for a pass of an operation: tasks, which the host prepares once (lower.hpp) and a
-// kernel runs as often as there are steps (run_task.cuh). Between two tasks all threads that share
-// them meet; inside one they don't, but for the lanes of a warp.
+// The tasks of which a pass consists on a GPU. The host prepares them once (lower.hpp), and a
+// kernel runs them in every step (run_task.cuh). Between two tasks all threads that share them pass
+// a barrier; within a task only the lanes of a warp wait for each other.
 //
-// Tasks are plain data, the same for one sample in the shared memory of a block and for a batch in
-// the memory of the device: the pointers come with the launch.
+// Tasks are plain data. They are the same for one sample in the shared memory of a block and for a
+// batch in the memory of the device; the launch gives the pointers.
 #pragma once
 
 #include <variant>
@@ -14,14 +14,14 @@
 
 namespace convoy::cuda {
 
-// The memories that a task may name.
+// The memories to which a task may refer.
 enum class Memory : int {
-  workspace,   // activations, their gradients, choices
+  workspace,   // activations, their gradients, argmaxes
   parameters,  // arena
   packed,      // weights as input gradients read them
-  partials,    // what weight gradients are summed from, for each sample or grain
+  partials,    // from which weight gradients are summed, for each sample or grain
   kept,        // inputs and gradients of dense layers, for each sample
-  other,       // of a caller's own
+  other,       // memory of the caller
   one,         // 1.0F
 };
 inline constexpr int kMemories = 7;
@@ -39,23 +39,23 @@ struct Operand {
   Index offset = 0;
 };
 
-// Sample 0 of an operand.
+// Returns sample 0 of an operand.
 CONVOY_HOST_DEVICE inline float* resolve(const Operand& operand, const Memories& memories) {
   return memories.at[static_cast<int>(operand.memory)] + operand.offset;
 }
 
-// How the sums of a product are shared out.
+// How the sums of a product are divided.
 enum class Sharing : int {
   samples,   // one sum for each position of each sample
-  segments,  // one for each position, sample and segment: its value alone, to be added up later
+  segments,  // one for each position, sample and segment: its value alone, which is added up later
   grains,    // one for each position and grain: over all samples of the grain
 };
 
-// The one micro-kernel (product.cuh): sums of products, in the order of ops/segments.hpp.
+// The micro-kernel (product.cuh) computes sums of products, in the order of ops/segments.hpp.
 //
 //   c[position][n] = sum over terms of a[position + term] * b[term][n], then the bias, then +0
 //
-// Convolutions, dense layers and their gradients are products with strides that walk an image in
+// Convolutions, dense layers and their gradients are products whose strides walk over an image in
 // place.
 struct Product {
   Operand a, b, c, bias;
@@ -69,13 +69,13 @@ struct Product {
   int c_y = 0, c_x = 0, c_segment = 0;
   Cuts terms;
   // A thread computes `tile_rows` x `tile_columns` numbers; 2^lane_bits threads share the segments
-  // of each.
+  // of each number.
   int tile_rows = 1, tile_columns = 1, lane_bits = 0;
 
   CONVOY_HOST_DEVICE constexpr int lanes() const { return 1 << lane_bits; }
 };
 
-// Tiles of all sums, for so many samples in grains of `grain`.
+// The number of tiles of all sums, for a number of samples in grains of `grain` samples.
 template <class Number>
 CONVOY_HOST_DEVICE constexpr Number tile_count(const Product& p, Number samples, Number grain) {
   const Number of_sample = Number{p.height} * p.width;
@@ -93,7 +93,7 @@ struct Border {
   int top = 0, left = 0, bottom = 0, right = 0;
 };
 
-// Operations that are no products, in 32 bits. `size`: numbers of a sample.
+// Operations that are not products, in 32 bits. `size` counts the numbers of a sample.
 struct Pooling2d {
   Pooling pooling = Pooling::max;
   int height = 1, width = 1, channels = 1, out_height = 1, out_width = 1;
@@ -114,15 +114,15 @@ struct Addition {
   int size = 1;
 };
 
-// A pass of such an operation; or its weight gradient by segments.
+// A pass of such an operation, or its weight gradient by segments.
 enum class PassKind : int { forward, input_gradient, weight_gradient };
 struct Pass {
   PassKind kind = PassKind::forward;
   std::variant<Pooling2d, Subsampling, Elementwise, Addition> op;
-  Operand x, other, parameters, y, choice, dy, dx, partials;
+  Operand x, other, parameters, y, argmax, dy, dx, partials;
 };
 
-// to[i] = from[i], or += where it says so: of each sample, `size` elements.
+// to[i] = from[i], or to[i] += from[i] where `adds` is set; `size` elements of each sample.
 struct Copy {
   Operand from, to;
   int size = 0;

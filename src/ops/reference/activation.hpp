@@ -10,7 +10,7 @@
 
 namespace convoy::reference {
 
-// The elements of units of an elementwise pass over `size` elements.
+// The elements of `units` of an elementwise pass over `size` elements.
 inline Range elements(Range units, Index size) {
   return {std::min(units.begin * kColumnBlock, size), std::min(units.end * kColumnBlock, size)};
 }

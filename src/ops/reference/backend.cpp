@@ -39,7 +39,7 @@ const Backend& backend() {
       nullptr,
       nullptr,
       nullptr,
-      [](const Op&, const float*, float*, Range) {},  // reads the weights as they are
+      [](const Op&, const float*, float*, Range) {},  // it reads the weights as they are
       [](const Loss& op, const LossPass<float>& pass) { return reference::loss(op, pass); },
       [](const Sgd& op, const UpdatePass<float>& pass) { return reference::update(op, pass); },
       add,

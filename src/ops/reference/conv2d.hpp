@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The executable specification of conv2d.hpp. Naive on purpose.
+// The executable specification of conv2d.hpp. It is naive on purpose.
 #pragma once
 
 #include "ops/conv2d.hpp"

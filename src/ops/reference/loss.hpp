@@ -18,7 +18,7 @@ Index first_maximum(const Real* z, Index n) {
   return best;
 }
 
-// The loss of one sample; `largest` is z's first maximum, `sum` that of e^(z - largest).
+// The loss of one sample; `largest` is the first maximum of z, `sum` the sum of e^(z - largest).
 template <class Real>
 double loss_of_sample(const Loss& op, const Real* z, Label label, Real largest, Real sum) {
   if (op.function == LossFunction::softmax_cross_entropy) {
@@ -33,7 +33,7 @@ double loss_of_sample(const Loss& op, const Real* z, Label label, Real largest, 
   return loss;
 }
 
-// All samples of the pass.
+// Computes all samples of the pass.
 template <class Real>
 LossSum loss(const Loss& op, const LossPass<Real>& pass) {
   const Index N = op.classes;

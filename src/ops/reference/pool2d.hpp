@@ -22,7 +22,7 @@ void forward(const Pool2d& op, const Forward<Real>& pass, Range units) {
     for (Index c = 0; c < C; ++c) {
       Chain<Real> sum;
       Real best = 0;
-      Choice choice = -1;
+      Argmax argmax = -1;
       for (const Segment s : Segments(op.kernel.height, op.kernel.width)) {
         for (Index ky = s.rows.begin; ky < s.rows.end; ++ky) {
           for (Index kx = s.terms.begin; kx < s.terms.end; ++kx) {
@@ -30,9 +30,9 @@ void forward(const Pool2d& op, const Forward<Real>& pass, Range units) {
             if (iy < 0 || iy >= op.in.height || ix < 0 || ix >= op.in.width) continue;
             const Real x = pass.x[((b * op.in.height + iy) * op.in.width + ix) * C + c];
             sum.term(x);
-            if (choice < 0 || x > best) {
+            if (argmax < 0 || x > best) {
               best = x;
-              choice = static_cast<Choice>(ky * op.kernel.width + kx);
+              argmax = static_cast<Argmax>(ky * op.kernel.width + kx);
             }
           }
         }
@@ -40,7 +40,7 @@ void forward(const Pool2d& op, const Forward<Real>& pass, Range units) {
       }
       if (op.pooling == Pooling::max) {
         pass.y[unit * C + c] = best;
-        pass.choice[unit * C + c] = choice;
+        pass.argmax[unit * C + c] = argmax;
       } else {
         pass.y[unit * C + c] = sum.total() * scale;
       }
@@ -69,7 +69,7 @@ void input_gradient(const Pool2d& op, const InputGradient<Real>& pass, Range uni
               (py - oy * op.stride.height) * op.kernel.width + px - ox * op.stride.width;
           if (op.pooling == Pooling::average) {
             sum = sum + pass.dy[at] * scale;
-          } else if (pass.choice[at] == tap) {
+          } else if (pass.argmax[at] == tap) {
             sum = sum + pass.dy[at];
           }
         }

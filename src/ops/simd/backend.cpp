@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations in Highway, this file and all it includes compiled once for every vector width,
-// and the choice among them. Targets without a fused multiply-add can't give the contract's bits:
-// there the reference runs instead (slow, same bits).
+// The operations in Highway, and the selection among them. This file and all that it includes are
+// compiled once for every vector width. Targets without a fused multiply-add cannot give the bits
+// of the contract; on them the reference runs instead (it is slow, and has the same bits).
 #include "ops/backend.hpp"
 
 #if defined(__ARM_FEATURE_SVE_BITS) && __ARM_FEATURE_SVE_BITS > 0
@@ -17,7 +17,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/simd/backend.cpp"
 #include <hwy/foreach_target.h>
-// Highway wants this order.
+// Highway requires this order.
 #include <hwy/highway.h>
 
 #if HWY_TARGET & CONVOY_FMA_TARGETS
@@ -122,8 +122,8 @@ const Backend& backend_of_target(std::int64_t /*the only one*/) {
 #else
 HWY_EXPORT(backend);
 
-// Highway's table of this function's variants, entered for one target (not for the best, as its own
-// dispatch does), so that engines side by side may use different ones.
+// Enters Highway's table of this function's variants for one target. Highway's own dispatch would
+// take the best target; this way engines side by side may use different ones.
 const Backend& backend_of_target(std::int64_t target) {
   hwy::ChosenTarget chosen;
   chosen.Update(target);

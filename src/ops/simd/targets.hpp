@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// For which of Highway's targets the operations are compiled. Include this before Highway's own
-// headers, which read it.
+// Selects the targets of Highway for which the operations are compiled. It must be included before
+// Highway's own headers, which read the selection.
 //
-// A target needs a fused multiply-add, without which the contract's bits cannot be had. Of several
-// whose vectors of floats are the same (AVX3 and what later versions of Highway add to it, NEON
-// with and without instructions for AES) one is enough. All others are disabled, also those that
-// this file does not know: a target that is enabled and not used would be preferred to those that
-// are.
+// A target needs a fused multiply-add; without it the contract's bits are impossible. Of several
+// targets with the same vectors of floats (AVX3 and what later versions of Highway add to it, NEON
+// with and without AES instructions) one is enough. All others are disabled, also those that this
+// file does not know: Highway would prefer a target that is enabled but not used to the ones that
+// are used.
 #pragma once
 
-// SVE is compiled for one length of vector, -msve-vector-bits=N, and then nothing else is: Highway
-// does not choose by this length. On 64-bit Arm without it there is nothing to choose either: all
-// processors have NEON (Highway looks for AES as well, which is not used here).
+// SVE is compiled for one vector length, -msve-vector-bits=N, and then without other targets:
+// Highway does not choose by this length. 64-bit Arm without SVE offers no alternative either: all
+// processors have NEON (Highway also looks for AES, which is not used here).
 #if defined(__aarch64__)
 #define HWY_COMPILE_ONLY_STATIC
 #endif
@@ -26,11 +26,11 @@
 #define CONVOY_FMA_TARGETS 0
 #endif
 
-// Highway cannot do without one that runs on every processor.
+// Highway needs one target that runs on every processor.
 #undef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (~(CONVOY_FMA_TARGETS | HWY_EMU128 | HWY_SCALAR))
 
-// Defines the names; which of them this version has can only be asked afterwards.
+// Defines the names of all targets; only after that can one ask which of them this version has.
 #include <hwy/detect_targets.h>
 #if defined(HWY_NEON_WITHOUT_AES)
 #define CONVOY_NEON HWY_NEON_WITHOUT_AES

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What launchers tell the processes they start, by environment variables; works without MPI.
+// Reads the environment variables that launchers set for the processes they start; works without
+// MPI.
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -19,14 +20,14 @@ struct Variables {
   const char* rank;
 };
 
-// The nearest launcher first: mpirun within a job of Slurm overrides what Slurm said.
+// The innermost launcher comes first: mpirun within a Slurm job overrides Slurm's variables.
 constexpr Variables kOpenMpi{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"};
 constexpr Variables kSlurm{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"};
 constexpr std::array kLaunchers{
     kOpenMpi,
     Variables{"PMI_SIZE", "PMI_RANK"},  // MPICH, Intel MPI, srun --mpi=pmi2
     Variables{"MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"},
-    // Of a step, so of srun: a batch script that nobody started in parallel has SLURM_NTASKS and
+    // SLURM_STEP_NUM_TASKS is set by srun alone: a batch script that runs once has SLURM_NTASKS and
     // SLURM_PROCID too.
     kSlurm,
 };
@@ -52,7 +53,7 @@ std::optional<Place> place_by(const Variables& launcher) {
   return std::nullopt;
 }
 
-// Of the first launcher that makes sense.
+// The place by the first launcher whose variables are valid.
 Place announced_place() {
   for (const Variables& launcher : kLaunchers) {
     if (const auto place = place_by(launcher)) return *place;
@@ -60,7 +61,8 @@ Place announced_place() {
   return {};
 }
 
-// Slurm's plugins, mpiexec and others leave variables of these names; PMIX_MCA_ are mere settings.
+// Slurm's plugins, mpiexec and others set variables with these prefixes; those with PMIX_MCA_ are
+// only settings.
 bool is_pmix(std::string_view variable) {
   return variable.starts_with("PMIX_") && !variable.starts_with("PMIX_MCA_");
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages by MPI. Once the transport is made no call waits for another rank (but MPI_Finalize,
-// when all ranks have come): done() asks, and the caller decides for how long. So a dead rank hangs
-// nobody. Of the calls that do wait the program is told (RanksOptions::around_unlimited_call).
+// Messages by MPI. After construction no call waits for another rank, except MPI_Finalize after all
+// ranks have arrived: done() only tests, and the caller decides how long it repeats that. So a dead
+// rank does not make the others hang. RanksOptions::around_unlimited_call tells the program about
+// the calls that do wait.
 #include <mpi.h>
 #include <time.h>
 
@@ -23,12 +24,12 @@
 namespace convoy {
 namespace {
 
-// MPI counts in int: longer messages go in parts.
+// MPI counts in int, so longer messages are sent in parts.
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 constexpr std::size_t kMostValues = std::size_t{1} << 28;
 constexpr int kStatusTag = 0;
 static_assert(std::is_trivially_copyable_v<StatusMessage>);
-// For the others to come to the orderly end that they have agreed upon already.
+// Time for the other ranks to arrive at the orderly end, on which all have agreed already.
 constexpr double kEndSeconds = 10;
 
 std::string peer_name(int rank) {
@@ -57,7 +58,7 @@ MPI_Datatype mpi_type() {
 
 using AroundCall = std::function<void(const char* call)>;
 
-// While one lives, a call of the library is under way that may wait for ever.
+// It lives during a call of the library that may wait without limit.
 class UnlimitedCall {
  public:
   UnlimitedCall(const AroundCall& around, const char* call) : around_(around) {
@@ -73,7 +74,7 @@ class UnlimitedCall {
   const AroundCall& around_;
 };
 
-// What a request is for: an error is told with its call and peer, a size is compared.
+// What a request is for: an error message names its call and peer, and its size is checked.
 struct Pending {
   const char* call;
   int peer;
@@ -86,7 +87,7 @@ class MpiTransport final : public Transport {
     const UnlimitedCall call(around_, "MPI_Comm_split");
     number_ranks();
     check(MPI_Comm_dup(messages_, &statuses_), "MPI_Comm_dup", -1);
-    told_.resize(hosts_.size());
+    last_sent_.resize(hosts_.size());
   }
 
   int rank() const override { return rank_; }
@@ -95,7 +96,7 @@ class MpiTransport final : public Transport {
 
   void start(std::span<const Outgoing> out, std::span<const Incoming> in, int tag) override {
     CONVOY_ASSERT(requests_.empty());
-    // What is expected is told first, so that it can be written in its place at once.
+    // Receives are posted first, so that MPI can write what arrives to its place at once.
     for (const auto& [from, bytes] : in) {
       in_parts(bytes, kMostBytes, [&, peer = from](std::byte* begin, int count) {
         MPI_Request* request = add({"MPI_Irecv", peer, count});
@@ -131,7 +132,8 @@ class MpiTransport final : public Transport {
   void end(bool orderly) noexcept override;
 
  private:
-  // One to each rank is under way at most: who does not take it learns nothing newer either.
+  // The status message in flight to a rank: one at most. A rank that does not receive it gets no
+  // newer one.
   struct Told {
     StatusMessage message;
     MPI_Request request = MPI_REQUEST_NULL;
@@ -195,12 +197,12 @@ class MpiTransport final : public Transport {
   std::vector<MPI_Request> requests_;  // of what start() or start_sum() began
   std::vector<Pending> pending_;
   std::vector<MPI_Status> statuses_of_requests_;
-  std::vector<Told> told_;
+  std::vector<Told> last_sent_;
   bool ended_ = false;
 };
 
-// Ranks that MPI says can share memory form a host. Hosts are ordered by their lowest rank in the
-// world, so world rank 0 (whose standard output the launcher may treat differently) stays 0.
+// The ranks that can share memory, by MPI, form a host. Hosts are ordered by their lowest rank in
+// the world, so world rank 0 (whose standard output the launcher may treat differently) stays 0.
 void MpiTransport::number_ranks() {
   int world_rank = 0, world_size = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
@@ -229,7 +231,7 @@ void MpiTransport::number_ranks() {
 void MpiTransport::tell_all(const StatusMessage& message) {
   for (int peer = 0; peer < size(); ++peer) {
     if (peer == rank_) continue;
-    auto& [told, request] = told_[static_cast<std::size_t>(peer)];
+    auto& [told, request] = last_sent_[static_cast<std::size_t>(peer)];
     int sent = 0;
     check(MPI_Test(&request, &sent, MPI_STATUS_IGNORE), "MPI_Test", peer);
     if (!sent) continue;
@@ -245,14 +247,14 @@ std::optional<StatusMessage> MpiTransport::hear() {
   check(MPI_Iprobe(MPI_ANY_SOURCE, kStatusTag, statuses_, &there, &status), "MPI_Iprobe", -1);
   if (!there) return std::nullopt;
   StatusMessage message;
-  // It is there: this does not wait.
+  // The message has arrived, so this does not wait.
   check(MPI_Recv(&message, sizeof message, MPI_BYTE, status.MPI_SOURCE, kStatusTag, statuses_,
                  MPI_STATUS_IGNORE),
         "MPI_Recv", status.MPI_SOURCE);
   return message;
 }
 
-// All ranks are at the end, and no status is under way any more.
+// Waits until all ranks have arrived and no status is in flight; false after kEndSeconds.
 bool MpiTransport::all_here() {
   const auto wait = [&](MPI_Request& request, const Stopwatch& since) {
     for (int complete = 0;;) {
@@ -265,15 +267,17 @@ bool MpiTransport::all_here() {
     }
   };
   const Stopwatch since;
-  // Who comes to the barrier has sent all that it will; who leaves it receives what is left.
+  // A rank that arrives at the barrier has sent all its messages; after the barrier it receives the
+  // remaining ones.
   MPI_Request barrier = MPI_REQUEST_NULL;
   check(MPI_Ibarrier(statuses_, &barrier), "MPI_Ibarrier", -1);
   if (!wait(barrier, since)) return false;
-  return std::all_of(told_.begin(), told_.end(),
+  return std::all_of(last_sent_.begin(), last_sent_.end(),
                      [&](Told& told) { return wait(told.request, since); });
 }
 
-// Without MPI_Finalize the launcher takes this rank's exit for a failure, and ends the others.
+// Where a rank exits without MPI_Finalize, the launcher treats that as a failure and ends the
+// others.
 void MpiTransport::end(bool orderly) noexcept {
   if (std::exchange(ended_, true) || !orderly || !requests_.empty()) return;
   try {
@@ -287,12 +291,12 @@ void MpiTransport::end(bool orderly) noexcept {
   if (owns_mpi_) MPI_Finalize();
 }
 
-// What srun is to be given so that the ranks of this library find each other.
+// The value of srun's option --mpi with which the ranks of this library find each other.
 const char* slurm_plugin(const std::string& library) {
   return library.starts_with("Open MPI") ? "pmix" : "pmi2";
 }
 
-// Open MPI 5 knows PMIx alone, and so do many builds of version 4.
+// Open MPI 5 and many builds of version 4 support only PMIx.
 bool speaks_pmi(const std::string& library) {
   if (!library.starts_with("Open MPI")) return true;
   return library.starts_with("Open MPI 4") && CONVOY_OPEN_MPI_WITHOUT_PMI == 0;
@@ -308,7 +312,7 @@ bool speaks_pmi(const std::string& library) {
                       ", with which this was built" + (launcher.empty() ? "" : ": " + launcher));
 }
 
-// True if MPI was started here, and so is to be finalised here.
+// True if this call started MPI; then the transport finalises it.
 bool start_mpi(const AroundCall& around) {
   int finalized = 0, initialized = 0;
   MPI_Finalized(&finalized);

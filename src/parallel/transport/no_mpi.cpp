@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In place of mpi.cpp where Convoy is built without MPI (CONVOY_MPI=OFF).
+// Replaces mpi.cpp where Convoy is built without MPI (CONVOY_MPI=OFF).
 #include "base/check.hpp"
 #include "parallel/transport.hpp"
 

@@ -14,16 +14,17 @@
 namespace convoy {
 namespace {
 
-// Not there any more when it was added.
+// A descriptor value: the process had already ended when it was added.
 constexpr int kAlreadyGone = -2;
 
-// Without pidfd: a process that has ended is missing, or a zombie until its parent looks at it.
+// Used without pidfd: a process that has ended is missing, or a zombie until its parent waits for
+// it.
 bool ended_by_number(std::int32_t pid) {
   if (kill(pid, 0) != 0) return errno == ESRCH;
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::string text;
   std::getline(file, text);
-  const auto name_end = text.rfind(')');  // of the command, which may hold anything
+  const auto name_end = text.rfind(')');  // the command's name may hold any character
   if (name_end == std::string::npos || name_end + 2 >= text.size()) return false;
   const char state = text[name_end + 2];
   return state == 'Z' || state == 'X';

@@ -11,11 +11,11 @@
 namespace convoy::gnuplot {
 namespace {
 
-// Of gnuplot's hatchings, one a part, so that parts are told apart without colour. 0 is none.
+// gnuplot's hatchings, one for each part, which distinguish parts without colour. 0 is none.
 constexpr std::array kHatchings{0, 5, 4, 2, 1, 6, 7};
-constexpr double kBarWidth = 0.62;  // of a group's room
+constexpr double kBarWidth = 0.62;  // share of a group's width
 
-// What is drawn of a value.
+// The height that is drawn for a value.
 double height_of(const BarPlot::Part& part, std::size_t group) {
   const double value = group < part.values.size() ? part.values[group] : 0;
   return std::isfinite(value) && value > 0 ? value : 0;
@@ -61,7 +61,7 @@ class Bars {
   }
 
  private:
-  static constexpr double kLongest = 120;  // label of a group, turned
+  static constexpr double kLongest = 120;  // for the label of a group, turned
 
   double slot() const {
     return 0.84 * kWidth / static_cast<double>(std::max<std::size_t>(groups_, 1));
@@ -82,7 +82,7 @@ class Bars {
         turned_ ? "rotate by 35 right" : "", fmt::join(tics, ", "));
   }
 
-  // A tint with its outline, and the hatching over it.
+  // A tint with its outline, and the hatching on top.
   static std::vector<std::string> fills(std::size_t part) {
     const std::string ink = colour(part % kColours);
     const int hatching = kHatchings[part % kHatchings.size()];
@@ -94,7 +94,7 @@ class Bars {
     return styles;
   }
 
-  // Each value where its piece of the bar has room for it, and the sum on top.
+  // Each value, if its piece of the bar has room for it, and the sum on top.
   std::string values() const {
     const double pixels = kPlotHeight / y_top();
     std::vector<double> bottoms(groups_);
@@ -151,7 +151,7 @@ class Bars {
   std::size_t groups_;
   std::vector<double> tops_;  // [group]
   double highest_ = 0;
-  bool turned_ = false;  // labels of groups: they would not fit beside each other
+  bool turned_ = false;  // labels of groups, if they do not fit side by side
   double below_ = 0;
 };
 

@@ -12,8 +12,8 @@
 namespace convoy::gnuplot {
 namespace {
 
-// Filled before hollow ones; and dashes, of which the first is none. No two of the first forty
-// curves have the same mark, dash and colour.
+// Filled marks come before hollow ones. The first of the dashes is a solid line. No two of the
+// first forty curves have the same mark, dash and colour.
 constexpr std::array kMarks{7, 5, 9, 13, 11, 6, 4, 8, 12, 10, 15};
 constexpr std::array kDashes{"1", "(9,4)", "(3,3)", "(9,3,2,3)", "(14,4)"};
 
@@ -50,11 +50,11 @@ Extent widened(Extent extent, double share, double at_least) {
   return {extent.low - room, extent.high + room};
 }
 
-// A curve as it is drawn: only where it has points.
+// A curve as it is drawn: the part where it has points.
 struct Drawn {
   const Curve* curve;
   std::vector<Point> points;
-  std::size_t number;  // among those that are not ideal
+  std::size_t number;  // its number among the curves that are not ideal
 
   std::string ink() const { return curve->ideal ? colour(Ink::ideal) : colour(number % kColours); }
   std::string line() const {
@@ -73,7 +73,7 @@ class Curves {
     std::size_t number = 0;
     for (const Curve& curve : plot.curves) {
       Drawn drawn{&curve, finite_points(curve), number};
-      if (!curve.ideal) ++number;  // a curve keeps its looks, whichever others have points
+      if (!curve.ideal) ++number;  // so its style does not depend on which other curves have points
       if (!drawn.points.empty()) drawn_.push_back(std::move(drawn));
     }
     for (const Drawn& drawn : drawn_) {
@@ -104,7 +104,7 @@ class Curves {
   }
 
  private:
-  static constexpr double kBelow = 52;  // numbers and label of the axis
+  static constexpr double kBelow = 52;  // for numbers and label of the axis
 
   std::string axes() const {
     std::string text = fmt::format("set xlabel {} offset 0,0.7\nset ylabel {} offset 0.5,0\n",
@@ -131,7 +131,7 @@ class Curves {
     return widened(y_, 0.07, y_.size() > 0 ? 0 : height > 0 ? 0.05 * height : 1);
   }
 
-  // Tics at `values`, and a right margin that holds all of the last one's number.
+  // Sets tics at `values`, and a right margin that is wide enough for the last number.
   std::string x_tics() const {
     const std::vector<double> values = counts_ && xs_.size() <= 8 ? own_tics() : even_tics();
     std::vector<std::string> texts;
@@ -144,7 +144,7 @@ class Curves {
 
   static std::string label(double x) { return fmt::format("{:g}", x); }
 
-  // The axis is at least this long for a difference of x, whatever the numbers on the left need.
+  // The least length on the axis for a difference of x, whatever the numbers on the left need.
   double pixels(double difference) const {
     return 0.82 * kWidth * difference / std::max(x_range().size(), 1e-300);
   }
@@ -154,7 +154,7 @@ class Curves {
     return room < (label_width(label(left)) + label_width(label(right))) / 2 + 6;
   }
 
-  // The values themselves, but for those whose numbers would touch others; both ends stay.
+  // The values themselves, except those whose numbers would touch others; both ends stay.
   std::vector<double> own_tics() const {
     std::vector<double> kept{xs_.front()};
     for (const double x : xs_) {
@@ -167,8 +167,8 @@ class Curves {
     return kept;
   }
 
-  // Multiples of 1, 2 or 5 times a power of ten, at most ten steps of them, whose numbers do not
-  // touch. Counts (of workers, of epochs) have no tics in between.
+  // Multiples of 1, 2 or 5 times a power of ten, at most ten steps, whose numbers do not touch.
+  // Counts (of workers, of epochs) have no tics between whole numbers.
   std::vector<double> even_tics() const {
     const Extent range = x_range();
     double power = std::pow(10, std::floor(std::log10(range.size() / 10)));
@@ -201,7 +201,7 @@ class Curves {
     return text + key.text(canvas, entry);
   }
 
-  // Ideal lines below, then the others, each with its error bars.
+  // Draws ideal lines first, then the other curves on top, each with its error bars.
   void draw(Script& script) const {
     std::string plots;
     const auto add = [&](const std::string& what, const std::string& title) {
@@ -224,7 +224,7 @@ class Curves {
                           i, drawn.ink()),
               label);
         }
-        // A negative interval puts a disc in the page's colour behind each mark.
+        // A negative interval draws a disc in the page's colour behind each mark.
         const std::size_t every = drawn.points.size() <= 30 ? 1 : drawn.points.size() / 15;
         add(fmt::format("$c{} using 1:2 with linespoints {} {} pointinterval -{}", i, drawn.line(),
                         drawn.mark(), every),
@@ -252,7 +252,7 @@ class Curves {
   const CurvePlot& plot_;
   std::vector<Drawn> drawn_;
   Extent x_, y_;
-  std::vector<double> xs_;  // all that there are, ascending
+  std::vector<double> xs_;  // all values of x, ascending
   bool counts_ = false;     // all are whole numbers
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table for a paper. Needs the packages booktabs, graphicx and siunitx.
+// Writes a table for a paper. It needs the packages booktabs, graphicx and siunitx.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,8 +14,8 @@
 namespace convoy {
 namespace {
 
-// What LaTeX would take for a command, or would set as something else. A square bracket or a star
-// behind the end of a row would be an argument of that end.
+// Characters that LaTeX would take for a command, or would set differently. A square bracket or a
+// star after the end of a row would be an argument of that end.
 constexpr std::array<std::pair<char, std::string_view>, 18> kSpecial{{
     {'\\', "\\textbackslash{}"},
     {'{', "\\{"},
@@ -37,11 +37,11 @@ constexpr std::array<std::pair<char, std::string_view>, 18> kSpecial{{
     {'*', "{*}"},
 }};
 
-// The letters with accents that LaTeX knows end here (Latin Extended-A). What is behind them, but
-// for the symbols below, would stop it, and is spelled out.
+// The last letter with an accent that LaTeX knows (Latin Extended-A). Characters after it, except
+// the symbols below, would be errors in LaTeX, and are spelled out.
 constexpr char32_t kLastLetterOfLatex = 0x17F;
 
-// Characters that LaTeX's fonts have under another name.
+// Characters that have another name in LaTeX's fonts.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 37> kSymbols{{
     {"×", "$\\times$"},
     {"±", "$\\pm$"},
@@ -102,18 +102,19 @@ std::string latex_text(std::string_view raw) {
     }
     result += written;
     text.remove_prefix(taken.size());
-    if (taken == "-" && text.starts_with('-')) result += "{}";  // else two would become a dash
+    if (taken == "-" && text.starts_with('-'))
+      result += "{}";  // otherwise the two would become a dash
   }
   return result;
 }
 
-// Digits before and behind the point.
+// The number of digits before and after the decimal point.
 struct Width {
   std::size_t whole = 1, part = 0;
 };
 
-// A plain number with its width; thousands may be apart. siunitx takes a comma for the point, so
-// none may come to it.
+// A plain number with its width. Thousands may be separated by commas, which are removed, because
+// siunitx takes a comma for the decimal point.
 std::optional<std::pair<std::string, Width>> plain_number(std::string_view text) {
   std::string digits;
   for (const char c : text) {
@@ -131,7 +132,7 @@ std::optional<std::pair<std::string, Width>> plain_number(std::string_view text)
   return std::pair(digits, Width{whole.size(), part.size()});
 }
 
-// How a column is set: text to the left, text to the right, or numbers by their points.
+// The alignment of a column: text to the left, text to the right, or numbers by their points.
 struct Setting {
   enum class Kind { left, right, numbers } kind = Kind::left;
   Width width;
@@ -141,7 +142,7 @@ struct Setting {
     return fmt::format("S[table-format={}.{}]", width.whole, width.part);
   }
 
-  // What is no number is in braces in a column of numbers: siunitx would read some words as one.
+  // Puts text in a column of numbers in braces, because siunitx would read some words as numbers.
   std::string cell(std::string_view text) const {
     if (kind != Kind::numbers) return latex_text(text);
     const auto number = plain_number(text);
@@ -149,8 +150,8 @@ struct Setting {
   }
 };
 
-// Numbers are set by their points where all of a column's cells but those without a value are
-// plain.
+// Numbers are aligned by their points if all cells of the column that have a value are plain
+// numbers.
 Setting setting_of(const Table& table, std::size_t column) {
   if (!table.columns[column].number) return {};
   Setting setting{Setting::Kind::right, {}};
@@ -175,12 +176,12 @@ std::string latex_row(const std::vector<Setting>& settings, const std::vector<st
   return text + " \\\\\n";
 }
 
-// More rows would not fit on a page, below a caption of some lines.
+// The most rows that fit on a page below a caption of several lines.
 constexpr std::size_t kRowsOfAPage = 40;
 
 }  // namespace
 
-// In small type; and where the table still is wider than the text, scaled down to it.
+// The type is small; a table that is still wider than the text is scaled down to it.
 std::string to_latex(const Table& table) {
   std::string preamble;
   std::vector<std::string> titles;
@@ -202,7 +203,7 @@ std::string to_latex(const Table& table) {
         latex_text(table.caption),
         parts == 1 ? "" : fmt::format(" (Part {} of {}.)", part + 1, parts), table.name,
         part == 0 ? "" : fmt::format("-{}", part + 1), preamble, latex_row(settings, titles));
-    // Parts as long as each other.
+    // The parts are about equally long.
     for (std::size_t r = part * count / parts; r < (part + 1) * count / parts; ++r) {
       text += latex_row(settings, table.rows[r]);
     }

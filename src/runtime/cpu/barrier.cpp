@@ -8,13 +8,14 @@
 namespace convoy {
 namespace {
 
-// Added to arrived_ when the barrier breaks, so that a sleeping leader sees it change.
-constexpr std::uint32_t kBroken = 1U << 16;
+// Added to arrived_ by abort(), so that a sleeping leader sees a change.
+constexpr std::uint32_t kAborted = 1U << 16;
 
 }  // namespace
 
-// Until `value` is no longer `old`: spins, then sleeps. Who spun in vain spins half as long the
-// next time: somebody else has the core of the one that is waited for. Who did not, twice as long.
+// Waits until `value` is not `old`: spins, then sleeps. Where spinning was in vain, another thread
+// probably has the core of the awaited worker, so the next wait spins half as long; where spinning
+// sufficed, the next wait spins twice as long, up to most_spins_.
 std::uint32_t Barrier::wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
   const int spins = spins_.load(std::memory_order_relaxed);
   for (int i = 0; i < spins; ++i) {
@@ -27,17 +28,17 @@ std::uint32_t Barrier::wait_while(const std::atomic<std::uint32_t>& value, std::
     }
     pause();
   }
-  spins_.store(std::max(spins / 2, std::min(kBriefSpins, most_spins_)), std::memory_order_relaxed);
+  spins_.store(std::max(spins / 2, std::min(kShortSpins, most_spins_)), std::memory_order_relaxed);
   value.wait(old, std::memory_order_acquire);
   return value.load(std::memory_order_acquire);
 }
 
 bool Barrier::arrive_and_wait() {
   const std::uint32_t phase = phase_.load(std::memory_order_acquire);
-  if (broken_.load(std::memory_order_acquire)) return false;
+  if (aborted_.load(std::memory_order_acquire)) return false;
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 2 == workers_) arrived_.notify_one();
   wait_while(phase_, phase);
-  return !broken_.load(std::memory_order_acquire);
+  return !aborted_.load(std::memory_order_acquire);
 }
 
 bool Barrier::wait_for_others() {
@@ -47,7 +48,7 @@ bool Barrier::wait_for_others() {
     while (arrived + 1 < workers_) arrived = wait_while(arrived_, arrived);
     waited_ += clock.seconds();
   }
-  return !broken_.load(std::memory_order_acquire);
+  return !aborted_.load(std::memory_order_acquire);
 }
 
 void Barrier::release() {
@@ -57,9 +58,9 @@ void Barrier::release() {
   phase_.notify_all();
 }
 
-void Barrier::break_up() {
-  broken_.store(true, std::memory_order_release);
-  arrived_.fetch_add(kBroken, std::memory_order_acq_rel);
+void Barrier::abort() {
+  aborted_.store(true, std::memory_order_release);
+  arrived_.fetch_add(kAborted, std::memory_order_acq_rel);
   arrived_.notify_all();
   phase_.fetch_add(1, std::memory_order_acq_rel);
   phase_.notify_all();
@@ -67,7 +68,7 @@ void Barrier::break_up() {
 
 void Barrier::reset() {
   arrived_.store(0, std::memory_order_relaxed);
-  broken_.store(false, std::memory_order_relaxed);
+  aborted_.store(false, std::memory_order_relaxed);
 }
 
 }  // namespace convoy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where workers meet. A worker that waits spins (base/spin.hpp) and then sleeps in the kernel, so a
-// busy machine slows a run down but does not make it collapse. Breakable: a worker that fails lets
-// all others leave.
+// The barrier between the workers of a rank. A worker that waits spins (base/spin.hpp) and then
+// sleeps in the kernel, so that a busy machine slows a run only a little. A worker that fails calls
+// abort(), and all others return.
 #pragma once
 
 #include <atomic>
@@ -14,32 +14,32 @@ namespace convoy {
 // For a fixed number of workers; worker 0 leads. Thread-safe.
 class Barrier {
  public:
-  // `spins`: at most, of who waits.
-  explicit Barrier(int workers, int spins = kBriefSpins)
+  // `spins`: turns that a worker spins at most before it sleeps.
+  explicit Barrier(int workers, int spins = kShortSpins)
       : workers_(static_cast<std::uint32_t>(workers)), most_spins_(spins), spins_(spins) {}
 
-  // Returns once all workers are here, and true; or false, as soon as the barrier is broken.
-  // Between the last arrival and the first departure worker 0 runs `completion` (others pass none):
-  // it sees what all wrote before, and all see what it wrote.
+  // Returns true once all workers have arrived, or false as soon as the barrier is aborted. Between
+  // the last arrival and the first departure worker 0 runs `completion` (the others pass none): it
+  // sees what all workers wrote before, and all see what it wrote.
   template <class Completion>
-  bool meet(int worker, const Completion& completion) {
+  bool arrive_and_wait(int worker, const Completion& completion) {
     if (worker != 0) return arrive_and_wait();
     if (!wait_for_others()) return false;
     completion();
     release();
-    return !broken_.load(std::memory_order_relaxed);
+    return !aborted_.load(std::memory_order_relaxed);
   }
-  bool meet(int worker) {
-    return meet(worker, [] {});
+  bool arrive_and_wait(int worker) {
+    return arrive_and_wait(worker, [] {});
   }
 
-  // No worker waits here any more, until reset().
-  void break_up();
+  // All waits return false, now and until reset().
+  void abort();
 
-  // While no worker is near: the barrier is whole again.
+  // Makes the barrier usable again after abort(). No worker may use it meanwhile.
   void reset();
 
-  // Seconds that worker 0 waited for others here, since the barrier was made; for worker 0.
+  // Seconds that worker 0 has waited here for others since construction. Worker 0 alone calls it.
   double waited() const { return waited_; }
 
  private:
@@ -54,7 +54,7 @@ class Barrier {
   double waited_ = 0;
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> phase_{0};
-  alignas(64) std::atomic<bool> broken_{false};
+  alignas(64) std::atomic<bool> aborted_{false};
 };
 
 }  // namespace convoy

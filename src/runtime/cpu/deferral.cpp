@@ -6,19 +6,16 @@
 namespace convoy {
 namespace {
 
-// Of copies for one layer. A larger batch gives up speed, not memory.
+// The most floats of the copies for one layer. With a larger batch the layer is not deferred: this
+// costs speed, not memory.
 constexpr Index kMostFloats = Index{16} << 20;
-
-const Op& op_of(const Plan& plan, const Stage& stage) {
-  return plan.net().layers()[static_cast<std::size_t>(stage.layer)].op;
-}
 
 // Calls take(stage, in, out) for each stage that is deferred, with the floats of x and of dy.
 template <class Take>
 void for_each_deferred(const Plan& plan, Index grain, Index samples, const Take& take) {
   for (const Stage& stage : plan.backward()) {
     if (stage.kind != StageKind::weight_gradient || stage.fused > 0) continue;
-    const Op& op = op_of(plan, stage);
+    const Op& op = plan.op(stage);
     const Index in = input_shape(op).size(), out = output_shape(op).size();
     if (parameter_shape(op).size() <= grain * (in + out)) continue;
     if (samples * (in + out) > kMostFloats) continue;
@@ -45,7 +42,7 @@ bool Deferral::keep(const Stage& stage, Workspace& workspace, Index first, Index
   const auto kept =
       std::find_if(kept_.begin(), kept_.end(), [&](const Kept& k) { return k.stage == &stage; });
   if (kept == kept_.end()) return false;
-  const Op& op = op_of(plan_, stage);
+  const Op& op = plan_.op(stage);
   const Index in = input_shape(op).size(), out = output_shape(op).size();
   const LayerValues values = layer_values(plan_, stage, workspace);
   std::copy_n(values.x, samples * in, kept->x.data() + first * in);

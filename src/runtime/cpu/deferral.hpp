@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weight gradients that wait until a team has been through all its grains of a step: those of
-// layers whose gradient is larger than what a grain's is computed from (a dense layer of 3136 x
-// 128: 1.6 MB against 52 KB). Grain by grain, such a gradient goes out to memory and back for every
-// addition of the tree; deferred, it is computed a few rows at a time, for all grains, with the
-// tree's partial sums in the cache, and written once. The price is a copy of x and dy.
+// Deferred weight gradients: they are computed after a worker group has taken all its grains of a
+// step through the net. This applies to layers whose gradient is larger than the values of a grain
+// from which it is computed (a dense layer of 3136 x 128: 1.6 MB against 52 KB). Computed grain by
+// grain, such a gradient is written to memory and read again for every addition of the tree.
+// Deferred, it is computed a few rows at a time for all grains, with the tree's partial sums in the
+// cache, and written once. The cost is a copy of x and dy.
 //
-// Which layers wait is a matter of speed alone: the same additions in the same order.
+// Deferral affects speed alone: the additions and their order are the same.
 #pragma once
 
 #include <vector>
@@ -16,14 +17,15 @@ namespace convoy {
 
 class Deferral {
  public:
-  // For a team that goes through `samples` a step, in slabs, in grains of `grain`.
+  // For a worker group that takes `samples` samples through the net in a step, in several
+  // microbatches, with grains of `grain` samples.
   Deferral(const Plan& plan, Index grain, Index samples);
 
-  // The memory that this takes.
+  // The memory that this needs, in floats.
   static Index floats(const Plan& plan, Index grain, Index samples);
 
-  // Copies what the weight gradient of this stage needs, of `samples` that begin the workspace, to
-  // position `first`. False: this stage is not deferred.
+  // Copies what the weight gradient of this stage needs, for the first `samples` samples of the
+  // workspace, to position `first`. Returns false where this stage is not deferred.
   bool keep(const Stage& stage, Workspace& workspace, Index first, Index samples);
 
   struct Kept {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine of one thread or many. In a stretch every worker goes through the same four beats for
-// each batch: gradient of my grains, finish the tree, update the weights, record. Two barriers
-// separate them, in which the ranks of a node meet as well.
+// The CPU engine, for one or more threads. In a step range every worker does the same four parts
+// (compute, reduce, update, commit) for each batch: it computes the gradient of its grains,
+// finishes the tree, updates the weights and records the step. Two barriers separate the parts; the
+// ranks of a memory domain wait for each other there, too.
+#include "runtime/cpu_engine.hpp"
+
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -14,11 +17,10 @@
 #include "parallel/collectives.hpp"
 #include "runtime/check_use.hpp"
 #include "runtime/cpu/generations.hpp"
+#include "runtime/cpu/group_work.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/memory_need.hpp"
-#include "runtime/cpu/team.hpp"
-#include "runtime/cpu/team_work.hpp"
-#include "runtime/engine.hpp"
+#include "runtime/cpu/workers.hpp"
 #include "runtime/gradient_sum.hpp"
 #include "runtime/recorded_communicator.hpp"
 #include "runtime/score_sharing.hpp"
@@ -28,7 +30,7 @@ namespace {
 
 constexpr Index kUpdateFloats = 1024;
 
-// Before any of the memory is taken.
+// Checks the memory need before any of it is allocated.
 Layout fitting_layout(const EngineOptions& options, const Plan& plan, const Sgd& optimizer,
                       Communicator& communicator) {
   Layout layout = choose_layout(options, plan, communicator);
@@ -42,7 +44,7 @@ class CpuEngine final : public Engine {
   CpuEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
             Communicator& communicator)
       : net_(net),
-        backend_(find_backend(options.isa)),
+        backend_(find_backend(options.cpu.isa)),
         plan_(net, choose_fusion(options, backend_)),
         optimizer_(optimizer),
         batch_(options.batch),
@@ -54,40 +56,42 @@ class CpuEngine final : public Engine {
         normalizer_(net.normalization(), net.input().channels, backend_),
         barrier_(layout_.workers, layout_.spins),
         generations_(plan_, optimizer, backend_, communicator_),
-        sum_(communicator_, options, plan_, layout_.crew, backend_, layout_.teams,
-             Team::slots_of(layout_.share)),
+        sum_(communicator_, options, plan_, layout_.worker_group, backend_, layout_.groups,
+             Group::slots_of(layout_.share)),
         finite_(static_cast<std::size_t>(layout_.workers)),
-        node_finite_(allocate<Flag>(communicator_, node_ranks(communicator).size())) {
-    if (options.ranks_by == Cut::tensor && communicator.size() > 1) {
-      ranks_.emplace(plan_, layout_.crew, communicator_, barrier_,
-                     layout_.share.slab_grains * grain_, layout_.teams);
+        domain_finite_(allocate<Flag>(communicator_, domain_ranks(communicator).size())) {
+    if (options.ranks_by == Parallelism::tensor && communicator.size() > 1) {
+      ranks_.emplace(plan_, layout_.worker_group, communicator_, barrier_,
+                     layout_.share.microbatch_grains * grain_, layout_.groups);
     }
-    for (int t = 0; t < layout_.teams; ++t) {
-      const TeamSeat seat{t, layout_.crew, ranks_ ? &*ranks_ : nullptr, layout_.spins};
-      teams_.push_back(
-          std::make_unique<Team>(plan_, seat, layout_.share, sum_.slots(t), communicator_));
+    for (int t = 0; t < layout_.groups; ++t) {
+      const GroupMembership membership{t, layout_.worker_group, ranks_ ? &*ranks_ : nullptr,
+                                       layout_.spins};
+      groups_.push_back(
+          std::make_unique<Group>(plan_, membership, layout_.share, sum_.slots(t), communicator_));
     }
-    pieces_.resize(teams_.size());
+    pieces_.resize(groups_.size());
     for (int w = 0; w < layout_.workers; ++w) {
       sum_scratch_.emplace_back(GradientSum::scratch_rows() * most_floats(net));
     }
     if (timeline_) timeline_->prepare(plan_, layout_.workers);
-    // Threads that can't be had are told before anything has begun.
+    // Where the threads can't be created, this throws before any work begins.
     run_workers(layout_.workers, [](int) {});
   }
 
-  StretchResult run(const Stretch& stretch) override {
-    check_stretch(net_, batch_, stretch);
-    result_ = {Outcome::finished, 0, stretch.before, 0, 0};
-    leave_ = false;
+  StepRangeResult run(const StepRange& step_range) override {
+    check_step_range(net_, batch_, step_range);
+    result_ = {Outcome::finished, 0, step_range.before, 0, 0};
+    ends_ = false;
     const double waited_before = waited();
-    // Together, so that nobody's steps begin with waiting for what another does between stretches.
-    if (timeline_) all_gather(communicator_, "", Meeting::update);
-    const StretchSpan span(timeline_, result_.steps_done);
+    // All ranks begin together, so that the steps of none begin with a wait for the work that
+    // another rank does between step ranges.
+    if (timeline_) all_gather(communicator_, "", SyncPoint::update);
+    const StepRangeSpan span(timeline_, result_.steps_done);
     run_parallel([&](int worker) {
-      if (Lane* const lane = lane_of(worker)) lane->start();
-      for (Index step = stretch.steps.begin; step < stretch.steps.end && !leave_; ++step) {
-        if (!run_step(worker, stretch, step)) return;
+      if (Track* const track = track_of(worker)) track->start();
+      for (Index step = step_range.steps.begin; step < step_range.steps.end && !ends_; ++step) {
+        if (!run_step(worker, step_range, step)) return;
       }
     });
     result_.waited = waited() - waited_before;
@@ -106,12 +110,14 @@ class CpuEngine final : public Engine {
     const GrainList list{&data, samples, grain_};
     const TimeSpan span(timeline_, TimeKind::evaluation);
     run_parallel([&](int worker) {
-      const Seat seat = seat_of(worker);
-      if (!seat.team.evaluate(seat.member, work_of(seat, list, nullptr), sink)) return;
-      barrier_.meet(worker,
-                    [&] { evaluation.tally = sum_.sum_tallies(list.count(), pieces_of_teams()); });
+      const Membership membership = member_of(worker);
+      if (!membership.group.evaluate(membership.member, work_of(membership, list, nullptr), sink))
+        return;
+      barrier_.arrive_and_wait(worker, [&] {
+        evaluation.step_metrics = sum_.sum_metrics(list.count(), pieces_of_groups());
+      });
     });
-    if (layout_.crew.all == layout_.crew.local) {
+    if (layout_.worker_group.all == layout_.worker_group.local) {
       share_scores(communicator_, list, net_.loss().classes, evaluation);
     }
     return evaluation;
@@ -132,16 +138,16 @@ class CpuEngine final : public Engine {
   Timeline* timeline() const override { return timeline_; }
 
  private:
-  // Where a worker sits: its team, and its place there.
-  struct Seat {
-    Team& team;
+  // A worker's group, the group's number, and the worker's number in it.
+  struct Membership {
+    Group& group;
     int number;
     int member;
   };
 
-  Seat seat_of(int worker) {
-    const int team = worker / layout_.crew.local;
-    return {*teams_[static_cast<std::size_t>(team)], team, worker % layout_.crew.local};
+  Membership member_of(int worker) {
+    const int group = worker / layout_.worker_group.local;
+    return {*groups_[static_cast<std::size_t>(group)], group, worker % layout_.worker_group.local};
   }
 
   static std::unique_ptr<Communicator> recorded(Communicator& communicator, Timeline* timeline) {
@@ -149,117 +155,123 @@ class CpuEngine final : public Engine {
     return std::make_unique<RecordedCommunicator>(communicator, *timeline);
   }
 
-  // Seconds of worker 0, so far. (Its team is the first.)
-  double waited() const { return barrier_.waited() + teams_.front()->barrier().waited(); }
+  // Seconds that worker 0 has waited so far. (Its worker group is the first.)
+  double waited() const { return barrier_.waited() + groups_.front()->barrier().waited(); }
 
-  // Null: nobody asks for a timeline.
-  Lane* lane_of(int worker) const { return timeline_ ? timeline_->lanes() + worker : nullptr; }
+  // Null where there is no timeline.
+  Track* track_of(int worker) const { return timeline_ ? timeline_->tracks() + worker : nullptr; }
 
-  Team::Work work_of(const Seat& seat, const GrainList& list, Lane* lanes) {
+  Group::Work work_of(const Membership& membership, const GrainList& list, Track* tracks) {
     const Range mine = sum_.grains_of_rank(list.count());
-    const Range part = split(mine.size(), layout_.teams, seat.number);
+    const Range part = split(mine.size(), layout_.groups, membership.number);
     const Range grains{mine.begin + part.begin, mine.begin + part.end};
-    // Ranks cut by tensor go through the stages together, teams without a grain left too.
-    const Index rounds =
-        seat.team.rounds(ranks_ ? split(mine.size(), layout_.teams, 0).size() : grains.size());
-    return {backend_, generations_.weights(), normalizer_, list, grains, rounds, lanes};
+    // Tensor-parallel ranks compute the stages together, so worker groups without a grain left take
+    // part, too.
+    const Index rounds = membership.group.rounds(
+        ranks_ ? split(mine.size(), layout_.groups, 0).size() : grains.size());
+    return {backend_, generations_.weights(), normalizer_, list, grains, rounds, tracks};
   }
 
-  std::span<const TeamPieces> pieces_of_teams() {
-    for (std::size_t t = 0; t < teams_.size(); ++t) pieces_[t] = teams_[t]->pieces();
+  std::span<const GroupPieces> pieces_of_groups() {
+    for (std::size_t t = 0; t < groups_.size(); ++t) pieces_[t] = groups_[t]->pieces();
     return pieces_;
   }
 
-  // Runs work(worker) on all workers; what one of them throws is thrown again here, once all have
-  // left.
+  // Runs work(worker) on all workers. Where one of them throws, the call throws the first exception
+  // again after all workers have returned.
   template <class Work>
   void run_parallel(const Work& work) {
     std::exception_ptr error;
     std::mutex mutex;
     barrier_.reset();
-    for (const auto& team : teams_) team->barrier().reset();
+    for (const auto& group : groups_) group->barrier().reset();
     std::optional<ShortSlices> slices;
     if (layout_.workers > 1 || communicator_.size() > 1) slices.emplace();
     run_workers(layout_.workers, [&](int worker) {
       const FloatEnvironment environment;
-      // Threads of the pool keep theirs: they sleep from stretch to stretch, and have to wake soon.
+      // Threads of the pool keep short time slices: they sleep between step ranges and must wake
+      // soon.
       if (worker > 0) shorten_slices();
       try {
         work(worker);
       } catch (...) {
         const std::lock_guard lock(mutex);
         if (!error) error = std::current_exception();
-        barrier_.break_up();
-        for (const auto& team : teams_) team->barrier().break_up();
+        barrier_.abort();
+        for (const auto& group : groups_) group->barrier().abort();
       }
     });
     if (error) std::rethrow_exception(error);
   }
 
-  // The four beats. False: another worker failed.
-  bool run_step(int worker, const Stretch& stretch, Index step) {
-    const auto first = static_cast<std::size_t>(step * stretch.batch);
+  // Does the four parts (compute, reduce, update, commit). Returns false where another worker
+  // failed.
+  bool run_step(int worker, const StepRange& step_range, Index step) {
+    const auto first = static_cast<std::size_t>(step * step_range.batch);
     const auto size =
-        std::min(static_cast<std::size_t>(stretch.batch), stretch.order.size() - first);
-    const GrainList list{stretch.data, stretch.order.subspan(first, size), grain_};
-    if (worker == 0) communicator_.publish(Activity::training, stretch.first_step + step);
+        std::min(static_cast<std::size_t>(step_range.batch), step_range.order.size() - first);
+    const GrainList list{step_range.data, step_range.order.subspan(first, size), grain_};
+    if (worker == 0) communicator_.publish(Activity::training, step_range.first_step + step);
 
-    const Seat seat = seat_of(worker);
-    Lane* const lane = lane_of(worker);
-    if (lane) lane->step(stretch.first_step + step);
-    const Team::Work work = work_of(seat, list, lane ? lane - seat.member : nullptr);
-    if (!seat.team.add_gradients(seat.member, work)) return false;
+    const Membership membership = member_of(worker);
+    Track* const track = track_of(worker);
+    if (track) track->step(step_range.first_step + step);
+    const Group::Work work = work_of(membership, list, track ? track - membership.member : nullptr);
+    if (!membership.group.add_gradients(membership.member, work)) return false;
 
     const bool exchanges = sum_.exchanges();
-    if (!meet(worker, [&] {
-          tally_ = sum_.gather(list.count(), pieces_of_teams(), flags_of(stretch));
-          if (!exchanges) judge();
+    if (!barrier(worker, [&] {
+          step_metrics_ = sum_.gather(list.count(), pieces_of_groups(), flags_of(step_range));
+          if (!exchanges) check_step_metrics();
         })) {
       return false;
     }
     if (exchanges) {
       sum_.add(sum_.slice_before_exchange(slice_of(worker), worker, layout_.workers));
-      if (lane) lane->lap(TimeKind::reduction);
-      if (!meet(worker, [&] {
-            if (lane) lane->lap(TimeKind::waiting);
-            tally_ = sum_.exchange();
-            judge();
-            if (lane) lane->lap(TimeKind::reduction);
+      if (track) track->record(TimeKind::reduction);
+      if (!barrier(worker, [&] {
+            if (track) track->record(TimeKind::waiting);
+            step_metrics_ = sum_.exchange();
+            check_step_metrics();
+            if (track) track->record(TimeKind::reduction);
           })) {
         return false;
       }
     }
-    if (leave_) return true;
-    const float rate = stretch.learning_rates[static_cast<std::size_t>(step - stretch.steps.begin)];
+    if (ends_) return true;
+    const float rate =
+        step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
     finite_[static_cast<std::size_t>(worker)].value = update(worker, rate);
-    return meet(worker, [&] { record(); });
+    return barrier(worker, [&] { record(); });
   }
 
-  // All workers of the node.
+  // A barrier of all workers of the memory domain, if `completion` waits for the other ranks.
   template <class Completion>
-  bool meet(int worker, const Completion& completion) {
-    if (!barrier_.meet(worker, completion)) return false;
-    if (Lane* const lane = lane_of(worker); lane && layout_.node_workers > 1) {
-      lane->lap(TimeKind::waiting);
+  bool barrier(int worker, const Completion& completion) {
+    if (!barrier_.arrive_and_wait(worker, completion)) return false;
+    if (Track* const track = track_of(worker); track && layout_.domain_workers > 1) {
+      track->record(TimeKind::waiting);
     }
     return true;
   }
 
-  // A flag of this rank, which travels to all.
-  static std::uint32_t flags_of(const Stretch& stretch) {
-    const bool stop = stretch.stop && stretch.stop->load(std::memory_order_relaxed);
-    return stop ? Tally::stop_requested : 0U;
+  // The flags of this rank, which reach all ranks.
+  static std::uint32_t flags_of(const StepRange& step_range) {
+    const bool stop = step_range.stop && step_range.stop->load(std::memory_order_relaxed);
+    return stop ? StepMetrics::stop_requested : 0U;
   }
 
-  // Worker 0 alone, once the tally of all ranks is there.
-  void judge() {
-    if (!(tally_.flags & Tally::not_finite)) return;
+  // Worker 0 alone calls it, once it has the step metrics of all ranks. Where they are not finite,
+  // the step does not commit.
+  void check_step_metrics() {
+    if (!(step_metrics_.flags & StepMetrics::not_finite)) return;
     fail_step();
-    communicator_.meet(Meeting::update);  // all of the node have read what a next step writes anew
+    communicator_.barrier(
+        SyncPoint::update);  // all ranks of the domain have read what the next step overwrites
   }
 
   Range slice_of(int worker) const {
-    return split(net_.arena_size(), layout_.node_workers, layout_.first_node_worker + worker,
+    return split(net_.arena_size(), layout_.domain_workers, layout_.first_domain_worker + worker,
                  kFloatsPerLine);
   }
 
@@ -267,10 +279,10 @@ class CpuEngine final : public Engine {
   // rows at a time, so that their sums stay in the cache.
   bool update(int worker, float rate) {
     const Range slice = slice_of(worker);
-    const Generations::Step step{tally_.samples, rate};
+    const Generations::Step step{step_metrics_.samples, rate};
     float* scratch = sum_scratch_[static_cast<std::size_t>(worker)].data();
-    Lane* const lane = lane_of(worker);
-    Lane* const turns = sum_.exchanges() || !sum_.adds() ? nullptr : lane;
+    Track* const track = track_of(worker);
+    Track* const turns = sum_.exchanges() || !sum_.adds() ? nullptr : track;
     if (turns) turns->begin_turns();
     bool finite = true;
     for (const ParameterBlock& block : net_.parameter_blocks()) {
@@ -290,13 +302,13 @@ class CpuEngine final : public Engine {
     }
     if (turns) {
       turns->end_turns();
-    } else if (lane) {
-      lane->lap(TimeKind::update);
+    } else if (track) {
+      track->record(TimeKind::update);
     }
     return finite;
   }
 
-  // Floats that are updated at once: at least a row.
+  // The most floats that are updated at once: at least a row.
   static Index most_floats(const Net& net) {
     Index most = kUpdateFloats;
     for (const ParameterBlock& block : net.parameter_blocks()) {
@@ -305,33 +317,33 @@ class CpuEngine final : public Engine {
     return most;
   }
 
-  // Worker 0 alone, after all have updated: if all new weights are finite, on all ranks of the
-  // node, the step counts and the new generation becomes current. (Every node computes the same
-  // ones.)
+  // Worker 0 alone calls it, after all workers have updated. If all new weights on all ranks of the
+  // memory domain are finite, the step commits: the new generation becomes current. (Every memory
+  // domain computes the same weights.)
   void record() {
     bool finite = true;
     for (const Flag& flag : finite_) finite = finite && flag.value;
-    const Range node = node_ranks(communicator_);
-    node_finite_[communicator_.rank() - node.begin].value = finite;
-    communicator_.meet(Meeting::update);
-    for (Index place = 0; place < node.size(); ++place) {
-      finite = finite && node_finite_[place].value;
+    const Range domain = domain_ranks(communicator_);
+    domain_finite_[communicator_.rank() - domain.begin].value = finite;
+    communicator_.barrier(SyncPoint::update);
+    for (Index place = 0; place < domain.size(); ++place) {
+      finite = finite && domain_finite_[place].value;
     }
     if (!finite) return fail_step();
     generations_.flip();
-    result_.total.add(tally_);
-    result_.last_loss = tally_.loss / static_cast<double>(tally_.samples);
+    result_.total.add(step_metrics_);
+    result_.last_loss = step_metrics_.loss / static_cast<double>(step_metrics_.samples);
     ++result_.steps_done;
-    if (tally_.flags & Tally::stop_requested) {
+    if (step_metrics_.flags & StepMetrics::stop_requested) {
       result_.outcome = Outcome::stopped;
-      leave_ = true;
+      ends_ = true;
     }
   }
 
   void fail_step() {
     result_.outcome = Outcome::not_finite;
-    result_.last_loss = tally_.loss / static_cast<double>(tally_.samples);
-    leave_ = true;
+    result_.last_loss = step_metrics_.loss / static_cast<double>(step_metrics_.samples);
+    ends_ = true;
   }
 
   struct alignas(kAlignment) Flag {
@@ -345,7 +357,7 @@ class CpuEngine final : public Engine {
   const Index batch_;  // the largest
   const Index grain_;
   Timeline* const timeline_;
-  const std::unique_ptr<Communicator> recorded_;  // where there is a timeline
+  const std::unique_ptr<Communicator> recorded_;  // null without a timeline
   Communicator& communicator_;
   const Layout layout_;
   const Normalizer normalizer_;
@@ -353,16 +365,17 @@ class CpuEngine final : public Engine {
   Generations generations_;
   GradientSum sum_;
   std::optional<TensorRanks> ranks_;
-  std::vector<std::unique_ptr<Team>> teams_;
+  std::vector<std::unique_ptr<Group>> groups_;
   std::vector<Buffer<float>> sum_scratch_;  // of each worker
 
-  // Of the step in progress; written by worker 0 while all others wait.
-  std::vector<TeamPieces> pieces_;
-  Tally tally_;
-  StretchResult result_;
-  bool leave_ = false;
+  // State of the step in progress. Worker 0 writes it while all others wait; finite_ has one entry
+  // for each worker.
+  std::vector<GroupPieces> pieces_;
+  StepMetrics step_metrics_;
+  StepRangeResult result_;
+  bool ends_ = false;
   std::vector<Flag> finite_;
-  std::shared_ptr<Flag[]> node_finite_;
+  std::shared_ptr<Flag[]> domain_finite_;
 };
 
 }  // namespace

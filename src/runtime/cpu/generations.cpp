@@ -61,10 +61,10 @@ bool Generations::update_elements(const ParameterBlock& block, Range rows,
 
 void Generations::pack(const ParameterBlock& block, Range rows,
                        const Generation& generation) const {
-  const Place packed = plan_.packed(block.layer);
+  const Offset packed = plan_.packed(block.layer);
   if (packed == kNowhere) return;
-  backend_.pack(plan_.net().layers()[static_cast<std::size_t>(block.layer)].op,
-                generation.parameters.get() + block.offset, generation.packed.get() + packed, rows);
+  backend_.pack(plan_.op(block.layer), generation.parameters.get() + block.offset,
+                generation.packed.get() + packed, rows);
 }
 
 ModelState Generations::state() const {
@@ -79,8 +79,8 @@ ModelState Generations::state() const {
 }
 
 void Generations::set_state(const ModelState& state) {
-  communicator_.meet(Meeting::update);  // nobody reads the old one any more
-  if (leads_node(communicator_)) {
+  communicator_.barrier(SyncPoint::update);  // no rank reads the old state any more
+  if (leads_domain(communicator_)) {
     const Index size = plan_.net().arena_size();
     std::copy_n(state.parameters.data(), size, now().parameters.get());
     if (optimizer_.momentum != 0) {
@@ -94,7 +94,7 @@ void Generations::set_state(const ModelState& state) {
       pack(block, {0, block.shape.taps}, now());
     }
   }
-  communicator_.meet(Meeting::update);
+  communicator_.barrier(SyncPoint::update);
 }
 
 }  // namespace convoy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The third beat of a step: the update. There are two generations of parameters, of what is derived
-// from them, and of the optimizer's memory; a step reads one and writes the other, and they change
-// places when all went well. The ranks of a node share them.
+// The update part of a step. The parameters, their packed form and the optimizer's state exist in
+// two generations: a step reads one and writes the other, and they are exchanged when the step
+// commits. The ranks of a memory domain share them.
 #pragma once
 
 #include <array>
@@ -16,29 +16,30 @@ namespace convoy {
 
 class Generations {
  public:
-  // Collective over the node.
+  // Collective over the memory domain.
   Generations(const Plan& plan, const Sgd& optimizer, const Backend& backend,
               Communicator& communicator);
 
   Weights weights() const { return {now().parameters.get(), now().packed.get()}; }
 
   // The rows of a parameter block whose updates belong to the slice [slice) of the arena. Slices
-  // are cut at rows, so that each row is packed by whoever updated it; together they are all rows.
+  // are cut at rows, so that the worker that updates a row also packs it; together they are all
+  // rows.
   static Range rows_in(const ParameterBlock& block, Range slice);
 
   struct Step {
     Index samples = 1;  // 1 / samples is applied here and nowhere else
     float rate = 0;
   };
-  // The next generation's rows, from the sum of their gradients [rows][columns]. Are all of them
-  // finite? Any worker, each on other rows.
+  // Computes rows of the next generation from the sum of their gradients [rows][columns]. Returns
+  // whether all of them are finite. Any workers may call it at the same time, each for other rows.
   bool update_rows(const ParameterBlock& block, Range rows, const float* gradient_sum,
                    const Step& step) const;
 
-  // The next generation becomes the current one. Called once a step by one thread of each rank.
+  // Makes the next generation the current one. One thread of each rank calls it once per step.
   void flip() { current_ = 1 - current_; }
 
-  // Of the current generation. set_state is collective over the node.
+  // The state of the current generation. set_state is collective over the memory domain.
   ModelState state() const;
   void set_state(const ModelState& state);
 

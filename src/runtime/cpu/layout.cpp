@@ -11,18 +11,19 @@
 
 #include "base/machine.hpp"
 #include "parallel/collectives.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 
 namespace convoy {
 namespace {
 
-// A slab holds as many grains as this much memory takes. Of one thread: what stays in its
-// second-level cache, so that dense layers see many samples at once. Of a team whose members meet
-// after every stage: few meetings, and no more memory for a larger batch.
-constexpr Index kThreadSlabBytes = Index{1} << 20;
-constexpr Index kTeamSlabBytes = Index{32} << 20;
+// A microbatch holds as many grains as fit into this memory. For a worker group of one thread the
+// workspace stays in the second-level cache, and dense layers still get many samples at once. For a
+// worker group whose members wait for each other after every stage it makes barriers rare, and a
+// larger batch needs no more memory.
+constexpr Index kThreadMicrobatchBytes = Index{1} << 20;
+constexpr Index kGroupMicrobatchBytes = Index{32} << 20;
 
-// Far above any machine; each thread takes memory of its own.
+// More than the cores of any machine; the limit exists because each thread needs memory of its own.
 constexpr int kMostThreads = 4096;
 
 std::set<int> numbers_in(const std::string& text) {
@@ -32,11 +33,11 @@ std::set<int> numbers_in(const std::string& text) {
   return numbers;
 }
 
-// The cores that this process may use, and with how many ranks of this machine it shares them.
+// The cores that this process may use, and the number of ranks of this host that share them.
 struct Cores {
   int usable = 1;
   int ranks = 1;       // that share them, this one included
-  bool bound = false;  // to a part of the machine's
+  bool bound = false;  // whether the process is bound to a part of the machine's cores
 };
 
 Cores cores_of(Communicator& communicator) {
@@ -44,7 +45,7 @@ Cores cores_of(Communicator& communicator) {
   Cores cores{usable_cores(mask), 1, mask.count() > 0 && mask.count() < online_cores()};
   if (communicator.size() == 1) return cores;
   const auto masks =
-      all_gather(communicator, fmt::format("{}", fmt::join(mask.numbers(), " ")), Meeting::start);
+      all_gather(communicator, fmt::format("{}", fmt::join(mask.numbers(), " ")), SyncPoint::start);
   cores.ranks = 0;
   for (Index r = communicator.host().begin; r < communicator.host().end; ++r) {
     const std::set<int> theirs = numbers_in(masks[static_cast<std::size_t>(r)]);
@@ -60,7 +61,7 @@ std::string in_words(const Cores& cores) {
                          : fmt::format("this process may use {} cores", cores.usable);
 }
 
-// Where neither an option nor a readable OMP_NUM_THREADS asks for a number.
+// The number of threads where neither an option nor a readable OMP_NUM_THREADS gives one.
 int usual_threads(const Cores& cores, Layout& layout) {
   int threads = std::max(1, cores.usable / cores.ranks);
   std::string why = in_words(cores);
@@ -81,23 +82,22 @@ int usual_threads(const Cores& cores, Layout& layout) {
 int asked_threads(const EngineOptions& options, Communicator& communicator, Layout& layout) {
   const Cores cores = cores_of(communicator);
   const int usable = std::max(1, cores.usable / cores.ranks);
-  int asked = options.threads > 0 ? options.threads : threads_by_environment().threads;
+  int asked = options.cpu.threads > 0 ? options.cpu.threads : threads_by_environment().threads;
   if (asked == 0) asked = usual_threads(cores, layout);
-  if (asked > usable && !options.oversubscribe) {
-    const std::string remedy =
-        communicator.size() > 1 && cores.bound
-            ? fmt::format(
-                  "the launcher bound each rank to them: with Open MPI give mpirun "
-                  "--bind-to none, or --map-by slot:PE={}",
-                  asked)
-            : "--oversubscribe starts them all";
-    layout.warnings.push_back(fmt::format("{} threads asked for, {} used ({}): {}", asked, usable,
+  if (asked > usable && !options.cpu.oversubscribe) {
+    const std::string remedy = communicator.size() > 1 && cores.bound
+                                   ? fmt::format(
+                                         "the launcher bound each rank to them: with Open MPI, "
+                                         "give mpirun --bind-to none or --map-by slot:PE={}",
+                                         asked)
+                                   : "add --oversubscribe to start all";
+    layout.warnings.push_back(fmt::format("{} threads requested, {} used ({}): {}", asked, usable,
                                           in_words(cores), remedy));
     asked = usable;
   }
-  if (cores.ranks > cores.usable && !options.oversubscribe) {
+  if (cores.ranks > cores.usable && !options.cpu.oversubscribe) {
     layout.warnings.push_back(
-        fmt::format("{} ranks share {} {}: they take turns, and no figure of this run is a speedup",
+        fmt::format("{} ranks share {} {}: workers take turns, so this run's times show no speedup",
                     cores.ranks, cores.usable, cores.usable == 1 ? "core" : "cores"));
   }
   if (asked > kMostThreads) {
@@ -115,29 +115,30 @@ int asked_threads(const EngineOptions& options, Communicator& communicator, Layo
   return asked;
 }
 
-// Members of a team on all ranks need as many threads on each.
+// The least number of threads on any rank: a worker group with members on all ranks needs the same
+// number on each.
 int least_on_any_rank(int threads, Communicator& communicator) {
   for (const std::string& other :
-       all_gather(communicator, std::to_string(threads), Meeting::start)) {
+       all_gather(communicator, std::to_string(threads), SyncPoint::start)) {
     threads = std::min(threads, std::atoi(other.c_str()));
   }
   return threads;
 }
 
-// How many workers a node has, and how many of them are on lower ranks.
+// Sets the number of workers of the memory domain, and the number of those on lower ranks.
 void number_workers(Layout& layout, Communicator& communicator) {
-  layout.node_workers = 0;
-  const auto workers = all_gather(communicator, std::to_string(layout.workers), Meeting::start);
-  const Range node = node_ranks(communicator);
-  for (Index r = node.begin; r < node.end; ++r) {
-    if (r == communicator.rank()) layout.first_node_worker = layout.node_workers;
-    layout.node_workers += std::atoi(workers[static_cast<std::size_t>(r)].c_str());
+  layout.domain_workers = 0;
+  const auto workers = all_gather(communicator, std::to_string(layout.workers), SyncPoint::start);
+  const Range domain = domain_ranks(communicator);
+  for (Index r = domain.begin; r < domain.end; ++r) {
+    if (r == communicator.rank()) layout.first_domain_worker = layout.domain_workers;
+    layout.domain_workers += std::atoi(workers[static_cast<std::size_t>(r)].c_str());
   }
 }
 
-// Everything then takes hundreds of times as long, which a warning should say before the wait does.
+// The reference code takes hundreds of times as long, so a warning says so at the start.
 void warn_of_reference(const EngineOptions& options, Layout& layout) {
-  if (options.isa != "auto" || backends().size() > 1) return;
+  if (options.cpu.isa != "auto" || backends().size() > 1) return;
 #if defined(__x86_64__)
   constexpr const char* kWhy = "this processor has neither AVX2 with FMA nor AVX-512";
   constexpr const char* kRemedy = "run it on one that has, or let the virtual machine offer them";
@@ -156,18 +157,18 @@ void warn_of_idle(const EngineOptions& options, Layout& layout, const Communicat
   const Index of_rank = (grains + communicator.size() - 1) / communicator.size();
   const std::string why = fmt::format("a batch of {} is {} grain{} of {}", options.batch, grains,
                                       grains == 1 ? "" : "s", options.grain);
-  if (options.ranks_by == Cut::data && communicator.size() > grains) {
+  if (options.ranks_by == Parallelism::data && communicator.size() > grains) {
     layout.warnings.push_back(
         fmt::format("{} of {} ranks have no grain and idle ({}): use a larger --batch, a smaller "
                     "--grain, fewer ranks, or --ranks-by tensor",
                     communicator.size() - grains, communicator.size(), why));
-  } else if (layout.teams < asked && options.threads_by == Cut::data) {
+  } else if (layout.groups < asked && options.cpu.threads_by == Parallelism::data) {
     const std::string share =
         of_rank < grains ? fmt::format("{}, {} for this rank", why, of_rank) : why;
     layout.warnings.push_back(
         fmt::format("{} of {} threads would idle and are not started ({}): use a larger --batch, a "
                     "smaller --grain, or --threads-by tensor",
-                    asked - layout.teams, asked, share));
+                    asked - layout.groups, asked, share));
   }
 }
 
@@ -176,40 +177,42 @@ void warn_of_idle(const EngineOptions& options, Layout& layout, const Communicat
 Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicator& communicator) {
   Layout layout;
   warn_of_reference(options, layout);
-  const bool tensor_ranks = options.ranks_by == Cut::tensor && communicator.size() > 1;
+  const bool tensor_ranks = options.ranks_by == Parallelism::tensor && communicator.size() > 1;
   const Index grains = (options.batch + options.grain - 1) / options.grain;
   const Index of_rank =
       tensor_ranks ? grains : (grains + communicator.size() - 1) / communicator.size();
   int asked = asked_threads(options, communicator, layout);
   if (tensor_ranks) asked = least_on_any_rank(asked, communicator);
-  if (options.threads_by == Cut::tensor) {
-    layout.crew.local = asked;
+  if (options.cpu.threads_by == Parallelism::tensor) {
+    layout.worker_group.local = asked;
   } else {
-    layout.teams = static_cast<int>(std::min<Index>(asked, of_rank));
+    layout.groups = static_cast<int>(std::min<Index>(asked, of_rank));
     warn_of_idle(options, layout, communicator, asked, grains);
   }
-  layout.crew.all = layout.crew.local;
+  layout.worker_group.all = layout.worker_group.local;
   if (tensor_ranks) {
-    layout.crew.all = layout.crew.local * communicator.size();
-    layout.crew.first = layout.crew.local * communicator.rank();
-    layout.crew.one_memory = communicator.nodes().size() == 1;
+    layout.worker_group.all = layout.worker_group.local * communicator.size();
+    layout.worker_group.first = layout.worker_group.local * communicator.rank();
+    layout.worker_group.one_memory = communicator.domains().size() == 1;
   }
   const Index sample_bytes = plan.workspace_floats() * static_cast<Index>(sizeof(float)) +
-                             plan.workspace_choices() * static_cast<Index>(sizeof(Choice));
-  const Index slab_bytes = layout.crew.all > 1 ? kTeamSlabBytes : kThreadSlabBytes;
+                             plan.workspace_argmaxes() * static_cast<Index>(sizeof(Argmax));
+  const Index microbatch_bytes =
+      layout.worker_group.all > 1 ? kGroupMicrobatchBytes : kThreadMicrobatchBytes;
   layout.share.grain = options.grain;
-  layout.share.grains = (of_rank + layout.teams - 1) / layout.teams;
-  layout.share.slab_grains =
-      std::clamp<Index>(slab_bytes / (sample_bytes * options.grain), 1, layout.share.grains);
-  layout.workers = layout.teams * layout.crew.local;
+  layout.share.grains = (of_rank + layout.groups - 1) / layout.groups;
+  layout.share.microbatch_grains =
+      std::clamp<Index>(microbatch_bytes / (sample_bytes * options.grain), 1, layout.share.grains);
+  layout.workers = layout.groups * layout.worker_group.local;
   number_workers(layout, communicator);
-  layout.spins = spins_for(layout.node_workers, usable_cores(worker_cores()));
+  layout.spins = spins_for(layout.domain_workers, usable_cores(worker_cores()));
   return layout;
 }
 
 Fusion choose_fusion(const EngineOptions& options, const Backend& backend) {
-  const bool shared = options.threads_by == Cut::tensor || options.ranks_by == Cut::tensor;
-  return options.fuse && backend.block_forward && !shared ? Fusion::conv_blocks : Fusion::none;
+  const bool shared =
+      options.cpu.threads_by == Parallelism::tensor || options.ranks_by == Parallelism::tensor;
+  return options.cpu.fuse && backend.block_forward && !shared ? Fusion::conv_blocks : Fusion::none;
 }
 
 }  // namespace convoy

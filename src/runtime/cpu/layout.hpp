@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many threads work, and how they sit together.
+// The number of threads, and how they form worker groups.
 #pragma once
 
 #include <string>
@@ -7,29 +7,29 @@
 
 #include "base/spin.hpp"
 #include "plan/plan.hpp"
-#include "runtime/crew.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/worker_group.hpp"
 
 namespace convoy {
 
 struct Layout {
-  int workers = 1;  // of this rank: teams, each with crew.local members
-  int teams = 1;
-  Crew crew;        // of each team
-  TeamShare share;  // of the largest team
+  int workers = 1;  // of this rank: worker groups, each with worker_group.local members
+  int groups = 1;
+  WorkerGroup worker_group;  // of each worker group
+  GroupShare share;          // of the largest worker group
   // The workers of all ranks that share this one's memory, and the number of this rank's first.
-  int node_workers = 1;
-  int first_node_worker = 0;
-  int spins = kBriefSpins;  // of a worker that waits
+  int domain_workers = 1;
+  int first_domain_worker = 0;
+  int spins = kShortSpins;  // turns that a waiting worker spins
   std::vector<std::string> warnings;
 };
 
-// Active workers are min(asked, usable cores, work); what was cut off is said in `warnings`.
-// Collective.
+// The number of active workers is the minimum of the workers asked for, the usable cores and the
+// work; `warnings` reports a reduction. Collective.
 Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicator& communicator);
 
-// None where it is not wanted, or workers share an operation's outputs: they take any range of
-// them, and a fused stage has no ranges.
+// Returns no fusion where the options exclude it, or where workers share an operation's outputs:
+// each worker computes a range of them, and a fused stage can't be divided into ranges.
 Fusion choose_fusion(const EngineOptions& options, const Backend& backend);
 
 }  // namespace convoy

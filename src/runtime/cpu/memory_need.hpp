@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the memory that an engine is about to take fits into what control groups allow (a batch
-// system's or a container's limit). Past that limit the kernel kills a process, which can say
-// nothing; so it is compared beforehand.
+// Checks whether the memory that an engine is about to allocate fits into the limit of the control
+// groups (set by a batch system or a container). Beyond that limit the kernel kills the process
+// without a message, so the check comes first.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@
 
 namespace convoy {
 
-// In bytes. The large parts alone: what a run takes is a little more.
+// In bytes. It counts the large parts alone; a run takes a little more.
 struct MemoryNeed {
-  Index node = 0;  // that the ranks of a node share: weights, optimizer state, gradients
-  Index rank = 0;  // of each rank: activations and copies of some for all its workers
+  Index domain = 0;  // shared by a memory domain: weights, optimizer state, gradients
+  Index rank = 0;    // of each rank: activations, and copies of some, of all its workers
 };
 MemoryNeed memory_need(const Plan& plan, const Sgd& optimizer, const Layout& layout,
                        const Communicator& communicator);
 
-// Throws UserError(unavailable) where all ranks of this machine together need more than `limit`.
+// Throws UserError(unavailable) where all ranks of this host together need more than `limit`.
 void check_memory(const MemoryNeed& need, const MemoryHeld& held, const Communicator& communicator,
                   std::optional<std::uint64_t> limit);
 

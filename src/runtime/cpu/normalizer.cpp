@@ -4,7 +4,8 @@
 namespace convoy {
 namespace {
 
-// Shuffled images lie anywhere: asking for all of them first hides more than half of the waiting.
+// Shuffled images are scattered in memory: prefetching all of them first hides more than half of
+// the latency.
 void prefetch(std::span<const std::uint8_t> bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += kAlignment) __builtin_prefetch(bytes.data() + i);
 }

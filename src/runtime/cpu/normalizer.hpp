@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills the input of a grain: bytes of the images named, normalised, NHWC.
+// Fills the input of a grain with the normalised bytes of its images, NHWC.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ class Normalizer {
   // Throws as make_normalize() does. Keeps a reference to the backend.
   Normalizer(const Normalization& normalization, Index channels, const Backend& backend);
 
-  // Of images with that many channels. x = [samples.size()][height][width][channels]; labels =
-  // [samples.size()] unless null.
+  // Writes the named images of `data`, which must have that number of channels. x =
+  // [samples.size()][height][width][channels]; labels = [samples.size()] unless null.
   void fill(const Dataset& data, std::span<const std::uint32_t> samples, float* x,
             Label* labels) const;
 

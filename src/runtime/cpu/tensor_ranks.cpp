@@ -6,14 +6,15 @@
 namespace convoy {
 namespace {
 
-// The largest output of a stage, in bytes per sample; a max pool's choices go with it.
+// The largest output of a stage, in bytes per sample, including the argmaxes of a max pool.
 Index largest_output(const Plan& plan) {
   Index largest = 0;
   for (const auto* stages : {&plan.forward(), &plan.backward()}) {
     for (const Stage& stage : *stages) {
       if (stage.kind == StageKind::weight_gradient) continue;
-      const bool choices = stage.kind == StageKind::forward && plan.choice(stage.layer) != kNowhere;
-      const std::size_t bytes = sizeof(float) + (choices ? sizeof(Choice) : 0);
+      const bool argmaxes =
+          stage.kind == StageKind::forward && plan.argmax(stage.layer) != kNowhere;
+      const std::size_t bytes = sizeof(float) + (argmaxes ? sizeof(Argmax) : 0);
       largest = std::max(largest, unit_layout(plan, stage, 1).total * static_cast<Index>(bytes));
     }
   }
@@ -22,41 +23,42 @@ Index largest_output(const Plan& plan) {
 
 }  // namespace
 
-TensorRanks::TensorRanks(const Plan& plan, const Crew& crew, Communicator& communicator,
-                         Barrier& barrier, Index most_samples, int teams)
+TensorRanks::TensorRanks(const Plan& plan, const WorkerGroup& worker_group,
+                         Communicator& communicator, Barrier& barrier, Index most_samples,
+                         int groups)
     : plan_(plan),
-      crew_(crew),
+      worker_group_(worker_group),
       communicator_(communicator),
       barrier_(barrier),
-      outputs_(static_cast<std::size_t>(teams)) {
-  if (crew_.one_memory) return;
+      outputs_(static_cast<std::size_t>(groups)) {
+  if (worker_group_.one_memory) return;
   buffers_.resize(static_cast<std::size_t>(communicator.size()));
-  const Index most = largest_output(plan) * most_samples * teams;
+  const Index most = largest_output(plan) * most_samples * groups;
   for (auto& buffer : buffers_) buffer.reserve(static_cast<std::size_t>(most));
   out_.reserve(buffers_.size());
   in_.reserve(buffers_.size());
 }
 
-// Calls copy(memory, bytes) for what `rank` writes in this stage, team by team; of a max pool also
-// the choices.
+// Calls copy(memory, bytes) for each span that `rank` writes in this stage, one worker group after
+// the other; for a max pool also for the argmaxes.
 template <class Copy>
 void TensorRanks::for_each_span(const Stage& stage, int rank, const Copy& copy) {
-  const Place choice = stage.kind == StageKind::forward ? plan_.choice(stage.layer) : kNowhere;
-  for (const TeamOutput& output : outputs_) {
+  const Offset argmax = stage.kind == StageKind::forward ? plan_.argmax(stage.layer) : kNowhere;
+  for (const GroupOutput& output : outputs_) {
     if (output.samples == 0) continue;
     Workspace& workspace = *output.workspace;
-    const Range units = crew_.part_of_rank(stage_units(plan_, stage, output.samples), rank);
+    const Range units = worker_group_.part_of_rank(stage_units(plan_, stage, output.samples), rank);
     stage_spans(plan_, stage, output.samples, units, [&](Index begin, Index size) {
       const auto elements = static_cast<std::size_t>(size);
       copy(workspace.at(stage_output(stage)) + begin, elements * sizeof(float));
-      if (choice == kNowhere) return;
-      copy(workspace.choices + choice * workspace.capacity + begin, elements * sizeof(Choice));
+      if (argmax == kNowhere) return;
+      copy(workspace.argmaxes + argmax * workspace.capacity + begin, elements * sizeof(Argmax));
     });
   }
 }
 
 void TensorRanks::after(const Stage* stage) {
-  if (crew_.one_memory) return communicator_.meet(Meeting::stage);
+  if (worker_group_.one_memory) return communicator_.barrier(SyncPoint::stage);
   if (stage == nullptr) return;
   const int me = communicator_.rank();
   out_.clear();
@@ -76,7 +78,7 @@ void TensorRanks::after(const Stage* stage) {
     if (!buffer(me).empty()) out_.push_back({r, buffer(me)});
     if (!buffer(r).empty()) in_.push_back({r, buffer(r)});
   }
-  communicator_.exchange(out_, in_, Meeting::stage);
+  communicator_.exchange(out_, in_, SyncPoint::stage);
   for (int r = 0; r < communicator_.size(); ++r) {
     if (r == me) continue;
     const std::byte* from = buffer(r).data();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks cut by tensor: the members of a team sit on all ranks, so all ranks go through the stages
-// together. After a stage they meet, where they share its output in memory; or all get what each
-// wrote, by messages.
+// Tensor-parallel ranks: a worker group has members on all ranks, so all ranks compute the stages
+// together. After a stage, ranks that share memory wait for each other in a barrier; other ranks
+// send each other what they wrote.
 #pragma once
 
 #include <vector>
@@ -9,13 +9,13 @@
 #include "parallel/communicator.hpp"
 #include "plan/plan.hpp"
 #include "runtime/cpu/barrier.hpp"
-#include "runtime/crew.hpp"
 #include "runtime/timeline.hpp"
+#include "runtime/worker_group.hpp"
 
 namespace convoy {
 
-// What a team of this rank has just run.
-struct TeamOutput {
+// What a worker group of this rank has just run.
+struct GroupOutput {
   Workspace* workspace = nullptr;
   Index samples = 0;
 };
@@ -23,21 +23,23 @@ struct TeamOutput {
 class TensorRanks {
  public:
   // `barrier`: of all workers of this rank.
-  TensorRanks(const Plan& plan, const Crew& crew, Communicator& communicator, Barrier& barrier,
-              Index most_samples, int teams);
+  TensorRanks(const Plan& plan, const WorkerGroup& worker_group, Communicator& communicator,
+              Barrier& barrier, Index most_samples, int groups);
 
-  // Of a team of this rank, which keeps it up.
-  TeamOutput& output(int team) { return outputs_[static_cast<std::size_t>(team)]; }
+  // The output of a worker group of this rank, which keeps it up to date.
+  GroupOutput& output(int group) { return outputs_[static_cast<std::size_t>(group)]; }
 
-  // Every worker of every rank, after the same stage (null: it ran none whose output others need).
-  // `lane`: the worker's, or null. False: the barrier was broken.
+  // Every worker of every rank calls this after the same stage (null: the worker ran no stage whose
+  // output others need). `track`: the worker's, or null. Returns false where the barrier was
+  // aborted.
   template <class Completion>
-  bool meet(int worker, const Stage* stage, Lane* lane, const Completion& completion) {
-    return barrier_.meet(worker, [&] {
+  bool arrive_and_wait(int worker, const Stage* stage, Track* track, const Completion& completion) {
+    return barrier_.arrive_and_wait(worker, [&] {
       completion();
-      if (lane) lane->lap(TimeKind::waiting);
+      if (track) track->record(TimeKind::waiting);
       after(stage);
-      if (lane) lane->lap(crew_.one_memory ? TimeKind::waiting : TimeKind::communication);
+      if (track)
+        track->record(worker_group_.one_memory ? TimeKind::waiting : TimeKind::communication);
     });
   }
 
@@ -48,10 +50,10 @@ class TensorRanks {
   void for_each_span(const Stage& stage, int rank, const Copy& copy);
 
   const Plan& plan_;
-  const Crew crew_;
+  const WorkerGroup worker_group_;
   Communicator& communicator_;
   Barrier& barrier_;
-  std::vector<TeamOutput> outputs_;
+  std::vector<GroupOutput> outputs_;
   std::vector<std::vector<std::byte>> buffers_;  // [rank]: what it wrote
   std::vector<Outgoing> out_;
   std::vector<Incoming> in_;

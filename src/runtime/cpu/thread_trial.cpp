@@ -17,7 +17,7 @@
 namespace convoy {
 namespace {
 
-// The runtime takes the first one that it can read.
+// OpenMP's runtime uses the first of these variables that it can read.
 #if defined(__clang__)
 constexpr std::array kStackVariables{"KMP_STACKSIZE", "OMP_STACKSIZE", "GOMP_STACKSIZE"};
 #else
@@ -29,7 +29,7 @@ struct Stack {
   std::string source;  // "OMP_STACKSIZE=16k"
 };
 
-// What OpenMP's threads will have.
+// The stack size that OpenMP's threads will have.
 Stack stack_of_threads() {
   for (const char* name : kStackVariables) {
     const char* text = std::getenv(name);
@@ -45,7 +45,7 @@ Stack stack_of_threads() {
   return {bytes, "ulimit -s"};
 }
 
-// Threads that wait for each other to be there.
+// Creates threads that wait until all of them exist, and joins them.
 class Trial {
  public:
   Trial(int threads, std::size_t stack) {
@@ -64,7 +64,7 @@ class Trial {
     for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
   }
 
-  int error() const { return error_; }  // an errno, 0 where all could be created
+  int error() const { return error_; }  // an errno; 0 where all threads were created
 
  private:
   static void* wait(void* trial) {
@@ -118,7 +118,7 @@ std::optional<std::size_t> stack_bytes(const std::string& text) {
 void try_threads(int workers) {
   const Stack stack = stack_of_threads();
   if (stack.bytes < kLeastStack) {
-    throw UserError(Fault::unavailable, fmt::format("{} threads can't work", workers),
+    throw UserError(Fault::unavailable, fmt::format("the {} threads cannot be used", workers),
                     fmt::format("their stack has {} bytes by {}, a thread needs {}", stack.bytes,
                                 stack.source, kLeastStack),
                     fmt::format("raise it or unset it, or use one thread"));

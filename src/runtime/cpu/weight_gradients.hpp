@@ -11,21 +11,21 @@
 
 namespace convoy {
 
-// Floats of a weight gradient that are computed at once for several grains: with the partial sums
-// of the tree, and what they are computed from, they stay in the second-level cache.
+// Floats of a weight gradient that are computed at once for several grains: together with the
+// partial sums of the tree and the inputs they fit into the second-level cache.
 inline constexpr Index kBlockFloats = 4096;
 
-// Values and memory of whoever adds.
+// What one worker adds, and its memory.
 struct GradientPart {
   LayerValues values;  // of the samples of `grains`
   Range grains;
-  const tree::Counter& before;  // what the grains before these came to
+  const tree::Counter& before;  // the subtrees of the grains before these
   Range units;                  // weight rows
   float* slots = nullptr;       // [depth][arena]
   float* scratch = nullptr;
 };
 
-// The same where a kernel adds grains up itself.
+// Does what add_weight_gradients() does, for a backend with a kernel that adds grains itself.
 template <class SamplesOf>
 void add_weight_gradient_sums(const Plan& plan, const Stage& stage, const Backend& backend,
                               const GradientPart& part, const SamplesOf& samples_of) {
@@ -43,9 +43,9 @@ void add_weight_gradient_sums(const Plan& plan, const Stage& stage, const Backen
   }
 }
 
-// Each grain's gradient goes to the counter's next slot, and is merged with its siblings at once; a
-// block of rows at a time, so that the partial sums stay in the cache. samples_of(g): the samples
-// of a grain, counted from the first of part.grains.
+// Writes each grain's gradient to the counter's next slot and merges it with its siblings at once.
+// It does so for a block of rows at a time, so that the partial sums stay in the cache.
+// samples_of(g): the samples of a grain, counted from the first of part.grains.
 template <class SamplesOf>
 void add_weight_gradients(const Plan& plan, const Stage& stage, const Backend& backend,
                           const GradientPart& part, const SamplesOf& samples_of) {

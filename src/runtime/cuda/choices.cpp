@@ -13,21 +13,21 @@ namespace convoy::cuda {
 
 void check_cuda_options(const EngineOptions& options, const Communicator& communicator) {
   check_options(options, communicator);
-  if (options.threads_by == Cut::tensor || options.ranks_by == Cut::tensor) {
+  if (options.cpu.threads_by == Parallelism::tensor || options.ranks_by == Parallelism::tensor) {
     throw UserError(Fault::usage, "a GPU cannot split work by tensor",
                     "all its threads share each operation anyway",
                     "split by data, or use --device cpu");
   }
   const bool many_steps =
-      options.launching == Launching::graph || options.launching == Launching::persistent;
+      options.gpu.launching == Launching::graph || options.gpu.launching == Launching::persistent;
   if (communicator.size() > 1 && many_steps) {
     throw UserError(Fault::usage, "many steps in a launch need one rank",
                     "with several, the ranks exchange gradients on the host after every step",
                     "use --launch stages, or one rank");
   }
-  if (options.steps_per_launch < 0) {
-    throw UserError(Fault::usage, fmt::format("{} steps in a launch", options.steps_per_launch), "",
-                    "give EngineOptions at least 0");
+  if (options.gpu.steps_per_launch < 0) {
+    throw UserError(Fault::usage, fmt::format("{} steps in a launch", options.gpu.steps_per_launch),
+                    "", "give EngineOptions at least 0");
   }
 }
 
@@ -43,17 +43,17 @@ int device_of(const Communicator& communicator) {
 Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
                            bool fits) {
   if (options.timeline || communicator.size() > 1) return Launching::stages;
-  if (options.launching == Launching::persistent && !fits) {
+  if (options.gpu.launching == Launching::persistent && !fits) {
     throw UserError(Fault::unavailable, "--launch persistent is not available",
                     "a sample's activations do not fit the shared memory of a multiprocessor",
                     "use --launch graph");
   }
-  if (options.launching != Launching::automatic) return options.launching;
+  if (options.gpu.launching != Launching::automatic) return options.gpu.launching;
   return fits ? Launching::persistent : Launching::graph;
 }
 
 void check_count(Index samples, Index largest) {
-  // A thread's last step goes beyond the end by as much as there are threads.
+  // A thread's last index exceeds the end by at most the number of threads.
   constexpr Index kThreads = Index{1} << 20;
   constexpr Index kMost = std::numeric_limits<std::int32_t>::max() - kThreads;
   if (samples <= kMost / largest) return;
@@ -68,7 +68,7 @@ std::vector<std::string> warnings(const Communicator& communicator) {
   const auto devices = static_cast<Index>(gpu::devices().size());
   if (host.size() <= devices) return {};
   return {fmt::format(
-      "{} ranks share {} GPU{}: they take turns, and no figure of this run is a speedup",
+      "{} ranks share {} GPU{}: workers take turns, so this run's times show no speedup",
       host.size(), devices, devices == 1 ? "" : "s")};
 }
 

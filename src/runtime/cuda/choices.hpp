@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the CUDA engine makes of its options and of what the machine has.
+// The choices of the CUDA engine, by its options and the host's GPUs.
 #pragma once
 
 #include <string>
@@ -10,14 +10,14 @@
 
 namespace convoy::cuda {
 
-// Throws UserError(usage) for what a GPU does not do.
+// Throws UserError(usage) for options that a GPU does not support.
 void check_cuda_options(const EngineOptions& options, const Communicator& communicator);
 
-// The GPU of this rank: by its number among the ranks of the machine. Throws UserError(unavailable)
-// where there is none.
+// The GPU of this rank, by its number among the ranks of the host. Throws UserError(unavailable)
+// where the host has no GPU.
 int device_of(const Communicator& communicator);
 
-// `fits`: whether a persistent kernel would.
+// `fits`: whether the net fits into a persistent kernel.
 Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
                            bool fits);
 

@@ -19,7 +19,7 @@ class Compiler {
     place_values();
     out_.codes.push_back({CodeKind::fill, 0, true, -1});
     for (const Stage& stage : plan_.forward()) {
-      add(forward(op_of(stage), places_of(stage), work_), stage);
+      add(forward(plan_.op(stage), places_of(stage), work_), stage);
     }
     const int loss = number_of(plan_.loss());
     for (const CodeKind kind :
@@ -27,21 +27,18 @@ class Compiler {
       out_.codes.push_back({kind, 0, true, loss});
     }
     out_.forward_codes = static_cast<int>(out_.codes.size());
-    // No part of the gradient reads what the last of them wrote.
-    out_.codes.back().meets = false;
+    // No code of the backward pass reads what the last of them wrote.
+    out_.codes.back().barrier_after = false;
     for (const Stage& stage : plan_.backward()) build_backward(stage);
-    out_.codes.back().meets = true;
+    out_.codes.back().barrier_after = true;
     finish_strides();
     return std::move(out_);
   }
 
  private:
-  const Op& op_of(const Stage& stage) const {
-    return plan_.net().layers()[static_cast<std::size_t>(stage.layer)].op;
-  }
   int number_of(const Stage& stage) const { return static_cast<int>(stage_number(plan_, stage)); }
 
-  // A value of `size` elements a sample, behind all that was placed before.
+  // Places a value of `size` elements per sample after all values that were placed before.
   Operand place(Index size) {
     const Operand operand{Memory::workspace, static_cast<int>(size),
                           out_.workspace * work_.samples};
@@ -49,23 +46,23 @@ class Compiler {
     out_.largest = std::max(out_.largest, size);
     return operand;
   }
-  Operand workspace(Place place, Index size) const {
+  Operand workspace(Offset place, Index size) const {
     return {Memory::workspace, static_cast<int>(size), place * work_.samples};
   }
 
-  // The plan's workspace, then what a GPU needs beside it.
+  // Places the plan's workspace, then the values that a GPU needs in addition.
   void place_values() {
     const Net& net = plan_.net();
     const std::size_t layers = net.layers().size();
     out_.workspace = plan_.workspace_floats();
     out_.ends.input = workspace(plan_.input(), net.input().size());
-    choices_.resize(layers);
+    argmaxes_.resize(layers);
     bordered_x_.resize(layers);
     Index bordered_dy = 0;
     for (std::size_t i = 0; i < layers; ++i) {
       const Op& op = net.layers()[i].op;
       out_.largest = std::max({out_.largest, input_shape(op).size(), output_shape(op).size()});
-      if (keeps_choice(op)) choices_[i] = place(output_shape(op).size());
+      if (keeps_argmax(op)) argmaxes_[i] = place(output_shape(op).size());
       if (const Index size = bordered_x_size(op); size > 0) bordered_x_[i] = place(size);
       bordered_dy = std::max(bordered_dy, bordered_dy_size(op));
     }
@@ -79,7 +76,7 @@ class Compiler {
   }
 
   Places places_of(const Stage& stage) const {
-    const Op& op = op_of(stage);
+    const Op& op = plan_.op(stage);
     const auto layer = static_cast<std::size_t>(stage.layer);
     const Index in = input_shape(op).size(), out = output_shape(op).size();
     Places at;
@@ -92,7 +89,7 @@ class Compiler {
       at.parameters = {Memory::parameters, 0, block->offset};
       at.packed = {Memory::packed, 0, std::max<Index>(plan_.packed(stage.layer), 0)};
     }
-    at.choice = choices_[layer];
+    at.argmax = argmaxes_[layer];
     at.bordered_x = bordered_x_[layer];
     at.bordered_dy = bordered_dy_;
     at.bordered_dy.stride = static_cast<int>(bordered_dy_size(op));
@@ -101,8 +98,8 @@ class Compiler {
 
   void add(Steps steps, const Stage& stage) {
     for (Step& step : steps) {
-      out_.codes.push_back(
-          {CodeKind::task, static_cast<int>(out_.tasks.size()), step.meets, number_of(stage)});
+      out_.codes.push_back({CodeKind::task, static_cast<int>(out_.tasks.size()), step.barrier_after,
+                            number_of(stage)});
       out_.tasks.push_back(std::move(step.task));
     }
   }
@@ -110,7 +107,7 @@ class Compiler {
   void build_backward(const Stage& stage) {
     if (stage.kind == StageKind::weight_gradient) return build_weight_gradient(stage);
     if (stage.kind == StageKind::input_gradient) {
-      return add(input_gradient(op_of(stage), places_of(stage), work_), stage);
+      return add(input_gradient(plan_.op(stage), places_of(stage), work_), stage);
     }
     CONVOY_ASSERT(stage.kind == StageKind::add_gradients);
     add({{Copy{workspace(stage.other, stage.size), workspace(stage.dx, stage.size),
@@ -119,7 +116,7 @@ class Compiler {
   }
 
   void build_weight_gradient(const Stage& stage) {
-    const Op& op = op_of(stage);
+    const Op& op = plan_.op(stage);
     ParameterSource source = source_of(stage);
     if (const auto* dense = std::get_if<Dense>(&op)) {
       const Places at = places_of(stage);
@@ -138,9 +135,9 @@ class Compiler {
       source.count = partials.count;
       add(weight_gradient(op, at, work_), stage);
     }
-    // What comes next may need the place of what was read here; the layer's own input gradient does
-    // not, and reads nothing that was written here.
-    out_.codes.back().meets = !is_before_input_gradient(stage);
+    // The next code may overwrite what was read here. The layer's own input gradient does not, and
+    // reads nothing that was written here, so it needs no barrier.
+    out_.codes.back().barrier_after = !is_before_input_gradient(stage);
     out_.sources.push_back(source);
     if (division_ == Division::batch) {
       out_.codes.push_back(
@@ -170,7 +167,7 @@ class Compiler {
     return source;
   }
 
-  // What is summed behind all stages has to outlive the block's work on the sample.
+  // Values that are summed after all stages must stay when the block takes its next sample.
   Operand keep(const Operand& value, Index size, const Stage& stage) {
     if (division_ == Division::batch) return value;
     const Operand kept{Memory::kept, 0, out_.kept};
@@ -179,7 +176,7 @@ class Compiler {
     return kept;
   }
 
-  // Where blocks take a sample each, all that is kept of one lies together.
+  // With Division::sample all values that are kept for a sample lie together.
   void finish_strides() {
     if (division_ == Division::batch) return;
     for (ParameterSource& source : out_.sources) {
@@ -192,7 +189,7 @@ class Compiler {
   const Work work_;
   const Division division_;
   Compiled out_;
-  std::vector<Operand> choices_, bordered_x_;  // [layer]
+  std::vector<Operand> argmaxes_, bordered_x_;  // [layer]
   Operand bordered_dy_;
 };
 

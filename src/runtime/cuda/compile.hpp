@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a plan to what the kernels of the CUDA engine do: tasks, their order, and where values lie.
-// Pure, and on the host.
+// Compiles a plan to the work of the CUDA engine's kernels: tasks, their order, and the places of
+// values. It runs on the host and changes no state.
 #pragma once
 
 #include <vector>
@@ -11,26 +11,26 @@
 
 namespace convoy::cuda {
 
-// Who goes through the stages with how much.
+// How a step is divided among the threads of the device.
 enum class Division {
-  batch,   // all threads of the device, with all samples at a time, stage by stage
-  sample,  // each block, with one sample at a time: what a weight gradient is summed from is kept
-           // for the whole batch, and summed behind all stages
+  batch,   // all threads compute one stage after another, with all samples at a time
+  sample,  // each block computes all stages for one sample at a time; the terms of the weight
+           // gradients are kept for the whole batch and summed after all stages
 };
 
 struct Compiled {
-  std::vector<Code> codes;  // of a step; those of `forward_codes` are an evaluation
+  std::vector<Code> codes;  // of a step; the first `forward_codes` of them are an evaluation
   int forward_codes = 0;
   std::vector<Task> tasks;
   std::vector<ParameterSource> sources;
   Ends ends;
-  // Floats: of a block's or of the device's workspace; of all partial sums and kept values, of
-  // a sample (Division::sample) or of all.
+  // Floats. Division::sample: the workspace of a block, and the partial sums and kept values of a
+  // sample. Division::batch: those of the device, for all samples.
   Index workspace = 0, partials = 0, kept = 0;
-  Index largest = 0;  // of the workspace's values, of a sample
+  Index largest = 0;  // floats per sample of the largest value in the workspace
 };
 
-// `work`: of the division batch all samples of this rank; of the division sample one.
+// `work`: all samples of this rank for Division::batch, one sample for Division::sample.
 Compiled compile(const Plan& plan, const Work& work, Division division);
 
 }  // namespace convoy::cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arrays on a GPU, and pinned ones that it can see.
+// Arrays on a GPU, and pinned arrays of the host, which a GPU can read and write.
 #pragma once
 
 #include <span>
@@ -16,17 +16,17 @@ class DeviceArray {
   DeviceArray() = default;
   DeviceArray(gpu::Gpu& gpu, Index size, std::string_view what)
       : memory_(gpu.allocate(size * Index{sizeof(T)}, what)), size_(size) {}
-  // With these values.
+  // An array with these values.
   DeviceArray(gpu::Gpu& gpu, const std::vector<T>& values, std::string_view what)
       : DeviceArray(gpu, static_cast<Index>(values.size()), what) {
     write(gpu, values.data(), size_);
-    gpu.wait();  // they may go now
+    gpu.wait();  // `values` may be destroyed now
   }
 
   T* data() const { return reinterpret_cast<T*>(memory_.get()); }
   Index size() const { return size_; }
 
-  // In the order of the stream: `from` and `to` must live until then.
+  // Copies in the order of the stream. `from` and `to` must stay valid until the copy is done.
   void write(gpu::Gpu& gpu, const T* from, Index count) {
     gpu.copy_to_device(memory_.get(), reinterpret_cast<const std::byte*>(from),
                        count * Index{sizeof(T)});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets on a GPU: bytes as in the files, and what a byte becomes. They are copied once and
-// stay: the last two that were asked for, as a training has one to train on and one to test.
+// Data sets on a GPU: the bytes of the files, and a table with the value of each byte. A data set
+// is copied once. The two that were used last stay, as a run has one for training and one for
+// tests.
 #pragma once
 
 #include <list>
@@ -17,12 +18,12 @@ class DeviceData {
  public:
   DeviceData(gpu::Gpu& gpu, const Net& net);
 
-  // Of this data, which must not change as long as this lives.
+  // The images of `data`, which must not change as long as this object lives.
   Images images(const Dataset& data);
 
  private:
   struct Copy {
-    Dataset data;  // kept: nobody else's bytes can lie at the same address
+    Dataset data;  // kept, so that no other data set can have the same address
     DeviceArray<std::uint8_t> pixels, labels;
   };
 
@@ -30,7 +31,7 @@ class DeviceData {
   const Index image_;
   Index table_rows_ = 1;
   DeviceArray<float> table_;
-  std::list<Copy> copies_;  // the latest first
+  std::list<Copy> copies_;  // the last used first
 };
 
 }  // namespace convoy::cuda

@@ -11,10 +11,9 @@ namespace {
 std::vector<float> packed_weights(const Plan& plan, const float* parameters) {
   std::vector<float> packed(static_cast<std::size_t>(plan.packed_size()));
   for (const ParameterBlock& block : plan.net().parameter_blocks()) {
-    const Place place = plan.packed(block.layer);
+    const Offset place = plan.packed(block.layer);
     if (place == kNowhere) continue;
-    const Packing packing =
-        packing_of(plan.net().layers()[static_cast<std::size_t>(block.layer)].op);
+    const Packing packing = packing_of(plan.op(block.layer));
     const float* weight = parameters + block.offset;
     for (int row = 0; row < block.shape.taps; ++row) {
       for (int column = 0; column < block.shape.columns; ++column) {
@@ -34,7 +33,7 @@ DeviceModel::DeviceModel(gpu::Gpu& gpu, const Plan& plan, const Sgd& optimizer)
     arrays.parameters = {gpu, arena, "the weights"};
     arrays.packed = {gpu, plan.packed_size(), "the weights"};
     if (has_velocity_) arrays.velocity = {gpu, arena, "the velocities"};
-    // Between blocks of parameters too, which no step writes.
+    // This also clears the gaps between parameter blocks, which no step writes.
     for (const auto* array : {&arrays.parameters, &arrays.packed, &arrays.velocity}) {
       gpu.clear(reinterpret_cast<std::byte*>(array->data()), array->size() * Index{sizeof(float)});
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two generations of the weights on a GPU, of their packed form and of the optimizer's memory
+// Two generations of the weights on a GPU, of their packed form and of the optimizer's state
 // (runtime/cpu/generations.hpp). A step reads one and writes the other.
 #pragma once
 
@@ -12,12 +12,12 @@ namespace convoy::cuda {
 
 class DeviceModel {
  public:
-  // Weights are zero.
+  // All weights start at zero.
   DeviceModel(gpu::Gpu& gpu, const Plan& plan, const Sgd& optimizer);
 
   Generation generation(int number) const;
 
-  // Of the generation that a step would read next.
+  // The state of the current generation, which the next step reads.
   ModelState state() const;
   void set_state(const ModelState& state);
   int current() const { return current_; }

@@ -11,8 +11,8 @@ namespace convoy::cuda {
 namespace {
 
 constexpr Index kFloat = sizeof(float);
-// Of a step with one sample: so few parameters that a block alone updates them sooner than blocks
-// meet.
+// With one sample per step and at most this many parameters, one block updates them all in less
+// time than a barrier between blocks takes.
 constexpr Index kParametersOfABlock = 8192;
 
 unsigned threads_of_stage(const gpu::Gpu& gpu) {
@@ -46,7 +46,7 @@ bool DeviceProgram::fits(const gpu::Gpu& gpu, const Plan& plan, Index grain) {
 }
 
 DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples, Division division,
-                             Use use, Index nodes)
+                             Use use, Index subtrees)
     : gpu_(gpu),
       shared_(shared),
       resident_threads_(resident_threads(gpu)),
@@ -65,7 +65,7 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   if (use == Use::training) {
     partials_ = {gpu, compiled_.partials * apart, "the partial sums of weight gradients"};
     kept_ = {gpu, compiled_.kept * apart, "the inputs of dense layers"};
-    node_sums_ = {gpu, nodes * net.arena_size(), "the gradients"};
+    subtree_sums_ = {gpu, subtrees * net.arena_size(), "the gradients"};
   }
   losses_ = {gpu, samples, "the losses"};
   predictions_ = {gpu, samples, "the predictions"};
@@ -86,14 +86,15 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   program.memories.of(Memory::one) = one_.data();
   program.sample_partials = compiled_.partials, program.sample_kept = compiled_.kept;
   std::copy_n(shared.generations, 2, program.generations);
-  program.node_sums = nodes > 0 ? node_sums_.data() : nullptr;
+  program.subtree_sums = subtrees > 0 ? subtree_sums_.data() : nullptr;
   program.arena = net.arena_size();
   program.results = {losses_.data(), predictions_.data(), hits_.data(), probabilities_.data()};
   program_ = {gpu, std::vector<Program>{program}, "the program"};
   if (by_sample) choose_steps_size(samples);
 }
 
-// As many blocks as have a sample, or parameters to update, at a time.
+// Chooses the number of blocks of run_steps_kernel: as many as have a sample, or parameters to
+// update, at a time.
 void DeviceProgram::choose_steps_size(Index samples) {
   const Index threads = gpu_.facts().threads_per_block;
   const Index bytes = shared_bytes(compiled_), parameters = shared_.plan->net().parameter_count();
@@ -117,7 +118,7 @@ gpu::GridSize DeviceProgram::grid_for(Index threads) const {
   return size;
 }
 
-// Numbers, or tiles of numbers, that threads take one at a time.
+// The number of items of a code, elements or tiles, of which a thread takes one at a time.
 Index DeviceProgram::items(const Code& code) const {
   const Net& net = shared_.plan->net();
   const auto of_task = [&](const auto& task) -> Index {
@@ -173,7 +174,7 @@ void DeviceProgram::launch_steps(Run* run) {
 }
 
 std::unique_ptr<gpu::Gpu::Loop> DeviceProgram::make_loop(Run* run) {
-  // A kernel is loaded when it is first asked for, which should not be in the middle of a graph.
+  // CUDA loads a kernel at its first use, which must not happen during the capture of a graph.
   gpu_.resident_blocks(finish_step_kernel, 1, 0);
   return gpu_.make_loop([this, run](gpu::Condition again) {
     for (int code = 0; code < static_cast<int>(compiled_.codes.size()); ++code) {

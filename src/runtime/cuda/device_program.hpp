@@ -10,7 +10,7 @@
 
 namespace convoy::cuda {
 
-// What all programs of an engine share.
+// The parameters that all programs of an engine share.
 struct Shared {
   const Plan* plan = nullptr;
   Sgd sgd;
@@ -20,36 +20,37 @@ struct Shared {
 
 class DeviceProgram {
  public:
-  // For up to `samples` of a batch. `nodes`: the tree's nodes that the gradients of a step come to
-  // where other ranks have parts of the sum; 0: they are summed and applied here.
+  // A program for up to `samples` samples of a batch. `subtrees`: the most subtrees that this
+  // rank's gradients form, where other ranks have parts of the sum; 0: the program sums and applies
+  // all gradients itself.
   enum class Use { training, evaluation };
   DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples, Division division, Use use,
-                Index nodes = 0);
+                Index subtrees = 0);
 
-  // What a block of a persistent kernel would take of shared memory, and whether that is there.
+  // The shared memory that a block of a persistent kernel needs, and whether the GPU has it.
   static Index shared_bytes(const Compiled& compiled);
   static bool fits(const gpu::Gpu& gpu, const Plan& plan, Index grain);
 
   const std::vector<Code>& codes() const { return compiled_.codes; }
   int forward_codes() const { return compiled_.forward_codes; }
 
-  // Launches, in the order of the stream. `run` lies on the device.
+  // Launches, in the order of the stream. `run` is in the memory of the device.
   void launch_code(int code, Run* run);
   void launch_finish(Run* run);
   void launch_update(Run* run, const float* sums, float scale);
-  void launch_steps(Run* run);  // Division::sample: run->step to run->limit
-  // One launch that goes from run->step to run->limit.
+  void launch_steps(Run* run);  // for Division::sample: the steps [run->step, run->limit)
+  // One launch that does the steps [run->step, run->limit).
   std::unique_ptr<gpu::Gpu::Loop> make_loop(Run* run);
 
   gpu::GridSize size_of(int code) const;
 
-  // Of each sample of the latest step.
+  // The results of each sample of the latest step.
   const DeviceArray<double>& losses() const { return losses_; }
   const DeviceArray<int>& predictions() const { return predictions_; }
   const DeviceArray<int>& hits() const { return hits_; }
   const DeviceArray<float>& probabilities() const { return probabilities_; }
-  // [node][arena]
-  const DeviceArray<float>& node_sums() const { return node_sums_; }
+  // [subtree][arena]
+  const DeviceArray<float>& subtree_sums() const { return subtree_sums_; }
 
  private:
   Index items(const Code& code) const;
@@ -58,14 +59,14 @@ class DeviceProgram {
 
   gpu::Gpu& gpu_;
   const Shared shared_;
-  const Index resident_threads_;  // of stages: that the device holds at once
+  const Index resident_threads_;  // the threads of stages that the device holds at once
   const Work work_;
   const Compiled compiled_;
   gpu::GridSize steps_size_;
   DeviceArray<Code> codes_;
   DeviceArray<Task> tasks_;
   DeviceArray<ParameterSource> sources_;
-  DeviceArray<float> workspace_, partials_, kept_, one_, probabilities_, node_sums_;
+  DeviceArray<float> workspace_, partials_, kept_, one_, probabilities_, subtree_sums_;
   DeviceArray<double> losses_;
   DeviceArray<int> predictions_, hits_;
   DeviceArray<Program> program_;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine of one GPU a rank. What it does with a step is compiled from the plan once
-// (cuda/compile.hpp) and lies on the device, as data, weights and optimizer state do. A stretch is
+// The CUDA engine: each rank uses one GPU. The work of a step is compiled once from the plan
+// (cuda/compile.hpp) and stays on the device, with data, weights and optimizer state. A step range
+// runs in one of three ways:
 //
-//   stages      launches: one for each code of a step, and one that ends the step
-//   graph       one launch: a graph that repeats these as long as there are steps
-//   persistent  one launch: a kernel whose blocks stay (cuda/kernels.cuh)
+//   stages      one launch for each code of a step, and one that ends the step
+//   graph       one launch of a graph that repeats these launches until the last step
+//   persistent  one launch of a kernel that does all steps (cuda/kernels.cuh)
 //
-// With several ranks every step meets on the host (cuda/rank_sum.hpp). What step it is at is
-// published with each launch.
+// With several ranks the host finishes the sum of every step (cuda/rank_sum.hpp). The engine
+// publishes the current step with each launch.
+#include "runtime/cuda_engine.hpp"
+
 #include <map>
 #include <optional>
 #include <utility>
@@ -24,7 +27,6 @@
 #include "runtime/cuda/part_table.hpp"
 #include "runtime/cuda/rank_sum.hpp"
 #include "runtime/cuda/stage_clock.hpp"
-#include "runtime/engine.hpp"
 #include "runtime/recorded_communicator.hpp"
 #include "runtime/score_sharing.hpp"
 
@@ -34,13 +36,13 @@ namespace {
 using cuda::DeviceArray, cuda::DeviceProgram, cuda::Division, cuda::PinnedArray;
 using cuda::Run, cuda::RunOutcome;
 
-// Steps whose launches wait in the stream at a time.
+// The most steps whose launches wait in the stream at a time.
 constexpr Index kStepsAhead = 64;
 
-class CudaEngine final : public Engine {
+class SingleGpuEngine final : public CudaEngine {
  public:
-  CudaEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
-             Communicator& communicator)
+  SingleGpuEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
+                  Communicator& communicator)
       : net_(net),
         plan_(net),
         optimizer_(optimizer),
@@ -55,10 +57,10 @@ class CudaEngine final : public Engine {
         data_(gpu_, net),
         model_(gpu_, plan_, optimizer),
         parts_(gpu_, communicator, options.grain),
-        sum_(gpu_, communicator_, options, plan_, parts_.most_samples(options.batch), nodes()),
+        sum_(gpu_, communicator_, options, plan_, parts_.most_samples(options.batch), subtrees()),
         step_(gpu_, shared(), parts_.most_samples(options.batch),
               launching_ == Launching::persistent ? Division::sample : Division::batch,
-              DeviceProgram::Use::training, nodes()),
+              DeviceProgram::Use::training, subtrees()),
         evaluator_(gpu_, shared()),
         run_(gpu_, 1, "the state of a run"),
         host_run_(gpu_, 1),
@@ -71,18 +73,18 @@ class CudaEngine final : public Engine {
     warnings_ = cuda::warnings(communicator);
   }
 
-  StretchResult run(const Stretch& stretch) override {
-    check_stretch(net_, options_.batch, stretch);
+  StepRangeResult run(const StepRange& step_range) override {
+    check_step_range(net_, options_.batch, step_range);
     const FloatEnvironment environment;
-    result_ = {Outcome::finished, 0, stretch.before, 0};
-    if (clock_) all_gather(communicator_, "", Meeting::update);
-    const StretchSpan span(options_.timeline, result_.steps_done);
-    if (clock_) clock_->lane().start();
-    prepare(stretch);
+    result_ = {Outcome::finished, 0, step_range.before, 0};
+    if (clock_) all_gather(communicator_, "", SyncPoint::update);
+    const StepRangeSpan span(options_.timeline, result_.steps_done);
+    if (clock_) clock_->track().start();
+    prepare(step_range);
     if (communicator_.size() > 1) {
-      run_with_others(stretch);
+      run_with_others(step_range);
     } else {
-      run_alone(stretch);
+      run_alone(step_range);
     }
     return result_;
   }
@@ -103,14 +105,14 @@ class CudaEngine final : public Engine {
     const Range mine = grains.empty() ? Range{} : list.range(grains);
     losses_.resize(static_cast<std::size_t>(mine.size()));
     hits_.resize(static_cast<std::size_t>(mine.size()));
-    communicator_.pulse();
+    communicator_.heartbeat();
     evaluator_.score(
         data_.images(data), model_.current(),
         samples.subspan(static_cast<std::size_t>(mine.begin),
                         static_cast<std::size_t>(mine.size())),
         {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
          with_probabilities ? evaluation.probabilities.data() + mine.begin * classes : nullptr});
-    evaluation.tally = sum_.sum_tallies(list.count(), grains, losses_, hits_);
+    evaluation.step_metrics = sum_.sum_metrics(list.count(), grains, losses_, hits_);
     share_scores(communicator_, list, classes, evaluation);
     return evaluation;
   }
@@ -147,14 +149,16 @@ class CudaEngine final : public Engine {
   }
 
  private:
-  // Nodes of the tree that go through the host; none where no other rank has any.
-  Index nodes() const { return communicator_.size() > 1 ? parts_.most_nodes(options_.batch) : 0; }
+  // The most subtrees that are summed on the host; 0 in a job of one rank.
+  Index subtrees() const {
+    return communicator_.size() > 1 ? parts_.most_subtrees(options_.batch) : 0;
+  }
 
   cuda::Shared shared() const {
     return {&plan_, optimizer_, options_.grain, {model_.generation(0), model_.generation(1)}};
   }
 
-  // The host's copy of the run's state is what the device gets with the next launch.
+  // The host's copy of the run's state; send_run() copies it to the device.
   Run& host_run() { return host_run_[0]; }
   void send_run() { run_.write(gpu_, host_run_.data(), 1); }
   void receive_run() { run_.read(gpu_, host_run_.data(), 1); }
@@ -166,30 +170,30 @@ class CudaEngine final : public Engine {
     to.write(gpu, from, count);
   }
 
-  static Index samples_of(const Stretch& stretch, Index step) {
-    const Index begin = step * stretch.batch;
-    return std::min(stretch.batch, static_cast<Index>(stretch.order.size()) - begin);
+  static Index samples_of(const StepRange& step_range, Index step) {
+    const Index begin = step * step_range.batch;
+    return std::min(step_range.batch, static_cast<Index>(step_range.order.size()) - begin);
   }
 
-  void prepare(const Stretch& stretch) {
-    const Index steps = stretch.steps.size(), first = stretch.steps.begin * stretch.batch;
-    const Index end =
-        std::min(stretch.steps.end * stretch.batch, static_cast<Index>(stretch.order.size()));
-    send(gpu_, order_, stretch.order.data() + first, end - first, "the order of an epoch");
-    send(gpu_, rates_, stretch.learning_rates.data(), steps, "the learning rates");
+  void prepare(const StepRange& step_range) {
+    const Index steps = step_range.steps.size(), first = step_range.steps.begin * step_range.batch;
+    const Index end = std::min(step_range.steps.end * step_range.batch,
+                               static_cast<Index>(step_range.order.size()));
+    send(gpu_, order_, step_range.order.data() + first, end - first, "the order of an epoch");
+    send(gpu_, rates_, step_range.learning_rates.data(), steps, "the learning rates");
     if (step_losses_.size() < steps) {
       step_losses_ = {gpu_, steps, "the losses of steps"};
       step_correct_ = {gpu_, steps, "the losses of steps"};
     }
     Run& run = host_run();
     run = Run{};
-    cuda::StretchInput& input = run.input;
-    input.images = data_.images(*stretch.data);
+    cuda::StepRangeInput& input = run.input;
+    input.images = data_.images(*step_range.data);
     input.order = order_.data();
-    input.batch = static_cast<int>(stretch.batch);
+    input.batch = static_cast<int>(step_range.batch);
     input.samples = end - first;
-    input.full = parts_.of_batch(std::min(stretch.batch, input.samples)).part;
-    const Index rest = input.samples % stretch.batch;
+    input.full = parts_.of_batch(std::min(step_range.batch, input.samples)).part;
+    const Index rest = input.samples % step_range.batch;
     input.last = rest == 0 ? input.full : parts_.of_batch(rest).part;
     input.rates = rates_.data();
     input.stop = stop_.data();
@@ -199,9 +203,9 @@ class CudaEngine final : public Engine {
     stop_[0] = 0;
   }
 
-  void look_for_stop(const Stretch& stretch) {
-    communicator_.pulse();
-    if (stretch.stop && stretch.stop->load(std::memory_order_relaxed)) {
+  void look_for_stop(const StepRange& step_range) {
+    communicator_.heartbeat();
+    if (step_range.stop && step_range.stop->load(std::memory_order_relaxed)) {
       *static_cast<volatile int*>(stop_.data()) = 1;
     }
   }
@@ -209,29 +213,29 @@ class CudaEngine final : public Engine {
   Index steps_of_launch() const {
     if (clock_) return 1;
     if (launching_ == Launching::stages) return kStepsAhead;
-    return options_.steps_per_launch;
+    return options_.gpu.steps_per_launch;
   }
 
-  void run_alone(const Stretch& stretch) {
-    const Index steps = stretch.steps.size(), at_once = steps_of_launch();
+  void run_alone(const StepRange& step_range) {
+    const Index steps = step_range.steps.size(), at_once = steps_of_launch();
     Run& run = host_run();
     while (run.step < steps && run.outcome == RunOutcome::running) {
       communicator_.publish(Activity::training,
-                            stretch.first_step + stretch.steps.begin + run.step);
-      look_for_stop(stretch);
+                            step_range.first_step + step_range.steps.begin + run.step);
+      look_for_stop(step_range);
       run.limit = static_cast<int>(at_once == 0 ? steps : std::min(run.step + at_once, steps));
       const int begin = run.step, limit = run.limit;
       send_run();
-      launch(stretch, begin, limit);
+      launch(step_range, begin, limit);
       receive_run();
-      gpu_.wait([&] { look_for_stop(stretch); });
+      gpu_.wait([&] { look_for_stop(step_range); });
       model_.set_current(run.current);
       if (clock_) clock_->end(step_.codes());
     }
-    collect(stretch);
+    collect(step_range);
   }
 
-  void launch(const Stretch& stretch, int begin, int end) {
+  void launch(const StepRange& step_range, int begin, int end) {
     if (launching_ == Launching::graph) {
       loop_->launch();
       ++launches_;
@@ -240,15 +244,15 @@ class CudaEngine final : public Engine {
       ++launches_;
     } else {
       for (int step = begin; step < end; ++step) {
-        launch_codes(stretch, step);
+        launch_codes(step_range, step);
         step_.launch_finish(run_.data());
         ++launches_;
       }
     }
   }
 
-  void launch_codes(const Stretch& stretch, int step) {
-    if (clock_) clock_->begin(stretch.first_step + stretch.steps.begin + step);
+  void launch_codes(const StepRange& step_range, int step) {
+    if (clock_) clock_->begin(step_range.first_step + step_range.steps.begin + step);
     for (std::size_t code = 0; code < step_.codes().size(); ++code) {
       step_.launch_code(static_cast<int>(code), run_.data());
       if (clock_) clock_->after_code(code);
@@ -256,8 +260,8 @@ class CudaEngine final : public Engine {
     launches_ += static_cast<Index>(step_.codes().size());
   }
 
-  // What the device noted of each step.
-  void collect(const Stretch& stretch) {
+  // Reads the results that the device wrote for each step.
+  void collect(const StepRange& step_range) {
     const Run& run = host_run();
     const bool failed = run.outcome == RunOutcome::not_finite;
     const Index noted = run.step + (failed ? 1 : 0);
@@ -268,9 +272,9 @@ class CudaEngine final : public Engine {
     gpu_.wait();
     for (Index step = 0; step < noted; ++step) {
       const auto i = static_cast<std::size_t>(step);
-      const Index samples = samples_of(stretch, stretch.steps.begin + step);
+      const Index samples = samples_of(step_range, step_range.steps.begin + step);
       result_.last_loss = losses[i] / static_cast<double>(samples);
-      if (step == run.step) break;  // it failed
+      if (step == run.step) break;  // this step was not finite
       result_.total.add({losses[i], correct[i], samples, 0});
     }
     result_.steps_done = run.step;
@@ -278,33 +282,34 @@ class CudaEngine final : public Engine {
     if (failed) result_.outcome = Outcome::not_finite;
   }
 
-  void run_with_others(const Stretch& stretch) {
-    const Index steps = stretch.steps.size();
+  void run_with_others(const StepRange& step_range) {
+    const Index steps = step_range.steps.size();
     while (result_.steps_done < steps && result_.outcome == Outcome::finished) {
-      run_step_with_others(stretch);
+      run_step_with_others(step_range);
     }
   }
 
-  void run_step_with_others(const Stretch& stretch) {
+  void run_step_with_others(const StepRange& step_range) {
     Run& run = host_run();
-    const Index step = stretch.steps.begin + run.step;
-    communicator_.publish(Activity::training, stretch.first_step + step);
+    const Index step = step_range.steps.begin + run.step;
+    communicator_.publish(Activity::training, step_range.first_step + step);
     send_run();
-    launch_codes(stretch, run.step);
-    const bool stop = stretch.stop && stretch.stop->load(std::memory_order_relaxed);
-    const cuda::PartTable::Entry& part = parts_.of_batch(samples_of(stretch, step));
-    const Tally tally = sum_.finish(part, step_, stop ? Tally::stop_requested : 0U);
+    launch_codes(step_range, run.step);
+    const bool stop = step_range.stop && step_range.stop->load(std::memory_order_relaxed);
+    const cuda::PartTable::Entry& part = parts_.of_batch(samples_of(step_range, step));
+    const StepMetrics step_metrics =
+        sum_.finish(part, step_, stop ? StepMetrics::stop_requested : 0U);
     if (clock_) clock_->end(step_.codes());
-    result_.last_loss = tally.loss / static_cast<double>(tally.samples);
-    bool finite = !(tally.flags & Tally::not_finite);
+    result_.last_loss = step_metrics.loss / static_cast<double>(step_metrics.samples);
+    bool finite = !(step_metrics.flags & StepMetrics::not_finite);
     if (finite) {
       step_.launch_update(run_.data(), sum_.sums(), part.part.scale);
       ++launches_;
       receive_run();
-      gpu_.wait([this] { communicator_.pulse(); });
+      gpu_.wait([this] { communicator_.heartbeat(); });
       finite = run.bad_step != run.step;
     }
-    if (clock_) clock_->lane().lap(TimeKind::update);
+    if (clock_) clock_->track().record(TimeKind::update);
     if (!finite) {
       result_.outcome = Outcome::not_finite;
       return;
@@ -312,16 +317,16 @@ class CudaEngine final : public Engine {
     run.current = 1 - run.current;
     ++run.step;
     model_.set_current(run.current);
-    result_.total.add(tally);
+    result_.total.add(step_metrics);
     ++result_.steps_done;
-    if (tally.flags & Tally::stop_requested) result_.outcome = Outcome::stopped;
+    if (step_metrics.flags & StepMetrics::stop_requested) result_.outcome = Outcome::stopped;
   }
 
   const Net& net_;
   const Plan plan_;
   const Sgd optimizer_;
   const EngineOptions options_;
-  const std::unique_ptr<Communicator> recorded_;  // where there is a timeline
+  const std::unique_ptr<Communicator> recorded_;  // null without a timeline
   Communicator& communicator_;
   gpu::Gpu gpu_;
   const Launching launching_;
@@ -331,11 +336,11 @@ class CudaEngine final : public Engine {
   cuda::PartTable parts_;
   cuda::RankSum sum_;
   DeviceProgram step_;
-  std::unique_ptr<gpu::Gpu::Loop> loop_;  // of the launching graph
+  std::unique_ptr<gpu::Gpu::Loop> loop_;  // for Launching::graph
   cuda::Evaluator evaluator_;
   std::optional<cuda::StageClock> clock_;
 
-  // Of the stretch or the evaluation in progress.
+  // State of the step range or the evaluation in progress.
   DeviceArray<Run> run_;
   PinnedArray<Run> host_run_;
   PinnedArray<int> stop_;
@@ -345,16 +350,17 @@ class CudaEngine final : public Engine {
   DeviceArray<long long> step_correct_;
   std::vector<double> losses_;
   std::vector<int> hits_;
-  StretchResult result_;
+  StepRangeResult result_;
   Index launches_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cuda_engine(const Net& net, const Sgd& optimizer,
-                                         const EngineOptions& options, Communicator& communicator) {
+std::unique_ptr<CudaEngine> make_cuda_engine(const Net& net, const Sgd& optimizer,
+                                             const EngineOptions& options,
+                                             Communicator& communicator) {
   cuda::check_cuda_options(options, communicator);
-  return std::make_unique<CudaEngine>(net, optimizer, options, communicator);
+  return std::make_unique<SingleGpuEngine>(net, optimizer, options, communicator);
 }
 
 std::vector<CudaDevice> cuda_devices() {

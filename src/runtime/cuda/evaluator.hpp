@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scores of samples on a GPU: the forward part of a program, with so many samples at a time as
-// there is work for the whole device.
+// Computes the scores of samples on a GPU by the forward part of a program, with enough samples at
+// a time to occupy the whole device.
 #pragma once
 
 #include <optional>
@@ -15,14 +15,14 @@ class Evaluator {
  public:
   Evaluator(gpu::Gpu& gpu, const Shared& shared) : gpu_(gpu), shared_(shared) {}
 
-  // What it writes, for each sample; `probabilities` may be null.
+  // The results for each sample; `probabilities` may be null.
   struct Scores {
     double* losses = nullptr;
     int* hits = nullptr;
     std::uint16_t* predictions = nullptr;
     float* probabilities = nullptr;  // [sample][classes]
   };
-  // With the weights of a generation.
+  // Evaluates `samples` with the weights of a generation.
   void score(const Images& images, int generation, std::span<const std::uint32_t> samples,
              const Scores& scores);
 

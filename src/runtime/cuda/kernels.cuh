@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels of the CUDA engine: what threads do with a program and the state of a run
-// (program.hpp).
+// The kernels of the CUDA engine, which run a program and advance the state of a run (program.hpp).
 //
-//   run_code_kernel     one code of a step, by all threads of the device
-//   finish_step_kernel  the tally of a step, and whether another one follows
-//   run_steps_kernel    many steps: each block takes a sample at a time through all codes in its
-//                       shared memory; behind a barrier of the grid every thread sums the gradients
-//                       of its parameters and updates them; behind another, the next step
-//                       (grid: a block for each sample or for as many parameters as it has threads,
-//                       at most what is resident, launched cooperatively; traffic: a sample's
-//                       bytes, the weights by each block, what gradients are summed from twice)
-//   update_kernel       the update where the host had to finish the sum (many ranks)
+//   run_code_kernel     Runs one code of a step on all threads of the device.
+//   finish_step_kernel  Computes the metrics of a step, and whether another step follows.
+//   run_steps_kernel    Runs many steps. Each block takes a sample at a time through all codes in
+//                       its shared memory. After a barrier of the grid every thread sums the
+//                       gradients of its parameters and updates them; after another barrier the
+//                       next step begins. (Grid: a block for each sample or for each number of
+//                       parameters that equals its threads, at most the resident blocks, launched
+//                       cooperatively. Traffic: a sample's bytes once, the weights once per block,
+//                       the terms of gradients twice.)
+//   update_kernel       Updates the weights where the host finishes the sum (several ranks).
 //
-// device_program.cu alone includes this: kernels are defined once.
+// device_program.cu alone includes this file: kernels must be defined once.
 #pragma once
 
 #include "ops/cuda/loss.cuh"
@@ -21,12 +21,12 @@
 
 namespace convoy::cuda {
 
-// Some samples of this rank's part of a step.
-struct Lot {
+// A range of samples of this rank's part of a step.
+struct StepSamples {
   int first = 0, count = 0;
 };
 
-__device__ inline const Part& part_of_step(const StretchInput& input, int step) {
+__device__ inline const Part& part_of_step(const StepRangeInput& input, int step) {
   return input.samples - Index{step} * input.batch >= input.batch ? input.full : input.last;
 }
 
@@ -35,24 +35,27 @@ __device__ T* at(const Operand& operand, const Memories& memories) {
   return reinterpret_cast<T*>(resolve(operand, memories));
 }
 
-// A thread takes one number at a time: a byte read, a float written; neighbours side by side.
-__device__ inline void fill(const Program& program, const StretchInput& input, int step,
-                            const Lot& lot, const Memories& memories, const Group& group) {
+// A thread converts one element at a time: it reads a byte and writes a float. Neighbouring threads
+// take neighbouring elements.
+__device__ inline void fill(const Program& program, const StepRangeInput& input, int step,
+                            const StepSamples& step_samples, const Memories& memories,
+                            const Group& group) {
   const Images& images = input.images;
   float* const x = at<float>(program.ends.input, memories);
   int* const labels = at<int>(program.ends.labels, memories);
-  const std::uint32_t* const order =
-      input.order + Index{step} * input.batch + part_of_step(input, step).first + lot.first;
-  const int size = lot.count * images.image;
+  const std::uint32_t* const order = input.order + Index{step} * input.batch +
+                                     part_of_step(input, step).first + step_samples.first;
+  const int size = step_samples.count * images.image;
   for (int i = group.rank; i < size; i += group.size) {
     const int sample = i / images.image, element = i - sample * images.image;
     const std::uint8_t byte = images.pixels[Index{order[sample]} * images.image + element];
     x[i] = images.table[element % images.table_rows * 256 + byte];
   }
-  for (int i = group.rank; i < lot.count; i += group.size) labels[i] = images.labels[order[i]];
+  for (int i = group.rank; i < step_samples.count; i += group.size)
+    labels[i] = images.labels[order[i]];
 }
 
-__device__ inline LossArrays loss_arrays(const Program& program, const Lot& lot,
+__device__ inline LossArrays loss_arrays(const Program& program, const StepSamples& step_samples,
                                          const Memories& memories) {
   const Ends& ends = program.ends;
   LossArrays arrays;
@@ -61,11 +64,12 @@ __device__ inline LossArrays loss_arrays(const Program& program, const Lot& lot,
   arrays.exponentials = at<float>(ends.exponentials, memories);
   arrays.terms = at<double>(ends.terms, memories);
   arrays.dlogits = at<float>(ends.dlogits, memories);
-  arrays.losses = program.results.losses + lot.first;
-  arrays.predictions = program.results.predictions + lot.first;
-  arrays.hits = program.results.hits + lot.first;
+  arrays.losses = program.results.losses + step_samples.first;
+  arrays.predictions = program.results.predictions + step_samples.first;
+  arrays.hits = program.results.hits + step_samples.first;
   if (program.results.probabilities) {
-    arrays.probabilities = program.results.probabilities + lot.first * program.loss.classes;
+    arrays.probabilities =
+        program.results.probabilities + step_samples.first * program.loss.classes;
   }
   return arrays;
 }
@@ -81,15 +85,15 @@ __device__ inline UpdateArrays update_arrays(const Program& program, int current
   return {now.parameters, next.parameters, next.packed, now.velocity, next.velocity};
 }
 
-// The gradient of one parameter; and its update, unless other ranks have a part in it.
-__device__ inline void sum_parameter(const Program& program, const StretchInput& input, Run& run,
+// Sums the gradient of one parameter, and updates it unless other ranks have a part of the sum.
+__device__ inline void sum_parameter(const Program& program, const StepRangeInput& input, Run& run,
                                      const StepNumber& number, const ParameterSource& source,
                                      int element, const Memories& memories) {
   const Part& part = part_of_step(input, number.step);
   const Samples samples{part.samples, program.grain};
-  if (program.node_sums) {
-    sum_grains(source, element, memories, samples, part.grains, [&](int node, float value) {
-      program.node_sums[node * program.arena + source.begin + element] = value;
+  if (program.subtree_sums) {
+    sum_grains(source, element, memories, samples, part.grains, [&](int subtree, float value) {
+      program.subtree_sums[subtree * program.arena + source.begin + element] = value;
     });
     return;
   }
@@ -102,20 +106,25 @@ __device__ inline void sum_parameter(const Program& program, const StretchInput&
   });
 }
 
-__device__ inline void run_code(const Program& program, const StretchInput& input, Run& run,
-                                const StepNumber& number, const Code& code, const Lot& lot,
-                                const Memories& memories, const Group& group) {
+__device__ inline void run_code(const Program& program, const StepRangeInput& input, Run& run,
+                                const StepNumber& number, const Code& code,
+                                const StepSamples& step_samples, const Memories& memories,
+                                const Group& group) {
   switch (code.kind) {
     case CodeKind::fill:
-      return fill(program, input, number.step, lot, memories, group);
+      return fill(program, input, number.step, step_samples, memories, group);
     case CodeKind::task:
-      return run_task(program.tasks[code.index], memories, {lot.count, program.grain}, group);
+      return run_task(program.tasks[code.index], memories, {step_samples.count, program.grain},
+                      group);
     case CodeKind::loss_terms:
-      return loss_terms(program.loss, loss_arrays(program, lot, memories), lot.count, group);
+      return loss_terms(program.loss, loss_arrays(program, step_samples, memories),
+                        step_samples.count, group);
     case CodeKind::loss_gradient:
-      return loss_gradient(program.loss, loss_arrays(program, lot, memories), lot.count, group);
+      return loss_gradient(program.loss, loss_arrays(program, step_samples, memories),
+                           step_samples.count, group);
     case CodeKind::loss_sum:
-      return loss_sum(program.loss, loss_arrays(program, lot, memories), lot.count, group);
+      return loss_sum(program.loss, loss_arrays(program, step_samples, memories),
+                      step_samples.count, group);
     case CodeKind::sum: {
       const ParameterSource& source = program.sources[code.index];
       const int size = static_cast<int>(source.size());
@@ -127,9 +136,10 @@ __device__ inline void run_code(const Program& program, const StretchInput& inpu
   }
 }
 
-// The tally of a step, by one thread: losses of a grain in the order of its samples, then the tree.
-__device__ inline void tally(const Program& program, const StretchInput& input, Run& run,
-                             int step) {
+// Computes the step metrics, on one thread. It adds the losses of a grain in the order of its
+// samples, and those of the grains along the tree.
+__device__ inline void step_metrics(const Program& program, const StepRangeInput& input, Run& run,
+                                    int step) {
   constexpr int kMostDepth = 64;
   const Part& part = part_of_step(input, step);
   double losses[kMostDepth];
@@ -161,24 +171,24 @@ __device__ inline Memories memories_of(const Program& program, int current) {
   return memories;
 }
 
-// What was launched for steps that are not done, because the run ended before them, does nothing.
+// Where the run has ended, later launches do nothing.
 __global__ void run_code_kernel(const Program* program, Run* run, int code) {
   if (run->outcome != RunOutcome::running) return;
   const Memories memories = memories_of(*program, run->current);
-  const Lot lot{0, part_of_step(run->input, run->step).samples};
-  run_code(*program, run->input, *run, {run->step, run->current}, program->codes[code], lot,
-           memories, grid_group());
+  const StepSamples step_samples{0, part_of_step(run->input, run->step).samples};
+  run_code(*program, run->input, *run, {run->step, run->current}, program->codes[code],
+           step_samples, memories, grid_group());
 }
 
-// By one thread.
+// Runs on one thread.
 __global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condition again,
                                    int in_loop) {
   if (run->outcome != RunOutcome::running) {
     if (in_loop) gpu::set_condition(again, false);
     return;
   }
-  const bool stops = *run->input.stop != 0;  // asked for first: the answer comes from the host
-  tally(*program, run->input, *run, run->step);
+  const bool stops = *run->input.stop != 0;  // read first, since the value comes from the host
+  step_metrics(*program, run->input, *run, run->step);
   if (run->bad_step == run->step) {
     run->outcome = RunOutcome::not_finite;
   } else {
@@ -191,7 +201,7 @@ __global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condit
   }
 }
 
-// One parameter a thread. `scale`: of the sums (optim/sgd.hpp).
+// Each thread updates one parameter at a time. `scale`: the factor of the sums (optim/sgd.hpp).
 __global__ void update_kernel(const Program* program, Run* run, const float* sums, float scale) {
   const UpdateArrays arrays = update_arrays(*program, run->current);
   const Group group = grid_group();
@@ -204,10 +214,11 @@ __global__ void update_kernel(const Program* program, Run* run, const float* sum
   }
 }
 
-// What a block of run_steps_kernel has in its shared memory, before tasks, codes and workspace.
+// The head of a run_steps_kernel block's shared memory; tasks, codes, sources and the workspace
+// follow.
 struct BlockState {
   Program program;
-  StretchInput input;
+  StepRangeInput input;
   Memories of_sample;
   Memories of_batch[2];  // by generation
 };
@@ -224,7 +235,7 @@ __device__ const T* copy_shared(const T* from, int count, std::byte*& to, const 
   return reinterpret_cast<const T*>(copied);
 }
 
-// All parameters at once, so that no thread waits for the end of another block of them.
+// Sums all parameters in one loop, so that no thread waits at the end of a parameter block.
 __device__ inline void sum_all(const BlockState& state, Run& run, const StepNumber& number,
                                const Group& grid) {
   const Program& program = state.program;
@@ -239,7 +250,7 @@ __device__ inline void sum_all(const BlockState& state, Run& run, const StepNumb
   }
 }
 
-// The samples of a step that are this block's, one after the other.
+// Runs the samples of a step that belong to this block, one after the other.
 __device__ inline void run_samples(BlockState& state, Run& run, const StepNumber& number,
                                    float* workspace, const Group& block) {
   const Program& program = state.program;
@@ -256,7 +267,7 @@ __device__ inline void run_samples(BlockState& state, Run& run, const StepNumber
     for (int code = 0; code < program.code_count; ++code) {
       run_code(program, state.input, run, number, program.codes[code], {sample, 1}, state.of_sample,
                block);
-      if (program.codes[code].meets) __syncthreads();
+      if (program.codes[code].barrier_after) __syncthreads();
     }
   }
 }
@@ -281,16 +292,16 @@ __global__ void __launch_bounds__(gpu::kMostThreads)
   }
   __syncthreads();
   auto* const workspace = reinterpret_cast<float*>(memory);
-  // The last thread has the fewest parameters, so it counts.
+  // The last thread has the fewest parameters, so it computes the step metrics.
   const bool counts = grid.rank == grid.size - 1;
   StepNumber number{run->step, run->current};
   RunOutcome outcome = RunOutcome::running;
   while (number.step < run->limit && outcome == RunOutcome::running) {
-    const bool stops = counts && *state.input.stop != 0;  // early: the answer comes from the host
+    const bool stops = counts && *state.input.stop != 0;  // read early: it comes from the host
     run_samples(state, *run, number, workspace, block);
     gpu::grid_barrier();
     if (counts) {
-      tally(state.program, state.input, *run, number.step);
+      step_metrics(state.program, state.input, *run, number.step);
       if (stops) run->stop_step = number.step;
     }
     sum_all(state, *run, number, grid);

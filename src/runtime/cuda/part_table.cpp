@@ -19,7 +19,7 @@ PartTable::Entry PartTable::make(Index samples) const {
     merges.push_back(0);
     counter.push({g, g + 1}, [&](Index) { ++merges.back(); });
   }
-  entry.nodes.assign(counter.nodes().begin(), counter.nodes().end());
+  entry.subtrees.assign(counter.subtrees().begin(), counter.subtrees().end());
   entry.merges = {gpu_, merges, "the tree"};
   entry.part.batch = static_cast<int>(samples);
   entry.part.first = static_cast<int>(first);
@@ -35,13 +35,13 @@ const PartTable::Entry& PartTable::of_batch(Index samples) {
                                  : entries_.emplace(samples, make(samples)).first->second;
 }
 
-// The rank that has the most has the first of the longer parts.
+// The longest part of any rank, which bounds the samples of this one.
 Index PartTable::most_samples(Index batch) const {
   const Index grains = (batch + grain_ - 1) / grain_;
   return std::min((grains + ranks_ - 1) / ranks_ * grain_, batch);
 }
 
-Index PartTable::most_nodes(Index batch) const {
+Index PartTable::most_subtrees(Index batch) const {
   return tree::max_depth((batch + grain_ - 1) / grain_);
 }
 

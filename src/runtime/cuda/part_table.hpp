@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which part of a batch this rank computes, and how its grains are merged
-// (parallel/reduction_tree.hpp), for batches of each size that comes up: full ones, and the last of
-// an epoch.
+// The part of a batch that this rank computes, and how its grains are merged
+// (parallel/reduction_tree.hpp). The table has an entry for each size of batch that occurs: full
+// ones, and the last of an epoch.
 #pragma once
 
 #include <map>
@@ -19,17 +19,17 @@ class PartTable {
   PartTable(gpu::Gpu& gpu, const Communicator& communicator, Index grain);
 
   struct Entry {
-    Part part;                      // for the device
-    Range grains;                   // of the batch's
-    Index all_grains = 0;           // of the batch
-    std::vector<tree::Node> nodes;  // that this rank's grains come to
+    Part part;                            // for the device
+    Range grains;                         // this rank's grains of the batch
+    Index all_grains = 0;                 // grains of the batch
+    std::vector<tree::Subtree> subtrees;  // formed by this rank's grains
     DeviceArray<unsigned char> merges;
   };
   const Entry& of_batch(Index samples);
 
-  // The most samples of this rank, and the most nodes, in batches of up to `batch`.
+  // The most samples and the most subtrees of this rank in batches of up to `batch` samples.
   Index most_samples(Index batch) const;
-  Index most_nodes(Index batch) const;
+  Index most_subtrees(Index batch) const;
 
  private:
   Entry make(Index samples) const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernels of the CUDA engine read and write: a program, which stays as it is, and the
-// state of a run, which they advance. Both lie on the device; the host prepares them.
+// The data of the CUDA engine's kernels: a program, which is constant, and the state of a run,
+// which they advance. Both are in the memory of the device; the host prepares them.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,24 @@
 namespace convoy::cuda {
 
 enum class CodeKind : int {
-  fill,        // bytes of the samples become the net's input
-  task,        // `index` into the tasks
-  loss_terms,  // the three parts of the loss
+  fill,        // converts the bytes of the samples to the net's input
+  task,        // runs task number `index`
+  loss_terms,  // this one and the next two: the three parts of the loss
   loss_gradient,
   loss_sum,
-  sum,  // the gradient of source `index` over the grains, and the update where nobody
-        // else has a part of it
+  sum,  // sums the gradient of source `index` over the grains; also updates the weights, where no
+        // other rank has a part of the sum
 };
 
-// A step is a list of codes; what follows a code that `meets` may read what it wrote.
+// A step is a list of codes. After a code with `barrier_after`, later codes may read what it wrote.
 struct Code {
   CodeKind kind = CodeKind::task;
   int index = 0;
-  bool meets = true;
-  int stage = -1;  // of the plan, as stage_number() counts; -1: the input is filled
+  bool barrier_after = true;
+  int stage = -1;  // stage_number() in the plan; -1: fills the input
 };
 
-// Where the loss finds its values, and fill puts them.
+// The places of the net's input and of the loss's values.
 struct Ends {
   Operand input, labels, logits, dlogits, exponentials, terms;
 };
@@ -39,7 +39,7 @@ struct Ends {
 struct Images {
   const std::uint8_t* pixels = nullptr;  // [sample][image]
   const std::uint8_t* labels = nullptr;
-  const float* table = nullptr;  // [channels or 1][256]: what a byte becomes
+  const float* table = nullptr;  // [channels or 1][256]: the value of each byte
   int image = 0;                 // bytes
   int table_rows = 1;
 };
@@ -53,7 +53,7 @@ struct Part {
   Grains grains;
 };
 
-// What happened to each sample of the part, and to the caller's scores.
+// The results of each sample of the part.
 struct Results {
   double* losses = nullptr;
   int* predictions = nullptr;
@@ -79,40 +79,40 @@ struct Program {
   Sgd sgd;
   int grain = 1;
 
-  Memories memories;                           // but for the generation's
-  Index sample_partials = 0, sample_kept = 0;  // floats of a sample, where blocks take one each
+  Memories memories;                           // without those of a generation
+  Index sample_partials = 0, sample_kept = 0;  // floats of a sample (Division::sample)
   Generation generations[2];
-  float* node_sums = nullptr;  // [node][arena], where other ranks have parts of the sum
+  float* subtree_sums = nullptr;  // [subtree][arena], where other ranks have parts of the sum
   Index arena = 0;
   Results results;
 };
 
-// Bytes of a piece of a block's shared memory.
+// The bytes that an array takes in a block's shared memory: a multiple of 16.
 CONVOY_HOST_DEVICE constexpr std::size_t shared_size(std::size_t bytes) {
   return (bytes + 15) / 16 * 16;
 }
 
 enum class RunOutcome : int { running, stopped, not_finite };
 
-// What a stretch reads, and where it notes what came of each step.
-struct StretchInput {
+// The input of a step range, and the arrays for the results of its steps.
+struct StepRangeInput {
   Images images;
-  const std::uint32_t* order = nullptr;  // of the samples of the stretch's steps
-  Part full, last;                       // `last`: of the step whose batch is shorter
+  const std::uint32_t* order = nullptr;  // of the samples of the step range's steps
+  Part full, last;                       // `last`: for a step whose batch is shorter
   int batch = 0;
   Index samples = 0;                   // of all steps
   const float* rates = nullptr;        // [step]
-  const volatile int* stop = nullptr;  // of the host: set to leave after the step
+  const volatile int* stop = nullptr;  // the host sets it: stop after the step
   double* losses = nullptr;            // [step]
   long long* correct = nullptr;        // [step]
 };
 
-// A stretch, and how far it has come.
+// A step range and its progress.
 struct Run {
-  StretchInput input;
-  int step = 0, limit = 0;            // the next step; where this launch ends
+  StepRangeInput input;
+  int step = 0, limit = 0;            // the next step; the step before which this launch ends
   int current = 0;                    // generation
-  int bad_step = -1, stop_step = -1;  // the last one that was not finite; that a stop was seen in
+  int bad_step = -1, stop_step = -1;  // the last step that was not finite; that saw `stop` set
   RunOutcome outcome = RunOutcome::running;
 };
 

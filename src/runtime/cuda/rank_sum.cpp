@@ -7,21 +7,21 @@
 namespace convoy::cuda {
 namespace {
 
-constexpr Index kBlockFloats = 1024;  // that are added up at a time, so that they stay in the cache
+constexpr Index kBlockFloats = 1024;  // added at a time, so that they stay in the cache
 
 }  // namespace
 
 RankSum::RankSum(gpu::Gpu& gpu, Communicator& communicator, const EngineOptions& options,
-                 const Plan& plan, Index samples, Index nodes)
+                 const Plan& plan, Index samples, Index subtrees)
     : gpu_(gpu),
       communicator_(communicator),
       arena_(plan.net().arena_size()),
       grain_(options.grain),
       backend_(find_backend("auto")),
-      sum_(communicator, options, plan, Crew{}, backend_, 1, std::max<Index>(nodes, 1)),
-      tallies_(static_cast<std::size_t>(tree::max_depth(Index{1} << 32))) {
-  if (nodes == 0) return;
-  staged_ = {gpu, std::max<Index>(nodes, 1) * arena_};
+      sum_(communicator, options, plan, WorkerGroup{}, backend_, 1, std::max<Index>(subtrees, 1)),
+      partial_metrics_(static_cast<std::size_t>(tree::max_depth(Index{1} << 32))) {
+  if (subtrees == 0) return;
+  staged_ = {gpu, std::max<Index>(subtrees, 1) * arena_};
   losses_ = {gpu, samples};
   hits_ = {gpu, samples};
   sums_ = {gpu, arena_, "the gradients"};
@@ -33,41 +33,43 @@ void RankSum::count(Index all_grains, Range grains, const double* losses, const 
   counter_ = tree::Counter(all_grains);
   for (Index g = grains.begin; g < grains.end; ++g) {
     const Index begin = (g - grains.begin) * grain_, end = std::min(begin + grain_, samples);
-    Tally tally{0, 0, end - begin, 0};
+    StepMetrics step_metrics{0, 0, end - begin, 0};
     for (Index s = begin; s < end; ++s) {
-      tally.loss += losses[s];
-      tally.correct += hits[s];
+      step_metrics.loss += losses[s];
+      step_metrics.correct += hits[s];
     }
-    if (!std::isfinite(tally.loss)) tally.flags |= Tally::not_finite;
-    tallies_[static_cast<std::size_t>(counter_.depth())] = tally;
+    if (!std::isfinite(step_metrics.loss)) step_metrics.flags |= StepMetrics::not_finite;
+    partial_metrics_[static_cast<std::size_t>(counter_.depth())] = step_metrics;
     counter_.push({g, g + 1}, [&](Index i) {
-      tallies_[static_cast<std::size_t>(i)].add(tallies_[static_cast<std::size_t>(i + 1)]);
+      partial_metrics_[static_cast<std::size_t>(i)].add(
+          partial_metrics_[static_cast<std::size_t>(i + 1)]);
     });
   }
 }
 
-Tally RankSum::finish(const PartTable::Entry& part, const DeviceProgram& program,
-                      std::uint32_t flags) {
-  const auto nodes = static_cast<Index>(part.nodes.size());
+StepMetrics RankSum::finish(const PartTable::Entry& part, const DeviceProgram& program,
+                            std::uint32_t flags) {
+  const auto subtrees = static_cast<Index>(part.subtrees.size());
   const Index samples = part.part.samples;
-  program.node_sums().read(gpu_, staged_.data(), nodes * arena_);
+  program.subtree_sums().read(gpu_, staged_.data(), subtrees * arena_);
   program.losses().read(gpu_, losses_.data(), samples);
   program.hits().read(gpu_, hits_.data(), samples);
-  gpu_.wait([this] { communicator_.pulse(); });
+  gpu_.wait([this] { communicator_.heartbeat(); });
   count(part.all_grains, part.grains, losses_.data(), hits_.data(), samples);
-  std::copy_n(staged_.data(), nodes * arena_, sum_.slots(0));
-  const TeamPieces mine = pieces();
-  Tally tally = sum_.gather(part.all_grains, std::span(&mine, 1), flags);
+  std::copy_n(staged_.data(), subtrees * arena_, sum_.slots(0));
+  const GroupPieces mine = pieces();
+  StepMetrics step_metrics = sum_.gather(part.all_grains, std::span(&mine, 1), flags);
   if (sum_.exchanges()) {
-    const Range node = node_ranks(communicator_);
+    const Range domain = domain_ranks(communicator_);
     const Range slice =
-        split(arena_, node.size(), communicator_.rank() - node.begin, kFloatsPerLine);
+        split(arena_, domain.size(), communicator_.rank() - domain.begin, kFloatsPerLine);
     sum_.add(sum_.slice_before_exchange(slice, 0, 1));
-    tally = sum_.exchange();
+    step_metrics = sum_.exchange();
   }
-  if (!(tally.flags & Tally::not_finite)) add_up();
-  communicator_.meet(Meeting::update);  // all of the node have read what a next step writes anew
-  return tally;
+  if (!(step_metrics.flags & StepMetrics::not_finite)) add_up();
+  communicator_.barrier(
+      SyncPoint::update);  // all ranks of the domain have read what the next step overwrites
+  return step_metrics;
 }
 
 void RankSum::add_up() {
@@ -82,11 +84,11 @@ void RankSum::add_up() {
   sums_.write(gpu_, staged_.data(), arena_);
 }
 
-Tally RankSum::sum_tallies(Index all_grains, Range grains, std::span<const double> losses,
-                           std::span<const int> hits) {
+StepMetrics RankSum::sum_metrics(Index all_grains, Range grains, std::span<const double> losses,
+                                 std::span<const int> hits) {
   count(all_grains, grains, losses.data(), hits.data(), static_cast<Index>(losses.size()));
-  const TeamPieces mine = pieces();
-  return sum_.sum_tallies(all_grains, std::span(&mine, 1));
+  const GroupPieces mine = pieces();
+  return sum_.sum_metrics(all_grains, std::span(&mine, 1));
 }
 
 }  // namespace convoy::cuda

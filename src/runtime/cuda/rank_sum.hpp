@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The second beat of a step on many ranks, each with a GPU: the nodes of the tree that this rank's
-// grains came to go to the host, where gradient_sum.hpp finishes the tree with those of the other
-// ranks; the sum goes back.
+// The reduce part of a step with several ranks, each with a GPU. The subtrees of this rank's grains
+// are copied to the host, where gradient_sum.hpp finishes the tree with those of the other ranks;
+// the sum is copied back.
 #pragma once
 
 #include "runtime/cuda/device_program.hpp"
@@ -12,22 +12,23 @@ namespace convoy::cuda {
 
 class RankSum {
  public:
-  // Collective. `nodes`: the most of a step; 0: of evaluations alone.
+  // Collective. `subtrees`: the most subtrees of a step; 0: for evaluations alone.
   RankSum(gpu::Gpu& gpu, Communicator& communicator, const EngineOptions& options, const Plan& plan,
-          Index samples, Index nodes);
+          Index samples, Index subtrees);
 
-  // Collective. Of the step that was launched; `flags` of this rank. What it returns is the tally
-  // of all ranks; where it is finite, sums() is that of all gradients.
-  Tally finish(const PartTable::Entry& part, const DeviceProgram& program, std::uint32_t flags);
+  // Collective. Finishes the step that was launched last; `flags` are those of this rank. Returns
+  // the step metrics of all ranks; where they are finite, sums() is the sum of all gradients.
+  StepMetrics finish(const PartTable::Entry& part, const DeviceProgram& program,
+                     std::uint32_t flags);
   const float* sums() const { return sums_.data(); }  // [arena], on the device
 
-  // Collective: the tally of an evaluation, from the losses of this rank's samples.
-  Tally sum_tallies(Index all_grains, Range grains, std::span<const double> losses,
-                    std::span<const int> hits);
+  // Collective: the step metrics of an evaluation, from the losses of this rank's samples.
+  StepMetrics sum_metrics(Index all_grains, Range grains, std::span<const double> losses,
+                          std::span<const int> hits);
 
  private:
   void count(Index all_grains, Range grains, const double* losses, const int* hits, Index samples);
-  TeamPieces pieces() const { return {counter_.nodes(), tallies_.data()}; }
+  GroupPieces pieces() const { return {counter_.subtrees(), partial_metrics_.data()}; }
   void add_up();
 
   gpu::Gpu& gpu_;
@@ -35,13 +36,13 @@ class RankSum {
   const Index arena_, grain_;
   const Backend& backend_;
   GradientSum sum_;
-  PinnedArray<float> staged_;  // [node][arena], then the sum [arena]
+  PinnedArray<float> staged_;  // [subtree][arena], then the sum [arena]
   PinnedArray<double> losses_;
   PinnedArray<int> hits_;
   DeviceArray<float> sums_;
   Buffer<float> scratch_;
   tree::Counter counter_;
-  std::vector<Tally> tallies_;  // of the nodes on the counter
+  std::vector<StepMetrics> partial_metrics_;  // of the subtrees on the counter
 };
 
 }  // namespace convoy::cuda

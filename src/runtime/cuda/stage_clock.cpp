@@ -10,7 +10,7 @@ StageClock::StageClock(gpu::Gpu& gpu, Timeline& timeline, std::size_t codes) : t
 }
 
 void StageClock::begin(Index step) {
-  lane().step(step);
+  track().step(step);
   moments_.front()->take();
 }
 
@@ -20,9 +20,9 @@ void StageClock::end(const std::vector<Code>& codes) {
     const double seconds = moments_[i + 1]->seconds_since(*moments_[i]);
     const std::int32_t what =
         codes[i].stage < 0 ? number_of(TimeKind::input) : kTimeKinds + codes[i].stage;
-    lane().advance(what, static_cast<std::int64_t>(std::llround(seconds / scale)));
+    track().advance(what, static_cast<std::int64_t>(std::llround(seconds / scale)));
   }
-  lane().lap(TimeKind::waiting);
+  track().record(TimeKind::waiting);
 }
 
 }  // namespace convoy::cuda

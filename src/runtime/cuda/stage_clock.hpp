@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times of the stages of a step on a GPU, by its own clock, for a Timeline.
+// Measures the stages of a step on a GPU by the GPU's clock, for a Timeline.
 #pragma once
 
 #include <memory>
@@ -15,13 +15,13 @@ class StageClock {
  public:
   StageClock(gpu::Gpu& gpu, Timeline& timeline, std::size_t codes);
 
-  // Around the launches of a step: begin, after each code, and after what ends the step.
+  // The engine calls begin() before the launches of a step, and after_code() after each code.
   void begin(Index step);
   void after_code(std::size_t code) { moments_[code + 1]->take(); }
-  // When all of the step is done: the time of each code goes to its stage, what the host waited
-  // beside that to `waiting`.
+  // The engine calls end() when the whole step is done. The time of each code counts for its stage,
+  // and the rest of the host's wait for `waiting`.
   void end(const std::vector<Code>& codes);
-  Lane& lane() { return *timeline_.lanes(); }
+  Track& track() { return *timeline_.tracks(); }
 
  private:
   Timeline& timeline_;

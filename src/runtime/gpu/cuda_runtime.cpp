@@ -65,7 +65,7 @@ class CudaLoop final : public Gpu::Loop {
     }
   };
 
-  // What is launched becomes part of `graph`. The stream is the stream again also when it throws.
+  // Captures the launches into `graph`. The capture also ends where `launches` throws.
   template <class Launches>
   void capture(cudaGraph_t graph, const Launches& launches) {
     check(cudaStreamBeginCaptureToGraph(stream_, graph, nullptr, nullptr, 0,
@@ -141,7 +141,7 @@ struct Gpu::State {
   cudaEvent_t done{};
 };
 
-// A machine without a GPU has no driver either, or one that sees none: neither is an error here.
+// A machine without a GPU has no driver, or a driver that finds no GPU: neither is an error here.
 std::vector<Facts> devices() {
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess) {
@@ -197,7 +197,7 @@ Memory Gpu::allocate_pinned(Index bytes) {
 }
 
 void Gpu::copy_to_device(std::byte* to, const std::byte* from, Index bytes) {
-  if (bytes == 0) return;  // of an empty array, which may have no address
+  if (bytes == 0) return;  // an empty array may have no address
   check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice,
                         state_->stream),
         "cudaMemcpyAsync to the device", facts().name);
@@ -216,7 +216,7 @@ void Gpu::clear(std::byte* memory, Index bytes) {
         "cudaMemsetAsync", facts().name);
 }
 
-// Short waits end as soon as they can; long ones leave the core to others.
+// A short wait polls, so that it ends at once; a long wait leaves the core to other threads.
 void Gpu::wait(const std::function<void()>& meanwhile) {
   using Clock = std::chrono::steady_clock;
   check(cudaEventRecord(state_->done, state_->stream), "cudaEventRecord", facts().name);

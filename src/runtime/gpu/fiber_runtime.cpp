@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GPU that is none: kernels run as fibers, at once, and memory is the host's.
+// A simulated GPU: kernels run as fibers, within the launch, in the host's memory.
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -13,7 +13,7 @@
 namespace convoy::gpu {
 namespace {
 
-// Behind each piece of memory: what no kernel may write.
+// Guard bytes after each allocation, which no kernel may write.
 constexpr std::size_t kGuardBytes = 256;
 constexpr int kUnwritten = 0xFF;  // as floats: NaN
 

@@ -20,31 +20,31 @@ namespace context = boost::context;
 
 constexpr unsigned kWarp = 32;
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
-// Blocks of a grid that is not cooperative which run at the same time.
+// The number of blocks that run at the same time in a grid that is not cooperative.
 constexpr unsigned kBlocksAtOnce = 3;
 
 struct Thread;
 
-// Those who wait for each other.
-struct Meeting {
+// A barrier between threads of a grid, a block or a warp.
+struct SyncPoint {
   unsigned left = 0;  // threads that are not done
   std::vector<Thread*> waiting;
   std::string place;
 };
 
-// What the lanes of a warp gave for a shuffle, in turns, so that none overwrites what another has
-// yet to read.
+// The values that the lanes of a warp give to a shuffle. Two arrays alternate, so that no lane
+// overwrites a value that another lane has yet to read.
 struct Warp {
   std::array<std::array<std::uint64_t, kWarp>, 2> given{};
-  Meeting meeting;
+  SyncPoint sync_point;
 };
 
 struct Block;
 
-// A fiber, which is one thread of a grid after another.
+// A fiber. It runs one thread of a grid after another.
 struct Thread {
-  context::fiber fiber;   // where it goes on
-  context::fiber caller;  // who resumed it
+  context::fiber fiber;   // where it continues
+  context::fiber caller;  // the fiber that resumed it
   unsigned index = 0;
   Block* block = nullptr;
   unsigned shuffles = 0;
@@ -56,7 +56,7 @@ struct Thread {
 
 struct Block {
   unsigned index = 0;
-  Meeting meeting;
+  SyncPoint sync_point;
   std::vector<Warp> warps;
   std::unique_ptr<double[]> shared;
   std::vector<std::unique_ptr<Thread>> threads;
@@ -77,14 +77,14 @@ class Grid {
   unsigned threads() const { return threads_; }
   Thread& current() const { return *current_; }
 
-  // The current fiber waits until all who are left have come.
-  void meet(Meeting& meeting, const std::string& place);
-  Meeting& all() { return all_; }
+  // The current fiber waits until all threads that are not done have arrived.
+  void barrier(SyncPoint& sync_point, const std::string& place);
+  SyncPoint& all() { return all_; }
 
  private:
   void start_block();
   void finish(Thread& thread);
-  void release_if_all_came(Meeting& meeting);
+  void release_if_all_came(SyncPoint& sync_point);
   Thread* next();
 
   const unsigned blocks_, threads_;
@@ -95,14 +95,14 @@ class Grid {
   std::mt19937_64 random_;
   unsigned started_ = 0;
   unsigned running_ = 0;  // threads that are not done
-  Meeting all_;
+  SyncPoint all_;
   std::vector<std::unique_ptr<Block>> here_;
   std::vector<Thread*> ready_;
-  std::size_t first_ready_ = 0;  // of the order forward
+  std::size_t first_ready_ = 0;  // for Order::forward
   Thread* current_ = nullptr;
 };
 
-// Of a host's thread.
+// The settings of a thread of the host.
 struct Settings {
   Schedule schedule;
   Barriers seen;
@@ -115,7 +115,8 @@ Settings& settings() {
   return mine;
 }
 
-// Made once, since a grid has thousands: it runs the kernel of whatever grid it is resumed for.
+// Makes a fiber that is used again, since a grid has thousands: it runs the kernel of the grid that
+// resumes it.
 std::unique_ptr<Thread> make_thread() {
   auto thread = std::make_unique<Thread>();
   thread->fiber = context::fiber(std::allocator_arg, context::fixedsize_stack(kStackBytes),
@@ -158,7 +159,7 @@ Grid::Grid(unsigned blocks, unsigned threads, std::size_t shared_bytes, bool coo
 void Grid::start_block() {
   auto block = std::make_unique<Block>();
   block->index = started_++;
-  block->meeting.left = threads_;
+  block->sync_point.left = threads_;
   block->warps.resize((threads_ + kWarp - 1) / kWarp);
   const std::size_t doubles = shared_bytes_ / sizeof(double) + 1;
   block->shared = std::make_unique_for_overwrite<double[]>(doubles);
@@ -169,7 +170,7 @@ void Grid::start_block() {
     thread->block = block.get();
     thread->shuffles = 0;
     thread->done = false;
-    ++thread->warp().meeting.left;
+    ++thread->warp().sync_point.left;
     ready_.push_back(thread);
   }
   running_ += threads_;
@@ -196,29 +197,29 @@ Thread* Grid::next() {
   return thread;
 }
 
-void Grid::release_if_all_came(Meeting& meeting) {
-  if (meeting.left == 0 || meeting.waiting.size() < meeting.left) return;
-  ready_.insert(ready_.end(), meeting.waiting.begin(), meeting.waiting.end());
-  meeting.waiting.clear();
+void Grid::release_if_all_came(SyncPoint& sync_point) {
+  if (sync_point.left == 0 || sync_point.waiting.size() < sync_point.left) return;
+  ready_.insert(ready_.end(), sync_point.waiting.begin(), sync_point.waiting.end());
+  sync_point.waiting.clear();
 }
 
-void Grid::meet(Meeting& meeting, const std::string& place) {
-  if (meeting.waiting.empty()) {
-    meeting.place = place;
-  } else if (meeting.place != place) {
-    throw FiberError("threads wait for each other at " + meeting.place + " and at " + place);
+void Grid::barrier(SyncPoint& sync_point, const std::string& place) {
+  if (sync_point.waiting.empty()) {
+    sync_point.place = place;
+  } else if (sync_point.place != place) {
+    throw FiberError("threads wait for each other at " + sync_point.place + " and at " + place);
   }
-  meeting.waiting.push_back(current_);
-  release_if_all_came(meeting);
+  sync_point.waiting.push_back(current_);
+  release_if_all_came(sync_point);
   Thread& me = *current_;
   me.caller = std::move(me.caller).resume();
 }
 
 void Grid::finish(Thread& thread) {
   --running_;
-  for (Meeting* meeting : {&thread.warp().meeting, &thread.block->meeting, &all_}) {
-    --meeting->left;
-    release_if_all_came(*meeting);
+  for (SyncPoint* sync_point : {&thread.warp().sync_point, &thread.block->sync_point, &all_}) {
+    --sync_point->left;
+    release_if_all_came(*sync_point);
   }
 }
 
@@ -228,7 +229,7 @@ void Grid::run() {
     Thread* const thread = next();
     if (thread == nullptr) {
       throw FiberError("a barrier that some threads never come to: " +
-                       (all_.waiting.empty() ? here_.front()->meeting : all_).place);
+                       (all_.waiting.empty() ? here_.front()->sync_point : all_).place);
     }
     current_ = thread;
     thread->fiber = std::move(thread->fiber).resume();
@@ -236,7 +237,7 @@ void Grid::run() {
     if (thread->error) std::rethrow_exception(thread->error);
     Block* const block = thread->block;
     finish(*thread);
-    if (block->meeting.left > 0) continue;
+    if (block->sync_point.left > 0) continue;
     auto& idle = settings().idle;
     std::ranges::move(block->threads, std::back_inserter(idle));
     std::erase_if(here_, [&](const auto& b) { return b.get() == block; });
@@ -257,7 +258,7 @@ Grid& grid() {
   return *settings().grid;
 }
 
-// The grid that kernels of this host's thread belong to, for as long as it runs.
+// Sets the grid of the kernels on this thread of the host, as long as this object lives.
 class RunningGrid {
  public:
   explicit RunningGrid(Grid& grid) : before_(std::exchange(settings().grid, &grid)) {}
@@ -302,16 +303,16 @@ void* shared_bytes() {
   return grid().current().block->shared.get();
 }
 
-void meet_block(const char* file, int line) {
+void sync_block(const char* file, int line) {
   const std::string name = name_of(file, line);
   settings().seen.block.insert(name);
-  if (!omitted(name)) grid().meet(grid().current().block->meeting, name);
+  if (!omitted(name)) grid().barrier(grid().current().block->sync_point, name);
 }
 
-void meet_grid(const char* file, int line) {
+void sync_grid(const char* file, int line) {
   const std::string name = name_of(file, line);
   settings().seen.grid.insert(name);
-  if (!omitted(name)) grid().meet(grid().all(), name);
+  if (!omitted(name)) grid().barrier(grid().all(), name);
 }
 
 std::uint64_t shuffle(std::uint64_t value, int source, int width) {
@@ -320,7 +321,7 @@ std::uint64_t shuffle(std::uint64_t value, int source, int width) {
   auto& given = warp.given[me.shuffles++ % 2];
   const unsigned lane = me.index % kWarp;
   given[lane] = value;
-  grid().meet(warp.meeting, "a shuffle");
+  grid().barrier(warp.sync_point, "a shuffle");
   const auto group = static_cast<unsigned>(width);
   return given[lane / group * group + static_cast<unsigned>(source) % group];
 }

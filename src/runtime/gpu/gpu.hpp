@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the host asks of a GPU: memory, copies, launches, loops of launches, times. cuda_runtime.cpp
-// does it by CUDA; fiber_runtime.cpp runs kernels at once, as fibers on the calling thread.
+// The host's calls to a GPU: memory, copies, launches, loops of launches, times. cuda_runtime.cpp
+// implements them with CUDA; fiber_runtime.cpp runs each kernel within its launch, as fibers on the
+// calling thread.
 //
-// A call that fails throws SystemError(unavailable) with the call and the device; memory that can't
-// be had, UserError(unavailable) with what was asked and what is free. Nothing here is thread-safe:
-// a Gpu belongs to one thread.
+// A call that fails throws SystemError(unavailable) with the call and the device. Where a device
+// has too little memory, a call throws UserError(unavailable) with the bytes asked for and those
+// that are free. Nothing here is thread-safe: a Gpu belongs to one thread.
 #pragma once
 
 #include <functional>
@@ -24,12 +25,12 @@ struct Facts {
   std::string name;            // "NVIDIA H200"
   int compute_capability = 0;  // 90 is 9.0
   int multiprocessors = 0;
-  int threads_per_block = 0;  // that kernels are launched with
-  Index shared_bytes = 0;     // that a block may have at most
+  int threads_per_block = 0;  // with which kernels are launched
+  Index shared_bytes = 0;     // the most shared memory of a block
   Index memory_bytes = 0;
 };
 
-// Of this machine; empty where there are none, or no driver.
+// The GPUs of this machine; empty where it has none, or no driver.
 std::vector<Facts> devices();
 std::string library();  // "CUDA 13.0"
 
@@ -39,10 +40,10 @@ struct GridSize {
   bool cooperative = false;  // grid_barrier() is used: all blocks run at once
 };
 
-// Memory of a device, or pinned memory of the host. Freed with its last owner.
+// Memory of a device, or pinned memory of the host. It is freed with its last owner.
 using Memory = std::shared_ptr<std::byte[]>;
 
-// One device, and one stream on it: what it is asked to do happens in order.
+// One device and one stream on it: the device does the calls in their order.
 class Gpu {
  public:
   explicit Gpu(int device);
@@ -52,20 +53,20 @@ class Gpu {
 
   const Facts& facts() const;
 
-  // `what`: for the message where there is too little. Not initialised.
+  // Memory of the device, not initialised. `what` names it in the message of an error.
   Memory allocate(Index bytes, std::string_view what);
-  // Of the host, from and to which copies are fast, and which kernels can read and write.
+  // Pinned memory of the host: copies from and to it are fast, and kernels can read and write it.
   Memory allocate_pinned(Index bytes);
 
   void copy_to_device(std::byte* to, const std::byte* from, Index bytes);
   void copy_to_host(std::byte* to, const std::byte* from, Index bytes);
   void clear(std::byte* memory, Index bytes);
 
-  // Waits until all is done that was asked for; `meanwhile` is called every now and then.
+  // Waits until all previous calls are done; calls `meanwhile` from time to time.
   void wait(const std::function<void()>& meanwhile = {});
 
-  // Blocks of this kernel that all multiprocessors hold at once. Raises the kernel's limit of
-  // shared memory to `shared_bytes`.
+  // The number of blocks of this kernel that all multiprocessors together hold at once. Raises the
+  // kernel's limit of shared memory to `shared_bytes`.
   template <class... Arguments>
   int resident_blocks(void (*kernel)(Arguments...), unsigned threads, std::size_t shared_bytes) {
     return resident_blocks(reinterpret_cast<const void*>(kernel), threads, shared_bytes);
@@ -82,8 +83,8 @@ class Gpu {
 #endif
   }
 
-  // A body of launches that runs at least once, and again as long as a kernel of it sets the
-  // condition that the body is given. One launch, however often.
+  // A sequence of launches, the body, that is started by one launch. It runs at least once, and
+  // again as long as one of its kernels sets the condition that the body gets.
   class Loop {
    public:
     virtual ~Loop() = default;
@@ -91,7 +92,7 @@ class Gpu {
   };
   std::unique_ptr<Loop> make_loop(const std::function<void(Condition)>& body);
 
-  // A moment of the stream, for times between two of them.
+  // A moment in the stream; the time between two moments can be measured.
   class Moment {
    public:
     virtual ~Moment() = default;

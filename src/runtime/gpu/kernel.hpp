@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of CUDA that Convoy's kernels are written in. nvcc knows them; where the host's
-// compiler reads the same sources, fibers.hpp gives them a meaning: every thread of a grid is a
-// fiber on one core, so that kernels can be tested, and looked at with a debugger or a sanitizer,
-// without a GPU.
+// The names of CUDA that Convoy's kernels use. nvcc defines them. Where the host's compiler reads
+// the same sources, fibers.hpp defines them: every thread of a grid is a fiber on one core, so that
+// kernels can be tested, and run in a debugger or with a sanitizer, without a GPU.
 //
 //   __global__ __device__ threadIdx blockIdx blockDim gridDim __syncthreads() __shfl_sync()
 //                        as in the CUDA C++ Programming Guide; a shuffle takes all lanes of a warp
-//   grid_barrier()       all threads of a cooperative launch meet; what was written before is seen
-//                        after
+//   grid_barrier()       a barrier of all threads of a cooperative launch; afterwards each thread
+//                        sees what the others wrote before
 //   shared_memory<T>()   the dynamic shared memory of the block
-//   set_condition(h, c)  whether a graph's loop runs once more (gpu.hpp)
+//   set_condition(h, c)  sets whether a graph's loop runs once more (gpu.hpp)
 #pragma once
 
 #if defined(__CUDACC__)
@@ -35,7 +34,7 @@ __device__ inline void grid_barrier() {
 
 template <class T>
 __device__ T* shared_memory() {
-  extern __shared__ float4 convoy_shared_memory[];  // on a multiple of the widest access
+  extern __shared__ float4 convoy_shared_memory[];  // aligned to the widest access
   return reinterpret_cast<T*>(convoy_shared_memory);
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// In place of cuda/engine.cu where Convoy is built without CUDA.
-#include "runtime/engine.hpp"
+// Replaces cuda/engine.cu where Convoy is built without CUDA.
+#include "runtime/cuda_engine.hpp"
+
 #include "base/check.hpp"
 
 namespace convoy {
 
-std::unique_ptr<Engine> make_cuda_engine(const Net&, const Sgd&, const EngineOptions&,
-                                         Communicator&) {
+std::unique_ptr<CudaEngine> make_cuda_engine(const Net&, const Sgd&, const EngineOptions&,
+                                             Communicator&) {
   throw UserError(Fault::unavailable, "--device cuda is not available",
                   "this program was built without CUDA",
                   "use --device cpu, or build with the CUDA toolkit (12.4 or later) and cmake "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A study file: keys of the study, then one table [[experiment]] for each experiment.
+// Reads a study file: keys of the study, then one table [[experiment]] for each experiment.
 #include <fmt/format.h>
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run of convoy train said, as a record.
+// Reads the output of a run of convoy train as a record.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 namespace convoy::study {
 namespace {
 
-// Counts of the parts of a run.
+// Adds counts of the parts of a run.
 std::int64_t sum(std::int64_t a, std::int64_t b) {
-  if (a > kMostOfJson - b) throw std::invalid_argument("its counts add up to no count");
+  if (a > kMostOfJson - b) throw std::invalid_argument("the sum of its counts is out of range");
   return a + b;
 }
 
@@ -39,7 +39,7 @@ void take_profile(RunRecord& run, const nlohmann::json& profile) {
   }
 }
 
-// What is known of a GPU that trained as it trains, unobserved, from its first epoch to its last.
+// Takes the facts about a GPU run without a profile, from its first epoch to its last.
 void take_no_profile(RunRecord& run, const nlohmann::json& j) {
   const std::int64_t steps_of_epoch = (run.samples + run.batch - 1) / run.batch;
   for (std::size_t e = 0; e < run.epochs.size(); ++e) run.steps = sum(run.steps, steps_of_epoch);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The figures of a study for programs: full precision, nothing in a cell but one value, empty where
-// it is not known.
+// The figures of a study for programs: full precision, one value per cell, empty if it is not
+// known.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

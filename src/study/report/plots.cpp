@@ -10,8 +10,8 @@
 namespace convoy::study {
 namespace {
 
-// Layouts of an experiment with ranks alone, with threads alone, and with both: each is a curve
-// over the number of workers. The serial one begins all of them.
+// The layouts of an experiment with ranks alone, with threads alone, or with both: each family is a
+// curve over the number of workers. The serial layout is the first of each family.
 struct Family {
   const char* label;
   bool (*holds)(const Grid& grid);
@@ -34,7 +34,7 @@ std::vector<Curve> by_workers(const ExperimentResult& result, Value value, doubl
       if (family.holds(layout.grid) && !layout.runs.empty()) layouts.push_back(&layout);
     }
     std::ranges::stable_sort(layouts, {}, [](auto* layout) { return layout->grid.workers(); });
-    if (layouts.size() < 2) continue;  // the serial one alone
+    if (layouts.size() < 2) continue;  // it has only the serial layout
     for (const LayoutResult* layout : layouts) {
       const Estimate& e = layout->*value;
       curve.x.push_back(layout->grid.workers());
@@ -64,7 +64,8 @@ Curve line(std::string label, int most, double (*value)(double, double), double 
   return curve;
 }
 
-// A vertical line behind which workers outnumber the cores, or the GPUs, and take turns.
+// Adds a vertical line; to its right there are more workers than cores, or GPUs, so they take
+// turns.
 CurvePlot with_places(CurvePlot plot, const Places& places) {
   double most_x = 0, most_y = 0;
   for (const Curve& curve : plot.curves) {
@@ -119,12 +120,12 @@ CurvePlot time_plot(const ExperimentResult& result, const std::string& id) {
   return CurvePlot{id + "-time",
                    "Training time",
                    "workers (ranks x threads)",
-                   "seconds an epoch",
+                   "seconds per epoch",
                    by_workers(result, &LayoutResult::epoch_seconds),
                    true};
 }
 
-// A curve for each training that differs: layouts of one digest learn the same, epoch by epoch.
+// One curve for each digest: layouts with the same digest learn the same, epoch by epoch.
 Plot by_epoch(const ExperimentResult& result, const std::string& id, bool accuracy) {
   CurvePlot plot{id + (accuracy ? "-accuracy" : "-loss"),
                  accuracy ? "Test accuracy over epochs" : "Training loss over epochs",
@@ -154,7 +155,7 @@ Plot by_epoch(const ExperimentResult& result, const std::string& id, bool accura
   return plot;
 }
 
-// Of the run with the median time of each layout.
+// The curves are those of the run with the median time of each layout.
 Plot by_seconds(const ExperimentResult& result, const std::string& id, bool accuracy) {
   CurvePlot plot{id + (accuracy ? "-accuracy-seconds" : "-loss-seconds"),
                  accuracy ? "Test accuracy over time" : "Training loss over time",
@@ -255,14 +256,14 @@ std::vector<Figure> figures(const ExperimentResult& result, const Places& places
   all.push_back(
       {by_epoch(result, id, false), "Layouts that trained the same weights share a curve."});
   all.push_back({by_seconds(result, id, false), "For each layout, the run with the median time."});
-  all.push_back(
-      {by_epoch(result, id, true), "Measured on the test images; curves as of the loss."});
-  all.push_back(
-      {by_seconds(result, id, true), "Measured on the test images; runs as of the loss."});
+  all.push_back({by_epoch(result, id, true),
+                 "Measured on the test images, for the same curves as the loss."});
+  all.push_back({by_seconds(result, id, true),
+                 "Measured on the test images, for the same runs as the loss."});
   if (!result.layers.empty()) {
-    all.push_back(
-        {with_places(layer_plot(result, id), places),
-         "Each layer with its activation alone, forward and backward, and the whole net."});
+    all.push_back({with_places(layer_plot(result, id), places),
+                   "Each layer with its activation, measured alone (forward and backward), and the "
+                   "whole net."});
   }
   return all;
 }

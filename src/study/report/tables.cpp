@@ -23,27 +23,26 @@ std::string or_withheld(const LayoutResult& layout, const std::string& text) {
   return layout.withheld ? "withheld" : text;
 }
 
-// Of a layout with a flag.
+// The mark of a layout with a flag.
 std::string mark(const LayoutResult& layout) {
   return layout.flags.empty() ? "" : "!";
 }
 
 Table times_table(const ExperimentResult& result) {
-  Table table{
-      name_of(result, "times"),
-      "Times: geometric means over the rounds, in brackets 95 % intervals; layouts are ranks x "
-      "threads; ! marks a layout with a flag. Of FMA peak: the operations' nominal FLOPs (sparse "
-      "gradients skip some).",
-      {{"layout", false},
-       {"workers"},
-       {"runs"},
-       {"s / epoch"},
-       {"ms / step"},
-       {"images / s"},
-       {"of FMA peak"},
-       {"digest", false},
-       {"!", false}},
-      {}};
+  Table table{name_of(result, "times"),
+              "Times: geometric means over the rounds, with 95 % intervals in brackets; layouts "
+              "are ranks x threads; ! marks a layout with a flag. Of FMA peak: the operations' "
+              "nominal FLOPs (sparse gradients skip some).",
+              {{"layout", false},
+               {"workers"},
+               {"runs"},
+               {"s / epoch"},
+               {"ms / step"},
+               {"images / s"},
+               {"of FMA peak"},
+               {"digest", false},
+               {"!", false}},
+              {}};
   const bool gpu = std::ranges::any_of(result.layouts, on_gpu);
   if (gpu) table.columns.insert(table.columns.end() - 2, {"launches / step"});
   for (const LayoutResult& layout : result.layouts) {
@@ -69,9 +68,9 @@ Table speedup_table(const ExperimentResult& result) {
       name_of(result, "speedup"),
       fmt::format(
           "Speedups: {}, compared with the serial run{} within each round. A fraction outside 0 to "
-          "1 explains nothing and is left out.",
-          weak ? "images per second, where each worker has a batch of its own"
-               : "the same training by more workers",
+          "1 is meaningless and is left out.",
+          weak ? "images per second, with a separate batch for each worker"
+               : "the same training on more workers",
           result.serial == result.experiment->name ? "" : fmt::format(" of '{}'", result.serial)),
       {{"layout", false},
        {"workers"},
@@ -151,12 +150,11 @@ Table accuracy_table(const ExperimentResult& result) {
 Table layer_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "layers"),
-      "Layers: each with its activation alone, microseconds of a step, against the serial layout "
-      "of "
-      "this experiment. A layer's time is that of its slowest worker; by tensor it includes the "
-      "barrier after the layer, by data no waiting. Backward: input and weight gradient. For the "
-      "whole net, backward includes the loss, and 'both' is the step, with input, waiting and "
-      "update.",
+      "Layers: each with its activation, measured alone, in microseconds per step, compared with "
+      "the serial layout of this experiment. A layer's time is that of its slowest worker; tensor "
+      "parallel it includes the barrier after the layer, data parallel it includes no waiting. "
+      "Backward: input and weight gradient. For the whole net, backward includes the loss, and "
+      "'both' is the step, with input, waiting and update.",
       {{"layer", false},
        {"type", false},
        {"layout", false},
@@ -185,8 +183,8 @@ Table layer_table(const ExperimentResult& result) {
 Table kernel_table(const ExperimentResult& result) {
   Table table{
       name_of(result, "layers"),
-      "Layers: each with its activation, microseconds of its kernels in a step, by the GPU's own "
-      "clock; threads of the largest kernel; kernels a step; share of the measured peak and "
+      "Layers: each with its activation, in microseconds of its kernels per step, by the GPU's "
+      "clock; threads of the largest kernel; kernels per step; share of the measured peak and "
       "bandwidth; FLOPs are nominal, each array counts once. Backward: input and weight gradient. "
       "For the whole net, backward includes the loss, and 'both' is the step with every stage "
       "launched alone, which is slower than training without --profile.",

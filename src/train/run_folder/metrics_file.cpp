@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// metrics.jsonl of a run folder.
+// Reads and writes metrics.jsonl of a run folder.
 #include <fmt/format.h>
 
 #include <limits>
@@ -58,7 +58,7 @@ MetricsLines read_metrics(const std::filesystem::path& folder, Index epochs) {
   MetricsLines good;
   for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
     end = text.find('\n', begin);
-    if (end == std::string::npos) break;  // a line that was still being written
+    if (end == std::string::npos) break;  // an incomplete line
     const std::string line = text.substr(begin, end - begin);
     try {
       const EpochMetrics metrics = parse_metrics_line(line);

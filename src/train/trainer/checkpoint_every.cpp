@@ -32,7 +32,7 @@ CheckpointEvery parse_checkpoint_every(std::string_view text) {
       return {word.unit, count * word.count};
     }
   }
-  throw UserError(Fault::usage, fmt::format("'{}' does not say how often to checkpoint", text), "",
+  throw UserError(Fault::usage, fmt::format("'{}' is not a checkpoint interval", text), "",
                   "write a positive number and a unit, as in 500steps, 1epoch, 30s, 10min or 1h");
 }
 

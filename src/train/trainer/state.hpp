@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a trainer holds between its construction and the end of its run.
+// The state of a trainer between its construction and the end of its run.
 #pragma once
 
 #include <optional>
@@ -13,19 +13,19 @@
 namespace convoy {
 
 struct RunTrainer::State {
-  // Checks that data and model fit, and draws the validation samples. Collective; `keeps`: there is
-  // a run folder. Throws UserError.
+  // Checks that data and model fit, and draws the validation samples. Collective; `keeps` is true
+  // if the run has a folder. Throws UserError.
   State(const ModelFile& model, const TrainAndTest& data, const DataSettings& settings,
         Engine& engine, Communicator& communicator, bool keeps,
         const std::string& initial_weights_sha256 = "");
 
-  Checkpoint checkpoint() const;  // of this moment
+  Checkpoint checkpoint() const;  // of the current state
   bool complete() const { return position.epoch > model.train.epochs; }
 
   ModelFile model;
   Engine& engine;
   Communicator& communicator;
-  const bool keeps;  // there is a run folder, which rank 0 holds
+  const bool keeps;  // whether there is a run folder, which rank 0 holds
   DataSettings settings;
   Dataset train;  // limited
   Dataset test;
@@ -34,14 +34,14 @@ struct RunTrainer::State {
   Order order;
   Index steps_per_epoch = 0;
 
-  std::string train_sha256, test_sha256;  // empty where nobody needs them
-  std::string initial_weights_sha256;     // where the run began with another's weights
-  std::optional<RunFolder> folder;        // of rank 0, where there is one
+  std::string train_sha256, test_sha256;  // empty if not needed
+  std::string initial_weights_sha256;     // if the run began with given weights
+  std::optional<RunFolder> folder;        // on rank 0, if there is one
   std::filesystem::path path;             // of the folder, on all ranks
   std::filesystem::path newest;           // checkpoint, on rank 0
   RunPosition position;
-  std::vector<EpochMetrics> epochs;   // done
-  std::vector<std::string> warnings;  // not yet told
+  std::vector<EpochMetrics> epochs;   // completed epochs
+  std::vector<std::string> warnings;  // not yet reported
 };
 
 }  // namespace convoy

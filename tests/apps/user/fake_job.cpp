@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A job without MPI, in which everything can go wrong: supervisor, launcher and ranks, by the first
-// word of the command line.
+// A job without MPI, with every kind of failure. The first word of the command line selects
+// supervisor, launcher or rank.
 //
 //   fake_job supervise STALL START LAUNCHER RANK...   prints exit code, message and output
 //   fake_job launch LAUNCHER RANK...                  starts a rank for each further word
@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "cli/output.hpp"
-#include "parallel/board.hpp"
+#include "parallel/liveness_table.hpp"
 #include "supervision/ranks.hpp"
 #include "supervision/supervisor.hpp"
 
@@ -50,8 +50,8 @@ int supervise_it(const std::string& program, const std::vector<std::string>& wor
   return 0;
 }
 
-// Waits for all ranks and passes on the first failure, as mpirun does; "strict" ends the others
-// then, as that of Open MPI does.
+// Waits for all ranks and returns the first failure, as mpirun does. After a failure, "strict" ends
+// the other ranks, as Open MPI's mpirun does.
 int launch_them(const std::string& program, const std::vector<std::string>& words) {
   const std::string& how = words.at(0);
   if (how == "gives-up") return 5;
@@ -67,7 +67,7 @@ int launch_them(const std::string& program, const std::vector<std::string>& word
           nullptr);
     _exit(126);
   }
-  if (how == "hangs") {  // and is deaf
+  if (how == "hangs") {  // and ignores SIGTERM
     signal(SIGTERM, SIG_IGN);
     for (;;) pause();
   }
@@ -81,7 +81,7 @@ int launch_them(const std::string& program, const std::vector<std::string>& word
     if (result != 0) continue;
     result = code;
     if (how != "strict" || code == 0) continue;
-    std::this_thread::sleep_for(300ms);  // the others may be on their way
+    std::this_thread::sleep_for(300ms);  // the others may not have arrived yet
     for (const int signal : {SIGTERM, SIGKILL}) {
       for (const pid_t child : children) kill(child, signal);
       std::this_thread::sleep_for(300ms);
@@ -93,29 +93,29 @@ int launch_them(const std::string& program, const std::vector<std::string>& word
 
 std::atomic<bool> stop{false};
 
-void take_steps(BoardEntry& mine, int steps) {
+void take_steps(LivenessTableEntry& mine, int steps) {
   mine.activity = static_cast<std::uint8_t>(Activity::training);
   for (int i = 0; i < steps && !stop; ++i) {
-    ++mine.pulse;
+    ++mine.heartbeat;
     ++mine.step;
     std::this_thread::sleep_for(10ms);
   }
 }
 
-// Looks lively, and gets nowhere.
-[[noreturn]] void wait_for_ever(BoardEntry& mine) {
-  mine.waits_for = kEveryone;
-  for (mine.waiting = 1;; ++mine.pulse) std::this_thread::sleep_for(10ms);
+// Its heartbeat increases, but its step does not.
+[[noreturn]] void wait_for_ever(LivenessTableEntry& mine) {
+  mine.waits_for = kAllRanks;
+  for (mine.waiting = 1;; ++mine.heartbeat) std::this_thread::sleep_for(10ms);
 }
 
-// Until the kernel ends it, or 2 GB are gone.
-void eat_memory() {
-  constexpr std::size_t kBite = std::size_t{1} << 22, kBites = 512;
+// Allocates until the kernel ends the process, or up to 2 GB.
+void allocate_until_killed() {
+  constexpr std::size_t kBlock = std::size_t{1} << 22, kBites = 512;
   static std::vector<std::vector<char>> eaten;
-  while (eaten.size() < kBites) eaten.emplace_back(kBite, 'x');
+  while (eaten.size() < kBites) eaten.emplace_back(kBlock, 'x');
 }
 
-Ending play(const std::string& part, BoardEntry& mine) {
+Ending play(const std::string& part, LivenessTableEntry& mine) {
   constexpr int kFew = 7, kMany = 1'000'000;
   take_steps(mine, part == "works" ? kMany : part == "late" ? 5 * kFew : kFew);
   if (part == "waits") wait_for_ever(mine);
@@ -127,7 +127,7 @@ Ending play(const std::string& part, BoardEntry& mine) {
     std::abort();
   }
   if (part == "exits") _exit(3);
-  if (part == "eats") eat_memory();
+  if (part == "eats") allocate_until_killed();
   if (part == "stops") raise(SIGSTOP);
   if (part == "hangs") {
     for (;;) pause();
@@ -136,7 +136,7 @@ Ending play(const std::string& part, BoardEntry& mine) {
   if (part == "has-a-bug") return {70, "rank 1: internal error (oops)"};
   constexpr std::string_view kSays = "says:";
   if (part.starts_with(kSays)) return {77, part.substr(kSays.size())};
-  if (part == "blames") return {77, "waiting failed on rank 0 (it is gone)"};
+  if (part == "diagnoses") return {77, "waiting failed on rank 0 (it is gone)"};
   if (part == "not-finite") return {76, ""};
   if (stop) return {75, ""};
   write_stdout("{}");
@@ -154,13 +154,14 @@ int be_rank(const std::string& part) {
   if (part == "never-comes") {
     for (;;) pause();
   }
-  const auto board = Board::open_file(std::getenv(kBoardVariable), announced_ranks());
-  BoardEntry& mine = (*board)[announced_rank()];
-  mine.pulse = 1;
+  const auto liveness_table =
+      LivenessTable::open_file(std::getenv(kLivenessTableVariable), announced_ranks());
+  LivenessTableEntry& mine = (*liveness_table)[announced_rank()];
+  mine.heartbeat = 1;
   arrive();
   write_stderr("RANK\n");
-  for (int r = 0; r < board->size(); ++r) {  // nobody trains before all are here
-    while ((*board)[r].pid == 0) std::this_thread::sleep_for(1ms);
+  for (int r = 0; r < liveness_table->size(); ++r) {  // no rank trains before all have arrived
+    while ((*liveness_table)[r].pid == 0) std::this_thread::sleep_for(1ms);
   }
   return leave_job(play(part, mine));
 }

@@ -18,9 +18,9 @@ InjectedFault parse_fault(const std::string& text) {
   return fault;
 }
 
-void go_wrong(const InjectedFault& fault) {
+void inject(const InjectedFault& fault) {
   if (fault.kind == "kill") raise(SIGKILL);
-  while (fault.kind == "stop") raise(SIGSTOP);  // whoever continues it
+  while (fault.kind == "stop") raise(SIGSTOP);  // stops again after each SIGCONT
   if (fault.kind == "exit") std::exit(0);
   if (fault.kind == "leave") throw Leaves{};
   if (fault.kind == "throw") throw std::runtime_error("thrown by a test");
@@ -32,47 +32,47 @@ void go_wrong(const InjectedFault& fault) {
 }
 
 FaultyCommunicator::FaultyCommunicator(Communicator& inner, const InjectedFault& fault)
-    : inner_(inner), fault_(fault), waits_(fault.rank == inner.rank()) {}
+    : inner_(inner), fault_(fault), pending_(fault.rank == inner.rank()) {}
 
 std::shared_ptr<std::byte[]> FaultyCommunicator::allocate(Index bytes) {
-  const bool is_alone = node_ranks(inner_).size() == 1;
-  Meeting meeting = Meeting::allocation;
-  if (!is_alone && is_skipped(meeting)) return alone()->allocate(bytes);
+  const bool is_alone = domain_ranks(inner_).size() == 1;
+  SyncPoint sync_point = SyncPoint::allocation;
+  if (!is_alone && is_skipped(sync_point)) return alone()->allocate(bytes);
   return inner_.allocate(bytes);
 }
 
-void FaultyCommunicator::meet(Meeting meeting) {
-  const bool is_alone = node_ranks(inner_).size() == 1;  // nobody would notice
-  if (is_alone || !is_skipped(meeting)) inner_.meet(meeting);
+void FaultyCommunicator::barrier(SyncPoint sync_point) {
+  const bool is_alone = domain_ranks(inner_).size() == 1;  // no other rank would notice
+  if (is_alone || !is_skipped(sync_point)) inner_.barrier(sync_point);
 }
 
 void FaultyCommunicator::exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
-                                  Meeting meeting) {
-  if (!is_skipped(meeting)) inner_.exchange(out, in, meeting);
+                                  SyncPoint sync_point) {
+  if (!is_skipped(sync_point)) inner_.exchange(out, in, sync_point);
 }
 
 void FaultyCommunicator::publish(Activity activity, std::int64_t step) noexcept {
   inner_.publish(activity, step);
   step_ = step;
   const bool saves = activity == Activity::saving && fault_.moment == "save" && rank() == 0;
-  if (saves && step == fault_.step && waits_.exchange(false)) go_wrong(fault_);
+  if (saves && step == fault_.step && pending_.exchange(false)) inject(fault_);
 }
 
-bool FaultyCommunicator::is_time(Meeting meeting) const {
+bool FaultyCommunicator::is_due(SyncPoint sync_point) const {
   if (fault_.moment == "start") return true;
   if (fault_.moment == "save") {  // the last step is the one before it
-    return meeting == Meeting::verification && rank() != 0 && step_ == fault_.step - 1;
+    return sync_point == SyncPoint::verification && rank() != 0 && step_ == fault_.step - 1;
   }
   const bool is_step = step_ == fault_.step;
-  return fault_.moment == "update" ? is_step && meeting == Meeting::update
+  return fault_.moment == "update" ? is_step && sync_point == SyncPoint::update
                                    : fault_.moment == "step" && is_step;
 }
 
-// Whether the inner call is left out; it may get another meeting.
-bool FaultyCommunicator::is_skipped(Meeting& meeting) {
-  if (fault_.kind == "flip" || !is_time(meeting) || !waits_.exchange(false)) return false;
-  if (fault_.kind == "mismatch") meeting = Meeting::checkpoint;
-  go_wrong(fault_);
+// Whether the inner call is left out; the fault may change its synchronization point.
+bool FaultyCommunicator::is_skipped(SyncPoint& sync_point) {
+  if (fault_.kind == "flip" || !is_due(sync_point) || !pending_.exchange(false)) return false;
+  if (fault_.kind == "mismatch") sync_point = SyncPoint::checkpoint;
+  inject(fault_);
   return fault_.kind == "skip";
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy train in small, on many ranks of which one goes wrong. It trains a tiny net in the folder
-// OUT, or goes on with the run that is there; who speaks prints the digest of its last state.
+// A small convoy train, on many ranks of which one fails. It trains a tiny net in the folder OUT,
+// or continues the run in that folder; the reporter prints the digest of the last state.
 //
 //   faulty_rank supervise OUT WORD...   three ranks; prints exit code, message and output
 //   faulty_rank rank OUT WORD...        one of them, or the only one
@@ -15,12 +15,14 @@
 #include <map>
 
 #include "cli/output.hpp"
+#include "runtime/cpu_engine.hpp"
 #include "supervision/launcher_call.hpp"
 #include "supervision/ranks.hpp"
 #include "supervision/signals.hpp"
 #include "supervision/supervisor.hpp"
 #include "tests/faults/user/faulty_communicator.hpp"
 #include "tests/train/support.hpp"
+#include "train/run_folder.hpp"
 
 namespace {
 
@@ -55,7 +57,7 @@ int supervise_it(const Options& options, int argc, char** argv) {
   job.quiet = true;
   job.stall_timeout = std::stod(options["stall"]);
   job.start_timeout = std::stod(options["start"]);
-  // As convoy train --ranks starts them.
+  // Starts the ranks as convoy train --ranks does.
   LauncherCall call = launcher_call(kRanks, "");
   job.command = std::move(call.words);
   job.variables = std::move(call.variables);
@@ -67,7 +69,7 @@ int supervise_it(const Options& options, int argc, char** argv) {
   return end.ending.code;
 }
 
-// Flips a bit of one rank's weights once so many steps are done.
+// Flips a bit of one rank's weights after the fault's step.
 class Flips final : public Observer {
  public:
   Flips(const test::InjectedFault& fault, Engine& engine, int rank)
@@ -95,17 +97,17 @@ void train(const Options& options, const test::InjectedFault& fault, Communicato
   const ModelFile model = train_tests::tiny_model();
   const TrainAndTest data = train_tests::tiny_data();
   EngineOptions how;
-  how.threads = std::stoi(options["threads"]);
-  how.ranks_by = options["ranks-by"] == "tensor" ? Cut::tensor : Cut::data;
-  how.oversubscribe = true;
+  how.cpu.threads = std::stoi(options["threads"]);
+  how.ranks_by = options["ranks-by"] == "tensor" ? Parallelism::tensor : Parallelism::data;
+  how.cpu.oversubscribe = true;
   how.batch = model.train.batch;
   how.grain = model.train.grain;
   const auto engine = make_cpu_engine(model.net, optimizer_of(model.train), how, communicator);
-  const bool is_there = on_first_rank(communicator, [&] {
-                          return std::string(exists(options.out) ? "yes" : "no");
-                        }) == "yes";
+  const bool continues = on_first_rank(communicator, [&] {
+                           return std::string(exists(options.out) ? "yes" : "no");
+                         }) == "yes";
   RunTrainer trainer =
-      is_there
+      continues
           ? RunTrainer::resume(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out)
           : RunTrainer(model, data, {"synthetic", 0, 0}, *engine, communicator, options.out);
   began = true;
@@ -113,7 +115,7 @@ void train(const Options& options, const test::InjectedFault& fault, Communicato
   const TrainResult result =
       trainer.train(observer, stop, {CheckpointEvery::Unit::steps, kSaveEvery},
                     std::stoll(options["verify-every"]));
-  if (speaks()) write_stdout(result.state_sha256);
+  if (is_rank_zero()) write_stdout(result.state_sha256);
 }
 
 void be_rank(const Options& options) {
@@ -125,7 +127,7 @@ void be_rank(const Options& options) {
   together.terminated = signals.terminated();
   arrive();
   const test::InjectedFault fault = test::parse_fault(options["fault"]);
-  if (fault.moment == "init" && fault.rank == announced_rank()) test::go_wrong(fault);
+  if (fault.moment == "init" && fault.rank == announced_rank()) test::inject(fault);
   const std::unique_ptr<Communicator> communicator =
       job_communicator(together, std::stod(options["start"]));
   bool began = false;

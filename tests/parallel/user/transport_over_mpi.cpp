@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One rank of an MPI job that checks the transport; ctest starts it with several numbers of ranks.
 //
-//   transport_over_mpi               keeps the contract, then MPI can't be started again
+//   transport_over_mpi               checks the contract, and that MPI cannot be started again
 //   transport_over_mpi within        twice in a program that starts and ends MPI itself
 //   transport_over_mpi hosts         five ranks, in turn on two hosts (on_two_hosts), are
-//   renumbered transport_over_mpi size BYTES    a message of BYTES where 16 are expected is told
-//   with the peer
+//   renumbered transport_over_mpi size BYTES    a message of BYTES where 16 are expected is
+//   reported with the
+//                                    peer
 #include <mpi.h>
 
 #include <cstdio>
@@ -60,7 +61,7 @@ void check_hosts() {
   transport->end(true);
 }
 
-// Two ranks. Rank 1 prints what it is told and leaves as after any failure of a peer: without
+// Two ranks. Rank 1 prints the error and leaves as after any failure of a peer: without
 // MPI_Finalize, so that the launcher ends rank 0, which waits for ever.
 void size_differs(std::size_t size) {
   const auto transport = convoy::mpi_transport();

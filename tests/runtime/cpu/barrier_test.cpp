@@ -21,7 +21,7 @@ void run_threads(int count, const std::function<void(int)>& work) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// Arrives now early, now late, now after a sleep.
+// Arrives at random times: early, late, or after a sleep.
 class Delay {
  public:
   explicit Delay(int seed) : random_(static_cast<unsigned>(seed)) {}
@@ -45,37 +45,37 @@ class Delay {
   std::minstd_rand random_;
 };
 
-// No worker leaves before the last has come, and each sees what all others and the leader wrote
+// No worker leaves before the last has arrived, and each sees what all others and the leader wrote
 // (under a thread sanitizer: without a race).
-TEST(Barrier, AllMeetAndSeeWhatWasWritten) {
+TEST(Barrier, WorkersSeeWhatOthersWroteBeforeTheBarrier) {
   for (const int workers : {1, 2, 3, 5, 8, 16}) {
-    Barrier barrier(workers, workers % 2 == 0 ? kPatientSpins : kBriefSpins);
-    const int meetings = rounds(300);
+    Barrier barrier(workers, workers % 2 == 0 ? kLongSpins : kShortSpins);
+    const int sync_points = rounds(300);
     std::vector<int> place(static_cast<std::size_t>(workers), 0);
     int sum = 0, completions = 0;
     std::atomic<int> wrong{0};
     run_threads(workers, [&](int worker) {
       Delay delay(worker);
-      for (int i = 1; i <= meetings; ++i) {
+      for (int i = 1; i <= sync_points; ++i) {
         delay();
         place[static_cast<std::size_t>(worker)] = i;
-        const bool whole = barrier.meet(worker, [&] {
+        const bool whole = barrier.arrive_and_wait(worker, [&] {
           ++completions;
           sum = 0;
           for (const int p : place) sum += p;
         });
         if (!whole || sum != i * workers || completions != i) ++wrong;
-        if (!barrier.meet(worker)) ++wrong;  // before the next ones write
+        if (!barrier.arrive_and_wait(worker)) ++wrong;  // before the next ones write
       }
     });
     EXPECT_EQ(wrong, 0) << workers << " workers";
-    EXPECT_EQ(completions, meetings);
+    EXPECT_EQ(completions, sync_points);
   }
 }
 
-// Whoever fails, before a meeting or as the leader in the middle of one: all leave, and after a
-// reset all can meet again.
-TEST(Barrier, ABreakLetsAllLeaveAndAResetMendsIt) {
+// If a worker fails before a barrier, or the leader within one, all workers leave; after a reset
+// the barrier can be used again.
+TEST(Barrier, AnAbortReleasesAllWorkersAndAResetAllowsNewBarriers) {
   std::minstd_rand random(3);
   for (const int workers : {1, 2, 3, 7, 16}) {
     Barrier barrier(workers);
@@ -90,23 +90,23 @@ TEST(Barrier, ABreakLetsAllLeaveAndAResetMendsIt) {
         for (int i = 0;; ++i) {
           delay();
           if (worker == culprit && i == when && !in_completion) {
-            barrier.break_up();
+            barrier.abort();
             break;
           }
           bool whole = false;
           if (worker == culprit && i == when) {
             try {
-              barrier.meet(worker, [] { throw 1; });
+              barrier.arrive_and_wait(worker, [] { throw 1; });
             } catch (int) {
-              barrier.break_up();
+              barrier.abort();
             }
           } else {
-            whole = barrier.meet(worker);
+            whole = barrier.arrive_and_wait(worker);
           }
           if (!whole) break;
           ++met;
         }
-        EXPECT_FALSE(barrier.meet(worker)) << "a broken barrier stays broken";
+        EXPECT_FALSE(barrier.arrive_and_wait(worker)) << "a broken barrier stays broken";
         ++left;
       });
       EXPECT_EQ(left, workers);
@@ -116,13 +116,13 @@ TEST(Barrier, ABreakLetsAllLeaveAndAResetMendsIt) {
     barrier.reset();
     std::atomic<int> met{0};
     run_threads(workers, [&](int worker) {
-      for (int i = 0; i < 10; ++i) met += barrier.meet(worker) ? 1 : 0;
+      for (int i = 0; i < 10; ++i) met += barrier.arrive_and_wait(worker) ? 1 : 0;
     });
     EXPECT_EQ(met, 10 * workers);
   }
 }
 
-TEST(Barrier, SeveralMayBreakItAtOnce) {
+TEST(Barrier, SeveralWorkersMayAbortAtOnce) {
   for (int round = 0; round < rounds(60); ++round) {
     Barrier barrier(6);
     std::atomic<int> left{0};
@@ -130,8 +130,8 @@ TEST(Barrier, SeveralMayBreakItAtOnce) {
       Delay delay(worker + 7 * round);
       for (int i = 0; i < 5; ++i) {
         delay();
-        if (worker % 2 == round % 2 && i == 2) barrier.break_up();
-        if (!barrier.meet(worker)) break;
+        if (worker % 2 == round % 2 && i == 2) barrier.abort();
+        if (!barrier.arrive_and_wait(worker)) break;
       }
       ++left;
     });
@@ -139,10 +139,10 @@ TEST(Barrier, SeveralMayBreakItAtOnce) {
   }
 }
 
-// Waiters that spun would leave no time to those waited for. So the machine is kept busy with work
-// that never pauses, and thousands of meetings of eight workers still end: no time is asserted, but
-// the test has a limit.
-TEST(Barrier, ABusyMachineDoesNotMakeItCollapse) {
+// Workers that spin for long would take the cores of the workers for which they wait. So this test
+// keeps the machine busy with work that never pauses, and thousands of barriers of eight workers
+// still have to end. It asserts no time, but the test has a limit.
+TEST(Barrier, ThousandsOfBarriersEndOnABusyMachine) {
   std::atomic<bool> done{false};
   std::vector<std::thread> burners;
   const unsigned cores = std::max(1U, std::min(16U, std::thread::hardware_concurrency()));
@@ -153,14 +153,14 @@ TEST(Barrier, ABusyMachineDoesNotMakeItCollapse) {
     });
   }
   Barrier barrier(8);
-  const int meetings = rounds(600);
+  const int sync_points = rounds(600);
   std::atomic<int> met{0};
   run_threads(8, [&](int worker) {
-    for (int i = 0; i < meetings; ++i) met += barrier.meet(worker) ? 1 : 0;
+    for (int i = 0; i < sync_points; ++i) met += barrier.arrive_and_wait(worker) ? 1 : 0;
   });
   done = true;
   for (std::thread& burner : burners) burner.join();
-  EXPECT_EQ(met, 8 * meetings);
+  EXPECT_EQ(met, 8 * sync_points);
 }
 
 }  // namespace

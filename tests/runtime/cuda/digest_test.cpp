@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract on a GPU that fibers play: the bits of the CPU, whatever the way of launching,
-// whatever order threads run in, on any number of ranks; and a barrier that is missing shows.
+// The contract on fibers in place of a GPU: the bits of the CPU, for every way of launching, every
+// order of threads and any number of ranks; and every missing barrier is detected.
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
@@ -67,8 +67,8 @@ TEST_P(FiberDigest, IsThatOfTheCpuForOddSizes) {
   }
 }
 
-// From a CPU to a GPU and back, from any way of launching to any other and to several ranks, each
-// stop asked for by one of them.
+// The run moves from a CPU to a GPU and back, from any way of launching to any other, and to
+// several ranks, one of which requests each stop.
 TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
   Random random(7);
   for (int round = 0; round < rounds(4); ++round) {
@@ -79,7 +79,7 @@ TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
                       if (random.chance(30)) return RunLayout{};
                       if (random.chance(60)) return on_gpu(kLaunchings[random.pick(0, 2)]);
                       RunLayout ranks = on_gpu(Launching::automatic);
-                      ranks.nodes = {static_cast<int>(random.pick(1, 3)), 1};
+                      ranks.domains = {static_cast<int>(random.pick(1, 3)), 1};
                       return ranks;
                     }),
               wanted);
@@ -89,11 +89,11 @@ TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
 TEST_P(FiberDigest, IsOneForAllRanks) {
   const Sizes sizes{41, 16, 3};
   const std::string wanted = train(problem_, sizes, RunLayout{});
-  for (const std::vector<int>& nodes :
+  for (const std::vector<int>& domains :
        {std::vector<int>{2}, {1, 1}, {5}, {2, 1, 3}, {1, 1, 1, 1, 1, 1, 1, 1}}) {
     for (const Reduction reduction : {Reduction::tree, Reduction::root}) {
       RunLayout layout = on_gpu(Launching::automatic);
-      layout.nodes = nodes;
+      layout.domains = domains;
       layout.reduction = reduction;
       ASSERT_EQ(train(problem_, sizes, layout), wanted) << describe(layout);
     }
@@ -104,8 +104,8 @@ TEST_P(FiberDigest, EvaluationIsThatOfTheCpu) {
   EXPECT_EQ(evaluate(problem_, on_gpu(Launching::automatic)), evaluate(problem_, RunLayout{}));
 }
 
-// Does a process that trains so come to something else than `wanted`, or to a bad end? (Without a
-// barrier a thread may follow pointers that nobody has written.)
+// Whether a process that trains in this way gives another result than `wanted`, or crashes.
+// (Without a barrier a thread may follow pointers that have not been written.)
 bool goes_wrong(const Problem& problem, const Sizes& sizes, const std::string& wanted) {
   constexpr unsigned kSeconds = 60;
   const pid_t child = fork();
@@ -123,8 +123,8 @@ bool goes_wrong(const Problem& problem, const Sizes& sizes, const std::string& w
   return status != 0;
 }
 
-// Every barrier that a step comes to is planted as missing, one after the other: some order of the
-// threads shows each of them.
+// The test removes each barrier of a step, one after the other; some order of the threads detects
+// each of them.
 TEST_P(FiberDigest, EveryMissingBarrierIsCaught) {
   const Sizes some{9, 5, 2}, one_block{3, 1, 1};
   fibers::barriers_seen() = {};

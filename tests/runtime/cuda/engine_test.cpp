@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a caller of the CUDA engine can rely on beside its bits: stops, failures, launches, times.
+// The behaviour of the CUDA engine beside its bits: stops, failures, launches, times.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 
 #include "base/check.hpp"
 #include "plan/stage_names.hpp"
+#include "runtime/cuda_engine.hpp"
 #include "runtime/gpu/fiber_device.hpp"
 #include "runtime/timeline.hpp"
 #include "tests/parallel/thread_communicator.hpp"
@@ -55,23 +56,23 @@ TEST_F(FiberEngine, LeavesAfterTheStepInWhichAStopIsSeen) {
     Machine machine(problem_, kSizes, on_gpu(launching));
     machine.engine->set_state(initial_state(problem_));
     const std::atomic<bool> stop{true};
-    const StretchResult result = run_steps(*machine.engine, problem_, data_, 8, {0, 3}, &stop);
+    const StepRangeResult result = run_steps(*machine.engine, problem_, data_, 8, {0, 3}, &stop);
     EXPECT_EQ(result.outcome, Outcome::stopped);
     EXPECT_EQ(result.steps_done, 1);
     EXPECT_EQ(result.total.samples, 8);
   }
 }
 
-// Steps at a rate that no weight survives.
-StretchResult run_wildly(Engine& engine, const Problem& problem, const Dataset& data) {
+// Steps at a learning rate at which every weight becomes infinite or NaN.
+StepRangeResult run_wildly(Engine& engine, const Problem& problem, const Dataset& data) {
   Problem wild = problem;
   wild.rate = std::numeric_limits<float>::max();
   engine.set_state(initial_state(problem));
   return run_steps(engine, wild, data, kSizes.batch, {0, 3});
 }
 
-void expect_same(const Engine& engine, const StretchResult& result, const Engine& other,
-                 const StretchResult& wanted) {
+void expect_same(const Engine& engine, const StepRangeResult& result, const Engine& other,
+                 const StepRangeResult& wanted) {
   EXPECT_EQ(wanted.outcome, Outcome::not_finite);
   EXPECT_EQ(result.outcome, wanted.outcome);
   EXPECT_EQ(result.steps_done, wanted.steps_done);
@@ -85,31 +86,35 @@ void expect_same(const Engine& engine, const StretchResult& result, const Engine
 
 TEST_F(FiberEngine, KeepsTheWeightsOfBeforeAStepThatIsNotFinite) {
   Machine other(problem_, kSizes, RunLayout{});
-  const StretchResult wanted = run_wildly(*other.engine, problem_, data_);
+  const StepRangeResult wanted = run_wildly(*other.engine, problem_, data_);
   for (const Launching launching : {Launching::stages, Launching::graph, Launching::persistent}) {
     Machine machine(problem_, kSizes, on_gpu(launching));
-    const StretchResult result = run_wildly(*machine.engine, problem_, data_);
+    const StepRangeResult result = run_wildly(*machine.engine, problem_, data_);
     expect_same(*machine.engine, result, *other.engine, wanted);
   }
 }
 
-TEST_F(FiberEngine, KeepsThemOnAllRanks) {
+TEST_F(FiberEngine, KeepsTheWeightsOfBeforeSuchAStepOnAllRanks) {
   Machine other(problem_, kSizes, RunLayout{});
-  const StretchResult wanted = run_wildly(*other.engine, problem_, data_);
-  for (const std::vector<int>& nodes : {std::vector<int>{2}, {1, 1}, {2, 1}}) {
-    run_ranks(nodes, [&](Communicator& communicator) {
+  const StepRangeResult wanted = run_wildly(*other.engine, problem_, data_);
+  for (const std::vector<int>& domains : {std::vector<int>{2}, {1, 1}, {2, 1}}) {
+    run_ranks(domains, [&](Communicator& communicator) {
       Machine machine(problem_, kSizes, on_gpu(Launching::automatic), communicator);
-      const StretchResult result = run_wildly(*machine.engine, problem_, data_);
+      const StepRangeResult result = run_wildly(*machine.engine, problem_, data_);
       expect_same(*machine.engine, result, *other.engine, wanted);
     });
   }
 }
 
-TEST_F(FiberEngine, GoesOnAfterAStepThatWasNotFinite) {
+TEST_F(FiberEngine, ContinuesAfterAStepThatWasNotFinite) {
   Machine machine(problem_, kSizes, on_gpu(Launching::persistent));
   run_wildly(*machine.engine, problem_, data_);
   machine.engine->set_state(initial_state(problem_));
   EXPECT_EQ(run_steps(*machine.engine, problem_, data_, 8, {0, 3}).outcome, Outcome::finished);
+}
+
+const CudaEngine& gpu_engine(const Machine& machine) {
+  return dynamic_cast<const CudaEngine&>(*machine.engine);
 }
 
 TEST_F(FiberEngine, LaunchesAsRarelyAsItCan) {
@@ -117,7 +122,7 @@ TEST_F(FiberEngine, LaunchesAsRarelyAsItCan) {
     Machine machine(problem_, kSizes, layout);
     machine.engine->set_state(initial_state(problem_));
     run_steps(*machine.engine, problem_, data_, 8, {0, 3});
-    return machine.engine->launches();
+    return gpu_engine(machine).launches();
   };
   EXPECT_EQ(launches(on_gpu(Launching::graph)), 1);
   EXPECT_EQ(launches(on_gpu(Launching::persistent)), 1);
@@ -125,7 +130,7 @@ TEST_F(FiberEngine, LaunchesAsRarelyAsItCan) {
   EXPECT_EQ(launches(on_gpu(Launching::graph, 1)), 3);
   const Machine machine(problem_, kSizes, on_gpu(Launching::stages));
   Index kernels = 1;  // the end of a step
-  for (const StageLaunches& stage : machine.engine->stage_launches()) {
+  for (const StageLaunches& stage : gpu_engine(machine).stage_launches()) {
     kernels += stage.launches;
     EXPECT_GE(stage.threads, stage.blocks);
   }
@@ -138,7 +143,7 @@ TEST_F(FiberEngine, ChoosesAPersistentKernelWhereItFits) {
     machine.engine->set_state(initial_state(problem_));
     gpu::fiber_device().before_launch = {};
     run_steps(*machine.engine, problem_, data_, 8, {0, 3});
-    return machine.engine->launches();
+    return gpu_engine(machine).launches();
   };
   EXPECT_EQ(launches(), 1);
   gpu::fiber_device().facts.shared_bytes = 1000;
@@ -167,13 +172,13 @@ TEST_F(FiberEngine, SaysWhenItsGpuHasNoRoomForTheImages) {
                            run_steps(*machine.engine, problem_, large, 8, {0, 1}, nullptr, order);
                          }),
               HasSubstr("the images take"));
-  // Nothing is lost: it goes on with what fits.
+  // After the refusal the engine works with sizes that fit.
   EXPECT_EQ(run_steps(*machine.engine, problem_, data_, 8, {0, 3}).outcome, Outcome::finished);
 }
 
 TEST_F(FiberEngine, RefusesWhatAGpuDoesNotDo) {
   RunLayout layout = on_gpu(Launching::automatic);
-  layout.cut = Cut::tensor;
+  layout.cut = Parallelism::tensor;
   EXPECT_THAT(message_of(Fault::usage, [&] { Machine(problem_, kSizes, layout); }),
               HasSubstr("cannot split work by tensor"));
   EXPECT_THAT(
@@ -199,11 +204,11 @@ TEST_F(FiberEngine, TellsATimelineTheTimeOfEachStage) {
     run_steps(*machine.engine, problem_, data_, 8, {0, 3});
   }
   EXPECT_EQ(timeline.steps(), 3);
-  const Lane& lane = timeline.all_lanes()[0];
+  const Track& track = timeline.all_tracks()[0];
   for (Index stage = 0; stage < static_cast<Index>(timeline.stages().size()); ++stage) {
-    EXPECT_GT(lane.total_of_stage(stage), 0) << "stage " << stage;
+    EXPECT_GT(track.total_of_stage(stage), 0) << "stage " << stage;
   }
-  EXPECT_GT(lane.total(TimeKind::input), 0);
+  EXPECT_GT(track.total(TimeKind::input), 0);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every task of a GPU gives the bits of the naive reference, for every operation and pass, over
-// random shapes and numbers, whoever shares it and in whatever order the threads run; and writes
+// random shapes and numbers, for every division among threads and every order of them, and writes
 // its own outputs only. A NaN equals a NaN.
 #include <gtest/gtest.h>
 
@@ -32,10 +32,10 @@ void expect_same(const float* expected, const Floats& actual, Index size, const 
   }
 }
 
-// Who shares the tasks.
+// The threads that share the tasks.
 struct Threads {
   unsigned blocks = 1, threads = 32;
-  Index tuned_for = 32;  // what the tiles were chosen for: speed alone depends on it
+  Index tuned_for = 32;  // threads for which the tiles were chosen; it affects speed alone
 };
 
 Threads random_threads(Random& random) {
@@ -43,8 +43,8 @@ Threads random_threads(Random& random) {
           random.chance(30) ? random.pick(1, 100'000) : random.pick(1, 700)};
 }
 
-// An operation with all that its passes read, each in a memory of its own, and what the reference
-// makes of it.
+// An operation with all inputs of its passes, each in its own memory, and the outputs of the
+// reference.
 class Case {
  public:
   Case(const Op& op, Index samples, Random& random, Values values)
@@ -58,7 +58,7 @@ class Case {
         y_(samples * output_shape(op).size()),
         dy_(y_.size()),
         dx_(x_.size()),
-        choice_(y_.size()) {
+        argmax_(y_.size()) {
     for (Floats* array : {&x_, &other_, &dy_, &parameters_}) fill(*array, random, values);
     // For the input gradient the weights of a convolution have to be finite (conv2d.hpp).
     const bool finite = std::holds_alternative<Conv2d>(op) && values == Values::hostile;
@@ -70,14 +70,14 @@ class Case {
                                   .other = other_.data(),
                                   .parameters = parameters_.data(),
                                   .y = y_.data(),
-                                  .choice = keeps_choice(op) ? choice_.data() : nullptr},
+                                  .argmax = keeps_argmax(op) ? argmax_.data() : nullptr},
                                  {0, forward_units(op, samples)});
     reference::backend().input_gradient(op,
                                         {.samples = samples,
                                          .dy = dy_.data(),
                                          .y = y_.data(),
                                          .parameters = weights_.data(),
-                                         .choice = choice_.data(),
+                                         .argmax = argmax_.data(),
                                          .dx = dx_.data()},
                                         {0, input_gradient_units(op, samples)});
   }
@@ -85,21 +85,21 @@ class Case {
   void check_forward(const Threads& threads) {
     SCOPED_TRACE("forward");
     Floats y(y_.size()), bordered(samples_ * cuda::bordered_x_size(op_));
-    Guarded<Choice> choice(y_.size());
+    Guarded<Argmax> argmax(y_.size());
     cuda::Places at;
     at.x = put(0, x_, input_shape(op_).size());
     at.other = put(1, other_, input_shape(op_).size());
     at.parameters = put(2, parameters_, 0);
     at.y = put(3, y, output_shape(op_).size());
-    at.choice = {Memory{4}, 0, 0};
-    memories_.at[4] = reinterpret_cast<float*>(choice.data());
+    at.argmax = {Memory{4}, 0, 0};
+    memories_.at[4] = reinterpret_cast<float*>(argmax.data());
     at.bordered_x = put(5, bordered, cuda::bordered_x_size(op_));
     run(cuda::forward(op_, at, work(threads)), threads);
     expect_same(y_.data(), y, y.size(), "y");
-    for (Index i = 0; keeps_choice(op_) && i < choice.size(); ++i) {
-      ASSERT_EQ(choice[i], choice_[i]) << "choice of " << i;
+    for (Index i = 0; keeps_argmax(op_) && i < argmax.size(); ++i) {
+      ASSERT_EQ(argmax[i], argmax_[i]) << "argmax of " << i;
     }
-    ASSERT_TRUE(y.guards_hold() && bordered.guards_hold() && choice.guards_hold());
+    ASSERT_TRUE(y.guards_hold() && bordered.guards_hold() && argmax.guards_hold());
   }
 
   void check_input_gradient(const Threads& threads) {
@@ -112,8 +112,8 @@ class Case {
     at.y = put(1, y_, output_shape(op_).size());
     at.parameters = put(2, weights_, 0);
     at.packed = put(3, packed, 0);
-    at.choice = {Memory{4}, 0, 0};
-    memories_.at[4] = reinterpret_cast<float*>(choice_.data());
+    at.argmax = {Memory{4}, 0, 0};
+    memories_.at[4] = reinterpret_cast<float*>(argmax_.data());
     at.bordered_dy = put(5, bordered, cuda::bordered_dy_size(op_));
     at.dx = put(6, dx, input_shape(op_).size());
     run(cuda::input_gradient(op_, at, work(threads)), threads);
@@ -121,7 +121,7 @@ class Case {
     ASSERT_TRUE(dx.guards_hold() && bordered.guards_hold());
   }
 
-  // Against gradients of the reference grain by grain, added up by the canonical tree.
+  // Compares with gradients of the reference grain by grain, added along the canonical tree.
   void check_weight_gradient(const Threads& threads) {
     SCOPED_TRACE("weight gradient");
     const Index size = parameter_shape(op_).size(), grains = (samples_ + grain_ - 1) / grain_;
@@ -167,7 +167,7 @@ class Case {
     fibers::run_grid(threads.blocks, threads.threads, 0, true, [&] {
       for (const cuda::Step& step : steps) {
         cuda::run_task(step.task, memories_, samples(), cuda::grid_group());
-        if (step.meets) gpu::grid_barrier();
+        if (step.barrier_after) gpu::grid_barrier();
       }
     });
   }
@@ -233,7 +233,7 @@ class Case {
   const Op op_;
   const Index samples_, grain_;
   Floats x_, other_, parameters_, weights_, y_, dy_, dx_;
-  Guarded<Choice> choice_;
+  Guarded<Argmax> argmax_;
   cuda::Memories memories_;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// No allocation happens inside a step: a stretch of fifty steps allocates as often as one of five.
-// A program of its own, since it replaces the allocation functions.
+// No allocation happens inside a step: a step range of fifty steps allocates as often as one of
+// five. This is a separate program because it replaces the allocation functions.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -68,7 +68,7 @@ bool steps_allocate_nothing(const Problem& problem, RunLayout layout, Index even
   Machine machine(problem, {200, 4, 1}, layout);
   machine.engine->set_state(initial_state(problem));
   const Dataset data = data_for(problem, 200);
-  allocations_of(*machine.engine, problem, data, 1);  // threads start, tables are made
+  allocations_of(*machine.engine, problem, data, 1);  // starts threads and makes tables
   const long five = allocations_of(*machine.engine, problem, data, 5);
   const long fifty = allocations_of(*machine.engine, problem, data, 50);
   if (five == fifty) return true;
@@ -83,7 +83,7 @@ bool steps_allocate_nothing(const Problem& problem, RunLayout layout, Index even
 
 int main() {
   using namespace convoy;
-  // Do the functions above count at all?
+  // Checks that the functions above count.
   const long before = allocations;
   delete new std::string(100, 'x');
   if (allocations < before + 2) return 2;
@@ -91,14 +91,15 @@ int main() {
   bool good = true;
   for (const test::Problem& problem : test::problems()) {
     for (const std::string& isa : available_isas()) {
-      good = test::steps_allocate_nothing(problem, {1, Cut::data, isa}) && good;
+      good = test::steps_allocate_nothing(problem, {1, Parallelism::data, isa}) && good;
     }
-    good = test::steps_allocate_nothing(problem, {3, Cut::data, "auto"}) && good;
-    good = test::steps_allocate_nothing(problem, {2, Cut::tensor, "auto"}) && good;
+    good = test::steps_allocate_nothing(problem, {3, Parallelism::data, "auto"}) && good;
+    good = test::steps_allocate_nothing(problem, {2, Parallelism::tensor, "auto"}) && good;
     for (const Index events : {0, 100, 1 << 16}) {  // none, soon full, never full
-      good = test::steps_allocate_nothing(problem, {1, Cut::data, "auto"}, events) && good;
-      good = test::steps_allocate_nothing(problem, {3, Cut::data, "auto"}, events) && good;
-      good = test::steps_allocate_nothing(problem, {2, Cut::tensor, "auto"}, events) && good;
+      good = test::steps_allocate_nothing(problem, {1, Parallelism::data, "auto"}, events) && good;
+      good = test::steps_allocate_nothing(problem, {3, Parallelism::data, "auto"}, events) && good;
+      good =
+          test::steps_allocate_nothing(problem, {2, Parallelism::tensor, "auto"}, events) && good;
     }
   }
   return good ? 0 : 1;

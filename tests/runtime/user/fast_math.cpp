@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program compiled and linked with -ffast-math (gcc's start-up code then makes the processor
-// flush denormals to zero) and the like. It says whether they took effect, then prints its digests.
+// flush denormals to zero) and the like. It prints whether the flags took effect, then its digests.
 #include <cstdio>
 
 #include "tests/runtime/user/training.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract on the ranks of MPI (ctest starts it on 1, 2, 3, 4, 5 and 8): in shared memory and
-// by messages, cut by data and by tensor on both axes, summed along the tree and at the root, the
-// bits are those of one thread alone. Says what differs, and fails.
+// by messages, data and tensor parallel on both axes, summed along the tree and at the root, the
+// bits are those of one thread alone. It prints each difference, and fails.
 #include <mpi.h>
 
 #include <cstdio>
@@ -24,8 +24,8 @@ void check(Communicator& communicator, const Problem& problem, const Sizes& size
   ++checks;
   if (got == wanted) return;
   ++faults;
-  std::printf("rank %d of %d, %zu nodes, %s: %s is not %s\n", communicator.rank(),
-              communicator.size(), communicator.nodes().size(), describe(layout).c_str(),
+  std::printf("rank %d of %d, %zu memory domains, %s: %s is not %s\n", communicator.rank(),
+              communicator.size(), communicator.domains().size(), describe(layout).c_str(),
               got.c_str(), wanted.c_str());
 }
 
@@ -37,10 +37,10 @@ void check_all(RanksOptions::Memory memory) {
     for (const Sizes& sizes : {kOdd, kAligned}) {
       const std::string wanted = train(problem(name), sizes, RunLayout{});
       for (const int threads : {1, 2}) {
-        for (const Cut ranks_by : {Cut::data, Cut::tensor}) {
-          for (const Cut threads_by : {Cut::data, Cut::tensor}) {
+        for (const Parallelism ranks_by : {Parallelism::data, Parallelism::tensor}) {
+          for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
             for (const Reduction reduction : {Reduction::tree, Reduction::root}) {
-              if (ranks_by == Cut::tensor && reduction == Reduction::root) continue;
+              if (ranks_by == Parallelism::tensor && reduction == Reduction::root) continue;
               const RunLayout layout{threads, threads_by, "auto", {}, ranks_by, reduction};
               check(*communicator, problem(name), sizes, layout, wanted);
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A training as a program of a user's might do it, by public headers alone. It is compiled twice:
-// with the flags of this project, and with others that must not reach a weight.
+// A training as in a user's program, with public headers alone. It is compiled twice: with the
+// flags of this project, and with others that must not change a weight.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "internal.hpp"
+#include "runtime/cpu_engine.hpp"
 
 namespace convoy::test {
 
-// The digests that training leaves behind on some layouts, a line each.
+// The digests after training on some layouts, a line each.
 inline std::string train_as_a_user() {
   const ModelFile model = parse_model_file(R"(name = "user"
 input = { height = 8, width = 8, channels = 1, scale = 1e-40 }
@@ -57,9 +58,9 @@ schedule = "cosine"
   std::string digests;
   for (const int threads : {1, 3}) {
     EngineOptions options;
-    options.threads = threads;
-    options.oversubscribe = true;
-    options.threads_by = threads == 1 ? Cut::data : Cut::tensor;
+    options.cpu.threads = threads;
+    options.cpu.oversubscribe = true;
+    options.cpu.threads_by = threads == 1 ? Parallelism::data : Parallelism::tensor;
     options.batch = model.train.batch;
     options.grain = model.train.grain;
     const auto communicator = alone();
@@ -67,8 +68,8 @@ schedule = "cosine"
         make_cpu_engine(model.net, optimizer_of(model.train), options, *communicator);
     RunTrainer trainer(model, {"user", {}, data, data}, {"user", 70, 0.1}, *engine, *communicator,
                        {});
-    Observer nobody;
-    const TrainResult result = trainer.train(nobody);
+    Observer observer;
+    const TrainResult result = trainer.train(observer);
     digests += result.weights_sha256 + " " + result.state_sha256 + "\n";
   }
   return digests;

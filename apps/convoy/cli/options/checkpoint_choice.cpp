@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// --checkpoint best|last of the commands that read a run folder.
+// The option --checkpoint best|last of the commands that read a run folder.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -12,9 +12,10 @@ namespace convoy::app {
 
 void add_checkpoint_choice(CLI::App& command, std::string& choice) {
   command
-      .add_option("--checkpoint", choice,
-                  "Of a run folder: the best epoch's by validation, or the last one; default: the "
-                  "best where the run held images out (train --validation)")
+      .add_option(
+          "--checkpoint", choice,
+          "Checkpoint of a run folder to use: that of the best epoch by validation, or the last "
+          "one; default: the best if the run held images out (train --validation), else the last")
       ->check(one_of({"best", "last"}))
       ->type_name("best|last");
 }
@@ -24,21 +25,21 @@ FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& ch
   const bool is_run = std::filesystem::is_directory(path, ignored);
   if (!choice.empty() && !is_run && std::filesystem::exists(path, ignored)) {
     throw UserError(Fault::usage, fmt::format("--checkpoint {} with a checkpoint file", choice),
-                    "it chooses among those of a run folder", "leave it out");
+                    "it chooses between the checkpoints of a run folder", "leave it out");
   }
   FoundCheckpoint found =
       find_checkpoint(path, choice == "best"   ? CheckpointChoice::best
                             : choice == "last" ? CheckpointChoice::last
                                                : CheckpointChoice::best_or_last);
   for (const std::string& reason : found.damaged) {
-    write_warning(fmt::format("a checkpoint was passed over: {}", reason));
+    write_warning(fmt::format("a damaged checkpoint was skipped: {}", reason));
   }
   for (const std::string& reason : found.unreadable) {
     write_warning(fmt::format("a checkpoint could not be read: {}", reason));
   }
   if (found.is_best && choice.empty() && !quiet) {
-    write_message(fmt::format("{} (--checkpoint last takes the newest): {}", in_words(found),
-                              found.file.string()));
+    write_message(fmt::format("using the {} (for the newest, add --checkpoint last): {}",
+                              in_words(found), found.file.string()));
   }
   return found;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// conv2d.hpp as products: the twin of reference/conv2d.hpp.
+// conv2d.hpp as products: the vector form of reference/conv2d.hpp.
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_CONV2D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_CONV2D_INL_HPP
 #undef CONVOY_OPS_SIMD_CONVOLUTIONS_CONV2D_INL_HPP
@@ -32,8 +32,8 @@ HWY_INLINE void for_each_rectangle(Range units, Index height, Index width, const
   }
 }
 
-// The outputs of a rectangle of one sample, to `c`, a row c_outer from the next. M: pixels, N:
-// filters, terms: taps. A: x with its border. B: the weights as they are.
+// Writes the outputs of a rectangle of one sample to `c`, whose rows are c_outer apart. M: pixels,
+// N: filters, terms: taps. A: x with its border. B: the weights as they are.
 HWY_INLINE void forward_rectangle(const Conv2d& op, const float* x, const Rectangle& r,
                                   const float* parameters, float* c, Index c_outer) {
   const Shape padded = input_border(op).around(op.in);
@@ -97,7 +97,7 @@ inline void pack(const Conv2d& op, const float* weights, float* packed, Range un
   const Index C = op.in.channels, F = op.filters;
   for (Index unit = units.begin; unit < units.end;) {
     const Index ky = unit / (op.kernel.width * C), kx = unit / C % op.kernel.width, c = unit % C;
-    const Index channels = std::min(C - c, units.end - unit);  // of this tap
+    const Index channels = std::min(C - c, units.end - unit);  // channels of this tap
     const Index row_phase = ky % op.stride.height, column_phase = kx % op.stride.width;
     const Phase py = phase_of(row_phase, 0, op.kernel.height, op.stride.height);
     const Phase px = phase_of(column_phase, 0, op.kernel.width, op.stride.width);
@@ -120,8 +120,8 @@ HWY_INLINE Positions positions_of(Range range, Index phase, Index padding, Index
   return {first, first < range.end ? (range.end - 1 - first) / stride + 1 : 0};
 }
 
-// The pixels of one phase in a rectangle. M: pixels, N: channels, terms: (taps of the phase,
-// filters).
+// Computes the pixels of one phase in a rectangle. M: pixels, N: channels, terms: (taps of the
+// phase, filters).
 HWY_INLINE void input_gradient_of_phase(const Conv2d& op, const float* packed, const float* dy,
                                         const float* zeros, const Shape& padded,
                                         const Border& border, float* dx, const Rectangle& r,
@@ -166,14 +166,14 @@ HWY_INLINE void input_gradient_of_phase(const Conv2d& op, const float* packed, c
   product(p);
 }
 
-// The zeros that are added last, in a pass's scratch.
+// The zeros that are added last; they lie in a pass's scratch.
 HWY_INLINE const float* zeros_in(const Conv2d& op, float* scratch) {
   float* zeros = scratch + bordered_gradient_size(op);
   std::fill_n(zeros, op.in.channels, 0.0F);
   return zeros;
 }
 
-// A rectangle of dx of one sample, from dy with its border.
+// Computes a rectangle of dx of one sample, from dy with its border.
 HWY_INLINE void input_gradient_rectangle(const Conv2d& op, const float* packed, const float* dy,
                                          const float* zeros, float* dx, const Rectangle& r) {
   const Border border = gradient_border(op);
@@ -206,8 +206,8 @@ inline void input_gradient(const Conv2d& op, const InputGradient<float>& pass, R
   });
 }
 
-// Weight rows [units) of one sample, from x with its border and dy, whose rows are dy_row apart;
-// added to the gradient of the samples before. M: taps, N: filters, terms: pixels.
+// Adds weight rows [units) of one sample, from x with its border and dy, whose rows are dy_row
+// apart, to the gradient of the samples before. M: taps, N: filters, terms: pixels.
 HWY_INLINE void weight_gradient_of_sample(const Conv2d& op, const float* x, const float* dy,
                                           Index dy_row, float* gradient, bool add, Range units) {
   const Shape out = output_shape(op), padded = input_border(op).around(op.in);

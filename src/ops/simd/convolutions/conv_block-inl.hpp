@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// conv_block.hpp: a few rows of the convolution at a time, then ReLU and pool while they are in the
-// first-level cache. Backward, dy of the convolution is made for one sample, with its border, where
-// it is read. Thin convolutions go their own way.
+// conv_block.hpp: computes a few rows of the convolution at a time, then ReLU and pool while the
+// rows are in the first-level cache. The backward pass builds dy of the convolution for one sample
+// at a time, with its border, where it is read. Thin convolutions have code of their own.
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_CONV_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_CONV_BLOCK_INL_HPP
 #undef CONVOY_OPS_SIMD_CONVOLUTIONS_CONV_BLOCK_INL_HPP
@@ -19,12 +19,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// Floats of the convolution's output that are finished before the next ones are begun.
+// The number of floats of the convolution's output in one band. A band is finished before the next
+// begins.
 inline constexpr Index kBandFloats = 4096;
 
-// One row of the pool from two of the convolution.
+// Computes one row of the pool from two rows of the convolution.
 HWY_INLINE void pool_row(const float* rows, Index filters, Index width, Index line, float* y,
-                         std::int8_t* choice, Index stride) {
+                         std::int8_t* argmax, Index stride) {
   const Index vl = lanes(Full());
   for (Index ox = 0; ox < width; ++ox) {
     for (Index f = 0; f < filters; f += vl) {
@@ -37,7 +38,7 @@ HWY_INLINE void pool_row(const float* rows, Index filters, Index width, Index li
                   hn::MaskedLoad(mask, Full(), x + line),
                   hn::MaskedLoad(mask, Full(), x + line + filters), best, tap);
       store_lanes(best, mask, Full(), y + ox * filters + f);
-      std::int8_t* bytes = choice + ox * stride + f;
+      std::int8_t* bytes = argmax + ox * stride + f;
       store_bytes<1>(tap, bytes, bytes, count);
     }
   }
@@ -48,7 +49,7 @@ inline void forward(const ConvBlock& block, const Forward<float>& pass) {
   if (is_thin(conv)) return with_thin<ThinBlockForward>(conv, pass.samples, block, pass);
   const Shape conv_out = output_shape(conv), out = output_shape(block);
   const Shape padded = input_border(conv).around(conv.in);
-  const Index line = conv_out.width * conv.filters, stride = choice_stride(block);
+  const Index line = conv_out.width * conv.filters, stride = argmax_stride(block);
   const Index band = std::max<Index>(1, kBandFloats / line / 2) * 2;
   const Index rows = block.pool ? 2 * out.height : out.height;
   float* scratch = pass.scratch + align_floats(padded.size());
@@ -56,7 +57,7 @@ inline void forward(const ConvBlock& block, const Forward<float>& pass) {
     const float* x = with_border(pass.x + b * conv.in.size(), conv.in, input_border(conv),
                                  {0, padded.height}, pass.scratch);
     float* y = pass.y + b * out.size();
-    std::int8_t* choice = block.pool ? choice_bytes(block, pass.choice, b) : nullptr;
+    std::int8_t* argmax = block.pool ? argmax_bytes(block, pass.argmax, b) : nullptr;
     for (Index row = 0; row < rows; row += band) {
       const Range part{row, std::min(row + band, rows)};
       float* to = block.pool ? scratch : y + row * line;
@@ -68,14 +69,15 @@ inline void forward(const ConvBlock& block, const Forward<float>& pass) {
       for (Index pair = 0; pair < part.size() / 2; ++pair) {
         const Index oy = row / 2 + pair;
         pool_row(scratch + 2 * pair * line, conv.filters, out.width, line,
-                 y + oy * out.width * conv.filters, choice + oy * out.width * stride, stride);
+                 y + oy * out.width * conv.filters, argmax + oy * out.width * stride, stride);
       }
     }
   }
 }
 
-// One row of dy of the convolution from a row of the pool's; row 0 or 1 of its windows.
-HWY_INLINE void unpool_row(const float* dy, const std::int8_t* choice, Index stride, Index filters,
+// Computes one row of dy of the convolution from a row of the pool's dy; it is row 0 or 1 of the
+// windows.
+HWY_INLINE void unpool_row(const float* dy, const std::int8_t* argmax, Index stride, Index filters,
                            Index width, int row, float* to) {
   const Full d;
   const Index vl = lanes(d);
@@ -83,25 +85,25 @@ HWY_INLINE void unpool_row(const float* dy, const std::int8_t* choice, Index str
     for (Index f = 0; f < filters; f += vl) {
       const Index count = std::min(vl, filters - f);
       const auto mask = first_lanes(d, count);
-      const std::int8_t* bytes = choice + ox * stride + f;
+      const std::int8_t* bytes = argmax + ox * stride + f;
       const auto tap = load_bytes<1>(bytes, bytes, count);
       const auto gradient = hn::Add(hn::Zero(d), hn::MaskedLoad(mask, d, dy + ox * filters + f));
       for (int column = 0; column < 2; ++column) {
-        const auto won = hn::Eq(tap, hn::Set(Int(), 2 * row + column));
-        store_lanes(hn::IfThenElseZero(hn::RebindMask(d, won), gradient), mask, d,
+        const auto is_argmax = hn::Eq(tap, hn::Set(Int(), 2 * row + column));
+        store_lanes(hn::IfThenElseZero(hn::RebindMask(d, is_argmax), gradient), mask, d,
                     to + column * filters + f);
       }
     }
   }
 }
 
-// dy of the convolution, of sample b, with a border of zeros.
+// Builds dy of the convolution for sample b, with a border of zeros.
 template <class Pass>
 HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
                               const Border& border, float* to) {
   const Shape conv_out = output_shape(block.conv), out = output_shape(block);
   const Index F = block.conv.filters, line = border.around(conv_out).width * F;
-  const Index stride = choice_stride(block);
+  const Index stride = argmax_stride(block);
   const float* dy = pass.dy + b * out.size();
   std::fill_n(to, border.top * line, 0.0F);
   float* at = to + border.top * line;
@@ -117,7 +119,7 @@ HWY_INLINE void conv_gradient(const ConvBlock& block, const Pass& pass, Index b,
       const Index oy = row / 2;
       written = 2 * out.width * F;
       unpool_row(dy + oy * out.width * F,
-                 choice_bytes(block, pass.choice, b) + oy * out.width * stride, stride, F,
+                 argmax_bytes(block, pass.argmax, b) + oy * out.width * stride, stride, F,
                  out.width, static_cast<int>(row % 2), body);
     }
     std::fill_n(body + written, line - border.left * F - written, 0.0F);

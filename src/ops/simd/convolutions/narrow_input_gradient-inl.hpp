@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input gradients of convolutions whose input channels fill half a vector or less (stride 1, square
-// kernels of 3 or 5): those of two samples side by side, lane = channel * 2 + sample, and two such
-// pairs at a time. dy needs no border: only what lies in y is a term (conv2d.hpp).
+// Input gradients of convolutions whose input channels fill at most half a vector (stride 1, square
+// kernels of 3 or 5). Two samples lie side by side, lane = channel * 2 + sample, and two such pairs
+// are computed at a time. dy needs no border: only positions in y are terms (conv2d.hpp).
 //
-// A row of the kernel goes over a row of dy from left to right. A pixel of dy has a part in as many
-// neighbours of dx as the kernel is wide: their sums stay in registers, and move on by one with
-// each pixel, so that each number of dy is broadcast once for all of them.
+// A row of the kernel moves over a row of dy from left to right. A pixel of dy contributes to as
+// many neighbouring columns of dx as the kernel is wide. Their sums stay in registers, and move on
+// by one with each pixel, so that one broadcast of each number of dy serves all of them.
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_NARROW_INPUT_GRADIENT_INL_HPP) == \
     defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_NARROW_INPUT_GRADIENT_INL_HPP
@@ -38,13 +38,14 @@ struct NarrowScratch {
         totals(chains + 2 * op.in.width * kMostLanes) {}
   Index dy_size;
   float* single;   // dy of two samples
-  float* pairs;    // the same side by side, of up to four
+  float* pairs;    // the same, side by side, for up to four samples
   float* weights;  // one vector a term
   float* chains;   // [pair][column of dx][lane], of the segment in progress
   float* totals;   // likewise, of the segments before
 };
 
-// One pixel of dy, all filters, for K neighbours of dx; of P pairs of samples, pair_step apart.
+// Adds one pixel of dy, with all filters, to K neighbours of dx, for P pairs of samples that are
+// pair_step apart.
 template <int K, int P>
 HWY_INLINE void add_pixel(const float* dy, Index pair_step, const float* weights, Index filters,
                           Register<Full> (&sum)[P][K]) {
@@ -62,8 +63,8 @@ HWY_INLINE void add_pixel(const float* dy, Index pair_step, const float* weights
   }
 }
 
-// The terms of one row of the kernel, from one row of dy: chains += them. The neighbour j of pixel
-// ox is dx's column ox + before - j.
+// Adds the terms of one row of the kernel, from one row of dy, to the chains. Neighbour j of pixel
+// ox is column ox + before - j of dx.
 template <int K, int P>
 HWY_INLINE void add_row(const Conv2d& op, const float* dy, Index pair_step, const float* weights,
                         float* chains) {
@@ -100,7 +101,7 @@ HWY_INLINE void add_row(const Conv2d& op, const float* dy, Index pair_step, cons
   }
 }
 
-// dx of 2 P samples; where there are fewer, the last ones are the same.
+// Computes dx of 2 P samples. Where there are fewer, the last samples repeat one.
 template <int K, int P>
 HWY_INLINE void narrow_gradient(const Conv2d& op, const NarrowScratch& scratch,
                                 float* const (&dx)[2 * P]) {
@@ -119,7 +120,7 @@ HWY_INLINE void narrow_gradient(const Conv2d& op, const NarrowScratch& scratch,
   for (Index y = 0; y < op.in.height; ++y) {
     std::fill_n(scratch.chains, size, 0.0F);
     std::fill_n(scratch.totals, size, 0.0F);
-    for (Index row = 0; row < K; ++row) {  // of the kernel, the last one first
+    for (Index row = 0; row < K; ++row) {  // rows of the kernel, the last one first
       const Index oy = y + op.padding.height - (K - 1) + row;
       if (oy >= 0 && oy < out.height) {
         add_row<K, P>(op, scratch.pairs + oy * line, pair_step,
@@ -137,7 +138,7 @@ HWY_INLINE void narrow_gradient(const Conv2d& op, const NarrowScratch& scratch,
   }
 }
 
-// All samples; make_dy(b, to) writes dy of the convolution, of a sample.
+// Computes all samples; make_dy(b, to) writes dy of the convolution for sample b.
 template <int K, class MakeDy>
 HWY_INLINE void narrow_input_gradients(const Conv2d& op, const InputGradient<float>& pass,
                                        const MakeDy& make_dy) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One sample in a vector, lane = filter (S = 1), or two side by side, lane = filter * 2 + sample
-// (S = 2).
+// A vector holds one sample, lane = filter (S = 1), or two samples side by side, lane = filter * 2
+// + sample (S = 2).
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_SAMPLE_PAIRS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_SAMPLE_PAIRS_INL_HPP
 #undef CONVOY_OPS_SIMD_CONVOLUTIONS_SAMPLE_PAIRS_INL_HPP
@@ -20,7 +20,7 @@ namespace convoy::HWY_NAMESPACE {
 using HalfVector = hn::Half<Full>;
 using Int = hn::RebindToSigned<Full>;
 
-// One number for all lanes; or two neighbours, one for the lanes of each sample.
+// Broadcasts one number to all lanes; or two neighbours, each to the lanes of one sample.
 template <int S>
 HWY_INLINE Vector broadcast(const float* x) {
   if constexpr (S == 1) {
@@ -32,7 +32,7 @@ HWY_INLINE Vector broadcast(const float* x) {
   }
 }
 
-// Lanes of two samples that have a half each <-> side by side.
+// Converts between two samples in one half of the lanes each, and two samples side by side.
 template <class V>
 HWY_INLINE V interleave_halves(V v) {
   const hn::DFromV<V> d;
@@ -51,7 +51,7 @@ HWY_INLINE V split_halves(V v) {
   return hn::TableLookupLanes(v, hn::SetTableIndices(d, lane));
 }
 
-// `count` filters of each sample, from where each has them; other lanes 0.
+// Loads `count` filters of each sample, from `first` and `second`; other lanes are 0.
 template <int S>
 HWY_INLINE Vector load_filters(const float* first, const float* second, Index count) {
   if constexpr (S == 1) {
@@ -85,7 +85,7 @@ HWY_INLINE void store_filters(Vector v, float* first, float* second, Index count
   }
 }
 
-// Of two pixels side by side, `stride` apart.
+// Stores the filters of two neighbouring pixels, which are `stride` apart.
 template <int S>
 HWY_INLINE void store_filters(Vector v0, Vector v1, float* first, float* second, Index count,
                               Index stride) {
@@ -100,7 +100,7 @@ HWY_INLINE void store_filters(Vector v0, Vector v1, float* first, float* second,
   store_filters<S>(v1, first + stride, second + stride, count);
 }
 
-// The filters of the first sample alone.
+// Stores the filters of the first sample alone.
 template <int S>
 HWY_INLINE void store_first(Vector v, float* to, Index count) {
   if constexpr (S == 1) {
@@ -111,8 +111,8 @@ HWY_INLINE void store_first(Vector v, float* to, Index count) {
   }
 }
 
-// The same with a byte each, whose values are those of the lanes. Whole halves of vectors are
-// read and written: memory has room for a multiple of 8.
+// The same with one byte a lane, which holds the lane's value. Whole halves of vectors are read and
+// written, so the memory must have room for a multiple of 8.
 template <int S>
 HWY_INLINE hn::Vec<Int> load_bytes(const std::int8_t* first, const std::int8_t* second,
                                    Index count) {
@@ -128,7 +128,7 @@ HWY_INLINE hn::Vec<Int> load_bytes(const std::int8_t* first, const std::int8_t* 
   }
 }
 
-// The low byte of each lane.
+// Returns the low byte of each lane.
 HWY_INLINE hn::Vec<hn::Rebind<std::int8_t, Full>> low_bytes(hn::Vec<Int> v) {
   const hn::Rebind<std::int8_t, Full> bytes;
   const hn::RebindToUnsigned<Int> words;
@@ -169,7 +169,7 @@ HWY_INLINE void store_bytes(hn::Vec<Int> v0, hn::Vec<Int> v1, std::int8_t* first
   store_bytes<S>(v1, first + stride, second + stride, count);
 }
 
-// n numbers of two samples in turn; the last vectors overlap those before.
+// Writes n numbers of two samples alternately; the last vectors overlap those before.
 HWY_INLINE void interleave(const float* first, const float* second, Index n, float* to) {
   const Full d;
   const Index vl = lanes(d);
@@ -186,7 +186,8 @@ HWY_INLINE void interleave(const float* first, const float* second, Index n, flo
   }
 }
 
-// x with its border; of two samples, their numbers in turn. `to`: S times the bordered size.
+// Copies x with its border; for two samples their numbers alternate. `to` has S times the bordered
+// size.
 template <int S>
 HWY_INLINE const float* side_by_side(const float* first, const float* second, const Shape& shape,
                                      const Border& border, float* to) {

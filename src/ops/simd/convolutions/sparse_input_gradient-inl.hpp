@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The input gradient of a convolution, its ReLU and a 2x2 max pool (sparse_gradient.hpp): of the
-// four numbers of dy under a window all but the winner's are zero, and no term of this sum.
+// The input gradient of a convolution, its ReLU and a 2x2 max pool (sparse_gradient.hpp). Of the
+// four numbers of dy under a window, all but the one at the argmax are zero, and are no terms of
+// this sum.
 //
-// A row of dy at a time, its pixels from left to right, the filters of each in order. Lane =
-// (row of the kernel, channel), a vector or several for each column of dx that a pixel of dy has a
-// part in: their sums stay in registers, and move on by one column with each pixel. dx is kept with
-// a border, columns first, where these lanes lie one after the other.
+// The code reads one row of dy at a time, its pixels from left to right, and the filters of each
+// pixel in order. Lane = (row of the kernel, channel). Each column of dx to which a pixel of dy
+// contributes has one or several vectors of sums. They stay in registers, and move on by one column
+// with each pixel. dx is stored with a border, column by column, so that these lanes lie one after
+// the other.
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_SPARSE_INPUT_GRADIENT_INL_HPP) == \
     defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_SPARSE_INPUT_GRADIENT_INL_HPP
@@ -26,7 +28,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// Vectors of sums for a column of dx: so few that their weights stay in the first cache.
+// Vectors of sums for a column of dx. They are so few that their weights stay in the first-level
+// cache.
 template <int K>
 inline constexpr int kSparseVectors = HWY_MAX_BYTES == 64 ? (K == 5 ? 2 : 3) : (K == 5 ? 2 : 4);
 
@@ -44,16 +47,16 @@ struct SparseScratch {
   std::uint64_t* terms;  // [pixel of dy][word]: a bit for each filter
 };
 
-// The terms of two rows of dy, from a row of windows.
-HWY_INLINE void find_terms(const Conv2d& op, const std::int8_t* choice, Index stride,
+// Finds the terms of two rows of dy, from a row of windows.
+HWY_INLINE void find_terms(const Conv2d& op, const std::int8_t* argmax, Index stride,
                            std::uint64_t* terms) {
   const hn::FixedTag<std::int8_t, 8> d;
   const Index F = op.filters, width = output_shape(op).width;
   std::fill_n(terms, 2 * width, std::uint64_t{0});
   for (Index window = 0; window < width / 2; ++window) {
     for (Index f = 0; f < F; f += 8) {
-      const auto winners = hn::LoadU(d, choice + window * stride + f);
-      // Bytes behind the last filter may be anything.
+      const auto winners = hn::LoadU(d, argmax + window * stride + f);
+      // The bytes after the last filter may have any value.
       const std::uint64_t valid = F - f < 8 ? (1U << (F - f)) - 1 : 255;
       for (int tap = 0; tap < 4; ++tap) {
         std::uint8_t bits = 0;
@@ -64,11 +67,11 @@ HWY_INLINE void find_terms(const Conv2d& op, const std::int8_t* choice, Index st
   }
 }
 
-// The sums that a pixel of dy has a part in, of V vectors of each column of dx. Those of column k
-// of the kernel are sum[(k + R) % K]: R moves on with the pixels.
+// The sums to which a pixel of dy contributes, for V vectors of each column of dx. The sums for
+// column k of the kernel are sum[(k + R) % K]: R increases with the pixels.
 template <int K, int V>
 struct SparseSums {
-  HWY_INLINE SparseSums() {  // one that the compiler makes would not be compiled for the target
+  HWY_INLINE SparseSums() {  // a defaulted one would not be compiled for the target
     HWY_UNROLL(5)
     for (int i = 0; i < K; ++i) clear(i);
   }
@@ -96,7 +99,8 @@ struct SparseSums {
     }
   }
 
-  // A segment to dx. The lanes behind the last one may hold anything: 0 * infinity.
+  // Adds a segment to dx. The unused lanes after the last one are cleared, since they may hold
+  // anything: 0 * infinity.
   HWY_INLINE void end_segment(int i, hn::Mask<Full> last, float* to) {
     const Full d;
     HWY_UNROLL(4)
@@ -111,13 +115,13 @@ struct SparseSums {
   Register<Full> sum[K][V];
 };
 
-// A row of dy. dy: the row of windows. `to`: dx's column 0.
+// Adds the terms of a row of dy. dy: the row of windows. `to`: column 0 of dx.
 template <int K, int V>
 HWY_NOINLINE void add_sparse_row(const Conv2d& op, const float* dy, const std::uint64_t* terms,
                                  const float* weights, hn::Mask<Full> last, Index column,
                                  float* to) {
   const Index F = op.filters, width = output_shape(op).width;
-  const Index pixels = K * F <= kSegmentTerms ? K : kSegmentTerms / F;  // of a segment
+  const Index pixels = K * F <= kSegmentTerms ? K : kSegmentTerms / F;  // pixels of a segment
   SparseSums<K, V> sums;
   Index ox = 0;
   const auto pixel = [&](auto rotation) HWY_ATTR {
@@ -155,7 +159,7 @@ HWY_NOINLINE void add_sparse_row(const Conv2d& op, const float* dy, const std::u
   for (int k = 0; k + 1 < K; ++k) sums.end_segment(k, last, to + k * column);
 }
 
-// A sample, the vectors of a group, at most V, that begins with `lane`.
+// Computes a sample, for the group of at most V vectors that begins with `lane`.
 template <int K, int V = kSparseVectors<K>>
 HWY_INLINE void add_sparse_group(const Conv2d& op, const float* dy, const SparseScratch& scratch,
                                  Index lane) {
@@ -192,9 +196,9 @@ HWY_INLINE void pack_sparse(const Conv2d& op, const float* packed, float* to) {
   }
 }
 
-// dx as it should be.
+// Copies dx without its border, in the usual order.
 template <class D>
-struct TakeBorderOff {
+struct RemoveBorder {
   static HWY_INLINE void call(const Conv2d& op, const SparseScratch& scratch, float* dx) {
     const D d;
     const Index C = op.in.channels, vl = lanes(d), whole = C / vl * vl;
@@ -216,21 +220,21 @@ HWY_INLINE void sparse_input_gradients(const ConvBlock& block, const InputGradie
   const Conv2d& op = block.conv;
   const SparseScratch scratch(op, pass.scratch);
   const Shape in = op.in, out = output_shape(block);
-  const Index C = in.channels, vl = lanes(Full()), stride = choice_stride(block);
+  const Index C = in.channels, vl = lanes(Full()), stride = argmax_stride(block);
   pack_sparse<K>(op, pass.packed, scratch.weights);
   for (Index b = 0; b < pass.samples; ++b) {
     const float* dy = pass.dy + b * out.size();
-    const std::int8_t* choice = choice_bytes(block, pass.choice, b);
+    const std::int8_t* argmax = argmax_bytes(block, pass.argmax, b);
     std::fill_n(scratch.dx, scratch.dx_size, 0.0F);
     for (Index row = 0; row < out.height; ++row) {
-      find_terms(op, choice + row * out.width * stride, stride,
+      find_terms(op, argmax + row * out.width * stride, stride,
                  scratch.terms + 2 * row * output_shape(op).width);
     }
-    // The last row of the kernel comes first in every sum.
+    // The last row of the kernel is the first in every sum.
     for (Index lane = (K * C - 1) / (kMost * vl) * (kMost * vl); lane >= 0; lane -= kMost * vl) {
       add_sparse_group<K>(op, dy, scratch, lane);
     }
-    with_lanes_for<TakeBorderOff>(C, op, scratch, pass.dx + b * in.size());
+    with_lanes_for<RemoveBorder>(C, op, scratch, pass.dx + b * in.size());
   }
 }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The weight gradient of a convolution of few channels, its ReLU and a 2x2 max pool
-// (sparse_gradient.hpp), without the terms whose dy is zero: a filter at a time, its pixels in
-// order. Lane = (column of the kernel, channel), K rows of V vectors: their sums stay in registers
-// for a segment.
+// (sparse_gradient.hpp), without the terms whose dy is zero. It takes one filter at a time, and the
+// filter's pixels in order. Lane = (column of the kernel, channel); K rows of V vectors hold the
+// sums, which stay in registers for a segment.
 //
-// Where x is finite, a term left out is a zero; where dy of the pool holds no -0 (of which the
-// pool's gradient makes +0), the others are those of the sum of all. A zero changes no sum but one
-// that is -0 (such a sum comes from a product too small for a float), which may become +0, and +0
-// stays +0. A sum of segments, too, is either the same with and without such terms, or -0 without
-// and +0 with them. So a gradient that holds no -0 is that of all terms; another one is computed
-// once more, of all.
+// The bits are the same for these reasons. Where x is finite, each omitted term is a zero. Where dy
+// of the pool holds no -0 (which the pool's gradient turns into +0), the other terms equal those of
+// the full sum. A zero changes only a sum that is -0 (such a sum comes from a product too small for
+// a float): it may become +0, and +0 stays +0. So a sum of segments is either equal with and
+// without these terms, or it is -0 without them and +0 with them. Hence a gradient that holds no -0
+// equals that of all terms; any other gradient is computed again from all terms.
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_SPARSE_WEIGHT_GRADIENT_INL_HPP) == \
     defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_SPARSE_WEIGHT_GRADIENT_INL_HPP
@@ -31,7 +31,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// Vectors of sums for a row of the kernel at a time.
+// The vectors of sums for a row of the kernel at a time.
 inline constexpr int kSparseRowVectors = 2;
 
 struct SparseWeightScratch {
@@ -43,12 +43,12 @@ struct SparseWeightScratch {
         pixels(reinterpret_cast<Pixel*>(terms + sparse_term_words(op))) {}
 
   struct Pixel {
-    std::int32_t dy;      // where that of the pool is
-    std::int32_t window;  // its first row in `windows`
+    std::int32_t dy;      // where dy of the pool lies
+    std::int32_t window;  // the first row of its window in `windows`
   };
   float* x;              // with its border
-  float* windows;        // [group of vectors][column of dy][row of x][lane]: what the kernel meets
-  float* sums;           // [filter][row of the kernel][lane], after the segments so far
+  float* windows;        // [group of vectors][column of dy][row of x][lane]: x under the kernel
+  float* sums;           // [filter][row of the kernel][lane], over the segments so far
   std::uint32_t* terms;  // of a segment: [4][filter], a bit for each pixel
   Pixel* pixels;         // [pixel of dy]
 };
@@ -81,8 +81,8 @@ HWY_INLINE bool holds_negative_zero(const float* values, Index n) {
   return !hn::AllTrue(d, hn::Eq(found, hn::Zero(d)));
 }
 
-// The terms of rows of dy, a segment.
-HWY_INLINE void find_pixels(const Conv2d& op, const std::int8_t* choice, Index stride, Range rows,
+// Finds the terms of a segment, which is some rows of dy.
+HWY_INLINE void find_pixels(const Conv2d& op, const std::int8_t* argmax, Index stride, Range rows,
                             std::uint32_t* terms) {
   const Index F = op.filters, vl = lanes(Full()), padded = (F + 15) / 16 * 16;
   const Shape out = output_shape(op);
@@ -101,11 +101,11 @@ HWY_INLINE void find_pixels(const Conv2d& op, const std::int8_t* choice, Index s
       const bool covered = row / 2 < out.height / 2;
       for (Index ox = 0; ox < out.width; ++ox) {
         if (covered && ox / 2 < out.width / 2) {
-          const std::int8_t* bytes = choice + (row / 2 * (out.width / 2) + ox / 2) * stride + f;
+          const std::int8_t* bytes = argmax + (row / 2 * (out.width / 2) + ox / 2) * stride + f;
           const auto tap = load_bytes<1>(bytes, bytes, std::min(vl, F - f));
-          const auto won =
+          const auto is_argmax =
               hn::Eq(tap, hn::Set(Int(), static_cast<std::int32_t>(row % 2 * 2 + ox % 2)));
-          bits = hn::Or(bits, hn::IfThenElseZero(hn::RebindMask(du, won),
+          bits = hn::Or(bits, hn::IfThenElseZero(hn::RebindMask(du, is_argmax),
                                                  hn::Set(du, std::uint32_t{1} << i % 32)));
         }
         next();
@@ -115,7 +115,7 @@ HWY_INLINE void find_pixels(const Conv2d& op, const std::int8_t* choice, Index s
   }
 }
 
-// A segment of all filters, V vectors from `lane` on. `first`: no segment before it.
+// Adds a segment of all filters, for V vectors from `lane` on. `first`: it is the first segment.
 template <int K, int V>
 HWY_NOINLINE void add_sparse_weights(const Conv2d& op, const SparseWeightScratch& scratch,
                                      Index row, Index lane, const float* dy, bool first,
@@ -163,7 +163,7 @@ HWY_NOINLINE void add_sparse_weights(const Conv2d& op, const SparseWeightScratch
   }
 }
 
-// The windows of a sample, `count` lanes from `lane` on. Those behind the last one are 0.
+// Copies the windows of a sample, `count` lanes from `lane` on. Lanes after the last one are 0.
 HWY_INLINE void copy_windows(const Conv2d& op, const float* x, Index lane, Index count, float* to) {
   const Full d;
   const Shape padded = input_border(op).around(op.in);
@@ -181,7 +181,7 @@ HWY_INLINE void copy_windows(const Conv2d& op, const float* x, Index lane, Index
   }
 }
 
-// Where the pixels of dy are.
+// Stores where the pixels of dy lie.
 HWY_INLINE void place_pixels(const Conv2d& op, SparseWeightScratch::Pixel* pixels) {
   const Shape out = output_shape(op), padded = input_border(op).around(op.in);
   for (Index oy = 0; oy < out.height; ++oy) {
@@ -193,7 +193,7 @@ HWY_INLINE void place_pixels(const Conv2d& op, SparseWeightScratch::Pixel* pixel
   }
 }
 
-// Returns false where it may not be the gradient of all terms.
+// Returns false where the result may differ from the gradient of all terms.
 template <int K>
 HWY_INLINE bool sparse_weight_gradients(const ConvBlock& block, const WeightGradient<float>& pass) {
   constexpr int V = kSparseRowVectors;
@@ -201,7 +201,7 @@ HWY_INLINE bool sparse_weight_gradients(const ConvBlock& block, const WeightGrad
   const SparseWeightScratch scratch(op, pass.scratch);
   const Shape conv_out = output_shape(op), out = output_shape(block);
   const Index C = op.in.channels, F = op.filters, vl = lanes(Full()), all = sparse_row_lanes(op);
-  const Index stride = choice_stride(block), taps = K * K * C;
+  const Index stride = argmax_stride(block), taps = K * K * C;
   if (!all_finite(pass.x, pass.samples * op.in.size()) ||
       holds_negative_zero(pass.dy, pass.samples * out.size())) {
     return false;
@@ -215,9 +215,9 @@ HWY_INLINE bool sparse_weight_gradients(const ConvBlock& block, const WeightGrad
     for (Index lane = 0; lane < K * C; lane += V * vl) {
       copy_windows(op, x, lane, K * C - lane > vl ? V * vl : vl, scratch.windows);
     }
-    const std::int8_t* choice = choice_bytes(block, pass.choice, b);
+    const std::int8_t* argmax = argmax_bytes(block, pass.argmax, b);
     for (const Segment s : Segments(conv_out.height, conv_out.width)) {
-      find_pixels(op, choice, stride, s.rows, scratch.terms);
+      find_pixels(op, argmax, stride, s.rows, scratch.terms);
       for (Index lane = 0; lane < K * C; lane += V * vl) {
         const auto add = K * C - lane > vl ? add_sparse_weights<K, V> : add_sparse_weights<K, 1>;
         add(op, scratch, s.rows.begin, lane, pass.dy + b * out.size(), first,

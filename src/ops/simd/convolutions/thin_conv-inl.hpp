@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions of few channels (thin_conv.hpp), forward and weight gradient. Padding such a layer
-// to whole vectors, or setting up a tile for so few terms, would cost more than its arithmetic.
+// Convolutions of few channels (thin_conv.hpp), forward and weight gradient. If such a layer were
+// padded to whole vectors, or a tile were set up for so few terms, that would cost more than its
+// arithmetic.
 //
 // Legend: K kernel side, C input channels, F filters, S samples side by side.
 //
-// Where the filters fill half a vector or less, a vector holds those of two samples (S = 2), lane =
-// filter * S + sample, and one 64-bit broadcast brings one input of both. x is copied once, with
-// its border, to [row][column][channel][sample]. More filters than a vector has lanes are done in
-// panels.
+// Where the filters fill at most half a vector, a vector holds those of two samples (S = 2), lane =
+// filter * S + sample, and one 64-bit broadcast loads one input of both. x is copied once, with its
+// border, to [row][column][channel][sample]. Where a layer has more filters than a vector has
+// lanes, they are computed in panels.
 //
-// Forward computes 2x4 outputs at a time: eight chains keep the multipliers busy, neighbours share
-// inputs, and they are two windows of a 2x2 pool. A Sink says what becomes of them. The weight
-// gradient has a Source write dy of a segment, then keeps all its sums in registers and takes two
-// columns at a time. Orders of additions: conv2d.hpp.
+// The forward pass computes 2x4 outputs at a time: eight chains keep the multipliers busy,
+// neighbours share inputs, and the outputs are two windows of a 2x2 pool. A Sink stores them. In
+// the weight gradient a Source writes dy of a segment; then all sums stay in registers, and two
+// columns are taken at a time. Orders of additions: conv2d.hpp.
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_THIN_CONV_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_THIN_CONV_INL_HPP
 #undef CONVOY_OPS_SIMD_CONVOLUTIONS_THIN_CONV_INL_HPP
@@ -54,7 +55,7 @@ struct ThinScratch {
   float* dy;
 };
 
-// The pair that begins with sample b, and its x with a border.
+// Returns the pair that begins with sample b, and copies its x with a border.
 template <int S>
 HWY_INLINE Pair pair_from(Index b, Index samples) {
   const bool both = S == 2 && b + 1 < samples;
@@ -74,8 +75,8 @@ HWY_INLINE Panel panel_from(Index first, Index filters) {
   return {first, std::min(lanes(Full()) / S, filters - first)};
 }
 
-// 2 rows of kColumns outputs, whose first inputs are x[row][at]: chains over (ky, kx, c), then the
-// bias.
+// Computes 2 rows of kColumns outputs, whose first inputs are x[row][at], as chains over (ky, kx,
+// c), then adds the bias.
 template <int K, int C, int S, int kColumns>
 HWY_INLINE void outputs(const float* const (&x)[K + 1], Index at, const float* HWY_RESTRICT weights,
                         Vector bias, Register<Full> (&sum)[2][kColumns]) {
@@ -85,7 +86,8 @@ HWY_INLINE void outputs(const float* const (&x)[K + 1], Index at, const float* H
     HWY_UNROLL(4)
     for (int j = 0; j < kColumns; ++j) sum[i][j] = hn::Zero(d);
   }
-  // A row of the kernel after the other for both rows of outputs: so all chains go on at all times.
+  // Both rows of outputs take one row of the kernel, then the next, so that all chains always
+  // progress.
   HWY_UNROLL(5)
   for (int ky = 0; ky < K; ++ky) {
     HWY_UNROLL(24)
@@ -110,7 +112,8 @@ HWY_INLINE void outputs(const float* const (&x)[K + 1], Index at, const float* H
   }
 }
 
-// Two rows of a panel, `columns` wide; where that is odd the last outputs overlap those before.
+// Computes two rows of a panel, `columns` wide; where that is odd, the last outputs overlap those
+// before.
 template <int K, int C, int S, class Sink>
 HWY_INLINE void forward_rows(const float* x, Index line, Index oy, Index columns,
                              const float* weights, Vector bias, const Panel& panel,
@@ -132,8 +135,8 @@ HWY_INLINE void forward_rows(const float* x, Index line, Index oy, Index columns
   }
 }
 
-// `out`: all outputs, or those in whole 2x2 windows. make_sink(pair): put(oy, ox, panel, v) takes
-// 2x4 or 2x2 outputs, v[0][0] is that at (oy, ox).
+// `out`: all outputs, or those in whole 2x2 windows. make_sink(pair) makes a sink whose put(oy, ox,
+// panel, v) takes 2x4 or 2x2 outputs; v[0][0] is the one at (oy, ox).
 template <int K, int C, int S, class MakeSink>
 HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, const Shape& out,
                              const MakeSink& make_sink) {
@@ -141,7 +144,8 @@ HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, const
   const Index taps = K * K * C, line = input_border(op).around(op.in).width * C * S;
   const Index filters = op.filters, vl = lanes(d);
   const ThinScratch scratch(op, pass.scratch);
-  // Of each panel the weights, then the bias: -0, which changes no sum, where there is none.
+  // For each panel the weights come first, then the bias. Where there is no bias, it is -0, which
+  // changes no sum.
   float* to = scratch.weights;
   for (Index f = 0; f < filters; f += vl / S) {
     const float* from = pass.parameters + f;
@@ -167,7 +171,8 @@ HWY_INLINE void forward_thin(const Conv2d& op, const Forward<float>& pass, const
   }
 }
 
-// One term (kColumns == 1) or two of all sums; x[ky][at]: the first one's first tap.
+// Adds one term (kColumns == 1) or two terms to all sums; x[ky][at] is the first tap of the first
+// one.
 template <int C, int S, int kRows, int kRowTaps, int kColumns, bool kBias>
 HWY_INLINE void add_terms(const float* const (&x)[kRows], Index at, Vector first, Vector second,
                           Register<Full> (&sum)[kRows * kRowTaps + 1]) {
@@ -192,10 +197,11 @@ HWY_INLINE void add_terms(const float* const (&x)[kRows], Index at, Vector first
   }
 }
 
-// The chains of a segment for kRows rows of the kernel: one vector a tap, and one for the bias, to
-// `sums`. x: at the first output's first tap; dy: [rows][width], a vector each. `step` is 2 * C *
-// S, which the compiler must not know: it would keep inputs for the next columns in registers, and
-// a broadcast from there, unlike one from memory, takes a turn of the multipliers.
+// Writes the chains of a segment for kRows rows of the kernel to `sums`: one vector a tap, and one
+// for the bias. x: at the first output's first tap; dy: [rows][width], a vector each. `step` is 2 *
+// C * S, and the compiler must not know that. It would keep inputs for the next columns in
+// registers, and a broadcast from a register, unlike one from memory, competes with the
+// multiply-adds.
 template <int C, int S, int kRows, int kRowTaps, bool kBias>
 HWY_INLINE void sum_segment(const float* x, Index line, Index step, const float* dy, Index rows,
                             Index width, float* HWY_RESTRICT sums) {
@@ -222,9 +228,10 @@ HWY_INLINE void sum_segment(const float* x, Index line, Index step, const float*
   for (int i = 0; i < kRows * kRowTaps + (kBias ? 1 : 0); ++i) hn::Store(sum[i], d, sums + i * vl);
 }
 
-// totals += `count` segments of the first sample, then those of the second; the first segment of
-// all begins the totals. [segments][vectors], [vectors]; in totals the lanes of the first sample
-// count. Two vectors at a time (taps and bias are an even number), because each is one long chain.
+// totals += `count` segments of the first sample, then those of the second; the first of all
+// segments is stored instead of added. [segments][vectors], [vectors]; in totals only the lanes of
+// the first sample are valid. Two vectors are added at a time (taps and bias are an even number),
+// because each is one long chain.
 template <int S>
 HWY_INLINE void add_segments(const float* segments, Index count, Index vectors, bool begins,
                              bool both, float* totals) {
@@ -255,13 +262,13 @@ HWY_INLINE void add_segments(const float* segments, Index count, Index vectors, 
   }
 }
 
-// Rows of the kernel whose sums fit into the registers.
+// The number of rows of the kernel whose sums fit into the registers.
 constexpr int kernel_rows(int kernel, int channels) {
   return kernel * kernel * channels < (HWY_MAX_BYTES == 32 ? 12 : 28) ? kernel : 1;
 }
 
-// make_source(pair): put(rows, panel, to) writes dy of these rows to [row][column], a vector each;
-// the row before and the row after are scratch.
+// make_source(pair) makes a source whose put(rows, panel, to) writes dy of these rows to
+// [row][column], a vector each. The row before and the row after are scratch.
 template <int K, int C, int S, class MakeSource>
 HWY_INLINE void weight_gradient_thin(const Conv2d& op, const WeightGradient<float>& pass,
                                      const MakeSource& make_source) {
@@ -273,7 +280,8 @@ HWY_INLINE void weight_gradient_thin(const Conv2d& op, const WeightGradient<floa
   const Index width = output_shape(op).width, segment_rows = kSegmentTerms / width;
   const ThinScratch scratch(op, pass.scratch);
   float* dy = scratch.dy + width * vl;
-  // One sample's segments are added at once, those of two wait until the first one's are complete.
+  // The segments of one sample are added at once; those of two samples wait until the first sample
+  // is complete.
   const Index kept = S == 2 ? segments : 1;
   float* totals = scratch.sums + kept * size;
   for (Index b = 0; b < pass.samples; b += S) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What thin convolutions do with their outputs and where dy comes from: alone, or in a block with
-// ReLU and max pool (conv_block.hpp).
+// Sinks for the outputs of thin convolutions, and sources of their dy: for a convolution alone, or
+// for one in a block with ReLU and max pool (conv_block.hpp).
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_THIN_CONV_BLOCK_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_THIN_CONV_BLOCK_INL_HPP
 #undef CONVOY_OPS_SIMD_CONVOLUTIONS_THIN_CONV_BLOCK_INL_HPP
@@ -15,19 +15,19 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// A tap of a pool after a ReLU: it replaces what was the best only if it is greater, and the ReLU's
-// +0 is the first of all. That is what both do one after the other, for NaN too.
+// Takes one tap of a pool after a ReLU: it replaces the best value so far only if it is greater.
+// The first best value is the ReLU's +0. The result equals that of ReLU, then pool, for NaN too.
 HWY_INLINE void take(Vector v, std::int32_t number, Vector& best, hn::Vec<Int>& tap) {
   const auto better = hn::Gt(v, best);
   if constexpr (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2) {
-    best = hn::Max(v, best);  // x86 defines it so: one instruction for all
+    best = hn::Max(v, best);  // x86 defines Max as this comparison: one instruction
   } else {
     best = hn::IfThenElse(better, v, best);
   }
   tap = hn::IfThenElse(hn::RebindMask(Int(), better), hn::Set(Int(), number), tap);
 }
 
-// The four outputs of a window, in the order of the taps, to the winner and its tap.
+// Finds the largest of the four outputs of a window, in the order of the taps, and its tap.
 HWY_INLINE void pool_window(Vector v0, Vector v1, Vector v2, Vector v3, Vector& best,
                             hn::Vec<Int>& tap) {
   best = hn::Zero(Full());
@@ -38,27 +38,27 @@ HWY_INLINE void pool_window(Vector v0, Vector v1, Vector v2, Vector v3, Vector& 
   take(v3, 3, best, tap);
 }
 
-HWY_INLINE std::int8_t* choice_bytes(const ConvBlock& block, Choice* choice, Index sample) {
+HWY_INLINE std::int8_t* argmax_bytes(const ConvBlock& block, Argmax* argmax, Index sample) {
   const Shape out = output_shape(block);
-  return reinterpret_cast<std::int8_t*>(choice + sample * out.size());
+  return reinterpret_cast<std::int8_t*>(argmax + sample * out.size());
 }
 
-HWY_INLINE const std::int8_t* choice_bytes(const ConvBlock& block, const Choice* choice,
+HWY_INLINE const std::int8_t* argmax_bytes(const ConvBlock& block, const Argmax* argmax,
                                            Index sample) {
-  return choice_bytes(block, const_cast<Choice*>(choice), sample);
+  return argmax_bytes(block, const_cast<Argmax*>(argmax), sample);
 }
 
-// Where the outputs of a panel go, after ReLU and pool.
+// Writes the outputs of a panel, after ReLU and pool.
 template <int S>
 class PoolSink {
  public:
   PoolSink(const ConvBlock& block, const Forward<float>& pass, const Pair& pair)
       : filters_(block.conv.filters),
         width_(output_shape(block).width),
-        stride_(choice_stride(block)) {
+        stride_(argmax_stride(block)) {
     for (int s = 0; s < S; ++s) {
       y_[s] = pass.y + pair.sample[s] * output_shape(block).size();
-      choice_[s] = choice_bytes(block, pass.choice, pair.sample[s]);
+      argmax_[s] = argmax_bytes(block, pass.argmax, pair.sample[s]);
     }
   }
 
@@ -66,33 +66,33 @@ class PoolSink {
   HWY_INLINE void put(Index oy, Index ox, const Panel& panel,
                       const Register<Full> (&v)[2][kColumns]) const {
     const Index pixel = oy / 2 * width_ + ox / 2;
-    const Index y = pixel * filters_ + panel.first, choice = pixel * stride_ + panel.first;
+    const Index y = pixel * filters_ + panel.first, argmax = pixel * stride_ + panel.first;
     float* first = y_[0] + y;
     float* second = y_[S - 1] + y;
-    std::int8_t* first_choice = choice_[0] + choice;
-    std::int8_t* second_choice = choice_[S - 1] + choice;
+    std::int8_t* first_argmax = argmax_[0] + argmax;
+    std::int8_t* second_argmax = argmax_[S - 1] + argmax;
     Vector best;
     hn::Vec<Int> tap;
     pool_window(v[0][0], v[0][1], v[1][0], v[1][1], best, tap);
     if constexpr (kColumns == 2) {
       store_filters<S>(best, first, second, panel.filters);
-      store_bytes<S>(tap, first_choice, second_choice, panel.filters);
+      store_bytes<S>(tap, first_argmax, second_argmax, panel.filters);
     } else {
       Vector next_best;
       hn::Vec<Int> next_tap;
       pool_window(v[0][2], v[0][3], v[1][2], v[1][3], next_best, next_tap);
       store_filters<S>(best, next_best, first, second, panel.filters, filters_);
-      store_bytes<S>(tap, next_tap, first_choice, second_choice, panel.filters, stride_);
+      store_bytes<S>(tap, next_tap, first_argmax, second_argmax, panel.filters, stride_);
     }
   }
 
  private:
   Index filters_, width_, stride_;
   float* y_[S];
-  std::int8_t* choice_[S];
+  std::int8_t* argmax_[S];
 };
 
-// The outputs themselves, after a ReLU or not.
+// Writes the outputs of the convolution, with or without a ReLU.
 template <int S, bool kRelu>
 class OutputSink {
  public:
@@ -123,22 +123,22 @@ class OutputSink {
 };
 
 HWY_INLINE Vector of_tap(std::int32_t number, hn::Vec<Int> winner, Vector dy) {
-  const auto won = hn::Eq(winner, hn::Set(Int(), number));
-  return hn::IfThenElseZero(hn::RebindMask(Full(), won), dy);
+  const auto is_argmax = hn::Eq(winner, hn::Set(Int(), number));
+  return hn::IfThenElseZero(hn::RebindMask(Full(), is_argmax), dy);
 }
 
-// dy of the convolution, of a panel, from dy of the block.
+// Computes dy of the convolution for a panel, from dy of the block.
 template <int S>
 class PoolSource {
  public:
   PoolSource(const ConvBlock& block, const WeightGradient<float>& pass, const Pair& pair)
       : filters_(block.conv.filters),
-        stride_(choice_stride(block)),
+        stride_(argmax_stride(block)),
         width_(output_shape(block.conv).width),
         out_(output_shape(block)) {
     for (int s = 0; s < 2; ++s) {
       dy_[s] = pass.dy + pair.sample[s] * out_.size();
-      choice_[s] = choice_bytes(block, pass.choice, pair.sample[s]);
+      argmax_[s] = argmax_bytes(block, pass.argmax, pair.sample[s]);
     }
   }
 
@@ -161,10 +161,10 @@ class PoolSource {
     const Index vl = lanes(d);
     Index pixel = oy * out_.width;
     for (Index x = 0; x < out_.width; ++x, ++pixel, first += 2 * vl, second += 2 * vl) {
-      const Index at = pixel * filters_ + panel.first, choice = pixel * stride_ + panel.first;
+      const Index at = pixel * filters_ + panel.first, argmax = pixel * stride_ + panel.first;
       const Vector dy =
           hn::Add(hn::Zero(d), load_filters<S>(dy_[0] + at, dy_[1] + at, panel.filters));
-      const auto tap = load_bytes<S>(choice_[0] + choice, choice_[1] + choice, panel.filters);
+      const auto tap = load_bytes<S>(argmax_[0] + argmax, argmax_[1] + argmax, panel.filters);
       hn::Store(of_tap(0, tap, dy), d, first);
       hn::Store(of_tap(1, tap, dy), d, first + vl);
       hn::Store(of_tap(2, tap, dy), d, second);
@@ -179,10 +179,10 @@ class PoolSource {
   Index filters_, stride_, width_;
   Shape out_;
   const float* dy_[2];
-  const std::int8_t* choice_[2];
+  const std::int8_t* argmax_[2];
 };
 
-// dy as it is, or where y is above zero.
+// Gives dy as it is, or with a ReLU only where y is above zero.
 template <int S, bool kRelu>
 class OutputSource {
  public:
@@ -246,7 +246,7 @@ struct ThinBlockWeightGradient {
   }
 };
 
-// The same of a convolution alone.
+// The passes of a convolution alone.
 template <int K, int C, int S>
 struct ThinForward {
   static HWY_NOINLINE void call(const Conv2d& conv, const Forward<float>& pass) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The weight gradient of a 3x3 convolution of many channels, its ReLU and a 2x2 max pool, without
-// the terms whose dy is zero (see sparse_weight_gradient-inl.hpp, for why the bits are the same).
-// Lane = channel, a group of one or two vectors at a time: the sums of all taps stay in registers
-// for a segment of one filter. x is copied a group after the other, so that what a segment meets of
-// a group stays in the first cache, and a vector is in one line of it.
+// the terms whose dy is zero (sparse_weight_gradient-inl.hpp explains why the bits are the same).
+// Lane = channel. One group of one or two vectors is computed at a time: the sums of all taps stay
+// in registers for a segment of one filter. x is copied one group after the other, so that the part
+// of a group that a segment reads stays in the first-level cache, and a vector lies in one line of
+// it.
 #if defined(CONVOY_OPS_SIMD_CONVOLUTIONS_WIDE_SPARSE_WEIGHT_GRADIENT_INL_HPP) == \
     defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_CONVOLUTIONS_WIDE_SPARSE_WEIGHT_GRADIENT_INL_HPP
@@ -24,7 +25,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// Vectors of a group: 18 sums of 32 registers, or 9 of 16.
+// The vectors of a group: they need 18 sums of 32 registers, or 9 of 16.
 inline constexpr int kGroupVectors = HWY_MAX_BYTES == 32 ? 1 : 2;
 inline constexpr int kWideKernel = 3;
 inline constexpr int kWideTaps = kWideKernel * kWideKernel;
@@ -39,18 +40,18 @@ struct WideSparseScratch {
         pixels(reinterpret_cast<Pixel*>(terms + sparse_term_words(op))) {}
 
   struct Pixel {
-    std::int32_t dy;  // where that of the pool is
+    std::int32_t dy;  // where dy of the pool lies
     std::int32_t x;   // the pixel under the kernel's first tap
   };
   Shape padded;
   float* x;              // with its border: [group][pixel][lane]
-  float* sums;           // [group][filter][tap][lane], after the segments so far
-  std::uint32_t* terms;  // of a segment: find_pixels()
+  float* sums;           // [group][filter][tap][lane], over the segments so far
+  std::uint32_t* terms;  // of a segment: see find_pixels()
   Pixel* pixels;         // [pixel of dy]
 };
 
-// A segment of all filters, the group of V vectors that begins with `channel`. `first`: no segment
-// before it.
+// Adds a segment of all filters, for the group of V vectors that begins with `channel`. `first`: it
+// is the first segment.
 template <int V>
 HWY_NOINLINE void add_wide_sparse_weights(const Conv2d& op, const WideSparseScratch& scratch,
                                           Index row, Index channel, const float* dy, bool first,
@@ -69,7 +70,7 @@ HWY_NOINLINE void add_wide_sparse_weights(const Conv2d& op, const WideSparseScra
       for (int v = 0; v < kWideKernel * V; ++v) sum[k][v] = hn::Zero(d);
     }
     Vector of_bias = hn::Zero(d);
-    // One loop, not one for each word: where it ends is hard to foresee.
+    // One loop is faster than one for each word, because the end of a loop is hard to predict.
     const std::uint32_t* terms = scratch.terms + f;
     std::uint64_t left = terms[0] | std::uint64_t{terms[padded]} << 32;
     std::uint64_t later = terms[2 * padded] | std::uint64_t{terms[3 * padded]} << 32;
@@ -103,8 +104,8 @@ HWY_NOINLINE void add_wide_sparse_weights(const Conv2d& op, const WideSparseScra
   }
 }
 
-// A group of `width` channels of a sample, `used` of them and zeros, with the border. Returns
-// whether all are finite: so x, which is in no near cache, is read once.
+// Copies a group of `width` channels of a sample, `used` of them and zeros, with the border.
+// Returns whether all are finite; this way x, which is not in a near cache, is read only once.
 HWY_INLINE bool copy_group(const Conv2d& op, const Shape& padded, const float* x, Index width,
                            Index used, float* to) {
   const Full d;
@@ -142,7 +143,7 @@ HWY_INLINE void place_wide_pixels(const Conv2d& op, const WideSparseScratch& scr
   }
 }
 
-// Returns false where it may not be the gradient of all terms.
+// Returns false where the result may differ from the gradient of all terms.
 HWY_INLINE bool wide_sparse_weight_gradient(const ConvBlock& block,
                                             const WeightGradient<float>& pass) {
   constexpr int V = kGroupVectors;
@@ -166,9 +167,9 @@ HWY_INLINE bool wide_sparse_weight_gradient(const ConvBlock& block,
                            std::min(vectors * vl, C - c), scratch.x + c * pixels);
     });
     if (!finite) return false;
-    const std::int8_t* choice = choice_bytes(block, pass.choice, b);
+    const std::int8_t* argmax = argmax_bytes(block, pass.argmax, b);
     for (const Segment s : Segments(conv_out.height, conv_out.width)) {
-      find_pixels(op, choice, choice_stride(block), s.rows, scratch.terms);
+      find_pixels(op, argmax, argmax_stride(block), s.rows, scratch.terms);
       for_each_group([&](Index c, int vectors) HWY_ATTR {
         const auto add = vectors == V ? add_wide_sparse_weights<V> : add_wide_sparse_weights<1>;
         add(op, scratch, s.rows.begin, c, pass.dy + b * out.size(), first, c == 0 ? bias : nullptr);

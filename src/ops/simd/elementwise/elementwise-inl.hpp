@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that is done element by element: activation.hpp, add.hpp, sgd.hpp and the additions of
-// the tree. The twin of reference/activation.hpp and reference/sgd.hpp.
+// All elementwise computations: activation.hpp, add.hpp, sgd.hpp and the additions of the tree. It
+// is the vector form of reference/activation.hpp and reference/sgd.hpp.
 #if defined(CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP
 #undef CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP
@@ -92,7 +92,7 @@ inline void add(Index size, float* sum, const float* addend) {
   map({0, size}, sum, addend, sum, [](Vector a, Vector b) HWY_ATTR { return hn::Add(a, b); });
 }
 
-// How a whole vector, or the lanes of a mask, come from memory and go back.
+// How a whole vector, or the lanes of a mask, are loaded and stored.
 struct AllLanes {
   HWY_INLINE Vector load(const float* from) const { return hn::LoadU(Full(), from); }
   HWY_INLINE void store(Vector v, float* to) const { hn::StoreU(v, Full(), to); }
@@ -103,7 +103,7 @@ struct SomeLanes {
   HWY_INLINE void store(Vector v, float* to) const { store_lanes(v, mask, Full(), to); }
 };
 
-// One vector of the arena. Returns the new weights.
+// Updates one vector of the arena. Returns the new weights.
 template <class Access>
 HWY_INLINE Vector update_vector(const Sgd& op, const UpdatePass<float>& pass, Index i,
                                 const Access& access) {
@@ -122,13 +122,13 @@ HWY_INLINE Vector update_vector(const Sgd& op, const UpdatePass<float>& pass, In
   return new_w;
 }
 
-// Returns whether all new weights are finite. By value: no store could be to them, for all that the
-// compiler knows.
+// Returns whether all new weights are finite. The arguments are values, so that the compiler knows
+// that no store changes them.
 inline bool update(const Sgd op, const UpdatePass<float> pass) {
   const Full d;
   const Index vl = lanes(d);
   const auto zero = hn::Zero(d);
-  auto zeros = zero;  // 0 times each weight: NaN once one is infinite or NaN, and stays it under Or
+  auto zeros = zero;  // sums 0 * weight by Or: NaN stays once a weight is infinite or NaN
   Index i = 0;
   for (; i + vl <= pass.size; i += vl) {
     zeros = hn::Or(zeros, hn::Mul(update_vector(op, pass, i, AllLanes{}), zero));

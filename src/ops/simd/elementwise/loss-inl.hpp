@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// loss.hpp, vectors over classes (the sum over them stays in index order): the twin of
+// loss.hpp with vectors over classes (the sum over them stays in index order): the vector form of
 // reference/loss.hpp.
 #if defined(CONVOY_OPS_SIMD_ELEMENTWISE_LOSS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_ELEMENTWISE_LOSS_INL_HPP
@@ -49,7 +49,7 @@ HWY_INLINE double sigmoid_loss(const float* z, Index n, Label label) {
   return loss;
 }
 
-// All samples of the pass.
+// Computes all samples of the pass.
 inline LossSum loss(const Loss& op, const LossPass<float>& pass) {
   const Full d;
   const Index N = op.classes;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// exp, sigmoid, tanh and softplus on vectors: math.cpp's functions, step by step.
+// exp, sigmoid, tanh and softplus on vectors; they repeat the functions of math.cpp step by step.
 #if defined(CONVOY_OPS_SIMD_ELEMENTWISE_MATH_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_ELEMENTWISE_MATH_INL_HPP
 #undef CONVOY_OPS_SIMD_ELEMENTWISE_MATH_INL_HPP
@@ -24,8 +24,8 @@ HWY_INLINE hn::Vec<D> horner(D d, const std::array<hn::TFromD<D>, kCount>& coeff
   return p;
 }
 
-// exp of what is not above exp_highest, or NaN. (What is computed of numbers below exp_lowest is
-// not used, so they need not be clamped.)
+// exp of a number that is at most exp_highest, or NaN. (Results for numbers below exp_lowest are
+// not used, so such numbers need no clamp.)
 template <class D>
 HWY_INLINE hn::Vec<D> exp_of_not_high(D d, hn::Vec<D> x) {
   using C = ConstantsOf<D>;
@@ -76,7 +76,7 @@ HWY_INLINE hn::Vec<D> tanh(D d, hn::Vec<D> x) {
   return hn::Or(y, hn::And(x, hn::SignBit(d)));
 }
 
-// log of what is positive, finite and no denormal.
+// log of a number that is positive, finite and not denormal.
 template <class D>
 HWY_INLINE hn::Vec<D> log_of_normal(D d, hn::Vec<D> x) {
   using C = ConstantsOf<D>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The twin of reference/normalize.hpp.
+// The vector form of reference/normalize.hpp.
 #if defined(CONVOY_OPS_SIMD_ELEMENTWISE_NORMALIZE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_ELEMENTWISE_NORMALIZE_INL_HPP
 #undef CONVOY_OPS_SIMD_ELEMENTWISE_NORMALIZE_INL_HPP
@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// By the table, from `begin` on.
+// Looks up `range` in the table.
 HWY_INLINE void look_up(const Normalize& op, Range range, const std::uint8_t* bytes, float* x) {
   Index channel = range.begin % op.channels;
   for (Index i = range.begin; i < range.end; ++i) {
@@ -30,7 +30,7 @@ inline void normalize(const Normalize& op, Index size, const std::uint8_t* bytes
   const Index vl = lanes(d), step = vl % op.channels;
   const float *centre = op.centre.data(), *high = op.high.data(), *low = op.low.data(),
               *rest = op.rest.data();
-  Index i = 0, channel = 0;  // of lane 0
+  Index i = 0, channel = 0;  // channel: of lane 0
   for (; i + vl <= size; i += vl) {
     const auto b = hn::ConvertTo(d, hn::PromoteTo(d_int, hn::LoadU(d_byte, bytes + i)));
     const auto from_centre = hn::Sub(b, hn::LoadU(d, centre + channel));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// pool2d.hpp, vectors over channels: the twin of reference/pool2d.hpp.
+// pool2d.hpp with vectors over channels: the vector form of reference/pool2d.hpp.
 #if defined(CONVOY_OPS_SIMD_POOLS_POOL2D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_POOLS_POOL2D_INL_HPP
 #undef CONVOY_OPS_SIMD_POOLS_POOL2D_INL_HPP
@@ -15,34 +15,34 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// One output pixel, the channels of `mask`: x and y point at the first of them, `x` at tap (0, 0),
-// of which the taps [ys] x [xs] lie inside.
+// The window of one output pixel, for the channels of `mask`. x and y point at the first of them,
+// `x` at tap (0, 0); the taps [ys] x [xs] lie inside.
 template <class D>
 struct PoolWindow {
   Range ys, xs;
   Index line;  // floats from one row of x to the next
 };
 
-// kSide: of a square kernel whose taps all lie inside; 0: any window.
+// kSide: the side of a square kernel whose taps all lie inside; 0: any window.
 template <int kSide, class D>
 HWY_INLINE void max_of_window(D d, const Pool2d& op, const PoolWindow<D>& window, const float* x,
-                              hn::Mask<D> mask, float* y, Choice* choice) {
+                              hn::Mask<D> mask, float* y, Argmax* argmax) {
   const hn::RebindToSigned<D> di;
   const Index C = op.in.channels, width = kSide ? kSide : op.kernel.width;
   const Range ys = kSide ? Range{0, kSide} : window.ys, xs = kSide ? Range{0, kSide} : window.xs;
   auto best = hn::MaskedLoad(mask, d, x + ys.begin * window.line + xs.begin * C);
-  auto winner = hn::Set(di, static_cast<Choice>(ys.begin * width + xs.begin));
+  auto winner = hn::Set(di, static_cast<Argmax>(ys.begin * width + xs.begin));
   for (Index ky = ys.begin; ky < ys.end; ++ky) {
     for (Index kx = xs.begin; kx < xs.end; ++kx) {
       const auto value = hn::MaskedLoad(mask, d, x + ky * window.line + kx * C);
       const auto better = hn::Gt(value, best);
       best = hn::IfThenElse(better, value, best);
       winner = hn::IfThenElse(hn::RebindMask(di, better),
-                              hn::Set(di, static_cast<Choice>(ky * width + kx)), winner);
+                              hn::Set(di, static_cast<Argmax>(ky * width + kx)), winner);
     }
   }
   store_lanes(best, mask, d, y);
-  store_lanes(winner, hn::RebindMask(di, mask), di, choice);
+  store_lanes(winner, hn::RebindMask(di, mask), di, argmax);
 }
 
 template <class D>
@@ -86,9 +86,9 @@ struct PoolForward {
             const auto mask = first_lanes(d, C - c);
             if (op.pooling == Pooling::max && ys.size() * xs.size() == 4 &&
                 op.kernel == Extent{2, 2}) {
-              max_of_window<2>(d, op, window, x + c, mask, pass.y + at + c, pass.choice + at + c);
+              max_of_window<2>(d, op, window, x + c, mask, pass.y + at + c, pass.argmax + at + c);
             } else if (op.pooling == Pooling::max) {
-              max_of_window<0>(d, op, window, x + c, mask, pass.y + at + c, pass.choice + at + c);
+              max_of_window<0>(d, op, window, x + c, mask, pass.y + at + c, pass.argmax + at + c);
             } else {
               average_of_window(d, op, window, x + c, mask, scale, pass.y + at + c);
             }
@@ -103,7 +103,7 @@ inline void forward(const Pool2d& op, const Forward<float>& pass, Range units) {
   with_lanes_for<PoolForward>(op.in.channels, op, pass, units);
 }
 
-// The windows that hold a position, followed from one position to the next without a division.
+// The windows that hold a position; the cursor moves to the next position without a division.
 struct WindowCursor {
   Index kernel, stride, windows;
   Index position;
@@ -116,8 +116,8 @@ struct WindowCursor {
   }
 };
 
-// A whole row of dx where the windows lie side by side: each is read once for its kernel.width
-// pixels.
+// Computes a whole row of dx where the windows lie side by side: each is read once for its
+// kernel.width pixels.
 template <class D>
 HWY_INLINE void gradient_of_tiled_row(D d, const Pool2d& op, const InputGradient<float>& pass,
                                       Index b, Index iy) {
@@ -140,11 +140,12 @@ HWY_INLINE void gradient_of_tiled_row(D d, const Pool2d& op, const InputGradient
         for (Index kx = 0; kx < width; ++kx) store_lanes(share, mask, d, dx + kx * C + c);
         continue;
       }
-      const auto choice = hn::MaskedLoad(hn::RebindMask(di, mask), di, pass.choice + at + c);
+      const auto argmax = hn::MaskedLoad(hn::RebindMask(di, mask), di, pass.argmax + at + c);
       const auto gradient = hn::Add(hn::Zero(d), dy);
       for (Index kx = 0; kx < width; ++kx) {
-        const auto won = hn::Eq(choice, hn::Set(di, static_cast<Choice>(ky * width + kx)));
-        store_lanes(hn::IfThenElseZero(hn::RebindMask(d, won), gradient), mask, d, dx + kx * C + c);
+        const auto is_argmax = hn::Eq(argmax, hn::Set(di, static_cast<Argmax>(ky * width + kx)));
+        store_lanes(hn::IfThenElseZero(hn::RebindMask(d, is_argmax), gradient), mask, d,
+                    dx + kx * C + c);
       }
     }
   }
@@ -188,9 +189,9 @@ struct PoolInputGradient {
                 }
                 const Index tap = (py - oy * op.stride.height) * op.kernel.width + xs.position -
                                   ox * op.stride.width;
-                const auto won = hn::Eq(hn::MaskedLoad(mask_int, di, pass.choice + at),
-                                        hn::Set(di, static_cast<Choice>(tap)));
-                sum = hn::IfThenElse(hn::RebindMask(d, won), hn::Add(sum, dy), sum);
+                const auto is_argmax = hn::Eq(hn::MaskedLoad(mask_int, di, pass.argmax + at),
+                                              hn::Set(di, static_cast<Argmax>(tap)));
+                sum = hn::IfThenElse(hn::RebindMask(d, is_argmax), hn::Add(sum, dy), sum);
               }
             }
             store_lanes(sum, mask, d, dx + c);

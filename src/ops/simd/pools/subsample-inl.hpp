@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// subsample.hpp, vectors over channels: the twin of reference/subsample.hpp. The input gradient
-// takes whole rows of a window where windows lie side by side and channels are few.
+// subsample.hpp with vectors over channels: the vector form of reference/subsample.hpp. Where
+// windows lie side by side and channels are few, the input gradient computes whole rows of windows.
 #if defined(CONVOY_OPS_SIMD_POOLS_SUBSAMPLE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_POOLS_SUBSAMPLE_INL_HPP
 #undef CONVOY_OPS_SIMD_POOLS_SUBSAMPLE_INL_HPP
@@ -18,14 +18,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// The weight of a tap for the channels of `mask`, from `w` on: one number for all, or one each.
+// The weight of a tap for the channels of `mask`, from `w` on: one number for all channels, or one
+// for each.
 template <class D>
 HWY_INLINE hn::Vec<D> tap_weight(D d, const Subsample& op, const float* w, Index c,
                                  hn::Mask<D> mask) {
   return op.shared ? hn::Set(d, *w) : hn::MaskedLoad(mask, d, w + c);
 }
 
-// The gradient of one input pixel, the channels of one vector.
+// Computes the gradient of one input pixel, for the channels of one vector.
 template <class D>
 HWY_INLINE hn::Vec<D> subsample_gradient(D d, const Subsample& op, const float* weights,
                                          const float* dy, Index iy, Index ix, const Phase& py,
@@ -53,8 +54,8 @@ HWY_INLINE hn::Vec<D> subsample_gradient(D d, const Subsample& op, const float* 
   return total;
 }
 
-// A row of dx where the windows lie side by side, that of the weights' row ky: each pixel has one
-// tap.
+// Computes a row of dx where the windows lie side by side, with row ky of the weights: each pixel
+// has one tap.
 template <class D>
 HWY_INLINE void gradient_of_tiled_row(D d, const Subsample& op, const float* parameters, Index ky,
                                       const float* dy, float* dx) {
@@ -73,8 +74,8 @@ HWY_INLINE void gradient_of_tiled_row(D d, const Subsample& op, const float* par
   }
 }
 
-// Rows of windows that lie side by side, of few channels: a row of a window is contiguous in dx and
-// written by whole vectors, for which a pixel's gradient and a shared kernel's weights are
+// Rows of windows that lie side by side, with few channels. A row of a window is contiguous in dx
+// and is written in whole vectors. For them a pixel's gradient and a shared kernel's weights are
 // repeated.
 class TiledRows {
  public:
@@ -93,23 +94,23 @@ class TiledRows {
     }
   }
 
-  // kRows rows of dx, those of weight rows ky, ky + 1, ... of one row of windows.
+  // Computes kRows rows of dx, for weight rows ky, ky + 1, ... of one row of windows.
   template <int kRows>
   HWY_INLINE void gradient(const float* parameters, Index ky, const float* dy, float* dx) const {
     const Index vl = lanes(Full());
     if (length_ < vl) {
       return columns<kRows>(parameters, ky, dy, dx, 0, SomeLanes{first_lanes(Full(), length_)});
     }
-    // The last ones may be computed twice.
+    // The last elements may be computed twice.
     for (Index i = 0; i < length_; i += vl) {
       columns<kRows>(parameters, ky, dy, dx, std::min(i, length_ - vl), AllLanes{});
     }
   }
 
  private:
-  static constexpr Index kMost = kMostLanes * kMostLanes;  // floats of a window's row
+  static constexpr Index kMost = kMostLanes * kMostLanes;  // the most floats of a window's row
 
-  // The vector that begins with element `begin` of each window's row.
+  // Computes the vector that begins with element `begin` of each window's row.
   template <int kRows, class Access>
   HWY_INLINE void columns(const float* parameters, Index ky, const float* dy, float* dx,
                           Index begin, const Access& access) const {
@@ -135,14 +136,15 @@ class TiledRows {
   }
 
   const Subsample& op_;
-  const Index length_;   // of a window's row
-  const Index windows_;  // in a row
-  // Of each element: its channel, and its tap.
+  const Index length_;   // of a window's row, in floats
+  const Index windows_;  // windows in a row
+  // The channel and the tap of each element.
   std::int32_t channel_[kMost];
   std::int32_t tap_[kMost];
 };
 
-// Whole rows of dx where the windows lie side by side. What no window covers: +0.
+// Computes whole rows of dx where the windows lie side by side. Pixels that no window covers are
+// +0.
 template <class D>
 HWY_INLINE void gradient_of_tiled_rows(D d, const Subsample& op, const InputGradient<float>& pass,
                                        Index b, Range rows, const TiledRows& few_channels) {
@@ -207,8 +209,8 @@ inline void input_gradient(const Subsample& op, const InputGradient<float>& pass
   with_lanes_for<SubsampleInputGradient>(op.in.channels, op, pass, units);
 }
 
-// The channels of a vector. Unmasked, whole: where what lies behind them may be read along (it is
-// not used).
+// Loads the channels of a vector. Unmasked, it loads a whole vector, where the memory after the
+// channels may be read too (those lanes are not used).
 template <bool kMasked, class D>
 HWY_INLINE hn::Vec<D> load_channels(D d, hn::Mask<D> mask, const float* from) {
   if constexpr (kMasked) {
@@ -218,8 +220,8 @@ HWY_INLINE hn::Vec<D> load_channels(D d, hn::Mask<D> mask, const float* from) {
   }
 }
 
-// kPixels output pixels, one after the other in y, the channels of one vector: independent chains,
-// side by side. `x` holds where each window begins.
+// Computes kPixels output pixels, one after the other in y, for the channels of one vector. Their
+// chains are independent. `x` holds where each window begins.
 template <int kPixels, bool kMasked, class D>
 HWY_INLINE void subsample_pixels(D d, const Subsample& op, const Segments& segments,
                                  const float* parameters, const float* const* x, Index c,
@@ -257,8 +259,8 @@ HWY_INLINE void subsample_pixels(D d, const Subsample& op, const Segments& segme
   }
 }
 
-// Where the windows of one output pixel after the other begin in x. (Counts, since a division takes
-// as long as dozens of multiply-adds.)
+// Where in x the windows of consecutive output pixels begin. (It counts, since a division takes as
+// long as dozens of multiply-adds.)
 class Windows {
  public:
   Windows(const Subsample& op, const float* x, Index unit)
@@ -296,7 +298,7 @@ class Windows {
 
 template <class D>
 struct SubsampleForward {
-  // kPixels output pixels from `unit` on.
+  // Computes kPixels output pixels from `unit` on.
   template <int kPixels>
   static HWY_INLINE void call(const Subsample& op, const Forward<float>& pass,
                               const Segments& segments, const float* const* windows, Index unit) {
@@ -328,7 +330,7 @@ struct SubsampleForward {
     const Index rest = units.end - unit;
     if (rest == 0) return;
     if (units.size() >= kPixels) {
-      // With those before them, which are computed twice.
+      // The pixels before them are computed a second time.
       std::copy(windows + rest, windows + kPixels, windows);
       for (Index i = kPixels - rest; i < kPixels; ++i) windows[i] = all.next();
       return call<kPixels>(op, pass, segments, windows, units.end - kPixels);
@@ -344,14 +346,14 @@ inline void forward(const Subsample& op, const Forward<float>& pass, Range units
   with_lanes_for<SubsampleForward>(op.in.channels, op, pass, units);
 }
 
-// total = first value, then += : the segments' values in order.
+// total = first value, then +=: adds the segments' values in order.
 HWY_INLINE void add_segment(float* total, float value, bool first) {
   *total = first ? value : *total + value;
 }
 
-// One segment of one sample for kTaps weight rows (`x` holds where each starts) and, kBias, for
-// that of the bias behind them, whose x is 1; the channels of one vector. Adds its values to
-// `gradient`, a shared row lane by lane.
+// Computes one segment of one sample, for kTaps weight rows (`x` holds where each starts) and, with
+// kBias, for the row of the bias after them, whose x is 1; for the channels of one vector. Adds its
+// values to `gradient`; a shared row is added lane by lane.
 template <int kTaps, bool kBias, class D>
 HWY_INLINE void subsample_segment(D d, const Subsample& op, const Segment& s, const float* const* x,
                                   const float* dy, Index c, bool first, float* gradient) {
@@ -369,7 +371,7 @@ HWY_INLINE void subsample_segment(D d, const Subsample& op, const Segment& s, co
     }
     if (kBias) sum[kTaps] = hn::Add(g, sum[kTaps]);
   };
-  // Behind the last pixels of a row a vector has no room.
+  // At the last pixels of a row, a whole vector would exceed the row.
   Index inner = s.terms.end;
   while (inner > s.terms.begin && (out.width - inner + 1) * C < c + lanes(d)) --inner;
   for (Index oy = s.rows.begin; oy < s.rows.end; ++oy) {
@@ -394,7 +396,7 @@ HWY_INLINE void subsample_segment(D d, const Subsample& op, const Segment& s, co
   }
 }
 
-// kTaps weight rows from `unit` on and, kBias, that of the bias behind them.
+// Computes kTaps weight rows from `unit` on and, with kBias, the row of the bias after them.
 template <int kTaps, bool kBias, class D>
 HWY_INLINE void subsample_taps(D d, const Subsample& op, const WeightGradient<float>& pass,
                                Index unit) {
@@ -426,7 +428,7 @@ struct SubsampleWeightGradient {
     const D d;
     constexpr int kTaps = 8;  // chains side by side
     const Range taps{units.begin, std::min(units.end, op.kernel.area())};
-    bool bias = units.end > op.kernel.area();  // still to do
+    bool bias = units.end > op.kernel.area();  // the bias row is still to do
     Index unit = taps.begin;
     for (; unit + kTaps <= taps.end; unit += kTaps) {
       if (bias && unit + kTaps == taps.end) {

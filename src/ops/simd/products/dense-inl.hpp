@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// dense.hpp as products: the twin of reference/dense.hpp.
+// dense.hpp as products: the vector form of reference/dense.hpp.
 #if defined(CONVOY_OPS_SIMD_PRODUCTS_DENSE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_PRODUCTS_DENSE_INL_HPP
 #undef CONVOY_OPS_SIMD_PRODUCTS_DENSE_INL_HPP
@@ -17,7 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// y[b][n] = sum over k of x[b][k] * w[k][n] for units (column block, sample); +bias.
+// y[b][n] = sum over k of x[b][k] * w[k][n], then + bias, for units (column block, sample).
 inline void dense_product(const float* x, Index terms, const float* w, const float* bias, float* y,
                           Index columns, Index samples, Range units) {
   const Rectangles parts = rectangles(units, samples);
@@ -57,7 +57,7 @@ inline void pack(const Dense& op, const float* weights, float* packed, Range uni
   transpose({weights + units.begin * N, N, units.size(), N, packed + units.begin, K});
 }
 
-// The bias is the row of sums of dy: M 0. Otherwise M: k, N: n, terms: samples.
+// The bias is the row of sums of dy: M = 0. The other rows have M: k, N: n, terms: samples.
 inline void weight_gradient(const Dense& op, const WeightGradient<float>& pass, Range units) {
   const Index K = op.in.size(), N = op.units;
   if (pass.samples <= kSegmentTerms) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weight gradients of a dense layer, of one grain or of several that are added up at once
-// (WeightGradientSum in pass.hpp). A grain has so few samples that storing its gradient, and
-// loading it again for every addition, would cost more than the multiply-adds. So a tile of the
-// gradient goes through all grains: each grain's sum is made in registers and added there to what
-// its siblings came to, which waits in a stack of at most 16 KiB.
+// Weight gradients of a dense layer, of one grain or of several grains that are added up at once
+// (WeightGradientSum in pass.hpp). A grain has so few samples that a store of its gradient, and a
+// load for every addition, would cost more than the multiply-adds. So a tile of the gradient is
+// computed for all grains: each grain's sum is built in registers and added there to the sum of its
+// siblings, which waits in a stack of at most 16 KiB.
 #if defined(CONVOY_OPS_SIMD_PRODUCTS_DENSE_WEIGHT_GRADIENT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_PRODUCTS_DENSE_WEIGHT_GRADIENT_INL_HPP
 #undef CONVOY_OPS_SIMD_PRODUCTS_DENSE_WEIGHT_GRADIENT_INL_HPP
@@ -23,7 +23,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
 
-// Vectors of a tile: independent chains, beside which dy and a broadcast fit into the registers.
+// The vectors of a tile are independent chains; they leave registers for dy and a broadcast.
 inline constexpr int kGradientTile = HWY_MAX_BYTES == 32 ? 8 : 16;
 
 // What the tiles of a panel of columns share. Rows of x are neighbours in memory.
@@ -44,7 +44,8 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
   const Full d;
   const Index vl = lanes(d), at_last = (kVectors - 1) * vl;
   const auto last = first_lanes(d, p.columns - at_last);
-  // By level modulo its size: levels that wait are neighbours, fewer than there are grains.
+  // Indexed by level modulo its size: the levels that wait are neighbours, and fewer than the
+  // grains.
   HWY_ALIGN float stack[kMostGrainSteps][kRows * kVectors * HWY_LANES(float)];
   const float* dy = p.dy;
   Register<Full> sum[kRows][kVectors];
@@ -129,7 +130,7 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
   }
 }
 
-// `rows` of the gradient from `x` on, to `slots`.
+// Writes `rows` rows of the gradient, from `x` on, to `slots`.
 template <int kRows, int kVectors>
 HWY_INLINE void gradient_rows(const GradientPanel& p, Index rows, const float* x, float* slots) {
   for (; rows >= kRows; rows -= kRows, x += kRows, slots += kRows * p.row) {
@@ -138,7 +139,7 @@ HWY_INLINE void gradient_rows(const GradientPanel& p, Index rows, const float* x
   if constexpr (kRows > 1) gradient_rows<kRows / 2, kVectors>(p, rows, x, slots);
 }
 
-// `rows` of the gradient, all columns.
+// Writes all columns of `rows` rows of the gradient.
 HWY_INLINE void gradient_columns(GradientPanel p, Index rows, const float* x, float* slots) {
   const Index vl = lanes(Full()), all = p.columns;
   for (Index n = 0; n < all;) {

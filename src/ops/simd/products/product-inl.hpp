@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one micro-kernel: C[m][n] = sum over terms of A[m][term] * B[term][n], the order of its
-// additions that of segments.hpp. Convolution, dense layer and their gradients are calls of it, but
+// The micro-kernel for all products: C[m][n] = sum over terms of A[m][term] * B[term][n], in the
+// order of additions of segments.hpp. Convolution, dense layer and their gradients call it, except
 // where channels or samples are few.
 //
 // A tile of C, up to kTileRows rows of one or two vectors, stays in registers for a segment: each
 // term broadcasts one number of A per row and multiplies it with a vector of B. Vectors run over n,
-// never across a sum. After a segment the tile is stored to C (first) or added to it (later ones).
-// All tiles of a panel of columns do a segment before the next: its rows of B stay in the first
-// cache.
+// never across a sum. After a segment the tile is stored to C (first segment) or added to it (later
+// ones). All tiles of a panel of columns compute one segment before the next begins, so that its
+// rows of B stay in the first-level cache.
 #if defined(CONVOY_OPS_SIMD_PRODUCTS_PRODUCT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_PRODUCTS_PRODUCT_INL_HPP
 #undef CONVOY_OPS_SIMD_PRODUCTS_PRODUCT_INL_HPP
@@ -51,13 +51,13 @@ struct Product {
 // 32 registers hold 14 x 2 accumulators, two vectors of B and a broadcast; 16 hold half of that.
 inline constexpr int kTileRows = HWY_MAX_BYTES == 32 ? 12 : 16;
 inline constexpr int kTileRowsOfTwo = HWY_MAX_BYTES == 32 ? 6 : 14;
-// Rows of the m grid at least this long are cut into tiles of their own, so that a tile's rows of A
-// lie evenly apart; shorter ones are joined.
+// Rows of the m grid that are at least this long are cut into tiles of their own, so that a tile's
+// rows of A lie evenly apart; shorter ones are joined.
 inline constexpr Index kLongRow = 8;
 
-// A segment of a panel of columns: what all its tiles share.
+// A segment of a panel of columns: the values that all its tiles share.
 struct Work {
-  Index row_count, row_length;  // of terms
+  Index row_count, row_length;  // numbers of terms
   Index a_term, a_skip;         // from one term to the next; from a row's end to the next row
   Index b_term, b_skip;
   const float* b;      // the first term
@@ -68,16 +68,17 @@ struct Work {
 
   // The m grid.
   Index m_inner;
-  Index a_inner, a_wrap;  // from one row to the next; the same behind the last of m_inner
+  Index a_inner, a_wrap;  // from one row to the next; the same after the last of m_inner
   Index c_inner, c_wrap;
 };
 
-// The rows of a tile: where those of A and C start. at(i) is the element of A's row i for the term
-// that advance() has come to; at(i, t), where terms are neighbours in A, of the one t terms on.
+// The rows of a tile: where those of A and C start. at(i) is the element of A's row i for the
+// current term, to which advance() has moved; where terms are neighbours in A, at(i, t) is the
+// element t terms later.
 //   AdjacentRows  one float apart in A: one pointer serves all
-//   EvenRows      evenly apart, terms neighbours: one pointer serves four rows, so that all stay in
-//                 registers, and moves on once for kTerms terms
-//   AnyRows       anywhere: rows of a tile that goes on in the next row of the m grid
+//   EvenRows      evenly apart, and terms are neighbours: one pointer serves four rows, so that all
+//                 stay in registers, and it advances once for kTerms terms
+//   AnyRows       at any place: rows of a tile that continues in the next row of the m grid
 inline constexpr int kTerms = 4;
 
 template <int kRows>
@@ -139,8 +140,8 @@ struct AnyRows {
   float* c_rows[kRows];
 };
 
-// The last vector of a row: a mask costs an instruction that competes with multiply-adds, and
-// storing through one is slow on some processors.
+// Accesses the last vector of a row. A mask costs an instruction that competes with multiply-adds,
+// and a store through a mask is slow on some processors.
 template <bool kWhole, class D>
 HWY_INLINE hn::Vec<D> load_last(D d, hn::Mask<D> mask, const float* from) {
   if constexpr (kWhole) {
@@ -159,8 +160,8 @@ HWY_INLINE void store_last(hn::Vec<D> value, hn::Mask<D> mask, D d, float* to) {
   }
 }
 
-// One tile, whose first row starts at a and c, `inner` in its row of the m grid. kSums: and the
-// column sums.
+// Computes one tile, whose first row starts at a and c, at position `inner` in its row of the m
+// grid. kSums: computes the column sums too.
 template <class D, int kRows, int kVectors, bool kWhole, bool kSums, template <int> class Rows>
 HWY_NOINLINE void tile(const Work& work, const float* a, float* c, Index inner) {
   const D d;
@@ -235,15 +236,15 @@ HWY_NOINLINE void tile(const Work& work, const float* a, float* c, Index inner) 
 
 using TileFunction = void (*)(const Work&, const float* a, float* c, Index inner);
 
-// Element i: the tile of kFirst + i rows.
+// Element i computes the tile of kFirst + i rows.
 template <class D, int kVectors, bool kWhole, bool kSums, template <int> class Rows, int... kRows>
 constexpr std::array<TileFunction, sizeof...(kRows)> tiles_of(
     std::integer_sequence<int, kRows...>) {
   return {tile<D, kRows + (kSums ? 0 : 1), kVectors, kWhole, kSums, Rows>...};
 }
 
-// Columns from `column` on, kVectors vectors wide, all rows in nearly equal tiles. The column sums
-// go with the last tile.
+// Computes the columns from `column` on, kVectors vectors wide, with all rows in nearly equal
+// tiles. The last tile computes the column sums.
 template <class D, int kVectors, bool kWhole>
 HWY_INLINE void column_panel(const Product& p, Index column) {
   constexpr int kMost = kVectors == 2 ? kTileRowsOfTwo : kTileRows;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transposes matrices, for weights that are packed: moves only, so any way gives the same bits.
+// Transposes matrices for packed weights. It only moves numbers, so every method gives the same
+// bits.
 #if defined(CONVOY_OPS_SIMD_PRODUCTS_TRANSPOSE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_PRODUCTS_TRANSPOSE_INL_HPP
 #undef CONVOY_OPS_SIMD_PRODUCTS_TRANSPOSE_INL_HPP
@@ -30,7 +31,7 @@ inline void transpose_one_by_one(const Transpose& t) {
   }
 }
 
-#if HWY_HAVE_SCALABLE  // its vectors have no blocks to build from
+#if HWY_HAVE_SCALABLE  // SVE vectors have no blocks to build from
 inline void transpose(const Transpose& t) {
   transpose_one_by_one(t);
 }
@@ -38,7 +39,7 @@ inline void transpose(const Transpose& t) {
 
 constexpr Index kBlock = 4;  // floats in 128 bits
 
-// Four columns of rows 0, 4, 8 ... below `from`: a block for each.
+// Loads four columns of rows 0, 4, 8 ... from `from` on, one block for each row.
 template <size_t kLanes>
 HWY_INLINE hn::Vec<hn::CappedTag<float, kLanes> > load_blocks(const float* from, Index stride) {
   const hn::CappedTag<float, kLanes> d;
@@ -51,7 +52,7 @@ HWY_INLINE hn::Vec<hn::CappedTag<float, kLanes> > load_blocks(const float* from,
   }
 }
 
-// kLanes rows by four columns: each block is transposed in itself.
+// Transposes kLanes rows by four columns, each block separately.
 template <size_t kLanes>
 HWY_INLINE void transpose_tile(const float* from, Index from_stride, float* to, Index to_stride) {
   const hn::CappedTag<float, kLanes> d;
@@ -70,8 +71,8 @@ HWY_INLINE void transpose_tile(const float* from, Index from_stride, float* to, 
   hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_high, ce_high)), d, to + 3 * to_stride);
 }
 
-// In tiles of kLanes rows, or of half or a quarter where there are fewer. The last tile of a line
-// overlaps the one before where it has to.
+// Works in tiles of kLanes rows, or of half or a quarter of that where there are fewer rows. The
+// last tile of a line overlaps the one before where it has to.
 template <size_t kLanes>
 HWY_INLINE void transpose_in_tiles(const Transpose& t) {
   constexpr Index kRows = static_cast<Index>(kLanes);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "parallel/tally.hpp"
+#include "parallel/step_metrics.hpp"
 
 namespace convoy {
 
-void Tally::add(const Tally& right) {
+void StepMetrics::add(const StepMetrics& right) {
   loss += right.loss;
   correct += right.correct;
   samples += right.samples;

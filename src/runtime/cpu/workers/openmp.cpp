@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "runtime/cpu/team.hpp"
 #include "runtime/cpu/thread_trial.hpp"
+#include "runtime/cpu/workers.hpp"
 
 namespace convoy {
 namespace {
 
-// Puts the calling thread back on the cores that it had before.
+// Restores the calling thread's affinity when it is destroyed.
 class KeptCores {
  public:
   KeptCores() = default;
@@ -32,8 +32,9 @@ class KeptCores {
   const CoreSet before_ = CoreSet::of_this_thread();
 };
 
-// The first number of a list such as "4,2"; 0 where the text is no such list. More threads than any
-// machine starts are none either: for the largest numbers clang's runtime ends the process, too.
+// The first number of a list such as "4,2"; 0 where the text is not such a list. A list with a
+// number above 65536 counts as unreadable, too: clang's runtime ends the process for the largest
+// numbers.
 int first_of_list(const std::string& text) {
   constexpr long kMost = 65536;
   int first = 0;
@@ -42,7 +43,7 @@ int first_of_list(const std::string& text) {
     char* end = nullptr;
     errno = 0;
     at += std::strspn(at, " \t");
-    if (std::isdigit(static_cast<unsigned char>(*at)) == 0) return 0;  // of strtol's signs, none
+    if (std::isdigit(static_cast<unsigned char>(*at)) == 0) return 0;  // strtol would take a sign
     const long number = std::strtol(at, &end, 10);
     if (errno != 0 || number < 1 || number > kMost) return 0;
     if (first == 0) first = static_cast<int>(number);
@@ -52,13 +53,13 @@ int first_of_list(const std::string& text) {
   }
 }
 
-// How many threads of the pool the calling thread has: OpenMP's runtime keeps those of its last
+// The size of the calling thread's pool: OpenMP's runtime keeps the threads of its last parallel
 // region.
 thread_local int pool = 1;
 
-// What OpenMP's runtime would end the process for is found out before: it has no other answer to a
-// thread that can't be created.
-void make_sure_of(int workers) {
+// Throws where threads can't be created. OpenMP's runtime would end the process, so this tries
+// first.
+void check_threads_can_start(int workers) {
   if (workers <= pool) return;
   try_threads(workers);
   pool = workers;
@@ -87,7 +88,7 @@ std::string threads_library() {
   return "OpenMP";
 }
 
-// omp_get_max_threads() would count cores where it is unset.
+// omp_get_max_threads() does not serve here: it counts cores where the variable is not set.
 ThreadsWish threads_by_environment() {
   static std::mutex mutex;
   static ThreadsWish dropped;
@@ -102,7 +103,7 @@ ThreadsWish threads_by_environment() {
 
 CoreSet worker_cores() {
   threads_by_environment();
-  const KeptCores kept;  // clang's runtime binds the calling thread when it is asked for places
+  const KeptCores kept;  // clang's runtime binds the calling thread in a query for places
   CoreSet cores = kept.cores();
   if (omp_get_proc_bind() == omp_proc_bind_false) return cores;
   std::vector<int> numbers;
@@ -122,10 +123,10 @@ void run_workers(int workers, const std::function<void(int)>& work) {
     if (kept.cores() != cores) cores.apply();
     return work(0);
   }
-  make_sure_of(workers);
+  check_threads_can_start(workers);
   int started = 0;
-  omp_set_dynamic(0);  // of the calling thread: as many threads as asked for, or an error
-  // With too few threads nobody may start: the others would wait for ever.
+  omp_set_dynamic(0);  // for the calling thread: the runtime must not choose fewer threads
+  // With too few threads no worker may start: it would wait for the missing ones without limit.
 #pragma omp parallel num_threads(workers)
   {
     if (omp_get_num_threads() == workers) {

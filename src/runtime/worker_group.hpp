@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who divides the units of a stage: the members of a team, on this rank and, where ranks are cut by
-// tensor, on all others.
+// The members of a worker group divide the units of a stage. They are on this rank and, where ranks
+// are tensor parallel, on all others.
 #pragma once
 
 #include "base/tensor.hpp"
 
 namespace convoy {
 
-struct Crew {
+struct WorkerGroup {
   int local = 1;           // members on this rank
-  int first = 0;           // the number of this rank's first among all
+  int first = 0;           // the number of this rank's first member among all members
   int all = 1;             // members on all ranks
   bool one_memory = true;  // all of them share the workspace
 
   // The part of `units` that this rank's `member` works on.
   Range part(Index units, int member) const { return split(units, all, first + member); }
-  // The parts of all members of rank `r` (each rank has as many).
+  // The parts of all members of rank `r`, together (each rank has `local` members).
   Range part_of_rank(Index units, int r) const {
     const Index rank_begin = Index{r} * local;
     return {split(units, all, rank_begin).begin, split(units, all, rank_begin + local - 1).end};
   }
-  // The same for what every rank without shared memory has to do itself.
+  // The same for work that every rank without shared memory must do itself.
   Range near_part(Index units, int member) const {
     return one_memory ? part(units, member) : split(units, local, member);
   }
 };
 
-// How much of a batch a team takes.
-struct TeamShare {
-  Index grain = 1;        // samples
-  Index slab_grains = 1;  // at once
-  Index grains = 1;       // of the largest batch
+// How much of a batch a worker group takes.
+struct GroupShare {
+  Index grain = 1;              // samples
+  Index microbatch_grains = 1;  // at once
+  Index grains = 1;             // of the largest batch
 };
 
 }  // namespace convoy

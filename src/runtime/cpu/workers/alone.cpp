@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/check.hpp"
-#include "runtime/cpu/team.hpp"
+#include "runtime/cpu/workers.hpp"
 
 namespace convoy {
 

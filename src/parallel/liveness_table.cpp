@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "parallel/board.hpp"
+#include "parallel/liveness_table.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,7 +17,8 @@
 namespace convoy {
 namespace {
 
-static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // else not between processes
+// Atomics that use a lock do not work between processes.
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
 struct Descriptor {
   int number;
@@ -32,7 +33,8 @@ std::shared_ptr<std::byte[]> map(int descriptor, std::size_t size) {
   return {static_cast<std::byte*>(memory), [size](std::byte* p) { munmap(p, size); }};
 }
 
-// Reserved, where the file system can: a full one must not show as a SIGBUS later.
+// Reserves the space where the file system supports it; otherwise a full file system would cause a
+// SIGBUS later. Returns 0 or an errno.
 int make_room(int descriptor, off_t size) {
   if (ftruncate(descriptor, size) != 0) return errno;
   while (fallocate(descriptor, 0, 0, size) != 0) {
@@ -44,12 +46,12 @@ int make_room(int descriptor, off_t size) {
 
 }  // namespace
 
-Board::Board(std::shared_ptr<std::byte[]> memory, int ranks)
+LivenessTable::LivenessTable(std::shared_ptr<std::byte[]> memory, int ranks)
     : memory_(std::move(memory)),
-      entries_(std::launder(reinterpret_cast<BoardEntry*>(memory_.get()))),
+      entries_(std::launder(reinterpret_cast<LivenessTableEntry*>(memory_.get()))),
       ranks_(ranks) {}
 
-std::unique_ptr<Board> Board::open_file(const std::string& path, int ranks) {
+std::unique_ptr<LivenessTable> LivenessTable::open_file(const std::string& path, int ranks) {
   const Descriptor file{open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   struct stat status {};
   if (file.number < 0 || fstat(file.number, &status) != 0 || !S_ISREG(status.st_mode) ||
@@ -57,12 +59,12 @@ std::unique_ptr<Board> Board::open_file(const std::string& path, int ranks) {
     return nullptr;
   }
   auto memory = map(file.number, static_cast<std::size_t>(bytes(ranks)));
-  return memory ? std::make_unique<Board>(std::move(memory), ranks) : nullptr;
+  return memory ? std::make_unique<LivenessTable>(std::move(memory), ranks) : nullptr;
 }
 
-std::unique_ptr<Board> Board::create_file(const std::string& path, int ranks) {
+std::unique_ptr<LivenessTable> LivenessTable::create_file(const std::string& path, int ranks) {
   const Descriptor file{open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-  if (file.number < 0) throw SystemError(Fault::io, "creating a board", path, errno);
+  if (file.number < 0) throw SystemError(Fault::io, "creating a liveness table", path, errno);
   int error = make_room(file.number, bytes(ranks));
   std::shared_ptr<std::byte[]> memory;
   if (error == 0) {
@@ -71,16 +73,16 @@ std::unique_ptr<Board> Board::create_file(const std::string& path, int ranks) {
   }
   if (!memory) {
     unlink(path.c_str());
-    throw SystemError(Fault::io, "creating a board", path, error);
+    throw SystemError(Fault::io, "creating a liveness table", path, error);
   }
-  return std::make_unique<Board>(std::move(memory), ranks);
+  return std::make_unique<LivenessTable>(std::move(memory), ranks);
 }
 
-void Board::set_reason(int rank, std::string_view reason) noexcept {
-  BoardEntry& entry = entries_[rank];
-  if (entry.has_reason.load(std::memory_order_relaxed)) return;  // somebody may be reading it
+void LivenessTable::set_reason(int rank, std::string_view reason) noexcept {
+  LivenessTableEntry& entry = entries_[rank];
+  if (entry.has_reason.load(std::memory_order_relaxed)) return;  // another rank may be reading it
   std::size_t size = std::min(reason.size(), entry.reason.size() - 1);
-  // A character of several bytes is not cut.
+  // The text is not cut inside a character of several bytes.
   const auto is_inside = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
   if (size < reason.size()) {
     while (size > 0 && is_inside(reason[size])) --size;
@@ -90,14 +92,14 @@ void Board::set_reason(int rank, std::string_view reason) noexcept {
   entry.has_reason.store(1, std::memory_order_release);
 }
 
-std::string Board::reason(int rank) const {
-  const BoardEntry& entry = entries_[rank];
+std::string LivenessTable::reason(int rank) const {
+  const LivenessTableEntry& entry = entries_[rank];
   if (!entry.has_reason.load(std::memory_order_acquire)) return {};
   return {entry.reason.data(), strnlen(entry.reason.data(), entry.reason.size())};
 }
 
-std::string describe(const Board& board, int rank) {
-  const BoardEntry& entry = board[rank];
+std::string describe(const LivenessTable& liveness_table, int rank) {
+  const LivenessTableEntry& entry = liveness_table[rank];
   const auto activity = static_cast<Activity>(entry.activity.load(std::memory_order_acquire));
   if (entry.pid.load(std::memory_order_acquire) == 0) {
     return fmt::format("rank {} (not seen on this machine)", rank);
@@ -105,12 +107,14 @@ std::string describe(const Board& board, int rank) {
   std::string words =
       fmt::format("rank {} (step {}, {})", rank, entry.step.load(), to_string(activity));
   if (activity == Activity::failed) {
-    if (const std::string reason = board.reason(rank); !reason.empty()) words += ": " + reason;
+    if (const std::string reason = liveness_table.reason(rank); !reason.empty())
+      words += ": " + reason;
   } else if (entry.waiting.load(std::memory_order_acquire) && activity != Activity::left) {
     const std::int32_t whom = entry.waits_for.load(std::memory_order_relaxed);
-    const auto meeting = static_cast<Meeting>(entry.meeting.load(std::memory_order_relaxed));
+    const auto sync_point =
+        static_cast<SyncPoint>(entry.sync_point.load(std::memory_order_relaxed));
     words += fmt::format(" waits for {} in the {}", whom < 0 ? "all" : fmt::format("rank {}", whom),
-                         to_string(meeting));
+                         to_string(sync_point));
   }
   return words;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Of several ranks that are missing or accused, the one that began it is named.
+// Where several ranks are missing or named as the cause, the message names the first cause.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -21,27 +21,27 @@ std::string supervised(const Arguments& ranks, const std::string& launcher) {
   return out.substr(0, out.rfind('|'));
 }
 
-// The launcher ends the ranks that came, which had done nothing.
-TEST(Blame, OfARankThatDiesBeforeItIsSeen) {
+// The launcher ends the ranks that arrived, which had done nothing.
+TEST(Diagnose, OfARankThatDiesBeforeItIsSeen) {
   const std::string told = supervised({"waits", "dies-unseen", "waits"}, "strict");
-  EXPECT_TRUE(told.starts_with("77|rank 1 ended before it began")) << told;
+  EXPECT_TRUE(told.starts_with("77|rank 1 ended before it started training")) << told;
 }
 
-// Rank 1 found rank 0 gone, which had left because of rank 2.
-TEST(Blame, OfTheEndOfAChain) {
-  const std::string first = "waiting failed on rank 2 (no sign of life for 30 s, and no answer)";
+// Rank 1 found that rank 0 was gone; rank 0 had left because of rank 2.
+TEST(Diagnose, OfTheLastRankInAChainOfWaits) {
+  const std::string first = "waiting failed on rank 2 (no response for 30 s, and no answer)";
   EXPECT_EQ(
       supervised({"says:" + first, "says:waiting failed on rank 0 (it is gone)", "hangs"}, "well"),
       "77|" + first);
 }
 
-TEST(Blame, TheSignalOfARankThatDiedIsKept) {
-  // The launcher is still there, so its exit code tells nothing.
+TEST(Diagnose, TheSignalOfARankThatDiedIsKept) {
+  // The launcher has not ended, so it has no exit code yet.
   const std::string told = supervised({"waits", "dies"}, "hangs");
   EXPECT_EQ(told, "77|rank 1 died in step 7, training (ended by signal 9, Killed)");
 }
 
-// Ranks 1 to 3 are elsewhere; those that are asked answer, but for one.
+// Ranks 1 to 3 are on other hosts; all ranks that are asked answer, but one.
 class AllButOneAnswer final : public Mailbox {
  public:
   explicit AllButOneAnswer(int silent) : silent_(silent) {}
@@ -57,15 +57,15 @@ class AllButOneAnswer final : public Mailbox {
   const int silent_;
 };
 
-// As it is while ranks start, before they see each other: the launcher sends SIGTERM since one
+// The state while ranks start, before they see each other: the launcher sends SIGTERM because one
 // died.
-TEST(Blame, AfterSigtermIsOfTheRankThatGivesNoAnswer) {
+TEST(Diagnose, AfterSigtermIsOfTheRankThatGivesNoAnswer) {
   for (int silent = 1; silent < 4; ++silent) {
-    Board board(alone()->allocate(Board::bytes(4)), 4);
+    LivenessTable liveness_table(alone()->allocate(LivenessTable::bytes(4)), 4);
     AllButOneAnswer others(silent);
-    Watch watch(board, 0, 1000);
-    watch.hurry();
-    watch.begin(kEveryone, {0, 4}, Meeting::start);
+    Watch watch(liveness_table, 0, 1000);
+    watch.on_sigterm();
+    watch.begin(kAllRanks, {0, 4}, SyncPoint::start);
     std::string told;
     try {
       for (const Stopwatch time; time.seconds() < 60; usleep(20'000)) watch.look(&others);

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cpu/group_work.hpp"
+
+#include <cmath>
+
+#include "plan/stage_names.hpp"
+#include "runtime/cpu/weight_gradients.hpp"
+
+namespace convoy {
+namespace {
+
+// The depth of the counter in any evaluation; its partial metrics need no slots.
+constexpr Index kEvaluationDepth = tree::max_depth(Index{1} << 32);
+
+std::shared_ptr<std::byte[]> workspace_memory(const Plan& plan, const GroupMembership& membership,
+                                              Index samples, Communicator& communicator) {
+  const Index bytes = Workspace::bytes(plan, samples);
+  return membership.ranks != nullptr ? communicator.allocate(bytes) : alone()->allocate(bytes);
+}
+
+}  // namespace
+
+Group::Group(const Plan& plan, const GroupMembership& membership, const GroupShare& share,
+             float* slots, Communicator& communicator)
+    : plan_(plan),
+      membership_(membership),
+      share_(share),
+      communicator_(communicator),
+      barrier_(membership.worker_group.local, membership.spins),
+      memory_(
+          workspace_memory(plan, membership, share.microbatch_grains * share.grain, communicator)),
+      workspace_(plan, share.microbatch_grains * share.grain, memory_.get()),
+      slots_(slots),
+      partial_metrics_(
+          static_cast<std::size_t>(std::max<Index>(slots_of(share), kEvaluationDepth))),
+      grain_metrics_(static_cast<std::size_t>(share.microbatch_grains)) {
+  for (int i = 0; i < membership.worker_group.local; ++i)
+    scratch_.emplace_back(plan.scratch_floats());
+  if (membership.worker_group.all == 1 && share.grains > share.microbatch_grains) {
+    deferral_.emplace(plan, share.grain, share.grains * share.grain);
+  }
+}
+
+// The barrier after a stage (null: after work whose output other ranks do not need, unless they
+// share the workspace). The completion runs once for the worker group on this rank, after its
+// members here have arrived.
+template <class Completion>
+bool Group::arrive_and_wait(int member, const Work& work, const Stage* stage,
+                            const Completion& completion) {
+  Track* const track = membership_.worker_group.all > 1 ? work.track(member) : nullptr;
+  bool all_arrived = true;
+  if (membership_.ranks == nullptr) {
+    all_arrived = barrier_.arrive_and_wait(member, completion);
+  } else if (membership_.worker_group.local > 1) {
+    // All workers of the rank arrive here; they are members of one worker group.
+    all_arrived = membership_.ranks->arrive_and_wait(member, stage, track, completion);
+  } else {
+    completion();
+    all_arrived = membership_.ranks->arrive_and_wait(membership_.number, stage, track, [] {});
+  }
+  if (track) track->record(TimeKind::waiting);
+  return all_arrived;
+}
+
+bool Group::arrive_and_wait(int member, const Work& work, const Stage* stage) {
+  return arrive_and_wait(member, work, stage, [] {});
+}
+
+bool Group::run(int member, const Stage& stage, const Work& work, Index samples) {
+  const Range units = membership_.worker_group.part(stage_units(plan_, stage, samples), member);
+  run_stage(plan_, stage, work.backend, work.weights, workspace_, samples,
+            scratch_[static_cast<std::size_t>(member)].data(), units);
+  return end_stage(member, work, stage, &stage);
+}
+
+// Records the end of a stage on this member's part and waits for the other members. `output` is the
+// stage that arrive_and_wait() gets.
+bool Group::end_stage(int member, const Work& work, const Stage& stage, const Stage* output) {
+  Track* const track = work.track(member);
+  if (track) track->record_stage(stage_number(plan_, stage));
+  if (!arrive_and_wait(member, work, output)) return false;
+  if (track) track->end_barrier_after_stage();
+  return true;
+}
+
+// Fills the input and runs all forward stages.
+bool Group::forward(int member, const Work& work, const Microbatch& microbatch) {
+  if (member == 0 && membership_.ranks) {
+    membership_.ranks->output(membership_.number) = {&workspace_, microbatch.size()};
+  }
+  const Range mine = membership_.worker_group.near_part(microbatch.size(), member);
+  const auto samples =
+      work.list.samples.subspan(static_cast<std::size_t>(microbatch.samples.begin + mine.begin),
+                                static_cast<std::size_t>(mine.size()));
+  const Index image = plan_.net().input().size();
+  work.normalizer.fill(*work.list.data, samples, workspace_.at(plan_.input()) + mine.begin * image,
+                       workspace_.labels + mine.begin);
+  if (Track* const track = work.track(member)) track->record(TimeKind::input);
+  if (!arrive_and_wait(member, work)) return false;
+  for (const Stage& stage : plan_.forward()) {
+    if (!run(member, stage, work, microbatch.size())) return false;
+  }
+  return true;
+}
+
+// Computes loss and counts of the microbatch's grains, which the local members take in turn. Every
+// rank does so for all grains, since these are few numbers that every rank needs. In a shared
+// workspace the first rank alone writes the gradient.
+void Group::loss(int member, const Work& work, const Microbatch& microbatch, const ScoreSink& sink,
+                 bool with_gradient) {
+  const Index classes = plan_.net().loss().classes;
+  const bool writes = !membership_.ranks || !membership_.worker_group.one_memory ||
+                      membership_.worker_group.first == 0;
+  for (Index g = microbatch.grains.begin + member; g < microbatch.grains.end;
+       g += membership_.worker_group.local) {
+    const Range samples = work.list.range({g, g + 1});
+    const Index first = samples.begin - microbatch.samples.begin;
+    LossPass<float> pass;
+    pass.samples = samples.size();
+    pass.logits = workspace_.at(plan_.loss().x) + first * classes;
+    pass.labels = workspace_.labels + first;
+    if (with_gradient && writes) {
+      pass.dlogits = workspace_.at(plan_.loss().dx) + first * classes;
+    }
+    if (sink.predictions) pass.predictions = sink.predictions + samples.begin;
+    if (sink.probabilities) pass.probabilities = sink.probabilities + samples.begin * classes;
+    const LossSum sum = work.backend.loss(plan_.net().loss(), pass);
+    StepMetrics& step_metrics =
+        grain_metrics_[static_cast<std::size_t>(g - microbatch.grains.begin)];
+    step_metrics = {sum.loss, sum.correct, samples.size(), 0};
+    if (!std::isfinite(sum.loss)) step_metrics.flags |= StepMetrics::not_finite;
+  }
+}
+
+// Adds the weight gradient at once, or keeps its inputs for later.
+void Group::weight_gradient(int member, const Stage& stage, const Work& work,
+                            const Microbatch& microbatch) {
+  const Index first = microbatch.samples.begin - work.list.range(work.grains).begin;
+  const bool waits = deferral_ && deferral_->keep(stage, workspace_, first, microbatch.size());
+  if (!waits) {
+    add_up(member, stage, work, layer_values(plan_, stage, workspace_), microbatch.grains,
+           counter_);
+  }
+  if (Track* const track = work.track(member)) track->record_stage(stage_number(plan_, stage));
+}
+
+// Adds the weight gradient of `grains` for this member's rows alone, so that it need not wait for
+// other members. `values`: of the samples of `grains`. `before`: the counter before these grains.
+void Group::add_up(int member, const Stage& stage, const Work& work, const LayerValues& values,
+                   Range grains, const tree::Counter& before) {
+  const Index first = work.list.range(grains).begin;
+  const GradientPart part{
+      values, grains,
+      before, membership_.worker_group.part(stage_units(plan_, stage, 0), member),
+      slots_, scratch_[static_cast<std::size_t>(member)].data()};
+  add_weight_gradients(plan_, stage, work.backend, part, [&](Index g) {
+    const Range samples = work.list.range({g, g + 1});
+    return Range{samples.begin - first, samples.end - first};
+  });
+}
+
+// Pushes the microbatch's grains and their partial metrics; their gradients have been merged
+// already.
+void Group::count(const Microbatch& microbatch) {
+  for (Index g = microbatch.grains.begin; g < microbatch.grains.end; ++g) {
+    partial_metrics_[static_cast<std::size_t>(counter_.depth())] =
+        grain_metrics_[static_cast<std::size_t>(g - microbatch.grains.begin)];
+    counter_.push({g, g + 1}, [&](Index i) {
+      partial_metrics_[static_cast<std::size_t>(i)].add(
+          partial_metrics_[static_cast<std::size_t>(i + 1)]);
+    });
+  }
+  if (membership_.number == 0) communicator_.heartbeat();
+}
+
+Index Group::rounds(Index grains) const {
+  return (grains + share_.microbatch_grains - 1) / share_.microbatch_grains;
+}
+
+Group::Microbatch Group::microbatch(const Work& work, Index round) const {
+  const Index begin =
+      std::min(work.grains.begin + round * share_.microbatch_grains, work.grains.end);
+  const Range grains{begin, std::min(begin + share_.microbatch_grains, work.grains.end)};
+  return {grains, grains.empty() ? Range{} : work.list.range(grains)};
+}
+
+bool Group::add_gradients(int member, const Work& work) {
+  if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
+    return false;
+  for (Index round = 0; round < work.rounds; ++round) {
+    const Microbatch microbatch = this->microbatch(work, round);
+    if (!forward(member, work, microbatch)) return false;
+    loss(member, work, microbatch, {}, true);
+    if (!end_stage(member, work, plan_.loss(), nullptr)) return false;
+    for (const Stage& stage : plan_.backward()) {
+      if (stage.kind == StageKind::weight_gradient) {
+        weight_gradient(member, stage, work, microbatch);
+      } else if (!run(member, stage, work, microbatch.size())) {
+        return false;
+      }
+    }
+    if (!arrive_and_wait(member, work, nullptr, [&] { count(microbatch); })) return false;
+  }
+  if (deferral_) {
+    for (const Deferral::Kept& kept : deferral_->kept()) {
+      add_up(member, *kept.stage, work, kept.values(), work.grains,
+             tree::Counter(work.list.count()));
+      if (Track* const track = work.track(member))
+        track->record_stage(stage_number(plan_, *kept.stage));
+    }
+  }
+  return true;
+}
+
+bool Group::evaluate(int member, const Work& work, const ScoreSink& sink) {
+  if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
+    return false;
+  for (Index round = 0; round < work.rounds; ++round) {
+    const Microbatch microbatch = this->microbatch(work, round);
+    if (!forward(member, work, microbatch)) return false;
+    loss(member, work, microbatch, sink, false);
+    if (!arrive_and_wait(member, work, nullptr, [&] { count(microbatch); })) return false;
+  }
+  return true;
+}
+
+}  // namespace convoy

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine of one thread or many.
+#pragma once
+
+#include <memory>
+
+#include "runtime/engine.hpp"
+
+namespace convoy {
+
+// As make_engine(), on the CPU.
+std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
+                                        const EngineOptions& options, Communicator& communicator);
+
+}  // namespace convoy
