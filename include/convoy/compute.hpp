@@ -17,8 +17,9 @@
 
 namespace convoy {
 
+/// Where the engine of a rank computes.
 enum class Device {
-  cpu,
+  cpu,   ///< on the threads of the rank
   cuda,  ///< one GPU per rank; needs a build with CUDA
 };
 
@@ -32,12 +33,12 @@ enum class Parallelism {
 /// Where and on how many threads a rank computes. All values give the same weights. The defaults
 /// use all cores that the process may use.
 struct ComputeOptions {
-  Device device = Device::cpu;
+  Device device = Device::cpu;  ///< where this rank computes
 
   /// Number of threads of this rank. 0 takes $OMP_NUM_THREADS, or, where that is not set, the
   /// usable cores divided among the ranks of the host.
   int threads = 0;
-  Parallelism threads_by = Parallelism::data;
+  Parallelism threads_by = Parallelism::data;  ///< how the threads of this rank share the work
 
   /// Allows more threads than usable cores. Without it the number of threads is reduced to the
   /// usable cores, and the observer gets a warning.
@@ -59,8 +60,8 @@ std::vector<std::string> available_isas();
 struct CudaDevice {
   std::string name;            ///< for example "NVIDIA H200"
   int compute_capability = 0;  ///< 90 means 9.0
-  int multiprocessors = 0;
-  Index memory_bytes = 0;
+  int multiprocessors = 0;     ///< CUDA calls each an SM
+  Index memory_bytes = 0;      ///< the whole memory of the GPU
 };
 
 /// The GPUs of this machine. The list is empty if this build has no CUDA, or if the machine has no

@@ -56,22 +56,29 @@ class Dataset {
 
   /// The number of images.
   Index size() const { return static_cast<Index>(labels_.size()); }
+  /// Whether there is no image.
   bool empty() const { return labels_.empty(); }
+  /// The shape of every image.
   Shape image_shape() const { return image_; }
+  /// The number of classes; labels are from 0 to classes() - 1.
   Index classes() const { return classes_; }
   /// Returns one image, [height][width][channels]; `sample` is from 0 to size() - 1.
   std::span<const std::uint8_t> image(Index sample) const;
+  /// Returns the class of one image; `sample` is from 0 to size() - 1.
   Label label(Index sample) const { return labels_[static_cast<std::size_t>(sample)]; }
   /// All images, one after the other: [images][height][width][channels].
   std::span<const std::uint8_t> pixels() const { return pixels_; }
+  /// The classes of all images.
   std::span<const Label> labels() const { return labels_; }
 
   /// The names of the classes, by label; empty if they are not known.
   const std::vector<std::string>& class_names() const { return class_names_; }
+  /// Sets class_names(); nothing else depends on them.
   void set_class_names(std::vector<std::string> names) { class_names_ = std::move(names); }
 
   /// The file that holds nothing but the labels, for use in messages; empty if no such file exists.
   const std::filesystem::path& label_file() const { return label_file_; }
+  /// Sets label_file().
   void set_label_file(std::filesystem::path file) { label_file_ = std::move(file); }
 
   /// Returns the first `limit` images, or all of them if there are fewer. The result shares this
@@ -120,8 +127,8 @@ TrainAndTest load_data(std::string_view name_or_folder, Session& session);
 
 /// A data set that load_data() knows by name.
 struct CatalogEntry {
-  std::string name;
-  std::string description;
+  std::string name;                             ///< as load_data() takes it
+  std::string description;                      ///< one line for people
   std::vector<std::filesystem::path> searched;  ///< in this order; empty if made in memory
   std::filesystem::path found;                  ///< its folder; empty if it is not on this machine
 };

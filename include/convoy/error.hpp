@@ -39,11 +39,13 @@ enum class Fault {
 /// names in it are UTF-8. It may contain names from files, so print it through printable_message().
 class Error : public std::runtime_error {
  public:
+  /// The kind of error.
   Fault fault() const noexcept { return fault_; }
   /// The exit code that the program `convoy` would return: the number of fault().
   int exit_code() const noexcept { return static_cast<int>(fault_); }
 
  protected:
+  /// `message` becomes what().
   Error(Fault fault, const std::string& message) : std::runtime_error(message), fault_(fault) {}
 
  private:
@@ -57,12 +59,13 @@ class UserError : public Error {
   UserError(Fault fault, std::string_view problem, std::string_view why, std::string_view remedy);
 };
 
-/// An error of a call to the operating system or to a library: "call failed on place (reason)".
+/// An error of a call to the operating system or to a library: "call failed on place (reason)",
+/// and a remedy where the number of the error suggests one.
 class SystemError : public Error {
  public:
   /// `place` is the file, the device or the rank that the call used.
   SystemError(Fault fault, std::string_view call, std::string_view place, std::string_view reason);
-  /// Takes the reason from the text of `errno_value`.
+  /// Takes the reason and the remedy from `errno_value`.
   SystemError(Fault fault, std::string_view call, std::string_view place, int errno_value);
 };
 
@@ -70,7 +73,9 @@ class SystemError : public Error {
 /// it: see should_print() in session.hpp.
 class SharedError : public Error {
  public:
+  /// Has the fault and the message of `error`.
   explicit SharedError(const Error& error) : Error(error.fault(), error.what()) {}
+  /// `message` becomes what().
   SharedError(Fault fault, const std::string& message) : Error(fault, message) {}
 };
 

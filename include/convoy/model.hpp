@@ -44,6 +44,7 @@ using Override = std::string;
 /// Predictor.
 class Model {
  public:
+  /// The name that the model file gives.
   const std::string& name() const;
   /// The shape of the images that the network reads.
   Shape input_shape() const;
@@ -54,6 +55,7 @@ class Model {
   /// Floating-point operations for one training sample: the forward pass and both gradients. A
   /// multiply-add counts as two.
   Index flops_per_sample() const;
+  /// The [train] section of the model file, with all overrides applied.
   const TrainSettings& settings() const;
   /// The model file with all overrides applied, in normal form; parse_model() makes the same model
   /// from it.
@@ -81,8 +83,8 @@ Model load_model(std::string_view name_or_path, const std::vector<Override>& ove
 
 /// A model that load_model() knows by name.
 struct ModelEntry {
-  std::string name;
-  std::filesystem::path path;
+  std::string name;            ///< as load_model() takes it
+  std::filesystem::path path;  ///< the model file
 };
 
 /// Lists the known models. Thread-safe.

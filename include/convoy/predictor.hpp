@@ -54,9 +54,10 @@ class Predictor {
                                std::string_view name = "checkpoint in memory");
 
   ~Predictor();
-  Predictor(Predictor&&) noexcept;
-  Predictor& operator=(Predictor&&) noexcept;
+  Predictor(Predictor&&) noexcept;             ///< Moves; the other may only be destroyed.
+  Predictor& operator=(Predictor&&) noexcept;  ///< Moves; the other may only be destroyed.
 
+  /// The name that the model file gives.
   const std::string& model_name() const;
   /// The shape of the images that the network reads.
   Shape image_shape() const;

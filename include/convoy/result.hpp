@@ -33,18 +33,18 @@ std::string_view to_string(RunStatus status);
 /// The best epoch of a run that holds samples out: the one with the highest validation accuracy. If
 /// several have it, the one with the lowest validation loss counts, and then the earliest.
 struct BestEpoch {
-  Index epoch = 0;  ///< from 1
-  double validation_accuracy = 0;
+  Index epoch = 0;                   ///< from 1
+  double validation_accuracy = 0;    ///< from 0 to 1
   std::filesystem::path checkpoint;  ///< empty without a run folder, and on ranks other than 0
 };
 
 /// What a training achieved.
 struct TrainResult {
-  RunStatus status = RunStatus::done;
-  std::string message;               ///< for `not_finite`: epoch, step, loss and a remedy
-  std::vector<EpochMetrics> epochs;  ///< of the whole run, including those before a resume
-  Index steps = 0;                   ///< number of steps that this call did
-  double train_seconds = 0;          ///< time of the steps of `epochs` and of the unfinished epoch
+  RunStatus status = RunStatus::done;  ///< how the training ended
+  std::string message;                 ///< for `not_finite`: epoch, step, loss and a remedy
+  std::vector<EpochMetrics> epochs;    ///< of the whole run, including those before a resume
+  Index steps = 0;                     ///< number of steps that this call did
+  double train_seconds = 0;    ///< time of the steps of `epochs` and of the unfinished epoch
   std::string weights_sha256;  ///< of all weights, 64 hexadecimal digits (docs/determinism.md)
   std::string state_sha256;    ///< of weights, optimizer state and number of steps
   std::filesystem::path checkpoint;    ///< the newest; on rank 0, if there is a run folder

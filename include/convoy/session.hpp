@@ -55,8 +55,8 @@ class Session {
   static Session from_launcher(const SessionOptions& options = {});
 
   ~Session();
-  Session(Session&&) noexcept;
-  Session& operator=(Session&&) noexcept;
+  Session(Session&&) noexcept;             ///< Moves; the other may only be destroyed.
+  Session& operator=(Session&&) noexcept;  ///< Moves; the other may only be destroyed.
 
   /// This process's number, from 0 to size() - 1.
   int rank() const;

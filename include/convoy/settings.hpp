@@ -38,12 +38,13 @@ struct TrainSettings {
   bool nesterov = false;        ///< Nesterov's form of momentum
   double weight_decay = 0;      ///< this times the weight is added to the weight's gradient
 
-  ScheduleKind schedule = ScheduleKind::constant;
+  ScheduleKind schedule = ScheduleKind::constant;  ///< how the learning rate changes
   double warmup_epochs = 0;        ///< the rate grows linearly from 0 in these epochs
   double step_epochs = 1;          ///< schedule `step`: epochs between two changes of the rate
   double step_factor = 0.1;        ///< schedule `step`: each change multiplies the rate by this
   double final_learning_rate = 0;  ///< schedule `cosine`: the rate at the end
 
+  /// Whether all settings are equal.
   friend bool operator==(const TrainSettings&, const TrainSettings&) = default;
 };
 

@@ -27,6 +27,7 @@ struct Shape {
 
   /// The number of values in one sample.
   constexpr Index size() const { return height * width * channels; }
+  /// Whether all three sizes are equal.
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
 };
 

@@ -31,7 +31,9 @@ class StopSource {
   StopSource(const StopSource&) = delete;
   StopSource& operator=(const StopSource&) = delete;
 
+  /// Asks for the stop. Thread-safe, and may be called from a signal handler.
   void request_stop() noexcept { requested_ = true; }
+  /// Whether a stop is asked for. Thread-safe.
   bool stop_requested() const noexcept { return requested_; }
   /// Withdraws the request, so that the next training can run.
   void reset() noexcept { requested_ = false; }

@@ -36,9 +36,10 @@ namespace convoy {
 
 /// How often a checkpoint is written. The end of a run always writes one.
 struct CheckpointEvery {
+  /// In what `count` is measured.
   enum class Unit { steps, epochs, minutes, seconds };
-  Unit unit = Unit::epochs;
-  Index count = 1;  ///< at least 1
+  Unit unit = Unit::epochs;  ///< unit of `count`
+  Index count = 1;           ///< at least 1
 };
 
 /// Reads "500steps", "1epoch", "30s", "10min", "1h". Throws UserError(usage). Thread-safe.
@@ -57,6 +58,7 @@ struct TrainOptions {
   /// The run folder: configuration, metrics, and checkpoints of the newest two states and the best
   /// epoch (docs/formats.md). It is created if it does not exist. Empty: nothing is written.
   std::filesystem::path folder = {};
+  /// What happens if the run folder exists.
   Resume resume = Resume::never;
 
   /// Trains on the first `limit` samples; 0 trains on all.
@@ -68,6 +70,7 @@ struct TrainOptions {
   /// The names and shapes of all its tensors must equal the model's.
   std::filesystem::path initial_weights = {};
 
+  /// How often a checkpoint is written into the run folder.
   CheckpointEvery checkpoint_every = {};
   /// Ranks compare their weights after every this many steps, and at each checkpoint; 0: only at
   /// checkpoints.
@@ -119,23 +122,22 @@ class Trainer {
   Trainer(const Model& model, const TrainAndTest& data, const TrainOptions& options,
           Session& session);
   ~Trainer();
-  Trainer(Trainer&&) noexcept;
-  Trainer& operator=(Trainer&&) noexcept;
+  Trainer(Trainer&&) noexcept;             ///< Moves; the other may only be destroyed.
+  Trainer& operator=(Trainer&&) noexcept;  ///< Moves; the other may only be destroyed.
 
   /// Trains as train() does. After a stop a further call continues; after the end a further call
   /// returns the same result and does no step.
   TrainResult run();
-  TrainResult run(Observer& observer);
+  TrainResult run(Observer& observer);  ///< The same, and reports to `observer`.
 
   /// The run folder; empty if nothing is written.
   const std::filesystem::path& folder() const;
   /// Whether it continues a run that was begun earlier.
   bool resumed() const;
 
-  /// The number of working threads, "cpu" or the GPU's name, and the vector instructions.
-  int threads() const;
-  std::string device() const;
-  std::string isa() const;
+  int threads() const;         ///< The number of working threads.
+  std::string device() const;  ///< "cpu", or the GPU's name.
+  std::string isa() const;     ///< The vector instructions.
 
   /// Returns a copy of the current weights: for each layer its weight, then its bias. Every rank
   /// gets them.

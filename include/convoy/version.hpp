@@ -26,10 +26,12 @@
 
 #include <string_view>
 
-// The version is given only here: CMakeLists.txt reads these three lines.
+/// @{
+/// The parts of the version. It is given only here: CMakeLists.txt reads these three lines.
 #define CONVOY_VERSION_MAJOR 0
 #define CONVOY_VERSION_MINOR 1
 #define CONVOY_VERSION_PATCH 0
+/// @}
 
 /// @cond
 #define CONVOY_TEXT_OF_VALUE(value) #value
