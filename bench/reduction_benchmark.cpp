@@ -39,7 +39,7 @@ class Bench {
         plan_(model.net),
         optimizer_(optimizer_of(model.train)),
         backend_(find_backend("auto")),
-        sum_(communicator, options(), plan_, WorkerGroup{}, backend_, 1, 1),
+        sum_(communicator, options(), plan_, GroupMembers{}, backend_, 1, 1),
         shared_(plan_, optimizer_, backend_, communicator),
         own_(plan_, optimizer_, backend_, *alone_),
         gradient_(plan_.net().arena_size()),

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <set>
 
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
@@ -29,6 +30,14 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
+// Null if there is none.
+const CLI::App* command_named(const CLI::App& app, std::string_view name) {
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (command->get_name() == name) return command;
+  }
+  return nullptr;
+}
+
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
@@ -46,16 +55,18 @@ std::vector<std::string> option_names(const CLI::App& command) {
       meant.empty() ? fmt::format("see '{}'", help) : fmt::format("did you mean {}?", meant));
 }
 
-// The value of the option `words[at]`: after its '=', or the next word; empty if there is none.
-std::string value_after(const std::vector<std::string>& words, std::size_t at) {
-  const std::size_t equals = words[at].find('=');
-  if (equals != std::string::npos) return words[at].substr(equals + 1);
-  const bool has_next = at + 1 < words.size() && !words[at + 1].starts_with('-');
-  return has_next ? words[at + 1] : std::string();
+// The value of the option `word`: after its '=', or the next of `words`; empty if there is none.
+std::string value_of(const std::string& word, const std::vector<std::string>& words) {
+  const std::size_t equals = word.find('=');
+  if (equals != std::string::npos) return word.substr(equals + 1);
+  const auto at = std::ranges::find(words, word);
+  const bool has_next = at != words.end() && at + 1 != words.end() && !at[1].starts_with('-');
+  return has_next ? at[1] : std::string();
 }
 
-// Reports CLI11's error, in our words if a remedy is known.
-[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
+// Reports CLI11's error, in our words if a remedy is known. `words` are those of the command line.
+[[noreturn]] void refuse(const CLI::App& app, const std::vector<std::string>& words,
+                         const CLI::ParseError& error) {
   const auto chosen = app.get_subcommands();
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
   const std::string help =
@@ -64,8 +75,7 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
   for (std::string& word : extras) {  // a misplaced address may hold a password
     if (word.find("://") != std::string::npos) word = shown_address(word);
   }
-  for (std::size_t i = 0; i < extras.size(); ++i) {
-    const std::string& word = extras[i];
+  for (const std::string& word : extras) {
     if (word.size() < 2 || word.front() != '-') continue;
     const std::string option = word.substr(0, word.find('='));
     if (const std::vector<std::string> known = option_names(command);
@@ -73,7 +83,7 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
       throw UserError(Fault::usage, fmt::format("{} comes before the command", option), "",
                       fmt::format("write it after: convoy {} {}", command.get_name(), option));
     }
-    if (const auto remedy = remedy_for_spelling(command, option, value_after(extras, i))) {
+    if (const auto remedy = remedy_for_spelling(command, option, value_of(word, words))) {
       throw UserError(Fault::usage, fmt::format("unknown option {}", option), "", *remedy);
     }
     refuse_word("option", option, option_names(command), help);
@@ -91,22 +101,63 @@ std::string value_after(const std::vector<std::string>& words, std::size_t at) {
   throw UserError(Fault::usage, error.what(), "", fmt::format("see '{}'", help));
 }
 
-// An empty word comes from an unset variable in a script; CLI11 would take the next word for the
-// value of "--out=".
-void refuse_empty_words(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--") return;
-    if (!word.empty() && !(word.starts_with("--") && word.ends_with('='))) continue;
-    throw UserError(Fault::usage,
-                    word.empty() ? fmt::format("argument {} is empty", i)
-                                 : fmt::format("{} has no value", word),
-                    "perhaps a script's variable is not set", "give a value, or leave it out");
+[[noreturn]] void refuse_value(const std::string& name, std::string_view problem,
+                               std::string_view why, std::string_view remedy) {
+  throw UserError(Fault::usage, fmt::format("{} {}", name, problem), why, remedy);
+}
+
+// An empty word comes from a variable of a script.
+constexpr const char* kUnset = "perhaps a script's variable is not set";
+constexpr const char* kGiveOne = "give a value, or leave it out";
+
+const CLI::Option* option_named(const CLI::App& command, const std::string& word) {
+  if (!word.starts_with('-')) return nullptr;
+  return command.get_option_no_throw(word.substr(0, word.find('=')));
+}
+
+// Checks what CLI11 accepts or reports in words of its own: options without a value, with an empty
+// one, or given twice, and flags with a value. (Of "--epochs --out a" it would take --out for the
+// number.) What is unknown is left to refuse().
+void check_words(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* command = &app;
+  std::set<const CLI::Option*> given;
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    const std::string& word = words[i];
+    if (word.empty()) refuse_value(fmt::format("argument {}", i + 1), "is empty", kUnset, kGiveOne);
+    if (command == &app) {
+      if (const CLI::App* found = command_named(app, word)) command = found;
+    }
+    const CLI::Option* option = option_named(*command, word);
+    if (option == nullptr) continue;
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    const bool is_joined = equals != std::string::npos;
+    if (option->get_items_expected_min() == 0) {  // a flag
+      if (is_joined) refuse_value(name, "takes no value", "", "leave out what follows " + name);
+      continue;
+    }
+    const std::string remedy = fmt::format("write {} {}", name, type_of(*option));
+    if (!is_joined) {
+      if (++i == words.size()) refuse_value(name, "has no value", "", remedy);
+      if (option_named(*command, words[i]) != nullptr) {
+        const std::string next = words[i].substr(0, words[i].find('='));
+        refuse_value(name, "has no value", next + " follows it", remedy);
+      }
+    }
+    const bool is_empty = is_joined ? equals + 1 == word.size() : words[i].empty();
+    if (is_empty) refuse_value(name, "has an empty value", kUnset, kGiveOne);
+    if (option->get_items_expected_max() == 1 && !given.insert(option).second) {
+      refuse_value(name, "is given twice", "", "leave one of them out");
+    }
   }
 }
 
 int run(int argc, char** argv) {
-  refuse_empty_words(argc, argv);
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words.front() == "help") {  // as other programs have it
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
   CLI::App app("Convoy trains convolutional neural networks: same bits at any scale.", "convoy");
   app.set_version_flag("--version", fmt::format("convoy {}", kVersion), "Print the version");
   app.require_subcommand(1);
@@ -130,18 +181,16 @@ int run(int argc, char** argv) {
       "  convoy info                         models, data sets, and what this machine offers\n\n"
       "'convoy COMMAND --help' says more.");
   if (argc >= 2 && std::string_view(argv[1]) == "--man") {  // for the build; not in the help
-    const CLI::App* command = nullptr;
-    for (const CLI::App* one : app.get_subcommands(nullptr)) {
-      if (argc >= 3 && one->get_name() == argv[2]) command = one;
-    }
+    const CLI::App* command = argc >= 3 ? command_named(app, argv[2]) : nullptr;
     if (argc >= 3 && command == nullptr) {
       refuse_word("command", argv[2], command_names(app), "convoy --help");
     }
     write_stdout(man_page(app, command));
     return kDone;
   }
+  check_words(app, words);
   try {
-    app.parse(argc, argv);
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
     write_stdout(chosen.empty() ? app.help() : chosen.front()->help("convoy"));
@@ -150,7 +199,7 @@ int run(int argc, char** argv) {
     write_stdout(fmt::format("{}\n", version.what()));
     return kDone;
   } catch (const CLI::ParseError& error) {
-    refuse(app, error);
+    refuse(app, words, error);
   }
   return action();
 }

@@ -26,12 +26,13 @@
 
 #include <string_view>
 
-/// @{
-/// The parts of the version. It is given only here: CMakeLists.txt reads these three lines.
+// The version is given only here: CMakeLists.txt reads these lines.
+/// The first part of the version.
 #define CONVOY_VERSION_MAJOR 0
+/// The second part of the version.
 #define CONVOY_VERSION_MINOR 1
+/// The third part of the version.
 #define CONVOY_VERSION_PATCH 0
-/// @}
 
 /// @cond
 #define CONVOY_TEXT_OF_VALUE(value) #value

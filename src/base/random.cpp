@@ -16,9 +16,9 @@ PhiloxBlock philox(PhiloxBlock c, std::array<std::uint32_t, 2> key) {
 }
 
 std::uint32_t random_bits(const RandomStream& stream, std::uint32_t sample, std::uint64_t element) {
-  const auto place = static_cast<std::uint32_t>(stream.purpose) << 16 | stream.layer;
+  const auto word = static_cast<std::uint32_t>(stream.purpose) << 16 | stream.layer;
   const PhiloxBlock block = philox(
-      {static_cast<std::uint32_t>(element / 4), sample, stream.epoch, place},
+      {static_cast<std::uint32_t>(element / 4), sample, stream.epoch, word},
       {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32)});
   return block[element % 4];
 }

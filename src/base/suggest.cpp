@@ -68,7 +68,9 @@ std::string joined(std::span<const std::string_view> names) {
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
   const std::string_view near = nearest(word, candidates);
   if (!near.empty()) return "did you mean '" + std::string(near) + "'?";
-  return candidates.empty() ? "remove it" : "use one of " + joined(candidates);
+  if (candidates.empty()) return "remove it";
+  if (candidates.size() == 1) return "use '" + std::string(candidates.front()) + "'";
+  return "use one of " + joined(candidates);
 }
 
 }  // namespace convoy

@@ -13,7 +13,8 @@ namespace convoy {
 // where no candidate is near enough to be meant.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-// A remedy: "did you mean 'x'?", or "use one of a, b, c" where no candidate is near.
+// A remedy: "did you mean 'x'?", or "use one of a, b, c" where no candidate is near ("use 'a'"
+// where there is one alone).
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
 // "a, b, c"

@@ -10,8 +10,8 @@
 
 namespace convoy {
 
-// `name_or_folder` so that load_data() finds the same data from any working directory: the name of
-// a known set as it is, a folder as an absolute path. What does not exist is returned as it is.
+// Returns the name under which load_data() finds the same data from any working directory: a known
+// name or a missing path unchanged, a folder as an absolute path.
 std::string lasting_name(const std::string& name_or_folder);
 
 // Returns the folder into which `convoy fetch` writes `name`: the first of `searched` that the user

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/safe_text.hpp"
 #include "base/tensor.hpp"
 
 namespace convoy {
@@ -24,23 +25,24 @@ constexpr std::uint64_t kOrdinaryRatio = 16;  // images compress by a factor of 
 
 // Archives and compressed formats other than gzip, by their first bytes.
 struct Packed {
-  std::string_view beginning, what, remedy;
+  std::string_view beginning, what, unpack;
 };
 constexpr Packed kPacked[] = {
     {{"\xFD"
       "7zXZ\0",
       6},
      "compressed with xz",
-     "unpack it with `unxz -k`"},
-    {"\x28\xB5\x2F\xFD", "compressed with zstd", "unpack it with `unzstd`"},
-    {"PK\3\4", "a zip archive", "unpack it with `unzip`"},
+     "xz -dc"},
+    {"\x28\xB5\x2F\xFD", "compressed with zstd", "zstd -dc"},
+    {"PK\3\4", "a zip archive", "unzip -p"},
 };
 
 [[noreturn]] void fail_to_open(const std::string& name, int error) {
-  const bool absent = error == ENOENT || error == ENOTDIR;
-  throw UserError(absent ? Fault::not_found : Fault::io, fmt::format("{} cannot be read", name),
-                  std::generic_category().message(error),
-                  absent ? "check the path" : "see to its permissions and its disk");
+  if (error == ENOENT || error == ENOTDIR) {
+    throw UserError(Fault::not_found, fmt::format("{} does not exist", name), "", "check the path");
+  }
+  throw UserError(Fault::io, fmt::format("{} cannot be read", name),
+                  std::generic_category().message(error), "see to its permissions and its disk");
 }
 
 }  // namespace
@@ -108,25 +110,24 @@ struct DataFile::Source {
 };
 
 DataFile::DataFile(const std::filesystem::path& path)
-    : name_(path.string()), source_(std::make_unique<Source>()) {
+    : name_(path.string()),
+      remedy_("put an intact copy of the file in its place"),
+      source_(std::make_unique<Source>()) {
   Source& s = *source_;
   // O_NONBLOCK: open() must not wait where the path is a pipe.
   s.descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   s.is_ours = true;
   struct stat facts {};
   if (s.descriptor < 0 || ::fstat(s.descriptor, &facts) != 0) fail_to_open(name_, errno);
-  if (S_ISDIR(facts.st_mode))
-    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_), "it is a folder",
-                    "put the file in its place, or name another file");
   if (!S_ISREG(facts.st_mode))
-    throw UserError(Fault::bad_data, fmt::format("{} cannot be read", name_),
-                    "it is not a regular file", "put the file in its place, or name another file");
+    refuse(S_ISDIR(facts.st_mode) ? "is a folder, not a file" : "is not a regular file", "",
+           "put the file in its place, or name another file");
   s.file_bytes = static_cast<std::uint64_t>(facts.st_size);
   open();
 }
 
-DataFile::DataFile(int descriptor, std::string name)
-    : name_(std::move(name)), source_(std::make_unique<Source>()) {
+DataFile::DataFile(int descriptor, std::string name, std::string remedy)
+    : name_(std::move(name)), remedy_(std::move(remedy)), source_(std::make_unique<Source>()) {
   source_->descriptor = descriptor;
   open();
 }
@@ -142,7 +143,10 @@ void DataFile::open() {
   for (const Packed& packed : kPacked) {
     const std::string_view beginning(reinterpret_cast<const char*>(first.data()), got);
     if (beginning.starts_with(packed.beginning))
-      refuse("cannot be read", fmt::format("it is {}", packed.what), packed.remedy);
+      refuse(fmt::format("is {}", packed.what), "",
+             s.is_ours ? fmt::format("unpack it with `{0} {1} >{1}.unpacked`", packed.unpack,
+                                     shell_path(name_))
+                       : fmt::format("unpack it first, with `{}`", packed.unpack));
   }
   if (got < 2 || first[0] != 0x1F || first[1] != 0x8B) return;
   constexpr int kGzipOnly = 16;
@@ -153,7 +157,8 @@ void DataFile::open() {
 
 void DataFile::refuse(std::string_view problem, std::string_view why,
                       std::string_view remedy) const {
-  throw UserError(Fault::bad_data, fmt::format("{} {}", name_, problem), why, remedy);
+  throw UserError(Fault::bad_data, fmt::format("{} {}", name_, problem), why,
+                  remedy.empty() ? remedy_ : remedy);
 }
 
 std::size_t DataFile::read_some(std::span<std::uint8_t> out) {
@@ -202,7 +207,7 @@ void DataFile::read(std::span<std::uint8_t> out, std::string_view what) {
   const std::size_t got = read_some(out);
   if (got < out.size())
     refuse("is truncated", fmt::format("it ends at byte {}, inside {}, which takes bytes {} to {}",
-                                       begin + got, what, begin, begin + out.size()));
+                                       begin + got, what, begin, begin + out.size() - 1));
 }
 
 void DataFile::expect_end() {

@@ -25,8 +25,9 @@ class DataFile {
   // it is not a regular file or is empty.
   explicit DataFile(const std::filesystem::path& path);
   // Reads the rest of an open descriptor (for example a pipe), which the caller still owns.
-  // Messages call it `name`. size() must not be called.
-  DataFile(int descriptor, std::string name);
+  // Messages call it `name`, and say `remedy` where its content is wrong. size() must not be
+  // called.
+  DataFile(int descriptor, std::string name, std::string remedy);
   ~DataFile();
 
   const std::string& name() const { return name_; }
@@ -47,17 +48,17 @@ class DataFile {
   // Checks that the content ends here; throws where more follows or the end is damaged.
   void expect_end();
 
-  // Throws UserError(bad_data) with this file, the reason and the remedy.
-  [[noreturn]] void refuse(
-      std::string_view problem, std::string_view why,
-      std::string_view remedy = "put an intact copy of the file in its place") const;
+  // Throws UserError(bad_data) with this file, the reason and the remedy (by default: to put an
+  // intact copy in its place).
+  [[noreturn]] void refuse(std::string_view problem, std::string_view why,
+                           std::string_view remedy = "") const;
 
  private:
   struct Source;
   void open();  // reads the first bytes
   std::uint64_t count() const;
 
-  std::string name_;
+  std::string name_, remedy_;
   std::unique_ptr<Source> source_;
   std::uint64_t position_ = 0;
 };

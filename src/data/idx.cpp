@@ -139,12 +139,13 @@ void check_labels(const std::filesystem::path& file, const std::vector<Label>& l
   if (wrong == labels.end()) return;
   const auto sample = wrong - labels.begin();
   const std::string doubt = doubts_about_labels(labels);
+  const bool begins_with_one = doubt.starts_with("label 0 never");
   throw UserError(
       Fault::bad_data, fmt::format("{} holds a label that is out of range", file.string()),
-      fmt::format("label {} of sample {}, at byte {}; {} {} classes{}{}", *wrong, sample,
-                  kHeader + sample,
-                  names_file.empty() ? "there are" : names_file.filename().string() + " names",
-                  classes, doubt.empty() ? "" : "; ", doubt),
+      fmt::format(
+          "label {} of sample {}, at byte {}; {} {} class{}{}{}", *wrong, sample, kHeader + sample,
+          names_file.empty() ? "there are" : names_file.filename().string() + " names", classes,
+          classes == 1 ? "" : "es", begins_with_one ? "; " : "", begins_with_one ? doubt : ""),
       names_file.empty()
           ? "number the classes from 0, or put an intact copy of the file in its place"
           : fmt::format("number the classes from 0 and name each in {}", names_file.string()));

@@ -2,6 +2,8 @@
 // IDX, the format of MNIST and Fashion-MNIST; plain or gzip. All integers are big-endian, 32 bits:
 //   images  0x00000803, count, rows, columns, then count * rows * columns bytes
 //   labels  0x00000801, count, then count bytes
+//   images of several channels (pictures only)  0x00000804, count, rows, columns, channels, then
+//           count * rows * columns * channels bytes
 // A file whose size differs from what its header states throws UserError(bad_data), before anything
 // larger than the file's content is allocated.
 #pragma once

@@ -37,10 +37,10 @@ void sort_by_key(std::vector<Keyed>& samples) {
     const auto value = [&](const Keyed& s) {
       return s.key >> (digit * kDigitBits) & (kValues - 1);
     };
-    std::array<std::uint32_t, kValues> place{};
-    for (const Keyed& s : samples) ++place[value(s)];
-    std::exclusive_scan(place.begin(), place.end(), place.begin(), 0U);
-    for (const Keyed& s : samples) other[place[value(s)]++] = s;
+    std::array<std::uint32_t, kValues> offsets{};
+    for (const Keyed& s : samples) ++offsets[value(s)];
+    std::exclusive_scan(offsets.begin(), offsets.end(), offsets.begin(), 0U);
+    for (const Keyed& s : samples) other[offsets[value(s)]++] = s;
     samples.swap(other);
   }
 }

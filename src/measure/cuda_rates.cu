@@ -16,8 +16,8 @@ namespace {
 constexpr int kChains = 8, kRounds = 4096, kLeastRuns = 3;
 constexpr unsigned kThreads = 256, kBlocksOfAMultiprocessor = 8;
 
-// Chains that need nothing from each other; what they come to is written, so that nobody leaves
-// them out.
+// Chains that need nothing from each other; their results are written, so that the compiler does
+// not leave them out.
 __global__ void fma_chains_kernel(float* out, float factor, float addend) {
   float x[kChains];
   for (int i = 0; i < kChains; ++i) x[i] = static_cast<float>(threadIdx.x + unsigned(i));

@@ -2,7 +2,7 @@
 // Measures how long each stage of a plan takes when one worker computes the gradients of a batch.
 // The worker takes the batch microbatch by microbatch, in the order of training, on real images and
 // weights, and reads the clock between the stages, so every stage finds its data in the cache level
-// in which training would leave it. (The loop is that of runtime/cpu/group_work.cpp for a worker
+// in which training would leave it. (The loop is that of runtime/cpu/worker_group.cpp for a worker
 // group of one, without its barriers.)
 #pragma once
 
@@ -18,7 +18,7 @@
 #include "parallel/reduction_tree.hpp"
 #include "runtime/cpu/deferral.hpp"
 #include "runtime/cpu/normalizer.hpp"
-#include "runtime/worker_group.hpp"
+#include "runtime/group_members.hpp"
 
 namespace convoy::measure {
 

@@ -27,14 +27,15 @@
 namespace convoy {
 namespace {
 
-// Converts toml++'s tree. A value's place is its line; all parts of an override have one place.
+// Converts toml++'s tree. A value's location is its line; all parts of an override have one
+// location.
 class Converter {
  public:
   explicit Converter(std::string_view source) : source_(source) {}
-  explicit Converter(const ConfigLocation& place) : place_(&place) {}
+  explicit Converter(const ConfigLocation& location) : location_(&location) {}
 
   ConfigValue convert(const toml::node& node) const {
-    ConfigValue value{{}, place(node.source())};
+    ConfigValue value{{}, location(node.source())};
     if (const auto* table = node.as_table()) {
       value.data = convert_table(*table);
     } else if (const auto* array = node.as_array()) {
@@ -56,12 +57,12 @@ class Converter {
   }
 
  private:
-  // toml++ sorts keys by name; sorting by the place of the key restores the order of the file.
+  // toml++ sorts keys by name; sorting by the location of the key restores the order of the file.
   ConfigTable convert_table(const toml::table& table) const {
     std::vector<std::pair<toml::source_position, ConfigEntry>> entries;
     for (const auto& [key, node] : table) {
       ConfigEntry entry{std::string(key.str()), convert(node)};
-      if (node.is_table() || node.is_value()) entry.value.place = place(key.source());
+      if (node.is_table() || node.is_value()) entry.value.location = location(key.source());
       entries.emplace_back(key.source().begin, std::move(entry));
     }
     std::stable_sort(entries.begin(), entries.end(),
@@ -71,13 +72,13 @@ class Converter {
     return sorted;
   }
 
-  ConfigLocation place(const toml::source_region& region) const {
-    if (place_ != nullptr) return *place_;
+  ConfigLocation location(const toml::source_region& region) const {
+    if (location_ != nullptr) return *location_;
     return {fmt::format("{}:{}", source_, region.begin.line), false};
   }
 
   std::string_view source_;
-  const ConfigLocation* place_ = nullptr;
+  const ConfigLocation* location_ = nullptr;
 };
 
 std::string quoted(std::string_view text) {
@@ -133,10 +134,9 @@ std::string in_ascii(std::string_view text, std::string_view source) {
 }
 
 // Cuts a text for messages, at a whole character.
-std::string shortened(std::string_view text) {
-  constexpr std::size_t kLongest = 60;
-  if (text.size() <= kLongest) return std::string(text);
-  std::size_t end = kLongest;
+std::string shortened(std::string_view text, std::size_t longest = 60) {
+  if (text.size() <= longest) return std::string(text);
+  std::size_t end = longest;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
   return std::string(text.substr(0, end)) + "...";
 }
@@ -144,6 +144,7 @@ std::string shortened(std::string_view text) {
 }  // namespace
 
 ConfigValue parse_config(std::string_view text, std::string_view source) {
+  constexpr std::size_t kLongestReason = 200;  // it may hold a key of any length
   const std::string plain = in_ascii(text, source);
   // The limit of toml++ itself does not count dotted keys and headers.
   if (const auto line = line_nested_too_deeply(plain)) {
@@ -155,40 +156,40 @@ ConfigValue parse_config(std::string_view text, std::string_view source) {
   try {
     const toml::table table = toml::parse(plain);
     ConfigValue value = Converter(source).convert(table);
-    value.place.text = std::string(source);
+    value.location.text = std::string(source);
     return value;
   } catch (const toml::parse_error& error) {
     throw UserError(Fault::bad_data,
                     fmt::format("{}:{}: not TOML", source, error.source().begin.line),
-                    shortened(error.description()), "correct this line");
+                    shortened(error.description(), kLongestReason), "correct this line");
   } catch (const std::logic_error& error) {
     throw UserError(Fault::bad_data, fmt::format("{}: not TOML", source), error.what(),
                     "look for a key without a name, or a bracket that is not closed");
   }
 }
 
-ConfigValue parse_config_value(std::string_view text, const ConfigLocation& place) {
+ConfigValue parse_config_value(std::string_view text, const ConfigLocation& location) {
   const bool may_be_toml = std::all_of(text.begin(), text.end(), is_ascii);
   const std::string entry = may_be_toml ? fmt::format("v = {}", text) : "";
   if (line_nested_too_deeply(entry)) {
-    fail_at(place, "the value is nested too deeply",
+    fail_at(location, "the value is nested too deeply",
             fmt::format("tables and arrays may go {} levels deep", kDeepestNesting),
             "write it with fewer levels");
   }
   try {
     const toml::table table = toml::parse(entry);
     const toml::node* value = table.get("v");
-    if (table.size() == 1 && value != nullptr) return Converter(place).convert(*value);
+    if (table.size() == 1 && value != nullptr) return Converter(location).convert(*value);
   } catch (const toml::parse_error&) {
     // The text is a bare word.
   } catch (const std::logic_error&) {
     // The text is a bare word, too.
   }
   if (text.empty() || text.find_first_of("\"'[]{}=\n\r") != std::string_view::npos) {
-    fail_at(place, fmt::format("the value '{}' is not TOML", shortened(text)), "",
+    fail_at(location, fmt::format("the value '{}' is not TOML", shortened(text)), "",
             "write a number, true or false, a word, or a TOML value in quotes of the shell");
   }
-  return {std::string(text), place};
+  return {std::string(text), location};
 }
 
 const ConfigValue* find(const ConfigTable& table, std::string_view key) {
@@ -245,10 +246,10 @@ std::string to_toml(const ConfigValue& value) {
   return "\"a date\"";  // never written, since the reader accepts no date
 }
 
-void fail_at(const ConfigLocation& place, std::string_view problem, std::string_view why,
+void fail_at(const ConfigLocation& location, std::string_view problem, std::string_view why,
              std::string_view remedy) {
-  throw UserError(place.from_override ? Fault::usage : Fault::bad_data,
-                  fmt::format("{}: {}", place.text, problem), why, remedy);
+  throw UserError(location.from_override ? Fault::usage : Fault::bad_data,
+                  fmt::format("{}: {}", location.text, problem), why, remedy);
 }
 
 }  // namespace convoy

@@ -27,7 +27,7 @@ struct ConfigDate {};                          // TOML has dates; a model uses n
 
 struct ConfigValue {
   std::variant<ConfigTable, ConfigArray, bool, std::int64_t, double, std::string, ConfigDate> data;
-  ConfigLocation place;
+  ConfigLocation location;
 };
 
 struct ConfigEntry {
@@ -41,7 +41,7 @@ ConfigValue parse_config(std::string_view text, std::string_view source);
 
 // Parses the value of an override: TOML, or a bare word, which is a string. The limit of nesting is
 // the same.
-ConfigValue parse_config_value(std::string_view text, const ConfigLocation& place);
+ConfigValue parse_config_value(std::string_view text, const ConfigLocation& location);
 
 // Returns the entry's value, or null.
 ConfigValue* find(ConfigTable& table, std::string_view key);
@@ -55,7 +55,7 @@ std::string to_toml(const ConfigValue& value);
 
 // Throws "PLACE: problem (why): remedy". The fault is usage for an override, and bad_data for a
 // file.
-[[noreturn]] void fail_at(const ConfigLocation& place, std::string_view problem,
+[[noreturn]] void fail_at(const ConfigLocation& location, std::string_view problem,
                           std::string_view why, std::string_view remedy);
 
 }  // namespace convoy

@@ -34,7 +34,7 @@ std::vector<double> read_channels(const TableReader& input, std::string_view key
     return std::vector<double>(count, input.number_of(key, *value, interval));
   }
   if (array->size() != count) {
-    input.fail(value->place, fmt::format("'{}' has {} values", key, array->size()),
+    input.fail(value->location, fmt::format("'{}' has {} values", key, array->size()),
                fmt::format("the input has {} channels", channels),
                "write one number, or an array of one a channel");
   }
@@ -52,13 +52,13 @@ float normalized(const Normalization& n, std::size_t channel, int byte) {
   return static_cast<float>((byte * n.scale - mean) / stddev);
 }
 
-// The place that sets the normalisation: an override or the table.
+// The location that sets the normalisation: an override or the table.
 const ConfigLocation& place_of_normalization(const TableReader& input) {
   for (const std::string_view key : {"scale", "mean", "std"}) {
     const ConfigValue* value = input.find(key);
-    if (value != nullptr && value->place.from_override) return value->place;
+    if (value != nullptr && value->location.from_override) return value->location;
   }
-  return input.place();
+  return input.location();
 }
 
 // Checks that the numbers that the net reads are finite, and that dark and bright pixels give
@@ -104,7 +104,7 @@ std::string read_name(const TableReader& model) {
   const std::string name = model.string("name", "");
   if (!is_model_name(name)) {
     model.fail(
-        model.find("name")->place, fmt::format("'{}' can't be a model's name", name),
+        model.find("name")->location, fmt::format("'{}' can't be a model's name", name),
         "run folders are named after it, and commands are given it",
         "use up to 64 letters, digits, '_', '-' and '.', with a letter, digit or '_' in front");
   }
@@ -121,16 +121,16 @@ const ConfigArray& layer_tables(const TableReader& model) {
   const ConfigValue& value = model.require("layer", "a [[layer]] table for each layer");
   const auto* tables = std::get_if<ConfigArray>(&value.data);
   if (tables == nullptr || tables->empty()) {
-    model.fail(value.place, "'layer' must be an array of tables, not " + describe(value), "",
+    model.fail(value.location, "'layer' must be an array of tables, not " + describe(value), "",
                "write [[layer]], with two brackets, above each layer");
   }
   return *tables;
 }
 
-// The place in a layer's table that does not fit: the line of the key, or of the table.
-const ConfigLocation& place_of(const LayerError& error, const ConfigValue& table) {
+// The location in a layer's table that does not fit: the line of the key, or of the table.
+const ConfigLocation& location_of(const LayerError& error, const ConfigValue& table) {
   const ConfigValue* value = find(std::get<ConfigTable>(table.data), error.key());
-  return value == nullptr ? table.place : value->place;
+  return value == nullptr ? table.location : value->location;
 }
 
 std::string section_text(const ConfigValue& value) {
@@ -186,8 +186,8 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
     return {std::move(net), train, model_text(model, train)};
   } catch (const LayerError& error) {
     const auto layer = static_cast<std::size_t>(error.layer());
-    const ConfigLocation& place = place_of(error, *read.tables[layer]);
-    throw UserError(place.from_override ? Fault::usage : Fault::bad_data, place.text, "",
+    const ConfigLocation& location = location_of(error, *read.tables[layer]);
+    throw UserError(location.from_override ? Fault::usage : Fault::bad_data, location.text, "",
                     error.what());
   } catch (const UserError& error) {
     throw UserError(error.fault(), source, "", error.what());

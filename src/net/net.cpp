@@ -81,13 +81,13 @@ void check_classes(const std::vector<Layer>& layers, LossFunction loss) {
   const Shape out = output_shape(last.op);
   if (out.height != 1 || out.width != 1) {
     throw LayerError(index, "",
-                     fmt::format("{}: the last layer is not one number a class", title(last)),
+                     fmt::format("{}: the last layer is not one number per class", title(last)),
                      fmt::format("its output is {}", to_string(out)),
-                     "end the net in a dense layer with one unit a class");
+                     "end the net in a dense layer with one unit per class");
   }
   if (out.channels < 2) {
     throw LayerError(index, "", fmt::format("{}: the last layer has a single output", title(last)),
-                     "the loss wants one a class", "use at least two units");
+                     "the loss wants one per class", "use at least two units");
   }
   constexpr Index kMostClasses = std::numeric_limits<Label>::max() + Index{1};
   if (out.channels > kMostClasses) {

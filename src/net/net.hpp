@@ -36,7 +36,7 @@ class Net {
  public:
   // Sets the `in` of each op to the shape that its layer reads. Throws UserError(bad_data), which
   // names the layer, where a layer does not fit what it reads, no layer reads a layer's output,
-  // names are not unique, or the last layer does not give one number a class.
+  // names are not unique, or the last layer does not give one number per class.
   Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
       LossFunction loss);
 

@@ -10,24 +10,24 @@
 namespace convoy {
 
 std::string Interval::text() const {
-  const std::string from = fmt::format("{} {}", low_open ? "more than" : "at least", low);
+  const std::string from = fmt::format("{} {}", low_open ? "above" : "of at least", low);
   if (high == HUGE_VAL) return from;
   return fmt::format("{} and {} {}", from, high_open ? "less than" : "at most", high);
 }
 
 TableReader::TableReader(const ConfigValue& value, std::string title,
                          std::span<const std::string_view> keys)
-    : place_(&value.place), title_(std::move(title)) {
+    : location_(&value.location), title_(std::move(title)) {
   table_ = std::get_if<ConfigTable>(&value.data);
   if (table_ == nullptr) {
-    fail(value.place, "must be a table, not " + describe(value), "",
+    fail(value.location, "must be a table, not " + describe(value), "",
          "write its keys under a header, or as { key = value }");
   }
   for (const ConfigEntry& entry : *table_) {
     bool known = false;
     for (const std::string_view key : keys) known = known || key == entry.key;
     if (known) continue;
-    fail(entry.value.place, fmt::format("unknown key '{}'", entry.key),
+    fail(entry.value.location, fmt::format("unknown key '{}'", entry.key),
          nearest(entry.key, keys).empty() ? "" : "known are " + joined(keys),
          did_you_mean(entry.key, keys));
   }
@@ -36,7 +36,7 @@ TableReader::TableReader(const ConfigValue& value, std::string title,
 const ConfigValue& TableReader::require(std::string_view key, std::string_view example) const {
   const ConfigValue* value = find(key);
   if (value == nullptr) {
-    fail(place(), fmt::format("missing key '{}'", key), "", fmt::format("add {}", example));
+    fail(location(), fmt::format("missing key '{}'", key), "", fmt::format("add {}", example));
   }
   return *value;
 }
@@ -55,8 +55,8 @@ bool TableReader::flag(std::string_view key, bool fallback) const {
   const ConfigValue* value = find(key);
   if (value == nullptr) return fallback;
   if (const bool* given = std::get_if<bool>(&value->data)) return *given;
-  fail(value->place, fmt::format("'{}' must be true or false, not {}", key, describe(*value)), "",
-       fmt::format("write {} = {}", key, fallback));
+  fail(value->location, fmt::format("'{}' must be true or false, not {}", key, describe(*value)),
+       "", fmt::format("write {} = {}", key, fallback));
 }
 
 std::string TableReader::string(std::string_view key, std::string_view fallback) const {
@@ -73,7 +73,7 @@ Extent TableReader::extent(std::string_view key, Extent fallback, Index low, Ind
     return {side, side};
   }
   if (pair->size() != 2) {
-    fail(value->place, fmt::format("'{}' has {} numbers", key, pair->size()), "",
+    fail(value->location, fmt::format("'{}' has {} numbers", key, pair->size()), "",
          "write one number, or [height, width]");
   }
   return {integer_of(key, (*pair)[0], low, high), integer_of(key, (*pair)[1], low, high)};
@@ -83,11 +83,11 @@ Index TableReader::integer_of(std::string_view key, const ConfigValue& value, In
                               Index high) const {
   const auto* whole = std::get_if<std::int64_t>(&value.data);
   if (whole == nullptr) {
-    fail(value.place, fmt::format("'{}' must be a whole number, not {}", key, describe(value)), "",
-         fmt::format("use {} to {}", low, high));
+    fail(value.location, fmt::format("'{}' must be a whole number, not {}", key, describe(value)),
+         "", fmt::format("use {} to {}", low, high));
   }
   if (*whole < low || *whole > high) {
-    fail(value.place, fmt::format("'{}' is {}", key, *whole), "out of range",
+    fail(value.location, fmt::format("'{}' is {}", key, *whole), "out of range",
          fmt::format("use {} to {}", low, high));
   }
   return *whole;
@@ -101,19 +101,19 @@ double TableReader::number_of(std::string_view key, const ConfigValue& value,
   } else if (const auto* real = std::get_if<double>(&value.data)) {
     number = *real;
   } else {
-    fail(value.place, fmt::format("'{}' must be a number, not {}", key, describe(value)), "",
-         fmt::format("use a number of {}", interval.text()));
+    fail(value.location, fmt::format("'{}' must be a number, not {}", key, describe(value)), "",
+         fmt::format("use a number {}", interval.text()));
   }
   if (!std::isfinite(number) || !interval.contains(number)) {
-    fail(value.place, fmt::format("'{}' is {}", key, number), "out of range",
-         fmt::format("use a number of {}", interval.text()));
+    fail(value.location, fmt::format("'{}' is {}", key, number), "out of range",
+         fmt::format("use a number {}", interval.text()));
   }
   return number;
 }
 
 std::string TableReader::string_of(std::string_view key, const ConfigValue& value) const {
   if (const auto* given = std::get_if<std::string>(&value.data)) return *given;
-  fail(value.place, fmt::format("'{}' must be a string, not {}", key, describe(value)), "",
+  fail(value.location, fmt::format("'{}' must be a string, not {}", key, describe(value)), "",
        "write a word in quotes");
 }
 
@@ -123,7 +123,7 @@ std::size_t TableReader::choose(std::string_view key, const ConfigValue& value,
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == given) return i;
   }
-  fail(value.place, fmt::format("unknown {} '{}'", key, given),
+  fail(value.location, fmt::format("unknown {} '{}'", key, given),
        nearest(given, names).empty() ? "" : "known are " + joined(names),
        did_you_mean(given, names));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strict access to one table of a model file. An unknown key, a value of the wrong type or a value
-// out of range throws a UserError with the place, the table's title and the remedy. (Internal to
+// out of range throws a UserError with the location, the table's title and the remedy. (Internal to
 // net/.)
 #pragma once
 
@@ -26,7 +26,7 @@ struct Interval {
   bool contains(double x) const {
     return (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
   }
-  std::string text() const;  // "at least 0 and less than 1"
+  std::string text() const;  // "of at least 0 and less than 1"
 };
 
 // The values of an enumeration, each with the name by which a file calls it.
@@ -77,15 +77,15 @@ class TableReader {
   std::size_t choose(std::string_view key, const ConfigValue& value,
                      std::span<const std::string_view> names) const;
 
-  [[noreturn]] void fail(const ConfigLocation& place, std::string_view problem,
+  [[noreturn]] void fail(const ConfigLocation& location, std::string_view problem,
                          std::string_view why, std::string_view remedy) const;
 
-  const ConfigLocation& place() const { return *place_; }
+  const ConfigLocation& location() const { return *location_; }
   const std::string& title() const { return title_; }
 
  private:
   const ConfigTable* table_ = nullptr;
-  const ConfigLocation* place_ = nullptr;
+  const ConfigLocation* location_ = nullptr;
   std::string title_;
 };
 

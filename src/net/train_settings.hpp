@@ -9,6 +9,11 @@
 
 namespace convoy {
 
+// The largest values of a model file.
+inline constexpr Index kLargestBatch = 2'147'483'647;
+inline constexpr Index kMostEpochs = 2'147'483'647;
+inline constexpr Index kLargestGrain = 128;
+
 // The optimizer that the settings describe. Each number is rounded to the nearest float, whatever
 // the caller's rounding mode is.
 Sgd optimizer_of(const TrainSettings& settings);

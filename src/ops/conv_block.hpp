@@ -5,7 +5,7 @@
 //
 //   x [H][W][C]   parameters: those of the convolution   y [OH][OW][F] after the last of its layers
 //
-// Between forward and backward a block with a pool keeps one byte an output,
+// Between forward and backward a block with a pool keeps one byte per output,
 // [pixel][argmax_stride]: the tap of the window with the largest value (ky * 2 + kx), or
 // kNoneAboveZero. The bytes lie where a pool keeps its argmaxes.
 #pragma once

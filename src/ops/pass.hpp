@@ -23,8 +23,8 @@
 
 namespace convoy {
 
-// What an operation on the CPU keeps from forward to backward besides x and y: one number an output
-// (a max pool keeps the tap with the largest value).
+// What an operation on the CPU keeps from forward to backward besides x and y: one number per
+// output (a max pool keeps the tap with the largest value).
 using Argmax = std::int32_t;
 
 template <class Real>

@@ -8,7 +8,7 @@
 //
 // Order of additions (segments.hpp):
 //   forward          rows: ky ascending; terms: kx ascending.
-//   input gradient   rows: ky descending; terms: kx descending, over the taps that meet the pixel
+//   input gradient   rows: ky descending; terms: kx descending, over the taps that reach the pixel
 //                    with this stride. Taps whose output does not exist keep their place when
 //                    segments are cut, but are no terms. Without any tap dx is +0.
 //   weight gradient  samples in order, in a sample rows: oy ascending, terms: ox ascending.

@@ -52,10 +52,10 @@ std::size_t index(int rank) {
 void send_down(Communicator& communicator, std::span<std::byte> bytes, SyncPoint sync_point) {
   const int rank = communicator.rank(), size = communicator.size();
   for (auto hop = static_cast<int>(std::bit_ceil(index(size))) / 2; hop > 0; hop /= 2) {
-    const int place = rank % (2 * hop);
+    const int position = rank % (2 * hop);
     const Outgoing out{rank + hop, bytes};
     const Incoming in{rank - hop, bytes};
-    const bool sends = place == 0 && rank + hop < size, receives = place == hop;
+    const bool sends = position == 0 && rank + hop < size, receives = position == hop;
     communicator.exchange({&out, sends ? 1U : 0U}, {&in, receives ? 1U : 0U}, sync_point);
   }
 }

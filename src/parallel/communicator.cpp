@@ -30,7 +30,7 @@ std::string_view to_string(SyncPoint sync_point) {
     case SyncPoint::end:
       return "end";
   }
-  return "unknown barrier";
+  return "unknown synchronization point";
 }
 
 std::string_view to_string(Activity activity) {

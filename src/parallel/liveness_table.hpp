@@ -22,10 +22,10 @@ inline constexpr std::int32_t kDomainRanks = -3;  // all of this rank's memory d
 struct alignas(kAlignment) LivenessTableEntry {
   std::atomic<std::int32_t> pid;
   std::atomic<std::uint8_t> activity;    // Activity
-  std::atomic<std::uint8_t> waiting;     // 1: in a barrier
+  std::atomic<std::uint8_t> waiting;     // 1: in a barrier or an exchange
   std::atomic<std::uint8_t> sync_point;  // SyncPoint, while waiting
   std::atomic<std::int32_t> waits_for;   // a rank, kNoRank, kAllRanks, kDomainRanks
-  std::atomic<std::uint32_t> sequence;   // the step of its current barrier
+  std::atomic<std::uint32_t> sequence;   // the step of its current synchronization point
   std::atomic<std::int64_t> step;
   std::atomic<std::uint64_t> heartbeat;  // increases when the rank makes progress
   std::atomic<std::uint32_t> has_reason;

@@ -2,13 +2,14 @@
 // The canonical binary tree over the grains 0 .. n-1 of a step.
 //
 //   value of one grain      its gradient
-//   value of a range        (value of its left part) + (value of its right part); the left part is
-//                           the largest power of two of grains below the range's length
+//   value of a range        (value of its left part) + (value of its right part); the left part has
+//                           p grains, p being the largest power of two below the range's length
 //
-// Seen from below: let s = b & -b be the lowest set bit of b. The parent of the subtree [b, e) is
-// [b - s, e), once e = min(b + s, n). A subtree beyond n does not exist; it does not count as zero.
-// So any worker that adds neighbours, at any time, adds the same pairs in the same order; see
-// docs/determinism.md.
+// Seen from below: let s = b & -b be the lowest set bit of b. A subtree [b, e) with b > 0 and
+// e = min(b + s, n) is a right child: its left sibling is [b - s, b), their parent [b - s, e).
+// Every other subtree is the root or a left child. A subtree beyond n does not exist; it does not
+// count as zero. So any worker that adds neighbours, at any time, adds the same pairs in the same
+// order; see docs/determinism.md.
 //
 // This file does not depend on threads, ranks or arithmetic.
 #pragma once

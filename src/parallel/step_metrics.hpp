@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a step counts beside its gradient. It is reduced along the same tree, so that every worker
+// The loss sum and the counts of a step, of a part of it (partial metrics), of several steps or of
+// an evaluation. Those of a step are reduced along the tree of its gradient, so that every worker
 // and every rank sees the same loss and the same flags, and all stop after the same step.
 #pragma once
 
@@ -10,11 +11,11 @@ namespace convoy {
 struct StepMetrics {
   enum Flag : std::uint32_t {
     stop_requested = 1,  // finish this step, then stop
-    not_finite = 2,      // a loss or gradient is not finite: change nothing
+    not_finite = 2,      // the loss of a grain is not finite: no worker updates
   };
 
-  double loss = 0;  // sum over samples
-  std::int64_t correct = 0;
+  double loss = 0;           // sum over samples
+  std::int64_t correct = 0;  // predictions
   std::int64_t samples = 0;
   std::uint32_t flags = 0;
 

@@ -130,8 +130,8 @@ struct TreeReduce::State {
   const Reduction reduction;
   const Index arena;
   const Add add;
-  const Index domains;  // number of memory domains
-  const Index place;    // number of this one
+  const Index domains;     // number of memory domains
+  const Index own_domain;  // number of this one
   std::vector<int> leaders;
   Scratch sent, received;
   std::vector<Outgoing> out;
@@ -147,7 +147,7 @@ TreeReduce::State::State(Communicator& c, Reduction r, Index a, Index most_piece
       arena(a),
       add(add_floats),
       domains(static_cast<Index>(c.domains().size())),
-      place(domain_index(c)) {
+      own_domain(domain_index(c)) {
   CONVOY_ASSERT(reduction != Reduction::fast || domains == c.size());
   for (const Range& domain : c.domains()) leaders.push_back(static_cast<int>(domain.begin));
   pieces.resize(leaders.size());
@@ -160,8 +160,9 @@ TreeReduce::State::State(Communicator& c, Reduction r, Index a, Index most_piece
 void TreeReduce::State::reserve(Index usual) {
   const Index others = domains - 1;
   if (reduction == Reduction::root || arena == 0) {
-    sent.at_least(message_bytes(place == 0 ? 1 : usual, arena));
-    received.at_least(place == 0 ? others * message_bytes(usual, arena) : message_bytes(1, arena));
+    sent.at_least(message_bytes(own_domain == 0 ? 1 : usual, arena));
+    received.at_least(own_domain == 0 ? others * message_bytes(usual, arena)
+                                      : message_bytes(1, arena));
   } else {
     const Index longest = slice(0).size();
     sent.at_least(others * message_bytes(usual, longest));
@@ -192,9 +193,9 @@ StepMetrics TreeReduce::State::finish(const Step& step, Range part, std::byte* m
   Finish tree(step.grains, part.size(), add);
   std::uint32_t flags = step.flags;
   for (Index k = 0; k < domains; ++k) {
-    if (k == place) {
+    if (k == own_domain) {
       for (const Piece& piece : step.mine) {
-        tree.push(piece.subtree, piece.gradient + part.begin, *piece.step_metrics);
+        tree.push(piece.subtree, piece.gradient + part.begin, *piece.partial_metrics);
       }
       continue;
     }
@@ -220,7 +221,7 @@ Index TreeReduce::State::write_mine(const Step& step, Range part, std::byte* mes
   partial_metrics[0] = {};
   for (Index i = 0; i < count; ++i) {
     const Piece& piece = step.mine[static_cast<std::size_t>(i)];
-    partial_metrics[i] = *piece.step_metrics;
+    partial_metrics[i] = *piece.partial_metrics;
     copy(part.size(), piece.gradient + part.begin, floats_of(message, count, part.size(), i));
   }
   partial_metrics[0].flags |= step.flags;
@@ -235,7 +236,7 @@ StepMetrics TreeReduce::State::run(const Step& step) {
     pieces[k] = 0;
     tree::cover(step.domain_grains[k], step.grains, [&](tree::Subtree) { ++pieces[k]; });
   }
-  CONVOY_ASSERT(static_cast<Index>(step.mine.size()) == pieces_of(place));
+  CONVOY_ASSERT(static_cast<Index>(step.mine.size()) == pieces_of(own_domain));
   if (reduction == Reduction::tree && can_halve(step)) return halving(step);
   if (reduction == Reduction::root || arena == 0) return through_root(step);
   return slices(step);
@@ -245,8 +246,8 @@ StepMetrics TreeReduce::State::run(const Step& step) {
 // both describe the half that it keeps.
 void TreeReduce::State::halve(int round, Range& part, float*& value, StepMetrics& total,
                               std::byte* receive) {
-  const bool left = (place >> round & 1) == 0;
-  const int peer = leader(place ^ Index{1} << round);
+  const bool left = (own_domain >> round & 1) == 0;
+  const int peer = leader(own_domain ^ Index{1} << round);
   const Range lower = first_half(part), upper{lower.end, part.end};
   const Range keep = left ? lower : upper, give = left ? upper : lower;
   std::byte* send = sent.at_least(message_bytes(1, give.size()));
@@ -277,7 +278,7 @@ StepMetrics TreeReduce::State::halving(const Step& step) {
   std::byte* receive = received.at_least(to_receive);
   Range part{0, arena};
   float* value = step.mine.front().gradient;
-  StepMetrics total = *step.mine.front().step_metrics;
+  StepMetrics total = *step.mine.front().partial_metrics;
   total.flags |= step.flags;
   for (int round = 0; round < rounds; ++round) {
     parts[static_cast<std::size_t>(round)] = part;
@@ -288,8 +289,8 @@ StepMetrics TreeReduce::State::halving(const Step& step) {
   for (int round = rounds - 1; round >= 0; --round) {
     const Range whole = parts[static_cast<std::size_t>(round)];
     const Range lower = first_half(whole), upper{lower.end, whole.end};
-    const Range theirs = (place >> round & 1) == 0 ? upper : lower;
-    const int peer = leader(place ^ Index{1} << round);
+    const Range theirs = (own_domain >> round & 1) == 0 ? upper : lower;
+    const int peer = leader(own_domain ^ Index{1} << round);
     if (!part.empty()) out.push_back({peer, bytes_of(step.root, part)});
     if (!theirs.empty()) in.push_back({peer, bytes_of(step.root, theirs)});
     exchange();
@@ -299,18 +300,18 @@ StepMetrics TreeReduce::State::halving(const Step& step) {
 }
 
 StepMetrics TreeReduce::State::slices(const Step& step) {
-  const Range mine = slice(place);
+  const Range mine = slice(own_domain);
   Index to_send = 0, to_receive = 0;
   for (Index k = 0; k < domains; ++k) {
-    if (k == place) continue;
-    to_send += message_bytes(pieces_of(place), slice(k).size());
+    if (k == own_domain) continue;
+    to_send += message_bytes(pieces_of(own_domain), slice(k).size());
     to_receive += message_bytes(pieces_of(k), mine.size());
   }
   std::byte* send = sent.at_least(to_send);
   std::byte* const receive = received.at_least(to_receive);
   std::byte* message = receive;
   for (Index k = 0; k < domains; ++k) {
-    if (k == place) continue;
+    if (k == own_domain) continue;
     const Index bytes = write_mine(step, slice(k), send);
     out.push_back({leader(k), bytes_of(send, bytes)});
     send += bytes;
@@ -321,7 +322,7 @@ StepMetrics TreeReduce::State::slices(const Step& step) {
 
   const StepMetrics total = finish(step, mine, receive);
   for (Index k = 0; k < domains; ++k) {
-    if (k == place) continue;
+    if (k == own_domain) continue;
     if (!mine.empty()) out.push_back({leader(k), bytes_of(step.root, mine)});
     if (!slice(k).empty()) in.push_back({leader(k), bytes_of(step.root, slice(k))});
   }
@@ -332,8 +333,8 @@ StepMetrics TreeReduce::State::slices(const Step& step) {
 StepMetrics TreeReduce::State::through_root(const Step& step) {
   const Range all{0, arena};
   const Index answer = message_bytes(1, arena);
-  if (place != 0) {
-    std::byte* send = sent.at_least(message_bytes(pieces_of(place), arena));
+  if (own_domain != 0) {
+    std::byte* send = sent.at_least(message_bytes(pieces_of(own_domain), arena));
     out.push_back({leader(0), bytes_of(send, write_mine(step, all, send))});
     exchange();
     std::byte* receive = received.at_least(answer);
@@ -364,10 +365,10 @@ StepMetrics TreeReduce::State::fast(const Step& step) {
   std::array<double, 3 + kFlags> sums{};
   std::uint32_t flags = step.flags;
   for (const Piece& piece : step.mine) {
-    sums[0] += piece.step_metrics->loss;
-    sums[1] += static_cast<double>(piece.step_metrics->correct);
-    sums[2] += static_cast<double>(piece.step_metrics->samples);
-    flags |= piece.step_metrics->flags;
+    sums[0] += piece.partial_metrics->loss;
+    sums[1] += static_cast<double>(piece.partial_metrics->correct);
+    sums[2] += static_cast<double>(piece.partial_metrics->samples);
+    flags |= piece.partial_metrics->flags;
     if (arena > 0 && &piece != step.mine.data()) {
       add(arena, step.mine.front().gradient, piece.gradient);
     }

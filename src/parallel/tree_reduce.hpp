@@ -45,7 +45,7 @@ std::string_view to_string(Reduction reduction);
 struct Piece {
   tree::Subtree subtree;
   float* gradient = nullptr;  // [arena]
-  StepMetrics* step_metrics = nullptr;
+  StepMetrics* partial_metrics = nullptr;
 };
 
 class TreeReduce {

@@ -70,7 +70,7 @@ void Watch::look(Transport* transport) {
   check_left(ranks);
   check_after_sigterm(transport, ranks);
   check_silent(ranks);
-  check_places(ranks);
+  check_sync_points(ranks);
   ask(transport, ranks);
 }
 
@@ -118,7 +118,7 @@ void Watch::observe() {
     if (rank == rank_ || !on_liveness_table(rank)) continue;
     Seen& seen = seen_[static_cast<std::size_t>(rank)];
     const Standing now = standing(rank), &before = seen.standing;
-    const bool moved = fresh_ || !now.same_place(before) || now.step != before.step ||
+    const bool moved = fresh_ || !now.same_sync_point(before) || now.step != before.step ||
                        now.activity != before.activity || now.waits_for != before.waits_for;
     if (moved) seen.moved = watched_;
     if (moved || now.heartbeat != before.heartbeat) seen.lived = watched_;
@@ -169,7 +169,7 @@ std::vector<int> Watch::awaited() const {
     const Standing other = standing(ranks[i]);
     if (!other.known || !other.waits()) continue;
     add(other.waits_for);
-    if (other.waits_for == waits_for_ && other.same_place(mine)) continue;
+    if (other.waits_for == waits_for_ && other.same_sync_point(mine)) continue;
     if (other.waits_for == kAllRanks) add_all({0, liveness_table_.size()});
     if (other.waits_for == kDomainRanks) {
       for (int rank = 0; rank < liveness_table_.size(); ++rank) {
@@ -249,8 +249,8 @@ void Watch::check_silent(std::span<const int> awaited) const {
     if (ranks.empty()) continue;
     const Standing now = standing(ranks.front());
     diagnose(ranks.front(), ranks.size(),
-             fmt::format("no response for {:g} s, the stall timeout; it is in {}, and {}",
-                         stall_timeout_, state(ranks.front()), waiting(now)));
+             fmt::format("no response for {:g} s, the stall timeout; it is in {}{}", stall_timeout_,
+                         state(ranks.front()), now.waits() ? ", and " + waiting(now) : ""));
   }
   if (all_stuck) {
     const Standing now = standing(awaited.front());
@@ -262,7 +262,7 @@ void Watch::check_silent(std::span<const int> awaited) const {
 
 // Reports ranks that wait at different places: each of them waits, has shown heartbeats during the
 // wait, and has not moved for kDisagreeAfter seconds (or half the stall timeout, if less).
-void Watch::check_places(std::span<const int> awaited) const {
+void Watch::check_sync_points(std::span<const int> awaited) const {
   const double time = std::min(kDisagreeAfter, stall_timeout_ / 2);
   const Standing mine = standing(rank_);
   bool differ = false;
@@ -270,7 +270,7 @@ void Watch::check_places(std::span<const int> awaited) const {
     const Seen& seen = seen_[static_cast<std::size_t>(rank)];
     if (!on_liveness_table(rank) || !seen.standing.waits() || seen.lived - seen.moved < time)
       return;
-    differ = differ || !seen.standing.same_place(mine);
+    differ = differ || !seen.standing.same_sync_point(mine);
   }
   if (!differ) return;
   std::vector<int> ranks(awaited.begin(), awaited.end());
@@ -301,7 +301,7 @@ void Watch::check_answers(std::span<const int> awaited) {
     if (now.activity == Activity::failed) diagnose(rank, 1, "it failed");
     if (!now.known) silent.push_back(rank);
     all_wait = all_wait && now.waits();
-    differ = differ || (now.waits() && !now.same_place(mine));
+    differ = differ || (now.waits() && !now.same_sync_point(mine));
   }
   if (!silent.empty()) {
     diagnose(silent.front(), silent.size(),

@@ -62,8 +62,8 @@ class Watch {
   // liveness table does not show, by messages; may be null.
   void look(Transport* transport);
 
-  // For ranks that arrived at different barriers: throws SystemError(Fault::peer) with the rank
-  // that differs, by the liveness table.
+  // For ranks that arrived at different synchronization points: throws SystemError(Fault::peer)
+  // with the rank that differs, by the liveness table.
   [[noreturn]] void throw_disagreement();
 
   // Called after SIGTERM, when a peer may be dead: from now on a wait for ranks that the liveness
@@ -82,14 +82,14 @@ class Watch {
     std::uint64_t heartbeat = 0;
 
     bool waits() const { return sync_point >= 0; }
-    bool same_place(const Standing& other) const {
+    bool same_sync_point(const Standing& other) const {
       return sync_point == other.sync_point && sequence == other.sequence;
     }
   };
   // The state of a rank when it was last observed, and when that changed.
   struct Seen {
     Standing standing;
-    double moved = 0;  // watched_ when it last arrived at or left a barrier, or changed its step
+    double moved = 0;  // watched_ when it last began or ended a wait, or changed its step
     double lived = 0;  // watched_ when it last showed a heartbeat or moved
     bool left = false;
     StatusMessage message;
@@ -109,7 +109,7 @@ class Watch {
   void check_left(std::span<const int> awaited);
   void check_after_sigterm(Transport* transport, std::span<const int> awaited);
   void check_silent(std::span<const int> awaited) const;
-  void check_places(std::span<const int> awaited) const;
+  void check_sync_points(std::span<const int> awaited) const;
   void ask(Transport* transport, std::span<const int> awaited);
   void check_answers(std::span<const int> awaited);
 

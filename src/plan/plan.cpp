@@ -92,9 +92,9 @@ class PlanBuilder {
     const auto* pool = only_reader<Pool2d>(i + 1);
     const bool pools = pool && *pool == pool_of(with_pool) && is_fusible(with_pool);
     const ConvBlock block{*conv, pools};
-    // Where a weight gradient is larger than the values that a grain's gradient is computed from,
-    // it should be able to wait until all grains are done. That needs dy itself
-    // (runtime/cpu/deferral.hpp).
+    // Where a weight gradient is larger than the values that the gradient of a usual grain, of four
+    // samples, is computed from, it should be able to wait until all grains are done. That needs dy
+    // itself (runtime/cpu/deferral.hpp).
     constexpr Index kGrain = 4;
     const Index read = conv->in.size() + convoy::output_shape(*conv).size();
     if (parameter_shape(layer(i).op).size() > kGrain * read) return;

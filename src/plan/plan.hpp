@@ -26,7 +26,7 @@ enum class StageKind {
   add_gradients,  // of an activation that several layers read
 };
 
-// A place in the workspace, in elements per sample.
+// A offset in the workspace, in elements per sample.
 using Offset = Index;
 inline constexpr Offset kNowhere = -1;
 
@@ -98,7 +98,7 @@ struct Workspace {
   Workspace(const Plan& plan, Index capacity, std::byte* memory);
   static Index bytes(const Plan& plan, Index capacity);
 
-  float* at(Offset place) { return values + place * capacity; }
+  float* at(Offset offset) { return values + offset * capacity; }
 
   Index capacity;
   float* values;

@@ -15,8 +15,8 @@ const float* parameters_of(const Plan& plan, const Stage& stage, const Weights& 
 }
 
 Argmax* argmaxes_of(const Plan& plan, const Stage& stage, Workspace& workspace) {
-  const Offset place = plan.argmax(stage.layer);
-  return place == kNowhere ? nullptr : workspace.argmaxes + place * workspace.capacity;
+  const Offset offset = plan.argmax(stage.layer);
+  return offset == kNowhere ? nullptr : workspace.argmaxes + offset * workspace.capacity;
 }
 
 void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,

@@ -150,13 +150,13 @@ double Key::height() const {
   return kRow * static_cast<double>((labels_.size() + lefts_.size() - 1) / lefts_.size());
 }
 
-Key::Place Key::place(const Canvas& canvas, std::size_t entry) const {
+Key::Position Key::position(const Canvas& canvas, std::size_t entry) const {
   return {Canvas::kLeft + lefts_[entry % lefts_.size()],
           canvas.key_top() + kRow * (static_cast<double>(entry / lefts_.size()) + 0.5)};
 }
 
 std::string Key::text(const Canvas& canvas, std::size_t entry) const {
-  const Place sample = place(canvas, entry);
+  const Position sample = position(canvas, entry);
   return canvas.text(sample.x + kSample + kGap, sample.y, labels_[entry]);
 }
 

@@ -75,10 +75,10 @@ class Key {
  public:
   explicit Key(std::vector<std::string> labels);
   double height() const;
-  struct Place {
+  struct Position {
     double x, y;  // left end of the sample; middle of the line
   };
-  Place place(const Canvas& canvas, std::size_t entry) const;
+  Position position(const Canvas& canvas, std::size_t entry) const;
   std::string text(const Canvas& canvas, std::size_t entry) const;
   static constexpr double kSample = 34;
 

@@ -72,8 +72,9 @@ std::string progress_bar(const Progress& progress, int width) {
   return line.substr(0, static_cast<std::size_t>(std::max(width, 0)));
 }
 
-ProgressReport::ProgressReport(int descriptor, ProgressStyle style)
+ProgressReport::ProgressReport(int descriptor, ProgressStyle style, Index epochs)
     : descriptor_(descriptor), style_(style) {
+  last_.epochs = epochs;
   if (style_ == ProgressStyle::automatic) {
     style_ = can_redraw(descriptor) ? ProgressStyle::live : ProgressStyle::plain;
   }

@@ -26,7 +26,9 @@ enum class ProgressStyle {
 
 class ProgressReport final : public Observer {
  public:
-  explicit ProgressReport(int descriptor = 2, ProgressStyle style = ProgressStyle::automatic);
+  // `epochs` is the number of epochs of the whole run; a Progress also reports it.
+  explicit ProgressReport(int descriptor = 2, ProgressStyle style = ProgressStyle::automatic,
+                          Index epochs = 0);
   ~ProgressReport() override;  // leaves no half-drawn bar
   ProgressReport(const ProgressReport&) = delete;
   ProgressReport& operator=(const ProgressReport&) = delete;

@@ -69,7 +69,7 @@ class Picture {
     grid();
     roofs();
     for (const Roofline::Point& point : points_) {
-      const svg::Point at = place(point);
+      const svg::Point at = position_of(point);
       taken_.push_back(
           {at.x - kRadius - 1, at.y - kRadius - 1, at.x + kRadius + 1, at.y + kRadius + 1});
     }
@@ -81,7 +81,7 @@ class Picture {
 
  private:
   static std::string fill(const char* colour) { return fmt::format("fill=\"{}\"", colour); }
-  svg::Point place(const Roofline::Point& point) const {
+  svg::Point position_of(const Roofline::Point& point) const {
     return {x_.at(point.flops_per_byte), y_.at(point.flops_per_second)};
   }
   static const char* colour(std::size_t series) { return kColours[series % std::size(kColours)]; }
@@ -278,7 +278,7 @@ class Picture {
     std::string numbers;
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const Roofline::Point& point = points_[i];
-      const svg::Point at = place(point);
+      const svg::Point at = position_of(point);
       const std::string number = fmt::format("{}", i + 1);
       const svg::Point spot = free_spot(at, number);
       if (std::hypot(spot.x - at.x, spot.y - 4 - at.y) > 3.2 * kRadius) {
@@ -290,7 +290,7 @@ class Picture {
     for (const Roofline::Point& point : points_) {
       out_ +=
           fmt::format("<g class=\"point\"><title>{}</title>{}</g>\n", svg::escaped(words(point)),
-                      svg::mark(place(point), point.series, kRadius, colour(point.series)));
+                      svg::mark(position_of(point), point.series, kRadius, colour(point.series)));
     }
     out_ += numbers;
   }

@@ -17,12 +17,12 @@ void check_ranks(const EngineOptions& options, const Communicator& communicator)
   if (options.ranks_by == Parallelism::tensor && options.reduction != Reduction::tree) {
     throw UserError(
         Fault::usage,
-        fmt::format("ranks by tensor with the reduction {}", to_string(options.reduction)),
+        fmt::format("tensor-parallel ranks with the reduction {}", to_string(options.reduction)),
         "each rank has the whole sum over its part of every gradient already",
-        "use the reduction tree, or cut ranks by data");
+        "use the reduction tree, or data-parallel ranks");
   }
   if (options.ranks_by == Parallelism::tensor && communicator.domains().size() > 1 && !messages) {
-    throw UserError(Fault::usage, "ranks by tensor on several memory domains that share memory",
+    throw UserError(Fault::usage, "tensor-parallel ranks in several memory domains",
                     "either all ranks share memory, or none do",
                     "make the communicator with RanksOptions::one_domain");
   }

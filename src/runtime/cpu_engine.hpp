@@ -8,7 +8,7 @@
 
 namespace convoy {
 
-// As make_engine(), on the CPU.
+// Makes an engine on the CPU, as make_engine() does, whatever options.device is.
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
                                         const EngineOptions& options, Communicator& communicator);
 

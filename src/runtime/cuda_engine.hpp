@@ -17,6 +17,7 @@ struct StageLaunches {
   Index blocks = 0, threads = 0;  // of the largest launch; `threads` counts all blocks
 };
 
+// Adds what only a GPU reports. Only the thread that made the engine may use it.
 class CudaEngine : public Engine {
  public:
   // Launches by run() so far; a kernel or a graph is one launch.

@@ -44,8 +44,11 @@ struct CpuOptions {
 
 // Options of an engine on a GPU.
 struct GpuOptions {
-  Launching launching = Launching::automatic;  // persistent where the net fits, else graph
-  Index steps_per_launch = 0;                  // of a graph or a persistent kernel; 0: a step range
+  // automatic: stages with several ranks or a timeline, else persistent where the net fits, else
+  // graph.
+  Launching launching = Launching::automatic;
+  // Steps in one launch of a graph or a persistent kernel; 0: all steps of a step range.
+  Index steps_per_launch = 0;
 };
 
 struct EngineOptions {
@@ -56,11 +59,12 @@ struct EngineOptions {
   Index batch = 32;                          // the largest that will be asked for; 1 to 2^31 - 1
   Index grain = 4;                           // 1 to 128
   Timeline* timeline = nullptr;              // records the time of steps; null: not recorded
-  CpuOptions cpu;                            // for the device cpu
-  GpuOptions gpu;                            // for the device cuda
+  CpuOptions cpu;  // for the device cpu; a GPU refuses its threads_by tensor
+  GpuOptions gpu;  // for the device cuda
 };
 
-// Consecutive steps of one epoch, which end at the next log, evaluation or checkpoint.
+// Consecutive steps of one epoch, which end at the next log line, evaluation, checkpoint or
+// comparison of weights.
 struct StepRange {
   const Dataset* data = nullptr;
   std::span<const std::uint32_t> order;     // all samples of the epoch, in order
@@ -75,7 +79,7 @@ struct StepRange {
 enum class Outcome {
   finished,    // all steps done
   stopped,     // on request, after a complete step
-  not_finite,  // a loss or gradient was not finite: the weights are those before that step
+  not_finite,  // a loss or a new weight was not finite: the weights are those before that step
 };
 
 struct StepRangeResult {
@@ -94,7 +98,7 @@ struct ModelState {
 };
 
 struct Evaluation {
-  StepMetrics step_metrics;                // loss, correct, samples
+  StepMetrics metrics;                     // loss, correct, samples
   std::vector<std::uint16_t> predictions;  // [samples]
   std::vector<float> probabilities;        // [samples][classes]; empty unless asked for
 };
@@ -134,6 +138,8 @@ class Engine {
 
 // An engine for options.device (cpu_engine.hpp, cuda_engine.hpp). It keeps references to `net`,
 // `communicator` and the timeline, which must outlive it. Weights start at zero: call set_state.
+// Throws UserError(usage) for options that contradict each other, and UserError(unavailable) where
+// the build or the machine lacks the device, the threads or the memory. Collective.
 std::unique_ptr<Engine> make_engine(const Net& net, const Sgd& optimizer,
                                     const EngineOptions& options, Communicator& communicator);
 

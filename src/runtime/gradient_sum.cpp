@@ -19,11 +19,11 @@ bool has_exchange(const Communicator& communicator, const EngineOptions& options
 }  // namespace
 
 GradientSum::GradientSum(Communicator& communicator, const EngineOptions& options, const Plan& plan,
-                         const WorkerGroup& worker_group, const Backend& backend, int groups,
+                         const GroupMembers& members, const Backend& backend, int groups,
                          Index slots)
     : communicator_(communicator),
       plan_(plan),
-      worker_group_(worker_group),
+      members_(members),
       backend_(backend),
       ranks_by_(options.ranks_by),
       reduction_(options.reduction),
@@ -104,9 +104,9 @@ void GradientSum::publish_merged(Index grains, std::span<const GroupPieces> grou
   Record* mine = records(local_rank_);
   for (const GroupPieces& group : groups) {
     for (std::size_t i = 0; i < group.subtrees.size(); ++i) {
-      mine[counter.depth()].step_metrics = group.partial_metrics[i];
+      mine[counter.depth()].partial_metrics = group.partial_metrics[i];
       counter.push(group.subtrees[i],
-                   [&](Index at) { mine[at].step_metrics.add(mine[at + 1].step_metrics); });
+                   [&](Index at) { mine[at].partial_metrics.add(mine[at + 1].partial_metrics); });
     }
   }
   for (Index i = 0; i < counter.depth(); ++i) {
@@ -131,7 +131,7 @@ StepMetrics GradientSum::merge(Index grains, Index first_local_rank, Index end_l
       const auto top = static_cast<std::size_t>(counter.depth());
       stack[top] = slot(local_rank, record.slot);
       is_slot[top] = true;
-      partial_metrics_[top] = record.step_metrics;
+      partial_metrics_[top] = record.partial_metrics;
       counter.push(record.subtree, [&](Index at) {
         const auto left = static_cast<std::size_t>(at);
         merges_.push_back({at, stack[left], stack[left + 1], is_slot[left], is_slot[left + 1]});
@@ -150,7 +150,7 @@ StepMetrics GradientSum::merge(Index grains, Index first_local_rank, Index end_l
     return {0, 0, 0, flags_};
   }
   root_ = pieces_.front().gradient;
-  StepMetrics step_metrics = *pieces_.front().step_metrics;  // complete where there is one piece
+  StepMetrics step_metrics = *pieces_.front().partial_metrics;  // complete where there is one piece
   step_metrics.flags |= flags_;
   return step_metrics;
 }
@@ -234,7 +234,7 @@ StepMetrics GradientSum::exchange_rows() {
     in_.push_back({r, std::as_writable_bytes(std::span(&theirs, 1))});
     for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
       const auto rows = [&](int rank) {
-        const Range part = worker_group_.part_of_rank(block.shape.rows(), rank);
+        const Range part = members_.part_of_rank(block.shape.rows(), rank);
         return std::span(root_ + block.offset + part.begin * block.shape.columns,
                          static_cast<std::size_t>(part.size() * block.shape.columns));
       };

@@ -3,15 +3,17 @@
 // of all ranks have, and over their partial metrics.
 //
 //   gather     worker 0      The ranks of a memory domain tell each other which subtrees they hold,
-//                            and where: the gradients are in memory that they share.
+//              of each rank  and where: the gradients are in memory that they share. Each lists
+//                            the additions that are left; no gradient is moved or added yet.
 //   sum        all workers   Does the additions that finish the tree. Each worker adds the slice
 //                            that it updates.
 //
-// With several memory domains, two functions replace sum:
+// With several memory domains, or with Reduction::root, two functions replace sum:
 //
 //   add        all workers   Does the additions that finish the memory domain's part of the tree,
 //                            in slices and in place.
 //   exchange   worker 0      Finishes the tree between memory domains (tree_reduce.hpp).
+//              of each rank
 #pragma once
 
 #include <memory>
@@ -23,7 +25,7 @@
 #include "parallel/tree_reduce.hpp"
 #include "plan/plan.hpp"
 #include "runtime/engine.hpp"
-#include "runtime/worker_group.hpp"
+#include "runtime/group_members.hpp"
 
 namespace convoy {
 
@@ -38,7 +40,7 @@ class GradientSum {
   // Collective. `groups`: worker groups of this rank; `slots`: slots of each. Both may differ
   // between ranks, except between tensor-parallel ranks.
   GradientSum(Communicator& communicator, const EngineOptions& options, const Plan& plan,
-              const WorkerGroup& worker_group, const Backend& backend, int groups, Index slots);
+              const GroupMembers& members, const Backend& backend, int groups, Index slots);
 
   float* slots(int group);  // [slots][arena]
 
@@ -46,8 +48,8 @@ class GradientSum {
   Range grains_of_rank(Index grains) const;
 
   // Collective; worker 0 alone calls it while all others wait. `flags` (StepMetrics::Flag) are
-  // those of this rank, which may have no grains. Returns the memory domain's step metrics; unless
-  // exchanges(), these are the metrics of all ranks.
+  // those of this rank, which may have no grains. Returns the step metrics of all ranks, unless
+  // exchanges(): then other subtrees, domains and flags may be missing, and exchange() returns all.
   StepMetrics gather(Index grains, std::span<const GroupPieces> groups, std::uint32_t flags);
 
   bool exchanges() const { return exchanges_; }
@@ -80,7 +82,7 @@ class GradientSum {
   struct Record {
     tree::Subtree subtree;
     Index slot;
-    StepMetrics step_metrics;
+    StepMetrics partial_metrics;
   };
   struct Header {
     Index records;
@@ -108,7 +110,7 @@ class GradientSum {
 
   Communicator& communicator_;
   const Plan& plan_;
-  const WorkerGroup worker_group_;
+  const GroupMembers members_;
   const Backend& backend_;
   const Parallelism ranks_by_;
   const Reduction reduction_;

@@ -8,7 +8,7 @@ namespace convoy {
 
 Track::Track(Index stages, Index events)
     : totals_(static_cast<std::size_t>(kTimeKinds + stages)),
-      sync_points_(static_cast<std::size_t>(stages)),
+      barrier_ticks_(static_cast<std::size_t>(stages)),
       marks_(events) {}
 
 void Track::end_turns() {

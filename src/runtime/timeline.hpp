@@ -66,7 +66,7 @@ class alignas(kAlignment) Track {
     stage_end_ = last_;
   }
   // All time since the end of the last stage was the barrier after it.
-  void end_barrier_after_stage() { sync_points_[stage_] += last_ - stage_end_; }
+  void end_barrier_after_stage() { barrier_ticks_[stage_] += last_ - stage_end_; }
 
   // Adds an interval that a GPU measured: it begins where the previous one ends.
   void advance(std::int32_t what, std::int64_t duration) {
@@ -90,7 +90,7 @@ class alignas(kAlignment) Track {
     return totals_[static_cast<std::size_t>(kTimeKinds + stage)];
   }
   std::int64_t barriers_after_stage(Index stage) const {
-    return sync_points_[static_cast<std::size_t>(stage)];
+    return barrier_ticks_[static_cast<std::size_t>(stage)];
   }
   std::span<const TimeMark> marks() const {
     return marks_.span().first(static_cast<std::size_t>(used_));
@@ -121,8 +121,8 @@ class alignas(kAlignment) Track {
   };
 
   std::int64_t last_ = 0;
-  std::vector<std::int64_t> totals_;       // [what]
-  std::vector<std::int64_t> sync_points_;  // [stage]
+  std::vector<std::int64_t> totals_;         // [what]
+  std::vector<std::int64_t> barrier_ticks_;  // [stage]
   Buffer<TimeMark> marks_;
   Index used_ = 0, step_ = 0, missing_from_ = -1;
   std::size_t stage_ = 0;

@@ -214,7 +214,7 @@ Timings gather_timings(const Timeline& timeline, Communicator& communicator) {
   const auto messages =
       gather(communicator, to_message(timeline, communicator, left_barrier_at), SyncPoint::end);
   Timings timings;
-  std::vector<std::int64_t> sync_points;  // on the clock of each rank
+  std::vector<std::int64_t> all_left_at;  // on the clock of each rank
   for (const std::string& bytes : messages) {
     const Message message(bytes);
     const RankHeader& head = message.head;
@@ -222,12 +222,12 @@ Timings gather_timings(const Timeline& timeline, Communicator& communicator) {
     RankTimings rank = rank_of(message, number);
     if (number == 0) timings.steps = head.steps;
     timings.seconds = std::max(timings.seconds, rank.seconds);
-    sync_points.push_back(head.left_barrier_at);
+    all_left_at.push_back(head.left_barrier_at);
     rank.near = head.host == 0;
     // The ranks of a host have one clock, so the offset of its first rank applies to all of them.
     if (!rank.near) {
       rank.begin.nanoseconds +=
-          sync_points.front() - sync_points[static_cast<std::size_t>(head.host)];
+          all_left_at.front() - all_left_at[static_cast<std::size_t>(head.host)];
     }
     timings.ranks.push_back(std::move(rank));
   }

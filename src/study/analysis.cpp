@@ -97,7 +97,7 @@ TimeShares average_shares(const Runs& runs) {
 }
 
 Estimate share_of_peak(const Study& study, const LayoutResult& layout) {
-  const int workers = std::min(layout.grid.workers(), places_of(study).count);
+  const int workers = std::min(layout.grid.workers(), capacity_of(study).count);
   const bool gpu = study.plan.device == "cuda";  // each GPU has a peak of its own
   const auto peak = std::ranges::find(study.peaks, gpu ? 1 : workers, &PeakRecord::threads);
   if (peak == study.peaks.end() || !(peak->flops_per_second > 0)) return kUnknown;
@@ -173,7 +173,7 @@ void compare(LayoutResult& layout, const ExperimentResult& result, const LayoutR
 }
 
 // Fits the points within the cores of the machine; beyond them workers take turns.
-void fit(ExperimentResult& result, const LayoutResult& serial, int places) {
+void fit(ExperimentResult& result, const LayoutResult& serial, int capacity) {
   const bool strong = result.experiment->scaling == Scaling::strong;
   std::vector<ScalingRound> rounds;
   for (const RunRecord* base : serial.runs) {
@@ -182,7 +182,7 @@ void fit(ExperimentResult& result, const LayoutResult& serial, int places) {
     for (const LayoutResult& layout : result.layouts) {
       const int workers = layout.grid.workers();
       const auto run = std::ranges::find(layout.runs, base->round, &RunRecord::round);
-      if (layout.withheld || workers > places || run == layout.runs.end()) continue;
+      if (layout.withheld || workers > capacity || run == layout.runs.end()) continue;
       round.workers.push_back(workers);
       // Seconds per image and worker: work that grows with the number of workers.
       round.seconds.push_back(strong ? train_seconds(**run) : workers * image_seconds(**run));
@@ -240,7 +240,7 @@ std::vector<Pair> paired(const LayoutResult& first, const LayoutResult& second) 
 
 Results analyse(const Study& study) {
   Results results;
-  results.places = places_of(study);
+  results.capacity = capacity_of(study);
   for (std::size_t e = 0; e < study.plan.experiments.size(); ++e) {
     ExperimentResult& result = results.experiments.emplace_back();
     result.experiment = &study.plan.experiments[e];
@@ -261,7 +261,7 @@ Results analyse(const Study& study) {
       compare(layout, result, base);
       layout.flags = flags_of(study, *result.experiment, layout, base);
     }
-    fit(result, base, results.places.count);
+    fit(result, base, results.capacity.count);
     if (result.experiment->per_layer) result.layers = layer_results(study, result);
   }
   results.flags = flags_of(study);

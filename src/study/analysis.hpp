@@ -87,7 +87,7 @@ struct ExperimentResult {
 };
 
 struct Results {
-  Places places;
+  Capacity capacity;
   std::vector<ExperimentResult> experiments;
   std::vector<std::string> flags;  // those of the whole study
 };

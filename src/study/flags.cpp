@@ -80,9 +80,9 @@ Flags doubts_about(const LayoutResult& layout) {
 
 void flag_workers(Flags& flags, const Study& study, const LayoutResult& layout) {
   const int asked = layout.grid.workers();
-  const Places places = places_of(study);
-  if (asked > places.count) {
-    const std::string there = counted(static_cast<std::size_t>(places.count), places.noun);
+  const Capacity capacity = capacity_of(study);
+  if (asked > capacity.count) {
+    const std::string there = counted(static_cast<std::size_t>(capacity.count), capacity.noun);
     flags.push_back(
         {fmt::format("{} workers on {}, so workers take turns", asked, there),
          fmt::format("more workers than the machine's {}, so workers take turns", there), ""});
@@ -97,7 +97,7 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
                   const LayoutResult& serial) {
   if (layout.withheld || layout.grid.workers() < 2) return;
   const Estimate& s = layout.speedup;
-  const int most = std::min({layout.grid.workers(), working(layout), places_of(study).count});
+  const int most = std::min({layout.grid.workers(), working(layout), capacity_of(study).count});
   if (s.has_interval() ? s.low > most : s.value > most) {
     const auto above = [](std::string_view workers) {
       return fmt::format(
@@ -177,10 +177,6 @@ std::vector<std::string> flags_of(const Study& study) {
         fmt::format("runs were on another machine ({}): cores, load and peak in this report are "
                     "those of this machine",
                     *processors.begin()));
-  }
-  if (study.plan.repeats < static_cast<int>(kEnoughRepeats)) {
-    flags.push_back(fmt::format("every layout ran {}: intervals need at least {}",
-                                study.plan.repeats == 1 ? "once" : "twice", kEnoughRepeats));
   }
   return flags;
 }

@@ -68,7 +68,7 @@ std::optional<KernelUse> kernel_use(const Study& study, const LayoutResult& layo
     flops += static_cast<double>(record.kernels->flops);
     bytes += static_cast<double>(record.kernels->bytes);
   }
-  const int gpus = std::min(layout.grid.workers(), places_of(study).count);
+  const int gpus = std::min(layout.grid.workers(), capacity_of(study).count);
   const PeakRecord peak = study.peaks.empty() ? PeakRecord{} : study.peaks.front();
   const auto of = [&](double done, double most) {
     const double possible = seconds * most * gpus;

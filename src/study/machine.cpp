@@ -37,9 +37,9 @@ double own_seconds() {
     return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
   };
   double sum = 0;
-  for (const auto who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+  for (const auto whose : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
     rusage usage{};
-    getrusage(who, &usage);
+    getrusage(whose, &usage);
     sum += seconds(usage.ru_utime) + seconds(usage.ru_stime);
   }
   return sum;

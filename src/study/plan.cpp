@@ -32,7 +32,7 @@ void complete_layouts(Experiment& experiment, Fault fault, std::string_view sour
       throw UserError(fault,
                       fmt::format("{}: layout {} is listed twice in '{}'", source,
                                   to_string(layouts[i]), experiment.name),
-                      "", "write it once; 'repeats' says how often it runs");
+                      "", "write it once; 'repeats' (--repeats) says how often it runs");
     }
   }
   const auto serial = std::find(layouts.begin(), layouts.end(), Grid{});

@@ -316,7 +316,7 @@ Study parse_study(std::string_view text) {
   return study;
 }
 
-Places places_of(const Study& study) {
+Capacity capacity_of(const Study& study) {
   if (study.plan.device != "cuda") return {study.machine.facts.usable_cores, "core"};
   // With a launcher they may be on machines that this process has not seen.
   const bool known = !study.machine.gpus.empty() && study.plan.launcher.empty();

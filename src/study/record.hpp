@@ -119,11 +119,11 @@ Study parse_study(std::string_view text);
 std::string sha256_of(std::string_view text);
 
 // The units that work at the same time: cores, or GPUs.
-struct Places {
+struct Capacity {
   int count = 1;
   std::string_view noun = "core";
 };
-Places places_of(const Study& study);
+Capacity capacity_of(const Study& study);
 
 // What prevents one study from continuing the other: "its plan", "its machine" ...; empty: nothing.
 std::string difference(const Study& a, const Study& b);

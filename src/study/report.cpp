@@ -136,7 +136,7 @@ std::size_t add_experiment(Page& page, const Study& study, const Results& result
   for (std::size_t i = 0; i < kAbovePlots; ++i) page.table(all[i]);
   if (const std::string fit = fit_in_words(result); !fit.empty()) page.paragraph(fit);
   std::vector<std::pair<std::string, std::string>> drawn;
-  for (const Figure& figure : figures(result, results.places)) {
+  for (const Figure& figure : figures(result, results.capacity)) {
     drawn.emplace_back(pictures[drawn.size()], figure.caption);
   }
   page.figures(drawn);
@@ -225,7 +225,7 @@ std::vector<std::string> flag_lines(const ExperimentResult& result) {
 std::vector<Plot> plots(const Results& results) {
   std::vector<Plot> all;
   for (const ExperimentResult& result : results.experiments) {
-    for (Figure& figure : figures(result, results.places)) all.push_back(std::move(figure.plot));
+    for (Figure& figure : figures(result, results.capacity)) all.push_back(std::move(figure.plot));
   }
   return all;
 }

@@ -28,7 +28,7 @@ struct Figure {
   std::string caption;
 };
 // The figures of an experiment, in the order of the page.
-std::vector<Figure> figures(const ExperimentResult& result, const Places& places);
+std::vector<Figure> figures(const ExperimentResult& result, const Capacity& capacity);
 
 // The plots of all experiments.
 std::vector<Plot> plots(const Results& results);

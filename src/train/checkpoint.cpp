@@ -142,10 +142,9 @@ class Loader {
   }
 
  private:
-  [[noreturn]] void fail(std::string_view place, std::string_view why) const {
-    throw UserError(Fault::bad_data,
-                    fmt::format("{}: checkpoint's {} is wrong", file_.string(), place), why,
-                    "the file is damaged; use another checkpoint");
+  [[noreturn]] void fail(std::string_view location, std::string_view why) const {
+    throw UserError(Fault::bad_data, fmt::format("the checkpoint {} is damaged", file_.string()),
+                    fmt::format("{}: {}", location, why), "use another checkpoint");
   }
 
   const std::string& text(const std::string& key) const {

@@ -34,8 +34,8 @@ auto retry(Call call) {
   return result;
 }
 
-[[noreturn]] void fail(std::string_view call, const fs::path& place) {
-  throw SystemError(Fault::io, call, place.string(), errno);
+[[noreturn]] void fail(std::string_view call, const fs::path& file) {
+  throw SystemError(Fault::io, call, file.string(), errno);
 }
 
 FileDescriptor try_open(const fs::path& file, int flags) {
@@ -49,7 +49,7 @@ FileDescriptor open_or_throw(const fs::path& file, int flags) {
 }
 
 // Opens a file of ours that may exist. Another user may have put a link to someone else's file, or
-// a pipe without a reader, in its place: neither is opened. If it is not open, errno has the
+// a pipe without a reader, in its file: neither is opened. If it is not open, errno has the
 // reason.
 FileDescriptor open_own(const fs::path& file, int flags) {
   FileDescriptor descriptor = try_open(file, flags | O_NOFOLLOW | O_NONBLOCK);

@@ -67,8 +67,14 @@ class Search {
               std::move(unreadable_), std::move(damaged_files_), false};
     }
     if (error_) std::rethrow_exception(error_);
+    if (damaged_.empty()) {
+      throw UserError(Fault::bad_data, fmt::format("{} holds no checkpoint", folder.string()), "",
+                      "begin a new run");
+    }
     throw UserError(Fault::bad_data, fmt::format("{} has no good checkpoint", folder.string()),
-                    damaged_.empty() ? "there is none" : damaged_.front(), "begin a new run");
+                    fmt::format("{} {} damaged", damaged_files_.front().string(),
+                                damaged_files_.size() == 1 ? "is" : "and all older ones are"),
+                    "put an intact copy in its place, or begin a new run");
   }
 
  private:
@@ -148,7 +154,10 @@ void check_is_run(const fs::path& folder) {
   throw UserError(Fault::not_found,
                   exists ? fmt::format("{} is not a run folder", folder.string())
                          : fmt::format("there is no run folder {}", folder.string()),
-                  exists ? "it has no folder named checkpoints" : "",
+                  !exists ? ""
+                  : fs::is_regular_file(folder / "study.json", ignored)
+                      ? "it is that of a study"
+                      : "it has no folder named checkpoints",
                   "give the folder that `convoy train --out` made");
 }
 
@@ -167,6 +176,11 @@ FoundCheckpoint newest_checkpoint(const fs::path& folder) {
 
 FoundCheckpoint find_checkpoint(const fs::path& path, CheckpointChoice choice) {
   std::error_code ignored;
+  if (fs::status(path, ignored).type() == fs::file_type::not_found) {
+    throw UserError(Fault::not_found,
+                    fmt::format("there is no run folder or checkpoint {}", path.string()), "",
+                    "check the path");
+  }
   if (!fs::is_directory(path, ignored)) return {path, load_checkpoint(path), {}, {}, {}, false};
   if (choice == CheckpointChoice::last) return newest_checkpoint(path);
   check_is_run(path);

@@ -86,7 +86,8 @@ void check_initial_weights(const std::filesystem::path& folder, std::string_view
   }
   if (asked == begun) return;
   const auto in_words = [](std::string_view digest) {
-    return digest.empty() ? std::string("random ones") : fmt::format("SHA-256 {}", digest);
+    return digest.empty() ? std::string("random weights")
+                          : fmt::format("the weights of SHA-256 {}", digest);
   };
   throw UserError(
       Fault::usage,

@@ -31,6 +31,7 @@ InitialWeights load_initial_weights(Communicator& communicator, const std::files
 // a file or a run, or the model's own where it is empty. `begun`: the SHA-256 that the run in
 // `folder` records. Throws UserError(usage) where they differ; `setting` names what asked for them.
 // Where `source` no longer exists nothing is checked, since the run does not need it any more.
+// Reads files, so rank 0 alone calls it.
 void check_initial_weights(const std::filesystem::path& folder, std::string_view begun,
                            const std::filesystem::path& source, std::string_view setting);
 

@@ -25,29 +25,29 @@ fs::path parent_of(const fs::path& folder) {
   return folder.has_parent_path() ? folder.parent_path() : fs::path(".");
 }
 
-std::string temporary_prefix(const fs::path& place) {
-  return place.filename().string().substr(0, kLongestStem) + ".tmp-";
+std::string temporary_prefix(const fs::path& target) {
+  return target.filename().string().substr(0, kLongestStem) + ".tmp-";
 }
 
-[[noreturn]] void fail(std::string_view call, const fs::path& place, int error) {
-  throw SystemError(Fault::io, call, place.string(), error);
+[[noreturn]] void fail(std::string_view call, const fs::path& target, int error) {
+  throw SystemError(Fault::io, call, target.string(), error);
 }
 
-[[noreturn]] void refuse(const fs::path& place) {
-  if (is_locked(place / kLock)) {
-    throw UserError(Fault::usage, fmt::format("the run folder {} is in use", place.string()),
+[[noreturn]] void refuse(const fs::path& target) {
+  if (is_locked(target / kLock)) {
+    throw UserError(Fault::usage, fmt::format("the run folder {} is in use", target.string()),
                     "another process has begun a run there",
                     "wait for that process, or give another folder");
   }
-  throw UserError(Fault::usage, fmt::format("{} exists already", place.string()), "",
+  throw UserError(Fault::usage, fmt::format("{} exists already", target.string()), "",
                   fmt::format("continue it with --resume {}, or give another folder that does not "
                               "exist or is empty",
-                              shell_path(place)));
+                              shell_path(target)));
 }
 
-fs::path numbered(const fs::path& place, int number) {
-  if (number == 1) return place;
-  fs::path name = place;
+fs::path numbered(const fs::path& target, int number) {
+  if (number == 1) return target;
+  fs::path name = target;
   name += fmt::format("-{}", number);
   return name;
 }
@@ -80,21 +80,21 @@ fs::path without_slash(const fs::path& folder) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-void check_is_free(const fs::path& place) {
+void check_is_free(const fs::path& target) {
   struct stat facts {};
-  if (::lstat(place.c_str(), &facts) != 0) {
+  if (::lstat(target.c_str(), &facts) != 0) {
     if (errno == ENOENT) return;
-    fail("lstat", place, errno);
+    fail("lstat", target, errno);
   }
   std::error_code error;
-  if (!S_ISDIR(facts.st_mode) || !fs::is_empty(place, error) || error) refuse(place);
+  if (!S_ISDIR(facts.st_mode) || !fs::is_empty(target, error) || error) refuse(target);
 }
 
-void remove_abandoned(const fs::path& place) noexcept {
+void remove_abandoned(const fs::path& target) noexcept {
   try {
-    const std::string prefix = temporary_prefix(place);
+    const std::string prefix = temporary_prefix(target);
     std::vector<fs::path> found;
-    for (const fs::directory_entry& entry : fs::directory_iterator(parent_of(place))) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(parent_of(target))) {
       const std::string name = entry.path().filename().string();
       if (name.starts_with(prefix) &&
           is_random_name(std::string_view(name).substr(prefix.size())) &&
@@ -113,10 +113,10 @@ void remove_abandoned(const fs::path& place) noexcept {
   }
 }
 
-NewFolder::NewFolder(fs::path place, std::vector<fs::path> contents)
-    : place_(std::move(place)), contents_(std::move(contents)) {
-  make_folders(parent_of(place_));
-  remove_abandoned(place_);
+NewFolder::NewFolder(fs::path target, std::vector<fs::path> contents)
+    : target_(std::move(target)), contents_(std::move(contents)) {
+  make_folders(parent_of(target_));
+  remove_abandoned(target_);
   constexpr int kTries = 100;
   for (int i = 0; i < kTries; ++i) {
     if (try_make()) return;
@@ -126,7 +126,7 @@ NewFolder::NewFolder(fs::path place, std::vector<fs::path> contents)
 
 // Returns false if another process has that name, or removed the folder as abandoned.
 bool NewFolder::try_make() {
-  path_ = parent_of(place_) / (temporary_prefix(place_) + random_name());
+  path_ = parent_of(target_) / (temporary_prefix(target_) + random_name());
   if (::mkdir(path_.c_str(), 0700) != 0) {
     if (errno == EEXIST) return false;
     fail("mkdir", path_, errno);
@@ -147,7 +147,7 @@ bool NewFolder::try_make() {
 }
 
 NewFolder::~NewFolder() {
-  if (in_place_) return;
+  if (is_published_) return;
   for (const fs::path& name : contents_) ::remove((path_ / name).c_str());
   ::unlink((path_ / kLock).c_str());
   ::rmdir(path_.c_str());
@@ -163,22 +163,23 @@ void NewFolder::make_subfolder(const fs::path& name) {
 
 void NewFolder::keep_access_of_place() {
   struct stat facts {};
-  if (::lstat(place_.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return;
+  if (::lstat(target_.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return;
   // The access rights that another user gave to the old folder are not copied.
   constexpr auto kSame = static_cast<uid_t>(-1);
   if (facts.st_uid != ::geteuid() || ::lchown(path_.c_str(), kSame, facts.st_gid) != 0) return;
   mode_ = facts.st_mode & 07777;
 }
 
-fs::path NewFolder::put_in_place(Taken taken) {
+fs::path NewFolder::publish(Taken taken) {
   if (taken == Taken::refused) keep_access_of_place();
   if (::chmod(path_.c_str(), mode_) != 0) fail("chmod", path_, errno);
-  fs::path name = place_;
+  fs::path name = target_;
   int error = 0;
   if (taken == Taken::refused) {
     error = rename_over_empty(path_, name);
   } else {
-    for (int number = 1; (error = rename_to_new(path_, name = numbered(place_, number))) == EEXIST;)
+    for (int number = 1;
+         (error = rename_to_new(path_, name = numbered(target_, number))) == EEXIST;)
       ++number;
   }
   if (error == EEXIST || error == ENOTEMPTY || error == ENOTDIR) refuse(name);
@@ -189,7 +190,7 @@ fs::path NewFolder::put_in_place(Taken taken) {
                                 shell_path(name / "run")));
   }
   if (error != 0) fail("rename", name, error);
-  in_place_ = true;
+  is_published_ = true;
   sync_folder(parent_of(name));
   return name;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder that appears complete or not at all. It is built next to its place under a name that
+// A folder that appears complete or not at all. It is built next to its target under a name that
 // other users cannot predict, PLACE.tmp-RANDOM, with access for its owner alone (mode 0700), and
 // renamed when complete.
 #pragma once
@@ -18,10 +18,10 @@ namespace convoy {
 class NewFolder {
  public:
   // `contents` lists all paths, relative to the folder, that may be created in it; a folder comes
-  // after its contents. Makes the folders above the place, and removes what killed processes left
+  // after its contents. Makes the folders above the target, and removes what killed processes left
   // of earlier NewFolders.
-  NewFolder(std::filesystem::path place, std::vector<std::filesystem::path> contents);
-  // Removes the contents and the folder, unless it was put in its place. It opens no descriptor.
+  NewFolder(std::filesystem::path target, std::vector<std::filesystem::path> contents);
+  // Removes the contents and the folder, unless it was put in its target. It opens no descriptor.
   ~NewFolder();
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
@@ -34,26 +34,26 @@ class NewFolder {
 
   // Renames the folder in one step, with the access rights of the user's umask (or of the empty
   // folder that it replaces), and syncs the folder above. Returns its path. Throws UserError(usage)
-  // if the place is taken, except for `numbered`.
-  std::filesystem::path put_in_place(Taken taken);
+  // if the target is taken, except for `numbered`.
+  std::filesystem::path publish(Taken taken);
 
  private:
   bool try_make();
   void keep_access_of_place();
 
-  std::filesystem::path place_, path_;
+  std::filesystem::path target_, path_;
   std::vector<std::filesystem::path> contents_;
   FileDescriptor lock_;
   mode_t mode_ = 0700;
-  bool in_place_ = false;
+  bool is_published_ = false;
 };
 
-// Throws UserError(usage) if the place holds anything but an empty folder.
-void check_is_free(const std::filesystem::path& place);
+// Throws UserError(usage) if the target holds anything but an empty folder.
+void check_is_free(const std::filesystem::path& target);
 
-// Removes what killed processes left of NewFolders for this place, if it belongs to this user and
+// Removes what killed processes left of NewFolders for this target, if it belongs to this user and
 // is surely abandoned. Throws nothing, because a failure to clean up does not matter.
-void remove_abandoned(const std::filesystem::path& place) noexcept;
+void remove_abandoned(const std::filesystem::path& target) noexcept;
 
 // Removes a slash at the end, after which the last part of the path would be empty.
 std::filesystem::path without_slash(const std::filesystem::path& folder);

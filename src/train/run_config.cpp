@@ -25,8 +25,8 @@ constexpr std::string_view kSchema = "convoy.run/1";
 // value below has a line like this.
 constexpr std::string_view kTail = "\n[data]\n";
 
-[[noreturn]] void fail(const fs::path& file, std::string_view place, std::string_view why) {
-  throw UserError(Fault::bad_data, fmt::format("{}: {} is wrong", file.string(), place), why,
+[[noreturn]] void fail(const fs::path& file, std::string_view location, std::string_view why) {
+  throw UserError(Fault::bad_data, fmt::format("{}: {} is wrong", file.string(), location), why,
                   "restore the file as the run wrote it, or begin a new run");
 }
 

@@ -70,6 +70,16 @@ nlohmann::ordered_json last_status(const fs::path& folder, const fs::path& file)
   }
 }
 
+// Whether status.json says so; a damaged one does not.
+bool has_failed(const fs::path& file) noexcept {
+  try {
+    return parse_strict_json<nlohmann::json>(read_text(file, "status")).value("status", "") ==
+           "failed";
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 RunIdentity read_identity(const fs::path& folder) {
@@ -86,7 +96,9 @@ FoundRun open_run(const fs::path& folder) {
     throw;
   } catch (const UserError& error) {
     check_is_run(folder);  // throws if the folder is no run
-    lost = error.what();
+    const fs::path file = folder / kConfig;
+    const bool missing = error.fault() == Fault::not_found;
+    lost = missing ? fmt::format("{} is missing", file.string()) : error.what();
   }
   Checkpoint last = newest_checkpoint(folder).checkpoint;
   check_order_version(last.order_version, last.version, folder);
@@ -97,24 +109,23 @@ FoundRun open_run(const fs::path& folder) {
 
 RunFolder RunFolder::create(const fs::path& given, const RunIdentity& identity,
                             const Checkpoint& first, Taken taken) {
-  const fs::path place = without_slash(given);
-  if (taken == Taken::refused) check_is_free(place);
+  const fs::path folder = without_slash(given);
+  if (taken == Taken::refused) check_is_free(folder);
   const fs::path checkpoints = checkpoints_of("");
   try {
     NewFolder building(
-        place, {checkpoints / step_name(first.position.step), checkpoints, kConfig, kStatus});
+        folder, {checkpoints / step_name(first.position.step), checkpoints, kConfig, kStatus});
     building.make_subfolder(checkpoints);
     RunFolder run(building.path(), building.take_lock());
     run.replace_identity(identity);
     run.save(first);
     run.report({"running", first.position, weights_sha256(first.model.net, first.state), ""});
-    run.folder_ = building.put_in_place(taken);
+    run.folder_ = building.publish(taken);
     return run;
   } catch (const SystemError& error) {
-    throw UserError(
-        error.fault(), fmt::format("the run folder {} could not be created", place.string()),
-        error.what(),
-        "correct this, or give a folder elsewhere with free space and write permission");
+    throw UserError(error.fault(),
+                    fmt::format("the run folder {} cannot be created", folder.string()),
+                    error.what(), "give a folder with free space and write permission");
   }
 }
 
@@ -214,9 +225,9 @@ void RunFolder::save_best(const Checkpoint& checkpoint) {
 
 void RunFolder::report(const RunReport& report) {
   const FileDescriptor lock = lock_folder(folder_);
-  // Another rank of this run may have recorded meanwhile what ends the run.
-  const bool goes_on = status_ == "running" && report.status == "running";
-  if (goes_on && last_status(folder_, folder_ / kStatus)["status"] == "failed") return;
+  // Another rank may have reported the failure that ends the run: it must stay.
+  const bool continues = status_ == "running" && report.status == "running";
+  if (continues && has_failed(folder_ / kStatus)) return;
   replace_file_unsynced(folder_ / kStatus, printable_json(to_text(status_json(report))) + "\n");
   status_ = report.status;
 }

@@ -77,6 +77,8 @@ class RunFolder {
 
   std::filesystem::path save(const Checkpoint& checkpoint);
   void save_best(const Checkpoint& checkpoint);
+  // Writes status.json, except that a "running" after a "running" keeps a failure that another rank
+  // has reported meanwhile. Throws SystemError(io).
   void report(const RunReport& report);
 
  private:

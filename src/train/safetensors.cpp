@@ -24,9 +24,9 @@ constexpr std::size_t kLongestHeader = 100'000'000;  // as in the format's own l
 constexpr std::size_t kMostDimensions = 16;
 constexpr const char* kMetadataName = "__metadata__";
 
-[[noreturn]] void fail(const InputFile& file, std::string_view place, std::string_view why) {
-  throw UserError(Fault::bad_data, fmt::format("{}: {} is wrong", file.path.string(), place), why,
-                  "the file is damaged or not a safetensors file; use another copy");
+[[noreturn]] void fail(const InputFile& file, std::string_view location, std::string_view why) {
+  throw UserError(Fault::bad_data, fmt::format("{}: {} is wrong", file.path.string(), location),
+                  why, "the file is damaged or not a safetensors file; use another copy");
 }
 
 std::string header_text(const Metadata& metadata, std::span<const Tensor> tensors) {
@@ -75,69 +75,70 @@ Metadata parse_metadata(const InputFile& file, const json& object) {
 }
 
 // The number of floats. Every product is checked against the number that fits into the file.
-Index element_count(const InputFile& file, const std::string& place,
+Index element_count(const InputFile& file, const std::string& location,
                     const std::vector<Index>& shape) {
   const auto most = static_cast<Index>(file.size / sizeof(float));
   Index size = 1;
   for (const Index length : shape) {
     if (length != 0 && size > most / length) {
-      fail(file, place, "its shape has more elements than the file has room for");
+      fail(file, location, "its shape has more elements than the file has room for");
     }
     size *= length;
   }
   return size;
 }
 
-std::vector<Index> parse_shape(const InputFile& file, const std::string& place, const json& value) {
+std::vector<Index> parse_shape(const InputFile& file, const std::string& location,
+                               const json& value) {
   if (!value.is_array() || value.size() > kMostDimensions) {
-    fail(file, place, "its shape is not a list of a few sizes");
+    fail(file, location, "its shape is not a list of a few sizes");
   }
   std::vector<Index> shape;
   for (const json& length : value) {
     try {
       shape.push_back(whole_of(length, "shape", 0, kMostOfJson));
     } catch (const std::invalid_argument& error) {
-      fail(file, place, error.what());
+      fail(file, location, error.what());
     }
   }
   return shape;
 }
 
-std::uint64_t position(const InputFile& file, const std::string& place, const json& value) {
+std::uint64_t position(const InputFile& file, const std::string& location, const json& value) {
   try {
     return static_cast<std::uint64_t>(whole_of(value, "data_offsets", 0, kMostOfJson));
   } catch (const std::invalid_argument& error) {
-    fail(file, place, error.what());
+    fail(file, location, error.what());
   }
 }
 
 Reader::Entry parse_tensor(const InputFile& file, const std::string& name, const json& value,
                            std::size_t data_begin) {
-  const std::string place = fmt::format("tensor {}", name);
+  const std::string location = fmt::format("tensor {}", name);
   const std::size_t data_size = file.size - data_begin;
   if (!value.is_object() || value.size() != 3 || !value.contains("dtype") ||
       !value.contains("shape") || !value.contains("data_offsets")) {
-    fail(file, place, "it must have dtype, shape and data_offsets, and nothing else");
+    fail(file, location, "it must have dtype, shape and data_offsets, and nothing else");
   }
   if (value["dtype"] != "F32") {
-    fail(file, place, fmt::format("its dtype is {}, not F32", to_text(value["dtype"])));
+    fail(file, location, fmt::format("its dtype is {}, not F32", to_text(value["dtype"])));
   }
   Reader::Entry entry;
-  entry.shape = parse_shape(file, place, value["shape"]);
-  entry.size = element_count(file, place, entry.shape);
+  entry.shape = parse_shape(file, location, value["shape"]);
+  entry.size = element_count(file, location, entry.shape);
   const json& offsets = value["data_offsets"];
   if (!offsets.is_array() || offsets.size() != 2) {
-    fail(file, place, "its data_offsets are not two positions");
+    fail(file, location, "its data_offsets are not two positions");
   }
-  const std::uint64_t begin = position(file, place, offsets[0]);
-  const std::uint64_t end = position(file, place, offsets[1]);
+  const std::uint64_t begin = position(file, location, offsets[0]);
+  const std::uint64_t end = position(file, location, offsets[1]);
   if (begin > end || end > data_size) {
-    fail(file, place,
+    fail(file, location,
          fmt::format("its data_offsets are {} and {}, but the file has {} bytes of data", begin,
                      end, data_size));
   }
   if (end - begin != static_cast<std::uint64_t>(entry.size) * sizeof(float)) {
-    fail(file, place,
+    fail(file, location,
          fmt::format("its shape has {} elements of 4 bytes, its data_offsets span {}", entry.size,
                      end - begin));
   }

@@ -25,10 +25,10 @@ double stepped(const TrainSettings& settings, double epochs) {
 double cosine(const TrainSettings& settings, double epochs) {
   const double length = static_cast<double>(settings.epochs) - settings.warmup_epochs;
   if (length <= 0) return settings.final_learning_rate;
-  const double place = (epochs - settings.warmup_epochs) / length;
-  if (place >= 1) return settings.final_learning_rate;
+  const double progress = (epochs - settings.warmup_epochs) / length;
+  if (progress >= 1) return settings.final_learning_rate;
   const double range = settings.learning_rate - settings.final_learning_rate;
-  return settings.final_learning_rate + range * (1 + math::cos_turns(place / 2)) / 2;
+  return settings.final_learning_rate + range * (1 + math::cos_turns(progress / 2)) / 2;
 }
 
 double rate_at(const TrainSettings& settings, Index step, Index steps_per_epoch) {

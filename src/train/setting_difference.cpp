@@ -47,7 +47,9 @@ std::string setting_difference(std::string_view begun, std::string_view asked) {
   for (const auto& [key, value] : before) {
     const std::string* other = value_of(now, key);
     if (other == nullptr) return fmt::format("{} is {}, but is now left out", key, value);
-    if (*other != value) return fmt::format("{} is {}, not {}", key, value, *other);
+    if (*other != value) {
+      return fmt::format("{} is {}, not {}", key == "name" ? "the model" : key, value, *other);
+    }
   }
   for (const auto& [key, value] : now) {
     if (value_of(before, key) == nullptr)

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <stdexcept>
@@ -46,8 +47,13 @@ Json parse_strict_json(std::string_view text) {
   };
   try {
     return Json::parse(text, watch);
-  } catch (const typename Json::exception& error) {
-    throw std::invalid_argument(std::string("it is not JSON: ") + error.what());
+  } catch (const typename Json::parse_error& error) {
+    const std::string_view before = text.substr(0, std::min(text.size(), error.byte));
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    const std::size_t column = before.size() - (before.rfind('\n') + 1);
+    throw std::invalid_argument(fmt::format("it is not JSON at line {}, column {}", line, column));
+  } catch (const typename Json::exception&) {
+    throw std::invalid_argument("it is not JSON");
   }
 }
 template nlohmann::json parse_strict_json(std::string_view);

@@ -69,12 +69,15 @@ void check_same_run(const ModelFile& model, const DataSettings& settings,
   std::string difference =
       setting_difference(text_with_epochs(identity.model, epochs), text_with_epochs(model, epochs));
   if (difference.empty() && settings.limit != identity.data.limit) {
-    difference = fmt::format("the limit of its images (--limit) is {}, not {} (0: all)",
-                             identity.data.limit, settings.limit);
+    const auto images = [](Index limit) {
+      return limit == 0 ? std::string("all images") : fmt::format("{}", limit);
+    };
+    difference =
+        fmt::format("--limit is {}, not {}", images(identity.data.limit), images(settings.limit));
   }
   if (difference.empty() && settings.validation != identity.data.validation) {
-    difference = fmt::format("the fraction held out (--validation) is {}, not {}",
-                             identity.data.validation, settings.validation);
+    difference =
+        fmt::format("--validation is {}, not {}", identity.data.validation, settings.validation);
   }
   if (!difference.empty()) {
     throw UserError(Fault::usage,
@@ -93,12 +96,12 @@ void check_same_run(const ModelFile& model, const DataSettings& settings,
 
 void check_held_out(const DataSettings& settings, const Split& split, Index samples) {
   if (settings.validation <= 0 || !split.validation.empty()) return;
-  throw UserError(
-      Fault::usage,
-      fmt::format("--validation {} holds out none of {} training images", settings.validation,
-                  samples),
-      fmt::format("{} x {} is less than half an image", settings.validation, samples),
-      fmt::format("give at least {:.2g}, or leave it out", 1 / static_cast<double>(samples)));
+  throw UserError(Fault::usage,
+                  fmt::format("--validation {} holds out none of {} training images",
+                              settings.validation, samples),
+                  fmt::format("{} x {} is less than half an image", settings.validation, samples),
+                  fmt::format("give {:.2g}, which holds out one image, or more; or leave it out",
+                              1 / static_cast<double>(samples)));
 }
 
 void check_same_data(const std::string& found, const std::string& wanted, std::string_view part,
@@ -217,7 +220,7 @@ RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
 
 namespace {
 
-// Warns about checkpoints that were skipped, and says what that means for the place to continue.
+// Warns about checkpoints that were skipped, and says what that means for the position to continue.
 void warn_of_skipped(const FoundCheckpoint& found, std::vector<std::string>& warnings) {
   for (const std::string& reason : found.damaged) {
     warnings.push_back(fmt::format("a damaged checkpoint was skipped; continuing from {}. {}",
@@ -256,7 +259,7 @@ void complete(RunIdentity& identity, const DataSettings& settings, const std::st
 
 }  // namespace
 
-// Called on rank 0 only: opens the folder and finds the place to continue.
+// Called on rank 0 only: opens the folder and finds the position to continue.
 Checkpoint RunTrainer::open_newest(State& state, const std::string& data_name,
                                    const std::filesystem::path& folder) {
   const ModelFile& model = state.model;
@@ -270,15 +273,16 @@ Checkpoint RunTrainer::open_newest(State& state, const std::string& data_name,
   check_same_data(state.test_sha256, identity.test_sha256, "test", data_name, folder.string());
 
   FoundCheckpoint found = run.take_newest_checkpoint();
-  const RunPosition& place = found.checkpoint.position;
+  const RunPosition& position = found.checkpoint.position;
   if (text_with_epochs(found.checkpoint.model, epochs) != text_with_epochs(model, epochs) ||
-      place.epoch > epochs + 1 || place.epoch_step > state.steps_per_epoch ||
-      place.step != (place.epoch - 1) * state.steps_per_epoch + place.epoch_step) {
+      position.epoch > epochs + 1 || position.epoch_step > state.steps_per_epoch ||
+      position.step != (position.epoch - 1) * state.steps_per_epoch + position.epoch_step) {
     refuse_mixed(found, model);
   }
   if (!identity.lost.empty()) {
-    state.warnings.push_back(fmt::format("{}; config.toml is written again from {}", identity.lost,
-                                         found.file.string()));
+    state.warnings.push_back(
+        fmt::format("{}; the settings come from {}, and config.toml is written again",
+                    identity.lost, found.file.string()));
   }
   warn_of_skipped(found, state.warnings);
   if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {
@@ -291,11 +295,12 @@ Checkpoint RunTrainer::open_newest(State& state, const std::string& data_name,
   state.initial_weights_sha256 = identity.initial_weights_sha256;
   // Lines of a newer checkpoint are kept, because it may become readable again.
   const bool all_read = found.unreadable.empty();
-  state.epochs = run.keep_metrics(all_read ? place.epoch - 1 : std::numeric_limits<Index>::max());
-  std::erase_if(state.epochs, [&](const EpochMetrics& m) { return m.epoch >= place.epoch; });
-  if (static_cast<Index>(state.epochs.size()) < place.epoch - 1) {
+  state.epochs =
+      run.keep_metrics(all_read ? position.epoch - 1 : std::numeric_limits<Index>::max());
+  std::erase_if(state.epochs, [&](const EpochMetrics& m) { return m.epoch >= position.epoch; });
+  if (static_cast<Index>(state.epochs.size()) < position.epoch - 1) {
     state.warnings.push_back(fmt::format("{} lacks epochs before {}: the file was damaged",
-                                         (folder / "metrics.jsonl").string(), place.epoch));
+                                         (folder / "metrics.jsonl").string(), position.epoch));
   }
   const bool longer = epochs != identity.model.train.epochs;
   identity.model = model;

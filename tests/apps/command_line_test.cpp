@@ -46,14 +46,21 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--batch", "8", "--per-rank-batch", "8"}, "contradict"},
       {{"train", "--reduction", "fast", "--exchange", "window"}, "contradict"},
       {{"train", "--ranks-by", "tensor", "--reduction", "root"}, "contradict"},
+      {{"train", "--batch", "4", "--batch=8"}, "--batch is given twice"},
       {{"train", "a", "b"}, "unexpected argument b"},
       {{"train", "--epochs", "0"}, "--epochs"},
       {{"train", "--epochs", "2x"}, "2x"},
       {{"train", "--epochs", "99999999999999999999"}, "--epochs"},
-      {{"train", "--epochs", "1", "--epochs", "2"}, "--epochs"},
-      {{"train", "--epochs"}, "--epochs"},
-      {{"train", "--resume", ""}, "is empty"},
-      {{"train", "--resume=", "--epochs", "1"}, "--resume= has no value"},
+      {{"train", "--epochs", "999999999999"},
+       "--epochs: 999999999999 is not a whole number from 1 to"},
+      {{"train", "--grain", "500"}, "--grain: 500 is not a whole number from 1 to 128"},
+      {{"train", "--epochs", "1", "--epochs", "2"}, "--epochs is given twice"},
+      {{"train", "--epochs"}, "--epochs has no value: write --epochs N"},
+      {{"train", "lenet5", "--epochs", "--out", "x"}, "--epochs has no value (--out follows it)"},
+      {{"train", "--resume", ""}, "--resume has an empty value"},
+      {{"train", "--resume=", "--epochs", "1"}, "--resume has an empty value"},
+      {{"train", ""}, "argument 2 is empty"},
+      {{"train", "--quiet=2"}, "--quiet takes no value"},
       {{"train", "--batch", "-1"}, "--batch"},
       {{"train", "--seed", "-1"}, "--seed"},
       {{"train", "--threads", "0"}, "--threads"},
@@ -61,13 +68,14 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--validation", "1"}, "--validation"},
       {{"train", "--validation", "nan"}, "--validation"},
       {{"train", "--limit", "0"}, "--limit"},
-      {{"train", "--order", "random"}, "shards:N"},
+      {{"train", "--order", "random"}, "--order: random is not shuffled, sequential or shards:N"},
       {{"train", "--order", "shuffled", "--no-shuffle"}, "--no-shuffle"},
       {{"train", "--epochs", "2", "--set", "train.epochs=3"}, "--set train.epochs=3"},
       {{"train", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
-      {{"train", "--checkpoint-every", "5"}, "10min"},
-      {{"train", "--resume-if-present"}, "--out"},
-      {{"train", "--isa", "mmx"}, "reference"},
+      {{"train", "--checkpoint-every", "5"}, "--checkpoint-every: 5 is not a positive number and"},
+      {{"train", "--resume-if-present"}, "--resume-if-present without --out"},
+      {{"train", "--resume", "a", "--resume-if-present"}, "cannot be combined with --resume"},
+      {{"train", "--isa", "mmx"}, "--isa: mmx is not one of auto, reference"},
       {{"train", "--device", "tpu"}, "cpu, cuda"},
       {{"train", "--launch", "loop"}, "auto, stages, graph, persistent"},
       {{"train", "--launch", "graph"}, "--launch with --device cpu"},
@@ -88,7 +96,10 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--data", "fashon-mnist"}, "fashion-mnist", 66},
       {{"train", "--resume", "nowhere"}, "nowhere", 66},
       {{"eval"}, "RUN|CHECKPOINT"},
-      {{"eval", "nowhere"}, "nowhere", 66},
+      {{"eval", "nowhere"}, "there is no run folder or checkpoint nowhere: check the path", 66},
+      {{"fetch"}, "NAME"},
+      {{"study", "--layouts", "1x1,2"}, "--layouts: 2 is not RANKSxTHREADS"},
+      {{"study", "--target-accuracy", "0"}, "0 is not a number above 0 and at most 1"},
       {{"predict", "x"}, "IMAGE"},
       {{"predict", "nowhere", "x"}, "nowhere", 66},
       {{"info", "--batch", "3"}, "MODEL"},
@@ -197,6 +208,26 @@ TEST_F(CommandLine, HelpAndVersionGoToStdout) {
                              "--quiet"}) {
     EXPECT_NE(help.find(option), std::string::npos) << option;
   }
+}
+
+TEST_F(CommandLine, TheWordHelpPrintsTheHelp) {
+  EXPECT_EQ(run({"help"}, folder_).out, run({"--help"}, folder_).out);
+  const Ended train = run({"help", "train"}, folder_);
+  EXPECT_EQ(train.code, 0);
+  EXPECT_EQ(train.out, run({"train", "--help"}, folder_).out);
+}
+
+// What a command has no option for is not in its help.
+TEST_F(CommandLine, HelpNamesNothingThatTheCommandLacks) {
+  for (const char* command : {"bench", "eval"}) {
+    const std::string help = run({command, "--help"}, folder_).out;
+    for (const char* absent : {"--profile", "--trace", "--reduction", "ranks"}) {
+      EXPECT_EQ(help.find(absent), std::string::npos) << command << " " << absent;
+    }
+  }
+  EXPECT_NE(
+      run({"train", "--help"}, folder_).out.find("never the weights, except with --reduction"),
+      std::string::npos);
 }
 
 TEST_F(CommandLine, OutputThatCannotBeWritten) {

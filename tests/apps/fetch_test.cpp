@@ -234,6 +234,10 @@ TEST_F(Fetch, WhatCannotBeReachedIsSaidWithTheAlternatives) {
   says("onnect");
   set_.mirrors = {"http://no-such-host.invalid/"};
   says("offline?");
+  EXPECT_FALSE(fs::exists(folder_ / "data")) << "a fetch that gets nothing leaves no folder behind";
+  set_.mirrors = {options_.from = server_.url() + "elsewhere/"};
+  says("check the address given with --from");
+  options_.from.clear();
   set_.mirrors = {"ftp://127.0.0.1/"};
   EXPECT_EQ(error_of([&] { run(); }).first, Fault::usage);
 }
@@ -339,7 +343,7 @@ TEST_F(FetchArchive, WrongArchivesLeaveNothingBehind) {
     serve(entries);
     EXPECT_EQ(error_of([&] { run(); }).first, Fault::bad_data);
     EXPECT_FALSE(fs::exists(at("a")));
-    for (const auto& entry : fs::directory_iterator(options_.to))
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path()))
       EXPECT_NE(entry.path().extension(), ".part") << entry.path();
   }
   Bytes truncated = tar_gz({{"b", b_}, {"a", a_}});

@@ -140,16 +140,6 @@ nlohmann::json document(const Ended& ended) {
   return json;
 }
 
-std::string read_file(const fs::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-void write_file(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary) << bytes;
-}
-
 ::testing::AssertionResult is_message(const Ended& ended, const std::string& part) {
   const bool well = ended.out.empty() && ended.err.starts_with("convoy: ") &&
                     ended.err.ends_with("\n") && ended.err.find(part) != std::string::npos;

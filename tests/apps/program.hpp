@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/base/files.hpp"
+
 namespace convoy::test {
 
 using Arguments = std::vector<std::string>;
@@ -69,9 +71,6 @@ Ended run(const Arguments& arguments, const ScratchFolder& in, const Arguments& 
 
 // Checks that stdout is exactly one JSON document on a line, and returns it.
 nlohmann::json document(const Ended& ended);
-
-std::string read_file(const std::filesystem::path& file);
-void write_file(const std::filesystem::path& file, const std::string& bytes);
 
 // Whether stderr has one message for a person without internals: "convoy: problem (why): remedy".
 ::testing::AssertionResult is_message(const Ended& ended, const std::string& part);

@@ -133,7 +133,8 @@ TEST_F(Report, ARunWithoutItsDataKeepsItsCurves) {
   write_file(config, text);
   const Ended ended = run({"report", "a"}, folder_);
   EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_NE(ended.err.find("warning"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("warning: the report shows only curves of a"), std::string::npos)
+      << ended.err;
   EXPECT_NE(page().find("a could not be tested"), std::string::npos);
   EXPECT_EQ(occurrences(page(), "<svg "), 4);
   EXPECT_EQ(page().find("Confusion matrix"), std::string::npos);
@@ -143,6 +144,16 @@ TEST_F(Report, ARunWithoutItsDataKeepsItsCurves) {
   const Ended nowhere = report({"a", "--data", "/nowhere/at-all"});
   EXPECT_EQ(nowhere.code, 66);
   EXPECT_TRUE(is_message(nowhere, "/nowhere/at-all"));
+}
+
+TEST_F(Report, EpochsThatAreLostAreSaid) {
+  train("a");
+  write_file(folder_.path / "a" / "metrics.jsonl", "damaged\n");
+  const Ended ended = run({"report", "a"}, folder_);
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_NE(ended.err.find("warning: the curves show 0 of 3 epochs (a/metrics.jsonl was damaged)"),
+            std::string::npos)
+      << ended.err;
 }
 
 TEST_F(Report, NamesThatAreNoNamesOfFiles) {
@@ -162,7 +173,7 @@ TEST_F(Report, RefusesWhatIsNoRun) {
   EXPECT_EQ(file.code, 66);
   EXPECT_TRUE(is_message(file, "file"));
   EXPECT_EQ(empty.code, run({"eval", "empty"}, folder_).code);
-  EXPECT_TRUE(is_message(empty, "empty"));
+  EXPECT_TRUE(is_message(empty, "empty is neither a run nor a study"));
   EXPECT_EQ(report({}).code, 2);
   EXPECT_EQ(page(), "old") << "a refusal leaves it as it was";
 }

@@ -102,7 +102,8 @@ TEST_F(StudyCommand, WritesOverNothing) {
   write_file(folder_ / "s/study.json", before.substr(0, before.size() / 2));
   const Ended damaged = run(small({"--out", "s"}), folder_);
   EXPECT_EQ(damaged.code, 65);
-  EXPECT_TRUE(is_message(damaged, "study.json"));
+  EXPECT_TRUE(is_message(damaged, "study.json is not a study (it is not JSON at line"));
+  EXPECT_TRUE(is_message(run({"eval", "s"}, folder_), "it is that of a study"));
 }
 
 TEST_F(StudyCommand, DryRunShowsTheCommandsAndRunsNothing) {
@@ -120,6 +121,14 @@ TEST_F(StudyCommand, ALauncherOfOnesOwn) {
   ASSERT_EQ(ended.code, 0) << ended.err;
   EXPECT_EQ(document(ended)["commands"][1][1], "train=1x2");
   EXPECT_EQ(document(ended)["commands"][1][2], "convoy");
+}
+
+TEST_F(StudyCommand, ALauncherThatDoesNotExistIsNamed) {
+  const Ended ended =
+      run(small({"--out", "s", "--quiet", "--launcher", "no-such-launcher {ranks}"}), folder_);
+  EXPECT_EQ(ended.code, 69);
+  EXPECT_TRUE(is_message(ended, "no-such-launcher cannot be started"));
+  EXPECT_TRUE(is_message(ended, "correct the study's launcher (--launcher), or leave it out"));
 }
 
 TEST_F(StudyCommand, MistakesAreFoundBeforeAnythingRuns) {

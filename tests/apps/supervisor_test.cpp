@@ -136,10 +136,10 @@ TEST_F(Supervisor, ReportsTheReasonThatARankGave) {
   const Result bug = supervised({"waits", "has-a-bug"});
   EXPECT_EQ(bug.code, 77);
   EXPECT_EQ(bug.message, "rank 1 failed in step 7 (internal error (oops))");
-  const Result blamed = supervised({"hangs", "diagnoses"});
-  EXPECT_EQ(blamed.code, 77);
-  EXPECT_EQ(blamed.message, "waiting failed on rank 0 (it is gone)");
-  EXPECT_EQ(blamed.errors, "RANK\nRANK\n");
+  const Result named = supervised({"hangs", "diagnoses"});
+  EXPECT_EQ(named.code, 77);
+  EXPECT_EQ(named.message, "waiting failed on rank 0 (it is gone)");
+  EXPECT_EQ(named.errors, "RANK\nRANK\n");
 }
 
 TEST_F(Supervisor, EndsAJobThatNeverBegins) {

@@ -108,6 +108,11 @@ TEST_F(TrainRanks, TheLibrarysOwnSumIsOutsideOfTheContract) {
       trained({"--ranks", "2", "--oversubscribe", "--reduction", "fast", "--out", "a"});
   EXPECT_EQ(result["contract"], false);
   EXPECT_EQ(result["reduction"], "fast");
+  const Ended again =
+      run(words({"--ranks", "2", "--oversubscribe", "--reduction", "fast", "--out", "b"}), folder_);
+  EXPECT_NE(again.err.find("warning: --reduction fast: the weights depend on the layout"),
+            std::string::npos)
+      << again.err;
   EXPECT_TRUE(is_message(
       run(words({"--ranks", "2", "--reduction", "fast", "--exchange", "window"}), folder_),
       "--reduction fast"));

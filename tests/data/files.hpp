@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "tests/base/files.hpp"
 #include "tests/base/temporary_folder.hpp"
 
 namespace convoy::testing {
@@ -50,9 +50,7 @@ class ScopedVariable {
 inline fs::path write_file(const fs::path& file, const Bytes& bytes) {
   fs::create_directories(file.parent_path());
   fs::remove(file);  // some file systems sync what is truncated and written again
-  std::ofstream out(file, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(bytes.data()),
-            static_cast<std::streamsize>(bytes.size()));
+  test::write_file(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   return file;
 }
 
@@ -61,8 +59,8 @@ inline fs::path write_file(const fs::path& file, const std::string& text) {
 }
 
 inline Bytes read_file(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  const std::string bytes = test::read_file(file);
+  return {bytes.begin(), bytes.end()};
 }
 
 inline Bytes gzip(const Bytes& bytes) {

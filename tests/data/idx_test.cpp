@@ -111,7 +111,7 @@ TEST_F(Idx, SwappedAndForeignFilesAreRefused) {
   expect_refused(idx(0x804, {1, 2, 3, 4}, Bytes(24)), "0x00000804");
   const std::string page = "<!DOCTYPE html><html><body>404</body></html>";
   expect_refused(Bytes(page.begin(), page.end()), "something else");
-  expect_refused({0xFD, '7', 'z', 'X', 'Z', 0, 1, 2, 3}, "unxz -k");
+  expect_refused({0xFD, '7', 'z', 'X', 'Z', 0, 1, 2, 3}, "xz -dc");
 }
 
 TEST_F(Idx, ALyingHeaderAllocatesNothing) {
@@ -180,7 +180,7 @@ TEST_F(Idx, WhatIsNoFileIsRefused) {
     EXPECT_NE(message.find(word), std::string::npos) << message;
   };
   refused(folder_.path(), "folder");
-  refused(folder_ / "absent", "No such file", Fault::not_found);
+  refused(folder_ / "absent", "does not exist: check the path", Fault::not_found);
   const path pipe = folder_ / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   refused(pipe, "regular file");

@@ -162,8 +162,8 @@ TEST_F(DataFiles, NoRemedyAsksForAnIntactCopyOfAnIntactFile) {
       {idx(0xD03, {1, 1, 1}, Bytes(4)), "32-bit floating-point", "unsigned bytes"},
       {idx_labels({1, 2, 3}), "holds labels instead of images", "exchanged"},
       {Bytes(page.begin(), page.end()), "something else", "put a file of images"},
-      {{'P', 'K', 3, 4, 0, 0, 0, 0}, "zip archive", "unzip"},
-      {{0x28, 0xB5, 0x2F, 0xFD, 0, 0, 0}, "zstd", "unzstd"},
+      {{'P', 'K', 3, 4, 0, 0, 0, 0}, "zip archive", "unzip -p"},
+      {{0x28, 0xB5, 0x2F, 0xFD, 0, 0, 0}, "zstd", "zstd -dc"},
   };
   for (const Case& c : images) {
     const auto [fault, message] =

@@ -26,7 +26,7 @@ TEST_F(Options, SpellingsOfOtherProgramsAreAnswered) {
       {{"train", "lenet5", "--lr", "0.1; reboot"}, "write --set train.learning_rate=0.01"},
       {{"train", "lenet5", "--batch-size", "64"}, "write --batch 64"},
       {{"train", "lenet5", "--bs=64"}, "write --batch 64"},
-      {{"train", "lenet5", "-b", "64"}, "do you mean --batch 64?"},
+      {{"train", "lenet5", "-b", "64"}, "did you mean --batch 64?"},
       {{"train", "lenet5", "--optimizer", "adam"}, "SGD"},
       {{"train", "lenet5", "--momentum", "0.9"}, "write --set train.momentum=0.9"},
       {{"train", "lenet5", "--weight-decay", "1e-4"}, "write --set train.weight_decay=1e-4"},
@@ -47,6 +47,7 @@ TEST_F(Options, SpellingsOfOtherProgramsAreAnswered) {
       {{"info", "lenet5", "--batch-size", "64"}, "write --batch 64"},
       {{"info", "lenet5", "--lr", "0.1"}, "write --set train.learning_rate=0.1"},
       {{"bench", "lenet5", "--num-threads", "2"}, "write --threads 2"},
+      {{"report", "a", "-o", "x.html"}, "did you mean --out x.html?"},
   };
   for (const Case& c : cases) {
     std::string line;
@@ -70,7 +71,7 @@ TEST_F(Options, ANumberBeyondTheLimitIsToldTheLimit) {
   EXPECT_TRUE(is_message(ended, "from 0 to 9223372036854775807"));
   const Ended epochs = run({"train", "--epochs", "2147483648"}, folder_);
   EXPECT_EQ(epochs.code, 2);
-  EXPECT_TRUE(is_message(epochs, "use 1 to 2147483647"));
+  EXPECT_TRUE(is_message(epochs, "from 1 to 2147483647"));
 }
 
 TEST_F(Options, TheHighestSeedIsASeedLikeAnyOther) {

@@ -265,7 +265,7 @@ TEST_F(PredictMany, StandardInputIsAPicture) {
   EXPECT_TRUE(is_message(bad, "standard input"));
   const Ended empty = run_script("\"$CONVOY\" predict run - </dev/null", *folder_);
   EXPECT_EQ(empty.code, 65);
-  EXPECT_TRUE(is_message(empty, "standard input is empty"));
+  EXPECT_TRUE(is_message(empty, "standard input is empty (0 bytes): send an intact picture"));
   const Ended twice = run_script("\"$CONVOY\" predict run - - <a.pgm", *folder_);
   EXPECT_EQ(twice.code, 2);
   EXPECT_TRUE(is_message(twice, "twice"));

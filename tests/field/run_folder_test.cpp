@@ -95,11 +95,11 @@ TEST_F(BesideGoodCheckpoints, NoMessageAdvisesANewRunWhereNoneCanBeRead) {
 }
 
 TEST_F(BesideGoodCheckpoints, ADamagedOneIsRenamedWithoutReplacingAnother) {
-  write_bytes(checkpoints_ / (kNewer + ".damaged"), "an earlier one");
-  write_bytes(checkpoints_ / kNewer, "damaged");
+  test::write_file(checkpoints_ / (kNewer + ".damaged"), "an earlier one");
+  test::write_file(checkpoints_ / kNewer, "damaged");
   go_on();
-  EXPECT_EQ(read_bytes(checkpoints_ / (kNewer + ".damaged")), "an earlier one");
-  EXPECT_EQ(read_bytes(checkpoints_ / (kNewer + ".damaged-2")), "damaged");
+  EXPECT_EQ(test::read_file(checkpoints_ / (kNewer + ".damaged")), "an earlier one");
+  EXPECT_EQ(test::read_file(checkpoints_ / (kNewer + ".damaged-2")), "damaged");
 }
 
 TEST(LostConfiguration, IsThatOfTheCheckpoints) {
@@ -116,9 +116,9 @@ TEST(LostConfiguration, IsThatOfTheCheckpoints) {
     std::atomic<bool> stop = true;
     FakeEngine engine;
     RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(observer, &stop);
-    const std::string written = read_bytes(config);
+    const std::string written = test::read_file(config);
     fs::remove(config);
-    if (damaged) write_bytes(config, std::string(100, '\0'));  // as after a power failure
+    if (damaged) test::write_file(config, std::string(100, '\0'));  // as after a power failure
 
     const FoundRun found = open_run(run);
     EXPECT_EQ(found.model.text, tiny_model().text);
@@ -130,7 +130,7 @@ TEST(LostConfiguration, IsThatOfTheCheckpoints) {
         RunTrainer::resume(found.model, data, found.data, again, *communicator, run)
             .train(observer);
     EXPECT_EQ(result.state_sha256, wanted.state_sha256);
-    EXPECT_EQ(read_bytes(config), written);
+    EXPECT_EQ(test::read_file(config), written);
     EXPECT_EQ(fs::exists(run / "config.toml.damaged"), damaged);
   }
 }
@@ -145,10 +145,10 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
   Observer observer;
   FakeEngine engine;
   RunTrainer(tiny_model(), data, kSettings, engine, *communicator, run).train(observer, &stop);
-  std::string text = read_bytes(config);
+  std::string text = test::read_file(config);
   const std::string key = "step_factor = 0.";
   ASSERT_NE(text.find(key), std::string::npos) << text;
-  write_bytes(config, text.insert(text.find(key) + key.size(), "5"));
+  test::write_file(config, text.insert(text.find(key) + key.size(), "5"));
 
   const FoundRun found = open_run(run);
   FakeEngine again;
@@ -168,7 +168,7 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
 }
 
 nlohmann::json status_of(const fs::path& run) {
-  return nlohmann::json::parse(read_bytes(run / "status.json"), nullptr, false);
+  return nlohmann::json::parse(test::read_file(run / "status.json"), nullptr, false);
 }
 
 // After the first checkpoint of the run, no file of this process can grow beyond this number of
@@ -248,6 +248,11 @@ TEST(Status, OfRanksThatFailTogetherIsTheReportedReason) {
   }
   writer.report({"running", {}, std::string(64, 'a'), ""});
   EXPECT_EQ(status_of(run)["message"], "what was told") << "a checkpoint that came later";
+  for (const char* damaged : {"[]", "", "{"}) {
+    replace_file(run / "status.json", damaged);
+    writer.report({"running", {}, std::string(64, 'a'), ""});
+    EXPECT_EQ(status_of(run)["status"], "running") << damaged;
+  }
 }
 
 TEST(Status, OfAKilledRunThatCannotContinueIsNotRunning) {

@@ -57,6 +57,18 @@ bool says(const Ended& ended, const std::string& part) {
   return ended.err.find(part) != std::string::npos;
 }
 
+TEST_F(FieldTrain, ALostConfigurationIsReportedByAllThatReadTheRun) {
+  train({"--epochs", "1", "--out", "run", "--quiet"});
+  fs::remove(folder_.path / "run" / "config.toml");
+  const std::string wanted = "run/config.toml is missing; the settings come from";
+  EXPECT_TRUE(says(command({"eval", "run"}), wanted));
+  EXPECT_TRUE(says(command({"report", "run", "--out", "page.html"}), wanted));
+  const Ended resumed = command({"train", "--resume", "run", "--epochs", "2"});
+  EXPECT_TRUE(says(resumed, wanted)) << resumed.err;
+  EXPECT_EQ(resumed.err.find(wanted), resumed.err.rfind(wanted)) << resumed.err;
+  EXPECT_TRUE(fs::exists(folder_.path / "run" / "config.toml"));
+}
+
 TEST_F(FieldTrain, RunsOfTheSameSecondHaveFoldersOfTheirOwn) {
   std::vector<std::unique_ptr<Child>> children;
   constexpr int kRuns = 6;

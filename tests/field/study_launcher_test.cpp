@@ -51,6 +51,12 @@ TEST_F(StudyLauncher, ASignalIsNoInternalError) {
   EXPECT_EQ(study("kill -KILL $$").code, 69);
 }
 
+TEST_F(StudyLauncher, WhatPrintsNoResultIsNoInternalError) {
+  const Ended ended = study("true");
+  EXPECT_EQ(ended.code, 69) << ended.err;
+  EXPECT_TRUE(is_message(ended, "printed no result"));
+}
+
 TEST_F(StudyLauncher, TheExampleNamesSlurmsPlugin) {
   EXPECT_NE(run({"study", "--help"}, folder_).out.find("srun --mpi="), std::string::npos);
   EXPECT_TRUE(is_message(run({"study", "--launcher", "srun"}, folder_), "srun --mpi="));

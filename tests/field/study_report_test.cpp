@@ -143,7 +143,7 @@ TEST(StudyReport, NoCaptionRepeatsTheHeadingOrAnotherCaption) {
     EXPECT_THAT(table.caption, Not(HasSubstr("Zeta")));
     EXPECT_TRUE(captions.insert(table.caption).second) << table.caption;
   }
-  for (const study::Figure& figure : figures(results.experiments[0], results.places)) {
+  for (const study::Figure& figure : figures(results.experiments[0], results.capacity)) {
     EXPECT_TRUE(captions.insert(figure.caption).second) << figure.caption;
   }
   EXPECT_THAT(latex(made, results), HasSubstr("\\caption{Zeta. Times: "))

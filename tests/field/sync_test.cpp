@@ -48,7 +48,7 @@ TEST(Synced, TheNameOfAFileThatGrowsIsOnTheDiskWithItsFirstLine) {
   EXPECT_EQ(first, (std::vector<std::string>{file, file.parent_path()}));
   const auto second = synced_by([&] { append_to_file(file, "two\n"); });
   EXPECT_EQ(second, std::vector<std::string>{file});
-  EXPECT_EQ(read_bytes(file), "one\ntwo\n");
+  EXPECT_EQ(test::read_file(file), "one\ntwo\n");
 }
 
 TEST(Synced, AFileIsOnTheDiskBeforeItsNameAndItsNameAfterwards) {

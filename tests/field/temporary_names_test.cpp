@@ -28,9 +28,9 @@ const std::string kPrecious = "not to be touched";
 class Victim {
  public:
   explicit Victim(const TempFolder& folder) : file(folder / "victim") {
-    write_bytes(file, kPrecious);
+    test::write_file(file, kPrecious);
   }
-  ~Victim() { EXPECT_EQ(read_bytes(file), kPrecious); }
+  ~Victim() { EXPECT_EQ(test::read_file(file), kPrecious); }
   Victim(const Victim&) = delete;
   Victim& operator=(const Victim&) = delete;
   fs::path file;
@@ -67,7 +67,7 @@ TEST(TemporaryNames, ALinkUnderAGuessedNameIsNotFollowed) {
   fs::create_symlink(victim.file, file.string() + "." + std::to_string(::getpid()) + ".tmp");
   replace_file(file, "new");
   replace_file_unsynced(file, "newer");
-  EXPECT_EQ(read_bytes(file), "newer");
+  EXPECT_EQ(test::read_file(file), "newer");
 }
 
 TEST(TemporaryNames, ALinkUnderTheNameItselfIsReplaced) {
@@ -117,7 +117,7 @@ TEST(TemporaryNames, AFolderIsItsOwnersAloneUntilItIsWhole) {
     const NewFolder other(folder / "run", {});
     EXPECT_NE(building.path(), other.path());
     building.make_subfolder("inner");
-    EXPECT_EQ(building.put_in_place(Taken::refused), folder / "run");
+    EXPECT_EQ(building.publish(Taken::refused), folder / "run");
   }
   EXPECT_EQ(mode_of(folder / "run"), masked(0777));
   ::umask(old);
@@ -165,9 +165,9 @@ TEST(TemporaryNames, LeftoversOfKilledWritersGoByName) {
   const TempFolder folder;
   RunFolder::create(folder / "run", some_identity(), first_checkpoint());
   const fs::path run = folder / "run";
-  write_bytes(run / "config.toml.0123456789abcdef.tmp", "half");
-  write_bytes(run / "checkpoints/step-0000000009.safetensors.4711.tmp", "of an older version");
-  write_bytes(run / "notes.tmp", "a user's own");
+  test::write_file(run / "config.toml.0123456789abcdef.tmp", "half");
+  test::write_file(run / "checkpoints/step-0000000009.safetensors.4711.tmp", "of an older version");
+  test::write_file(run / "notes.tmp", "a user's own");
   fs::create_directory(run / "folder.0123456789abcdef.tmp");
   RunFolder::open(run);
   EXPECT_EQ(names_in(run),
@@ -229,9 +229,9 @@ TEST(TemporaryNames, APartOfADownloadIsThisUsersOwnFile) {
   for (const char* name : {"link.part", "twin.part", "pipe.part"}) {
     EXPECT_THROW(app::PartFile part(folder / name), Error) << name;
   }
-  write_bytes(folder / "own.part", "begun, ");
+  test::write_file(folder / "own.part", "begun, ");
   app::PartFile(folder / "own.part").append(std::as_bytes(std::span(word)));
-  EXPECT_EQ(read_bytes(folder / "own.part"), "begun, more");
+  EXPECT_EQ(test::read_file(folder / "own.part"), "begun, more");
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ TEST(Net, SaysWhichLayerDoesNotFitAndWhatToDo) {
       {"one unit", [](auto& l) { l[4].op = dense(1); }, {"layer 'out' (dense)", "single output"}},
       {"image at the end",
        [](auto& l) { l.pop_back(); },
-       {"layer 'relu' (relu)", "not one number a class", "8 x 8 x 4", "dense layer"}},
+       {"layer 'relu' (relu)", "not one number per class", "8 x 8 x 4", "dense layer"}},
       {"zero stride",
        [](auto& l) {
          std::get<Conv2d>(l[0].op).stride = {0, 1};

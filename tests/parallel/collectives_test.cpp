@@ -196,19 +196,19 @@ TEST(Collectives, DamagedPacksGiveTheTextsBeforeTheDamage) {
 
 TEST(Collectives, ARankThatThrowsEndsTheWaitsOfTheOthers) {
   for (int culprit = 0; culprit < 4; ++culprit) {
-    std::atomic<int> blamed = 0;
+    std::atomic<int> named_rank_0 = 0;
     const auto work = [&](Communicator& communicator) {
       if (communicator.rank() == culprit) throw std::runtime_error("here");
       try {
         for (;;) all_gather(communicator, "x", SyncPoint::start);
       } catch (const SystemError& error) {
         EXPECT_EQ(error.fault(), Fault::peer);
-        ++blamed;
+        ++named_rank_0;
         throw;
       }
     };
     EXPECT_THROW(run_ranks({2, 2}, work), std::runtime_error);
-    EXPECT_EQ(blamed, 3);
+    EXPECT_EQ(named_rank_0, 3);
   }
 }
 

@@ -44,10 +44,10 @@ void delay(std::minstd_rand& random) {
 }
 
 // The number of times that a rank left too early or did not see a write.
-int wait_often(Shared& shared, int local_rank, int ranks, int sync_points) {
+int wait_often(Shared& shared, int local_rank, int ranks, int barriers) {
   std::minstd_rand random(static_cast<unsigned>(local_rank + 1));
   int wrong = 0;
-  for (int i = 1; i <= sync_points; ++i) {
+  for (int i = 1; i <= barriers; ++i) {
     shared.written[static_cast<std::size_t>(local_rank) * 8] = i;
     delay(random);
     wrong += !shared.barrier.arrive_and_wait(local_rank, ranks, i & 255, kNothing);

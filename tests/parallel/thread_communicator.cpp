@@ -70,11 +70,11 @@ class Job {
     std::unique_lock lock(mutex_);
     if (aborted_) diagnose(culprit_, *aborted_);
     if (place.arrived > 0 && place.sync_point != sync_point) {
-      diagnose(rank, "came for another barrier than the ranks that wait");
+      diagnose(rank, "arrived at another synchronization point than the ranks that wait");
     }
     const std::int64_t step = states_[index(rank)].step;
     if (place.arrived > 0 && place.step != step) {
-      diagnose(rank, "came in another step than the ranks that wait");
+      diagnose(rank, "arrived in another step than the ranks that wait");
     }
     place.sync_point = sync_point;
     place.step = step;
@@ -106,7 +106,8 @@ class Job {
     wait(lock, rank, {in.from, in.from + 1}, [&] { return !box.empty(); });
     const Message message = std::move(box.front());
     box.pop_front();
-    if (message.sync_point != sync_point) diagnose(in.from, "sent a message of another barrier");
+    if (message.sync_point != sync_point)
+      diagnose(in.from, "sent a message of another synchronization point");
     if (message.step != states_[index(rank)].step) diagnose(in.from, "sent it in another step");
     if (message.bytes.size() != in.bytes.size())
       diagnose(in.from, "sent a message of another size");

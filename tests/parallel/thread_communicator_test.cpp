@@ -105,7 +105,7 @@ TEST(ThreadCommunicator, NamesTheRankThatBreaksTheRules) {
   EXPECT_NE(
       error_of([](Communicator& communicator) {
         communicator.barrier(communicator.rank() == 0 ? SyncPoint::gradients : SyncPoint::update);
-      }).find("another barrier"),
+      }).find("another synchronization point"),
       std::string::npos);
   const auto send = [](std::size_t size, SyncPoint sync_point, bool received) {
     return error_of([=](Communicator& communicator) {
@@ -121,7 +121,8 @@ TEST(ThreadCommunicator, NamesTheRankThatBreaksTheRules) {
   EXPECT_EQ(send(8, SyncPoint::exchange, true), "nothing");
   EXPECT_NE(send(7, SyncPoint::exchange, true).find("rank 0 (sent a message of another size"),
             std::string::npos);
-  EXPECT_NE(send(8, SyncPoint::start, true).find("rank 0 (sent a message of another barrier"),
+  EXPECT_NE(send(8, SyncPoint::start, true)
+                .find("rank 0 (sent a message of another synchronization point"),
             std::string::npos);
   EXPECT_NE(send(8, SyncPoint::exchange, false).find("nobody received"), std::string::npos);
 }

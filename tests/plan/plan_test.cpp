@@ -79,35 +79,35 @@ class Simulation {
     return content;
   }
 
-  void write(Offset place, const Content& content) {
+  void write(Offset offset, const Content& content) {
     const Index size = size_of(content.value);
-    ASSERT_GE(place, 0);
-    ASSERT_EQ(place % kFloatsPerLine, 0);
-    ASSERT_LE(place + size, plan_.workspace_floats());
-    for (const Range& read : not_met_) {
-      ASSERT_TRUE(place + size <= read.begin || read.end <= place)
+    ASSERT_GE(offset, 0);
+    ASSERT_EQ(offset % kFloatsPerLine, 0);
+    ASSERT_LE(offset + size, plan_.workspace_floats());
+    for (const Range& read : missing_) {
+      ASSERT_TRUE(offset + size <= read.begin || read.end <= offset)
           << "a slow member may still read what is written over";
     }
     contents_.push_back(content);
-    std::fill_n(memory_.begin() + place, size, static_cast<int>(contents_.size()) - 1);
+    std::fill_n(memory_.begin() + offset, size, static_cast<int>(contents_.size()) - 1);
   }
 
-  void read(Offset place, const Content& content) {
+  void read(Offset offset, const Content& content) {
     const Index size = size_of(content.value);
-    ASSERT_GE(place, 0);
-    ASSERT_LE(place + size, plan_.workspace_floats());
-    for (Index i = place; i < place + size; ++i) {
+    ASSERT_GE(offset, 0);
+    ASSERT_LE(offset + size, plan_.workspace_floats());
+    for (Index i = offset; i < offset + size; ++i) {
       const auto owner = static_cast<std::size_t>(memory_[static_cast<std::size_t>(i)]);
       ASSERT_EQ(contents_[owner].value, content.value);
       ASSERT_EQ(contents_[owner].readers, content.readers);
     }
-    read_.push_back({place, place + size});
+    read_.push_back({offset, offset + size});
   }
 
   // All workers of the group have done the stage.
   void barrier() {
     read_.clear();
-    not_met_.clear();
+    missing_.clear();
   }
 
   void expect_apart(Offset a, int value_a, Offset b, int value_b) {
@@ -135,7 +135,7 @@ class Simulation {
       read(stage.dy, complete_gradient(last(stage)));
       if (stage.fused > 0) read(stage.y, {last(stage), {}});
       ++weight_gradients_[stage.layer];
-      not_met_.insert(not_met_.end(), read_.begin(), read_.end());
+      missing_.insert(missing_.end(), read_.begin(), read_.end());
       read_.clear();
       return;  // and continues without a barrier
     }
@@ -188,7 +188,7 @@ class Simulation {
   std::vector<int> memory_;  // index into contents_ of each element
   std::vector<Content> contents_{{-2, {}}};
   std::vector<Range> read_;              // by the stage
-  std::vector<Range> not_met_;           // by earlier stages that some workers may still run
+  std::vector<Range> missing_;           // by earlier stages that some workers may still run
   std::map<int, int> weight_gradients_;  // of a layer
   std::map<int, std::vector<Offset>> input_gradients_;
   std::map<int, std::size_t> summed_;  // how many readers' gradients of a value
@@ -274,11 +274,11 @@ TEST(Plan, ArgmaxesPackedWeightsAndBlocksHavePlacesOfTheirOwn) {
       const Index argmax = plan.argmax(i);
       EXPECT_EQ(argmax != kNowhere, keeps_argmax(op));
       if (keeps_argmax(op)) argmaxes.push_back({argmax, argmax + output_shape(op).size()});
-      const Index place = plan.packed(i);
-      EXPECT_EQ(place != kNowhere, packed_size(op) > 0 && net.needs_input_gradient(i));
-      if (place != kNowhere) {
-        EXPECT_EQ(place % kFloatsPerLine, 0);
-        packed.push_back({place, place + packed_size(op)});
+      const Index offset = plan.packed(i);
+      EXPECT_EQ(offset != kNowhere, packed_size(op) > 0 && net.needs_input_gradient(i));
+      if (offset != kNowhere) {
+        EXPECT_EQ(offset % kFloatsPerLine, 0);
+        packed.push_back({offset, offset + packed_size(op)});
       }
       ASSERT_EQ(plan.block(i) != nullptr, parameter_shape(op).size() > 0);
       EXPECT_TRUE(plan.block(i) == nullptr || plan.block(i)->layer == i);

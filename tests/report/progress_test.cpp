@@ -202,6 +202,16 @@ TEST(ProgressReport, PlainLinesHaveNoControlCharacters) {
   EXPECT_EQ(screen(file.written()), kLasting);
 }
 
+// A run may continue behind the last step of an epoch, so that no progress comes before its end.
+TEST(ProgressReport, AnEpochThatOnlyEndsHasTheRunsNumberOfEpochs) {
+  const Pair file(false);
+  ProgressReport report(file.writer(), ProgressStyle::plain, 10);
+  EpochMetrics metrics;
+  metrics.epoch = 2;
+  report.epoch(metrics);
+  EXPECT_NE(file.written().find("epoch 2/10"), std::string::npos);
+}
+
 TEST(ProgressReport, QuietSaysNothing) {
   const Pair file(false);
   {

@@ -37,11 +37,11 @@ class EngineDigest : public testing::TestWithParam<std::string> {
 TEST_P(EngineDigest, IsOneForAllThreadsCutsAndInstructionSets) {
   const std::string wanted = train(problem_, kOdd, RunLayout{});
   for (const std::string& isa : available_isas()) {
-    for (const Parallelism cut : {Parallelism::data, Parallelism::tensor}) {
+    for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
       for (const int threads : {1, 2, 3, 4, 8}) {
-        RunLayout layout{threads, cut, isa};
+        RunLayout layout{threads, threads_by, isa};
         ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
-        if (cut == Parallelism::tensor) continue;  // never fused
+        if (threads_by == Parallelism::tensor) continue;  // never fused
         layout.fuse = false;
         ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
       }
@@ -99,9 +99,10 @@ TEST_P(EngineDigest, IsThatOfTheRunThatWasNeverStopped) {
 TEST_P(EngineDigest, EvaluationIsOneForAllThreadsCutsAndInstructionSets) {
   const std::string wanted = evaluate(problem_, RunLayout{});
   for (const std::string& isa : available_isas()) {
-    for (const Parallelism cut : {Parallelism::data, Parallelism::tensor}) {
+    for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
       for (const int threads : {1, 3, 8}) {
-        ASSERT_EQ(evaluate(problem_, {threads, cut, isa}), wanted) << describe({threads, cut, isa});
+        ASSERT_EQ(evaluate(problem_, {threads, threads_by, isa}), wanted)
+            << describe({threads, threads_by, isa});
       }
     }
   }
@@ -134,9 +135,9 @@ class HostileModes {
 TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
   const Sizes sizes{60, 12, 4};
   const std::string wanted = train(problem_, sizes, RunLayout{});
-  for (const Parallelism cut : {Parallelism::data, Parallelism::tensor}) {
+  for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
     for (const int threads : {1, 4}) {
-      const RunLayout layout{threads, cut, "auto"};
+      const RunLayout layout{threads, threads_by, "auto"};
       std::string actual;
       bool kept = false;
       {

@@ -85,7 +85,7 @@ TEST(Engine, WhatAWorkerThrowsEndsTheRunAndTheEngineCanBeUsedAgain) {
     const StepRangeResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {2, 4});
     EXPECT_EQ(result.outcome, Outcome::finished);
     EXPECT_EQ(digest(problem, *machine.engine), four_steps);
-    EXPECT_EQ(machine.engine->evaluate(data, samples).step_metrics.samples, 3);
+    EXPECT_EQ(machine.engine->evaluate(data, samples).metrics.samples, 3);
     EXPECT_EQ(bits_of(machine.engine->evaluate(data, {})), before);
   }
 }
@@ -253,10 +253,10 @@ TEST(Engine, RefusesWhatWouldReadOrWriteBeyondItsMemory) {
 TEST(Engine, ReportsOptionsThatItAdjusted) {
   const Problem& problem = test::problem("classic");
   const auto communicator = alone();
-  const auto make = [&](int threads, Parallelism cut, bool oversubscribe) {
+  const auto make = [&](int threads, Parallelism threads_by, bool oversubscribe) {
     EngineOptions options;
     options.cpu.threads = threads;
-    options.cpu.threads_by = cut;
+    options.cpu.threads_by = threads_by;
     options.cpu.oversubscribe = oversubscribe;
     options.batch = 16;
     options.grain = 4;
@@ -280,7 +280,7 @@ TEST(Engine, ReportsOptionsThatItAdjusted) {
   ASSERT_FALSE(engine->warnings().empty());
   if (most_workers() >= 5) {
     EXPECT_EQ(engine->warnings().size(), 1u);
-    EXPECT_THAT(engine->warnings()[0], HasSubstr("1 of 5 threads would idle"));
+    EXPECT_THAT(engine->warnings()[0], HasSubstr("1 of 5 threads has no grain and is not started"));
     EXPECT_THAT(engine->warnings()[0], HasSubstr("--threads-by tensor"));
     engine = make(5, Parallelism::tensor, true);
     EXPECT_EQ(engine->threads(), 5);

@@ -31,11 +31,13 @@ int RunLayout::ranks() const {
 }
 
 std::string describe(const RunLayout& layout) {
-  const auto word = [](Parallelism cut) { return cut == Parallelism::data ? "data" : "tensor"; };
+  const auto word = [](Parallelism threads_by) {
+    return threads_by == Parallelism::data ? "data" : "tensor";
+  };
   return fmt::format("ranks of memory domains [{}] by {} ({}), {} threads by {} on {}{}",
                      fmt::join(layout.domains, " "), word(layout.ranks_by),
-                     to_string(layout.reduction), layout.threads, word(layout.cut), layout.isa,
-                     layout.fuse ? "" : ", not fused");
+                     to_string(layout.reduction), layout.threads, word(layout.threads_by),
+                     layout.isa, layout.fuse ? "" : ", not fused");
 }
 
 RunLayout random_layout(Random& random) {
@@ -43,7 +45,7 @@ RunLayout random_layout(Random& random) {
   static constexpr int threads[] = {1, 2, 3, 4, 8};
   RunLayout layout;
   layout.threads = threads[random.pick(0, 4)];
-  layout.cut = random.chance(50) ? Parallelism::data : Parallelism::tensor;
+  layout.threads_by = random.chance(50) ? Parallelism::data : Parallelism::tensor;
   layout.isa = isas[static_cast<std::size_t>(random.pick(0, static_cast<Index>(isas.size()) - 1))];
   layout.fuse = random.chance(70);
   return layout;
@@ -81,7 +83,7 @@ Machine::Machine(const Problem& problem, const Sizes& sizes, const RunLayout& la
 void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout) {
   EngineOptions options;
   options.cpu.threads = layout.threads;
-  options.cpu.threads_by = layout.cut;
+  options.cpu.threads_by = layout.threads_by;
   options.ranks_by = layout.ranks_by;
   options.reduction = layout.reduction;
   options.cpu.oversubscribe = true;
@@ -267,8 +269,8 @@ std::string train_on(Communicator& communicator, const Problem& problem, const S
 
 std::string bits_of(const Evaluation& evaluation) {
   return fmt::format("loss {:a} correct {} samples {} predictions {} probabilities {}",
-                     evaluation.step_metrics.loss, evaluation.step_metrics.correct,
-                     evaluation.step_metrics.samples,
+                     evaluation.metrics.loss, evaluation.metrics.correct,
+                     evaluation.metrics.samples,
                      hex(std::as_bytes(std::span(evaluation.predictions))),
                      hex(std::as_bytes(std::span(evaluation.probabilities))));
 }
@@ -281,12 +283,12 @@ std::string evaluate(const Problem& problem, const RunLayout& layout) {
   machine.engine->set_state(initial_state(problem));
   const std::string without = bits_of(machine.engine->evaluate(data, samples));
   const Evaluation with = machine.engine->evaluate(data, samples, true);
-  EXPECT_EQ(with.step_metrics.samples, 100);
+  EXPECT_EQ(with.metrics.samples, 100);
   EXPECT_EQ(with.predictions.size(), 100u);
   EXPECT_EQ(with.probabilities.size(), 100 * static_cast<std::size_t>(problem.net.loss().classes));
   EXPECT_EQ(without.substr(0, without.find(" probabilities")),
             bits_of(with).substr(0, bits_of(with).find(" probabilities")));
-  EXPECT_EQ(machine.engine->evaluate(data, {}).step_metrics.samples, 0);
+  EXPECT_EQ(machine.engine->evaluate(data, {}).metrics.samples, 0);
   return bits_of(with);
 }
 

@@ -32,7 +32,7 @@ struct Sizes {
 // The layout of a run, which must not change its result.
 struct RunLayout {
   int threads = 1;
-  Parallelism cut = Parallelism::data;
+  Parallelism threads_by = Parallelism::data;
   std::string isa = "auto";
   std::vector<int> domains{1};  // ranks of each; they share memory
   Parallelism ranks_by = Parallelism::data;

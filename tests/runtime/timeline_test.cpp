@@ -59,13 +59,13 @@ TEST(Timeline, TotalsAreThoseOfTheEvents) {
        {TimeKind::input, TimeKind::waiting, TimeKind::reduction, TimeKind::update}) {
     EXPECT_EQ(totals.at(number_of(kind)), track.total(kind));
   }
-  std::int64_t sync_points = 0;
+  std::int64_t barriers = 0;
   for (Index stage = 0; stage < kStages; ++stage) {
     EXPECT_EQ(totals.at(static_cast<std::int32_t>(kTimeKinds + stage)),
               track.total_of_stage(stage));
-    sync_points += track.barriers_after_stage(stage);
+    barriers += track.barriers_after_stage(stage);
   }
-  EXPECT_EQ(sync_points, track.total(TimeKind::waiting));
+  EXPECT_EQ(barriers, track.total(TimeKind::waiting));
   EXPECT_EQ(track.missing_from(), -1);
 }
 

@@ -229,7 +229,7 @@ TEST(Flags, ABusyMachine) {
 TEST(Flags, FewRepeats) {
   const Study study = test::made_study(kLayouts, 2, 2, ideal);
   EXPECT_THAT(flags(study, 0), Contains(HasSubstr("at least 3 are needed")));
-  EXPECT_THAT(analyse(study).flags, Contains(HasSubstr("every layout ran twice")));
+  EXPECT_THAT(analyse(study).flags, Not(Contains(HasSubstr("at least 3")))) << "once is enough";
 }
 
 TEST(Flags, SuperLinear) {

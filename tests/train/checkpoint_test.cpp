@@ -72,12 +72,12 @@ TEST(Checkpoint, DamageNeverPassesForContent) {
   const auto file = folder / "c.safetensors";
   const Checkpoint saved = some_checkpoint(tiny_model());
   save_checkpoint(file, saved);
-  const std::string good = read_bytes(file);
+  const std::string good = test::read_file(file);
   const std::string wanted = content(saved);
   std::mt19937 random(11);
   int refused = 0;
   const auto check = [&](const std::string& bytes, const std::string& what) {
-    write_bytes(file, bytes);
+    test::write_file(file, bytes);
     try {
       ASSERT_EQ(content(load_checkpoint(file)), wanted) << what;
     } catch (const UserError& error) {

@@ -64,9 +64,9 @@ TEST(DiskFull, ReplacingAFileIsAllOrNothing) {
     }
     EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"file"});
   }
-  EXPECT_EQ(read_bytes(file), old);
+  EXPECT_EQ(test::read_file(file), old);
   replace_file(file, wanted);
-  EXPECT_EQ(read_bytes(file), wanted);
+  EXPECT_EQ(test::read_file(file), wanted);
 }
 
 TEST(DiskFull, ARunKeepsItsLastCheckpointAndContinues) {
@@ -118,9 +118,9 @@ int fill_a_disk(const fs::path& place) {
   } catch (const SystemError& error) {
     if (std::string(error.what()).find("No space left") == std::string::npos) return 2;
   }
-  if (names_in(place).size() != 1 || read_bytes(file) != std::string(30000, 'o')) return 3;
+  if (names_in(place).size() != 1 || test::read_file(file) != std::string(30000, 'o')) return 3;
   replace_file(file, std::string(20000, 'n'));
-  return read_bytes(file) == std::string(20000, 'n') ? 0 : 4;
+  return test::read_file(file) == std::string(20000, 'n') ? 0 : 4;
 }
 
 TEST(DiskFull, OnARealFullDiskToo) {

@@ -56,10 +56,9 @@ Evaluation FakeEngine::evaluate(const Dataset&, std::span<const std::uint32_t> s
   const auto count = static_cast<Index>(samples.size());
   const auto call = static_cast<std::size_t>(evaluations++);
   const double accuracy = call < accuracies.size() ? accuracies[call] : 0.5;
-  evaluation.step_metrics.samples = count;
-  evaluation.step_metrics.correct = static_cast<Index>(accuracy * static_cast<double>(count) + 0.5);
-  evaluation.step_metrics.loss =
-      static_cast<double>(state_.parameters[0]) * static_cast<double>(count);
+  evaluation.metrics.samples = count;
+  evaluation.metrics.correct = static_cast<Index>(accuracy * static_cast<double>(count) + 0.5);
+  evaluation.metrics.loss = static_cast<double>(state_.parameters[0]) * static_cast<double>(count);
   evaluation.predictions.resize(samples.size());
   return evaluation;
 }

@@ -45,7 +45,7 @@ TEST(RunFolder, RefusesWhatExists) {
   const TempFolder folder;
   create(folder / "run");
   fs::create_directories(folder / "full/of");
-  write_bytes(folder / "file", "");
+  test::write_file(folder / "file", "");
   fs::create_symlink("nowhere", folder / "link");
   for (const char* name : {"run", "run/", "full", "file", "link", ".", ".."}) {
     const std::string message = user_error(Fault::usage, [&] { create(folder / name); });
@@ -69,8 +69,9 @@ TEST(RunFolder, RemovesFilesOfKilledWriters) {
   const TempFolder folder;
   create(folder / "run");
   const std::string word = "0123456789abcdef";
-  write_bytes(folder / ("run/config.toml." + word + ".tmp"), "half");
-  write_bytes(folder / ("run/checkpoints/step-0000000009.safetensors." + word + ".tmp"), "half");
+  test::write_file(folder / ("run/config.toml." + word + ".tmp"), "half");
+  test::write_file(folder / ("run/checkpoints/step-0000000009.safetensors." + word + ".tmp"),
+                   "half");
   fs::create_directories(folder / ("run.tmp-" + word) / "checkpoints");
   fs::create_directories(folder / ("run.tmp-" + word + "x"));
   fs::create_directories(folder / ("other.tmp-" + word));
@@ -86,7 +87,7 @@ TEST(RunFolder, RemovesFilesOfKilledWriters) {
   EXPECT_EQ(names_in(folder.path()), left);
 
   fs::create_directories(folder / ("new.tmp-" + word) / "checkpoints");
-  write_bytes(folder / ("new.tmp-" + word) / "lock", "");
+  test::write_file(folder / ("new.tmp-" + word) / "lock", "");
   create(folder / "new");
   EXPECT_FALSE(fs::exists(folder / ("new.tmp-" + word)));
 }
@@ -100,8 +101,8 @@ TEST(RunFolder, FallsBackOnTheLastGoodCheckpoint) {
   }
   EXPECT_EQ(names_in(checkpoints), (std::vector<std::string>{"step-0000000008.safetensors",
                                                              "step-0000000012.safetensors"}));
-  write_bytes(checkpoints / "step-11.safetensors", "not one of ours");
-  write_bytes(checkpoints / "step-0000000012.safetensors", "damaged");
+  test::write_file(checkpoints / "step-11.safetensors", "not one of ours");
+  test::write_file(checkpoints / "step-0000000012.safetensors", "damaged");
   EXPECT_EQ(load_checkpoint(folder / "run").position.step, 8);
   {
     RunFolder run = RunFolder::open(folder / "run");
@@ -114,10 +115,14 @@ TEST(RunFolder, FallsBackOnTheLastGoodCheckpoint) {
   }
   EXPECT_EQ(load_checkpoint(folder / "run").position.step, 9);
   for (const char* name : {"step-0000000008.safetensors", "step-0000000009.safetensors"}) {
-    write_bytes(checkpoints / name, "");
+    test::write_file(checkpoints / name, "");
   }
   const std::string message = user_error(Fault::bad_data, [&] { load_checkpoint(folder / "run"); });
   EXPECT_NE(message.find("no good checkpoint"), std::string::npos) << message;
+  EXPECT_NE(message.find("step-0000000009.safetensors and all older ones are damaged"),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(message.find("another"), std::string::npos) << "one remedy: " << message;
 }
 
 TEST(RunFolder, KeepsTheMetricsBeforeTheCheckpoint) {
@@ -131,10 +136,10 @@ TEST(RunFolder, KeepsTheMetricsBeforeTheCheckpoint) {
     if (epoch == 2) metrics.test_loss = std::numeric_limits<double>::infinity();
     run.append(metrics);
   }
-  const std::string all = read_bytes(file);
-  write_bytes(file, all + "{\"epoch\": 6, \"train");  // killed while it was written
+  const std::string all = test::read_file(file);
+  test::write_file(file, all + "{\"epoch\": 6, \"train");  // killed while it was written
   EXPECT_EQ(run.keep_metrics(9).size(), 5u);
-  EXPECT_EQ(read_bytes(file), all);
+  EXPECT_EQ(test::read_file(file), all);
   const std::vector<EpochMetrics> kept = run.keep_metrics(3);
   ASSERT_EQ(kept.size(), 3u);
   EXPECT_EQ(kept[2].train_loss, 1.0 / 3);
@@ -144,10 +149,10 @@ TEST(RunFolder, KeepsTheMetricsBeforeTheCheckpoint) {
   EXPECT_EQ(kept[0].seconds, 1e300);
   EXPECT_EQ(run.keep_metrics(5).size(), 3u) << "dropped lines came back";
 
-  write_bytes(file, "junk\n[]\n{}\n{\"epoch\":\"1\"}\n" + all);
+  test::write_file(file, "junk\n[]\n{}\n{\"epoch\":\"1\"}\n" + all);
   EXPECT_EQ(run.keep_metrics(5).size(), 5u);
-  EXPECT_EQ(read_bytes(file), all);
-  write_bytes(file, all.substr(all.find('\n') + 1));
+  EXPECT_EQ(test::read_file(file), all);
+  test::write_file(file, all.substr(all.find('\n') + 1));
   EXPECT_EQ(run.keep_metrics(5).size(), 4u);
 }
 
@@ -156,7 +161,7 @@ TEST(RunFolder, DamagedConfigurationIsSaid) {
   const TempFolder folder;
   create(folder / "run");
   const fs::path file = folder / "run/config.toml";
-  const std::string good = read_bytes(file);
+  const std::string good = test::read_file(file);
   std::mt19937 random(2);
   for (int trial = 0; trial < 1000; ++trial) {
     std::string bytes = good;
@@ -165,7 +170,7 @@ TEST(RunFolder, DamagedConfigurationIsSaid) {
     } else {
       bytes[random() % bytes.size()] = static_cast<char>(random());
     }
-    write_bytes(file, bytes);
+    test::write_file(file, bytes);
     try {
       read_identity(folder / "run");
     } catch (const UserError& error) {
@@ -175,7 +180,7 @@ TEST(RunFolder, DamagedConfigurationIsSaid) {
   }
   std::string other = good;
   other.replace(other.find("order_version = 1"), 17, "order_version = 9");
-  write_bytes(file, other);
+  test::write_file(file, other);
   EXPECT_NE(user_error(Fault::bad_data, [&] { read_identity(folder / "run"); })
                 .find("order_version is 9"),
             std::string::npos);

@@ -16,10 +16,8 @@ namespace {
 using safetensors::Metadata;
 using safetensors::Reader;
 using safetensors::Tensor;
-using train_tests::read_bytes;
 using train_tests::TempFolder;
 using train_tests::user_error;
-using train_tests::write_bytes;
 
 std::string with_length(const std::string& header, const std::string& data) {
   const std::uint64_t length = header.size();
@@ -47,7 +45,7 @@ TEST(Safetensors, ReturnsWhatWasWritten) {
                             {"empty", ""}};
     const auto file = folder / "file.safetensors";
     safetensors::write(file, metadata, tensors);
-    const std::string bytes = read_bytes(file);
+    const std::string bytes = test::read_file(file);
     std::uint64_t header = 0;
     std::memcpy(&header, bytes.data(), 8);
     EXPECT_EQ(header % 8, 0u);
@@ -128,7 +126,7 @@ TEST(Safetensors, SaysWhereAHostileFileLies) {
        "twice"},
   };
   for (const auto& [bytes, place] : cases) {
-    write_bytes(file, bytes);
+    test::write_file(file, bytes);
     const std::string message = user_error(Fault::bad_data, [&] { Reader reader(file); });
     EXPECT_NE(message.find(file.string()), std::string::npos) << message;
     EXPECT_NE(message.find(place), std::string::npos) << message;

@@ -71,10 +71,10 @@ TrainAndTest tiny_data(Index train_samples, Index test_samples) {
 }
 
 std::unique_ptr<Engine> tiny_engine(const ModelFile& model, Communicator& communicator, int threads,
-                                    Parallelism cut) {
+                                    Parallelism threads_by) {
   EngineOptions options;
   options.cpu.threads = threads;
-  options.cpu.threads_by = cut;
+  options.cpu.threads_by = threads_by;
   options.cpu.oversubscribe = true;
   options.batch = model.train.batch;
   options.grain = model.train.grain;

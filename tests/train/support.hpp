@@ -7,15 +7,14 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/check.hpp"
 #include "data/catalog.hpp"
 #include "net/model_file.hpp"
+#include "tests/base/files.hpp"
 #include "tests/base/temporary_folder.hpp"
 #include "train/checkpoint.hpp"
 #include "train/trainer.hpp"
@@ -35,15 +34,6 @@ class TempFolder : public test::TemporaryFolder {
   explicit TempFolder(const fs::path& parent = fast_folder()) : TemporaryFolder(parent) {}
 };
 
-inline std::string read_bytes(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-inline void write_bytes(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary) << bytes;
-}
-
 // The names in a folder, sorted.
 std::vector<std::string> names_in(const fs::path& folder);
 
@@ -56,7 +46,7 @@ TrainAndTest tiny_data(Index train_samples = 61, Index test_samples = 20);
 
 // An engine for `model`, of this many threads.
 std::unique_ptr<Engine> tiny_engine(const ModelFile& model, Communicator& communicator,
-                                    int threads = 1, Parallelism cut = Parallelism::data);
+                                    int threads = 1, Parallelism threads_by = Parallelism::data);
 
 // A checkpoint of tiny_model() at this step: its first parameter is the step's number, all others
 // are zero.

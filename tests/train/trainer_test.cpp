@@ -53,7 +53,7 @@ struct Session {
 };
 
 nlohmann::json status_of(const fs::path& folder) {
-  return nlohmann::json::parse(read_bytes(folder / "status.json"));
+  return nlohmann::json::parse(test::read_file(folder / "status.json"));
 }
 
 const DataSettings kValidation{"synthetic", 0, 0.2};

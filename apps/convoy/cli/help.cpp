@@ -6,8 +6,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 #include <sstream>
+
+#include "internal.hpp"
 
 namespace convoy::app {
 namespace {
@@ -76,18 +77,18 @@ std::string description_of(const CLI::Option& option) {
          (standard.empty() ? std::string() : fmt::format("; default: {}", standard));
 }
 
-CLI::Validator whole_number(long long lowest) {
+CLI::Validator whole_number(long long lowest, long long highest) {
   return CLI::Validator(
-      [lowest](const std::string& text) {
+      [lowest, highest](const std::string& text) {
         long long value = 0;
         const char* end = text.data() + text.size();
         const auto [at, error] = std::from_chars(text.data(), end, value);
-        return error == std::errc() && at == end && value >= lowest
-                   ? std::string()
-                   : fmt::format("{} is not a whole number from {} {}", text, lowest,
-                                 error == std::errc::result_out_of_range
-                                     ? fmt::format("to {}", std::numeric_limits<long long>::max())
-                                     : "up");
+        if (error == std::errc() && at == end && value >= lowest && value <= highest) {
+          return std::string();
+        }
+        const bool is_too_high = error == std::errc::result_out_of_range || value > highest;
+        return fmt::format("{} is not a whole number from {} {}", text, lowest,
+                           is_too_high ? fmt::format("to {}", highest) : "up");
       },
       "");
 }
@@ -98,6 +99,19 @@ CLI::Validator one_of(std::vector<std::string> words) {
         return std::find(words.begin(), words.end(), text) != words.end()
                    ? std::string()
                    : fmt::format("{} is not one of {}", text, fmt::join(words, ", "));
+      },
+      "");
+}
+
+CLI::Validator readable(std::function<void(const std::string&)> parse, std::string wanted) {
+  return CLI::Validator(
+      [parse = std::move(parse), wanted = std::move(wanted)](const std::string& text) {
+        try {
+          parse(text);
+          return std::string();
+        } catch (const UserError&) {
+          return fmt::format("{} is not {}", text, wanted);
+        }
       },
       "");
 }

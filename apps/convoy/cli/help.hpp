@@ -3,7 +3,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
+#include <limits>
 #include <string>
+#include <vector>
 
 namespace convoy::app {
 
@@ -22,11 +25,15 @@ class HelpFormatter : public CLI::Formatter {
 std::string type_of(const CLI::Option& option);
 std::string description_of(const CLI::Option& option);
 
-// Accepts a whole number of at least `lowest`. Its message is a plain sentence, and it adds nothing
+// Accepts a whole number in [lowest, highest]. Its message is a plain sentence, and it adds nothing
 // to the help.
-CLI::Validator whole_number(long long lowest);
+CLI::Validator whole_number(long long lowest,
+                            long long highest = std::numeric_limits<long long>::max());
 
-// Accepts one of these words, which the option's type name lists.
+// Accepts one of these words.
 CLI::Validator one_of(std::vector<std::string> words);
+
+// Accepts a text for which `parse` throws no UserError; `wanted` says which these are.
+CLI::Validator readable(std::function<void(const std::string&)> parse, std::string wanted);
 
 }  // namespace convoy::app

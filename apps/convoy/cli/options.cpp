@@ -76,28 +76,23 @@ Launching launching_of(const Layout& layout) {
 }
 
 void check_isa(const Layout& layout) {
-  if (const std::vector<std::string> isas = available_isas();
-      layout.isa != "auto" && std::find(isas.begin(), isas.end(), layout.isa) == isas.end()) {
-    static constexpr std::string_view kKnown[] = {"avx2", "avx512", "neon", "sve"};
-    const bool known =
-        std::find(std::begin(kKnown), std::end(kKnown), layout.isa) != std::end(kKnown);
-    throw UserError(known ? Fault::unavailable : Fault::usage,
-                    fmt::format("--isa {} is not available", layout.isa),
-                    "this machine or build does not support it",
-                    fmt::format("use one of auto, {}", fmt::join(isas, ", ")));
-  }
+  const std::vector<std::string> isas = available_isas();
+  if (layout.isa == "auto" || std::ranges::find(isas, layout.isa) != isas.end()) return;
+  throw UserError(Fault::unavailable, fmt::format("--isa {} is not available", layout.isa),
+                  "this machine or build does not support it",
+                  fmt::format("use one of auto, {}", fmt::join(isas, ", ")));
 }
 
 }  // namespace
 
-void add_layout(CLI::App& command, Layout& layout) {
+void add_layout(CLI::App& command, Layout& layout, const LayoutHelp& help) {
   command
       .add_option("--threads", layout.threads,
                   "Number of threads; default: OMP_NUM_THREADS, else the cores that this process "
                   "may use (in a Slurm job without CPU binding, at most SLURM_CPUS_PER_TASK)")
       ->check(whole_number(1))
       ->type_name("N")
-      ->group(kLayoutGroup);
+      ->group(help.group);
   command
       .add_option("--threads-by", layout.threads_by,
                   "Split work between threads by 'data' (each thread has its own grains of the "
@@ -105,45 +100,48 @@ void add_layout(CLI::App& command, Layout& layout) {
       ->check(one_of({"data", "tensor"}))
       ->type_name("data|tensor")
       ->capture_default_str()
-      ->group(kLayoutGroup);
+      ->group(help.group);
   command
       .add_flag("--oversubscribe", layout.oversubscribe,
-                "Allow more threads or ranks than usable cores")
-      ->group(kLayoutGroup);
+                fmt::format("Allow more {} than usable cores", help.workers))
+      ->group(help.group);
   command
       .add_option("--isa", layout.isa,
                   "Vector instructions to use: auto, reference (plain code), or one of those that "
                   "'convoy info' lists")
+      ->check(one_of({"auto", "reference", "avx2", "avx512", "neon", "sve"}))
       ->type_name("NAME")
       ->capture_default_str()
-      ->group(kLayoutGroup);
+      ->group(help.group);
   command
-      .add_option("--device", layout.device,
-                  "Device to compute on: the CPU, or one GPU per rank; the weights are the same")
+      .add_option(
+          "--device", layout.device,
+          fmt::format("Device to compute on: the CPU or {}; both give the same weights", help.gpus))
       ->check(one_of({"cpu", "cuda"}))
       ->type_name("cpu|cuda")
       ->capture_default_str()
-      ->group(kLayoutGroup);
+      ->group(help.group);
 }
 
-void add_launching(CLI::App& command, Layout& layout) {
+void add_launching(CLI::App& command, Layout& layout, const LayoutHelp& help) {
   command
       .add_option(
           "--launch", layout.launch,
-          "How steps are launched on a GPU: one launch per stage ('stages'), a CUDA graph of one "
-          "step ('graph'), or one kernel that runs many steps ('persistent'). auto: stages with "
-          "several ranks, --profile or --trace; else persistent if the net fits, else graph")
+          fmt::format("How steps are launched on a GPU: one launch per stage ('stages'), a CUDA "
+                      "graph of one step ('graph'), or one kernel that runs many steps "
+                      "('persistent'). auto: {}",
+                      help.launch))
       ->check(one_of({"auto", "stages", "graph", "persistent"}))
       ->type_name("auto|stages|graph|persistent")
       ->capture_default_str()
-      ->group(kLayoutGroup);
+      ->group(help.group);
   command
       .add_option("--steps-per-launch", layout.steps_per_launch,
-                  "Steps per GPU launch; 0 = until the next log line, evaluation or checkpoint")
+                  fmt::format("Steps per GPU launch; 0: {}", help.steps_per_launch))
       ->check(whole_number(0))
       ->type_name("N")
       ->capture_default_str()
-      ->group(kLayoutGroup);
+      ->group(help.group);
 }
 
 std::string many_steps_option(const Layout& layout) {
@@ -152,9 +150,9 @@ std::string many_steps_option(const Layout& layout) {
   return one ? "" : "--launch " + layout.launch;
 }
 
-void add_ranks(CLI::App& command, RanksLayout& layout) {
+void add_ranks(CLI::App& command, RanksLayout& layout, const LayoutHelp& help) {
   auto add = [&](const char* name, auto& value, const char* text) {
-    return command.add_option(name, value, text)->group(kLayoutGroup);
+    return command.add_option(name, value, text)->group(help.group);
   };
   auto add_choice = [&](const char* name, std::string& value, std::vector<std::string> words,
                         const char* text) {

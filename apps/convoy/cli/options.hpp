@@ -13,7 +13,6 @@ namespace convoy::app {
 // Headings in the help texts.
 inline constexpr const char* kProblemGroup = "Problem (part of a run's identity)";
 inline constexpr const char* kDataGroup = "Data";
-inline constexpr const char* kLayoutGroup = "Layout (never changes the result)";
 inline constexpr const char* kOutputGroup = "Output";
 
 // The device and the threads that do the work.
@@ -27,9 +26,17 @@ struct Layout {
   std::string launch = "auto";  // of commands with add_launching(), like steps_per_launch
   Index steps_per_launch = 0;
 };
-void add_layout(CLI::App& command, Layout& layout);
+// What the help says about the layout of a command.
+struct LayoutHelp {
+  const char* group;    // heading
+  const char* workers;  // what can be more than the cores
+  const char* gpus;
+  const char* launch = "";            // how --launch chooses, and
+  const char* steps_per_launch = "";  // --steps-per-launch, by default
+};
+void add_layout(CLI::App& command, Layout& layout, const LayoutHelp& help);
 // Adds the options for launching a GPU's kernels.
-void add_launching(CLI::App& command, Layout& layout);
+void add_launching(CLI::App& command, Layout& layout, const LayoutHelp& help);
 // The option that requests several steps per launch, such as "--launch graph"; "" if there is none.
 std::string many_steps_option(const Layout& layout);
 
@@ -44,7 +51,7 @@ struct RanksLayout {
   double stall_timeout = 30;
   double start_timeout = 60;
 };
-void add_ranks(CLI::App& command, RanksLayout& layout);
+void add_ranks(CLI::App& command, RanksLayout& layout, const LayoutHelp& help);
 
 // Adds the option that says which checkpoint of a run folder a command reads.
 void add_checkpoint_choice(CLI::App& command, std::string& choice);

@@ -129,7 +129,6 @@ std::string filled(const Spelling& spelling, std::string_view value) {
 std::optional<std::string> remedy_for_spelling(const CLI::App& command, std::string_view option,
                                                std::string_view value) {
   const std::string word = without_dashes(option);
-  const bool is_short = !option.starts_with("--");
   for (const Spelling& spelling : kSpellings) {
     if (!is_one_of(spelling.others, word)) continue;
     if (!spelling.remedy.starts_with("--")) {
@@ -138,8 +137,8 @@ std::optional<std::string> remedy_for_spelling(const CLI::App& command, std::str
     }
     if (!has_options(command, spelling.remedy)) return std::nullopt;
     // A single letter has many meanings in other programs, so the remedy is a question.
-    return is_short && word.size() == 1 ? fmt::format("do you mean {}?", filled(spelling, value))
-                                        : fmt::format("write {}", filled(spelling, value));
+    return word.size() == 1 ? fmt::format("did you mean {}?", filled(spelling, value))
+                            : fmt::format("write {}", filled(spelling, value));
   }
   return std::nullopt;
 }

@@ -116,8 +116,10 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
           ""))
       ->type_name("S")
       ->capture_default_str();
-  add_layout(*command, options->layout);
-  add_launching(*command, options->layout);
+  constexpr LayoutHelp kHelp{"Layout to measure", "threads", "one GPU",
+                             "each of them that the net fits", "as many as possible"};
+  add_layout(*command, options->layout, kHelp);
+  add_launching(*command, options->layout, kHelp);
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
   command->add_option("--svg", options->svg, "Draw the roofline plot into this file")

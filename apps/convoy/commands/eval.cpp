@@ -106,7 +106,8 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
                    "Data to test on; default: the data that the run was trained on")
       ->type_name("NAME|DIR")
       ->group(kDataGroup);
-  add_layout(*command, options->layout);
+  add_layout(*command, options->layout,
+             {"Layout (changes speed, never the result)", "threads", "one GPU"});
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
   command->footer("Examples:\n  convoy eval runs/a\n  convoy eval runs/a --data mnist --json");

@@ -28,9 +28,9 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
   std::iota(samples.begin(), samples.end(), 0u);
   Evaluation evaluation = engine->evaluate(data.test, samples, with_probabilities);
 
-  const auto count = static_cast<double>(std::max<Index>(evaluation.step_metrics.samples, 1));
-  return {static_cast<double>(evaluation.step_metrics.correct) / count,
-          evaluation.step_metrics.loss / count,
+  const auto count = static_cast<double>(std::max<Index>(evaluation.metrics.samples, 1));
+  return {static_cast<double>(evaluation.metrics.correct) / count,
+          evaluation.metrics.loss / count,
           Confusion(net.loss().classes, data.test.labels(), evaluation.predictions),
           std::move(evaluation.predictions),
           std::move(evaluation.probabilities),

@@ -172,6 +172,9 @@ std::string text_of_surroundings() {
   for (const ModelEntry& model : known_models()) {
     models.push_back({"  " + model.name, model.path.string()});
   }
+  if (models.empty()) {
+    models.push_back({"  none", "set CONVOY_MODELS to the folder with the models"});
+  }
   for (const CatalogEntry& entry : catalog()) {
     const bool made = entry.searched.empty();  // made in memory, not read
     data.push_back({"  " + entry.name, entry.description,

@@ -30,6 +30,7 @@ namespace fs = std::filesystem;
 // where the supervisor chose it.
 std::vector<std::string> rank_command(const std::vector<std::string>& own, const fs::path& folder,
                                       bool folder_is_given) {
+  CONVOY_ASSERT(own.size() >= 2);  // the program, and the command "train"
   std::vector<std::string> words{fs::read_symlink("/proc/self/exe").string(), own[1]};
   if (!folder_is_given) words.insert(words.end(), {"--out", folder.string()});
   for (std::size_t i = 2; i < own.size(); ++i) {

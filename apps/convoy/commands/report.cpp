@@ -38,6 +38,20 @@ void refuse_twins(const std::vector<std::string>& folders) {
   }
 }
 
+// Says what the report lacks because a file of the run, or its data, is missing or damaged.
+void warn_of_gaps(const RunRecord& run) {
+  const auto shown = static_cast<Index>(run.epochs.size());
+  if (shown < run.epochs_done()) {
+    write_warning(fmt::format(
+        "the curves show {} of {} epochs ({} was damaged): the checkpoints are not affected", shown,
+        run.epochs_done(), (run.folder / "metrics.jsonl").string()));
+  }
+  if (!run.result) {
+    write_warning(
+        fmt::format("the report shows only curves of {}: {}", run.folder.string(), run.why_not));
+  }
+}
+
 std::string report_of_runs(const ReportOptions& options) {
   refuse_twins(options.runs);
   std::vector<RunRecord> runs;
@@ -48,9 +62,19 @@ std::string report_of_runs(const ReportOptions& options) {
   for (RunRecord& run : runs) {
     tell(options, fmt::format("testing {}", run.folder.string()));
     evaluate(run, data, options.data);
-    if (!run.result && !options.quiet) write_warning(run.why_not);
+    if (!options.quiet) warn_of_gaps(run);
   }
   return run_report(runs);
+}
+
+// Refuses a folder that is neither that of a run nor that of a study.
+void check_is_no_other(const fs::path& folder) {
+  std::error_code ignored;
+  const auto type = fs::status(checkpoints_of(folder), ignored).type();
+  if (type != fs::file_type::not_found || !fs::is_directory(folder, ignored)) return;
+  throw UserError(Fault::not_found, fmt::format("{} is neither a run nor a study", folder.string()),
+                  "it has no folder named checkpoints and no file study.json",
+                  "give the --out folder of `convoy train` or `convoy study`");
 }
 
 // Writes the reports of a study into its folder.
@@ -74,6 +98,7 @@ int report_of_study(const CLI::App& command, const ReportOptions& options) {
 int report(const CLI::App& command, const ReportOptions& options) {
   require_gnuplot();
   if (study::is_study(options.runs.front())) return report_of_study(command, options);
+  for (const std::string& folder : options.runs) check_is_no_other(folder);
   check_writable(options.out);
   save_file(options.out, report_of_runs(options));
   tell(options, fmt::format("wrote {}", options.out));

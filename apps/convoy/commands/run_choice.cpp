@@ -34,12 +34,12 @@ std::vector<Override> overrides(const TrainOptions& options, int ranks) {
       throw UserError(Fault::usage, "--batch and --per-rank-batch contradict each other", "",
                       "give one of them");
     }
-    constexpr Index kMostBatch = 2'147'483'647;
-    if (*options.per_rank_batch > kMostBatch / ranks) {
-      throw UserError(
-          Fault::usage, fmt::format("--per-rank-batch {} is too large", *options.per_rank_batch),
-          fmt::format("with {} ranks the batch would have more than {} samples", ranks, kMostBatch),
-          "give a smaller one");
+    if (*options.per_rank_batch > kLargestBatch / ranks) {
+      throw UserError(Fault::usage,
+                      fmt::format("--per-rank-batch {} is too large", *options.per_rank_batch),
+                      fmt::format("with {} ranks the batch would have more than {} samples", ranks,
+                                  kLargestBatch),
+                      "give a smaller one");
     }
     add_number("--per-rank-batch", "train.batch", *options.per_rank_batch * ranks);
   }
@@ -117,13 +117,6 @@ Run new_run(const TrainOptions& options, int ranks) {
           options.init_from};
 }
 
-// Says where the run's settings come from, if not from config.toml.
-void warn_of_lost_config(const FoundRun& config, std::vector<std::string>& warnings) {
-  if (config.lost.empty()) return;
-  warnings.push_back(
-      fmt::format("{}; the run's settings are taken from its newest checkpoint", config.lost));
-}
-
 ModelFile with_epochs(const ModelFile& model, std::string_view source, Index epochs) {
   const Override override = fmt::format("train.epochs={}", epochs);
   return parse_model_file(model.text, source, {&override, 1});
@@ -155,7 +148,6 @@ Run rest_of_run(const fs::path& folder, const TrainOptions& options, const CLI::
   }
   if (given.count("--data") > 0) config.data.name = lasting_name(options.data);
   Run run{std::move(config.model), config.data, folder, true};
-  warn_of_lost_config(config, run.warnings);
   return run;
 }
 
@@ -168,7 +160,6 @@ Run new_or_rest_of_run(const TrainOptions& options, int ranks) {
   check_initial_weights(options.out, begun.initial_weights_sha256, options.init_from,
                         "--init-from");
   Run run{std::move(asked), data_settings(options), options.out, true};
-  warn_of_lost_config(begun, run.warnings);
   const Index epochs = begun.model.train.epochs;
   if (run.model.train.epochs < epochs) {
     run.warnings.push_back(fmt::format(
@@ -181,9 +172,8 @@ Run new_or_rest_of_run(const TrainOptions& options, int ranks) {
 
 // Refuses other options that would make it another run.
 void check_resume(const CLI::App& command) {
-  for (const char* name :
-       {"MODEL", "--batch", "--per-rank-batch", "--grain", "--seed", "--no-shuffle", "--order",
-        "--set", "--init-from", "--out", "--resume-if-present"}) {
+  for (const char* name : {"MODEL", "--batch", "--per-rank-batch", "--grain", "--seed",
+                           "--no-shuffle", "--order", "--set", "--init-from"}) {
     if (command.count(name) > 0) refuse_with_resume(name);
   }
 }

@@ -136,7 +136,7 @@ double estimate(const study::Experiment& experiment, int workers, const ModelFil
 
 void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path& folder) {
   const StudyPlan& plan = study.plan;
-  const study::Places places = study::places_of(study);
+  const study::Capacity capacity = study::capacity_of(study);
   const bool gpu = !study.machine.gpus.empty();
   double all = 0;
   std::string text;
@@ -146,7 +146,7 @@ void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path&
     const ModelFile model = model_of(plan, experiment);
     const Pace pace = pace_of(model, data.train, gpu);
     for (std::size_t l = 0; l < experiment.layouts.size(); ++l, ++count) {
-      const int workers = std::min(experiment.layouts[l].workers(), places.count);
+      const int workers = std::min(experiment.layouts[l].workers(), capacity.count);
       const double seconds = estimate(experiment, workers, model, pace, data);
       all += seconds * plan.repeats;
       text += fmt::format("{} {}, about {} each:\n  {}\n", experiment.name,
@@ -159,7 +159,7 @@ void print_dry_run(const Study& study, const TrainAndTest& data, const fs::path&
       "if workers wait for each other after every operation); results would be in {}\n",
       text, study::counted(count, "configuration"),
       study::counted(static_cast<std::size_t>(plan.repeats), "round"), as_duration(all),
-      study::counted(static_cast<std::size_t>(places.count), places.noun),
+      study::counted(static_cast<std::size_t>(capacity.count), capacity.noun),
       printable(folder.string())));
 }
 

@@ -118,6 +118,8 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
       "4 ... threads and ranks, up to the number of cores; on GPUs RANKSx1, up to their number",
       "LIST")
       ->delimiter(',')
+      ->check(readable([](const std::string& text) { study::parse_grid(text); },
+                       "RANKSxTHREADS, for example 2x1"))
       ->allow_extra_args(false);
   add("--ranks-by", options.ranks_by, "How work is split between ranks", "data|tensor")
       ->check(one_of({"data", "tensor"}))
@@ -146,13 +148,14 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
   add("--seed", options.seed, "Seed for the order of the runs; default: 1", "N")
       ->check(whole_number(0));
   add("--target-accuracy", options.target_accuracy,
-      "Target for time to accuracy; default: the highest that all runs reach", "X")
+      "Target for time to accuracy (above 0, at most 1); default: the highest that all runs reach",
+      "X")
       ->check(CLI::Validator(
           [](const std::string& text) {
             double value = 0;
             return CLI::detail::lexical_cast(text, value) && value > 0 && value <= 1
                        ? std::string()
-                       : text + " is not a fraction from 0 to 1";
+                       : text + " is not a number above 0 and at most 1";
           },
           ""));
   add("--device", options.device, "Train on the processor or on GPUs", "cpu|cuda")

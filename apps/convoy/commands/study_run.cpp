@@ -101,7 +101,7 @@ Finished run_process(const StudyPlan& plan, const Configuration& which, const fs
   command.insert(command.end(), {"--out", run_folder.string()});
   const study::OtherLoad others;
   const Stopwatch clock;
-  ProcessTree tree(command, {});
+  ProcessTree tree(command, {}, "correct the study's launcher (--launcher), or leave it out");
   std::optional<int> code;
   std::string output, errors;
   while (!(code = tree.ended())) {
@@ -141,8 +141,17 @@ RunRecord measure(const Study& study, const Configuration& which, int round,
     run.process_seconds = finished.seconds;
     return run;
   } catch (const std::invalid_argument& error) {
-    fail(name_of(study.plan, which), study_command(study.plan, which),
-         static_cast<int>(Fault::internal), false, error.what());
+    const std::vector<std::string> command = study_command(study.plan, which);
+    if (study.plan.launcher.empty()) {
+      fail(name_of(study.plan, which), command, static_cast<int>(Fault::internal), false,
+           error.what());
+    }
+    throw UserError(Fault::unavailable,
+                    fmt::format("'{}' printed no result", name_of(study.plan, which)),
+                    fmt::format("its launcher ended with exit code 0, and what it printed is not "
+                                "a result: {}",
+                                error.what()),
+                    fmt::format("check --launcher; try it alone: {}", shell_command(command)));
   }
 }
 
@@ -226,7 +235,7 @@ void run_all(Study& study, const study::StudyFolder& folder, const StopSignals& 
   const std::vector<Configuration> all = study::configurations(study.plan);
   const std::size_t total = all.size() * static_cast<std::size_t>(study.plan.repeats);
   if (study.runs.size() < total) {
-    say(fmt::format("warm-up: {} configurations", all.size()));
+    say(fmt::format("warm-up: {}", study::counted(all.size(), "configuration")));
     for (const Configuration& which : all) warm_up(study, which, folder.run_folder(), signals);
   }
   for (int round = 1; round <= study.plan.repeats; ++round) {

@@ -99,11 +99,12 @@ std::string layout_in_words(const Engine& engine, const Communicator& communicat
   }
   const auto domains = static_cast<Index>(communicator.domains().size());
   const std::string how = domains == communicator.size() ? "by messages"
-                          : domains == 1                 ? "over shared memory on 1 host"
-                                                         : fmt::format(
-                                                               "over shared memory on {} hosts, by messages "
-                                                                               "between them",
-                                                               domains);
+                          : domains == 1
+                              ? "over shared memory on 1 host"
+                              : fmt::format(
+                                    "over shared memory in {} memory domains, by messages "
+                                    "between them",
+                                    domains);
   const std::string reduction =
       options.ranks.reduction == "tree" ? "" : ", reduction " + options.ranks.reduction;
   return fmt::format("{} x {} (ranks by {} {}{}{})", counted(communicator.size(), "rank"), threads,
@@ -123,6 +124,11 @@ void announce(ProgressReport& report, const Run& run, const TrainAndTest& data,
   const bool cores_by_default = options.layout.device == "cpu" && options.layout.threads == 0;
   if (cores_by_default && std::getenv("OMP_NUM_THREADS") == nullptr) {
     for (const std::string& text : binding_warnings(communicator)) report.warning(text);
+  }
+  if (options.ranks.reduction == "fast") {
+    report.warning(
+        "--reduction fast: the weights depend on the layout; for the same weights on every layout, "
+        "leave it out");
   }
   for (const std::string& text : run.warnings) report.warning(text);
   for (const std::string& text : engine.warnings()) report.warning(text);
@@ -182,6 +188,18 @@ void agree_on_layout(Communicator& communicator, const TrainOptions& options) {
 std::unique_ptr<Timeline> timeline_for(const TrainOptions& options) {
   if (options.trace.empty() && !options.profile) return nullptr;
   return std::make_unique<Timeline>(options.trace.empty() ? 0 : kTraceEvents);
+}
+
+// Checks that one option names the run folder.
+void check_folder(const TrainOptions& options) {
+  if (options.resume_if_present && options.out.empty() && options.resume.empty()) {
+    throw UserError(Fault::usage, "--resume-if-present without --out",
+                    "it continues the run in that folder", "add --out DIR");
+  }
+  if (options.resume.empty() || (options.out.empty() && !options.resume_if_present)) return;
+  const char* other = options.out.empty() ? "--resume-if-present" : "--out";
+  throw UserError(Fault::usage, fmt::format("{} cannot be combined with --resume", other),
+                  "--resume names the folder of a run that exists", "give only one of them");
 }
 
 // Checks that stages are launched one by one, without which their times cannot be measured.
@@ -260,8 +278,8 @@ TrainResult train_or_explain_resume(RunTrainer& trainer, Observer& observer,
       throw error;
     }
     throw UserError(Fault::io, error.what(), "",
-                    fmt::format("free disk space or repair the disk; the last good checkpoint is "
-                                "{}; to continue from it: convoy train --resume {}",
+                    fmt::format("the last good checkpoint is {}; to continue from it: convoy train "
+                                "--resume {}",
                                 last, shell_path(trainer.folder())));
   }
 }
@@ -280,7 +298,8 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
 
   const bool quiet = options.quiet || !is_rank_zero();
   if (!signals) signals.emplace(quiet);
-  ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
+  ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic,
+                        run.model.train.epochs);
   const std::unique_ptr<Engine> engine =
       make_engine(run.model.net, optimizer_of(run.model.train), layout, communicator);
   RunTrainer trainer = make_trainer(run, data, *engine, communicator, report);
@@ -305,7 +324,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
 }
 
 int train(const CLI::App& command, const TrainOptions& options) {
-  parse_checkpoint_every(options.checkpoint_every);
+  check_folder(options);
   check_launching(options);
   const int ranks = is_rank() ? options.ranks.ranks : ranks_to_start(options);
   if (ranks > 1 || (ranks == 1 && is_rank())) return launch(command, options, ranks);
@@ -338,11 +357,13 @@ void add_train(CLI::App& app, std::vector<std::string> command_line, std::functi
   options->command_line = std::move(command_line);
   add_train_options(*command, *options);
   command->footer(
-      "Ctrl-C, SIGTERM or SIGUSR1 ends the run after the current step, with a checkpoint and exit\n"
-      "code 75.\n"
+      "Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 ends the run after the current step, with a checkpoint "
+      "and\n"
+      "exit code 75.\n"
       "Exit codes: 0 done, 2 usage, 65 bad data or model, 66 not found, 69 not available,\n"
       "70 a bug, 74 input or output failed, 75 stopped, 76 loss or weights not finite, 77 a rank\n"
-      "failed or hung (all ranks are ended; --resume continues from the last checkpoint).\n\n"
+      "failed or hung, or MPI did not start in time (all ranks are ended; --resume continues from\n"
+      "the last checkpoint).\n\n"
       "Examples:\n"
       "  convoy train lenet5\n"
       "  convoy train tiny-relu --data mnist --epochs 5 --no-shuffle --threads 2\n"

@@ -11,18 +11,19 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
       .add_option("MODEL", options.model,
                   "A model's name (see 'convoy info') or a .toml file; default: tiny-relu")
       ->type_name("");
-  auto number = [&](const char* name, std::optional<Index>& value, const char* text) {
+  auto number = [&](const char* name, std::optional<Index>& value, Index highest,
+                    const char* text) {
     command.add_option(name, value, text)
-        ->check(whole_number(1))
+        ->check(whole_number(1, highest))
         ->type_name("N")
         ->group(kProblemGroup);
   };
-  number("--epochs", options.epochs,
+  number("--epochs", options.epochs, kMostEpochs,
          "Passes over the training data; with --resume: the new, larger total");
-  number("--batch", options.batch, "Samples per step, over all ranks together");
-  number("--per-rank-batch", options.per_rank_batch,
-         "Samples per step per rank; N is the same as --batch N x RANKS");
-  number("--grain", options.grain,
+  number("--batch", options.batch, kLargestBatch, "Samples per step, over all ranks together");
+  number("--per-rank-batch", options.per_rank_batch, kLargestBatch,
+         "Samples per step for each rank; the batch is N times the number of ranks");
+  number("--grain", options.grain, kLargestGrain,
          "Samples per grain, the smallest unit of work that a worker takes");
   command
       .add_option("--seed", options.seed,
@@ -31,6 +32,8 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
       ->type_name("N")
       ->group(kProblemGroup);
   command.add_option("--order", options.order, "Order in which samples are read")
+      ->check(readable([](const std::string& text) { parse_order(text); },
+                       "shuffled, sequential or shards:N with N from 1 up"))
       ->type_name("shuffled|sequential|shards:N")
       ->group(kProblemGroup);
   command.add_flag("--no-shuffle", options.no_shuffle, "Same as --order sequential")
@@ -77,11 +80,10 @@ void add_data_options(CLI::App& command, TrainOptions& options) {
 }
 
 void add_output_options(CLI::App& command, TrainOptions& options) {
-  CLI::Option* out = command
-                         .add_option("--out", options.out,
-                                     "Run folder, new or empty; default: runs/MODEL-DATE-TIME")
-                         ->type_name("DIR")
-                         ->group(kOutputGroup);
+  command
+      .add_option("--out", options.out, "Run folder, new or empty; default: runs/MODEL-DATE-TIME")
+      ->type_name("DIR")
+      ->group(kOutputGroup);
   command.add_option("--resume", options.resume, "Continue the run in DIR")
       ->type_name("DIR")
       ->group(kOutputGroup);
@@ -89,11 +91,12 @@ void add_output_options(CLI::App& command, TrainOptions& options) {
       .add_flag("--resume-if-present", options.resume_if_present,
                 "Continue the run in --out if there is one, else start it (safe for jobs that a "
                 "scheduler requeues)")
-      ->needs(out)
       ->group(kOutputGroup);
   command
       .add_option("--checkpoint-every", options.checkpoint_every,
                   "How often to write a checkpoint, for example 500steps, epoch, 30s, 10min, 1h")
+      ->check(readable([](const std::string& text) { parse_checkpoint_every(text); },
+                       "a positive number and a unit, as in 500steps, 1epoch, 30s, 10min or 1h"))
       ->type_name("EVERY")
       ->capture_default_str()
       ->group(kOutputGroup);
@@ -116,15 +119,21 @@ void add_output_options(CLI::App& command, TrainOptions& options) {
 }  // namespace
 
 void add_train_options(CLI::App& command, TrainOptions& options) {
+  constexpr LayoutHelp kHelp{
+      "Layout (changes speed, never the weights, except with --reduction fast)", "threads or ranks",
+      "one GPU per rank",
+      "stages with several ranks, --profile or --trace; else persistent if the net fits, else "
+      "graph",
+      "until the next log line, evaluation or checkpoint"};
   add_problem_options(command, options);
   add_data_options(command, options);
-  add_layout(command, options.layout);
+  add_layout(command, options.layout, kHelp);
   command
       .add_flag("--no-fusion", options.layout.no_fusion,
                 "Compute every layer as a separate stage, which is timed separately; slower")
-      ->group(kLayoutGroup);
-  add_launching(command, options.layout);
-  add_ranks(command, options.ranks);
+      ->group(kHelp.group);
+  add_launching(command, options.layout, kHelp);
+  add_ranks(command, options.ranks, kHelp);
   add_output_options(command, options);
 }
 

@@ -60,6 +60,7 @@ class Fetcher {
  public:
   Fetcher(const FetchOptions& options, const RemoteSet& set)
       : set_(set),
+        is_own_mirror_(!options.from.empty()),
         mirrors_(options.from.empty() ? set.mirrors : std::vector{options.from}),
         folder_(options.to.empty() ? fetch_folder(set.name) : options.to),
         limits_(options.limits) {
@@ -68,23 +69,39 @@ class Fetcher {
   }
 
   void run() {
-    make_folder();
+    const std::vector<fs::path> made = make_folder();
+    try {
+      obtain_all();
+    } catch (...) {
+      std::error_code ignored;  // what holds a part of a file stays
+      for (const fs::path& folder : made) fs::remove(folder, ignored);
+      throw;
+    }
+    write_line(fmt::format("{} is complete in {}", set_.name, folder_.string()));
+  }
+
+ private:
+  void obtain_all() const {
     if (set_.archive.empty()) {
       for (const RemoteFile& file : set_.files)
         if (!is_right(file)) obtain(single(file));
     } else if (!std::ranges::all_of(set_.files, [&](const auto& f) { return is_right(f); })) {
       obtain(whole_archive());
     }
-    write_line(fmt::format("{} is complete in {}", set_.name, folder_.string()));
   }
 
- private:
-  void make_folder() const {
+  // Returns the folders that it made, the innermost first.
+  std::vector<fs::path> make_folder() const {
     std::error_code error;
+    std::vector<fs::path> made;
+    for (fs::path path = fs::absolute(folder_); !there(path); path = path.parent_path()) {
+      made.push_back(path);
+    }
     fs::create_directories(folder_, error);
     if (error || !fs::is_directory(folder_, error))
       throw SystemError(Fault::io, "mkdir", folder_.string(),
                         error ? error.message() : "a file has that name");
+    return made;
   }
 
   // The copy that load_data() would read; empty if there is none.
@@ -176,9 +193,11 @@ class Fetcher {
   }
 
   [[noreturn]] void report(const Job& job, const std::string& failures, bool wrong) const {
-    std::string remedy = wrong ? "try again later, or name a mirror that you trust with --from URL"
-                               : "run the command again when the network works: the download "
-                                 "continues where it stopped; or name a mirror with --from URL";
+    std::string remedy =
+        is_own_mirror_ ? "check the address given with --from, or leave it out"
+        : wrong        ? "try again later, or name a mirror that you trust with --from URL"
+                       : "run the command again when the network works: the download continues "
+                         "where it stopped; or name a mirror with --from URL";
     if (!set_.package.empty())
       remedy += fmt::format("; or install Debian's package: apt-get install {}", set_.package);
     std::string names;
@@ -194,6 +213,7 @@ class Fetcher {
   }
 
   const RemoteSet& set_;
+  bool is_own_mirror_;
   std::vector<std::string> mirrors_;
   fs::path folder_;
   DownloadLimits limits_;
@@ -214,15 +234,17 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand(
       "fetch", "Download a public data set, verify it, and put it where the other commands look");
   const auto options = std::make_shared<FetchOptions>();
-  command->add_option("name", options->name, "mnist, fashion-mnist or cifar10")
-      ->type_name("NAME")
-      ->required();
+  command->add_option("NAME", options->name, "mnist, fashion-mnist or cifar10")->required();
   command
       ->add_option("--from", options->from,
                    "Address of a mirror to use instead of the public servers "
                    "(http://NAME:PASSWORD@HOST/ if it needs a password)")
       ->type_name("URL");
-  command->add_option("--to", options->to, "Folder to put the files into")->type_name("DIR");
+  command
+      ->add_option("--to", options->to,
+                   "Folder to put the files into; default: NAME in the folder of $CONVOY_DATA if "
+                   "that is set, else in ~/.local/share/convoy")
+      ->type_name("DIR");
   const DownloadLimits limits;
   command->footer(fmt::format(
       "If a server does not answer within {} s, or sends fewer than {} bytes per second for {} s,\n"

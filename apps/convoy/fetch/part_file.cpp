@@ -14,8 +14,8 @@
 namespace convoy::app {
 namespace {
 
-[[noreturn]] void fail(const char* call, const std::filesystem::path& place) {
-  throw SystemError(Fault::io, call, place.string(), errno);
+[[noreturn]] void fail(const char* call, const std::filesystem::path& file) {
+  throw SystemError(Fault::io, call, file.string(), errno);
 }
 
 // Opens the part of an earlier download by this user, or makes a new file. It never opens what

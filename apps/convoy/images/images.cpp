@@ -135,8 +135,7 @@ std::vector<std::uint8_t> read_png(PictureStream& stream, const Shape& shape) {
   PngReader reader(stream);
   auto damaged = [&] {
     if (reader.failure) std::rethrow_exception(reader.failure);
-    refuse(path, fmt::format("PNG: {}", reader.error.data()),
-           "the file is damaged: create it again");
+    refuse(path, fmt::format("PNG: {}", reader.error.data()), "create the file again");
   };
   if (!reader.read_header()) damaged();
   check_size(path, static_cast<Index>(png_get_image_height(reader.png, reader.info)),
@@ -202,7 +201,7 @@ Number next_number(PictureStream& stream) {
     refuse(stream.name(),
            fmt::format("a number is missing or wrong at byte {}",
                        std::max<std::uint64_t>(stream.position(), 1) - 1),
-           "the file is damaged: create it again");
+           "create the file again");
   }
   number.next = c;
   return number;
@@ -238,7 +237,7 @@ std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
   const auto [largest, after_header] = next_number(stream);
   if (largest < 1 || largest > 65535) {
     refuse(path, fmt::format("its maximum value is {}, not from 1 to 65535", largest),
-           "the file is damaged: create it again");
+           "create the file again");
   }
   check_size(path, height, width, shape);
 
@@ -251,7 +250,7 @@ std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
     } else {
       for (int byte = largest > 255 ? 2 : 1; byte > 0; --byte) {
         const int c = stream.get();
-        if (c == -1) refuse(path, "it ends too early", "the file is damaged: create it again");
+        if (c == -1) refuse(path, "it ends too early", "create the file again");
         if (first == -1) first = c;
         value = value * 256 + c;
       }
@@ -259,7 +258,7 @@ std::vector<std::uint8_t> read_pnm(PictureStream& stream, const Shape& shape) {
     if (value > largest) {
       refuse(path,
              fmt::format("it contains the value {}, above its maximum value {}", value, largest),
-             "the file is damaged: create it again");
+             "create the file again");
     }
     pixel = static_cast<std::uint8_t>((value * 255 + largest / 2) / largest);
   }
@@ -294,15 +293,14 @@ std::vector<Image> read_idx(PictureStream& stream, const std::string& file, cons
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(shape.height * shape.width * channels));
   for (Index i = 0; i < count; ++i) {
     if (stream.read(pixels) != pixels.size()) {
-      refuse(path, fmt::format("it ends in image {} of {}", i, count),
-             "the file is damaged: get it again");
+      refuse(path, fmt::format("it ends in image {} of {}", i, count), "get the file again");
     }
     if (!wanted || i == *wanted) {
       images.push_back({file, i, convert(pixels, channels, shape.channels, path)});
     }
   }
   if (const std::string rest = rest_of(stream); !rest.empty()) {
-    refuse(path, fmt::format("{} its {} images", rest, count), "the file is damaged: get it again");
+    refuse(path, fmt::format("{} its {} images", rest, count), "get the file again");
   }
   return images;
 }

@@ -13,7 +13,10 @@ namespace {
 constexpr std::size_t kBufferBytes = 64 * 1024;
 
 DataFile opened(const std::string& file) {
-  if (file == kStandardInput) return {STDIN_FILENO, "standard input"};
+  if (file == kStandardInput) {
+    return {STDIN_FILENO, "standard input",
+            "send an intact picture, as in: convoy predict RUN - <shoe.png"};
+  }
   return DataFile(file);
 }
 

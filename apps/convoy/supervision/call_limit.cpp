@@ -25,11 +25,11 @@ constexpr double kNextRankAfter = 0.5;
 // meanwhile, and may call write() and _exit().
 std::atomic<int> ticks_left{0};
 std::string message;
-bool is_rank_zero = false;
+bool prints_message = false;
 
 void on_tick(int /*signal*/) {
   if (ticks_left.fetch_sub(1) != 1) return;
-  if (is_rank_zero) {
+  if (prints_message) {
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
   }
   _exit(static_cast<int>(Fault::peer));
@@ -52,7 +52,7 @@ std::function<void(const char*)> limited_calls(double seconds, int rank) {
         "convoy: {} did not finish in {:g} s (a rank is missing, stopped or unreachable): look for "
         "it on its machine, or allow more time with --start-timeout\n",
         call, seconds);
-    is_rank_zero = rank <= 1;
+    prints_message = rank <= 1;
     const double limit = seconds + kNextRankAfter * std::min(rank, 2);
     ticks_left = std::max(1, static_cast<int>(std::ceil(limit / kTickSeconds)));
     struct sigaction action {};

@@ -99,8 +99,8 @@ void JobWatch::look(double seconds) {
   }
   for (int r = 0; r < liveness_table_.size(); ++r) {
     look_at_process(r);
-    elsewhere_ = elsewhere_ ||
-                 (several_machines_ && all_arrived && !ranks_[static_cast<std::size_t>(r)].came);
+    elsewhere_ = elsewhere_ || (several_machines_ && all_arrived &&
+                                !ranks_[static_cast<std::size_t>(r)].any_seen);
     look_at_movement(r, seconds);
   }
   find_lost();
@@ -111,8 +111,8 @@ void JobWatch::look(double seconds) {
 void JobWatch::look_at_process(int r) {
   Rank& rank = ranks_[static_cast<std::size_t>(r)];
   const pid_t pid = liveness_table_[r].pid.load(std::memory_order_acquire);
-  if (!rank.came && pid > 0) {
-    rank.came = true;
+  if (!rank.any_seen && pid > 0) {
+    rank.any_seen = true;
     rank.process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     rank.dead = rank.process < 0 && errno == ESRCH;
   }
@@ -150,7 +150,7 @@ void JobWatch::find_lost() {
       lost_ = r;
   }
   if (lost_ == kNoRank) return;
-  lost_place_ = place(lost_);
+  lost_state_ = state_of(lost_);
   if (!began_ && !several_machines_) find_unseen();
 }
 
@@ -159,8 +159,8 @@ void JobWatch::find_lost() {
 void JobWatch::find_unseen() {
   const std::vector<int> there = ranks_of_descendants();
   for (int r = 0; r < liveness_table_.size() && unseen_ == kNoRank; ++r) {
-    const bool came = ranks_[static_cast<std::size_t>(r)].came;
-    if (!came && std::ranges::find(there, r) == there.end()) unseen_ = r;
+    const bool any_seen = ranks_[static_cast<std::size_t>(r)].any_seen;
+    if (!any_seen && std::ranges::find(there, r) == there.end()) unseen_ = r;
   }
 }
 
@@ -171,7 +171,7 @@ void JobWatch::find_stalled() {
   for (int r = 0; r < liveness_table_.size(); ++r) {
     const Rank& rank = ranks_[static_cast<std::size_t>(r)];
     if (rank.dead || code(r) || is_elsewhere(r)) continue;
-    if (!rank.came || liveness_table_[r].heartbeat == 0) {
+    if (!rank.any_seen || liveness_table_[r].heartbeat == 0) {
       absent.push_back(r);
       continue;
     }
@@ -187,14 +187,14 @@ void JobWatch::find_stalled() {
   if (still < stall_timeout_ + ranks_first(stall_timeout_)) return;
   stalled_ = suspect;
   stall_ =
-      fmt::format("rank {} hangs {} (no response for {:.0f} s)", suspect, place(suspect), still);
+      fmt::format("rank {} hangs {} (no response for {:.0f} s)", suspect, state_of(suspect), still);
 }
 
 // While MPI starts, ranks wait for each other without publishing it: a rank that never started, or
 // is stopped, blocks the others.
 void JobWatch::diagnose_absent(const std::vector<int>& absent) {
   auto culprit = std::ranges::find_if(
-      absent, [this](int r) { return !ranks_[static_cast<std::size_t>(r)].came; });
+      absent, [this](int r) { return !ranks_[static_cast<std::size_t>(r)].any_seen; });
   if (culprit == absent.end()) {
     culprit =
         std::ranges::find_if(absent, [this](int r) { return is_stopped(liveness_table_[r].pid); });
@@ -206,7 +206,7 @@ void JobWatch::diagnose_absent(const std::vector<int>& absent) {
   stall_ = fmt::format("rank {}{} did not start within {:.0f} s", stalled_, more, start_timeout_);
 }
 
-std::string JobWatch::place(int rank) const {
+std::string JobWatch::state_of(int rank) const {
   const Activity now = activity(liveness_table_[rank]);
   if (now == Activity::starting) return "at the start";
   if (now == Activity::left) return "at the end";
@@ -245,19 +245,19 @@ std::vector<int> JobWatch::living() const {
   return processes;
 }
 
-bool JobWatch::came() const {
-  return std::ranges::any_of(ranks_, &Rank::came);
+bool JobWatch::any_seen() const {
+  return std::ranges::any_of(ranks_, &Rank::any_seen);
 }
 
 bool JobWatch::is_elsewhere(int rank) const {
-  return elsewhere_ && !ranks_[static_cast<std::size_t>(rank)].came;
+  return elsewhere_ && !ranks_[static_cast<std::size_t>(rank)].any_seen;
 }
 
 bool JobWatch::done() const {
   for (int r = 0; r < liveness_table_.size(); ++r) {
     if (!is_elsewhere(r) && !is_clean(code(r).value_or(kPeer))) return false;
   }
-  return came();
+  return any_seen();
 }
 
 bool JobWatch::trouble() const {
@@ -273,20 +273,20 @@ bool JobWatch::trouble() const {
 // in a chain: it left because of another. A message that quotes another rank's is longer, so the
 // shortest is nearest to the cause.
 std::string JobWatch::reasons_of_ranks() const {
-  std::string diagnose;
-  bool diagnoses_a_speaker = true;
+  std::string diagnosis;
+  bool names_a_reporting_rank = true;
   for (int r = 0; r < liveness_table_.size(); ++r) {
     const std::string reason = code(r) == kPeer ? liveness_table_.reason(r) : std::string();
     if (reason.empty()) continue;
     const std::optional<int> named = rank_named_in(reason);
-    const bool speaker = named && *named < liveness_table_.size() && code(*named) == kPeer;
-    const bool nearer =
-        speaker != diagnoses_a_speaker ? diagnoses_a_speaker : reason.size() < diagnose.size();
-    if (!diagnose.empty() && !nearer) continue;
-    diagnose = reason;
-    diagnoses_a_speaker = speaker;
+    const bool reported = named && *named < liveness_table_.size() && code(*named) == kPeer;
+    const bool nearer = reported != names_a_reporting_rank ? names_a_reporting_rank
+                                                           : reason.size() < diagnosis.size();
+    if (!diagnosis.empty() && !nearer) continue;
+    diagnosis = reason;
+    names_a_reporting_rank = reported;
   }
-  return diagnose;
+  return diagnosis;
 }
 
 bool JobWatch::crashed(std::optional<int> launcher) const {
@@ -353,15 +353,15 @@ Ending JobWatch::verdict(std::optional<int> launcher, bool killed) const {
   }
   if (lost_ != kNoRank && !killed) {
     return {kPeer,
-            fmt::format("rank {} died {} ({})", lost_, lost_place_, how_it_died(lost_, launcher))};
+            fmt::format("rank {} died {} ({})", lost_, lost_state_, how_it_died(lost_, launcher))};
   }
-  if (const std::string diagnose = reasons_of_ranks(); !diagnose.empty() && !killed)
-    return {kPeer, diagnose};
+  if (const std::string diagnosis = reasons_of_ranks(); !diagnosis.empty() && !killed)
+    return {kPeer, diagnosis};
   if (stalled_ != kNoRank && !killed) return {kPeer, stall_};
-  return {
-      came() ? kPeer : static_cast<int>(Fault::unavailable),
-      fmt::format("the launcher ended {} ({})",
-                  came() ? "before the ranks" : "without starting any rank", in_words(launcher))};
+  return {any_seen() ? kPeer : static_cast<int>(Fault::unavailable),
+          fmt::format("the launcher ended {} ({})",
+                      any_seen() ? "before the ranks" : "without starting any rank",
+                      in_words(launcher))};
 }
 
 }  // namespace convoy::app

@@ -30,7 +30,7 @@ class JobWatch {
   void look(double seconds);
 
   std::vector<int> living() const;       // pidfds of the ranks that have not ended, as far as known
-  bool came() const;                     // a rank was seen
+  bool any_seen() const;                 // a rank was seen
   bool began() const { return began_; }  // a rank was seen to train
   bool done() const;                     // all ranks ended without an error
   bool trouble() const;                  // a rank failed, died or hangs
@@ -52,7 +52,7 @@ class JobWatch {
  private:
   struct Rank {
     int process = -1;  // a pidfd
-    bool came = false;
+    bool any_seen = false;
     bool dead = false;
     std::optional<int> ending;  // of a dead rank, if known: exit code, or 128 + signal
     bool has_signal = false;
@@ -68,7 +68,7 @@ class JobWatch {
   void find_unseen();
   void find_stalled();
   void diagnose_absent(const std::vector<int>& absent);
-  std::string place(int rank) const;
+  std::string state_of(int rank) const;
   std::string reasons_of_ranks() const;
   std::string how_it_died(int rank, std::optional<int> launcher) const;
 
@@ -82,7 +82,7 @@ class JobWatch {
   bool was_trouble_ = false;  // at the last look()
   bool elsewhere_ = false;    // a rank is on another machine
   int lost_ = kNoRank;        // the first lost rank
-  std::string lost_place_;    // its last known position
+  std::string lost_state_;    // its last known position
   int unseen_ = kNoRank;      // a rank that ended earlier, before it was seen
   int stalled_ = kNoRank;
   std::string stall_;  // the description of the stall

@@ -150,7 +150,7 @@ void check_processes_are_seen(std::string_view what) {
 }
 
 ProcessTree::ProcessTree(const std::vector<std::string>& command,
-                         const std::vector<std::string>& variables) {
+                         const std::vector<std::string>& variables, std::string_view remedy) {
   std::vector<std::string> words = command, settings = environment(variables);
   const std::vector<char*> argv = pointers(words), envp = pointers(settings);
   const Pipe out = make_pipe(), err = make_pipe(), trouble = make_pipe();
@@ -176,12 +176,11 @@ ProcessTree::ProcessTree(const std::vector<std::string>& command,
   end();
   for (const int end : {out_, err_}) close(end);
   const bool limited = reason == EAGAIN || reason == ENOMEM;
-  throw UserError(Fault::unavailable, fmt::format("{} can't be started", command.front()),
+  throw UserError(Fault::unavailable, fmt::format("{} cannot be started", command.front()),
                   std::strerror(reason),
                   limited ? "raise the limit of processes (ulimit -u, a container's limit of pids) "
                             "or of memory (ulimit -v)"
-                          : "install the MPI library's programs, or start the ranks with another "
-                            "launcher (srun convoy train ...)");
+                          : remedy);
 }
 
 ProcessTree::~ProcessTree() {

@@ -21,8 +21,10 @@ class ProcessTree {
  public:
   // Starts `command` in a process group of its own (a terminal's Ctrl-C does not reach it), without
   // input; the kernel kills it if this process ends. `variables` are NAME=VALUE, added to our own.
-  // Throws UserError(unavailable) if the program cannot be started.
-  ProcessTree(const std::vector<std::string>& command, const std::vector<std::string>& variables);
+  // Throws UserError(unavailable) if the program cannot be started; `remedy` is for one that is not
+  // installed.
+  ProcessTree(const std::vector<std::string>& command, const std::vector<std::string>& variables,
+              std::string_view remedy);
   ~ProcessTree();  // calls end()
   ProcessTree(const ProcessTree&) = delete;
   ProcessTree& operator=(const ProcessTree&) = delete;

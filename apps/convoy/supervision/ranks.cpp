@@ -31,18 +31,18 @@ struct Membership {
 };
 Membership self;
 
-constexpr int kParentDeathSignalFailed = static_cast<int>(Fault::peer);
+constexpr int kNoSupervisor = static_cast<int>(Fault::peer);
 
 // The kernel sends SIGKILL when the pipe's last writer, the supervisor, has ended. So no thread has
 // to watch, and a rank that is stopped or hangs in a call ends, too.
 void set_parent_death_signal(const char* pipe) {
   const int parent_pipe = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (parent_pipe < 0) _exit(kParentDeathSignalFailed);
+  if (parent_pipe < 0) _exit(kNoSupervisor);
   fcntl(parent_pipe, F_SETOWN, getpid());
   fcntl(parent_pipe, F_SETSIG, SIGKILL);
   fcntl(parent_pipe, F_SETFL, O_NONBLOCK | O_ASYNC);
   pollfd now{parent_pipe, POLLIN, 0};
-  if (poll(&now, 1, 0) > 0) _exit(kParentDeathSignalFailed);  // the supervisor has ended already
+  if (poll(&now, 1, 0) > 0) _exit(kNoSupervisor);  // the supervisor has ended already
 }
 
 // The number of cores that a process may run on; 0: not known.

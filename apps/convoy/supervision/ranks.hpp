@@ -27,7 +27,7 @@ void join_job();
 
 bool is_rank();        // whether this process is one of several
 bool is_supervised();  // by a process on this machine, which sees the liveness table
-bool is_rank_zero();   // whether this is the rank, of several, that prints the messages of a run
+bool is_rank_zero();   // true also for a process alone; this rank prints the messages of a run
 
 // Tells the supervisor that it may send signals from here on.
 void arrive();

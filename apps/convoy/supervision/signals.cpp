@@ -16,8 +16,8 @@ namespace {
 
 // A handler may use lock-free atomics and call write, clock_gettime, sigaction and raise.
 std::atomic<bool> stop_requested{false};
-std::atomic<bool> sigterm_came{false};
-std::atomic<bool> came_again{false};
+std::atomic<bool> got_sigterm{false};
+std::atomic<bool> got_again{false};
 std::atomic<bool> second_ends{true};
 std::atomic<std::int64_t> first_interrupt_ms{0};
 std::atomic<bool> be_quiet{false};
@@ -53,7 +53,7 @@ void on_signal(int signal) {
     std::int64_t first = 0;
     if (!first_interrupt_ms.compare_exchange_strong(first, now_ms()) &&
         now_ms() - first > kSameMomentMs) {
-      came_again = true;
+      got_again = true;
       if (second_ends) {
         say("\n");
         end_at_once(signal);
@@ -62,11 +62,12 @@ void on_signal(int signal) {
       return;
     }
   }
-  if (signal == SIGTERM) sigterm_came = true;
+  if (signal == SIGTERM) got_sigterm = true;
   if (!stop_requested.exchange(true) && !be_quiet) {
     if (isatty(STDERR_FILENO) == 1) say("\r\033[K");
-    say("convoy: stopping after this step, with a checkpoint (press Ctrl-C again to stop at "
-        "once)\n");
+    say(signal == SIGINT ? "convoy: stopping after this step, with a checkpoint (press Ctrl-C "
+                           "again to stop at once)\n"
+                         : "convoy: stopping after this step, with a checkpoint\n");
   }
   errno = saved_errno;
 }
@@ -74,7 +75,7 @@ void on_signal(int signal) {
 }  // namespace
 
 StopSignals::StopSignals(bool quiet, Second second) {
-  stop_requested = sigterm_came = came_again = false;
+  stop_requested = got_sigterm = got_again = false;
   second_ends = second == Second::ends;
   first_interrupt_ms = 0;
   be_quiet = quiet;
@@ -99,11 +100,11 @@ const std::atomic<bool>* StopSignals::requested() const {
 }
 
 const std::atomic<bool>* StopSignals::terminated() const {
-  return &sigterm_came;
+  return &got_sigterm;
 }
 
 bool StopSignals::again() const {
-  return came_again;
+  return got_again;
 }
 
 }  // namespace convoy::app

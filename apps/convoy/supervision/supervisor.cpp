@@ -78,7 +78,9 @@ JobEnd supervise(const Job& job) {
     variables.push_back(fmt::format("{}={}", name, folder.path().string()));
   }
   const StopSignals signals(job.quiet, StopSignals::Second::noted);
-  ProcessTree tree(job.command, variables);
+  ProcessTree tree(job.command, variables,
+                   "install the MPI library's programs, or start the ranks with another launcher "
+                   "(srun convoy train ...)");
   JobWatch watch(*channels.liveness_table, job.stall_timeout, job.start_timeout,
                  job.several_machines);
   JobEnd end;

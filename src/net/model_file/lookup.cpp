@@ -66,11 +66,13 @@ std::vector<fs::path> model_folders() {
   for (const ModelEntry& entry : known) names.push_back(entry.name);
   const std::string list = names.empty() ? "no models there" : "known are " + joined(names);
   const std::string_view near = nearest(name, names);
+  const std::string remedy =
+      names.empty()  ? "set CONVOY_MODELS to the folder with the models, or give a .toml file"
+      : near.empty() ? "give one of these, or the path of a .toml file"
+                     : fmt::format("did you mean '{}'?", near);
   throw UserError(
       Fault::not_found, fmt::format("unknown model '{}'", name),
-      fmt::format("searched in {}; {}", searched.empty() ? "no folder" : searched, list),
-      near.empty() ? "give one of these, or the path of a .toml file"
-                   : fmt::format("did you mean '{}'?", near));
+      fmt::format("searched in {}; {}", searched.empty() ? "no folder" : searched, list), remedy);
 }
 
 }  // namespace

@@ -103,11 +103,11 @@ Initializer read_initializer(const TableReader& layer, std::string_view key, Ini
   }
   const bool is_uniform = initializer.kind == InitializerKind::uniform;
   if (is_uniform && range == nullptr) {
-    layer.fail(value->place, fmt::format("{} 'uniform' needs a range", key), "",
+    layer.fail(value->location, fmt::format("{} 'uniform' needs a range", key), "",
                fmt::format("write {} = {{ type = \"uniform\", range = 0.5 }}", key));
   }
   if (!is_uniform && range != nullptr) {
-    layer.fail(range->place, fmt::format("{} has a range", key), "it belongs to 'uniform' alone",
+    layer.fail(range->location, fmt::format("{} has a range", key), "it belongs to 'uniform' alone",
                "remove it, or use type = \"uniform\"");
   }
   return initializer;
@@ -181,7 +181,7 @@ class LayersReader {
     if (name.empty() || name.size() > 64 || name == "input" ||
         !std::all_of(name.begin(), name.end(), allowed) ||
         std::all_of(name.begin(), name.end(), is_digit)) {
-      reader.fail(reader.find("name")->place, fmt::format("'{}' can't be a layer's name", name),
+      reader.fail(reader.find("name")->location, fmt::format("'{}' can't be a layer's name", name),
                   "'input' and numbers are reserved", "use up to 64 letters, digits, '_' and '-'");
     }
   }
@@ -219,7 +219,7 @@ class LayersReader {
   static Subsample read_subsample(const TableReader& layer) {
     Subsample op;
     if (layer.has("kernel") && layer.has("size")) {
-      layer.fail(layer.find("kernel")->place, "both 'size' and 'kernel'", "they mean the same",
+      layer.fail(layer.find("kernel")->location, "both 'size' and 'kernel'", "they mean the same",
                  "remove one");
     }
     const std::string_view key = layer.has("kernel") ? "kernel" : "size";
@@ -252,7 +252,7 @@ class LayersReader {
     if (reader.flag("bias", true)) return;
     for (const std::string_view key : {"bias_init", "bias_learning_rate_factor"}) {
       if (!reader.has(key)) continue;
-      reader.fail(reader.find(key)->place, fmt::format("'{}' in a layer without a bias", key),
+      reader.fail(reader.find(key)->location, fmt::format("'{}' in a layer without a bias", key),
                   "bias = false", "remove one of the two");
     }
   }
@@ -267,7 +267,7 @@ class LayersReader {
     if (value == nullptr) return {last()};
     const auto* names = std::get_if<ConfigArray>(&value->data);
     if (names == nullptr || names->size() != wanted) {
-      reader.fail(value->place,
+      reader.fail(value->location,
                   "'inputs' must be an array of " + std::to_string(wanted) +
                       (wanted == 1 ? " name" : " names"),
                   "", fmt::format("write {}", wanted == 2 ? example : "inputs = [\"conv1\"]"));
@@ -284,12 +284,12 @@ class LayersReader {
     if (found != places_.end()) return found->second;
     if (std::find(names_.begin() + static_cast<std::ptrdiff_t>(i), names_.end(), name) !=
         names_.end()) {
-      reader.fail(value.place, fmt::format("its input '{}' does not come before it", name),
+      reader.fail(value.location, fmt::format("its input '{}' does not come before it", name),
                   "layers are computed in the order of the file", "move that layer up");
     }
     Keys known = {"input"};
     for (const auto& [known_name, layer] : places_) known.push_back(known_name);
-    reader.fail(value.place, fmt::format("unknown input '{}'", name), "",
+    reader.fail(value.location, fmt::format("unknown input '{}'", name), "",
                 did_you_mean(name, known));
   }
 

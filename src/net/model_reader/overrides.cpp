@@ -46,11 +46,12 @@ std::string suggest_key(std::string_view key) {
 }
 
 // Finds the table of a layer by its number (from 0) or name.
-ConfigValue& find_layer(ConfigValue& root, const std::string& part, const ConfigLocation& place) {
+ConfigValue& find_layer(ConfigValue& root, const std::string& part,
+                        const ConfigLocation& location) {
   ConfigValue* layers = find(std::get<ConfigTable>(root.data), "layer");
   auto* tables = layers == nullptr ? nullptr : std::get_if<ConfigArray>(&layers->data);
   if (tables == nullptr || tables->empty()) {
-    fail_at(place, "the model has no layers", "", "add [[layer]] tables to its file");
+    fail_at(location, "the model has no layers", "", "add [[layer]] tables to its file");
   }
   std::size_t index = 0;
   const char* end = part.data() + part.size();
@@ -63,27 +64,27 @@ ConfigValue& find_layer(ConfigValue& root, const std::string& part, const Config
       if (names[i] == part) return (*tables)[i];
     }
   }
-  fail_at(place, fmt::format("unknown layer '{}'", part),
+  fail_at(location, fmt::format("unknown layer '{}'", part),
           fmt::format("the model has layers 0 to {}", tables->size() - 1),
           did_you_mean(part, std::vector<std::string_view>(names.begin(), names.end())));
 }
 
 // Returns the value of a table's key. A missing one becomes an empty table, and the short form of
 // an initialiser ("x") becomes its long form ({ type = "x" }).
-ConfigValue& enter(ConfigValue& parent, const std::string& key, const ConfigLocation& place) {
+ConfigValue& enter(ConfigValue& parent, const std::string& key, const ConfigLocation& location) {
   auto& table = std::get<ConfigTable>(parent.data);
   ConfigValue* child = find(table, key);
   if (child == nullptr) {
-    table.push_back({key, {ConfigTable{}, place}});
+    table.push_back({key, {ConfigTable{}, location}});
     return table.back().value;
   }
   if (key.ends_with("_init") && std::holds_alternative<std::string>(child->data)) {
     ConfigValue type = std::move(*child);
-    child->place = type.place;
+    child->location = type.location;
     child->data = ConfigTable{{"type", std::move(type)}};
   }
   if (!std::holds_alternative<ConfigTable>(child->data)) {
-    fail_at(place, fmt::format("'{}' has no keys", key), "it is " + describe(*child),
+    fail_at(location, fmt::format("'{}' has no keys", key), "it is " + describe(*child),
             fmt::format("set {} itself", key));
   }
   return *child;
@@ -92,20 +93,21 @@ ConfigValue& enter(ConfigValue& parent, const std::string& key, const ConfigLoca
 }  // namespace
 
 void apply_override(ConfigValue& root, const Override& override) {
-  const ConfigLocation place{fmt::format("--set {}", override), true};
+  const ConfigLocation location{fmt::format("--set {}", override), true};
   const std::size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) {
-    fail_at(place, "not of the form KEY=VALUE", "", "write, for example, --set train.momentum=0.9");
+    fail_at(location, "not of the form KEY=VALUE", "",
+            "write, for example, --set train.momentum=0.9");
   }
   const std::string key = override.substr(0, equals);
   const std::vector<std::string> parts = split_at_dots(key);
   bool is_known = false;
   for (const std::string_view known : kModelKeys) is_known = is_known || parts[0] == known;
   for (const std::string& part : parts) is_known = is_known && !part.empty();
-  if (!is_known) fail_at(place, fmt::format("unknown key '{}'", key), "", suggest_key(key));
+  if (!is_known) fail_at(location, fmt::format("unknown key '{}'", key), "", suggest_key(key));
 
   if (parts.size() > std::size_t{kDeepestNesting}) {
-    fail_at(place, fmt::format("the key has {} parts", parts.size()), "it lies too deep",
+    fail_at(location, fmt::format("the key has {} parts", parts.size()), "it lies too deep",
             "name a key of the model");
   }
 
@@ -113,18 +115,19 @@ void apply_override(ConfigValue& root, const Override& override) {
   std::size_t next = 0;
   if (parts[0] == "layer" && parts.size() > 1) {
     if (parts.size() == 2) {
-      fail_at(place, "names no key of the layer", "",
+      fail_at(location, "names no key of the layer", "",
               fmt::format("write, for example, --set {}",
                           shell_word(fmt::format("layer.{}.filters=8", parts[1]))));
     }
-    table = &find_layer(root, parts[1], place);
+    table = &find_layer(root, parts[1], location);
     if (!std::holds_alternative<ConfigTable>(table->data)) {
-      fail_at(place, "the layer is not a table", "", "write it as [[layer]] in the model's file");
+      fail_at(location, "the layer is not a table", "",
+              "write it as [[layer]] in the model's file");
     }
     next = 2;
   }
-  for (; next + 1 < parts.size(); ++next) table = &enter(*table, parts[next], place);
-  ConfigValue value = parse_config_value(std::string_view(override).substr(equals + 1), place);
+  for (; next + 1 < parts.size(); ++next) table = &enter(*table, parts[next], location);
+  ConfigValue value = parse_config_value(std::string_view(override).substr(equals + 1), location);
   auto& entries = std::get<ConfigTable>(table->data);
   if (ConfigValue* old = find(entries, parts.back())) {
     *old = std::move(value);

@@ -29,7 +29,7 @@ std::string read_order(const TableReader& train, std::string_view fallback) {
   const std::string order = train.string("order", fallback);
   if (order == "shuffled" || order == "sequential") return order;
   constexpr std::string_view kPrefix = "shards:";
-  const ConfigLocation& place = train.find("order")->place;
+  const ConfigLocation& location = train.find("order")->location;
   if (!order.starts_with(kPrefix)) {
     constexpr std::array<std::string_view, 3> kOrders = {"shuffled", "sequential", "shards:N"};
     train.choose("order", *train.find("order"), kOrders);
@@ -38,7 +38,7 @@ std::string read_order(const TableReader& train, std::string_view fallback) {
   const char* end = order.data() + order.size();
   const auto [stop, error] = std::from_chars(order.data() + kPrefix.size(), end, shards);
   if (error != std::errc{} || stop != end || shards < 1 || shards > kMaxShards) {
-    train.fail(place, fmt::format("'order' is '{}'", order), "",
+    train.fail(location, fmt::format("'order' is '{}'", order), "",
                fmt::format("write shards:N with N from 1 to {}", kMaxShards));
   }
   return fmt::format("shards:{}", shards);
@@ -53,11 +53,10 @@ std::string_view to_string(ScheduleKind kind) {
 TrainSettings read_train(const ConfigValue& table) {
   const TableReader train(table, "[train]", kTrainKeys);
   const TrainSettings defaults;
-  constexpr Index kMany = std::numeric_limits<std::int32_t>::max();
   TrainSettings s;
-  s.batch = train.integer("batch", defaults.batch, 1, kMany);
-  s.grain = train.integer("grain", defaults.grain, 1, 128);
-  s.epochs = train.integer("epochs", defaults.epochs, 1, kMany);
+  s.batch = train.integer("batch", defaults.batch, 1, kLargestBatch);
+  s.grain = train.integer("grain", defaults.grain, 1, kLargestGrain);
+  s.epochs = train.integer("epochs", defaults.epochs, 1, kMostEpochs);
   s.order = read_order(train, defaults.order);
   s.seed = static_cast<std::uint64_t>(train.integer("seed", static_cast<Index>(defaults.seed), 0,
                                                     std::numeric_limits<Index>::max()));
@@ -76,14 +75,14 @@ TrainSettings read_train(const ConfigValue& table) {
   const auto epochs = static_cast<double>(s.epochs);
   if (s.schedule == ScheduleKind::step && epochs / s.step_epochs > kMostDrops) {
     const ConfigValue* value = train.find("step_epochs");
-    train.fail((value ? value : train.find("epochs"))->place,
+    train.fail((value ? value : train.find("epochs"))->location,
                fmt::format("'step_epochs' is {}", s.step_epochs),
                fmt::format("the learning rate would drop more than a million times in {} epochs",
                            s.epochs),
                "give the number of epochs between two drops, for example 1");
   }
   if (s.nesterov && s.momentum == 0) {
-    train.fail(train.find("nesterov")->place, "'nesterov' without momentum",
+    train.fail(train.find("nesterov")->location, "'nesterov' without momentum",
                "it has no effect then", "set momentum, for example to 0.9");
   }
   return s;

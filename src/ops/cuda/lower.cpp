@@ -59,7 +59,7 @@ Step border_of(const Operand& from, const Operand& to, const Shape& shape,
                  number(b.top), number(b.left), number(b.bottom), number(b.right)}};
 }
 
-Steps lower_forward(const Conv2d& op, const Places& at, const Work& work) {
+Steps lower_forward(const Conv2d& op, const Operands& at, const Work& work) {
   const Shape out = output_shape(op), outer = input_border(op).around(op.in);
   Steps steps;
   if (bordered_x_size(op) > 0)
@@ -81,7 +81,7 @@ Steps lower_forward(const Conv2d& op, const Places& at, const Work& work) {
   return steps;
 }
 
-// One phase of the positions along each axis: the positions that the same taps meet.
+// One phase of the positions along each axis: the positions that the same taps reach.
 struct Axis {
   Index first = 0, count = 0;  // positions
   int taps = 0, packed = 0;    // the number of taps, and where their weights begin
@@ -99,7 +99,7 @@ Axis axis_of(Index phase, Index in, Index padding, Index kernel, Index stride, I
   return axis;
 }
 
-Steps lower_input_gradient(const Conv2d& op, const Places& at, const Work& work) {
+Steps lower_input_gradient(const Conv2d& op, const Operands& at, const Work& work) {
   const convoy::Border border = gradient_border(op);
   const Shape out = output_shape(op), outer = border.around(out);
   Steps steps;
@@ -135,7 +135,7 @@ Steps lower_input_gradient(const Conv2d& op, const Places& at, const Work& work)
   return steps;
 }
 
-Product weight_product(const Conv2d& op, const Places& at) {
+Product weight_product(const Conv2d& op, const Operands& at) {
   const Shape out = output_shape(op), outer = input_border(op).around(op.in);
   const Index line = outer.width * outer.channels;
   Product p;
@@ -152,7 +152,7 @@ Product weight_product(const Conv2d& op, const Places& at) {
   return p;
 }
 
-Steps lower_weight_gradient(const Conv2d& op, const Places& at, const Work& work) {
+Steps lower_weight_gradient(const Conv2d& op, const Operands& at, const Work& work) {
   const Partials partials = partials_of(op, work);
   Product weights = weight_product(op, at);
   weights.sharing = partials.by_grain ? Sharing::grains : Sharing::segments;
@@ -179,7 +179,7 @@ Product dense_product(const Operand& a, const Operand& b, const Operand& c, Inde
   return p;
 }
 
-Steps lower_forward(const Dense& op, const Places& at, const Work& work) {
+Steps lower_forward(const Dense& op, const Operands& at, const Work& work) {
   Product p = dense_product(at.x, at.parameters, at.y, op.in.size(), op.units);
   p.has_bias = op.bias;
   p.bias = at.parameters;
@@ -187,7 +187,7 @@ Steps lower_forward(const Dense& op, const Places& at, const Work& work) {
   return {{tiled(p, work)}};
 }
 
-Steps lower_input_gradient(const Dense& op, const Places& at, const Work& work) {
+Steps lower_input_gradient(const Dense& op, const Operands& at, const Work& work) {
   return {{tiled(dense_product(at.dy, at.packed, at.dx, op.units, op.in.size()), work)}};
 }
 
@@ -229,7 +229,7 @@ Addition in_32_bits(const Add& op) {
 
 // (An operation without a 32-bit form has no kernels for a GPU.)
 template <class OpType>
-Pass pass_of(PassKind kind, const OpType& op, const Places& at) {
+Pass pass_of(PassKind kind, const OpType& op, const Operands& at) {
   return {kind, in_32_bits(op), at.x,  at.other, at.parameters,
           at.y, at.argmax,      at.dy, at.dx,    at.partials};
 }
@@ -251,25 +251,25 @@ Index bordered_dy_size(const Op& op) {
   return gradient_border(*conv).around(output_shape(*conv)).size();
 }
 
-Steps forward(const Op& op, const Places& places, const Work& work) {
+Steps forward(const Op& op, const Operands& operands, const Work& work) {
   return std::visit(
       [&](const auto& o) -> Steps {
         if constexpr (is_product<std::decay_t<decltype(o)>>) {
-          return lower_forward(o, places, work);
+          return lower_forward(o, operands, work);
         } else {
-          return {{pass_of(PassKind::forward, o, places)}};
+          return {{pass_of(PassKind::forward, o, operands)}};
         }
       },
       op);
 }
 
-Steps input_gradient(const Op& op, const Places& places, const Work& work) {
+Steps input_gradient(const Op& op, const Operands& operands, const Work& work) {
   return std::visit(
       [&](const auto& o) -> Steps {
         if constexpr (is_product<std::decay_t<decltype(o)>>) {
-          return lower_input_gradient(o, places, work);
+          return lower_input_gradient(o, operands, work);
         } else {
-          return {{pass_of(PassKind::input_gradient, o, places)}};
+          return {{pass_of(PassKind::input_gradient, o, operands)}};
         }
       },
       op);
@@ -291,10 +291,10 @@ Partials partials_of(const Op& op, const Work& work) {
   return {false, segments, block * segments};
 }
 
-Steps weight_gradient(const Op& op, const Places& places, const Work& work) {
+Steps weight_gradient(const Op& op, const Operands& operands, const Work& work) {
   if (const auto* conv = std::get_if<Conv2d>(&op))
-    return lower_weight_gradient(*conv, places, work);
-  return {{pass_of(PassKind::weight_gradient, std::get<Subsample>(op), places)}};
+    return lower_weight_gradient(*conv, operands, work);
+  return {{pass_of(PassKind::weight_gradient, std::get<Subsample>(op), operands)}};
 }
 
 }  // namespace convoy::cuda

@@ -10,7 +10,7 @@
 namespace convoy::cuda {
 
 // Where the values of a pass lie. Operands that the pass does not need keep their default.
-struct Places {
+struct Operands {
   Operand x, other, parameters, packed, y, argmax, dy, dx;
   Operand bordered_x, bordered_dy;  // of a convolution: copies with a border, where one is needed
   Operand partials;                 // of a weight gradient
@@ -30,8 +30,8 @@ struct Step {
 };
 using Steps = std::vector<Step>;
 
-Steps forward(const Op& op, const Places& places, const Work& work);
-Steps input_gradient(const Op& op, const Places& places, const Work& work);
+Steps forward(const Op& op, const Operands& operands, const Work& work);
+Steps input_gradient(const Op& op, const Operands& operands, const Work& work);
 
 // The partial sums from which a weight gradient is added up, in order: `count` of them for each
 // sample or grain, [partial][parameter block].
@@ -41,7 +41,7 @@ struct Partials {
   Index size = 0;  // floats for each sample or grain
 };
 Partials partials_of(const Op& op, const Work& work);  // Conv2d, Subsample
-Steps weight_gradient(const Op& op, const Places& places, const Work& work);
+Steps weight_gradient(const Op& op, const Operands& operands, const Work& work);
 
 // Floats a sample for the copies with a border; 0 where none is needed.
 Index bordered_x_size(const Op& op);

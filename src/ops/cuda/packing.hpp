@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layout in which input gradients read weights. They are transposed, and the taps that meet one
-// position of the input (phase.hpp) lie one after the other, in descending order.
+// The layout in which input gradients read weights. They are transposed, and the taps that reach
+// one position of the input (phase.hpp) lie one after the other, in descending order.
 //
 //   Conv2d  [phase of y][tap down][phase of x][tap down][f][c]      Dense  [n][k]
 #pragma once
@@ -42,13 +42,13 @@ CONVOY_HOST_DEVICE constexpr int packed_tap(int tap, int kernel, int stride) {
          (tap - phase) / stride;
 }
 
-// The place of weight (row, column) in the packed weights.
+// The index of weight (row, column) in the packed weights.
 CONVOY_HOST_DEVICE constexpr int packed_index(const Packing& p, int row, int column) {
   const int tap = row / p.channels, c = row - tap * p.channels;
   const int ky = tap / p.kernel_width, kx = tap - ky * p.kernel_width;
-  const int place = packed_tap(ky, p.kernel_height, p.stride_height) * p.kernel_width +
-                    packed_tap(kx, p.kernel_width, p.stride_width);
-  return (place * p.columns + column) * p.channels + c;
+  const int tap_index = packed_tap(ky, p.kernel_height, p.stride_height) * p.kernel_width +
+                        packed_tap(kx, p.kernel_width, p.stride_width);
+  return (tap_index * p.columns + column) * p.channels + c;
 }
 
 }  // namespace convoy::cuda

@@ -102,9 +102,9 @@ __device__ inline void weight_gradient(const Subsampling& s, const float* x, con
         sum = std::fma(value, slope[(oy * s.out_width + ox) * s.channels + c], sum);
       }
     }
-    const int place =
+    const int index =
         s.shared ? (number * s.channels + c) * rows + row : (number * rows + row) * s.channels + c;
-    partials[static_cast<Index>(sample) * stride + place] = sum;
+    partials[static_cast<Index>(sample) * stride + index] = sum;
   }
 }
 

@@ -42,21 +42,21 @@ std::optional<int> number_in(const char* variable) {
   return value;
 }
 
-struct Place {
+struct JobSizeAndRank {
   int size = 1;
   int rank = 0;
 };
 
-std::optional<Place> place_by(const Variables& launcher) {
+std::optional<JobSizeAndRank> announced_by(const Variables& launcher) {
   const auto size = number_in(launcher.size), rank = number_in(launcher.rank);
-  if (size && rank && *rank >= 0 && *rank < *size) return Place{*size, *rank};
+  if (size && rank && *rank >= 0 && *rank < *size) return JobSizeAndRank{*size, *rank};
   return std::nullopt;
 }
 
-// The place by the first launcher whose variables are valid.
-Place announced_place() {
+// The found by the first launcher whose variables are valid.
+JobSizeAndRank announced() {
   for (const Variables& launcher : kLaunchers) {
-    if (const auto place = place_by(launcher)) return *place;
+    if (const auto found = announced_by(launcher)) return *found;
   }
   return {};
 }
@@ -80,11 +80,11 @@ bool announces(bool (*is_one)(std::string_view variable)) {
 }  // namespace
 
 int announced_ranks() {
-  return announced_place().size;
+  return announced().size;
 }
 
 int announced_rank() {
-  return announced_place().rank;
+  return announced().rank;
 }
 
 bool lacks_process_manager() {
@@ -92,8 +92,8 @@ bool lacks_process_manager() {
 }
 
 bool lacks_pmix() {
-  if (place_by(kOpenMpi)) return false;  // its mpirun, perhaps within a job of Slurm
-  const auto step = place_by(kSlurm);
+  if (announced_by(kOpenMpi)) return false;  // its mpirun, perhaps within a job of Slurm
+  const auto step = announced_by(kSlurm);
   return step && step->size > 1 && !announces(is_pmix);
 }
 

@@ -96,7 +96,7 @@ class MpiTransport final : public Transport {
 
   void start(std::span<const Outgoing> out, std::span<const Incoming> in, int tag) override {
     CONVOY_ASSERT(requests_.empty());
-    // Receives are posted first, so that MPI can write what arrives to its place at once.
+    // Receives are posted first, so that MPI can write what arrives to its found at once.
     for (const auto& [from, bytes] : in) {
       in_parts(bytes, kMostBytes, [&, peer = from](std::byte* begin, int count) {
         MPI_Request* request = add({"MPI_Irecv", peer, count});
@@ -222,8 +222,8 @@ void MpiTransport::number_ranks() {
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return lowests[a] < lowests[b]; });
   for (const std::size_t world : order) hosts_.push_back(lowests[world]);
-  const auto place = std::find(order.begin(), order.end(), static_cast<std::size_t>(world_rank));
-  rank_ = static_cast<int>(place - order.begin());
+  const auto found = std::find(order.begin(), order.end(), static_cast<std::size_t>(world_rank));
+  rank_ = static_cast<int>(found - order.begin());
   check(MPI_Comm_split(MPI_COMM_WORLD, 0, rank_, &messages_), "MPI_Comm_split", -1);
   MPI_Comm_set_errhandler(messages_, MPI_ERRORS_RETURN);  // inherited by its duplicate
 }

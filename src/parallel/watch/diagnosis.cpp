@@ -67,7 +67,7 @@ void Watch::throw_disagreement() {
 // highest rank.
 void Watch::diagnose_minority(std::span<const int> ranks) const {
   struct Group {
-    Standing place;
+    Standing at;
     std::vector<int> ranks;
   };
   std::vector<Group> groups;
@@ -75,7 +75,7 @@ void Watch::diagnose_minority(std::span<const int> ranks) const {
     const Standing now = standing(rank);
     if (!now.known || !now.waits()) continue;
     auto group = std::ranges::find_if(
-        groups, [&now](const Group& other) { return other.place.same_place(now); });
+        groups, [&now](const Group& other) { return other.at.same_sync_point(now); });
     if (group == groups.end()) group = groups.insert(group, {now, {}});
     group->ranks.push_back(rank);
     std::ranges::sort(group->ranks);
@@ -88,16 +88,16 @@ void Watch::diagnose_minority(std::span<const int> ranks) const {
     if (a.ranks.size() != b.ranks.size()) return a.ranks.size() < b.ranks.size();
     return a.ranks.back() > b.ranks.back();
   });
-  const auto place = [](const Group& group) {
+  const auto describe = [](const Group& group) {
     return fmt::format("in the {} of step {}",
-                       to_string(static_cast<SyncPoint>(group.place.sync_point)), group.place.step);
+                       to_string(static_cast<SyncPoint>(group.at.sync_point)), group.at.step);
   };
-  const Group &odd = groups.front(), &most = groups.back();
+  const Group &minority = groups.front(), &most = groups.back();
   diagnose(
-      odd.ranks.front(), odd.ranks.size(),
-      fmt::format("it waits {}, {} {}", place(odd),
+      minority.ranks.front(), minority.ranks.size(),
+      fmt::format("it waits {}, {} {}", describe(minority),
                   groups.size() == 2 ? "the others" : fmt::format("rank {}", most.ranks.front()),
-                  place(most)));
+                  describe(most)));
 }
 
 }  // namespace convoy

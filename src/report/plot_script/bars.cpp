@@ -48,7 +48,7 @@ class Bars {
     const Canvas canvas(plot_.title, below_, key.height());
     Script result{canvas.head() + axes(), {}, canvas.height()};
     for (std::size_t p = 0; p < plot_.parts.size(); ++p) {
-      const auto [x, y] = key.place(canvas, p);
+      const auto [x, y] = key.position(canvas, p);
       for (const std::string& style : fills(p)) {
         result.text += fmt::format("set object rectangle from {} to {} {}\n", canvas.at(x, y + 6),
                                    canvas.at(x + Key::kSample, y - 6), style);

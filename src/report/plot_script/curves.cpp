@@ -142,14 +142,14 @@ class Curves {
                        1 - margin / kWidth);
   }
 
-  static std::string label(double x) { return fmt::format("{:g}", x); }
+  std::string label(double x) const { return counts_ ? number(x) : fmt::format("{:g}", x); }
 
   // The least length on the axis for a difference of x, whatever the numbers on the left need.
   double pixels(double difference) const {
     return 0.82 * kWidth * difference / std::max(x_range().size(), 1e-300);
   }
 
-  bool touch(double left, double right) const {
+  bool touches(double left, double right) const {
     const double room = pixels(right - left);
     return room < (label_width(label(left)) + label_width(label(right))) / 2 + 6;
   }
@@ -158,10 +158,10 @@ class Curves {
   std::vector<double> own_tics() const {
     std::vector<double> kept{xs_.front()};
     for (const double x : xs_) {
-      if (!touch(kept.back(), x)) kept.push_back(x);
+      if (!touches(kept.back(), x)) kept.push_back(x);
     }
     if (kept.back() != xs_.back()) {
-      while (kept.size() > 1 && touch(kept.back(), xs_.back())) kept.pop_back();
+      while (kept.size() > 1 && touches(kept.back(), xs_.back())) kept.pop_back();
       kept.push_back(xs_.back());
     }
     return kept;
@@ -178,10 +178,11 @@ class Curves {
         const double step = digit * power;
         if (range.size() / step > 10) continue;
         std::vector<double> values;
-        for (double i = std::ceil(range.low / step); i * step <= range.high; ++i) {
-          values.push_back(i * step);
+        const double first = std::ceil(range.low / step);
+        for (int i = 0; i <= 10 && (first + i) * step <= range.high; ++i) {
+          values.push_back((first + i) * step + 0.0);  // not -0
         }
-        const auto touching = [this](double left, double right) { return touch(left, right); };
+        const auto touching = [this](double left, double right) { return touches(left, right); };
         const bool fit = std::ranges::adjacent_find(values, touching) == values.end();
         if (fit && !values.empty()) return values;
         if (values.empty()) return {range.low};
@@ -191,7 +192,7 @@ class Curves {
 
   std::string sample(const Canvas& canvas, const Key& key, std::size_t entry) const {
     const Drawn& drawn = drawn_[entry];
-    const auto [x, y] = key.place(canvas, entry);
+    const auto [x, y] = key.position(canvas, entry);
     std::string text = fmt::format("set arrow from {} to {} nohead {}\n", canvas.at(x, y),
                                    canvas.at(x + Key::kSample, y), drawn.line());
     if (!drawn.curve->ideal) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CPU engine, for one or more threads. In a step range every worker does the same four parts
 // (compute, reduce, update, commit) for each batch: it computes the gradient of its grains,
-// finishes the tree, updates the weights and records the step. Two barriers separate the parts; the
-// ranks of a memory domain wait for each other there, too.
+// finishes the tree, updates the weights and commits the step. Barriers lie before reduce and
+// before commit, and one more where sums are exchanged; reduce and update are one loop over each
+// worker's rows. The ranks of a memory domain wait for each other at these barriers, too.
 #include "runtime/cpu_engine.hpp"
 
 #include <exception>
@@ -17,9 +18,9 @@
 #include "parallel/collectives.hpp"
 #include "runtime/check_use.hpp"
 #include "runtime/cpu/generations.hpp"
-#include "runtime/cpu/group_work.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/memory_need.hpp"
+#include "runtime/cpu/worker_group.hpp"
 #include "runtime/cpu/workers.hpp"
 #include "runtime/gradient_sum.hpp"
 #include "runtime/recorded_communicator.hpp"
@@ -56,19 +57,18 @@ class CpuEngine final : public Engine {
         normalizer_(net.normalization(), net.input().channels, backend_),
         barrier_(layout_.workers, layout_.spins),
         generations_(plan_, optimizer, backend_, communicator_),
-        sum_(communicator_, options, plan_, layout_.worker_group, backend_, layout_.groups,
-             Group::slots_of(layout_.share)),
+        sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
+             WorkerGroup::slots_of(layout_.share)),
         finite_(static_cast<std::size_t>(layout_.workers)),
         domain_finite_(allocate<Flag>(communicator_, domain_ranks(communicator).size())) {
     if (options.ranks_by == Parallelism::tensor && communicator.size() > 1) {
-      ranks_.emplace(plan_, layout_.worker_group, communicator_, barrier_,
+      ranks_.emplace(plan_, layout_.members, communicator_, barrier_,
                      layout_.share.microbatch_grains * grain_, layout_.groups);
     }
     for (int t = 0; t < layout_.groups; ++t) {
-      const GroupMembership membership{t, layout_.worker_group, ranks_ ? &*ranks_ : nullptr,
-                                       layout_.spins};
-      groups_.push_back(
-          std::make_unique<Group>(plan_, membership, layout_.share, sum_.slots(t), communicator_));
+      const GroupConfig config{t, layout_.members, ranks_ ? &*ranks_ : nullptr, layout_.spins};
+      groups_.push_back(std::make_unique<WorkerGroup>(plan_, config, layout_.share, sum_.slots(t),
+                                                      communicator_));
     }
     pieces_.resize(groups_.size());
     for (int w = 0; w < layout_.workers; ++w) {
@@ -113,11 +113,10 @@ class CpuEngine final : public Engine {
       const Membership membership = member_of(worker);
       if (!membership.group.evaluate(membership.member, work_of(membership, list, nullptr), sink))
         return;
-      barrier_.arrive_and_wait(worker, [&] {
-        evaluation.step_metrics = sum_.sum_metrics(list.count(), pieces_of_groups());
-      });
+      barrier_.arrive_and_wait(
+          worker, [&] { evaluation.metrics = sum_.sum_metrics(list.count(), pieces_of_groups()); });
     });
-    if (layout_.worker_group.all == layout_.worker_group.local) {
+    if (layout_.members.all == layout_.members.local) {
       share_scores(communicator_, list, net_.loss().classes, evaluation);
     }
     return evaluation;
@@ -140,14 +139,14 @@ class CpuEngine final : public Engine {
  private:
   // A worker's group, the group's number, and the worker's number in it.
   struct Membership {
-    Group& group;
+    WorkerGroup& group;
     int number;
     int member;
   };
 
   Membership member_of(int worker) {
-    const int group = worker / layout_.worker_group.local;
-    return {*groups_[static_cast<std::size_t>(group)], group, worker % layout_.worker_group.local};
+    const int group = worker / layout_.members.local;
+    return {*groups_[static_cast<std::size_t>(group)], group, worker % layout_.members.local};
   }
 
   static std::unique_ptr<Communicator> recorded(Communicator& communicator, Timeline* timeline) {
@@ -161,7 +160,7 @@ class CpuEngine final : public Engine {
   // Null where there is no timeline.
   Track* track_of(int worker) const { return timeline_ ? timeline_->tracks() + worker : nullptr; }
 
-  Group::Work work_of(const Membership& membership, const GrainList& list, Track* tracks) {
+  WorkerGroup::Work work_of(const Membership& membership, const GrainList& list, Track* tracks) {
     const Range mine = sum_.grains_of_rank(list.count());
     const Range part = split(mine.size(), layout_.groups, membership.number);
     const Range grains{mine.begin + part.begin, mine.begin + part.end};
@@ -216,7 +215,8 @@ class CpuEngine final : public Engine {
     const Membership membership = member_of(worker);
     Track* const track = track_of(worker);
     if (track) track->step(step_range.first_step + step);
-    const Group::Work work = work_of(membership, list, track ? track - membership.member : nullptr);
+    const WorkerGroup::Work work =
+        work_of(membership, list, track ? track - membership.member : nullptr);
     if (!membership.group.add_gradients(membership.member, work)) return false;
 
     const bool exchanges = sum_.exchanges();
@@ -242,10 +242,12 @@ class CpuEngine final : public Engine {
     const float rate =
         step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
     finite_[static_cast<std::size_t>(worker)].value = update(worker, rate);
-    return barrier(worker, [&] { record(); });
+    return barrier(worker, [&] { commit(); });
   }
 
-  // A barrier of all workers of the memory domain, if `completion` waits for the other ranks.
+  // Waits for all workers of this rank; then worker 0 runs `completion`. Where `completion` waits
+  // for the other ranks of the memory domain, this is a barrier of all its workers. Returns false
+  // where another worker failed.
   template <class Completion>
   bool barrier(int worker, const Completion& completion) {
     if (!barrier_.arrive_and_wait(worker, completion)) return false;
@@ -320,14 +322,14 @@ class CpuEngine final : public Engine {
   // Worker 0 alone calls it, after all workers have updated. If all new weights on all ranks of the
   // memory domain are finite, the step commits: the new generation becomes current. (Every memory
   // domain computes the same weights.)
-  void record() {
+  void commit() {
     bool finite = true;
     for (const Flag& flag : finite_) finite = finite && flag.value;
     const Range domain = domain_ranks(communicator_);
     domain_finite_[communicator_.rank() - domain.begin].value = finite;
     communicator_.barrier(SyncPoint::update);
-    for (Index place = 0; place < domain.size(); ++place) {
-      finite = finite && domain_finite_[place].value;
+    for (Index local_rank = 0; local_rank < domain.size(); ++local_rank) {
+      finite = finite && domain_finite_[local_rank].value;
     }
     if (!finite) return fail_step();
     generations_.flip();
@@ -365,7 +367,7 @@ class CpuEngine final : public Engine {
   Generations generations_;
   GradientSum sum_;
   std::optional<TensorRanks> ranks_;
-  std::vector<std::unique_ptr<Group>> groups_;
+  std::vector<std::unique_ptr<WorkerGroup>> groups_;
   std::vector<Buffer<float>> sum_scratch_;  // of each worker
 
   // State of the step in progress. Worker 0 writes it while all others wait; finite_ has one entry

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The update part of a step. The parameters, their packed form and the optimizer's state exist in
-// two generations: a step reads one and writes the other, and they are exchanged when the step
+// two generations: a step reads one and writes the other, and they are swapped when the step
 // commits. The ranks of a memory domain share them.
 #pragma once
 

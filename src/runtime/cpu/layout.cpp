@@ -71,9 +71,8 @@ int usual_threads(const Cores& cores, Layout& layout) {
   }
   if (const ThreadsWish wish = threads_by_environment(); wish.unreadable) {
     layout.warnings.push_back(
-        fmt::format("OMP_NUM_THREADS is {:?}, which is not a number of threads from 1 to 65536: it "
-                    "is ignored, {} {} "
-                    "used ({}): set it to a whole number from 1 on, or give --threads",
+        fmt::format("OMP_NUM_THREADS is {:?}, not a whole number from 1 to 65536, so {} {} used "
+                    "({}): correct it, or give --threads",
                     wish.text, threads, threads == 1 ? "thread is" : "threads are", why));
   }
   return threads;
@@ -158,17 +157,20 @@ void warn_of_idle(const EngineOptions& options, Layout& layout, const Communicat
   const std::string why = fmt::format("a batch of {} is {} grain{} of {}", options.batch, grains,
                                       grains == 1 ? "" : "s", options.grain);
   if (options.ranks_by == Parallelism::data && communicator.size() > grains) {
+    const Index idle = communicator.size() - grains;
     layout.warnings.push_back(
-        fmt::format("{} of {} ranks have no grain and idle ({}): use a larger --batch, a smaller "
-                    "--grain, fewer ranks, or --ranks-by tensor",
-                    communicator.size() - grains, communicator.size(), why));
+        fmt::format("{} of {} ranks {} ({}): use a larger --batch, a smaller --grain, fewer ranks, "
+                    "or --ranks-by tensor",
+                    idle, communicator.size(),
+                    idle == 1 ? "has no grain and idles" : "have no grain and idle", why));
   } else if (layout.groups < asked && options.cpu.threads_by == Parallelism::data) {
     const std::string share =
         of_rank < grains ? fmt::format("{}, {} for this rank", why, of_rank) : why;
-    layout.warnings.push_back(
-        fmt::format("{} of {} threads would idle and are not started ({}): use a larger --batch, a "
-                    "smaller --grain, or --threads-by tensor",
-                    asked - layout.groups, asked, share));
+    const int idle = asked - layout.groups;
+    layout.warnings.push_back(fmt::format(
+        "{} of {} threads {} not started ({}): use a larger --batch, a smaller "
+        "--grain, or --threads-by tensor",
+        idle, asked, idle == 1 ? "has no grain and is" : "have no grain and are", share));
   }
 }
 
@@ -184,26 +186,26 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
   int asked = asked_threads(options, communicator, layout);
   if (tensor_ranks) asked = least_on_any_rank(asked, communicator);
   if (options.cpu.threads_by == Parallelism::tensor) {
-    layout.worker_group.local = asked;
+    layout.members.local = asked;
   } else {
     layout.groups = static_cast<int>(std::min<Index>(asked, of_rank));
     warn_of_idle(options, layout, communicator, asked, grains);
   }
-  layout.worker_group.all = layout.worker_group.local;
+  layout.members.all = layout.members.local;
   if (tensor_ranks) {
-    layout.worker_group.all = layout.worker_group.local * communicator.size();
-    layout.worker_group.first = layout.worker_group.local * communicator.rank();
-    layout.worker_group.one_memory = communicator.domains().size() == 1;
+    layout.members.all = layout.members.local * communicator.size();
+    layout.members.first = layout.members.local * communicator.rank();
+    layout.members.one_memory = communicator.domains().size() == 1;
   }
   const Index sample_bytes = plan.workspace_floats() * static_cast<Index>(sizeof(float)) +
                              plan.workspace_argmaxes() * static_cast<Index>(sizeof(Argmax));
   const Index microbatch_bytes =
-      layout.worker_group.all > 1 ? kGroupMicrobatchBytes : kThreadMicrobatchBytes;
+      layout.members.all > 1 ? kGroupMicrobatchBytes : kThreadMicrobatchBytes;
   layout.share.grain = options.grain;
   layout.share.grains = (of_rank + layout.groups - 1) / layout.groups;
   layout.share.microbatch_grains =
       std::clamp<Index>(microbatch_bytes / (sample_bytes * options.grain), 1, layout.share.grains);
-  layout.workers = layout.groups * layout.worker_group.local;
+  layout.workers = layout.groups * layout.members.local;
   number_workers(layout, communicator);
   layout.spins = spins_for(layout.domain_workers, usable_cores(worker_cores()));
   return layout;

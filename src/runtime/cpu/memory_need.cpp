@@ -9,7 +9,7 @@
 
 #include "base/check.hpp"
 #include "runtime/cpu/deferral.hpp"
-#include "runtime/cpu/group_work.hpp"
+#include "runtime/cpu/worker_group.hpp"
 
 namespace convoy {
 namespace {
@@ -32,15 +32,15 @@ MemoryNeed memory_need(const Plan& plan, const Sgd& optimizer, const Layout& lay
   // Each exists in two generations (runtime/cpu/generations.hpp); the slots hold the tree's partial
   // sums.
   const Index generation = arena * (optimizer.momentum != 0 ? 2 : 1) + plan.packed_size();
-  const Index slots = layout.groups * Group::slots_of(layout.share);
+  const Index slots = layout.groups * WorkerGroup::slots_of(layout.share);
   const bool one_set =
-      layout.worker_group.all > layout.worker_group.local;  // tensor-parallel ranks share the slots
+      layout.members.all > layout.members.local;  // tensor-parallel ranks share the slots
   MemoryNeed need;
   need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks));
   const Index samples = layout.share.microbatch_grains * layout.share.grain;
-  Index group = Workspace::bytes(plan, samples) +
-                layout.worker_group.local * plan.scratch_floats() * kFloatBytes;
-  if (layout.worker_group.all == 1 && layout.share.grains > layout.share.microbatch_grains) {
+  Index group =
+      Workspace::bytes(plan, samples) + layout.members.local * plan.scratch_floats() * kFloatBytes;
+  if (layout.members.all == 1 && layout.share.grains > layout.share.microbatch_grains) {
     group += kFloatBytes *
              Deferral::floats(plan, layout.share.grain, layout.share.grains * layout.share.grain);
   }
@@ -55,9 +55,9 @@ void check_memory(const MemoryNeed& need, const MemoryHeld& held, const Communic
   const Index domain = need.domain * count_domains(communicator);
   const Index all = domain + ranks * (need.rank + held.own) + held.shared;
   if (static_cast<std::uint64_t>(all) <= *limit) return;
-  const std::string who = ranks == 1 ? "this run needs" : fmt::format("{} ranks need", ranks);
+  const std::string subject = ranks == 1 ? "this run needs" : fmt::format("{} ranks need", ranks);
   throw UserError(Fault::unavailable,
-                  fmt::format("{} {} of memory, and the control group may use {}", who,
+                  fmt::format("{} {} of memory, and the control group may use {}", subject,
                               memory_in_words(all), memory_in_words(static_cast<Index>(*limit))),
                   fmt::format("weights and gradients {}, activations {}, data and program {}",
                               memory_in_words(domain), memory_in_words(ranks * need.rank),

@@ -23,15 +23,14 @@ Index largest_output(const Plan& plan) {
 
 }  // namespace
 
-TensorRanks::TensorRanks(const Plan& plan, const WorkerGroup& worker_group,
-                         Communicator& communicator, Barrier& barrier, Index most_samples,
-                         int groups)
+TensorRanks::TensorRanks(const Plan& plan, const GroupMembers& members, Communicator& communicator,
+                         Barrier& barrier, Index most_samples, int groups)
     : plan_(plan),
-      worker_group_(worker_group),
+      members_(members),
       communicator_(communicator),
       barrier_(barrier),
       outputs_(static_cast<std::size_t>(groups)) {
-  if (worker_group_.one_memory) return;
+  if (members_.one_memory) return;
   buffers_.resize(static_cast<std::size_t>(communicator.size()));
   const Index most = largest_output(plan) * most_samples * groups;
   for (auto& buffer : buffers_) buffer.reserve(static_cast<std::size_t>(most));
@@ -47,7 +46,7 @@ void TensorRanks::for_each_span(const Stage& stage, int rank, const Copy& copy) 
   for (const GroupOutput& output : outputs_) {
     if (output.samples == 0) continue;
     Workspace& workspace = *output.workspace;
-    const Range units = worker_group_.part_of_rank(stage_units(plan_, stage, output.samples), rank);
+    const Range units = members_.part_of_rank(stage_units(plan_, stage, output.samples), rank);
     stage_spans(plan_, stage, output.samples, units, [&](Index begin, Index size) {
       const auto elements = static_cast<std::size_t>(size);
       copy(workspace.at(stage_output(stage)) + begin, elements * sizeof(float));
@@ -58,7 +57,7 @@ void TensorRanks::for_each_span(const Stage& stage, int rank, const Copy& copy) 
 }
 
 void TensorRanks::after(const Stage* stage) {
-  if (worker_group_.one_memory) return communicator_.barrier(SyncPoint::stage);
+  if (members_.one_memory) return communicator_.barrier(SyncPoint::stage);
   if (stage == nullptr) return;
   const int me = communicator_.rank();
   out_.clear();

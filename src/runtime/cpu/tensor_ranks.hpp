@@ -9,8 +9,8 @@
 #include "parallel/communicator.hpp"
 #include "plan/plan.hpp"
 #include "runtime/cpu/barrier.hpp"
+#include "runtime/group_members.hpp"
 #include "runtime/timeline.hpp"
-#include "runtime/worker_group.hpp"
 
 namespace convoy {
 
@@ -23,7 +23,7 @@ struct GroupOutput {
 class TensorRanks {
  public:
   // `barrier`: of all workers of this rank.
-  TensorRanks(const Plan& plan, const WorkerGroup& worker_group, Communicator& communicator,
+  TensorRanks(const Plan& plan, const GroupMembers& members, Communicator& communicator,
               Barrier& barrier, Index most_samples, int groups);
 
   // The output of a worker group of this rank, which keeps it up to date.
@@ -38,8 +38,7 @@ class TensorRanks {
       completion();
       if (track) track->record(TimeKind::waiting);
       after(stage);
-      if (track)
-        track->record(worker_group_.one_memory ? TimeKind::waiting : TimeKind::communication);
+      if (track) track->record(members_.one_memory ? TimeKind::waiting : TimeKind::communication);
     });
   }
 
@@ -50,7 +49,7 @@ class TensorRanks {
   void for_each_span(const Stage& stage, int rank, const Copy& copy);
 
   const Plan& plan_;
-  const WorkerGroup worker_group_;
+  const GroupMembers members_;
   Communicator& communicator_;
   Barrier& barrier_;
   std::vector<GroupOutput> outputs_;

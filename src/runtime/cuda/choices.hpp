@@ -21,7 +21,7 @@ int device_of(const Communicator& communicator);
 Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
                            bool fits);
 
-// Throws UserError(usage) where values of `largest` floats a sample have more elements than a
+// Throws UserError(usage) where values of `largest` floats per sample have more elements than a
 // kernel can count.
 void check_count(Index samples, Index largest);
 

@@ -19,7 +19,7 @@ class Compiler {
     place_values();
     out_.codes.push_back({CodeKind::fill, 0, true, -1});
     for (const Stage& stage : plan_.forward()) {
-      add(forward(plan_.op(stage), places_of(stage), work_), stage);
+      add(forward(plan_.op(stage), operands_of(stage), work_), stage);
     }
     const int loss = number_of(plan_.loss());
     for (const CodeKind kind :
@@ -38,19 +38,19 @@ class Compiler {
  private:
   int number_of(const Stage& stage) const { return static_cast<int>(stage_number(plan_, stage)); }
 
-  // Places a value of `size` elements per sample after all values that were placed before.
-  Operand place(Index size) {
+  // Operands a value of `size` elements per sample after all values that were placed before.
+  Operand allocate(Index size) {
     const Operand operand{Memory::workspace, static_cast<int>(size),
                           out_.workspace * work_.samples};
     out_.workspace += align_floats(size);
     out_.largest = std::max(out_.largest, size);
     return operand;
   }
-  Operand workspace(Offset place, Index size) const {
-    return {Memory::workspace, static_cast<int>(size), place * work_.samples};
+  Operand workspace(Offset offset, Index size) const {
+    return {Memory::workspace, static_cast<int>(size), offset * work_.samples};
   }
 
-  // Places the plan's workspace, then the values that a GPU needs in addition.
+  // Operands the plan's workspace, then the values that a GPU needs in addition.
   void place_values() {
     const Net& net = plan_.net();
     const std::size_t layers = net.layers().size();
@@ -62,24 +62,24 @@ class Compiler {
     for (std::size_t i = 0; i < layers; ++i) {
       const Op& op = net.layers()[i].op;
       out_.largest = std::max({out_.largest, input_shape(op).size(), output_shape(op).size()});
-      if (keeps_argmax(op)) argmaxes_[i] = place(output_shape(op).size());
-      if (const Index size = bordered_x_size(op); size > 0) bordered_x_[i] = place(size);
+      if (keeps_argmax(op)) argmaxes_[i] = allocate(output_shape(op).size());
+      if (const Index size = bordered_x_size(op); size > 0) bordered_x_[i] = allocate(size);
       bordered_dy = std::max(bordered_dy, bordered_dy_size(op));
     }
-    if (bordered_dy > 0) bordered_dy_ = place(bordered_dy);
+    if (bordered_dy > 0) bordered_dy_ = allocate(bordered_dy);
     const Index classes = net.loss().classes;
     out_.ends.logits = workspace(plan_.loss().x, classes);
     out_.ends.dlogits = workspace(plan_.loss().dx, classes);
-    out_.ends.labels = place(1);
-    out_.ends.exponentials = place(classes);
-    out_.ends.terms = place(2 * classes);
+    out_.ends.labels = allocate(1);
+    out_.ends.exponentials = allocate(classes);
+    out_.ends.terms = allocate(2 * classes);
   }
 
-  Places places_of(const Stage& stage) const {
+  Operands operands_of(const Stage& stage) const {
     const Op& op = plan_.op(stage);
     const auto layer = static_cast<std::size_t>(stage.layer);
     const Index in = input_shape(op).size(), out = output_shape(op).size();
-    Places at;
+    Operands at;
     at.x = workspace(stage.x, in);
     if (stage.other != kNowhere) at.other = workspace(stage.other, in);
     at.y = workspace(stage.y, out);
@@ -107,7 +107,7 @@ class Compiler {
   void build_backward(const Stage& stage) {
     if (stage.kind == StageKind::weight_gradient) return build_weight_gradient(stage);
     if (stage.kind == StageKind::input_gradient) {
-      return add(input_gradient(plan_.op(stage), places_of(stage), work_), stage);
+      return add(input_gradient(plan_.op(stage), operands_of(stage), work_), stage);
     }
     CONVOY_ASSERT(stage.kind == StageKind::add_gradients);
     add({{Copy{workspace(stage.other, stage.size), workspace(stage.dx, stage.size),
@@ -119,7 +119,7 @@ class Compiler {
     const Op& op = plan_.op(stage);
     ParameterSource source = source_of(stage);
     if (const auto* dense = std::get_if<Dense>(&op)) {
-      const Places at = places_of(stage);
+      const Operands at = operands_of(stage);
       source.dense = true;
       source.x = keep(at.x, dense->in.size(), stage);
       source.dy = keep(at.dy, dense->units, stage);
@@ -127,7 +127,7 @@ class Compiler {
       const Partials partials = partials_of(op, work_);
       const Index units =
           partials.by_grain ? (work_.samples + work_.grain - 1) / work_.grain : work_.samples;
-      Places at = places_of(stage);
+      Operands at = operands_of(stage);
       at.partials = {Memory::partials, static_cast<int>(partials.size), out_.partials};
       out_.partials += align_floats(partials.size * units);
       source.partials = at.partials;

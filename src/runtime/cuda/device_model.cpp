@@ -11,13 +11,13 @@ namespace {
 std::vector<float> packed_weights(const Plan& plan, const float* parameters) {
   std::vector<float> packed(static_cast<std::size_t>(plan.packed_size()));
   for (const ParameterBlock& block : plan.net().parameter_blocks()) {
-    const Offset place = plan.packed(block.layer);
-    if (place == kNowhere) continue;
+    const Offset offset = plan.packed(block.layer);
+    if (offset == kNowhere) continue;
     const Packing packing = packing_of(plan.op(block.layer));
     const float* weight = parameters + block.offset;
     for (int row = 0; row < block.shape.taps; ++row) {
       for (int column = 0; column < block.shape.columns; ++column) {
-        packed[static_cast<std::size_t>(place + packed_index(packing, row, column))] = *weight++;
+        packed[static_cast<std::size_t>(offset + packed_index(packing, row, column))] = *weight++;
       }
     }
   }

@@ -112,7 +112,7 @@ class SingleGpuEngine final : public CudaEngine {
                         static_cast<std::size_t>(mine.size())),
         {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
          with_probabilities ? evaluation.probabilities.data() + mine.begin * classes : nullptr});
-    evaluation.step_metrics = sum_.sum_metrics(list.count(), grains, losses_, hits_);
+    evaluation.metrics = sum_.sum_metrics(list.count(), grains, losses_, hits_);
     share_scores(communicator_, list, classes, evaluation);
     return evaluation;
   }

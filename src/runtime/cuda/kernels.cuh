@@ -138,8 +138,8 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
 
 // Computes the step metrics, on one thread. It adds the losses of a grain in the order of its
 // samples, and those of the grains along the tree.
-__device__ inline void step_metrics(const Program& program, const StepRangeInput& input, Run& run,
-                                    int step) {
+__device__ inline void compute_step_metrics(const Program& program, const StepRangeInput& input,
+                                            Run& run, int step) {
   constexpr int kMostDepth = 64;
   const Part& part = part_of_step(input, step);
   double losses[kMostDepth];
@@ -188,7 +188,7 @@ __global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condit
     return;
   }
   const bool stops = *run->input.stop != 0;  // read first, since the value comes from the host
-  step_metrics(*program, run->input, *run, run->step);
+  compute_step_metrics(*program, run->input, *run, run->step);
   if (run->bad_step == run->step) {
     run->outcome = RunOutcome::not_finite;
   } else {
@@ -301,7 +301,7 @@ __global__ void __launch_bounds__(gpu::kMostThreads)
     run_samples(state, *run, number, workspace, block);
     gpu::grid_barrier();
     if (counts) {
-      step_metrics(state.program, state.input, *run, number.step);
+      compute_step_metrics(state.program, state.input, *run, number.step);
       if (stops) run->stop_step = number.step;
     }
     sum_all(state, *run, number, grid);

@@ -18,7 +18,7 @@ RankSum::RankSum(gpu::Gpu& gpu, Communicator& communicator, const EngineOptions&
       arena_(plan.net().arena_size()),
       grain_(options.grain),
       backend_(find_backend("auto")),
-      sum_(communicator, options, plan, WorkerGroup{}, backend_, 1, std::max<Index>(subtrees, 1)),
+      sum_(communicator, options, plan, GroupMembers{}, backend_, 1, std::max<Index>(subtrees, 1)),
       partial_metrics_(static_cast<std::size_t>(tree::max_depth(Index{1} << 32))) {
   if (subtrees == 0) return;
   staged_ = {gpu, std::max<Index>(subtrees, 1) * arena_};

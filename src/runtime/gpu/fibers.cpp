@@ -26,17 +26,17 @@ constexpr unsigned kBlocksAtOnce = 3;
 struct Thread;
 
 // A barrier between threads of a grid, a block or a warp.
-struct SyncPoint {
+struct Barrier {
   unsigned left = 0;  // threads that are not done
   std::vector<Thread*> waiting;
-  std::string place;
+  std::string location;
 };
 
 // The values that the lanes of a warp give to a shuffle. Two arrays alternate, so that no lane
 // overwrites a value that another lane has yet to read.
 struct Warp {
   std::array<std::array<std::uint64_t, kWarp>, 2> given{};
-  SyncPoint sync_point;
+  Barrier barrier;
 };
 
 struct Block;
@@ -56,7 +56,7 @@ struct Thread {
 
 struct Block {
   unsigned index = 0;
-  SyncPoint sync_point;
+  Barrier barrier;
   std::vector<Warp> warps;
   std::unique_ptr<double[]> shared;
   std::vector<std::unique_ptr<Thread>> threads;
@@ -78,13 +78,13 @@ class Grid {
   Thread& current() const { return *current_; }
 
   // The current fiber waits until all threads that are not done have arrived.
-  void barrier(SyncPoint& sync_point, const std::string& place);
-  SyncPoint& all() { return all_; }
+  void barrier(Barrier& at, const std::string& location);
+  Barrier& all() { return all_; }
 
  private:
   void start_block();
   void finish(Thread& thread);
-  void release_if_all_came(SyncPoint& sync_point);
+  void release_if_all_arrived(Barrier& barrier);
   Thread* next();
 
   const unsigned blocks_, threads_;
@@ -95,7 +95,7 @@ class Grid {
   std::mt19937_64 random_;
   unsigned started_ = 0;
   unsigned running_ = 0;  // threads that are not done
-  SyncPoint all_;
+  Barrier all_;
   std::vector<std::unique_ptr<Block>> here_;
   std::vector<Thread*> ready_;
   std::size_t first_ready_ = 0;  // for Order::forward
@@ -159,7 +159,7 @@ Grid::Grid(unsigned blocks, unsigned threads, std::size_t shared_bytes, bool coo
 void Grid::start_block() {
   auto block = std::make_unique<Block>();
   block->index = started_++;
-  block->sync_point.left = threads_;
+  block->barrier.left = threads_;
   block->warps.resize((threads_ + kWarp - 1) / kWarp);
   const std::size_t doubles = shared_bytes_ / sizeof(double) + 1;
   block->shared = std::make_unique_for_overwrite<double[]>(doubles);
@@ -170,7 +170,7 @@ void Grid::start_block() {
     thread->block = block.get();
     thread->shuffles = 0;
     thread->done = false;
-    ++thread->warp().sync_point.left;
+    ++thread->warp().barrier.left;
     ready_.push_back(thread);
   }
   running_ += threads_;
@@ -197,29 +197,29 @@ Thread* Grid::next() {
   return thread;
 }
 
-void Grid::release_if_all_came(SyncPoint& sync_point) {
-  if (sync_point.left == 0 || sync_point.waiting.size() < sync_point.left) return;
-  ready_.insert(ready_.end(), sync_point.waiting.begin(), sync_point.waiting.end());
-  sync_point.waiting.clear();
+void Grid::release_if_all_arrived(Barrier& barrier) {
+  if (barrier.left == 0 || barrier.waiting.size() < barrier.left) return;
+  ready_.insert(ready_.end(), barrier.waiting.begin(), barrier.waiting.end());
+  barrier.waiting.clear();
 }
 
-void Grid::barrier(SyncPoint& sync_point, const std::string& place) {
-  if (sync_point.waiting.empty()) {
-    sync_point.place = place;
-  } else if (sync_point.place != place) {
-    throw FiberError("threads wait for each other at " + sync_point.place + " and at " + place);
+void Grid::barrier(Barrier& at, const std::string& location) {
+  if (at.waiting.empty()) {
+    at.location = location;
+  } else if (at.location != location) {
+    throw FiberError("threads wait for each other at " + at.location + " and at " + location);
   }
-  sync_point.waiting.push_back(current_);
-  release_if_all_came(sync_point);
+  at.waiting.push_back(current_);
+  release_if_all_arrived(at);
   Thread& me = *current_;
   me.caller = std::move(me.caller).resume();
 }
 
 void Grid::finish(Thread& thread) {
   --running_;
-  for (SyncPoint* sync_point : {&thread.warp().sync_point, &thread.block->sync_point, &all_}) {
-    --sync_point->left;
-    release_if_all_came(*sync_point);
+  for (Barrier* barrier : {&thread.warp().barrier, &thread.block->barrier, &all_}) {
+    --barrier->left;
+    release_if_all_arrived(*barrier);
   }
 }
 
@@ -228,8 +228,8 @@ void Grid::run() {
   while (running_ > 0) {
     Thread* const thread = next();
     if (thread == nullptr) {
-      throw FiberError("a barrier that some threads never come to: " +
-                       (all_.waiting.empty() ? here_.front()->sync_point : all_).place);
+      throw FiberError("a barrier at which some threads never arrive: " +
+                       (all_.waiting.empty() ? here_.front()->barrier : all_).location);
     }
     current_ = thread;
     thread->fiber = std::move(thread->fiber).resume();
@@ -237,7 +237,7 @@ void Grid::run() {
     if (thread->error) std::rethrow_exception(thread->error);
     Block* const block = thread->block;
     finish(*thread);
-    if (block->sync_point.left > 0) continue;
+    if (block->barrier.left > 0) continue;
     auto& idle = settings().idle;
     std::ranges::move(block->threads, std::back_inserter(idle));
     std::erase_if(here_, [&](const auto& b) { return b.get() == block; });
@@ -245,8 +245,8 @@ void Grid::run() {
   }
 }
 
-bool omitted(const std::string& place) {
-  return settings().schedule.omitted == place;
+bool omitted(const std::string& location) {
+  return settings().schedule.omitted == location;
 }
 
 std::string name_of(const char* file, int line) {
@@ -306,7 +306,7 @@ void* shared_bytes() {
 void sync_block(const char* file, int line) {
   const std::string name = name_of(file, line);
   settings().seen.block.insert(name);
-  if (!omitted(name)) grid().barrier(grid().current().block->sync_point, name);
+  if (!omitted(name)) grid().barrier(grid().current().block->barrier, name);
 }
 
 void sync_grid(const char* file, int line) {
@@ -321,7 +321,7 @@ std::uint64_t shuffle(std::uint64_t value, int source, int width) {
   auto& given = warp.given[me.shuffles++ % 2];
   const unsigned lane = me.index % kWarp;
   given[lane] = value;
-  grid().barrier(warp.sync_point, "a shuffle");
+  grid().barrier(warp.barrier, "a shuffle");
   const auto group = static_cast<unsigned>(width);
   return given[lane / group * group + static_cast<unsigned>(source) % group];
 }

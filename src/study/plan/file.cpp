@@ -32,7 +32,7 @@ std::optional<Index> optional_integer(const TableReader& table, std::string_view
 const ConfigArray& array_of(const TableReader& table, std::string_view key,
                             const ConfigValue& value) {
   if (const auto* array = std::get_if<ConfigArray>(&value.data)) return *array;
-  table.fail(value.place, fmt::format("'{}' must be an array, not {}", key, describe(value)), "",
+  table.fail(value.location, fmt::format("'{}' must be an array, not {}", key, describe(value)), "",
              fmt::format("write {} = [...]", key));
 }
 
@@ -45,7 +45,7 @@ Grid layout_of(const TableReader& table, const ConfigValue& value) {
   try {
     return parse_grid(table.string_of("layouts", value));
   } catch (const UserError&) {
-    table.fail(value.place, fmt::format("'layouts' has {}", describe(value)), "",
+    table.fail(value.location, fmt::format("'layouts' has {}", describe(value)), "",
                "write RANKSxTHREADS, for example \"2x1\"");
   }
 }
@@ -56,7 +56,7 @@ std::string order_of(const TableReader& table) {
   try {
     return to_string(parse_order(order));
   } catch (const UserError&) {
-    table.fail(table.find("order")->place, fmt::format("'order' is '{}'", order), "",
+    table.fail(table.find("order")->location, fmt::format("'order' is '{}'", order), "",
                "write shuffled, sequential, shards or shards:N");
   }
 }
@@ -83,7 +83,7 @@ Experiment read_experiment(const ConfigValue& value, std::size_t number) {
     }
   }
   if (experiment.scaling == Scaling::weak && !experiment.batch) {
-    table.fail(table.place(), "weak scaling without 'batch'", "it is the batch of each worker",
+    table.fail(table.location(), "weak scaling without 'batch'", "it is the batch of each worker",
                "add for example batch = 32");
   }
   return experiment;

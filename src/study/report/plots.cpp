@@ -66,17 +66,17 @@ Curve line(std::string label, int most, double (*value)(double, double), double 
 
 // Adds a vertical line; to its right there are more workers than cores, or GPUs, so they take
 // turns.
-CurvePlot with_places(CurvePlot plot, const Places& places) {
+CurvePlot with_capacity(CurvePlot plot, const Capacity& capacity) {
   double most_x = 0, most_y = 0;
   for (const Curve& curve : plot.curves) {
     for (const double x : curve.x) most_x = std::max(most_x, x);
     for (const double y : curve.y) most_y = std::max(most_y, y);
   }
-  if (most_x <= places.count) return plot;
+  if (most_x <= capacity.count) return plot;
   Curve line;
-  line.label = fmt::format("{}s: {}", places.noun, places.count);
+  line.label = fmt::format("{}s: {}", capacity.noun, capacity.count);
   line.ideal = true;
-  line.x = {static_cast<double>(places.count), static_cast<double>(places.count)};
+  line.x = {static_cast<double>(capacity.count), static_cast<double>(capacity.count)};
   line.y = {0, most_y};
   plot.curves.push_back(std::move(line));
   return plot;
@@ -231,20 +231,20 @@ CurvePlot layer_plot(const ExperimentResult& result, const std::string& id) {
 
 }  // namespace
 
-std::vector<Figure> figures(const ExperimentResult& result, const Places& places) {
+std::vector<Figure> figures(const ExperimentResult& result, const Capacity& capacity) {
   const std::string id = slug(result.experiment->name);
   const bool weak = result.experiment->scaling == Scaling::weak;
   std::vector<Figure> all;
   if (most_workers(result) > 1) {
     all.push_back(
-        {with_places(speedup_plot(result, id), places),
+        {with_capacity(speedup_plot(result, id), capacity),
          fmt::format(
              "Speedup against the serial run, with 95 % intervals; thin lines: ideal speedup, "
              "{} count, fitted {} law.",
-             places.noun, weak ? "Gustafson's" : "Amdahl's")});
-    all.push_back({with_places(efficiency_plot(result, id), places),
+             capacity.noun, weak ? "Gustafson's" : "Amdahl's")});
+    all.push_back({with_capacity(efficiency_plot(result, id), capacity),
                    "Speedup divided by the number of workers, with 95 % intervals."});
-    all.push_back({with_places(time_plot(result, id), places),
+    all.push_back({with_capacity(time_plot(result, id), capacity),
                    "Time of the training steps alone, with 95 % intervals."});
   }
   if (is_profiled(result)) {
@@ -261,7 +261,7 @@ std::vector<Figure> figures(const ExperimentResult& result, const Places& places
   all.push_back({by_seconds(result, id, true),
                  "Measured on the test images, for the same runs as the loss."});
   if (!result.layers.empty()) {
-    all.push_back({with_places(layer_plot(result, id), places),
+    all.push_back({with_capacity(layer_plot(result, id), capacity),
                    "Each layer with its activation, measured alone (forward and backward), and the "
                    "whole net."});
   }

@@ -209,9 +209,9 @@ class Training {
   Score evaluate(const Dataset& data, std::span<const std::uint32_t> samples) {
     if (samples.empty()) return {};
     state_.communicator.publish(Activity::evaluating, position().step);
-    const StepMetrics step_metrics = state_.engine.evaluate(data, samples).step_metrics;
-    const auto count = static_cast<double>(step_metrics.samples);
-    return {step_metrics.loss / count, static_cast<double>(step_metrics.correct) / count};
+    const StepMetrics sums = state_.engine.evaluate(data, samples).metrics;
+    const auto count = static_cast<double>(sums.samples);
+    return {sums.loss / count, static_cast<double>(sums.correct) / count};
   }
 
   EpochMetrics measure_epoch() {

@@ -50,13 +50,13 @@ class Delay {
 TEST(Barrier, WorkersSeeWhatOthersWroteBeforeTheBarrier) {
   for (const int workers : {1, 2, 3, 5, 8, 16}) {
     Barrier barrier(workers, workers % 2 == 0 ? kLongSpins : kShortSpins);
-    const int sync_points = rounds(300);
+    const int barriers = rounds(300);
     std::vector<int> place(static_cast<std::size_t>(workers), 0);
     int sum = 0, completions = 0;
     std::atomic<int> wrong{0};
     run_threads(workers, [&](int worker) {
       Delay delay(worker);
-      for (int i = 1; i <= sync_points; ++i) {
+      for (int i = 1; i <= barriers; ++i) {
         delay();
         place[static_cast<std::size_t>(worker)] = i;
         const bool whole = barrier.arrive_and_wait(worker, [&] {
@@ -69,7 +69,7 @@ TEST(Barrier, WorkersSeeWhatOthersWroteBeforeTheBarrier) {
       }
     });
     EXPECT_EQ(wrong, 0) << workers << " workers";
-    EXPECT_EQ(completions, sync_points);
+    EXPECT_EQ(completions, barriers);
   }
 }
 
@@ -84,7 +84,7 @@ TEST(Barrier, AnAbortReleasesAllWorkersAndAResetAllowsNewBarriers) {
       const int when = static_cast<int>(random() % 6);
       const bool in_completion = culprit == 0 && random() % 2 == 0;
       barrier.reset();
-      std::atomic<int> met{0}, left{0};
+      std::atomic<int> completed{0}, left{0};
       run_threads(workers, [&](int worker) {
         Delay delay(worker + 100 * round);
         for (int i = 0;; ++i) {
@@ -104,21 +104,21 @@ TEST(Barrier, AnAbortReleasesAllWorkersAndAResetAllowsNewBarriers) {
             whole = barrier.arrive_and_wait(worker);
           }
           if (!whole) break;
-          ++met;
+          ++completed;
         }
         EXPECT_FALSE(barrier.arrive_and_wait(worker)) << "a broken barrier stays broken";
         ++left;
       });
       EXPECT_EQ(left, workers);
-      EXPECT_LE(met, workers * when);
-      EXPECT_GE(met, (workers - 1) * (when - 1));
+      EXPECT_LE(completed, workers * when);
+      EXPECT_GE(completed, (workers - 1) * (when - 1));
     }
     barrier.reset();
-    std::atomic<int> met{0};
+    std::atomic<int> completed{0};
     run_threads(workers, [&](int worker) {
-      for (int i = 0; i < 10; ++i) met += barrier.arrive_and_wait(worker) ? 1 : 0;
+      for (int i = 0; i < 10; ++i) completed += barrier.arrive_and_wait(worker) ? 1 : 0;
     });
-    EXPECT_EQ(met, 10 * workers);
+    EXPECT_EQ(completed, 10 * workers);
   }
 }
 
@@ -153,14 +153,14 @@ TEST(Barrier, ThousandsOfBarriersEndOnABusyMachine) {
     });
   }
   Barrier barrier(8);
-  const int sync_points = rounds(600);
-  std::atomic<int> met{0};
+  const int barriers = rounds(600);
+  std::atomic<int> completed{0};
   run_threads(8, [&](int worker) {
-    for (int i = 0; i < sync_points; ++i) met += barrier.arrive_and_wait(worker) ? 1 : 0;
+    for (int i = 0; i < barriers; ++i) completed += barrier.arrive_and_wait(worker) ? 1 : 0;
   });
   done = true;
   for (std::thread& burner : burners) burner.join();
-  EXPECT_EQ(met, 8 * sync_points);
+  EXPECT_EQ(completed, 8 * barriers);
 }
 
 }  // namespace

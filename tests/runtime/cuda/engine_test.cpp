@@ -178,7 +178,7 @@ TEST_F(FiberEngine, SaysWhenItsGpuHasNoRoomForTheImages) {
 
 TEST_F(FiberEngine, RefusesWhatAGpuDoesNotDo) {
   RunLayout layout = on_gpu(Launching::automatic);
-  layout.cut = Parallelism::tensor;
+  layout.threads_by = Parallelism::tensor;
   EXPECT_THAT(message_of(Fault::usage, [&] { Machine(problem_, kSizes, layout); }),
               HasSubstr("cannot split work by tensor"));
   EXPECT_THAT(

@@ -86,7 +86,7 @@ class Case {
     SCOPED_TRACE("forward");
     Floats y(y_.size()), bordered(samples_ * cuda::bordered_x_size(op_));
     Guarded<Argmax> argmax(y_.size());
-    cuda::Places at;
+    cuda::Operands at;
     at.x = put(0, x_, input_shape(op_).size());
     at.other = put(1, other_, input_shape(op_).size());
     at.parameters = put(2, parameters_, 0);
@@ -107,7 +107,7 @@ class Case {
     Floats dx(dx_.size()), bordered(samples_ * cuda::bordered_dy_size(op_));
     Floats packed(parameter_shape(op_).weights());
     pack(packed);
-    cuda::Places at;
+    cuda::Operands at;
     at.dy = put(0, dy_, output_shape(op_).size());
     at.y = put(1, y_, output_shape(op_).size());
     at.parameters = put(2, weights_, 0);
@@ -133,7 +133,7 @@ class Case {
     Floats sums(partials.size * (partials.by_grain ? grains : samples_)), gradient(size);
     Floats bordered(samples_ * cuda::bordered_x_size(op_)), one(1);
     one[0] = 1;
-    cuda::Places at;
+    cuda::Operands at;
     at.x = put(0, x_, input_shape(op_).size());
     at.dy = put(1, dy_, output_shape(op_).size());
     at.bordered_x = put(2, bordered, cuda::bordered_x_size(op_));
@@ -173,7 +173,7 @@ class Case {
   }
 
   // The forward pass writes the border that the weight gradient reads.
-  void run_border(const cuda::Places& at, const Threads& threads) {
+  void run_border(const cuda::Operands& at, const Threads& threads) {
     Steps steps = cuda::forward(op_, at, work(threads));
     steps.resize(1);
     run(steps, threads);
@@ -215,7 +215,7 @@ class Case {
     return stack.front();
   }
 
-  cuda::ParameterSource source_of(const cuda::Places& at, const cuda::Partials& partials) const {
+  cuda::ParameterSource source_of(const cuda::Operands& at, const cuda::Partials& partials) const {
     const ParameterShape shape = parameter_shape(op_);
     cuda::ParameterSource source;
     source.rows = static_cast<int>(shape.rows());

@@ -9,6 +9,19 @@
 #include "cli/output.hpp"
 
 namespace convoy::app {
+namespace {
+
+// A run folder without a good config.toml is used all the same.
+void warn_of_lost_config(const std::filesystem::path& folder) {
+  try {
+    const FoundRun run = open_run(folder);
+    if (run.lost.empty()) return;
+    write_warning(fmt::format("{}; the settings come from its newest checkpoint", run.lost));
+  } catch (const Error&) {  // the caller reports it, if it needs the settings
+  }
+}
+
+}  // namespace
 
 void add_checkpoint_choice(CLI::App& command, std::string& choice) {
   command
@@ -37,6 +50,7 @@ FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& ch
   for (const std::string& reason : found.unreadable) {
     write_warning(fmt::format("a checkpoint could not be read: {}", reason));
   }
+  if (is_run && !quiet) warn_of_lost_config(path);
   if (found.is_best && choice.empty() && !quiet) {
     write_message(fmt::format("using the {} (for the newest, add --checkpoint last): {}",
                               in_words(found), found.file.string()));

@@ -21,7 +21,7 @@
 #include "runtime/cpu/tensor_ranks.hpp"
 #include "runtime/gradient_sum.hpp"
 #include "runtime/grain_list.hpp"
-#include "runtime/worker_group.hpp"
+#include "runtime/group_members.hpp"
 
 namespace convoy {
 
@@ -31,24 +31,25 @@ struct ScoreSink {
   float* probabilities = nullptr;
 };
 
-// A worker group's place in the engine.
-struct GroupMembership {
+// The number of a worker group, its members, and how they wait.
+struct GroupConfig {
   int number = 0;
-  WorkerGroup worker_group;
+  GroupMembers members;
   TensorRanks* ranks = nullptr;  // set where ranks are tensor parallel
   int spins = kShortSpins;       // turns that a waiting member spins
 };
 
 // One worker group, and its mutable memory.
-class Group {
+class WorkerGroup {
  public:
   // `slots`: [slots_of(share)][arena], as many as the binary counter may need; owned by the caller.
-  Group(const Plan& plan, const GroupMembership& membership, const GroupShare& share, float* slots,
-        Communicator& communicator);
+  WorkerGroup(const Plan& plan, const GroupConfig& config, const GroupShare& share, float* slots,
+              Communicator& communicator);
   static Index slots_of(const GroupShare& share) { return tree::max_depth(share.grains); }
 
   // Every member calls add_gradients() and evaluate() with the same arguments. `rounds`: the number
-  // of microbatches, more than the grains need where other worker groups have more. `weights` must
+  // of microbatches. Tensor-parallel ranks all do the number that the largest group needs, so that
+  // they arrive at the same barriers. `weights` must
   // not change meanwhile. They return false where the barrier was aborted.
   struct Work {
     const Backend& backend;
@@ -95,7 +96,7 @@ class Group {
   void count(const Microbatch& microbatch);
 
   const Plan& plan_;
-  const GroupMembership membership_;
+  const GroupConfig config_;
   const GroupShare share_;
   Communicator& communicator_;
   Barrier barrier_;

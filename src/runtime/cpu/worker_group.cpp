@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/cpu/group_work.hpp"
+#include "runtime/cpu/worker_group.hpp"
 
 #include <cmath>
 
@@ -12,31 +12,29 @@ namespace {
 // The depth of the counter in any evaluation; its partial metrics need no slots.
 constexpr Index kEvaluationDepth = tree::max_depth(Index{1} << 32);
 
-std::shared_ptr<std::byte[]> workspace_memory(const Plan& plan, const GroupMembership& membership,
+std::shared_ptr<std::byte[]> workspace_memory(const Plan& plan, const GroupConfig& config,
                                               Index samples, Communicator& communicator) {
   const Index bytes = Workspace::bytes(plan, samples);
-  return membership.ranks != nullptr ? communicator.allocate(bytes) : alone()->allocate(bytes);
+  return config.ranks != nullptr ? communicator.allocate(bytes) : alone()->allocate(bytes);
 }
 
 }  // namespace
 
-Group::Group(const Plan& plan, const GroupMembership& membership, const GroupShare& share,
-             float* slots, Communicator& communicator)
+WorkerGroup::WorkerGroup(const Plan& plan, const GroupConfig& config, const GroupShare& share,
+                         float* slots, Communicator& communicator)
     : plan_(plan),
-      membership_(membership),
+      config_(config),
       share_(share),
       communicator_(communicator),
-      barrier_(membership.worker_group.local, membership.spins),
-      memory_(
-          workspace_memory(plan, membership, share.microbatch_grains * share.grain, communicator)),
+      barrier_(config.members.local, config.spins),
+      memory_(workspace_memory(plan, config, share.microbatch_grains * share.grain, communicator)),
       workspace_(plan, share.microbatch_grains * share.grain, memory_.get()),
       slots_(slots),
       partial_metrics_(
           static_cast<std::size_t>(std::max<Index>(slots_of(share), kEvaluationDepth))),
       grain_metrics_(static_cast<std::size_t>(share.microbatch_grains)) {
-  for (int i = 0; i < membership.worker_group.local; ++i)
-    scratch_.emplace_back(plan.scratch_floats());
-  if (membership.worker_group.all == 1 && share.grains > share.microbatch_grains) {
+  for (int i = 0; i < config.members.local; ++i) scratch_.emplace_back(plan.scratch_floats());
+  if (config.members.all == 1 && share.grains > share.microbatch_grains) {
     deferral_.emplace(plan, share.grain, share.grains * share.grain);
   }
 }
@@ -45,29 +43,29 @@ Group::Group(const Plan& plan, const GroupMembership& membership, const GroupSha
 // share the workspace). The completion runs once for the worker group on this rank, after its
 // members here have arrived.
 template <class Completion>
-bool Group::arrive_and_wait(int member, const Work& work, const Stage* stage,
-                            const Completion& completion) {
-  Track* const track = membership_.worker_group.all > 1 ? work.track(member) : nullptr;
+bool WorkerGroup::arrive_and_wait(int member, const Work& work, const Stage* stage,
+                                  const Completion& completion) {
+  Track* const track = config_.members.all > 1 ? work.track(member) : nullptr;
   bool all_arrived = true;
-  if (membership_.ranks == nullptr) {
+  if (config_.ranks == nullptr) {
     all_arrived = barrier_.arrive_and_wait(member, completion);
-  } else if (membership_.worker_group.local > 1) {
+  } else if (config_.members.local > 1) {
     // All workers of the rank arrive here; they are members of one worker group.
-    all_arrived = membership_.ranks->arrive_and_wait(member, stage, track, completion);
+    all_arrived = config_.ranks->arrive_and_wait(member, stage, track, completion);
   } else {
     completion();
-    all_arrived = membership_.ranks->arrive_and_wait(membership_.number, stage, track, [] {});
+    all_arrived = config_.ranks->arrive_and_wait(config_.number, stage, track, [] {});
   }
   if (track) track->record(TimeKind::waiting);
   return all_arrived;
 }
 
-bool Group::arrive_and_wait(int member, const Work& work, const Stage* stage) {
+bool WorkerGroup::arrive_and_wait(int member, const Work& work, const Stage* stage) {
   return arrive_and_wait(member, work, stage, [] {});
 }
 
-bool Group::run(int member, const Stage& stage, const Work& work, Index samples) {
-  const Range units = membership_.worker_group.part(stage_units(plan_, stage, samples), member);
+bool WorkerGroup::run(int member, const Stage& stage, const Work& work, Index samples) {
+  const Range units = config_.members.part(stage_units(plan_, stage, samples), member);
   run_stage(plan_, stage, work.backend, work.weights, workspace_, samples,
             scratch_[static_cast<std::size_t>(member)].data(), units);
   return end_stage(member, work, stage, &stage);
@@ -75,7 +73,7 @@ bool Group::run(int member, const Stage& stage, const Work& work, Index samples)
 
 // Records the end of a stage on this member's part and waits for the other members. `output` is the
 // stage that arrive_and_wait() gets.
-bool Group::end_stage(int member, const Work& work, const Stage& stage, const Stage* output) {
+bool WorkerGroup::end_stage(int member, const Work& work, const Stage& stage, const Stage* output) {
   Track* const track = work.track(member);
   if (track) track->record_stage(stage_number(plan_, stage));
   if (!arrive_and_wait(member, work, output)) return false;
@@ -84,11 +82,11 @@ bool Group::end_stage(int member, const Work& work, const Stage& stage, const St
 }
 
 // Fills the input and runs all forward stages.
-bool Group::forward(int member, const Work& work, const Microbatch& microbatch) {
-  if (member == 0 && membership_.ranks) {
-    membership_.ranks->output(membership_.number) = {&workspace_, microbatch.size()};
+bool WorkerGroup::forward(int member, const Work& work, const Microbatch& microbatch) {
+  if (member == 0 && config_.ranks) {
+    config_.ranks->output(config_.number) = {&workspace_, microbatch.size()};
   }
-  const Range mine = membership_.worker_group.near_part(microbatch.size(), member);
+  const Range mine = config_.members.near_part(microbatch.size(), member);
   const auto samples =
       work.list.samples.subspan(static_cast<std::size_t>(microbatch.samples.begin + mine.begin),
                                 static_cast<std::size_t>(mine.size()));
@@ -106,13 +104,12 @@ bool Group::forward(int member, const Work& work, const Microbatch& microbatch) 
 // Computes loss and counts of the microbatch's grains, which the local members take in turn. Every
 // rank does so for all grains, since these are few numbers that every rank needs. In a shared
 // workspace the first rank alone writes the gradient.
-void Group::loss(int member, const Work& work, const Microbatch& microbatch, const ScoreSink& sink,
-                 bool with_gradient) {
+void WorkerGroup::loss(int member, const Work& work, const Microbatch& microbatch,
+                       const ScoreSink& sink, bool with_gradient) {
   const Index classes = plan_.net().loss().classes;
-  const bool writes = !membership_.ranks || !membership_.worker_group.one_memory ||
-                      membership_.worker_group.first == 0;
+  const bool writes = !config_.ranks || !config_.members.one_memory || config_.members.first == 0;
   for (Index g = microbatch.grains.begin + member; g < microbatch.grains.end;
-       g += membership_.worker_group.local) {
+       g += config_.members.local) {
     const Range samples = work.list.range({g, g + 1});
     const Index first = samples.begin - microbatch.samples.begin;
     LossPass<float> pass;
@@ -133,8 +130,8 @@ void Group::loss(int member, const Work& work, const Microbatch& microbatch, con
 }
 
 // Adds the weight gradient at once, or keeps its inputs for later.
-void Group::weight_gradient(int member, const Stage& stage, const Work& work,
-                            const Microbatch& microbatch) {
+void WorkerGroup::weight_gradient(int member, const Stage& stage, const Work& work,
+                                  const Microbatch& microbatch) {
   const Index first = microbatch.samples.begin - work.list.range(work.grains).begin;
   const bool waits = deferral_ && deferral_->keep(stage, workspace_, first, microbatch.size());
   if (!waits) {
@@ -146,13 +143,12 @@ void Group::weight_gradient(int member, const Stage& stage, const Work& work,
 
 // Adds the weight gradient of `grains` for this member's rows alone, so that it need not wait for
 // other members. `values`: of the samples of `grains`. `before`: the counter before these grains.
-void Group::add_up(int member, const Stage& stage, const Work& work, const LayerValues& values,
-                   Range grains, const tree::Counter& before) {
+void WorkerGroup::add_up(int member, const Stage& stage, const Work& work,
+                         const LayerValues& values, Range grains, const tree::Counter& before) {
   const Index first = work.list.range(grains).begin;
-  const GradientPart part{
-      values, grains,
-      before, membership_.worker_group.part(stage_units(plan_, stage, 0), member),
-      slots_, scratch_[static_cast<std::size_t>(member)].data()};
+  const GradientPart part{values, grains,
+                          before, config_.members.part(stage_units(plan_, stage, 0), member),
+                          slots_, scratch_[static_cast<std::size_t>(member)].data()};
   add_weight_gradients(plan_, stage, work.backend, part, [&](Index g) {
     const Range samples = work.list.range({g, g + 1});
     return Range{samples.begin - first, samples.end - first};
@@ -161,7 +157,7 @@ void Group::add_up(int member, const Stage& stage, const Work& work, const Layer
 
 // Pushes the microbatch's grains and their partial metrics; their gradients have been merged
 // already.
-void Group::count(const Microbatch& microbatch) {
+void WorkerGroup::count(const Microbatch& microbatch) {
   for (Index g = microbatch.grains.begin; g < microbatch.grains.end; ++g) {
     partial_metrics_[static_cast<std::size_t>(counter_.depth())] =
         grain_metrics_[static_cast<std::size_t>(g - microbatch.grains.begin)];
@@ -170,21 +166,21 @@ void Group::count(const Microbatch& microbatch) {
           partial_metrics_[static_cast<std::size_t>(i + 1)]);
     });
   }
-  if (membership_.number == 0) communicator_.heartbeat();
+  if (config_.number == 0) communicator_.heartbeat();
 }
 
-Index Group::rounds(Index grains) const {
+Index WorkerGroup::rounds(Index grains) const {
   return (grains + share_.microbatch_grains - 1) / share_.microbatch_grains;
 }
 
-Group::Microbatch Group::microbatch(const Work& work, Index round) const {
+WorkerGroup::Microbatch WorkerGroup::microbatch(const Work& work, Index round) const {
   const Index begin =
       std::min(work.grains.begin + round * share_.microbatch_grains, work.grains.end);
   const Range grains{begin, std::min(begin + share_.microbatch_grains, work.grains.end)};
   return {grains, grains.empty() ? Range{} : work.list.range(grains)};
 }
 
-bool Group::add_gradients(int member, const Work& work) {
+bool WorkerGroup::add_gradients(int member, const Work& work) {
   if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
     return false;
   for (Index round = 0; round < work.rounds; ++round) {
@@ -212,7 +208,7 @@ bool Group::add_gradients(int member, const Work& work) {
   return true;
 }
 
-bool Group::evaluate(int member, const Work& work, const ScoreSink& sink) {
+bool WorkerGroup::evaluate(int member, const Work& work, const ScoreSink& sink) {
   if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
     return false;
   for (Index round = 0; round < work.rounds; ++round) {

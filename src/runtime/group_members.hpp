@@ -7,7 +7,7 @@
 
 namespace convoy {
 
-struct WorkerGroup {
+struct GroupMembers {
   int local = 1;           // members on this rank
   int first = 0;           // the number of this rank's first member among all members
   int all = 1;             // members on all ranks
