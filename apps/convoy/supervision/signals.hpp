@@ -20,7 +20,7 @@ class StopSignals {
 
   const std::atomic<bool>* requested() const;
   const std::atomic<bool>* terminated() const;  // whether SIGTERM was among them
-  bool again() const;                           // whether a second Ctrl-C any_seen
+  bool again() const;                           // whether a second Ctrl-C came
 };
 
 }  // namespace convoy::app

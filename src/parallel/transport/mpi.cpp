@@ -96,7 +96,7 @@ class MpiTransport final : public Transport {
 
   void start(std::span<const Outgoing> out, std::span<const Incoming> in, int tag) override {
     CONVOY_ASSERT(requests_.empty());
-    // Receives are posted first, so that MPI can write what arrives to its found at once.
+    // Receives are posted first, so that MPI can write what arrives to its place at once.
     for (const auto& [from, bytes] : in) {
       in_parts(bytes, kMostBytes, [&, peer = from](std::byte* begin, int count) {
         MPI_Request* request = add({"MPI_Irecv", peer, count});
