@@ -38,7 +38,7 @@ class Compiler {
  private:
   int number_of(const Stage& stage) const { return static_cast<int>(stage_number(plan_, stage)); }
 
-  // Operands a value of `size` elements per sample after all values that were placed before.
+  // Places a value of `size` elements per sample after all values that were placed before.
   Operand allocate(Index size) {
     const Operand operand{Memory::workspace, static_cast<int>(size),
                           out_.workspace * work_.samples};
@@ -50,7 +50,7 @@ class Compiler {
     return {Memory::workspace, static_cast<int>(size), offset * work_.samples};
   }
 
-  // Operands the plan's workspace, then the values that a GPU needs in addition.
+  // Places the plan's workspace, then the values that a GPU needs in addition.
   void place_values() {
     const Net& net = plan_.net();
     const std::size_t layers = net.layers().size();
