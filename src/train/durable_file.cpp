@@ -49,7 +49,7 @@ FileDescriptor open_or_throw(const fs::path& file, int flags) {
 }
 
 // Opens a file of ours that may exist. Another user may have put a link to someone else's file, or
-// a pipe without a reader, in its file: neither is opened. If it is not open, errno has the
+// a pipe without a reader, in its place: neither is opened. If it is not open, errno has the
 // reason.
 FileDescriptor open_own(const fs::path& file, int flags) {
   FileDescriptor descriptor = try_open(file, flags | O_NOFOLLOW | O_NONBLOCK);

@@ -21,7 +21,7 @@ class NewFolder {
   // after its contents. Makes the folders above the target, and removes what killed processes left
   // of earlier NewFolders.
   NewFolder(std::filesystem::path target, std::vector<std::filesystem::path> contents);
-  // Removes the contents and the folder, unless it was put in its target. It opens no descriptor.
+  // Removes the contents and the folder, unless it was published. It opens no descriptor.
   ~NewFolder();
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
