@@ -18,6 +18,7 @@
 /// @endcode
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,21 +36,27 @@ enum class Fault {
   peer = 77,         ///< another rank failed or hangs
 };
 
-/// The base class of the library's errors. `what()` is one message for people, in UTF-8 if the
-/// names in it are UTF-8. It may contain names from files, so print it through printable_message().
+/// The base class of the library's errors. `what()` is one message for people, "problem (why):
+/// remedy", in UTF-8 if the names in it are UTF-8. It may contain names from files, so print it
+/// through printable_message().
 class Error : public std::runtime_error {
  public:
   /// The kind of error.
   Fault fault() const noexcept { return fault_; }
   /// The exit code that the program `convoy` would return: the number of fault().
   int exit_code() const noexcept { return static_cast<int>(fault_); }
+  /// The part of what() before the remedy. Valid as long as the error.
+  std::string_view problem() const noexcept;
+  /// The part of what() that says what to do, or empty. Valid as long as the error.
+  std::string_view remedy() const noexcept;
 
  protected:
-  /// `message` becomes what().
-  Error(Fault fault, const std::string& message) : std::runtime_error(message), fault_(fault) {}
+  /// `problem` and, unless it is empty, `remedy` become what().
+  Error(Fault fault, std::string_view problem, std::string_view remedy);
 
  private:
   Fault fault_;
+  std::size_t problem_length_;
 };
 
 /// An error that the user can correct: "problem (why): remedy".
@@ -74,9 +81,10 @@ class SystemError : public Error {
 class SharedError : public Error {
  public:
   /// Has the fault and the message of `error`.
-  explicit SharedError(const Error& error) : Error(error.fault(), error.what()) {}
-  /// `message` becomes what().
-  SharedError(Fault fault, const std::string& message) : Error(fault, message) {}
+  explicit SharedError(const Error& error)
+      : Error(error.fault(), error.problem(), error.remedy()) {}
+  /// `message` becomes what(), all of it problem().
+  SharedError(Fault fault, std::string_view message) : Error(fault, message, "") {}
 };
 
 /// Returns `text` on one line and safe for a terminal. Control characters, invisible marks, marks

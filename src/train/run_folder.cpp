@@ -125,7 +125,9 @@ RunFolder RunFolder::create(const fs::path& given, const RunIdentity& identity,
   } catch (const SystemError& error) {
     throw UserError(error.fault(),
                     fmt::format("the run folder {} cannot be created", folder.string()),
-                    error.what(), "give a folder with free space and write permission");
+                    error.problem(),
+                    error.remedy().empty() ? "give a folder with free space and write permission"
+                                           : error.remedy());
   }
 }
 

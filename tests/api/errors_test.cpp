@@ -2,6 +2,7 @@
 // Input that the public API refuses, and the facts that models report.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <string>
 
 #include "convoy/convoy.hpp"
@@ -46,6 +47,30 @@ TEST(Api, ErrorsSayWhatIsWrongAndHaveTheirFault) {
     convoy::train(small_model({"train.seed=2"}), few_clothes(),
                   {.folder = run, .resume = Resume::always});
   });
+}
+
+TEST(Api, AnErrorTellsItsProblemApartFromItsRemedy) {
+  const convoy::UserError wrong(convoy::Fault::usage, "batch is 0", "no: sample",
+                                "give 1: or more");
+  EXPECT_STREQ(wrong.what(), "batch is 0 (no: sample): give 1: or more");
+  EXPECT_EQ(wrong.problem(), "batch is 0 (no: sample)");
+  EXPECT_EQ(wrong.remedy(), "give 1: or more");
+
+  const convoy::SystemError full(convoy::Fault::io, "write", "a: b", ENOSPC);
+  EXPECT_EQ(full.problem(), "write failed on a: b (No space left on device)");
+  EXPECT_EQ(full.remedy(), "free disk space");
+  EXPECT_EQ(full.what(), std::string(full.problem()) + ": free disk space");
+
+  const convoy::SystemError no_remedy(convoy::Fault::io, "write", "a: b", "cut off");
+  EXPECT_STREQ(no_remedy.what(), "write failed on a: b (cut off)");
+  EXPECT_EQ(no_remedy.problem(), no_remedy.what());
+  EXPECT_EQ(no_remedy.remedy(), "");
+
+  const convoy::SharedError shared(wrong);
+  EXPECT_STREQ(shared.what(), wrong.what());
+  EXPECT_EQ(shared.remedy(), wrong.remedy());
+  const convoy::SharedError copy = shared;
+  EXPECT_EQ(copy.problem(), wrong.problem());
 }
 
 TEST(Api, ModelsTellWhatTheyAre) {

@@ -277,10 +277,11 @@ TrainResult train_or_explain_resume(RunTrainer& trainer, Observer& observer,
     } catch (const Error&) {
       throw error;
     }
-    throw UserError(Fault::io, error.what(), "",
-                    fmt::format("the last good checkpoint is {}; to continue from it: convoy train "
-                                "--resume {}",
-                                last, shell_path(trainer.folder())));
+    throw UserError(Fault::io, error.problem(), "",
+                    fmt::format("{}{}the last good checkpoint is {}; to continue from it: convoy "
+                                "train --resume {}",
+                                error.remedy(), error.remedy().empty() ? "" : "; ", last,
+                                shell_path(trainer.folder())));
   }
 }
 
