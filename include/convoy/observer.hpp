@@ -57,7 +57,7 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// Called at least once an epoch, and normally at most about 100 times: at the end of the epoch,
+  /// Called at least once per epoch, and normally at most about 100 times: at the end of the epoch,
   /// and within it after every n steps. n is a hundredth of the epoch's steps, or the number of
   /// steps that take 5 * 10^9 floating-point operations, whichever is greater; it is at least 1.
   /// Also called when a checkpoint "every N steps" or a comparison of the ranks is due, and when
@@ -65,7 +65,7 @@ class Observer {
   /// get the same calls.
   virtual void progress(const Progress&) {}
 
-  /// Called once an epoch, after its validation and test. All ranks get the same calls.
+  /// Called once per epoch, after its validation and test. All ranks get the same calls.
   virtual void epoch(const EpochMetrics&) {}
 
   /// Called after each checkpoint, when its file is on the disk. Only rank 0 gets this call.

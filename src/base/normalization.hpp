@@ -7,8 +7,8 @@
 
 namespace convoy {
 
-// `mean` and `stddev` are in scaled units. Each is empty (then it is 0 or 1) or holds one value a
-// channel. The formula is computed once for each of the 256 bytes, in double, and rounded to float.
+// `mean` and `stddev` are in scaled units. Each is empty (then it is 0 or 1) or holds a value for
+// each channel. The formula is computed for each of the 256 bytes, in double, and rounded to float.
 struct Normalization {
   double scale = 0x1.010101010101p-8;  // 1 / 255
   std::vector<double> mean;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How soon a thread that wakes gets its core back on a busy machine. Workers meet at barriers
-// several times in a millisecond; with long time slices they would wait at each one until another
+// How soon a thread that wakes gets its core back on a busy machine. Workers wait in barriers
+// several times per millisecond; with long time slices they would wait at each one until another
 // program's slice ends.
 #pragma once
 

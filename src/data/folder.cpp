@@ -47,7 +47,7 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-// Reads one name a line; an editor's byte-order mark may come first. Such a file is short; a long
+// Reads one name per line; an editor's byte-order mark may come first. Such a file is short; a long
 // one is something else.
 std::vector<std::string> read_names(const fs::path& path) {
   constexpr std::uint64_t kMost = 64 * 1024;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The benchmark of bench.hpp on a GPU: its limits, the kernels of each stage, and whole steps with
 // each way of launching them. Stages are launched one by one and timed by the GPU's own clock, as
-// the engine does for a timeline; the whole steps run on engines without a timeline. engine adds
-// them to a timeline; the steps are those of engines without one.
+// the engine does for a timeline; the whole steps run on engines without a timeline.
 #pragma once
 
 #include "measure/bench.hpp"

@@ -53,7 +53,7 @@ std::string describe(const ConfigValue& value);
 // Writes TOML on one line, which parses to the same value.
 std::string to_toml(const ConfigValue& value);
 
-// Throws "PLACE: problem (why): remedy". The fault is usage for an override, and bad_data for a
+// Throws "LOCATION: problem (why): remedy". The fault is usage for an override, and bad_data for a
 // file.
 [[noreturn]] void fail_at(const ConfigLocation& location, std::string_view problem,
                           std::string_view why, std::string_view remedy);

@@ -23,7 +23,7 @@ struct Input {
   Normalization normalization;
 };
 
-// Reads a number for all channels, or an array with one number a channel.
+// Reads a number for all channels, or an array with one number per channel.
 std::vector<double> read_channels(const TableReader& input, std::string_view key, Index channels,
                                   const Interval& interval) {
   const ConfigValue* value = input.find(key);
@@ -127,7 +127,7 @@ const ConfigArray& layer_tables(const TableReader& model) {
   return *tables;
 }
 
-// The location in a layer's table that does not fit: the line of the key, or of the table.
+// The location of what does not fit in a layer's table: the line of the key, or of the table.
 const ConfigLocation& location_of(const LayerError& error, const ConfigValue& table) {
   const ConfigValue* value = find(std::get<ConfigTable>(table.data), error.key());
   return value == nullptr ? table.location : value->location;

@@ -27,7 +27,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
 
 // `name_or_path` is a path to a .toml file, or a name that is searched in $CONVOY_MODELS, in the
 // source tree's models/ (development builds) and in <prefix>/share/convoy/models. Throws
-// UserError(not_found), which lists the places searched and the known names.
+// UserError(not_found), which lists the folders searched and the known names.
 ModelFile load_model_file(std::string_view name_or_path, std::span<const Override> overrides = {});
 
 // The name of a value as a model file writes it.

@@ -22,7 +22,7 @@ struct ParameterBlock {
   ParameterShape shape;
 };
 
-// One tensor of a model file, in file order: for each layer its weight, then its bias.
+// One tensor of a checkpoint, in file order: for each layer its weight, then its bias.
 struct ParameterTensor {
   std::string name;  // "conv1.weight"
   int layer = 0;

@@ -13,7 +13,7 @@ namespace convoy {
 // part of a dotted key before its last one. No key or header may have more parts than the limit,
 // either. Brackets and dots in strings and comments do not count.
 //
-// The result is exact for TOML. For other text it is right up to the first location that every
+// The result is exact for TOML. For other text it is right up to the first character that every
 // parser rejects.
 std::optional<int> line_nested_too_deeply(std::string_view text);
 

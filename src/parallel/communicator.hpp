@@ -92,7 +92,7 @@ class Communicator {
   virtual void heartbeat() noexcept = 0;
 
   // Not collective, and never throws: this rank ends for this reason and makes no further
-  // collective call. Ranks of its memory domain that wait for it return from the wait at once.
+  // collective call. A wait for it in its memory domain ends at once, with SystemError.
   virtual void fail(std::string_view reason) noexcept = 0;
 
   // Not collective: true for the first rank of each host that calls it. That rank, the reporter,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The liveness table: what each rank is doing, in memory that all ranks of a host and their
-// supervisor can read. A rank writes only its own entry.
+// supervisor can read. A rank writes only its own entry, except for `reporter`.
 #pragma once
 
 #include <array>

@@ -15,7 +15,7 @@ namespace {
 // All in seconds. A gap between two looks counts for at most kLongestGap: in a longer gap this
 // process was stopped, or got no processor.
 constexpr double kLongestGap = 0.2;
-// After ranks have waited at different places for this long, none of them is about to continue.
+// After ranks have waited this long at different synchronization points, none will continue.
 constexpr double kDisagreeAfter = 2;
 constexpr double kAnswerWithin = 1.5;
 constexpr double kAfterSigterm = 0.5;
@@ -148,8 +148,8 @@ void Watch::tell(Transport& transport) {
 }
 
 // The ranks that this rank waits for, and the ranks that those wait for. A rank that waits for the
-// same ranks at the same place as this one adds none. (The places differ where one rank waits for
-// its memory domain, and the first rank of the domain waits for all.)
+// same ranks at the same synchronization point as this one adds none. (The points differ where one
+// rank waits for its memory domain, and the first rank of the domain waits for all.)
 std::vector<int> Watch::awaited() const {
   std::vector<int> ranks;
   std::vector<char> is_in(seen_.size(), 0);
@@ -260,8 +260,8 @@ void Watch::check_silent(std::span<const int> awaited) const {
   }
 }
 
-// Reports ranks that wait at different places: each of them waits, has shown heartbeats during the
-// wait, and has not moved for kDisagreeAfter seconds (or half the stall timeout, if less).
+// Reports ranks that wait at different synchronization points: each waits, has shown heartbeats
+// meanwhile, and has not moved for kDisagreeAfter seconds (or half the stall timeout, if less).
 void Watch::check_sync_points(std::span<const int> awaited) const {
   const double time = std::min(kDisagreeAfter, stall_timeout_ / 2);
   const Standing mine = standing(rank_);

@@ -26,7 +26,7 @@ enum class StageKind {
   add_gradients,  // of an activation that several layers read
 };
 
-// A offset in the workspace, in elements per sample.
+// An offset in the workspace, in elements per sample.
 using Offset = Index;
 inline constexpr Offset kNowhere = -1;
 

@@ -6,7 +6,6 @@
 //   serial            the best layout 1x1 in the study that reached the same weights: the
 //                     experiment's own, unless another experiment's was clearly faster
 //   speedup S(p)      strong: T(1) / T(p), T = seconds of all training steps of a run
-//   speedup S(p)      strong: T(1) / T(p), T = seconds of all training steps of a run
 //                     weak:   t(1) / t(p), t = seconds per image (scaled speedup, Gustafson)
 //   efficiency        S(p) / p, p = ranks x threads
 //   time to accuracy  training seconds until the end of the first epoch whose test accuracy reaches

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A folder that appears complete or not at all. It is built next to its target under a name that
-// other users cannot predict, PLACE.tmp-RANDOM, with access for its owner alone (mode 0700), and
+// other users cannot predict, TARGET.tmp-RANDOM, with access for its owner alone (mode 0700), and
 // renamed when complete.
 #pragma once
 

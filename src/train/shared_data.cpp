@@ -18,7 +18,7 @@ namespace convoy {
 namespace {
 
 // The message of a reader to the other ranks before they use its images: the fault and message of
-// an error, or the place and the sizes of the data.
+// an error, or the folder and the sizes of the data.
 struct Report {
   std::string fault;  // empty: no error
   std::string words;

@@ -30,8 +30,8 @@ struct Beginning {
 };
 
 // One run. Not thread-safe, except for `stop`. All functions are collective over the ranks, which
-// pass the same arguments; ranks that differ in model, data or version are named (UserError). Only
-// rank 0 reads and writes the folder: the other ranks need no access to it.
+// pass the same arguments; ranks that differ in model, data or version are named (SharedError).
+// Only rank 0 reads and writes the folder: the other ranks need no access to it.
 class RunTrainer {
  public:
   // Begins a new run. `folder` is created with its configuration and a checkpoint of the initial
@@ -61,7 +61,7 @@ class RunTrainer {
   // SystemError(io) if the folder cannot be written; its last checkpoint is then still good. A stop
   // takes effect after a complete step, whose checkpoint is written before this returns. A stop on
   // any rank stops all. Ranks compare their weights every `verify_every` steps (0: never) and at
-  // each checkpoint; SystemError(peer) names the one that differs. status.json records any error
+  // each checkpoint; SharedError(peer) names the one that differs. status.json records any error
   // that this throws.
   TrainResult train(Observer& observer, const std::atomic<bool>* stop = nullptr,
                     CheckpointEvery checkpoint_every = {}, Index verify_every = 0);

@@ -23,7 +23,7 @@ constexpr const char* kFormats = "give a PNG, PGM, PPM or IDX file";
   throw UserError(Fault::bad_data, fmt::format("cannot use {}", file), why, remedy);
 }
 
-// "1 byte follows", "more than 1073741824 bytes follow": the number of remaining bytes.
+// "1 byte follows", "at least 1073741824 bytes follow": the number of remaining bytes.
 std::string rest_of(PictureStream& stream) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
   const std::uint64_t bytes = stream.rest(kMost);

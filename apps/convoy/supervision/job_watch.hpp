@@ -25,7 +25,7 @@ class JobWatch {
   JobWatch(const JobWatch&) = delete;
   JobWatch& operator=(const JobWatch&) = delete;
 
-  // Call it many times a second. `seconds` is the time since the last call, without time in which
+  // Call it many times per second. `seconds` is the time since the last call, without time in which
   // this process itself was stopped.
   void look(double seconds);
 
@@ -82,7 +82,7 @@ class JobWatch {
   bool was_trouble_ = false;  // at the last look()
   bool elsewhere_ = false;    // a rank is on another machine
   int lost_ = kNoRank;        // the first lost rank
-  std::string lost_state_;    // its last known position
+  std::string lost_state_;    // its last known step and activity
   int unseen_ = kNoRank;      // a rank that ended earlier, before it was seen
   int stalled_ = kNoRank;
   std::string stall_;  // the description of the stall

@@ -5,8 +5,8 @@
 //
 // Traffic: for each grain, a thread reads what the gradient is computed from. For convolutions
 // these are partial sums of segments or grains; for dense layers, inputs and gradients of each
-// sample (two numbers a multiply-add, which neighbouring threads share). Grid: any; a thread takes
-// one parameter at a time.
+// sample (two numbers per multiply-add, which neighbouring threads share). Grid: any; a thread
+// takes one parameter at a time.
 #pragma once
 
 #include "ops/cuda/group.cuh"

@@ -2,7 +2,7 @@
 // The losses (ops/loss.hpp), in three parts with a barrier after each: the terms of every class
 // (one thread for each class of each sample), the gradient, and the sum over the classes (one
 // thread for each sample, in order). Traffic: the scores, their gradient, and twelve bytes of
-// scratch a class. Grid: any.
+// scratch per class. Grid: any.
 #pragma once
 
 #include "ops/cuda/group.cuh"

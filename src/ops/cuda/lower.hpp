@@ -43,7 +43,7 @@ struct Partials {
 Partials partials_of(const Op& op, const Work& work);  // Conv2d, Subsample
 Steps weight_gradient(const Op& op, const Operands& operands, const Work& work);
 
-// Floats a sample for the copies with a border; 0 where none is needed.
+// Floats per sample for the copies with a border; 0 where none is needed.
 Index bordered_x_size(const Op& op);
 Index bordered_dy_size(const Op& op);
 

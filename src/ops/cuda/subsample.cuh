@@ -2,8 +2,8 @@
 // Trainable subsampling (ops/subsample.hpp). All passes are output-stationary: a thread owns one
 // output, one input pixel, or one segment of one channel of a weight row. Its sums are short (a
 // kernel's area; a segment), so no micro-kernel is needed; a kernel's weights come from the
-// first-level cache. Traffic: each number of a window once a window, each output once; in a weight
-// gradient x and dy once a tap. Neighbouring threads take neighbouring channels. Grid: any.
+// first-level cache. Traffic: the inputs of each window once, each output once; in a weight
+// gradient x and dy once per tap. Neighbouring threads take neighbouring channels. Grid: any.
 #pragma once
 
 #include "ops/cuda/chain.cuh"

@@ -53,7 +53,7 @@ std::optional<JobSizeAndRank> announced_by(const Variables& launcher) {
   return std::nullopt;
 }
 
-// The found by the first launcher whose variables are valid.
+// The size and the rank that the first launcher with valid variables gives.
 JobSizeAndRank announced() {
   for (const Variables& launcher : kLaunchers) {
     if (const auto found = announced_by(launcher)) return *found;

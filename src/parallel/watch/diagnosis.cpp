@@ -63,8 +63,8 @@ void Watch::throw_disagreement() {
   diagnose_minority(ranks);
 }
 
-// Reports the ranks of the place where the fewest wait; of several such places, the one with the
-// highest rank.
+// Reports the ranks at the synchronization point where the fewest wait; of several such points, at
+// the one with the highest rank.
 void Watch::diagnose_minority(std::span<const int> ranks) const {
   struct Group {
     Standing at;

@@ -49,8 +49,8 @@ class WorkerGroup {
 
   // Every member calls add_gradients() and evaluate() with the same arguments. `rounds`: the number
   // of microbatches. Tensor-parallel ranks all do the number that the largest group needs, so that
-  // they arrive at the same barriers. `weights` must
-  // not change meanwhile. They return false where the barrier was aborted.
+  // they arrive at the same barriers. `weights` must not change meanwhile. The two functions return
+  // false where the barrier was aborted.
   struct Work {
     const Backend& backend;
     Weights weights;

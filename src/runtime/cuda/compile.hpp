@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles a plan to the work of the CUDA engine's kernels: tasks, their order, and the operands of
-// values. It runs on the host and changes no state.
+// Compiles a plan to the work of the CUDA engine's kernels: tasks, their order, and where each
+// value lies. It runs on the host and changes no state.
 #pragma once
 
 #include <vector>

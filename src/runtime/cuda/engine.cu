@@ -8,7 +8,7 @@
 //   persistent  one launch of a kernel that does all steps (cuda/kernels.cuh)
 //
 // With several ranks the host finishes the sum of every step (cuda/rank_sum.hpp). The engine
-// publishes the current step with each launch.
+// publishes the current step each time that it launches steps.
 #include "runtime/cuda_engine.hpp"
 
 #include <map>

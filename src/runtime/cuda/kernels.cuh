@@ -6,10 +6,10 @@
 //   run_steps_kernel    Runs many steps. Each block takes a sample at a time through all codes in
 //                       its shared memory. After a barrier of the grid every thread sums the
 //                       gradients of its parameters and updates them; after another barrier the
-//                       next step begins. (Grid: a block for each sample or for each number of
-//                       parameters that equals its threads, at most the resident blocks, launched
-//                       cooperatively. Traffic: a sample's bytes once, the weights once per block,
-//                       the terms of gradients twice.)
+//                       next step begins. (Grid: a block for each sample or, if these are more,
+//                       for as many parameters as it has threads; at most the resident blocks;
+//                       launched cooperatively. Traffic: a sample's bytes once, the weights once
+//                       per block, the terms of gradients twice.)
 //   update_kernel       Updates the weights where the host finishes the sum (several ranks).
 //
 // device_program.cu alone includes this file: kernels must be defined once.

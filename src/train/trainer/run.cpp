@@ -296,8 +296,8 @@ class Training {
   void save() {
     if (!state_.keeps) return;
     if (state_.communicator.size() > 1) verify();
-    // All ranks publish this, although one writes: their next synchronization point carries the
-    // step.
+    // All ranks publish this, although one writes: their next collective call carries the step,
+    // which must be equal on all of them.
     state_.communicator.publish(Activity::saving, position().step);
     if (!state_.folder) return;
     const TimeSpan span(state_.engine.timeline(), TimeKind::checkpoint);

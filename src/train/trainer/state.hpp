@@ -14,7 +14,7 @@ namespace convoy {
 
 struct RunTrainer::State {
   // Checks that data and model fit, and draws the validation samples. Collective; `keeps` is true
-  // if the run has a folder. Throws UserError.
+  // if the run has a folder. Throws UserError, SharedError.
   State(const ModelFile& model, const TrainAndTest& data, const DataSettings& settings,
         Engine& engine, Communicator& communicator, bool keeps,
         const std::string& initial_weights_sha256 = "");

@@ -39,7 +39,7 @@ struct NarrowScratch {
   Index dy_size;
   float* single;   // dy of two samples
   float* pairs;    // the same, side by side, for up to four samples
-  float* weights;  // one vector a term
+  float* weights;  // one vector per term
   float* chains;   // [pair][column of dx][lane], of the segment in progress
   float* totals;   // likewise, of the segments before
 };

@@ -111,8 +111,8 @@ HWY_INLINE void store_first(Vector v, float* to, Index count) {
   }
 }
 
-// The same with one byte a lane, which holds the lane's value. Whole halves of vectors are read and
-// written, so the memory must have room for a multiple of 8.
+// The same with one byte per lane, which holds the lane's value. Whole halves of vectors are read
+// and written, so the memory must have room for a multiple of 8.
 template <int S>
 HWY_INLINE hn::Vec<Int> load_bytes(const std::int8_t* first, const std::int8_t* second,
                                    Index count) {

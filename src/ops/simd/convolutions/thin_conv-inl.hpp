@@ -197,9 +197,9 @@ HWY_INLINE void add_terms(const float* const (&x)[kRows], Index at, Vector first
   }
 }
 
-// Writes the chains of a segment for kRows rows of the kernel to `sums`: one vector a tap, and one
-// for the bias. x: at the first output's first tap; dy: [rows][width], a vector each. `step` is 2 *
-// C * S, and the compiler must not know that. It would keep inputs for the next columns in
+// Writes the chains of a segment for kRows rows of the kernel to `sums`: one vector per tap, and
+// one for the bias. x: at the first output's first tap; dy: [rows][width], a vector each. `step` is
+// 2 * C * S, and the compiler must not know that. It would keep inputs for the next columns in
 // registers, and a broadcast from a register, unlike one from memory, competes with the
 // multiply-adds.
 template <int C, int S, int kRows, int kRowTaps, bool kBias>
