@@ -118,7 +118,7 @@ def show(args, results, info):
     for r in results:
         name = f"{r['model']}, {r['batch']}"
         entries = [(f"PyTorch, {mode}, SGD {e['sgd']}", e) for mode, e in r["pytorch"].items()]
-        entries += [(f"Convoy, {launching}, {e['launches_per_step']:.4g} launches a step", e)
+        entries += [(f"Convoy, {launching}, {e['launches_per_step']:.4g} launches per step", e)
                     for launching, e in r["convoy"].items()]
         rows += [[name, what] + [f"{e[key]:,.0f}" for key in ("images_per_second", "lowest", "highest")]
                  for what, e in entries]

@@ -100,7 +100,7 @@ def epoch_of(session, model):
         times = {"median": entry["train_seconds"], **entry}
         session.report(f"{model}, {row['batch']}, {entry['updates']:,} updates by {launching}",
                        spread(times, 1e3, 1, "ms"),
-                       f"goal {1e3 * row['goal_seconds']:.0f} ms, {entry['launches_per_step']:.4g} launches a step",
+                       f"goal {1e3 * row['goal_seconds']:.0f} ms, {entry['launches_per_step']:.4g} launches per step",
                        "the weights of the CPU" if same else "OTHER WEIGHTS", wrong=not same, document=document)
         document = None
 

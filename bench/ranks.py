@@ -6,7 +6,7 @@
     bench/ranks.py --models tiny-relu --rounds 9
 
 Each configuration runs once in every round, in processes of its own, so that other work of the
-machine affects all alike. The script prints medians over the rounds of the images a second of
+machine affects all alike. The script prints medians over the rounds of the images per second of
 training steps, and their ratios to one thread. All configurations but 'fast' must give the same
 weights; otherwise the script says so and fails.
 """

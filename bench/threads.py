@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures images a second of each net on one thread, on two, and on more threads than cores.
+"""Measures images per second of each net on one thread, on two, and on more threads than cores.
 
     bench/threads.py                        batch 64; 1, 2 and 64 threads; 5 alternating rounds
     bench/threads.py --models lenet5 --rounds 9

@@ -54,7 +54,7 @@ std::vector<std::string> read_names(const fs::path& path) {
   constexpr std::size_t kLongestName = 256;
   DataFile file(path);
   const auto refuse = [&](const std::string& why) {
-    file.refuse("is not a list of class names", why, "write one name a line, in UTF-8");
+    file.refuse("is not a list of class names", why, "write one name per line, in UTF-8");
   };
   const std::uint64_t bytes = file.size();
   if (bytes > kMost) refuse(fmt::format("{} bytes", bytes));

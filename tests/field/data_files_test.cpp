@@ -179,7 +179,7 @@ TEST_F(DataFiles, NoRemedyAsksForAnIntactCopyOfAnIntactFile) {
     write_file(folder_ / "class_names.txt", names);
     const auto [fault, message] = error_of([&] { load_data(folder_.path().string()); });
     EXPECT_EQ(fault, Fault::bad_data);
-    expect_words(message, {"is not a list of class names", "one name a line"});
+    expect_words(message, {"is not a list of class names", "one name per line"});
     EXPECT_EQ(message.find("intact"), std::string::npos) << message;
   }
 }

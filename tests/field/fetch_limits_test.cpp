@@ -44,7 +44,7 @@ TEST_F(FetchLimits, ASilentServerIsAskedOnce) {
   server_.put("a.gz", page);
   const auto [fault, message] = error_of([&] { fetch(options_, set_); });
   EXPECT_EQ(fault, Fault::unavailable);
-  EXPECT_THAT(message, HasSubstr("fewer than 1000 bytes a second for 1 s"));
+  EXPECT_THAT(message, HasSubstr("fewer than 1000 bytes per second for 1 s"));
   EXPECT_EQ(server_.requests().size(), 1U);
 }
 
@@ -55,7 +55,7 @@ TEST_F(FetchLimits, AServerOfFiveBytesASecondIsGivenUpAndWhatCameStays) {
   options_.limits.stall = std::chrono::seconds(2);
   const auto [fault, message] = error_of([&] { fetch(options_, set_); });
   EXPECT_EQ(fault, Fault::unavailable);
-  EXPECT_THAT(message, HasSubstr("fewer than 1000 bytes a second for 2 s"));
+  EXPECT_THAT(message, HasSubstr("fewer than 1000 bytes per second for 2 s"));
   EXPECT_EQ(server_.requests().size(), 1U);
   const auto part = options_.to / "a.gz.part";
   ASSERT_TRUE(testing::fs::exists(part));

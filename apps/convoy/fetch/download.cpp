@@ -105,7 +105,7 @@ std::string in_words(CURLcode code, CURL* curl, const char* detail, const Downlo
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME, &connected);
   if (code == CURLE_OPERATION_TIMEDOUT && connected > 0)
-    return fmt::format("it sent fewer than {} bytes a second for {} s", limits.slowest,
+    return fmt::format("it sent fewer than {} bytes per second for {} s", limits.slowest,
                        limits.stall.count());
   if (code == CURLE_OPERATION_TIMEDOUT)
     return fmt::format("it did not answer within {} s", limits.connect.count());
