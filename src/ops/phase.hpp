@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The taps of a kernel that meet one position of the input, along one axis: the taps k with
+// The taps of a kernel that reach one position of the input, along one axis: the taps k with
 // (position + padding - k) divisible by the stride. They depend on the position's phase alone.
 #pragma once
 
@@ -11,7 +11,7 @@ struct Phase {
   Index first_tap = 0;  // the smallest
   Index taps = 0;       // first_tap, first_tap + stride, ...
 
-  // The tap at place `j`. Taps descend, so that the outputs that they meet ascend.
+  // Returns tap number `j`. Taps descend, so that the outputs that they reach ascend.
   constexpr Index tap(Index j, Index stride) const { return first_tap + stride * (taps - 1 - j); }
 };
 

@@ -87,9 +87,9 @@ TEST(Checkpoint, DamageNeverPassesForContent) {
   };
   for (int trial = 0; trial < 1500; ++trial) {
     std::string bytes = good;
-    const std::size_t place = random() % bytes.size();
-    bytes[place] = static_cast<char>(bytes[place] ^ (1 << (random() % 8)));
-    ASSERT_NO_FATAL_FAILURE(check(bytes, "bit flipped in byte " + std::to_string(place)));
+    const std::size_t at = random() % bytes.size();
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << (random() % 8)));
+    ASSERT_NO_FATAL_FAILURE(check(bytes, "bit flipped in byte " + std::to_string(at)));
   }
   for (int trial = 0; trial < 300; ++trial) {
     const std::size_t size = random() % good.size();

@@ -82,7 +82,7 @@ class JobWatch {
   bool was_trouble_ = false;  // at the last look()
   bool elsewhere_ = false;    // a rank is on another machine
   int lost_ = kNoRank;        // the first lost rank
-  std::string lost_state_;    // its last known position
+  std::string lost_state_;    // its last known step and activity
   int unseen_ = kNoRank;      // a rank that ended earlier, before it was seen
   int stalled_ = kNoRank;
   std::string stall_;  // the description of the stall

@@ -30,7 +30,7 @@ struct Code {
   int stage = -1;  // stage_number() in the plan; -1: fills the input
 };
 
-// The places of the net's input and of the loss's values.
+// Where the net's input and the loss's values lie.
 struct Ends {
   Operand input, labels, logits, dlogits, exponentials, terms;
 };
