@@ -39,7 +39,7 @@ class Bench {
         plan_(model.net),
         optimizer_(optimizer_of(model.train)),
         backend_(find_backend("auto")),
-        sum_(communicator, options(), plan_, GroupMembers{}, backend_, 1, 1),
+        gradient_sum_(communicator, options(), plan_, GroupMembers{}, backend_, 1, 1),
         shared_(plan_, optimizer_, backend_, communicator),
         own_(plan_, optimizer_, backend_, *alone_),
         gradient_(plan_.net().arena_size()),
@@ -58,10 +58,11 @@ class Bench {
     const GroupPieces mine{{&subtree, 1}, &step_metrics};
     double seconds = 0;
     for (int step = 0; step < kSteps; ++step) {
-      write(sum_.slots(0));
+      write(gradient_sum_.slots(0));
       communicator_.publish(Activity::training, step);
       const Stopwatch watch;
-      const StepMetrics all = sum_.gather(communicator_.size() * kGrainsOfRank, {&mine, 1}, 0);
+      const StepMetrics all =
+          gradient_sum_.publish_and_plan(communicator_.size() * kGrainsOfRank, {&mine, 1}, 0);
       const Range slice = split(size, communicator_.size(), rank, kFloatsPerLine);
       for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
         const Range rows = Generations::rows_in(block, slice);
@@ -69,9 +70,9 @@ class Bench {
         const Index most = std::max<Index>(1, kFloats / block.shape.columns);
         for (Index begin = rows.begin; begin < rows.end; begin += most) {
           const Range some{begin, std::min(begin + most, rows.end)};
-          const float* sum = sum_.sum({block.offset + some.begin * block.shape.columns,
-                                       block.offset + some.end * block.shape.columns},
-                                      scratch_.data());
+          const float* sum = gradient_sum_.sum({block.offset + some.begin * block.shape.columns,
+                                                block.offset + some.end * block.shape.columns},
+                                               scratch_.data());
           shared_.update_rows(block, some, sum, {all.samples, 1e-9F});
         }
       }
@@ -110,7 +111,7 @@ class Bench {
   const Plan plan_;
   const Sgd optimizer_;
   const Backend& backend_;
-  GradientSum sum_;
+  GradientSum gradient_sum_;
   Generations shared_, own_;
   Buffer<float> gradient_, scratch_;
   int value_ = 0;

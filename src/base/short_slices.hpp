@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How soon a thread that wakes gets its core back on a busy machine. Workers wait in barriers
+// How soon a thread that wakes gets its core back on a busy machine. Workers wait at barriers
 // several times per millisecond; with long time slices they would wait at each one until another
 // program's slice ends.
 #pragma once

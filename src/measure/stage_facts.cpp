@@ -58,7 +58,7 @@ Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index bat
     }
     case StageKind::loss:
       return kFloat * batch * 2 * plan.net().loss().classes;
-    case StageKind::add_gradients:
+    case StageKind::add_readers_gradients:
       return kFloat * batch * 3 * stage.size;
   }
   return 0;

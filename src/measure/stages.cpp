@@ -75,10 +75,11 @@ void StageTimes::loss(Range grains) {
 }
 
 void StageTimes::weight_gradient(const Stage& stage, const LayerValues& values, Range grains,
-                                 const tree::Counter& before) {
+                                 const tree::Counter& counter_before) {
   const Index first = samples_of(grains).begin;
-  const GradientPart part{values,        grains,         before, {0, stage_units(plan_, stage, 0)},
-                          slots_.data(), scratch_.data()};
+  const GradientPart part{values,         grains,
+                          counter_before, {0, stage_units(plan_, stage, 0)},
+                          slots_.data(),  scratch_.data()};
   add_weight_gradients(plan_, stage, backend_, part, [&](Index g) {
     const Range samples = samples_of({g, g + 1});
     return Range{samples.begin - first, samples.end - first};

@@ -39,7 +39,7 @@ class StageTimes {
   void microbatch(Range grains);
   void loss(Range grains);
   void weight_gradient(const Stage& stage, const LayerValues& values, Range grains,
-                       const tree::Counter& before);
+                       const tree::Counter& counter_before);
   StageFacts facts_of(const Stage& stage) const;
   Index grains() const { return (batch_ + share_.grain - 1) / share_.grain; }
   Range samples_of(Range grains) const {

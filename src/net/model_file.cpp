@@ -53,7 +53,7 @@ float normalized(const Normalization& n, std::size_t channel, int byte) {
 }
 
 // The location that sets the normalisation: an override or the table.
-const ConfigLocation& place_of_normalization(const TableReader& input) {
+const ConfigLocation& location_of_normalization(const TableReader& input) {
   for (const std::string_view key : {"scale", "mean", "std"}) {
     const ConfigValue* value = input.find(key);
     if (value != nullptr && value->location.from_override) return value->location;
@@ -69,7 +69,7 @@ void check_normalization(const TableReader& input, const Normalization& n, Index
     const float dark = normalized(n, c, 0), bright = normalized(n, c, kBrightest);
     const bool is_finite = std::isfinite(dark) && std::isfinite(bright);
     if (is_finite && dark != bright) continue;
-    input.fail(place_of_normalization(input), "no pixel can be told from another",
+    input.fail(location_of_normalization(input), "no pixel can be told from another",
                is_finite
                    ? fmt::format("by scale, mean and std both byte 0 and byte {} of channel {} "
                                  "become {}",

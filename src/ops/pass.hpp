@@ -66,17 +66,17 @@ struct WeightGradient {
 // to the next slot. Then, `merges` times, the last slot in use is added to the one before it:
 // slot[d - 1] = slot[d - 1] + slot[d], and slot d is free. The content of a free slot is not
 // defined.
-struct GrainStep {
+struct GrainPush {
   Index samples = 0;
   int merges = 0;
 };
-inline constexpr std::size_t kMostGrainSteps = 16;
+inline constexpr std::size_t kMostGrainPushes = 16;
 
 template <class Real>
 struct WeightGradientSum {
   const Real* x = nullptr;            // [B][in]; B counts the samples of all grains
   const Real* dy = nullptr;           // [B][out]
-  std::span<const GrainStep> grains;  // at least 1, at most kMostGrainSteps
+  std::span<const GrainPush> grains;  // at least 1, at most kMostGrainPushes
   Real* slots = nullptr;              // [slot][...]: the operation's block in the first slot
   Index slot_size = 0;                // from one slot to the next
   Index depth = 0;

@@ -11,7 +11,7 @@ struct Phase {
   Index first_tap = 0;  // the smallest
   Index taps = 0;       // first_tap, first_tap + stride, ...
 
-  // The tap at place `j`. Taps descend, so that the outputs that they reach ascend.
+  // Returns tap number `j`. Taps descend, so that the outputs that they reach ascend.
   constexpr Index tap(Index j, Index stride) const { return first_tap + stride * (taps - 1 - j); }
 };
 

@@ -63,8 +63,8 @@ void send_down(Communicator& communicator, std::span<std::byte> bytes, SyncPoint
 // The outcome of `work`: an error's fault and message, or "" and the result.
 using Outcome = std::array<std::string, 2>;
 
-Outcome failed(Fault fault, std::string_view words) {
-  return {std::to_string(static_cast<int>(fault)), std::string(words)};
+Outcome failed(Fault fault, std::string_view message) {
+  return {std::to_string(static_cast<int>(fault)), std::string(message)};
 }
 
 Outcome run(const std::function<std::string()>& work) {

@@ -104,19 +104,20 @@ std::string describe(const LivenessTable& liveness_table, int rank) {
   if (entry.pid.load(std::memory_order_acquire) == 0) {
     return fmt::format("rank {} (not seen on this machine)", rank);
   }
-  std::string words =
+  std::string text =
       fmt::format("rank {} (step {}, {})", rank, entry.step.load(), to_string(activity));
   if (activity == Activity::failed) {
     if (const std::string reason = liveness_table.reason(rank); !reason.empty())
-      words += ": " + reason;
+      text += ": " + reason;
   } else if (entry.waiting.load(std::memory_order_acquire) && activity != Activity::left) {
-    const std::int32_t whom = entry.waits_for.load(std::memory_order_relaxed);
+    const std::int32_t waits_for = entry.waits_for.load(std::memory_order_relaxed);
     const auto sync_point =
         static_cast<SyncPoint>(entry.sync_point.load(std::memory_order_relaxed));
-    words += fmt::format(" waits for {} in the {}", whom < 0 ? "all" : fmt::format("rank {}", whom),
-                         to_string(sync_point));
+    text += fmt::format(" waits for {} in the {}",
+                        waits_for < 0 ? "all" : fmt::format("rank {}", waits_for),
+                        to_string(sync_point));
   }
-  return words;
+  return text;
 }
 
 }  // namespace convoy

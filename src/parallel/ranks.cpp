@@ -173,22 +173,22 @@ bool Ranks::all_agree(bool mine, Range among, SyncPoint sync_point) {
   char verdict = mine;
   if (rank_ != first) {
     const Outgoing out{first, bytes_of(verdict)};
-    char word = 0;
-    const Incoming in{first, writable_bytes_of(word)};
+    char answer = 0;
+    const Incoming in{first, writable_bytes_of(answer)};
     exchange({&out, 1}, {}, sync_point);
     exchange({}, {&in, 1}, sync_point);
-    return word != 0;
+    return answer != 0;
   }
-  std::vector<char> words(static_cast<std::size_t>(among.size()), mine);
+  std::vector<char> answers(static_cast<std::size_t>(among.size()), mine);
   std::vector<Incoming> in;
   std::vector<Outgoing> out;
   for (Index i = 1; i < among.size(); ++i) {
     const int other = static_cast<int>(among.begin + i);
-    in.push_back({other, writable_bytes_of(words[static_cast<std::size_t>(i)])});
+    in.push_back({other, writable_bytes_of(answers[static_cast<std::size_t>(i)])});
     out.push_back({other, bytes_of(verdict)});
   }
   exchange({}, in, sync_point);
-  verdict = std::all_of(words.begin(), words.end(), [](char word) { return word != 0; });
+  verdict = std::all_of(answers.begin(), answers.end(), [](char answer) { return answer != 0; });
   exchange(out, {}, sync_point);
   return verdict != 0;
 }

@@ -37,10 +37,10 @@ class Finish {
       : counter_(grains), floats_(floats), add_(add) {}
 
   // `value` may be written to.
-  void push(const tree::Subtree& subtree, float* value, const StepMetrics& step_metrics) {
+  void push(const tree::Subtree& subtree, float* value, const StepMetrics& metrics) {
     const auto top = static_cast<std::size_t>(counter_.depth());
     values_[top] = value;
-    partial_metrics_[top] = step_metrics;
+    partial_metrics_[top] = metrics;
     counter_.push(subtree, [&](Index at) {
       const auto left = static_cast<std::size_t>(at);
       if (floats_ > 0) add_(floats_, values_[left], values_[left + 1]);

@@ -15,7 +15,8 @@ namespace {
 // All in seconds. A gap between two looks counts for at most kLongestGap: in a longer gap this
 // process was stopped, or got no processor.
 constexpr double kLongestGap = 0.2;
-// After ranks have waited this long at different synchronization points, none will continue.
+// After ranks have waited at different synchronization points for this long, none of them is about
+// to continue.
 constexpr double kDisagreeAfter = 2;
 constexpr double kAnswerWithin = 1.5;
 constexpr double kAfterSigterm = 0.5;
@@ -183,7 +184,7 @@ std::vector<int> Watch::awaited() const {
 
 void Watch::check_failed() const {
   for (int rank = 0; rank < liveness_table_.size(); ++rank) {
-    if (rank != rank_ && standing(rank).activity == Activity::failed) diagnose_failed(rank);
+    if (rank != rank_ && standing(rank).activity == Activity::failed) throw_cause_of_failure(rank);
   }
 }
 
@@ -191,9 +192,9 @@ void Watch::check_failed() const {
 void Watch::check_gone() {
   while (const auto rank = processes_.gone()) {
     const Activity activity = standing(*rank).activity;
-    if (activity == Activity::failed) diagnose_failed(*rank);
+    if (activity == Activity::failed) throw_cause_of_failure(*rank);
     if (activity != Activity::left) {
-      diagnose(*rank, 1, fmt::format("its process has ended; it was in {}", state(*rank)));
+      throw_failure_of(*rank, 1, fmt::format("its process has ended; it was in {}", state(*rank)));
     }
     processes_.remove(*rank);
   }
@@ -205,7 +206,7 @@ void Watch::check_left(std::span<const int> awaited) {
     const Standing now = standing(rank);
     if (now.activity != Activity::left) continue;
     bool& left = seen_[static_cast<std::size_t>(rank)].left;
-    if (left) diagnose(rank, 1, fmt::format("it left in step {}", now.step));
+    if (left) throw_failure_of(rank, 1, fmt::format("it left in step {}", now.step));
     left = true;
   }
 }
@@ -225,8 +226,9 @@ void Watch::check_after_sigterm(Transport* transport, std::span<const int> await
   const auto silent =
       std::ranges::find_if(unseen, [this](int rank) { return !standing(rank).known; });
   const int rank = silent == unseen.end() ? unseen.front() : *silent;
-  diagnose(rank, 1,
-           fmt::format("stopped while waiting for rank {} for half a second after SIGTERM", rank));
+  throw_failure_of(
+      rank, 1,
+      fmt::format("stopped while waiting for rank {} for half a second after SIGTERM", rank));
 }
 
 // A rank that waits shows heartbeats, too: look() counts one. So a rank whose process is stopped
@@ -248,20 +250,22 @@ void Watch::check_silent(std::span<const int> awaited) const {
   for (const auto& ranks : {silent, silent_waiting}) {
     if (ranks.empty()) continue;
     const Standing now = standing(ranks.front());
-    diagnose(ranks.front(), ranks.size(),
-             fmt::format("no response for {:g} s, the stall timeout; it is in {}{}", stall_timeout_,
-                         state(ranks.front()), now.waits() ? ", and " + waiting(now) : ""));
+    throw_failure_of(
+        ranks.front(), ranks.size(),
+        fmt::format("no response for {:g} s, the stall timeout; it is in {}{}", stall_timeout_,
+                    state(ranks.front()), now.waits() ? ", and " + waiting(now) : ""));
   }
   if (all_stuck) {
     const Standing now = standing(awaited.front());
-    diagnose(awaited.front(), awaited.size(),
-             fmt::format("all wait for each other for {:g} s; it is in {}, and {}", stall_timeout_,
-                         state(awaited.front()), waiting(now)));
+    throw_failure_of(awaited.front(), awaited.size(),
+                     fmt::format("all wait for each other for {:g} s; it is in {}, and {}",
+                                 stall_timeout_, state(awaited.front()), waiting(now)));
   }
 }
 
-// Reports ranks that wait at different synchronization points: each waits, has shown heartbeats
-// meanwhile, and has not moved for kDisagreeAfter seconds (or half the stall timeout, if less).
+// Reports ranks that wait at different synchronization points: each of them waits, has shown
+// heartbeats during the wait, and has not moved for kDisagreeAfter seconds (or half the stall
+// timeout, if less).
 void Watch::check_sync_points(std::span<const int> awaited) const {
   const double time = std::min(kDisagreeAfter, stall_timeout_ / 2);
   const Standing mine = standing(rank_);
@@ -275,7 +279,7 @@ void Watch::check_sync_points(std::span<const int> awaited) const {
   if (!differ) return;
   std::vector<int> ranks(awaited.begin(), awaited.end());
   ranks.push_back(rank_);
-  diagnose_minority(ranks);
+  throw_minority(ranks);
 }
 
 // Ranks that the liveness table does not show are asked by messages.
@@ -298,24 +302,24 @@ void Watch::check_answers(std::span<const int> awaited) {
   const Standing mine = standing(rank_);
   for (const int rank : awaited) {
     const Standing now = standing(rank);
-    if (now.activity == Activity::failed) diagnose(rank, 1, "it failed");
+    if (now.activity == Activity::failed) throw_failure_of(rank, 1, "it failed");
     if (!now.known) silent.push_back(rank);
     all_wait = all_wait && now.waits();
     differ = differ || (now.waits() && !now.same_sync_point(mine));
   }
   if (!silent.empty()) {
-    diagnose(silent.front(), silent.size(),
-             fmt::format("no response for {:g} s, and it gave no answer", stall_timeout_));
+    throw_failure_of(silent.front(), silent.size(),
+                     fmt::format("no response for {:g} s, and it gave no answer", stall_timeout_));
   }
   // All answered. A rank that arrived late may have ended the wait by now, so only the second round
   // of answers counts.
   if (std::exchange(answered_, true) && all_wait) {
     std::vector<int> ranks(awaited.begin(), awaited.end());
     ranks.push_back(rank_);
-    if (differ) diagnose_minority(ranks);
-    diagnose(awaited.front(), awaited.size(),
-             fmt::format("all wait for each other for {:g} s; it {}", 2 * stall_timeout_,
-                         waiting(standing(awaited.front()))));
+    if (differ) throw_minority(ranks);
+    throw_failure_of(awaited.front(), awaited.size(),
+                     fmt::format("all wait for each other for {:g} s; it {}", 2 * stall_timeout_,
+                                 waiting(standing(awaited.front()))));
   }
   waiting_since_ = watched_;
   asked_ = -1;

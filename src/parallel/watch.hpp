@@ -115,9 +115,10 @@ class Watch {
 
   std::string state(int rank) const;
   std::string waiting(const Standing& standing) const;
-  [[noreturn]] void diagnose(int culprit, std::size_t how_many, const std::string& reason) const;
-  [[noreturn]] void diagnose_failed(int first) const;
-  [[noreturn]] void diagnose_minority(std::span<const int> ranks) const;
+  [[noreturn]] void throw_failure_of(int culprit, std::size_t how_many,
+                                     const std::string& reason) const;
+  [[noreturn]] void throw_cause_of_failure(int first) const;
+  [[noreturn]] void throw_minority(std::span<const int> ranks) const;
 
   LivenessTable& liveness_table_;
   const int rank_;

@@ -95,9 +95,9 @@ class PlanBuilder {
     // Where a weight gradient is larger than the values that the gradient of a usual grain, of four
     // samples, is computed from, it should be able to wait until all grains are done. That needs dy
     // itself (runtime/cpu/deferral.hpp).
-    constexpr Index kGrain = 4;
+    constexpr Index kUsualGrain = 4;
     const Index read = conv->in.size() + convoy::output_shape(*conv).size();
-    if (parameter_shape(layer(i).op).size() > kGrain * read) return;
+    if (parameter_shape(layer(i).op).size() > kUsualGrain * read) return;
     plan_.conv_blocks_[static_cast<std::size_t>(i)] = block;
     const int last = pools ? i + 2 : i + 1;
     last_[static_cast<std::size_t>(i)] = last;
@@ -191,7 +191,7 @@ class PlanBuilder {
       plan_.backward_.push_back(stage);
       const auto [first, is_first] = gradients_.try_emplace(input, dx);
       if (is_first) continue;
-      Stage sum{StageKind::add_gradients, input};
+      Stage sum{StageKind::add_readers_gradients, input};
       sum.dx = first->second;
       sum.other = dx;
       sum.size = value_size(input);

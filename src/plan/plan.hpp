@@ -23,7 +23,7 @@ enum class StageKind {
   loss,  // loss, counts, and the gradient with respect to the scores
   weight_gradient,
   input_gradient,
-  add_gradients,  // of an activation that several layers read
+  add_readers_gradients,  // of an activation that several layers read
 };
 
 // An offset in the workspace, in elements per sample.
@@ -37,11 +37,11 @@ struct Stage {
   int layer = 0;            // in a fused stage: the convolution
   int fused = 0;            // how many layers after it belong to the stage
   Offset x = kNowhere;      // what the layer reads
-  Offset other = kNowhere;  // its second input; in add_gradients: the addend
+  Offset other = kNowhere;  // its second input; in add_readers_gradients: the addend
   Offset y = kNowhere;      // what it, or the last of the fused layers, wrote
   Offset dy = kNowhere;
-  Offset dx = kNowhere;  // in add_gradients: the sum, and its first addend
-  Index size = 0;        // in add_gradients: elements per sample
+  Offset dx = kNowhere;  // in add_readers_gradients: the sum, and its first addend
+  Index size = 0;        // in add_readers_gradients: elements per sample
 };
 
 class Plan {
@@ -152,7 +152,7 @@ bool has_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend
 // `first`, in `slots` [slot][arena]; `depth` of them are in use before.
 void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend,
                              const LayerValues& values, Index first,
-                             std::span<const GrainStep> grains, float* slots, Index depth,
+                             std::span<const GrainPush> grains, float* slots, Index depth,
                              Range units);
 
 // How the units of a stage lie in memory: `length` elements each, one after the other; or (dense)

@@ -86,7 +86,7 @@ Index stage_units(const Plan& plan, const Stage& stage, Index samples) {
       return input_gradient_units(op, samples);
     case StageKind::weight_gradient:
       return weight_gradient_units(op);
-    case StageKind::add_gradients:
+    case StageKind::add_readers_gradients:
       return (samples * stage.size + kColumnBlock - 1) / kColumnBlock;
     case StageKind::loss:
       return samples;
@@ -102,7 +102,8 @@ UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples) {
   const Op& op = plan.op(stage);
   const bool forward = stage.kind == StageKind::forward;
   const Shape shape = forward ? output_shape(op) : input_shape(op);
-  if (stage.kind == StageKind::add_gradients) return {kColumnBlock, 0, samples * stage.size};
+  if (stage.kind == StageKind::add_readers_gradients)
+    return {kColumnBlock, 0, samples * stage.size};
   if (std::holds_alternative<Dense>(op)) return {0, shape.size(), samples * shape.size()};
   if (std::holds_alternative<Activation>(op) || std::holds_alternative<Add>(op)) {
     return {kColumnBlock, 0, samples * shape.size()};
@@ -118,7 +119,7 @@ void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, con
   } else if (stage.kind == StageKind::input_gradient) {
     run_input_gradient(plan, stage, backend, weights, workspace, samples, scratch, units);
   } else {
-    CONVOY_ASSERT(stage.kind == StageKind::add_gradients);
+    CONVOY_ASSERT(stage.kind == StageKind::add_readers_gradients);
     const Index begin = units.begin * kColumnBlock;
     const Index end = std::min(units.end * kColumnBlock, samples * stage.size);
     backend.add(end - begin, workspace.at(stage.dx) + begin, workspace.at(stage.other) + begin);
@@ -154,7 +155,7 @@ bool has_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend
 
 void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend,
                              const LayerValues& values, Index first,
-                             std::span<const GrainStep> grains, float* slots, Index depth,
+                             std::span<const GrainPush> grains, float* slots, Index depth,
                              Range units) {
   if (units.empty()) return;
   const Dense& dense = std::get<Dense>(plan.op(stage));

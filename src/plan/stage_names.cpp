@@ -13,7 +13,7 @@ std::string_view to_string(StageKind kind) {
       return "weight gradient";
     case StageKind::input_gradient:
       return "input gradient";
-    case StageKind::add_gradients:
+    case StageKind::add_readers_gradients:
       return "add gradients";
   }
   return "";

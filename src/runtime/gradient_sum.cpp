@@ -53,7 +53,7 @@ GradientSum::GradientSum(Communicator& communicator, const EngineOptions& option
   domain_grains_.resize(communicator.domains().size());
   if (communicator.domains().size() > 1) {
     if (ranks_by_ == Parallelism::data) {
-      sum_ = allocate<float>(communicator, arena_);
+      exchanged_sum_ = allocate<float>(communicator, arena_);
       total_ = allocate<StepMetrics>(communicator, 1);
       gradients_between_domains_.emplace(communicator, reduction_, arena_, kMostSubtrees,
                                          backend.add);
@@ -150,13 +150,13 @@ StepMetrics GradientSum::merge(Index grains, Index first_local_rank, Index end_l
     return {0, 0, 0, flags_};
   }
   root_ = pieces_.front().gradient;
-  StepMetrics step_metrics = *pieces_.front().partial_metrics;  // complete where there is one piece
-  step_metrics.flags |= flags_;
-  return step_metrics;
+  StepMetrics metrics = *pieces_.front().partial_metrics;  // complete where there is one piece
+  metrics.flags |= flags_;
+  return metrics;
 }
 
-StepMetrics GradientSum::gather(Index grains, std::span<const GroupPieces> groups,
-                                std::uint32_t flags) {
+StepMetrics GradientSum::publish_and_plan(Index grains, std::span<const GroupPieces> groups,
+                                          std::uint32_t flags) {
   grains_ = grains;
   header(local_rank_).flags = flags;
   publish(groups);
@@ -202,7 +202,7 @@ StepMetrics GradientSum::exchange() {
     return step_metrics_;
   }
   if (ranks_by_ == Parallelism::tensor) return exchange_rows();
-  root_ = sum_.get();
+  root_ = exchanged_sum_.get();
   return exchange_between_domains(*gradients_between_domains_, SyncPoint::exchange);
 }
 
@@ -214,7 +214,7 @@ StepMetrics GradientSum::exchange_between_domains(TreeReduce& reduce, SyncPoint 
   }
   communicator_.barrier(sync_point);  // the memory domain's additions are done
   if (local_rank_ == 0) {
-    total_[0] = reduce.finish(grains_, domain_grains_, pieces_, flags_, sum_.get());
+    total_[0] = reduce.finish(grains_, domain_grains_, pieces_, flags_, exchanged_sum_.get());
   }
   communicator_.barrier(sync_point);
   return total_[0];
@@ -253,14 +253,14 @@ StepMetrics GradientSum::sum_metrics(Index grains, std::span<const GroupPieces> 
   publish_merged(grains, groups);
   communicator_.barrier(SyncPoint::evaluation);
   // Tensor parallel, every rank holds the same subtrees.
-  StepMetrics step_metrics = ranks_by_ == Parallelism::data
-                                 ? merge(grains, 0, domain_.size())
-                                 : merge(grains, local_rank_, local_rank_ + 1);
+  StepMetrics metrics = ranks_by_ == Parallelism::data
+                            ? merge(grains, 0, domain_.size())
+                            : merge(grains, local_rank_, local_rank_ + 1);
   if (metrics_between_domains_) {
-    step_metrics = exchange_between_domains(*metrics_between_domains_, SyncPoint::evaluation);
+    metrics = exchange_between_domains(*metrics_between_domains_, SyncPoint::evaluation);
   }
   communicator_.barrier(SyncPoint::evaluation);  // all have read the records
-  return step_metrics;
+  return metrics;
 }
 
 }  // namespace convoy

@@ -2,18 +2,19 @@
 // The reduce part of a step: finishes the canonical tree over the gradients that the worker groups
 // of all ranks have, and over their partial metrics.
 //
-//   gather     worker 0      The ranks of a memory domain tell each other which subtrees they hold,
-//              of each rank  and where: the gradients are in memory that they share. Each lists
-//                            the additions that are left; no gradient is moved or added yet.
-//   sum        all workers   Does the additions that finish the tree. Each worker adds the slice
-//                            that it updates.
+//   publish_and_plan   worker 0       The ranks of a memory domain tell each other which subtrees
+//                      of each rank   they hold, and where: the gradients are in memory that they
+//                                     share. Each lists the additions that are left; no gradient is
+//                                     moved or added yet.
+//   sum                all workers    Does the additions that finish the tree. Each worker adds the
+//                                     slice that it updates.
 //
 // With several memory domains, or with Reduction::root, two functions replace sum:
 //
-//   add        all workers   Does the additions that finish the memory domain's part of the tree,
-//                            in slices and in place.
-//   exchange   worker 0      Finishes the tree between memory domains (tree_reduce.hpp).
-//              of each rank
+//   add                all workers    Does the additions that finish the memory domain's part of
+//                                     the tree, in slices and in place.
+//   exchange           worker 0       Finishes the tree between memory domains (tree_reduce.hpp).
+//                      of each rank
 #pragma once
 
 #include <memory>
@@ -50,7 +51,8 @@ class GradientSum {
   // Collective; worker 0 alone calls it while all others wait. `flags` (StepMetrics::Flag) are
   // those of this rank, which may have no grains. Returns the step metrics of all ranks, unless
   // exchanges(): then other subtrees, domains and flags may be missing, and exchange() returns all.
-  StepMetrics gather(Index grains, std::span<const GroupPieces> groups, std::uint32_t flags);
+  StepMetrics publish_and_plan(Index grains, std::span<const GroupPieces> groups,
+                               std::uint32_t flags);
 
   bool exchanges() const { return exchanges_; }
 
@@ -123,8 +125,8 @@ class GradientSum {
   std::shared_ptr<float[]> slots_;
   std::shared_ptr<Header[]> headers_;
   std::shared_ptr<Record[]> records_;
-  std::shared_ptr<float[]> sum_;          // of an exchange
-  std::shared_ptr<StepMetrics[]> total_;  // of an exchange, for the memory domain
+  std::shared_ptr<float[]> exchanged_sum_;  // of an exchange
+  std::shared_ptr<StepMetrics[]> total_;    // of an exchange, for the memory domain
   std::optional<TreeReduce> gradients_between_domains_, metrics_between_domains_;
   std::vector<Range> domain_grains_;
 

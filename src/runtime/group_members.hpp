@@ -20,8 +20,9 @@ struct GroupMembers {
     const Index rank_begin = Index{r} * local;
     return {split(units, all, rank_begin).begin, split(units, all, rank_begin + local - 1).end};
   }
-  // The same for work that every rank without shared memory must do itself.
-  Range near_part(Index units, int member) const {
+  // The same for work that is done once in each memory: by all members together where they share
+  // the workspace, else on every rank.
+  Range part_per_memory(Index units, int member) const {
     return one_memory ? part(units, member) : split(units, local, member);
   }
 };

@@ -78,9 +78,9 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"epoch", std::to_string(position.epoch)},
       {"epoch_step", std::to_string(position.epoch_step)},
       {"step", std::to_string(position.step)},
-      {"epoch_loss", fmt::format("{:a}", position.epoch_metrics.loss)},
-      {"epoch_correct", std::to_string(position.epoch_metrics.correct)},
-      {"epoch_samples", std::to_string(position.epoch_metrics.samples)},
+      {"epoch_loss", fmt::format("{:a}", position.epoch_sums.loss)},
+      {"epoch_correct", std::to_string(position.epoch_sums.correct)},
+      {"epoch_samples", std::to_string(position.epoch_sums.samples)},
       {"epoch_seconds", fmt::format("{}", position.epoch_seconds)},
       {"data_sha256", checkpoint.data_sha256},
       {"weights_sha256", weights_sha256(net, checkpoint.state)},
@@ -188,9 +188,9 @@ class Loader {
     position.epoch = count("epoch");
     position.epoch_step = count("epoch_step");
     position.step = count("step");
-    position.epoch_metrics.loss = loss();
-    position.epoch_metrics.correct = count("epoch_correct");
-    position.epoch_metrics.samples = count("epoch_samples");
+    position.epoch_sums.loss = loss();
+    position.epoch_sums.correct = count("epoch_correct");
+    position.epoch_sums.samples = count("epoch_samples");
     position.epoch_seconds = real("epoch_seconds");
     if (position.epoch < 1 || position.epoch_step > position.step)
       fail("metadata", "the position is not valid");

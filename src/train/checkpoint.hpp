@@ -19,12 +19,12 @@
 
 namespace convoy {
 
-// The position of a checkpoint in the run, and the step metrics of the unfinished epoch.
+// The position of a checkpoint in the run, and the sums of the unfinished epoch.
 struct RunPosition {
-  Index epoch = 1;            // epoch of the next step, from 1
-  Index epoch_step = 0;       // steps done in that epoch
-  Index step = 0;             // steps done in the run
-  StepMetrics epoch_metrics;  // of the unfinished epoch
+  Index epoch = 1;         // epoch of the next step, from 1
+  Index epoch_step = 0;    // steps done in that epoch
+  Index step = 0;          // steps done in the run
+  StepMetrics epoch_sums;  // over the steps done in that epoch
   double epoch_seconds = 0;
 };
 

@@ -161,7 +161,7 @@ void NewFolder::make_subfolder(const fs::path& name) {
   mode_ = facts.st_mode & 07777;  // the umask, which cannot be read without changing it
 }
 
-void NewFolder::keep_access_of_place() {
+void NewFolder::keep_access_of_target() {
   struct stat facts {};
   if (::lstat(target_.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return;
   // The access rights that another user gave to the old folder are not copied.
@@ -171,7 +171,7 @@ void NewFolder::keep_access_of_place() {
 }
 
 fs::path NewFolder::publish(Taken taken) {
-  if (taken == Taken::refused) keep_access_of_place();
+  if (taken == Taken::refused) keep_access_of_target();
   if (::chmod(path_.c_str(), mode_) != 0) fail("chmod", path_, errno);
   fs::path name = target_;
   int error = 0;

@@ -39,7 +39,7 @@ class NewFolder {
 
  private:
   bool try_make();
-  void keep_access_of_place();
+  void keep_access_of_target();
 
   std::filesystem::path target_, path_;
   std::vector<std::filesystem::path> contents_;

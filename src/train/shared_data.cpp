@@ -21,7 +21,7 @@ namespace {
 // an error, or the folder and the sizes of the data.
 struct Report {
   std::string fault;  // empty: no error
-  std::string words;
+  std::string message;
   std::string name, folder;
   std::vector<Index> sizes;  // of train, of test: samples, height, width, channels, classes
   std::vector<std::string> train_classes, test_classes;
@@ -44,7 +44,7 @@ std::vector<Index> numbers(std::span<const std::string> texts) {
 
 std::string encode(const Report& report) {
   const std::vector<std::string> fields{report.fault,
-                                        report.words,
+                                        report.message,
                                         report.name,
                                         report.folder,
                                         pack(texts(report.sizes)),
@@ -68,10 +68,10 @@ void append_sizes(const Dataset& data, std::vector<Index>& sizes) {
                {data.size(), image.height, image.width, image.channels, data.classes()});
 }
 
-Report failed(Fault fault, std::string_view words) {
+Report failed(Fault fault, std::string_view message) {
   Report report;
   report.fault = std::to_string(static_cast<int>(fault));
-  report.words = words;
+  report.message = message;
   return report;
 }
 
@@ -117,15 +117,15 @@ void throw_where_failed(const Communicator& communicator, std::span<const Report
   const auto bad = std::ranges::find_if(reports, [](const Report& r) { return !r.fault.empty(); });
   if (bad == reports.end()) return;
   const auto fault = static_cast<Fault>(numbers({&bad->fault, 1})[0]);
-  if (std::ranges::all_of(reports, [&](const Report& r) { return r.words == bad->words; })) {
-    throw SharedError(fault, bad->words);
+  if (std::ranges::all_of(reports, [&](const Report& r) { return r.message == bad->message; })) {
+    throw SharedError(fault, bad->message);
   }
   std::vector<Range> readers;
   for (std::size_t domain = 0; domain < reports.size(); ++domain) {
     if (!reports[domain].fault.empty()) readers.push_back(communicator.domains()[domain]);
   }
   throw SharedError(fault, fmt::format("{} cannot read data that other ranks can read: {}",
-                                       in_words(readers, communicator.size()), bad->words));
+                                       in_words(readers, communicator.size()), bad->message));
 }
 
 // The images of one part of the data in memory that the memory domain shares. Its first rank copies

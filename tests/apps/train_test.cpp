@@ -112,10 +112,10 @@ TEST_F(Train, ShortOptionsAreKeysOfTheModel) {
 TEST_F(Train, LayoutIsNoPartOfTheResult) {
   const std::string digest =
       trained({"--threads", "1", "--isa", "reference", "--out", "a"})["state_sha256"];
-  for (const char* cut : {"data", "tensor"}) {
-    const json result =
-        trained({"--threads", "3", "--oversubscribe", "--threads-by", cut, "--out", cut});
-    EXPECT_EQ(result["threads_by"], cut);
+  for (const char* threads_by : {"data", "tensor"}) {
+    const json result = trained(
+        {"--threads", "3", "--oversubscribe", "--threads-by", threads_by, "--out", threads_by});
+    EXPECT_EQ(result["threads_by"], threads_by);
     EXPECT_EQ(result["state_sha256"], digest);
   }
 }
@@ -288,9 +288,9 @@ TEST_F(Train, DataThatWereMovedOrRemoved) {
   EXPECT_EQ(other.code, 65);
   EXPECT_TRUE(is_message(other, "SHA-256"));
   fs::resize_file(data / "train-images-idx3-ubyte", 1000);
-  const Ended cut = run(resume, elsewhere);
-  EXPECT_EQ(cut.code, 65);
-  EXPECT_TRUE(is_message(cut, "train-images-idx3-ubyte"));
+  const Ended ended = run(resume, elsewhere);
+  EXPECT_EQ(ended.code, 65);
+  EXPECT_TRUE(is_message(ended, "train-images-idx3-ubyte"));
 
   Arguments moved = resume;
   moved.insert(moved.end(), {"--data", folder_ / "moved"});

@@ -235,11 +235,11 @@ class UnprivilegedUser {
 // Every reader of the library gets a folder that it may not enter and a file that it may not read.
 TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
   const fs::path open = folder_ / "open", shut = folder_ / "shut";
-  for (const fs::path& place : {open, shut}) {
-    write_set(place / "set", {0, 1}, {0, 1});
-    write_file(place / "model.toml", "name = \"x\"\n");
-    write_file(place / "checkpoint.safetensors", "x");
-    fs::create_directories(place / "run/checkpoints");
+  for (const fs::path& folder : {open, shut}) {
+    write_set(folder / "set", {0, 1}, {0, 1});
+    write_file(folder / "model.toml", "name = \"x\"\n");
+    write_file(folder / "checkpoint.safetensors", "x");
+    fs::create_directories(folder / "run/checkpoints");
   }
   for (const char* name : {"set/train-labels-idx1-ubyte", "model.toml", "checkpoint.safetensors"})
     ASSERT_EQ(::chmod((open / name).c_str(), 0), 0);
@@ -247,16 +247,16 @@ TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
   ASSERT_EQ(::chmod(shut.c_str(), 0), 0);
   {
     const UnprivilegedUser unprivileged;
-    for (const fs::path& place : {open, shut}) {
+    for (const fs::path& folder : {open, shut}) {
       const auto io = [&](auto action) {
         const auto [fault, message] = error_of(action);
         EXPECT_EQ(fault, Fault::io) << message;
-        expect_words(message, {"Permission denied", place.string()});
+        expect_words(message, {"Permission denied", folder.string()});
       };
-      io([&] { load_data((place / "set").string()); });
-      io([&] { load_model_file((place / "model.toml").string()); });
-      io([&] { read_config_file(place / "model.toml", "study"); });
-      io([&] { load_checkpoint(place / "checkpoint.safetensors"); });
+      io([&] { load_data((folder / "set").string()); });
+      io([&] { load_model_file((folder / "model.toml").string()); });
+      io([&] { read_config_file(folder / "model.toml", "study"); });
+      io([&] { load_checkpoint(folder / "checkpoint.safetensors"); });
     }
     const auto [fault, message] = error_of([&] { load_checkpoint(shut / "run"); });
     EXPECT_EQ(fault, Fault::io) << message;

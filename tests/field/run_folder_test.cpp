@@ -268,17 +268,17 @@ TEST(Status, OfAKilledRunThatCannotContinueIsNotRunning) {
   EXPECT_EQ(status_of(run)["status"], "failed");
 }
 
-// Fills the small disk at `place`; returns 0 where the status says that the run failed.
-int fail_on_a_full_disk(const fs::path& place) {
-  RunFolder run = create(place / "run");
-  std::ofstream(place / "filler") << std::string(100'000, 'x');
+// Fills the small disk at `disk`; returns 0 where the status says that the run failed.
+int fail_on_a_full_disk(const fs::path& disk) {
+  RunFolder run = create(disk / "run");
+  std::ofstream(disk / "filler") << std::string(100'000, 'x');
   try {
-    replace_file_unsynced(place / "another", "text");
+    replace_file_unsynced(disk / "another", "text");
     return 1;
   } catch (const SystemError&) {
   }
-  report_failure(place / "run", "the disk is full");
-  const nlohmann::json status = status_of(place / "run");
+  report_failure(disk / "run", "the disk is full");
+  const nlohmann::json status = status_of(disk / "run");
   return status.is_object() && status["status"] == "failed" ? 0 : 2;
 }
 

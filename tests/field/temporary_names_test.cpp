@@ -132,11 +132,11 @@ TEST(TemporaryNames, AnEmptyFolderKeepsTheAccessThatItsUserGaveIt) {
   EXPECT_EQ(mode_of(folder / "run"), 0750u);
 }
 
-// A process that is killed while it builds a folder for `place`.
-void kill_while_building(const fs::path& place) {
+// A process that is killed while it builds a folder for `target`.
+void kill_while_building(const fs::path& target) {
   const pid_t pid = ::fork();
   if (pid == 0) {
-    NewFolder building(place, {});
+    NewFolder building(target, {});
     std::ofstream(building.path() / "half") << "half";
     ::raise(SIGKILL);
   }

@@ -183,7 +183,7 @@ type = "sigmoid_binary_cross_entropy"
 
 struct Mistake {
   std::string from, to;
-  std::string place;  // the message's beginning
+  std::string beginning;  // of the message
   std::vector<std::string> said;
 };
 
@@ -326,7 +326,7 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
     const std::string text = replaced(mistake.from, mistake.to);
     const Failure failure = failure_of([&] { parse_model_file(text, "m.toml"); });
     EXPECT_EQ(failure.fault, Fault::bad_data) << mistake.to;
-    EXPECT_THAT(failure.message, StartsWith(mistake.place)) << mistake.to;
+    EXPECT_THAT(failure.message, StartsWith(mistake.beginning)) << mistake.to;
     for (const std::string& said : mistake.said) EXPECT_THAT(failure.message, HasSubstr(said));
     EXPECT_EQ(failure.message.find('\n'), std::string::npos);
   }

@@ -27,9 +27,9 @@ TEST(DenseGradients, OfGrainsAddUpAsTheCounterAdds) {
     const Dense op{{1, 1, random.pick(1, 40)}, random.channels(140), random.chance(80)};
     const Index columns = op.units, size = parameter_shape(op).size();
     const Index before = random.pick(0, 3);
-    std::vector<GrainStep> grains(static_cast<std::size_t>(random.pick(1, kMostGrainSteps)));
+    std::vector<GrainPush> grains(static_cast<std::size_t>(random.pick(1, kMostGrainPushes)));
     Index depth = before, samples = 0;
-    for (GrainStep& grain : grains) {
+    for (GrainPush& grain : grains) {
       grain.samples = random.chance(95) ? random.pick(1, 5) : random.pick(1, kSegmentTerms);
       grain.merges = static_cast<int>(random.chance(50) ? 0 : random.pick(0, depth));
       samples += grain.samples;
@@ -43,7 +43,7 @@ TEST(DenseGradients, OfGrainsAddUpAsTheCounterAdds) {
     fill(first, random, values_of(round));
     std::copy_n(first.data(), first.size(), expected.data());
     Index top = before, sample = 0;
-    for (const GrainStep& grain : grains) {
+    for (const GrainPush& grain : grains) {
       reference::backend().weight_gradient(op,
                                            {.samples = grain.samples,
                                             .x = x.data() + sample * op.in.size(),

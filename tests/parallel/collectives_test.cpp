@@ -120,8 +120,8 @@ TEST(Collectives, AnErrorOfRankZeroReachesAll) {
     expect_shared(ranks, Fault::not_found, "no file (it is gone): look elsewhere", [] {
       throw UserError(Fault::not_found, "no file", "it is gone", "look elsewhere");
     });
-    const std::string place(5000, 'x');
-    expect_shared(ranks, Fault::io, "write failed on " + place + " (full)",
+    const std::string file(5000, 'x');
+    expect_shared(ranks, Fault::io, "write failed on " + file + " (full)",
                   [] { throw SystemError(Fault::io, "write", std::string(5000, 'x'), "full"); });
     expect_shared(ranks, Fault::unavailable, "rank 0 is out of memory",
                   [] { throw std::bad_alloc(); });

@@ -19,12 +19,12 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{20};
 
-[[noreturn]] void diagnose(int rank, const std::string& reason) {
+[[noreturn]] void throw_failure_of(int rank, const std::string& reason) {
   throw SystemError(Fault::peer, "barrier", "rank " + std::to_string(rank), reason);
 }
 
-// A barrier of ranks, each with its arguments: the last rank to arrive acts for all.
-struct Gathering {
+// A collective call in progress. Each rank has its arguments; the last one to arrive acts for all.
+struct Collective {
   Range ranks;
   Index arrived = 0;
   std::int64_t generation = 0;
@@ -51,8 +51,8 @@ class Job {
       first += size;
     }
     size_ = static_cast<int>(first);
-    for (const Range& domain : domains_) gatherings_.push_back(gathering(domain));
-    everyone_ = gathering({0, size_});
+    for (const Range& domain : domains_) domain_calls_.push_back(collective(domain));
+    call_of_all_ = collective({0, size_});
     wake_ = std::vector<std::condition_variable>(domain_of_.size());
     states_.resize(domain_of_.size());
     left_.resize(domain_of_.size());
@@ -61,38 +61,39 @@ class Job {
 
   int size() const { return size_; }
   std::span<const Range> domains() const { return domains_; }
-  Gathering& domain_of(int rank) { return gatherings_[domain_of_[index(rank)]]; }
-  Gathering& everyone() { return everyone_; }
+  Collective& domain_call(int rank) { return domain_calls_[domain_of_[index(rank)]]; }
+  Collective& call_of_all() { return call_of_all_; }
 
   template <class Last>
-  void gather(Gathering& place, int rank, SyncPoint sync_point, std::span<std::byte> brings,
+  void arrive(Collective& call, int rank, SyncPoint sync_point, std::span<std::byte> brings,
               const Last& last) {
     std::unique_lock lock(mutex_);
-    if (aborted_) diagnose(culprit_, *aborted_);
-    if (place.arrived > 0 && place.sync_point != sync_point) {
-      diagnose(rank, "arrived at another synchronization point than the ranks that wait");
+    if (aborted_) throw_failure_of(culprit_, *aborted_);
+    if (call.arrived > 0 && call.sync_point != sync_point) {
+      throw_failure_of(rank, "arrived at another synchronization point than the ranks that wait");
     }
     const std::int64_t step = states_[index(rank)].step;
-    if (place.arrived > 0 && place.step != step) {
-      diagnose(rank, "arrived in another step than the ranks that wait");
+    if (call.arrived > 0 && call.step != step) {
+      throw_failure_of(rank, "arrived in another step than the ranks that wait");
     }
-    place.sync_point = sync_point;
-    place.step = step;
-    place.brought[index(rank - static_cast<int>(place.ranks.begin))] = brings;
-    if (++place.arrived == place.ranks.size()) {
+    call.sync_point = sync_point;
+    call.step = step;
+    call.brought[index(rank - static_cast<int>(call.ranks.begin))] = brings;
+    if (++call.arrived == call.ranks.size()) {
       last();
-      place.arrived = 0;
-      ++place.generation;
-      wake(place.ranks);
+      call.arrived = 0;
+      ++call.generation;
+      wake(call.ranks);
       return;
     }
-    const std::int64_t mine = place.generation;
-    wait(lock, rank, place.ranks, [&] { return place.generation != mine; });
+    const std::int64_t mine = call.generation;
+    wait(lock, rank, call.ranks, [&] { return call.generation != mine; });
   }
 
   void send(int rank, const Outgoing& out, SyncPoint sync_point) {
     const std::lock_guard lock(mutex_);
-    if (out.to < 0 || out.to >= size_ || out.to == rank) diagnose(rank, "sends to no other rank");
+    if (out.to < 0 || out.to >= size_ || out.to == rank)
+      throw_failure_of(rank, "sends to no other rank");
     mail_[{rank, out.to}].push_back(
         {{out.bytes.begin(), out.bytes.end()}, sync_point, states_[index(rank)].step});
     wake_[index(out.to)].notify_one();
@@ -101,16 +102,17 @@ class Job {
   void receive(int rank, const Incoming& in, SyncPoint sync_point) {
     std::unique_lock lock(mutex_);
     if (in.from < 0 || in.from >= size_ || in.from == rank)
-      diagnose(rank, "receives from no other");
+      throw_failure_of(rank, "receives from no other");
     std::deque<Message>& box = mail_[{in.from, rank}];
     wait(lock, rank, {in.from, in.from + 1}, [&] { return !box.empty(); });
     const Message message = std::move(box.front());
     box.pop_front();
     if (message.sync_point != sync_point)
-      diagnose(in.from, "sent a message of another synchronization point");
-    if (message.step != states_[index(rank)].step) diagnose(in.from, "sent it in another step");
+      throw_failure_of(in.from, "sent a message of another synchronization point");
+    if (message.step != states_[index(rank)].step)
+      throw_failure_of(in.from, "sent it in another step");
     if (message.bytes.size() != in.bytes.size())
-      diagnose(in.from, "sent a message of another size");
+      throw_failure_of(in.from, "sent a message of another size");
     std::copy(message.bytes.begin(), message.bytes.end(), in.bytes.begin());
   }
 
@@ -150,15 +152,15 @@ class Job {
       if (error) std::rethrow_exception(error);
     }
     for (const auto& [ends, box] : mail_) {
-      if (!box.empty() && !aborted_) diagnose(ends.first, "sent what nobody received");
+      if (!box.empty() && !aborted_) throw_failure_of(ends.first, "sent what nobody received");
     }
   }
 
  private:
   static std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
 
-  static Gathering gathering(Range ranks) {
-    Gathering result;
+  static Collective collective(Range ranks) {
+    Collective result;
     result.ranks = ranks;
     result.brought.resize(static_cast<std::size_t>(ranks.size()));
     return result;
@@ -181,7 +183,7 @@ class Job {
       culprit_ = in_time ? static_cast<int>(gone() - left_.begin()) : rank;
       aborted_ = in_time ? "left" : "waited too long";
     }
-    diagnose(culprit_, *aborted_);
+    throw_failure_of(culprit_, *aborted_);
   }
 
   int size_ = 0;
@@ -189,8 +191,8 @@ class Job {
   std::vector<std::size_t> domain_of_;
   std::mutex mutex_;
   std::vector<std::condition_variable> wake_;  // one for each rank
-  std::deque<Gathering> gatherings_;           // one for each memory domain
-  Gathering everyone_;
+  std::deque<Collective> domain_calls_;        // one for each memory domain
+  Collective call_of_all_;
   std::map<std::pair<int, int>, std::deque<Message>> mail_;  // from, to
   std::vector<RankState> states_;
   std::vector<bool> left_;
@@ -209,11 +211,12 @@ class ThreadCommunicator final : public Communicator {
   Range host() const override { return {0, job_.size()}; }
 
   std::shared_ptr<std::byte[]> allocate(Index bytes) override {
-    Gathering& domain = job_.domain_of(rank_);
+    Collective& domain = job_.domain_call(rank_);
     std::shared_ptr<std::byte[]> block;
-    job_.gather(domain, rank_, SyncPoint::allocation, as_bytes(bytes), [&] {
+    job_.arrive(domain, rank_, SyncPoint::allocation, as_bytes(bytes), [&] {
       for (const auto& asked : domain.brought) {
-        if (!std::ranges::equal(asked, as_bytes(bytes))) diagnose(rank_, "allocates another size");
+        if (!std::ranges::equal(asked, as_bytes(bytes)))
+          throw_failure_of(rank_, "allocates another size");
       }
       const auto memory = std::make_shared<Buffer<std::byte>>(bytes);
       domain.block = {memory, memory->data()};
@@ -223,7 +226,7 @@ class ThreadCommunicator final : public Communicator {
   }
 
   void barrier(SyncPoint sync_point) override {
-    job_.gather(job_.domain_of(rank_), rank_, sync_point, {}, [] {});
+    job_.arrive(job_.domain_call(rank_), rank_, sync_point, {}, [] {});
   }
 
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,
@@ -261,10 +264,11 @@ class ThreadCommunicator final : public Communicator {
 
   template <class T>
   void sum_of(std::span<T> values) {
-    Gathering& all = job_.everyone();
-    job_.gather(all, rank_, SyncPoint::exchange, std::as_writable_bytes(values), [&] {
+    Collective& all = job_.call_of_all();
+    job_.arrive(all, rank_, SyncPoint::exchange, std::as_writable_bytes(values), [&] {
       for (const auto& brought : all.brought) {
-        if (brought.size() != values.size_bytes()) diagnose(rank_, "sums another number of values");
+        if (brought.size() != values.size_bytes())
+          throw_failure_of(rank_, "sums another number of values");
       }
       const auto value = [&](std::size_t rank, std::size_t i) {
         return reinterpret_cast<T*>(all.brought[rank].data()) + i;

@@ -32,7 +32,7 @@ using Values = std::variant<std::vector<float>, std::vector<double>>;
 // The k-th sum of every rank.
 struct Sum {
   std::vector<Values> brought;  // by rank; empty for a rank that has not arrived
-  int came = 0;
+  int arrived = 0;
   int left = 0;
 };
 
@@ -51,7 +51,7 @@ struct Network {
 
 // The sum in the order of ranks, or nothing where sizes or types differ.
 template <class T>
-bool add_up(const Sum& sum, std::span<T> total) {
+bool add_all(const Sum& sum, std::span<T> total) {
   std::fill(total.begin(), total.end(), T{0});
   for (const Values& values : sum.brought) {
     const auto* of_rank = std::get_if<std::vector<T>>(&values);
@@ -163,13 +163,13 @@ class ThreadTransport final : public Transport {
     Sum& sum = network_->sums[++sum_];
     sum.brought.resize(static_cast<std::size_t>(size()));
     sum.brought[static_cast<std::size_t>(rank_)] = std::vector<T>(values.begin(), values.end());
-    ++sum.came;
+    ++sum.arrived;
   }
   void finish_sum(std::monostate) {}
   template <class T>
   void finish_sum(std::span<T> total) {
     Sum& sum = network_->sums[sum_];
-    if (sum.came < size() || !add_up(sum, total)) return;
+    if (sum.arrived < size() || !add_all(sum, total)) return;
     total_ = std::monostate();
     if (++sum.left == size()) network_->sums.erase(sum_);
   }

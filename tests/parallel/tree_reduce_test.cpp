@@ -80,7 +80,7 @@ Step random_step(Random& random, Index grains, Index domains, Index arena, bool 
 
 struct Sum {
   Floats gradient;
-  StepMetrics step_metrics;
+  StepMetrics metrics;
 };
 
 Index cut_of(Index length) {
@@ -101,7 +101,7 @@ Sum naive(const Step& step, tree::Subtree subtree, TreeReduce::Add combine,
   Sum left = naive(step, {subtree.begin, middle}, combine, cut);
   const Sum right = naive(step, {middle, subtree.end}, combine, cut);
   combine(static_cast<Index>(left.gradient.size()), left.gradient.data(), right.gradient.data());
-  left.step_metrics.add(right.step_metrics);
+  left.metrics.add(right.metrics);
   return left;
 }
 
@@ -122,7 +122,7 @@ Sum finish_on(Communicator& communicator, TreeReduce& reduce, const Step& step, 
   for (const tree::Subtree& subtree : subtrees) sums.push_back(naive(step, subtree, combine));
   std::vector<Piece> pieces;
   for (std::size_t i = 0; i < subtrees.size(); ++i) {
-    pieces.push_back({subtrees[i], sums[i].gradient.data(), &sums[i].step_metrics});
+    pieces.push_back({subtrees[i], sums[i].gradient.data(), &sums[i].metrics});
   }
   Floats memory(static_cast<std::size_t>(arena), 7.0F);
   const bool in_place = root_is_a_piece && !pieces.empty();
@@ -146,7 +146,7 @@ void check_job(Random& random, Index domains, Reduction reduction, int steps) {
                              : pick(random, 1, 100);
     all.push_back(random_step(random, grains, domains, arena, even));
     expected.push_back(naive(all.back(), {0, grains}, combine));
-    for (const std::uint32_t flags : all.back().flags) expected.back().step_metrics.flags |= flags;
+    for (const std::uint32_t flags : all.back().flags) expected.back().metrics.flags |= flags;
   }
   std::vector<int> domain_sizes;
   for (Index k = 0; k < domains; ++k) domain_sizes.push_back(static_cast<int>(pick(random, 1, 2)));
@@ -158,11 +158,11 @@ void check_job(Random& random, Index domains, Reduction reduction, int steps) {
       const Sum sum = finish_on(communicator, reduce, all[i], arena, combine, root_is_a_piece);
       ASSERT_TRUE(same_bits(sum.gradient, expected[i].gradient))
           << domains << " memory domains, " << all[i].grains << " grains, arena " << arena;
-      EXPECT_EQ(std::bit_cast<std::uint64_t>(sum.step_metrics.loss),
-                std::bit_cast<std::uint64_t>(expected[i].step_metrics.loss));
-      EXPECT_EQ(sum.step_metrics.correct, expected[i].step_metrics.correct);
-      EXPECT_EQ(sum.step_metrics.samples, expected[i].step_metrics.samples);
-      EXPECT_EQ(sum.step_metrics.flags, expected[i].step_metrics.flags);
+      EXPECT_EQ(std::bit_cast<std::uint64_t>(sum.metrics.loss),
+                std::bit_cast<std::uint64_t>(expected[i].metrics.loss));
+      EXPECT_EQ(sum.metrics.correct, expected[i].metrics.correct);
+      EXPECT_EQ(sum.metrics.samples, expected[i].metrics.samples);
+      EXPECT_EQ(sum.metrics.flags, expected[i].metrics.flags);
     }
   });
 }
@@ -185,7 +185,7 @@ TEST_P(TreeReduceOf, FastCountsExactlyAndIsNear) {
     const Index arena = pick(random, 0, 50);
     const Step step = random_step(random, pick(random, 1, 60), domains, arena, job % 2 == 0);
     Sum expected = naive(step, {0, step.grains}, add);
-    for (const std::uint32_t flags : step.flags) expected.step_metrics.flags |= flags;
+    for (const std::uint32_t flags : step.flags) expected.metrics.flags |= flags;
     Floats magnitude(static_cast<std::size_t>(arena));
     double losses = 0;
     for (std::size_t g = 0; g < step.gradients.size(); ++g) {
@@ -201,10 +201,10 @@ TEST_P(TreeReduceOf, FastCountsExactlyAndIsNear) {
           for (std::size_t i = 0; i < magnitude.size(); ++i) {
             EXPECT_NEAR(sum.gradient[i], expected.gradient[i], 1e-5 * magnitude[i]);
           }
-          EXPECT_NEAR(sum.step_metrics.loss, expected.step_metrics.loss, 1e-12 * losses);
-          EXPECT_EQ(sum.step_metrics.correct, expected.step_metrics.correct);
-          EXPECT_EQ(sum.step_metrics.samples, expected.step_metrics.samples);
-          EXPECT_EQ(sum.step_metrics.flags, expected.step_metrics.flags);
+          EXPECT_NEAR(sum.metrics.loss, expected.metrics.loss, 1e-12 * losses);
+          EXPECT_EQ(sum.metrics.correct, expected.metrics.correct);
+          EXPECT_EQ(sum.metrics.samples, expected.metrics.samples);
+          EXPECT_EQ(sum.metrics.flags, expected.metrics.flags);
         });
   }
 }
@@ -244,10 +244,10 @@ TEST(TreeReduce, KeepsTheFlagsOfDomainsWithoutGrains) {
           Step step = random_step(random, grains, 4, arena, true);
           step.flags = {0, 0, 0, StepMetrics::stop_requested};
           const Sum sum = finish_on(communicator, reduce, step, arena, add, false);
-          EXPECT_NE(sum.step_metrics.flags & StepMetrics::stop_requested, 0u);
+          EXPECT_NE(sum.metrics.flags & StepMetrics::stop_requested, 0u);
           const Sum expected = grains > 0 ? naive(step, {0, grains}, add)
                                           : Sum{Floats(static_cast<std::size_t>(arena)), {}};
-          EXPECT_EQ(sum.step_metrics.samples, expected.step_metrics.samples);
+          EXPECT_EQ(sum.metrics.samples, expected.metrics.samples);
           EXPECT_EQ(sum.gradient, expected.gradient);
         });
       }

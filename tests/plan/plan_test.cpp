@@ -142,8 +142,8 @@ class Simulation {
     if (stage.kind == StageKind::input_gradient) {
       input_gradient(stage);
     } else {
-      ASSERT_EQ(stage.kind, StageKind::add_gradients);
-      add_gradients(stage);
+      ASSERT_EQ(stage.kind, StageKind::add_readers_gradients);
+      add_readers_gradients(stage);
     }
     barrier();
   }
@@ -169,7 +169,7 @@ class Simulation {
     done.push_back(stage.dx);
   }
 
-  void add_gradients(const Stage& stage) {
+  void add_readers_gradients(const Stage& stage) {
     const int value = stage.layer;
     EXPECT_EQ(stage.size, size_of(value));
     const Content wanted = complete_gradient(value);
@@ -328,7 +328,7 @@ TEST(Plan, StagesHaveUnitsForAllOfTheirOutput) {
     for (const Stage& stage : plan.backward()) {
       const Op& op = net.layers()[static_cast<std::size_t>(stage.layer)].op;
       const Index units = stage_units(plan, stage, samples);
-      if (stage.kind == StageKind::add_gradients) {
+      if (stage.kind == StageKind::add_readers_gradients) {
         EXPECT_GE(units * kColumnBlock, samples * stage.size);
         EXPECT_LT((units - 1) * kColumnBlock, samples * stage.size);
       } else if (stage.kind == StageKind::weight_gradient) {

@@ -73,7 +73,7 @@ TEST(Roofline, NumbersDoNotOverlap) {
   Roofline roofline = some_roofline();
   roofline.points.assign(30, {"the same", 0, 4.5, 6e10, 0.6});
   const std::string svg = roofline_svg(roofline);
-  std::vector<std::pair<double, double>> places;
+  std::vector<std::pair<double, double>> positions;
   for (std::size_t at = 0; (at = svg.find("<text x=\"", at)) != std::string::npos; ++at) {
     const std::size_t end = svg.find('\n', at);
     const std::string line = svg.substr(at, end - at);
@@ -83,12 +83,12 @@ TEST(Roofline, NumbersDoNotOverlap) {
     if (std::sscanf(line.c_str(), "<text x=\"%lf\" y=\"%lf\"", &x, &y) != 2) continue;
     if (line.find("paint-order") == std::string::npos) continue;  // of the key, or an axis
     if (std::sscanf(line.c_str() + close, ">%d</text>", &number) != 1) continue;
-    for (const auto& [other_x, other_y] : places) {
+    for (const auto& [other_x, other_y] : positions) {
       EXPECT_TRUE(std::abs(x - other_x) > 7 || std::abs(y - other_y) > 9) << number;
     }
-    places.emplace_back(x, y);
+    positions.emplace_back(x, y);
   }
-  EXPECT_EQ(places.size(), 30u);
+  EXPECT_EQ(positions.size(), 30u);
 }
 
 }  // namespace

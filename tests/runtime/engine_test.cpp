@@ -66,7 +66,7 @@ TEST(Engine, WhatAWorkerThrowsEndsTheRunAndTheEngineCanBeUsedAgain) {
     machine.engine->set_state(initial_state(problem));
     const std::string before = bits_of(machine.engine->evaluate(data, {}));
     int calls = 0;
-    machine.communicator.before_gather = [&] {
+    machine.communicator.before_reduce = [&] {
       if (++calls == 3) throw std::runtime_error("the network is down");
     };
     try {
@@ -81,7 +81,7 @@ TEST(Engine, WhatAWorkerThrowsEndsTheRunAndTheEngineCanBeUsedAgain) {
     const std::vector<std::uint32_t> samples{1, 2, 3};
     EXPECT_THROW(machine.engine->evaluate(data, samples), std::runtime_error);
 
-    machine.communicator.before_gather = {};
+    machine.communicator.before_reduce = {};
     const StepRangeResult result = run_steps(*machine.engine, problem, data, kSizes.batch, {2, 4});
     EXPECT_EQ(result.outcome, Outcome::finished);
     EXPECT_EQ(digest(problem, *machine.engine), four_steps);

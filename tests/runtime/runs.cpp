@@ -128,7 +128,7 @@ namespace {
 struct Progress {
   int epoch = 1;
   Index step = 0;
-  StepMetrics step_metrics;  // of the epoch
+  StepMetrics epoch_sums;
   ModelState state;
   std::string losses;  // of the epochs done
   bool finite = true;
@@ -156,7 +156,7 @@ class Rank {
         data_(data_for(problem, sizes.samples)) {
     Index until_stop = cuts_.pick(1, 4);
     const bool stops = run.stops && communicator.rank() == cuts_.pick(0, communicator.size() - 1);
-    machine_.communicator.before_gather = [this, stops, until_stop]() mutable {
+    machine_.communicator.before_reduce = [this, stops, until_stop]() mutable {
       if (stops && --until_stop == 0) stop_ = true;
     };
   }
@@ -174,9 +174,9 @@ class Rank {
           return void(now.state = machine_.engine->state());
         }
       }
-      EXPECT_EQ(now.step_metrics.samples, sizes_.samples);
-      now.losses += fmt::format(" {:a} {}", now.step_metrics.loss, now.step_metrics.correct);
-      now.step_metrics = {};
+      EXPECT_EQ(now.epoch_sums.samples, sizes_.samples);
+      now.losses += fmt::format(" {:a} {}", now.epoch_sums.loss, now.epoch_sums.correct);
+      now.epoch_sums = {};
       now.step = 0;
       ++now.epoch;
     }
@@ -199,10 +199,10 @@ class Rank {
     }
     step_range.learning_rates = rates;
     step_range.stop = &stop_;
-    step_range.before = now.step_metrics;
+    step_range.before = now.epoch_sums;
     const StepRangeResult result = machine_.engine->run(step_range);
-    now.step_metrics = result.total;
-    now.step_metrics.flags = 0;
+    now.epoch_sums = result.total;
+    now.epoch_sums.flags = 0;
     now.step += result.steps_done;
     EXPECT_TRUE(result.outcome != Outcome::finished || now.step == step_range.steps.end);
     return result;
@@ -236,7 +236,7 @@ std::string train(const Problem& problem, const Sizes& sizes, const Run& run, Ra
     std::vector<Progress> ends(static_cast<std::size_t>(layout.ranks()));
     const auto work = [&](Communicator& communicator) {
       Progress& mine = ends[static_cast<std::size_t>(communicator.rank())];
-      mine = {now.epoch, now.step, now.step_metrics, copy(now.state), now.losses, true};
+      mine = {now.epoch, now.step, now.epoch_sums, copy(now.state), now.losses, true};
       Rank(problem, sizes, run, layout, communicator, seed).go_on(mine);
     };
     if (layout.ranks() == 1) {

@@ -56,7 +56,7 @@ class HookedCommunicator final : public Communicator {
   HookedCommunicator() : own_(alone()), inner_(*own_) {}
   explicit HookedCommunicator(Communicator& inner) : inner_(inner) {}
 
-  std::function<void()> before_gather;
+  std::function<void()> before_reduce;
 
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
@@ -64,8 +64,8 @@ class HookedCommunicator final : public Communicator {
   Range host() const override { return inner_.host(); }
   std::shared_ptr<std::byte[]> allocate(Index bytes) override { return inner_.allocate(bytes); }
   void barrier(SyncPoint sync_point) override {
-    const bool gathers = sync_point == SyncPoint::gradients || sync_point == SyncPoint::evaluation;
-    if (gathers && before_gather) before_gather();
+    const bool reduces = sync_point == SyncPoint::gradients || sync_point == SyncPoint::evaluation;
+    if (reduces && before_reduce) before_reduce();
     inner_.barrier(sync_point);
   }
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in,

@@ -19,7 +19,7 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
   Checkpoint checkpoint{model, {"a", "\"b\"", "", "\xc3\xa9"}, {}, {}, std::string(64, 'd'), {},
                         {}};
   checkpoint.position = {3, 5, 21, {}, 0.1 + 0.2};
-  checkpoint.position.epoch_metrics = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
+  checkpoint.position.epoch_sums = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
   checkpoint.state.parameters = Buffer<float>(model.net.arena_size());
   if (model.train.momentum != 0) checkpoint.state.velocity = Buffer<float>(model.net.arena_size());
   for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
@@ -87,9 +87,9 @@ TEST(Checkpoint, DamageNeverPassesForContent) {
   };
   for (int trial = 0; trial < 1500; ++trial) {
     std::string bytes = good;
-    const std::size_t place = random() % bytes.size();
-    bytes[place] = static_cast<char>(bytes[place] ^ (1 << (random() % 8)));
-    ASSERT_NO_FATAL_FAILURE(check(bytes, "bit flipped in byte " + std::to_string(place)));
+    const std::size_t at = random() % bytes.size();
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << (random() % 8)));
+    ASSERT_NO_FATAL_FAILURE(check(bytes, "bit flipped in byte " + std::to_string(at)));
   }
   for (int trial = 0; trial < 300; ++trial) {
     const std::size_t size = random() % good.size();

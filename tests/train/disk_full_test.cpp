@@ -108,9 +108,9 @@ TEST(DiskFull, NoRunFolderComesOfAFailedStart) {
   EXPECT_TRUE(names_in(folder.path()).empty());
 }
 
-// Fills the small disk at `place`; returns 0 where the old file stays and a smaller one still fits.
-int fill_a_disk(const fs::path& place) {
-  const fs::path file = place / "file";
+// Fills the small disk at `disk`; returns 0 where the old file stays and a smaller one still fits.
+int fill_a_disk(const fs::path& disk) {
+  const fs::path file = disk / "file";
   replace_file(file, std::string(30000, 'o'));
   try {
     replace_file(file, std::string(60000, 'n'));
@@ -118,7 +118,7 @@ int fill_a_disk(const fs::path& place) {
   } catch (const SystemError& error) {
     if (std::string(error.what()).find("No space left") == std::string::npos) return 2;
   }
-  if (names_in(place).size() != 1 || test::read_file(file) != std::string(30000, 'o')) return 3;
+  if (names_in(disk).size() != 1 || test::read_file(file) != std::string(30000, 'o')) return 3;
   replace_file(file, std::string(20000, 'n'));
   return test::read_file(file) == std::string(20000, 'n') ? 0 : 4;
 }

@@ -74,7 +74,7 @@ TEST(Safetensors, SaysWhereAHostileFileLies) {
   const std::string f32 = "\"dtype\":\"F32\",";
   const std::string eight(8, 'x');
   const struct {
-    std::string bytes, place;
+    std::string bytes, text;
   } cases[] = {
       {"", "header length"},
       {"1234567", "header length"},
@@ -125,11 +125,11 @@ TEST(Safetensors, SaysWhereAHostileFileLies) {
                    eight),
        "twice"},
   };
-  for (const auto& [bytes, place] : cases) {
+  for (const auto& [bytes, text] : cases) {
     test::write_file(file, bytes);
     const std::string message = user_error(Fault::bad_data, [&] { Reader reader(file); });
     EXPECT_NE(message.find(file.string()), std::string::npos) << message;
-    EXPECT_NE(message.find(place), std::string::npos) << message;
+    EXPECT_NE(message.find(text), std::string::npos) << message;
   }
 }
 

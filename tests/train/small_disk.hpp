@@ -13,10 +13,10 @@
 
 namespace convoy::test {
 
-// Runs `work` in a child process that sees a file system of 64 KiB at the folder `place`; other
+// Runs `work` in a child process that sees a file system of 64 KiB at `folder`; other
 // processes do not see it. Returns the child's exit code, which is what `work` returns, or 99 where
 // it throws; nothing where the user may not mount a file system. `work` does not return 77.
-inline std::optional<int> on_a_small_disk(const std::filesystem::path& place,
+inline std::optional<int> on_a_small_disk(const std::filesystem::path& folder,
                                           const std::function<int()>& work) {
   constexpr int kNotPermitted = 77;
   Children children;
@@ -24,7 +24,7 @@ inline std::optional<int> on_a_small_disk(const std::filesystem::path& place,
     if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
       return kNotPermitted;
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return kNotPermitted;
-    if (::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=64k") != 0) return kNotPermitted;
+    if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=64k") != 0) return kNotPermitted;
     return work();
   });
   const int code = children.join().front();

@@ -92,11 +92,11 @@ Checkpoint checkpoint_at(Index step, const DataSettings& data, const std::string
 
 std::string content(const Checkpoint& checkpoint) {
   const RunPosition& position = checkpoint.position;
-  std::string text = fmt::format("{}\n{}\n{} {} {} {:a} {} {} {} {:a}\n", checkpoint.model.text,
-                                 checkpoint.data_sha256, position.epoch, position.epoch_step,
-                                 position.step, position.epoch_metrics.loss,
-                                 position.epoch_metrics.correct, position.epoch_metrics.samples,
-                                 position.epoch_metrics.flags, position.epoch_seconds);
+  std::string text =
+      fmt::format("{}\n{}\n{} {} {} {:a} {} {} {} {:a}\n", checkpoint.model.text,
+                  checkpoint.data_sha256, position.epoch, position.epoch_step, position.step,
+                  position.epoch_sums.loss, position.epoch_sums.correct,
+                  position.epoch_sums.samples, position.epoch_sums.flags, position.epoch_seconds);
   for (const std::string& name : checkpoint.class_names) text += name + "\n";
   text += sha256(std::as_bytes(checkpoint.state.parameters.span()));
   text += sha256(std::as_bytes(checkpoint.state.velocity.span()));

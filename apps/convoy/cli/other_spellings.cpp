@@ -119,9 +119,9 @@ bool is_plain(std::string_view value) {
 
 std::string filled(const Spelling& spelling, std::string_view value) {
   std::string text(spelling.remedy);
-  const std::size_t place = text.find("{}");
-  if (place == std::string::npos) return text;
-  return text.replace(place, 2, is_plain(value) ? value : spelling.example);
+  const std::size_t at = text.find("{}");
+  if (at == std::string::npos) return text;
+  return text.replace(at, 2, is_plain(value) ? value : spelling.example);
 }
 
 }  // namespace

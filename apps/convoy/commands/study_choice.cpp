@@ -38,9 +38,9 @@ std::optional<std::string> study_text(const std::string& subject) {
 // 1, 2, 4 ... and the number of all cores, or GPUs.
 std::vector<Grid> usual_layouts(bool gpu) {
   std::vector<Grid> layouts{{1, 1}};
-  const int places = gpu ? static_cast<int>(cuda_devices().size()) : usable_cores();
+  const int most = gpu ? static_cast<int>(cuda_devices().size()) : usable_cores();
   const study::MachineRecord machine = study::machine_record();
-  for (int n = 2; n <= places; n = n * 2 > places && n < places ? places : n * 2) {
+  for (int n = 2; n <= most; n = n * 2 > most && n < most ? most : n * 2) {
     if (!gpu && !machine.threading.empty()) layouts.push_back({1, n});
     if (!machine.mpi.empty()) layouts.push_back({n, 1});
   }

@@ -344,8 +344,8 @@ int train(const CLI::App& command, const TrainOptions& options) {
     return run_job(command, options, *communicator, signals, began);
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
-    const std::string told = fail_job(*communicator, error);
-    if (!told.empty() && !began.empty()) report_failure(began, told);
+    const std::string message = fail_job(*communicator, error);
+    if (!message.empty() && !began.empty()) report_failure(began, message);
     throw;  // the communicator's destructor then waits for no other rank
   }
 }

@@ -21,15 +21,15 @@ namespace convoy::app {
 namespace {
 
 // The state of this process as a rank; set by join_job().
-struct Membership {
+struct RankState {
   int ranks = 1;
   int rank = 0;
   std::unique_ptr<LivenessTable> liveness_table;  // the supervisor's
   bool is_reporter = true;                        // it prints the reason for its end on stderr
   int reported_code = -1;  // of the exception that the other ranks know already
-  std::string told;
+  std::string message;     // of that exception; empty where there was none
 };
-Membership self;
+RankState self;
 
 constexpr int kNoSupervisor = static_cast<int>(Fault::peer);
 
@@ -131,16 +131,16 @@ std::string fail_job(Communicator& communicator, const std::exception_ptr& error
     if (is_rank()) {
       self.is_reporter = shared ? communicator.rank() == 0 : communicator.claim_reporter();
     }
-    self.told = ending.message;
+    self.message = ending.message;
     // An error of a peer names that peer, and a wrong command line concerns all ranks.
     if (is_rank() && !shared && ending.code != static_cast<int>(Fault::peer) &&
         ending.code != static_cast<int>(Fault::usage)) {
-      self.told = fmt::format("rank {}: {}", communicator.rank(), ending.message);
+      self.message = fmt::format("rank {}: {}", communicator.rank(), ending.message);
     }
     self.reported_code = ending.code;
-    if (is_supervised()) tell_supervisor({ending.code, self.told});
-    communicator.fail(self.told);
-    if (self.is_reporter && !is_supervised()) return self.told;
+    if (is_supervised()) tell_supervisor({ending.code, self.message});
+    communicator.fail(self.message);
+    if (self.is_reporter && !is_supervised()) return self.message;
   } catch (...) {  // out of memory: the other ranks notice that this process ends
   }
   return {};
@@ -150,7 +150,7 @@ int leave_job(const Ending& ending) noexcept {
   try {
     // The same exception, with the message that the other ranks know.
     const bool known = ending.code == self.reported_code && !ending.message.empty();
-    const Ending end{ending.code, known ? self.told : ending.message};
+    const Ending end{ending.code, known ? self.message : ending.message};
     if (is_supervised()) {
       tell_supervisor(end);
       return is_clean(end.code) ? kDone : end.code;

@@ -10,8 +10,8 @@
 
 namespace convoy::app {
 
-// Environment variables that a supervisor sets for its ranks: the place of the liveness table, a
-// pipe that breaks when the supervisor ends, and the machine on which both exist.
+// Environment variables that a supervisor sets for its ranks: the path of the liveness table, the
+// path of a pipe whose only writer is the supervisor, and the machine on which both exist.
 inline constexpr const char* kLivenessTableVariable = "CONVOY_LIVENESS_TABLE";
 inline constexpr const char* kParentDeathVariable = "CONVOY_PARENT_DEATH_PIPE";
 inline constexpr const char* kMachineVariable = "CONVOY_MACHINE";

@@ -23,7 +23,7 @@ std::string Watch::waiting(const Standing& now) const {
 }
 
 // `culprit` is the first of `how_many`.
-void Watch::diagnose(int culprit, std::size_t how_many, const std::string& reason) const {
+void Watch::throw_failure_of(int culprit, std::size_t how_many, const std::string& reason) const {
   // This rank will fail. The others read here which rank it was waiting for.
   if (culprit != rank_) liveness_table_[rank_].waits_for.store(culprit, std::memory_order_release);
   const std::string more = how_many > 1 ? fmt::format(" (and {} more)", how_many - 1) : "";
@@ -35,7 +35,7 @@ void Watch::diagnose(int culprit, std::size_t how_many, const std::string& reaso
 
 // A rank that failed because of another rank names it in its reason. This follows the chain and
 // reports its first rank.
-void Watch::diagnose_failed(int first) const {
+void Watch::throw_cause_of_failure(int first) const {
   int rank = first;
   for (int hops = 0; hops < liveness_table_.size(); ++hops) {
     const Standing now = standing(rank);
@@ -46,13 +46,13 @@ void Watch::diagnose_failed(int first) const {
     if (standing(next).activity == Activity::failed) {
       rank = next;
     } else if (processes_.gone(next)) {
-      diagnose(next, 1, fmt::format("its process has ended; it was in {}", state(next)));
+      throw_failure_of(next, 1, fmt::format("its process has ended; it was in {}", state(next)));
     } else {
-      diagnose(next, 1, fmt::format("rank {} says: {}", rank, reason));
+      throw_failure_of(next, 1, fmt::format("rank {} says: {}", rank, reason));
     }
   }
   const std::string reason = liveness_table_.reason(rank);
-  diagnose(rank, 1, reason.empty() ? "it failed" : "it failed: " + reason);
+  throw_failure_of(rank, 1, reason.empty() ? "it failed" : "it failed: " + reason);
 }
 
 void Watch::throw_disagreement() {
@@ -60,12 +60,12 @@ void Watch::throw_disagreement() {
   for (Index rank = among_.begin; rank < among_.end; ++rank) {
     ranks.push_back(static_cast<int>(rank));
   }
-  diagnose_minority(ranks);
+  throw_minority(ranks);
 }
 
-// Reports the ranks at the synchronization point where the fewest wait; of several such points, at
-// the one with the highest rank.
-void Watch::diagnose_minority(std::span<const int> ranks) const {
+// Reports the ranks at the synchronization point where the fewest wait; of several such points, the
+// one with the highest rank.
+void Watch::throw_minority(std::span<const int> ranks) const {
   struct Group {
     Standing at;
     std::vector<int> ranks;
@@ -93,7 +93,7 @@ void Watch::diagnose_minority(std::span<const int> ranks) const {
                        to_string(static_cast<SyncPoint>(group.at.sync_point)), group.at.step);
   };
   const Group &minority = groups.front(), &most = groups.back();
-  diagnose(
+  throw_failure_of(
       minority.ranks.front(), minority.ranks.size(),
       fmt::format("it waits {}, {} {}", describe(minority),
                   groups.size() == 2 ? "the others" : fmt::format("rank {}", most.ranks.front()),

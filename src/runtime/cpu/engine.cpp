@@ -57,18 +57,19 @@ class CpuEngine final : public Engine {
         normalizer_(net.normalization(), net.input().channels, backend_),
         barrier_(layout_.workers, layout_.spins),
         generations_(plan_, optimizer, backend_, communicator_),
-        sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
-             WorkerGroup::slots_of(layout_.share)),
+        gradient_sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
+                      WorkerGroup::slots_of(layout_.share)),
         finite_(static_cast<std::size_t>(layout_.workers)),
         domain_finite_(allocate<Flag>(communicator_, domain_ranks(communicator).size())) {
     if (options.ranks_by == Parallelism::tensor && communicator.size() > 1) {
-      ranks_.emplace(plan_, layout_.members, communicator_, barrier_,
-                     layout_.share.microbatch_grains * grain_, layout_.groups);
+      tensor_ranks_.emplace(plan_, layout_.members, communicator_, barrier_,
+                            layout_.share.microbatch_grains * grain_, layout_.groups);
     }
     for (int t = 0; t < layout_.groups; ++t) {
-      const GroupConfig config{t, layout_.members, ranks_ ? &*ranks_ : nullptr, layout_.spins};
-      groups_.push_back(std::make_unique<WorkerGroup>(plan_, config, layout_.share, sum_.slots(t),
-                                                      communicator_));
+      const GroupConfig config{t, layout_.members, tensor_ranks_ ? &*tensor_ranks_ : nullptr,
+                               layout_.spins};
+      groups_.push_back(std::make_unique<WorkerGroup>(plan_, config, layout_.share,
+                                                      gradient_sum_.slots(t), communicator_));
     }
     pieces_.resize(groups_.size());
     for (int w = 0; w < layout_.workers; ++w) {
@@ -113,8 +114,9 @@ class CpuEngine final : public Engine {
       const Membership membership = member_of(worker);
       if (!membership.group.evaluate(membership.member, work_of(membership, list, nullptr), sink))
         return;
-      barrier_.arrive_and_wait(
-          worker, [&] { evaluation.metrics = sum_.sum_metrics(list.count(), pieces_of_groups()); });
+      barrier_.arrive_and_wait(worker, [&] {
+        evaluation.metrics = gradient_sum_.sum_metrics(list.count(), pieces_of_groups());
+      });
     });
     if (layout_.members.all == layout_.members.local) {
       share_scores(communicator_, list, net_.loss().classes, evaluation);
@@ -161,14 +163,14 @@ class CpuEngine final : public Engine {
   Track* track_of(int worker) const { return timeline_ ? timeline_->tracks() + worker : nullptr; }
 
   WorkerGroup::Work work_of(const Membership& membership, const GrainList& list, Track* tracks) {
-    const Range mine = sum_.grains_of_rank(list.count());
+    const Range mine = gradient_sum_.grains_of_rank(list.count());
     const Range part = split(mine.size(), layout_.groups, membership.number);
     const Range grains{mine.begin + part.begin, mine.begin + part.end};
     // Tensor-parallel ranks compute the stages together, so worker groups without a grain left take
     // part, too.
-    const Index rounds = membership.group.rounds(
-        ranks_ ? split(mine.size(), layout_.groups, 0).size() : grains.size());
-    return {backend_, generations_.weights(), normalizer_, list, grains, rounds, tracks};
+    const Index microbatches = membership.group.microbatches_of(
+        tensor_ranks_ ? split(mine.size(), layout_.groups, 0).size() : grains.size());
+    return {backend_, generations_.weights(), normalizer_, list, grains, microbatches, tracks};
   }
 
   std::span<const GroupPieces> pieces_of_groups() {
@@ -217,22 +219,24 @@ class CpuEngine final : public Engine {
     if (track) track->step(step_range.first_step + step);
     const WorkerGroup::Work work =
         work_of(membership, list, track ? track - membership.member : nullptr);
-    if (!membership.group.add_gradients(membership.member, work)) return false;
+    if (!membership.group.compute_gradients(membership.member, work)) return false;
 
-    const bool exchanges = sum_.exchanges();
+    const bool exchanges = gradient_sum_.exchanges();
     if (!barrier(worker, [&] {
-          step_metrics_ = sum_.gather(list.count(), pieces_of_groups(), flags_of(step_range));
-          if (!exchanges) check_step_metrics();
+          step_metrics_ = gradient_sum_.publish_and_plan(list.count(), pieces_of_groups(),
+                                                         flags_of(step_range));
+          if (!exchanges) end_if_not_finite();
         })) {
       return false;
     }
     if (exchanges) {
-      sum_.add(sum_.slice_before_exchange(slice_of(worker), worker, layout_.workers));
+      gradient_sum_.add(
+          gradient_sum_.slice_before_exchange(slice_of(worker), worker, layout_.workers));
       if (track) track->record(TimeKind::reduction);
       if (!barrier(worker, [&] {
             if (track) track->record(TimeKind::waiting);
-            step_metrics_ = sum_.exchange();
-            check_step_metrics();
+            step_metrics_ = gradient_sum_.exchange();
+            end_if_not_finite();
             if (track) track->record(TimeKind::reduction);
           })) {
         return false;
@@ -265,7 +269,7 @@ class CpuEngine final : public Engine {
 
   // Worker 0 alone calls it, once it has the step metrics of all ranks. Where they are not finite,
   // the step does not commit.
-  void check_step_metrics() {
+  void end_if_not_finite() {
     if (!(step_metrics_.flags & StepMetrics::not_finite)) return;
     fail_step();
     communicator_.barrier(
@@ -284,7 +288,7 @@ class CpuEngine final : public Engine {
     const Generations::Step step{step_metrics_.samples, rate};
     float* scratch = sum_scratch_[static_cast<std::size_t>(worker)].data();
     Track* const track = track_of(worker);
-    Track* const turns = sum_.exchanges() || !sum_.adds() ? nullptr : track;
+    Track* const turns = gradient_sum_.exchanges() || !gradient_sum_.adds() ? nullptr : track;
     if (turns) turns->begin_turns();
     bool finite = true;
     for (const ParameterBlock& block : net_.parameter_blocks()) {
@@ -295,8 +299,8 @@ class CpuEngine final : public Engine {
         const Range some{begin, std::min(begin + most, rows.end)};
         const Range elements{block.offset + some.begin * columns,
                              block.offset + some.end * columns};
-        const float* sum =
-            sum_.exchanges() ? sum_.root() + elements.begin : sum_.sum(elements, scratch);
+        const float* sum = gradient_sum_.exchanges() ? gradient_sum_.root() + elements.begin
+                                                     : gradient_sum_.sum(elements, scratch);
         if (turns) turns->turn(TimeKind::reduction);
         finite = generations_.update_rows(block, some, sum, step) && finite;
         if (turns) turns->turn(TimeKind::update);
@@ -365,8 +369,8 @@ class CpuEngine final : public Engine {
   const Normalizer normalizer_;
   Barrier barrier_;
   Generations generations_;
-  GradientSum sum_;
-  std::optional<TensorRanks> ranks_;
+  GradientSum gradient_sum_;
+  std::optional<TensorRanks> tensor_ranks_;
   std::vector<std::unique_ptr<WorkerGroup>> groups_;
   std::vector<Buffer<float>> sum_scratch_;  // of each worker
 

@@ -19,9 +19,9 @@ inline constexpr Index kBlockFloats = 4096;
 struct GradientPart {
   LayerValues values;  // of the samples of `grains`
   Range grains;
-  const tree::Counter& before;  // the subtrees of the grains before these
-  Range units;                  // weight rows
-  float* slots = nullptr;       // [depth][arena]
+  const tree::Counter& counter_before;  // the subtrees of the grains before these
+  Range units;                          // weight rows
+  float* slots = nullptr;               // [depth][arena]
   float* scratch = nullptr;
 };
 
@@ -29,17 +29,17 @@ struct GradientPart {
 template <class SamplesOf>
 void add_weight_gradient_sums(const Plan& plan, const Stage& stage, const Backend& backend,
                               const GradientPart& part, const SamplesOf& samples_of) {
-  tree::Counter counter = part.before;
+  tree::Counter counter = part.counter_before;
   for (Index g = part.grains.begin; g < part.grains.end;) {
     const Index depth = counter.depth(), first = samples_of(g).begin;
-    std::array<GrainStep, kMostGrainSteps> steps;
+    std::array<GrainPush, kMostGrainPushes> pushes;
     std::size_t count = 0;
-    for (; g < part.grains.end && count < steps.size(); ++g, ++count) {
-      steps[count].samples = samples_of(g).size();
-      counter.push({g, g + 1}, [&](Index) { ++steps[count].merges; });
+    for (; g < part.grains.end && count < pushes.size(); ++g, ++count) {
+      pushes[count].samples = samples_of(g).size();
+      counter.push({g, g + 1}, [&](Index) { ++pushes[count].merges; });
     }
-    run_weight_gradient_sum(plan, stage, backend, part.values, first, std::span(steps).first(count),
-                            part.slots, depth, part.units);
+    run_weight_gradient_sum(plan, stage, backend, part.values, first,
+                            std::span(pushes).first(count), part.slots, depth, part.units);
   }
 }
 
@@ -61,7 +61,7 @@ void add_weight_gradients(const Plan& plan, const Stage& stage, const Backend& b
     const Range some{row, std::min(row + rows, part.units.end)};
     const Index begin = block.offset + some.begin * block.shape.columns;
     const Index size = some.size() * block.shape.columns;
-    tree::Counter counter = part.before;
+    tree::Counter counter = part.counter_before;
     for (Index g = part.grains.begin; g < part.grains.end; ++g) {
       run_weight_gradient(plan, stage, backend, part.values, samples_of(g),
                           part.slots + counter.depth() * arena, part.scratch, some);

@@ -15,7 +15,7 @@ constexpr Index kEvaluationDepth = tree::max_depth(Index{1} << 32);
 std::shared_ptr<std::byte[]> workspace_memory(const Plan& plan, const GroupConfig& config,
                                               Index samples, Communicator& communicator) {
   const Index bytes = Workspace::bytes(plan, samples);
-  return config.ranks != nullptr ? communicator.allocate(bytes) : alone()->allocate(bytes);
+  return config.tensor_ranks != nullptr ? communicator.allocate(bytes) : alone()->allocate(bytes);
 }
 
 }  // namespace
@@ -47,14 +47,14 @@ bool WorkerGroup::arrive_and_wait(int member, const Work& work, const Stage* sta
                                   const Completion& completion) {
   Track* const track = config_.members.all > 1 ? work.track(member) : nullptr;
   bool all_arrived = true;
-  if (config_.ranks == nullptr) {
+  if (config_.tensor_ranks == nullptr) {
     all_arrived = barrier_.arrive_and_wait(member, completion);
   } else if (config_.members.local > 1) {
     // All workers of the rank arrive here; they are members of one worker group.
-    all_arrived = config_.ranks->arrive_and_wait(member, stage, track, completion);
+    all_arrived = config_.tensor_ranks->arrive_and_wait(member, stage, track, completion);
   } else {
     completion();
-    all_arrived = config_.ranks->arrive_and_wait(config_.number, stage, track, [] {});
+    all_arrived = config_.tensor_ranks->arrive_and_wait(config_.number, stage, track, [] {});
   }
   if (track) track->record(TimeKind::waiting);
   return all_arrived;
@@ -83,10 +83,10 @@ bool WorkerGroup::end_stage(int member, const Work& work, const Stage& stage, co
 
 // Fills the input and runs all forward stages.
 bool WorkerGroup::forward(int member, const Work& work, const Microbatch& microbatch) {
-  if (member == 0 && config_.ranks) {
-    config_.ranks->output(config_.number) = {&workspace_, microbatch.size()};
+  if (member == 0 && config_.tensor_ranks) {
+    config_.tensor_ranks->output(config_.number) = {&workspace_, microbatch.size()};
   }
-  const Range mine = config_.members.near_part(microbatch.size(), member);
+  const Range mine = config_.members.part_per_memory(microbatch.size(), member);
   const auto samples =
       work.list.samples.subspan(static_cast<std::size_t>(microbatch.samples.begin + mine.begin),
                                 static_cast<std::size_t>(mine.size()));
@@ -107,7 +107,8 @@ bool WorkerGroup::forward(int member, const Work& work, const Microbatch& microb
 void WorkerGroup::loss(int member, const Work& work, const Microbatch& microbatch,
                        const ScoreSink& sink, bool with_gradient) {
   const Index classes = plan_.net().loss().classes;
-  const bool writes = !config_.ranks || !config_.members.one_memory || config_.members.first == 0;
+  const bool writes =
+      !config_.tensor_ranks || !config_.members.one_memory || config_.members.first == 0;
   for (Index g = microbatch.grains.begin + member; g < microbatch.grains.end;
        g += config_.members.local) {
     const Range samples = work.list.range({g, g + 1});
@@ -122,10 +123,9 @@ void WorkerGroup::loss(int member, const Work& work, const Microbatch& microbatc
     if (sink.predictions) pass.predictions = sink.predictions + samples.begin;
     if (sink.probabilities) pass.probabilities = sink.probabilities + samples.begin * classes;
     const LossSum sum = work.backend.loss(plan_.net().loss(), pass);
-    StepMetrics& step_metrics =
-        grain_metrics_[static_cast<std::size_t>(g - microbatch.grains.begin)];
-    step_metrics = {sum.loss, sum.correct, samples.size(), 0};
-    if (!std::isfinite(sum.loss)) step_metrics.flags |= StepMetrics::not_finite;
+    StepMetrics& metrics = grain_metrics_[static_cast<std::size_t>(g - microbatch.grains.begin)];
+    metrics = {sum.loss, sum.correct, samples.size(), 0};
+    if (!std::isfinite(sum.loss)) metrics.flags |= StepMetrics::not_finite;
   }
 }
 
@@ -135,20 +135,23 @@ void WorkerGroup::weight_gradient(int member, const Stage& stage, const Work& wo
   const Index first = microbatch.samples.begin - work.list.range(work.grains).begin;
   const bool waits = deferral_ && deferral_->keep(stage, workspace_, first, microbatch.size());
   if (!waits) {
-    add_up(member, stage, work, layer_values(plan_, stage, workspace_), microbatch.grains,
-           counter_);
+    sum_weight_gradients(member, stage, work, layer_values(plan_, stage, workspace_),
+                         microbatch.grains, counter_);
   }
   if (Track* const track = work.track(member)) track->record_stage(stage_number(plan_, stage));
 }
 
 // Adds the weight gradient of `grains` for this member's rows alone, so that it need not wait for
-// other members. `values`: of the samples of `grains`. `before`: the counter before these grains.
-void WorkerGroup::add_up(int member, const Stage& stage, const Work& work,
-                         const LayerValues& values, Range grains, const tree::Counter& before) {
+// other members. `values`: of the samples of `grains`. `counter_before`: it has the subtrees of the
+// grains before these.
+void WorkerGroup::sum_weight_gradients(int member, const Stage& stage, const Work& work,
+                                       const LayerValues& values, Range grains,
+                                       const tree::Counter& counter_before) {
   const Index first = work.list.range(grains).begin;
-  const GradientPart part{values, grains,
-                          before, config_.members.part(stage_units(plan_, stage, 0), member),
-                          slots_, scratch_[static_cast<std::size_t>(member)].data()};
+  const GradientPart part{
+      values,         grains,
+      counter_before, config_.members.part(stage_units(plan_, stage, 0), member),
+      slots_,         scratch_[static_cast<std::size_t>(member)].data()};
   add_weight_gradients(plan_, stage, work.backend, part, [&](Index g) {
     const Range samples = work.list.range({g, g + 1});
     return Range{samples.begin - first, samples.end - first};
@@ -157,7 +160,7 @@ void WorkerGroup::add_up(int member, const Stage& stage, const Work& work,
 
 // Pushes the microbatch's grains and their partial metrics; their gradients have been merged
 // already.
-void WorkerGroup::count(const Microbatch& microbatch) {
+void WorkerGroup::push_metrics(const Microbatch& microbatch) {
   for (Index g = microbatch.grains.begin; g < microbatch.grains.end; ++g) {
     partial_metrics_[static_cast<std::size_t>(counter_.depth())] =
         grain_metrics_[static_cast<std::size_t>(g - microbatch.grains.begin)];
@@ -169,22 +172,22 @@ void WorkerGroup::count(const Microbatch& microbatch) {
   if (config_.number == 0) communicator_.heartbeat();
 }
 
-Index WorkerGroup::rounds(Index grains) const {
+Index WorkerGroup::microbatches_of(Index grains) const {
   return (grains + share_.microbatch_grains - 1) / share_.microbatch_grains;
 }
 
-WorkerGroup::Microbatch WorkerGroup::microbatch(const Work& work, Index round) const {
+WorkerGroup::Microbatch WorkerGroup::microbatch(const Work& work, Index number) const {
   const Index begin =
-      std::min(work.grains.begin + round * share_.microbatch_grains, work.grains.end);
+      std::min(work.grains.begin + number * share_.microbatch_grains, work.grains.end);
   const Range grains{begin, std::min(begin + share_.microbatch_grains, work.grains.end)};
   return {grains, grains.empty() ? Range{} : work.list.range(grains)};
 }
 
-bool WorkerGroup::add_gradients(int member, const Work& work) {
+bool WorkerGroup::compute_gradients(int member, const Work& work) {
   if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
     return false;
-  for (Index round = 0; round < work.rounds; ++round) {
-    const Microbatch microbatch = this->microbatch(work, round);
+  for (Index m = 0; m < work.microbatches; ++m) {
+    const Microbatch microbatch = this->microbatch(work, m);
     if (!forward(member, work, microbatch)) return false;
     loss(member, work, microbatch, {}, true);
     if (!end_stage(member, work, plan_.loss(), nullptr)) return false;
@@ -195,12 +198,12 @@ bool WorkerGroup::add_gradients(int member, const Work& work) {
         return false;
       }
     }
-    if (!arrive_and_wait(member, work, nullptr, [&] { count(microbatch); })) return false;
+    if (!arrive_and_wait(member, work, nullptr, [&] { push_metrics(microbatch); })) return false;
   }
   if (deferral_) {
     for (const Deferral::Kept& kept : deferral_->kept()) {
-      add_up(member, *kept.stage, work, kept.values(), work.grains,
-             tree::Counter(work.list.count()));
+      sum_weight_gradients(member, *kept.stage, work, kept.values(), work.grains,
+                           tree::Counter(work.list.count()));
       if (Track* const track = work.track(member))
         track->record_stage(stage_number(plan_, *kept.stage));
     }
@@ -211,11 +214,11 @@ bool WorkerGroup::add_gradients(int member, const Work& work) {
 bool WorkerGroup::evaluate(int member, const Work& work, const ScoreSink& sink) {
   if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
     return false;
-  for (Index round = 0; round < work.rounds; ++round) {
-    const Microbatch microbatch = this->microbatch(work, round);
+  for (Index m = 0; m < work.microbatches; ++m) {
+    const Microbatch microbatch = this->microbatch(work, m);
     if (!forward(member, work, microbatch)) return false;
     loss(member, work, microbatch, sink, false);
-    if (!arrive_and_wait(member, work, nullptr, [&] { count(microbatch); })) return false;
+    if (!arrive_and_wait(member, work, nullptr, [&] { push_metrics(microbatch); })) return false;
   }
   return true;
 }

@@ -35,8 +35,8 @@ struct ScoreSink {
 struct GroupConfig {
   int number = 0;
   GroupMembers members;
-  TensorRanks* ranks = nullptr;  // set where ranks are tensor parallel
-  int spins = kShortSpins;       // turns that a waiting member spins
+  TensorRanks* tensor_ranks = nullptr;  // set where ranks are tensor parallel
+  int spins = kShortSpins;              // turns that a waiting member spins
 };
 
 // One worker group, and its mutable memory.
@@ -47,23 +47,24 @@ class WorkerGroup {
               Communicator& communicator);
   static Index slots_of(const GroupShare& share) { return tree::max_depth(share.grains); }
 
-  // Every member calls add_gradients() and evaluate() with the same arguments. `rounds`: the number
-  // of microbatches. Tensor-parallel ranks all do the number that the largest group needs, so that
-  // they arrive at the same barriers. `weights` must not change meanwhile. The two functions return
-  // false where the barrier was aborted.
+  // Every member calls compute_gradients() and evaluate() with the same arguments. `microbatches`:
+  // tensor-parallel ranks all do the number that the largest group needs, so that they arrive at
+  // the same barriers. `weights` must not change meanwhile. They return false where the barrier was
+  // aborted.
   struct Work {
     const Backend& backend;
     Weights weights;
     const Normalizer& normalizer;
     GrainList list;
     Range grains;
-    Index rounds = 0;
+    Index microbatches = 0;
     Track* tracks = nullptr;  // of the worker group's members; null: records nothing
 
     Track* track(int member) const { return tracks ? tracks + member : nullptr; }
   };
-  Index rounds(Index grains) const;  // microbatches that this number of grains needs
-  bool add_gradients(int member, const Work& work);
+  Index microbatches_of(Index grains) const;
+  // The forward pass, the loss and the backward pass of all grains.
+  bool compute_gradients(int member, const Work& work);
   bool evaluate(int member, const Work& work, const ScoreSink& sink);
 
   // The subtrees that this worker group's grains form; valid after all members returned. The
@@ -79,7 +80,7 @@ class WorkerGroup {
     Index size() const { return samples.size(); }
   };
 
-  Microbatch microbatch(const Work& work, Index round) const;
+  Microbatch microbatch(const Work& work, Index number) const;
   template <class Completion>
   bool arrive_and_wait(int member, const Work& work, const Stage* stage,
                        const Completion& completion);
@@ -89,11 +90,12 @@ class WorkerGroup {
   bool end_stage(int member, const Work& work, const Stage& stage, const Stage* output);
   void weight_gradient(int member, const Stage& stage, const Work& work,
                        const Microbatch& microbatch);
-  void add_up(int member, const Stage& stage, const Work& work, const LayerValues& values,
-              Range grains, const tree::Counter& before);
+  void sum_weight_gradients(int member, const Stage& stage, const Work& work,
+                            const LayerValues& values, Range grains,
+                            const tree::Counter& counter_before);
   void loss(int member, const Work& work, const Microbatch& microbatch, const ScoreSink& sink,
             bool with_gradient);
-  void count(const Microbatch& microbatch);
+  void push_metrics(const Microbatch& microbatch);
 
   const Plan& plan_;
   const GroupConfig config_;

@@ -109,7 +109,7 @@ class Compiler {
     if (stage.kind == StageKind::input_gradient) {
       return add(input_gradient(plan_.op(stage), operands_of(stage), work_), stage);
     }
-    CONVOY_ASSERT(stage.kind == StageKind::add_gradients);
+    CONVOY_ASSERT(stage.kind == StageKind::add_readers_gradients);
     add({{Copy{workspace(stage.other, stage.size), workspace(stage.dx, stage.size),
                static_cast<int>(stage.size), true}}},
         stage);

@@ -57,7 +57,8 @@ class SingleGpuEngine final : public CudaEngine {
         data_(gpu_, net),
         model_(gpu_, plan_, optimizer),
         parts_(gpu_, communicator, options.grain),
-        sum_(gpu_, communicator_, options, plan_, parts_.most_samples(options.batch), subtrees()),
+        rank_sum_(gpu_, communicator_, options, plan_, parts_.most_samples(options.batch),
+                  subtrees()),
         step_(gpu_, shared(), parts_.most_samples(options.batch),
               launching_ == Launching::persistent ? Division::sample : Division::batch,
               DeviceProgram::Use::training, subtrees()),
@@ -112,7 +113,7 @@ class SingleGpuEngine final : public CudaEngine {
                         static_cast<std::size_t>(mine.size())),
         {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
          with_probabilities ? evaluation.probabilities.data() + mine.begin * classes : nullptr});
-    evaluation.metrics = sum_.sum_metrics(list.count(), grains, losses_, hits_);
+    evaluation.metrics = rank_sum_.sum_metrics(list.count(), grains, losses_, hits_);
     share_scores(communicator_, list, classes, evaluation);
     return evaluation;
   }
@@ -298,12 +299,12 @@ class SingleGpuEngine final : public CudaEngine {
     const bool stop = step_range.stop && step_range.stop->load(std::memory_order_relaxed);
     const cuda::PartTable::Entry& part = parts_.of_batch(samples_of(step_range, step));
     const StepMetrics step_metrics =
-        sum_.finish(part, step_, stop ? StepMetrics::stop_requested : 0U);
+        rank_sum_.finish(part, step_, stop ? StepMetrics::stop_requested : 0U);
     if (clock_) clock_->end(step_.codes());
     result_.last_loss = step_metrics.loss / static_cast<double>(step_metrics.samples);
     bool finite = !(step_metrics.flags & StepMetrics::not_finite);
     if (finite) {
-      step_.launch_update(run_.data(), sum_.sums(), part.part.scale);
+      step_.launch_update(run_.data(), rank_sum_.sums(), part.part.scale);
       ++launches_;
       receive_run();
       gpu_.wait([this] { communicator_.heartbeat(); });
@@ -334,7 +335,7 @@ class SingleGpuEngine final : public CudaEngine {
   cuda::DeviceData data_;
   cuda::DeviceModel model_;
   cuda::PartTable parts_;
-  cuda::RankSum sum_;
+  cuda::RankSum rank_sum_;
   DeviceProgram step_;
   std::unique_ptr<gpu::Gpu::Loop> loop_;  // for Launching::graph
   cuda::Evaluator evaluator_;

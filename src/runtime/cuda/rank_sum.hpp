@@ -22,20 +22,21 @@ class RankSum {
                      std::uint32_t flags);
   const float* sums() const { return sums_.data(); }  // [arena], on the device
 
-  // Collective: the step metrics of an evaluation, from the losses of this rank's samples.
+  // Collective: the loss and the counts of an evaluation, from the losses of this rank's samples.
   StepMetrics sum_metrics(Index all_grains, Range grains, std::span<const double> losses,
                           std::span<const int> hits);
 
  private:
-  void count(Index all_grains, Range grains, const double* losses, const int* hits, Index samples);
+  void push_metrics(Index all_grains, Range grains, const double* losses, const int* hits,
+                    Index samples);
   GroupPieces pieces() const { return {counter_.subtrees(), partial_metrics_.data()}; }
-  void add_up();
+  void sum_gradients();
 
   gpu::Gpu& gpu_;
   Communicator& communicator_;
   const Index arena_, grain_;
   const Backend& backend_;
-  GradientSum sum_;
+  GradientSum gradient_sum_;
   PinnedArray<float> staged_;  // [subtree][arena], then the sum [arena]
   PinnedArray<double> losses_;
   PinnedArray<int> hits_;

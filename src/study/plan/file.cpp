@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 11> kExperimentKeys = {
     "batch", "epochs",  "limit",   "order",    "set"};
 constexpr std::array<std::pair<std::string_view, Scaling>, 2> kScalings = {
     {{"strong", Scaling::strong}, {"weak", Scaling::weak}}};
-constexpr std::array<std::string_view, 2> kCuts = {"data", "tensor"};
+constexpr std::array<std::string_view, 2> kParallelisms = {"data", "tensor"};
 constexpr Index kMany = std::numeric_limits<std::int32_t>::max();
 
 std::optional<Index> optional_integer(const TableReader& table, std::string_view key) {
@@ -36,9 +36,10 @@ const ConfigArray& array_of(const TableReader& table, std::string_view key,
              fmt::format("write {} = [...]", key));
 }
 
-std::string cut_of(const TableReader& table, std::string_view key) {
+std::string parallelism_of(const TableReader& table, std::string_view key) {
   const ConfigValue* value = table.find(key);
-  return std::string(value == nullptr ? kCuts[0] : kCuts[table.choose(key, *value, kCuts)]);
+  return std::string(value == nullptr ? kParallelisms[0]
+                                      : kParallelisms[table.choose(key, *value, kParallelisms)]);
 }
 
 Grid layout_of(const TableReader& table, const ConfigValue& value) {
@@ -70,8 +71,8 @@ Experiment read_experiment(const ConfigValue& value, std::size_t number) {
   for (const ConfigValue& layout : array_of(table, "layouts", layouts)) {
     experiment.layouts.push_back(layout_of(table, layout));
   }
-  experiment.ranks_by = cut_of(table, "ranks_by");
-  experiment.threads_by = cut_of(table, "threads_by");
+  experiment.ranks_by = parallelism_of(table, "ranks_by");
+  experiment.threads_by = parallelism_of(table, "threads_by");
   experiment.per_layer = table.flag("per_layer", false);
   experiment.batch = optional_integer(table, "batch");
   experiment.epochs = optional_integer(table, "epochs");

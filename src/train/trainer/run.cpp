@@ -149,16 +149,16 @@ class Training {
     }
     step_range.learning_rates = learning_rates_;
     step_range.stop = stop_;
-    step_range.before = position().epoch_metrics;
+    step_range.before = position().epoch_sums;
 
     const Stopwatch watch;
     const StepRangeResult result = state_.engine.run(step_range);
     const double seconds = watch.seconds();
 
-    const Index samples = result.total.samples - position().epoch_metrics.samples;
+    const Index samples = result.total.samples - position().epoch_sums.samples;
     CONVOY_ASSERT(samples >= result.steps_done);
-    position().epoch_metrics = result.total;
-    position().epoch_metrics.flags = 0;
+    position().epoch_sums = result.total;
+    position().epoch_sums.flags = 0;
     position().epoch_step += result.steps_done;
     position().step += result.steps_done;
     position().epoch_seconds += seconds;
@@ -169,8 +169,8 @@ class Training {
   }
 
   void tell_progress(Index step_range_samples, double seconds) {
-    const StepMetrics& step_metrics = position().epoch_metrics;
-    const auto samples = static_cast<double>(step_metrics.samples);
+    const StepMetrics& sums = position().epoch_sums;
+    const auto samples = static_cast<double>(sums.samples);
     const auto run_samples = static_cast<double>(state_.split.train.size()) *
                              static_cast<double>(state_.model.train.epochs - position().epoch + 1);
     Progress progress;
@@ -178,8 +178,8 @@ class Training {
     progress.epochs = state_.model.train.epochs;
     progress.step = position().epoch_step;
     progress.steps_per_epoch = state_.steps_per_epoch;
-    progress.samples = step_metrics.samples;
-    progress.loss = step_metrics.loss / samples;
+    progress.samples = sums.samples;
+    progress.loss = sums.loss / samples;
     progress.images_per_second = rate(static_cast<double>(step_range_samples), seconds);
     progress.seconds_left = (run_samples - samples) * position().epoch_seconds / samples;
     observer_.progress(progress);
@@ -217,9 +217,9 @@ class Training {
   EpochMetrics measure_epoch() {
     EpochMetrics metrics;
     metrics.epoch = position().epoch;
-    const auto samples = static_cast<double>(position().epoch_metrics.samples);
-    metrics.train_loss = position().epoch_metrics.loss / samples;
-    metrics.train_accuracy = static_cast<double>(position().epoch_metrics.correct) / samples;
+    const auto samples = static_cast<double>(position().epoch_sums.samples);
+    metrics.train_loss = position().epoch_sums.loss / samples;
+    metrics.train_accuracy = static_cast<double>(position().epoch_sums.correct) / samples;
     metrics.learning_rate =
         in_decimals(learning_rate(state_.model.train, position().step - 1, state_.steps_per_epoch));
     metrics.seconds = position().epoch_seconds;
@@ -241,7 +241,7 @@ class Training {
     const EpochMetrics metrics = measure_epoch();
     position().epoch += 1;
     position().epoch_step = 0;
-    position().epoch_metrics = {};
+    position().epoch_sums = {};
     position().epoch_seconds = 0;
     if (state_.folder) {
       const TimeSpan span(state_.engine.timeline(), TimeKind::checkpoint);

@@ -137,8 +137,8 @@ void be_rank(const Options& options) {
   } catch (const test::Leaves&) {
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
-    const std::string told = fail_job(*communicator, error);
-    if (!told.empty() && is_rank() && began) report_failure(options.out, told);
+    const std::string message = fail_job(*communicator, error);
+    if (!message.empty() && is_rank() && began) report_failure(options.out, message);
     throw;
   }
 }

@@ -51,18 +51,18 @@ TEST(Barrier, WorkersSeeWhatOthersWroteBeforeTheBarrier) {
   for (const int workers : {1, 2, 3, 5, 8, 16}) {
     Barrier barrier(workers, workers % 2 == 0 ? kLongSpins : kShortSpins);
     const int barriers = rounds(300);
-    std::vector<int> place(static_cast<std::size_t>(workers), 0);
+    std::vector<int> written(static_cast<std::size_t>(workers), 0);
     int sum = 0, completions = 0;
     std::atomic<int> wrong{0};
     run_threads(workers, [&](int worker) {
       Delay delay(worker);
       for (int i = 1; i <= barriers; ++i) {
         delay();
-        place[static_cast<std::size_t>(worker)] = i;
+        written[static_cast<std::size_t>(worker)] = i;
         const bool whole = barrier.arrive_and_wait(worker, [&] {
           ++completions;
           sum = 0;
-          for (const int p : place) sum += p;
+          for (const int p : written) sum += p;
         });
         if (!whole || sum != i * workers || completions != i) ++wrong;
         if (!barrier.arrive_and_wait(worker)) ++wrong;  // before the next ones write

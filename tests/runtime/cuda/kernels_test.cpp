@@ -185,9 +185,9 @@ class Case {
     if (!packs) return;
     const auto columns = static_cast<int>(parameter_shape(op_).columns);
     for (int i = 0; i < packed.size(); ++i) {
-      const int place = cuda::packed_index(packing, i / columns, i % columns);
-      ASSERT_TRUE(packed.is_poison(place)) << "two weights at " << place;
-      packed[place] = weights_[i];
+      const int index = cuda::packed_index(packing, i / columns, i % columns);
+      ASSERT_TRUE(packed.is_poison(index)) << "two weights at " << index;
+      packed[index] = weights_[i];
     }
   }
 

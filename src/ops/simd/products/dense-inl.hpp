@@ -61,7 +61,7 @@ inline void pack(const Dense& op, const float* weights, float* packed, Range uni
 inline void weight_gradient(const Dense& op, const WeightGradient<float>& pass, Range units) {
   const Index K = op.in.size(), N = op.units;
   if (pass.samples <= kSegmentTerms) {
-    const GrainStep all{pass.samples, 0};
+    const GrainPush all{pass.samples, 0};
     return weight_gradient_sum(op, {pass.x, pass.dy, {&all, 1}, pass.gradient, 0, 0}, units);
   }
   Product p;

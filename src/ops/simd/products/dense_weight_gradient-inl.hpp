@@ -30,14 +30,14 @@ inline constexpr int kGradientTile = HWY_MAX_BYTES == 32 ? 8 : 16;
 struct GradientPanel {
   const float* dy;  // the panel's first column
   Index columns, x_sample, dy_sample;
-  std::span<const GrainStep> grains;
+  std::span<const GrainPush> grains;
   Index depth;      // slots in use before
   Index slot_size;  // from one slot to the next
   Index row;        // from one row of the gradient to the next
 };
 
-static_assert(std::has_single_bit(kMostGrainSteps));
-inline constexpr Index kMostLevel = Index{kMostGrainSteps} - 1;
+static_assert(std::has_single_bit(kMostGrainPushes));
+inline constexpr Index kMostLevel = Index{kMostGrainPushes} - 1;
 
 template <int kRows, int kVectors>
 HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* slots) {
@@ -46,7 +46,7 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
   const auto last = first_lanes(d, p.columns - at_last);
   // Indexed by level modulo its size: the levels that wait are neighbours, and fewer than the
   // grains.
-  HWY_ALIGN float stack[kMostGrainSteps][kRows * kVectors * HWY_LANES(float)];
+  HWY_ALIGN float stack[kMostGrainPushes][kRows * kVectors * HWY_LANES(float)];
   const float* dy = p.dy;
   Register<Full> sum[kRows][kVectors];
   const auto slot = [&](Index level, int i)
@@ -83,8 +83,8 @@ HWY_NOINLINE void gradient_tile(const GradientPanel& p, const float* x, float* s
   };
 
   Index top = p.depth, in_slots = p.depth;  // levels below in_slots are in slots, others in `stack`
-  const GrainStep* grain = p.grains.data();
-  const GrainStep* last_grain = &p.grains.back();
+  const GrainPush* grain = p.grains.data();
+  const GrainPush* last_grain = &p.grains.back();
   for (bool more = true; more; ++grain) {
     more = grain != last_grain;
     HWY_UNROLL(16)
@@ -160,9 +160,9 @@ HWY_INLINE void gradient_columns(GradientPanel p, Index rows, const float* x, fl
 
 inline void weight_gradient_sum(const Dense& op, const WeightGradientSum<float>& pass,
                                 Range units) {
-  CONVOY_ASSERT(!pass.grains.empty() && pass.grains.size() <= kMostGrainSteps);
+  CONVOY_ASSERT(!pass.grains.empty() && pass.grains.size() <= kMostGrainPushes);
   const Index K = op.in.size(), N = op.units;
-  for ([[maybe_unused]] const GrainStep& grain : pass.grains) {
+  for ([[maybe_unused]] const GrainPush& grain : pass.grains) {
     CONVOY_ASSERT(grain.samples <= kSegmentTerms);  // a sum is one chain
   }
   const GradientPanel panel{pass.dy, N, K, N, pass.grains, pass.depth, pass.slot_size, N};
