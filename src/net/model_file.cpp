@@ -36,7 +36,7 @@ std::vector<double> read_channels(const TableReader& input, std::string_view key
   if (array->size() != count) {
     input.fail(value->location, fmt::format("'{}' has {} values", key, array->size()),
                fmt::format("the input has {} channels", channels),
-               "write one number, or an array of one a channel");
+               "write one number, or an array with one number per channel");
   }
   std::vector<double> numbers;
   for (const ConfigValue& element : *array) {

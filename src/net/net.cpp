@@ -36,7 +36,7 @@ void check_input(Shape input, const Normalization& normalization) {
     if (!values->empty() && values->size() != channels) {
       throw UserError(Fault::bad_data,
                       fmt::format("[input]: {} values of mean or std", values->size()),
-                      fmt::format("the input has {} channels", channels), "give one a channel");
+                      fmt::format("the input has {} channels", channels), "give one number per channel");
     }
   }
 }
