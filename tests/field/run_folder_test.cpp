@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "data/synthetic.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/small_disk.hpp"
 #include "tests/train/support.hpp"
@@ -165,6 +166,48 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
   fs::remove(config);  // as the message says
   const FoundRun anew = open_run(run);
   RunTrainer::resume(anew.model, data, anew.data, again, *communicator, run).train(observer);
+}
+
+// What the command line changes is a mistake of the command line, also where the data does not fit
+// the model at all; what was changed in the files is a fault of the files.
+TEST(RunFolder, OtherDataIsAnotherSettingAndChangedDataIsBadData) {
+  const TempFolder folder;
+  const auto communicator = alone();
+  const fs::path run = folder / "run";
+  std::atomic<bool> stop = true;
+  Observer observer;
+  FakeEngine engine;
+  RunTrainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, run)
+      .train(observer, &stop);
+  const std::string config = test::read_file(run / "config.toml");
+  const auto resume = [&](const TrainAndTest& data, const std::string& name) {
+    FakeEngine again;
+    const DataSettings settings{name, kSettings.limit, kSettings.validation};
+    RunTrainer::resume(tiny_model(), data, settings, again, *communicator, run);
+  };
+  const auto refusal = [&](const TrainAndTest& data, const std::string& name) {
+    try {
+      resume(data, name);
+    } catch (const UserError& error) {
+      return std::pair(error.fault(), std::string(error.what()));
+    }
+    return std::pair(Fault::internal, std::string("it went on"));
+  };
+  const Shape larger{8, 8, 3};
+  const TrainAndTest unfitting{"photos",
+                               {},
+                               synthetic(SyntheticPart::train, 61, larger, 4),
+                               synthetic(SyntheticPart::test, 20, larger, 4)};
+  for (const TrainAndTest& other : {tiny_data(60), tiny_data(61, 19), unfitting}) {
+    const auto [fault, told] = refusal(other, "photos");
+    EXPECT_EQ(fault, Fault::usage) << told;
+    EXPECT_NE(told.find("--data is synthetic, not photos"), std::string::npos) << told;
+    const auto [same_name, why] = refusal(other, kSettings.name);
+    EXPECT_EQ(same_name, Fault::bad_data) << why;
+    EXPECT_NE(why.find("SHA-256"), std::string::npos) << why;
+  }
+  EXPECT_NO_THROW(resume(tiny_data(), "moved")) << "the same data in another folder";
+  EXPECT_EQ(test::read_file(run / "config.toml"), config);
 }
 
 nlohmann::json status_of(const fs::path& run) {
