@@ -4,9 +4,14 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
+#include <vector>
 
+#include "base/clock.hpp"
 #include "data/synthetic.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/small_disk.hpp"
@@ -277,24 +282,65 @@ TEST(Status, OfARunThatIsDoneStays) {
   EXPECT_EQ(status_of(folder / "run")["status"], "done");
 }
 
-// The reporter reports a failure, and the rank that writes the folder ends at the same time.
+// The rank that prints why the job failed has the last word, whatever the rank that writes the
+// folder reports before or after it.
 TEST(Status, OfRanksThatFailTogetherIsTheReportedReason) {
   const TempFolder folder;
   const fs::path run = folder / "run";
   RunFolder writer = create(run);
-  for (int round = 0; round < 50; ++round) {
-    replace_file(run / "status.json", R"({"status": "running"})");
-    std::thread writing([&run] { report_end(run, "failed", "what the writer saw"); });
-    report_failure(run, "what was told");
-    writing.join();
-    ASSERT_EQ(status_of(run)["message"], "what was told") << round;
-  }
+  report_end(run, "failed", "what the writer saw");
+  report_failure(run, "what was told");
+  EXPECT_EQ(status_of(run)["message"], "what was told");
+  report_end(run, "failed", "what the writer saw");
+  EXPECT_EQ(status_of(run)["message"], "what was told");
   writer.report({"running", {}, std::string(64, 'a'), ""});
   EXPECT_EQ(status_of(run)["message"], "what was told") << "a checkpoint that came later";
-  for (const char* damaged : {"[]", "", "{"}) {
+}
+
+// Reading the old status and writing the new one belong together: another rank that does both must
+// wait. This test is the other rank, which has read "running" and has not written yet.
+TEST(Status, IsReadAndWrittenUnderTheFoldersLock) {
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  RunFolder writer = create(run);
+  const std::string old = test::read_file(run / "status.json");
+  const std::vector<std::function<void()>> reports{
+      [&] { report_failure(run, "what was told"); },
+      [&] { report_end(run, "failed", "what the writer saw"); },
+      [&] {
+        writer.report({"running", {}, std::string(64, 'b'), ""});
+      }};
+  for (const auto& report : reports) {
+    replace_file(run / "status.json", old);
+    std::optional<FileDescriptor> lock = lock_folder(run);
+    const Stopwatch watch;
+    std::thread reporting(report);
+    for (int i = 0; i < 10; ++i) {
+      const std::string now = test::read_file(run / "status.json");
+      if (watch.seconds() > 1) break;  // the report has stopped waiting, on a machine this busy
+      EXPECT_EQ(now, old) << "it did not wait for the lock";
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    lock.reset();
+    reporting.join();
+    EXPECT_NE(test::read_file(run / "status.json"), old);
+  }
+}
+
+// Nothing that stands in status.json keeps a run from training, or from saying that it failed.
+TEST(Status, ThatIsDamagedIsWrittenAgain) {
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  RunFolder writer = create(run);
+  for (const char* damaged : {"[]", "", "{", "{}", "3", R"({"status": 3})"}) {
     replace_file(run / "status.json", damaged);
     writer.report({"running", {}, std::string(64, 'a'), ""});
     EXPECT_EQ(status_of(run)["status"], "running") << damaged;
+  }
+  for (const char* damaged : {"[]", "", "{", "{}", "3", R"({"status": 3})"}) {
+    replace_file(run / "status.json", damaged);
+    report_failure(run, "what was told");
+    EXPECT_EQ(status_of(run)["message"], "what was told") << damaged;
   }
 }
 
