@@ -20,8 +20,8 @@ struct Table {
   std::vector<std::vector<std::string>> rows;  // [row][column]
 };
 
-// Who reads a plain text: a program that sets Markdown, for which its characters are escaped, or a
-// person at a terminal, who would see the escapes.
+// The reader of a plain text: a program that sets Markdown, for which characters are escaped, or a
+// person at a terminal, which would show the escapes.
 enum class TextTarget { markdown, terminal };
 
 // A line for the titles, a rule, and a line for each row; without the caption.
