@@ -86,11 +86,11 @@ struct TrainOptions {
 /// Trains until all epochs are complete, a stop is requested, or a step is not finite.
 ///
 /// Throws UserError: `usage` (options contradict each other or the run in the folder, and the
-/// message names them), `bad_data` (model and data do not fit each other, or a resumed run began
-/// with other data), `not_found`, `unavailable` (a GPU). Throws SystemError: `io` (the folder
-/// cannot be written; the last checkpoint is still good), `peer` (a rank failed). Several threads
-/// may train at the same time, with different folders and observers; each call has threads of its
-/// own.
+/// message names them; so does other data under another name), `bad_data` (model and data do not
+/// fit each other, or the data of a resumed run has changed under its name), `not_found`,
+/// `unavailable` (a GPU). Throws SystemError: `io` (the folder cannot be written; the last
+/// checkpoint is still good), `peer` (a rank failed). Several threads may train at the same time,
+/// with different folders and observers; each call has threads of its own.
 TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options = {});
 
 /// Does the same, and reports to `observer`.

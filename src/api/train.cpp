@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -71,17 +70,6 @@ void agree_on(const TrainOptions& options, Communicator& communicator) {
   agree(communicator, facts);
 }
 
-// The name by which load_data() finds the data again; if the data is from memory, its own name.
-std::string source_of(const TrainAndTest& data) {
-  if (data.folder.empty()) return data.name;
-  for (const CatalogEntry& entry : catalog()) {
-    if (entry.name == data.name && std::ranges::count(entry.searched, data.folder) > 0) {
-      return data.name;
-    }
-  }
-  return fs::absolute(data.folder).lexically_normal().string();
-}
-
 // Whether the run in the folder is continued. Collective.
 bool continues_run(const TrainOptions& options, Communicator& communicator) {
   if (options.resume != Resume::if_present) return options.resume == Resume::always;
@@ -121,7 +109,7 @@ EngineOptions engine_options(const ComputeOptions& compute, const TrainSettings&
 RunTrainer make_trainer(const ModelFile& model, const TrainAndTest& data,
                         const TrainOptions& options, bool resumes, Engine& engine,
                         Communicator& communicator) {
-  const DataSettings settings{source_of(data), options.limit, options.validation};
+  const DataSettings settings{lasting_name(data), options.limit, options.validation};
   if (resumes) {
     return RunTrainer::resume(model, data, settings, engine, communicator, options.folder);
   }

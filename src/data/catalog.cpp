@@ -202,6 +202,13 @@ std::string meant(std::string_view name, std::span<const std::string_view> all) 
   return near.empty() ? std::string() : fmt::format("did you mean {}?", near);
 }
 
+// The same text for "digits" and "digits/".
+std::string absolute_name(const fs::path& folder) {
+  fs::path path = fs::absolute(folder).lexically_normal();
+  if (!path.has_filename() && path.has_relative_path()) path = path.parent_path();
+  return path.string();
+}
+
 bool may_write(const fs::path& folder) {
   std::error_code error;
   fs::path there = fs::absolute(folder, error);
@@ -231,7 +238,15 @@ std::string lasting_name(const std::string& name_or_folder) {
   if (name_or_folder == kSynthetic || find_known(name_or_folder)) return name_or_folder;
   std::error_code ignored;  // load_data() reports it
   if (!fs::is_directory(name_or_folder, ignored)) return name_or_folder;
-  return fs::absolute(name_or_folder).lexically_normal().string();
+  return absolute_name(name_or_folder);
+}
+
+std::string lasting_name(const TrainAndTest& data) {
+  if (data.folder.empty()) return data.name;
+  if (const Known* set = find_known(data.name)) {
+    if (std::ranges::count(searched_folders(set->name), data.folder) > 0) return data.name;
+  }
+  return absolute_name(data.folder);
 }
 
 std::vector<CatalogEntry> catalog() {

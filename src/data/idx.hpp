@@ -20,16 +20,16 @@
 
 namespace convoy {
 
-// What a file of images states about itself.
+// The header of a file of images.
 struct IdxHeader {
   Index count = 0;
   Shape shape;
   std::size_t bytes = 0;  // of the header; the pixels follow: [count][height][width][channels]
 };
 inline constexpr std::size_t kLongestIdxHeader = 20;
-// `beginning`: the first kLongestIdxHeader bytes of a file, or all of a shorter one. Empty where
-// they are no header of images: unsigned bytes of 3 dimensions (count, rows, columns), or of 4
-// (these and channels), which pictures have and data sets do not.
+// `beginning`: the first kLongestIdxHeader bytes of a file, or all of a shorter one. Returns
+// nothing where they are no header of images: unsigned bytes of 3 dimensions (count, rows,
+// columns), or of 4 (these and channels), which pictures have and data sets do not.
 std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginning);
 
 struct IdxImages {

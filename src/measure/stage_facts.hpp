@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The work of a stage of a plan in a step, counted and not measured.
+// Counts the work that a stage of a plan does in a step; nothing here is measured.
 //
 //   flops   a multiply-add counts as two, nothing else counts (as in op.hpp)
 //   bytes   each array that a stage reads or writes, once for each microbatch: input, output,

@@ -12,7 +12,7 @@
 
 namespace convoy {
 
-// Lives in zeroed shared memory. One thread of each of `ranks` processes calls it.
+// A DomainBarrier lies in zeroed shared memory. One thread of each of `ranks` processes calls it.
 class DomainBarrier {
  public:
   // Returns once all ranks have arrived; each then sees what the others wrote before they arrived.

@@ -18,7 +18,8 @@ inline constexpr std::int32_t kNoRank = -1;
 inline constexpr std::int32_t kAllRanks = -2;
 inline constexpr std::int32_t kDomainRanks = -3;  // all of this rank's memory domain
 
-// In zeroed shared memory. pid 0: the rank has not started yet, or runs on another host.
+// An entry lies in zeroed shared memory. pid 0: the rank has not started yet, or runs on another
+// host.
 struct alignas(kAlignment) LivenessTableEntry {
   std::atomic<std::int32_t> pid;
   std::atomic<std::uint8_t> activity;    // Activity

@@ -84,7 +84,8 @@ std::string html_cell(std::string_view tag, std::string_view scope, bool number,
 
 }  // namespace
 
-std::string markdown_text(std::string_view text) {
+std::string literal_text(std::string_view text, TextTarget target) {
+  if (target == TextTarget::terminal) return svg::printable(text);
   std::string result;
   for (const char c : svg::printable(text)) {
     if (c == '<') {
@@ -103,8 +104,10 @@ std::string markdown_text(std::string_view text) {
   return result;
 }
 
-std::string to_markdown(const Table& table) {
-  const std::vector<Row> rows = all_rows(table, markdown_text);
+std::string to_text(const Table& table, TextTarget target) {
+  const std::vector<Row> rows =
+      all_rows(table, [target](std::string_view cell) { return literal_text(cell, target); });
+  const std::string end_of_number_rule = target == TextTarget::markdown ? ": " : "- ";
   std::vector<std::size_t> widths(table.columns.size(), 3);  // of the rule's "--:"
   for (const Row& row : rows) {
     for (std::size_t c = 0; c < row.size(); ++c) {
@@ -122,7 +125,7 @@ std::string to_markdown(const Table& table) {
     if (r > 0) continue;
     for (std::size_t c = 0; c < widths.size(); ++c) {
       const std::string rule(widths[c] - 1, '-');
-      text += table.columns[c].number ? "| " + rule + ": " : "| " + rule + "- ";
+      text += "| " + rule + (table.columns[c].number ? end_of_number_rule : "- ");
     }
     text += "|\n";
   }

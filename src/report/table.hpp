@@ -20,7 +20,12 @@ struct Table {
   std::vector<std::vector<std::string>> rows;  // [row][column]
 };
 
-std::string to_markdown(const Table& table);  // without the caption
+// The reader of a plain text: a program that sets Markdown, for which characters are escaped, or a
+// person at a terminal, which would show the escapes.
+enum class TextTarget { markdown, terminal };
+
+// A line for the titles, a rule, and a line for each row; without the caption.
+std::string to_text(const Table& table, TextTarget target);
 // CSV of RFC 4180; the first line has the titles. Cells are printable and keep line ends and tabs.
 // A cell that a spreadsheet would take for a formula, and that is not a number, begins with an
 // apostrophe.
@@ -37,8 +42,8 @@ std::string to_html(const Table& table);
 // by keyboard; the caption does not scroll, and is as wide as the page.
 std::string table_figure(std::string_view caption, std::string_view table_html);
 
-// A paragraph, heading or cell of Markdown that shows any `text` literally: no HTML, no link, no
-// other block.
-std::string markdown_text(std::string_view text);
+// A paragraph, heading or cell, on one line, that shows any `text` literally. In Markdown it
+// becomes no HTML, no link and no other block.
+std::string literal_text(std::string_view text, TextTarget target);
 
 }  // namespace convoy

@@ -8,7 +8,8 @@
 
 namespace convoy {
 
-// Makes an engine on the CPU, as make_engine() does, whatever options.device is.
+// Makes an engine on the CPU, as make_engine() does, whatever options.device is. Throws
+// UserError(usage | unavailable). Collective.
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
                                         const EngineOptions& options, Communicator& communicator);
 

@@ -22,6 +22,7 @@ class CudaEngine : public Engine {
  public:
   // Launches by run() so far; a kernel or a graph is one launch.
   virtual Index launches() const = 0;
+  // One for each stage, in the order of stage numbers; known before the first step.
   virtual std::vector<StageLaunches> stage_launches() const = 0;
 };
 

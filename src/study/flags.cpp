@@ -110,7 +110,7 @@ void flag_speedup(Flags& flags, const Study& study, const LayoutResult& layout,
   }
   if (width(s) > kWide) flags.push_back(wide("speedup"));
   for (const Flag& doubt : doubts_about(serial)) {
-    const std::string whose = "about the serial runs that it is compared with: ";
+    const std::string whose = "the serial runs that it is compared with: ";
     flags.push_back({whose + doubt.text, whose + doubt.common, doubt.detail, true});
   }
 }

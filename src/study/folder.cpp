@@ -97,7 +97,7 @@ fs::path write_reports(const Study& study, const fs::path& folder) {
   for (const Table& table : csv_tables(results)) {
     replace_file_unsynced(folder / "tables" / (table.name + ".csv"), to_csv(table));
   }
-  replace_file_unsynced(folder / "tables.md", markdown(study, results));
+  replace_file_unsynced(folder / "tables.md", text_report(study, results, TextTarget::markdown));
   replace_file_unsynced(folder / "tables.tex", latex(study, results));
   const std::vector<Plot> all = plots(results);
   const std::vector<std::string> drawn = draw(all), pdfs = draw_pdf(all);

@@ -146,9 +146,43 @@ std::size_t add_experiment(Page& page, const Study& study, const Results& result
   return drawn.size();
 }
 
-std::string markdown_flag(std::string_view flag) {
-  return fmt::format("- **Flag:** {}\n", markdown_text(flag));
-}
+// A text of blocks, each on one line, between blank lines.
+class Writer {
+ public:
+  explicit Writer(TextTarget target) : target_(target) {}
+
+  void title(std::string_view text) { heading(text, "# ", '='); }
+  void section(std::string_view text) { heading(text, "## ", '-'); }
+  void paragraph(std::string_view text) { block(literal_text(text, target_) + "\n"); }
+  // Flags follow each other without blank lines.
+  void flags(const std::vector<std::string>& texts) {
+    const char* mark = target_ == TextTarget::markdown ? "- **Flag:** " : "Flag: ";
+    std::string lines;
+    for (const std::string& text : texts) lines += mark + literal_text(text, target_) + "\n";
+    if (!lines.empty()) block(lines);
+  }
+  void table(const Table& table) {
+    paragraph(table.caption);
+    block(to_text(table, target_));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  // Headings are marked in Markdown, and underlined on a terminal.
+  void heading(std::string_view text, std::string_view mark, char line) {
+    const std::string literal = literal_text(text, target_);
+    block(target_ == TextTarget::markdown
+              ? fmt::format("{}{}\n", mark, literal)
+              : fmt::format("{}\n{}\n", literal, std::string(characters(literal), line)));
+  }
+  void block(std::string_view lines) {
+    if (!text_.empty()) text_ += '\n';
+    text_ += lines;
+  }
+
+  TextTarget target_;
+  std::string text_;
+};
 
 // A LaTeX comment, on one line, because a line end would end the comment.
 std::string latex_comment(std::string_view text) {
@@ -247,25 +281,20 @@ std::string report_page(const Study& study, const Results& results,
   return page.text();
 }
 
-std::string markdown(const Study& study, const Results& results) {
-  std::string text = fmt::format(
-      "# {}\n\n{}\n\n", markdown_text(study.plan.name),
-      markdown_text(fmt::format("{} on {}, Convoy {}, {}. {}", study.plan.model, study.plan.data,
-                                study.version, study.date, study.machine.facts.cpu)));
-  for (const std::string& flag : results.flags) text += markdown_flag(flag);
-  for (std::size_t e = 0; e < results.experiments.size(); ++e) {
-    const ExperimentResult& result = results.experiments[e];
-    text += fmt::format("\n## {}\n\n{}\n\n", markdown_text(result.experiment->name),
-                        markdown_text(what_it_does(result)));
-    for (const std::string& flag : flag_lines(result)) text += markdown_flag(flag);
-    if (const std::string fit = fit_in_words(result); !fit.empty()) {
-      text += fmt::format("\n{}\n", markdown_text(fit));
-    }
-    for (const Table& table : tables(results.experiments[e])) {
-      text += fmt::format("\n{}\n\n{}", markdown_text(table.caption), to_markdown(table));
-    }
+std::string text_report(const Study& study, const Results& results, TextTarget target) {
+  Writer writer(target);
+  writer.title(study.plan.name);
+  writer.paragraph(fmt::format("{} on {}, Convoy {}, {}. {}", study.plan.model, study.plan.data,
+                               study.version, study.date, study.machine.facts.cpu));
+  writer.flags(results.flags);
+  for (const ExperimentResult& result : results.experiments) {
+    writer.section(result.experiment->name);
+    writer.paragraph(what_it_does(result));
+    writer.flags(flag_lines(result));
+    if (const std::string fit = fit_in_words(result); !fit.empty()) writer.paragraph(fit);
+    for (const Table& table : tables(result)) writer.table(table);
   }
-  return text;
+  return writer.text();
 }
 
 std::string latex(const Study& study, const Results& results) {

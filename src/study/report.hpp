@@ -37,8 +37,8 @@ std::vector<Plot> plots(const Results& results);
 std::string report_page(const Study& study, const Results& results,
                         std::span<const std::string> drawn);
 
-// Returns all tables and all flags as one document of Markdown or LaTeX.
-std::string markdown(const Study& study, const Results& results);
+// Returns all tables and all flags as one text, or as one document of LaTeX.
+std::string text_report(const Study& study, const Results& results, TextTarget target);
 std::string latex(const Study& study, const Results& results);
 
 // Lines like "2x1, 2x2: more workers ...", for each flag of a layout of the experiment; flags that

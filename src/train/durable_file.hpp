@@ -107,7 +107,9 @@ std::optional<FileDescriptor> try_lock(const std::filesystem::path& file);
 std::optional<FileDescriptor> try_effective_lock(const std::filesystem::path& file);
 // Locks the folder itself, without making a file, so that several reads and writes belong together.
 // Waits at most a second for another holder, which may be stopped, and then returns without the
-// lock.
+// lock, as it does on a file system without locks; where the folder cannot be opened, the
+// descriptor is not open. Two descriptors of one process exclude each other, too, so calls must not
+// be nested.
 FileDescriptor lock_folder(const std::filesystem::path& folder) noexcept;
 // Whether another process holds the lock now; false if that cannot be determined.
 bool is_locked(const std::filesystem::path& file) noexcept;

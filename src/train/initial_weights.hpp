@@ -30,8 +30,9 @@ InitialWeights load_initial_weights(Communicator& communicator, const std::files
 // A run that continues must have begun with the weights that are asked for now: those of `source`,
 // a file or a run, or the model's own where it is empty. `begun`: the SHA-256 that the run in
 // `folder` records. Throws UserError(usage) where they differ; `setting` names what asked for them.
-// Where `source` no longer exists nothing is checked, since the run does not need it any more.
-// Reads files, so rank 0 alone calls it.
+// Where `source` no longer exists nothing is checked, since the run does not need it any more; for
+// one that cannot be read the errors of find_checkpoint() are thrown. Reads files, so rank 0 alone
+// calls it.
 void check_initial_weights(const std::filesystem::path& folder, std::string_view begun,
                            const std::filesystem::path& source, std::string_view setting);
 

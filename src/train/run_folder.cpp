@@ -59,15 +59,18 @@ nlohmann::ordered_json status_json(const RunReport& report) {
   return status;
 }
 
-// The content of status.json; if a power failure lost or truncated it, the status of the newest
-// checkpoint.
+// The content of status.json; if a power failure lost or truncated it, or it is no status, the
+// status of the newest checkpoint.
 nlohmann::ordered_json last_status(const fs::path& folder, const fs::path& file) {
   try {
-    return parse_strict_json<nlohmann::ordered_json>(read_text(file, "status"));
-  } catch (const std::exception&) {
-    const Checkpoint last = newest_checkpoint(folder).checkpoint;
-    return status_json({"running", last.position, last.weights_sha256, ""});
+    auto status = parse_strict_json<nlohmann::ordered_json>(read_text(file, "status"));
+    if (status.is_object() && status.contains("status") && status["status"].is_string()) {
+      return status;
+    }
+  } catch (const std::exception&) {  // no file, or no JSON
   }
+  const Checkpoint last = newest_checkpoint(folder).checkpoint;
+  return status_json({"running", last.position, last.weights_sha256, ""});
 }
 
 // Whether status.json says so; a damaged one does not.

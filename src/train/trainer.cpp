@@ -62,8 +62,9 @@ std::string text_with_epochs(const ModelFile& model, Index epochs) {
   return parse_model_file(model.text, "the run's model", overrides).text;
 }
 
-// Names the key that differs, with both values.
-void check_same_run(const ModelFile& model, const DataSettings& settings,
+// Names the key that differs, with both values. Data that was moved, or has another name, is the
+// same where `same_data` says so.
+void check_same_run(const ModelFile& model, const DataSettings& settings, bool same_data,
                     const RunIdentity& identity, const std::string& folder) {
   const Index epochs = model.train.epochs;
   std::string difference =
@@ -78,6 +79,9 @@ void check_same_run(const ModelFile& model, const DataSettings& settings,
   if (difference.empty() && settings.validation != identity.data.validation) {
     difference =
         fmt::format("--validation is {}, not {}", identity.data.validation, settings.validation);
+  }
+  if (difference.empty() && settings.name != identity.data.name && !same_data) {
+    difference = fmt::format("--data is {}, not {}", identity.data.name, settings.name);
   }
   if (!difference.empty()) {
     throw UserError(Fault::usage,
@@ -104,6 +108,7 @@ void check_held_out(const DataSettings& settings, const Split& split, Index samp
                               1 / static_cast<double>(samples)));
 }
 
+// Checks that the data of the run's own name is still what the run began with.
 void check_same_data(const std::string& found, const std::string& wanted, std::string_view part,
                      const std::string& data_name, const std::string& folder) {
   if (found == wanted) return;
@@ -158,12 +163,7 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
       order(parse_order(model.train.order)),
       initial_weights_sha256(run_initial_weights_sha256) {
   check_engine(engine, model.train);
-  check_fit(model.net, train, test, data.name);
   warnings = label_warnings(data);
-  if (train.empty()) {
-    throw UserError(Fault::bad_data, fmt::format("{} has no training samples", data.name), "",
-                    "choose other data");
-  }
   std::iota(test_samples.begin(), test_samples.end(), 0u);
   const auto samples = static_cast<Index>(split.train.size());
   steps_per_epoch = (samples + model.train.batch - 1) / model.train.batch;
@@ -178,6 +178,13 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
   facts.train_sha256 = train_sha256;
   facts.test_sha256 = test_sha256;
   agree(communicator, facts);
+}
+
+void RunTrainer::State::check_data(const std::string& name) const {
+  check_fit(model.net, train, test, name);
+  if (!train.empty()) return;
+  throw UserError(Fault::bad_data, fmt::format("{} has no training samples", name), "",
+                  "choose other data");
 }
 
 Checkpoint RunTrainer::State::checkpoint() const {
@@ -199,6 +206,7 @@ RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
                        const Beginning& beginning)
     : state_(std::make_unique<State>(model, data, data_settings, engine, communicator,
                                      !folder.empty(), beginning.weights.sha256)) {
+  state_->check_data(data.name);
   check_held_out(data_settings, state_->split, state_->train.size());
   ModelState first = initial_state(model);
   if (!beginning.weights.sha256.empty()) {
@@ -267,7 +275,9 @@ Checkpoint RunTrainer::open_newest(State& state, const std::string& data_name,
   RunFolder run = RunFolder::open(folder);
   FoundRun identity = open_run(folder);
   complete(identity, state.settings, state.test_sha256);
-  check_same_run(model, state.settings, identity, folder.string());
+  const bool same_data =
+      state.train_sha256 == identity.train_sha256 && state.test_sha256 == identity.test_sha256;
+  check_same_run(model, state.settings, same_data, identity, folder.string());
   check_same_data(state.train_sha256, identity.train_sha256, "training", data_name,
                   folder.string());
   check_same_data(state.test_sha256, identity.test_sha256, "test", data_name, folder.string());
@@ -336,6 +346,7 @@ RunTrainer RunTrainer::resume(const ModelFile& model, const TrainAndTest& data,
         bytes_of(checkpoint.state.velocity.span()), to_text(state->epochs)};
     return pack(parts);
   }));
+  state->check_data(data.name);  // after open_newest(), which names data of another run
   ModelState weights;
   std::memcpy(&state->position, told.at(0).data(), sizeof(RunPosition));
   weights.parameters = floats_of(told.at(1));

@@ -47,9 +47,10 @@ class RunTrainer {
 
   // Continues from the newest good checkpoint of `folder`, if necessary in the middle of an epoch.
   // `model` is the run's own (see open_run), in which train.epochs may be increased. Throws
-  // UserError if the data is not what the run began with, or if a setting differs, which is named.
-  // A complete run trains no further: train() returns its result. A lost config.toml is written
-  // again.
+  // UserError(usage) if a setting differs, which is named, also the name of data that is other
+  // data; UserError(bad_data) if the data of the run's own name is no longer what the run began
+  // with. A complete run trains no further: train() returns its result. A lost config.toml is
+  // written again.
   static RunTrainer resume(const ModelFile& model, const TrainAndTest& data,
                            const DataSettings& data_settings, Engine& engine,
                            Communicator& communicator, const std::filesystem::path& folder);

@@ -65,6 +65,10 @@ TEST_F(StudyCommand, TheSameStudyIsTheSameReport) {
   EXPECT_EQ(again.code, 0);
   EXPECT_EQ(again.err.find("round"), std::string::npos) << again.err;
   EXPECT_EQ(read_file(folder_ / "s/report.html"), report);
+  EXPECT_THAT(again.out, HasSubstr("\nFlag: "));
+  EXPECT_EQ(again.out.find('\\'), std::string::npos) << "a terminal shows every escape\n"
+                                                     << again.out;
+  EXPECT_THAT(read_file(folder_ / "s/tables.md"), HasSubstr("\n- **Flag:** "));
 }
 
 TEST_F(StudyCommand, ContinuesWhereItWasInterrupted) {

@@ -151,6 +151,26 @@ TEST_F(Supervisor, EndsAJobThatNeverBegins) {
   EXPECT_NE(early.message.find("exit code 9"), std::string::npos) << early.message;
 }
 
+TEST_F(Supervisor, OfRanksOnSeveralMachinesNamesTheHosts) {
+  const std::string remedy =
+      ": check the names in --hosts, and that ssh reaches each of these machines without a "
+      "password";
+  const auto supervised_on_hosts = [this](const Arguments& words) {
+    Arguments command{CONVOY_FAKE_JOB, "supervise-hosts"};
+    command.insert(command.end(), words.begin(), words.end());
+    Child child(command, folder_.path, Arguments{tag()});
+    return result(child);
+  };
+  const Result unreached = supervised_on_hosts({"30", "30", "gives-up", "ends", "ends"});
+  EXPECT_EQ(unreached.code, 69);
+  EXPECT_EQ(
+      unreached.message,
+      "the launcher ended without starting any rank (its process ended with exit code 5)" + remedy);
+  const Result absent = supervised_on_hosts({"30", "1", "well", "waits", "never-comes"});
+  EXPECT_EQ(absent.code, 77);
+  EXPECT_EQ(absent.message, "rank 1 did not start within 1 s" + remedy);
+}
+
 TEST_F(Supervisor, SurvivesItsLauncher) {
   EXPECT_EQ(supervised({"ends", "ends"}, "gives-up").code, 69);
   const Result orphaned = supervised({"works", "hangs"}, "dies");

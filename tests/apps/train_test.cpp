@@ -292,9 +292,19 @@ TEST_F(Train, DataThatWereMovedOrRemoved) {
   EXPECT_EQ(ended.code, 65);
   EXPECT_TRUE(is_message(ended, "train-images-idx3-ubyte"));
 
-  Arguments moved = resume;
-  moved.insert(moved.end(), {"--data", folder_ / "moved"});
-  EXPECT_EQ(run(moved, elsewhere).code, 0);
+  const auto with_data = [&](const std::string& name) {
+    Arguments words = resume;
+    words.insert(words.end(), {"--data", name});
+    return run(words, elsewhere);
+  };
+  const Ended another = with_data("synthetic");  // a change of a setting, like --limit
+  EXPECT_EQ(another.code, 2);
+  EXPECT_TRUE(is_message(another, "--data is " + folder_ / "data" + ", not synthetic"));
+  const Ended if_present =
+      run({"train", "--data", "synthetic", "--out", "a", "--resume-if-present"}, folder_);
+  EXPECT_EQ(if_present.code, 2);
+  EXPECT_TRUE(is_message(if_present, ", not synthetic"));
+  EXPECT_EQ(with_data(folder_ / "moved").code, 0);
 }
 
 TEST_F(Train, DataThatDoesNotFitTheModel) {

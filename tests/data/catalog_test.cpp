@@ -112,6 +112,24 @@ TEST_F(Catalog, ANameIsFoundWhereTheHeaderSays) {
   EXPECT_EQ(mnist->searched[1], user);
 }
 
+TEST_F(Catalog, TheLastingNameFindsTheSameDataFromAnywhere) {
+  const fs::path known = folder_ / "data/mnist", own = folder_ / "own/mnist";
+  write_idx_folder(known);
+  write_idx_folder(own);
+  EXPECT_EQ(lasting_name("mnist"), "mnist");
+  EXPECT_EQ(lasting_name("synthetic"), "synthetic");
+  EXPECT_EQ(lasting_name("absent"), "absent");
+  EXPECT_EQ(lasting_name(load_data("mnist")), "mnist");
+  EXPECT_EQ(lasting_name(load_data("synthetic")), "synthetic");
+  for (const std::string spelling : {"", "/", "/.", "/../mnist/"}) {
+    EXPECT_EQ(lasting_name(own.string() + spelling), own.string()) << spelling;
+  }
+  EXPECT_EQ(lasting_name(load_data(own.string())), own.string()) << "another mnist";
+  TrainAndTest in_memory = load_data("synthetic");
+  in_memory.name = "mine";
+  EXPECT_EQ(lasting_name(in_memory), "mine");
+}
+
 TEST_F(Catalog, KnownSetsHaveTheirOwnRangeOfLabels) {
   write_idx_folder(folder_ / "data/mnist");
   write_file(folder_ / "data/mnist/t10k-labels-idx1-ubyte", idx_labels({3, 10, 1, 0}));

@@ -4,9 +4,15 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
+#include <vector>
 
+#include "base/clock.hpp"
+#include "data/synthetic.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/small_disk.hpp"
 #include "tests/train/support.hpp"
@@ -167,6 +173,48 @@ TEST(RunFolder, AnEditedConfigIsNamedBeforeItsCheckpoints) {
   RunTrainer::resume(anew.model, data, anew.data, again, *communicator, run).train(observer);
 }
 
+// What the command line changes is a mistake of the command line, also where the data does not fit
+// the model at all; what was changed in the files is a fault of the files.
+TEST(RunFolder, OtherDataIsAnotherSettingAndChangedDataIsBadData) {
+  const TempFolder folder;
+  const auto communicator = alone();
+  const fs::path run = folder / "run";
+  std::atomic<bool> stop = true;
+  Observer observer;
+  FakeEngine engine;
+  RunTrainer(tiny_model(), tiny_data(), kSettings, engine, *communicator, run)
+      .train(observer, &stop);
+  const std::string config = test::read_file(run / "config.toml");
+  const auto resume = [&](const TrainAndTest& data, const std::string& name) {
+    FakeEngine again;
+    const DataSettings settings{name, kSettings.limit, kSettings.validation};
+    RunTrainer::resume(tiny_model(), data, settings, again, *communicator, run);
+  };
+  const auto refusal = [&](const TrainAndTest& data, const std::string& name) {
+    try {
+      resume(data, name);
+    } catch (const UserError& error) {
+      return std::pair(error.fault(), std::string(error.what()));
+    }
+    return std::pair(Fault::internal, std::string("it went on"));
+  };
+  const Shape larger{8, 8, 3};
+  const TrainAndTest unfitting{"photos",
+                               {},
+                               synthetic(SyntheticPart::train, 61, larger, 4),
+                               synthetic(SyntheticPart::test, 20, larger, 4)};
+  for (const TrainAndTest& other : {tiny_data(60), tiny_data(61, 19), unfitting}) {
+    const auto [fault, told] = refusal(other, "photos");
+    EXPECT_EQ(fault, Fault::usage) << told;
+    EXPECT_NE(told.find("--data is synthetic, not photos"), std::string::npos) << told;
+    const auto [same_name, why] = refusal(other, kSettings.name);
+    EXPECT_EQ(same_name, Fault::bad_data) << why;
+    EXPECT_NE(why.find("SHA-256"), std::string::npos) << why;
+  }
+  EXPECT_NO_THROW(resume(tiny_data(), "moved")) << "the same data in another folder";
+  EXPECT_EQ(test::read_file(run / "config.toml"), config);
+}
+
 nlohmann::json status_of(const fs::path& run) {
   return nlohmann::json::parse(test::read_file(run / "status.json"), nullptr, false);
 }
@@ -234,24 +282,65 @@ TEST(Status, OfARunThatIsDoneStays) {
   EXPECT_EQ(status_of(folder / "run")["status"], "done");
 }
 
-// The reporter reports a failure, and the rank that writes the folder ends at the same time.
+// The rank that prints why the job failed has the last word, whatever the rank that writes the
+// folder reports before or after it.
 TEST(Status, OfRanksThatFailTogetherIsTheReportedReason) {
   const TempFolder folder;
   const fs::path run = folder / "run";
   RunFolder writer = create(run);
-  for (int round = 0; round < 50; ++round) {
-    replace_file(run / "status.json", R"({"status": "running"})");
-    std::thread writing([&run] { report_end(run, "failed", "what the writer saw"); });
-    report_failure(run, "what was told");
-    writing.join();
-    ASSERT_EQ(status_of(run)["message"], "what was told") << round;
-  }
+  report_end(run, "failed", "what the writer saw");
+  report_failure(run, "what was told");
+  EXPECT_EQ(status_of(run)["message"], "what was told");
+  report_end(run, "failed", "what the writer saw");
+  EXPECT_EQ(status_of(run)["message"], "what was told");
   writer.report({"running", {}, std::string(64, 'a'), ""});
   EXPECT_EQ(status_of(run)["message"], "what was told") << "a checkpoint that came later";
-  for (const char* damaged : {"[]", "", "{"}) {
+}
+
+// Reading the old status and writing the new one belong together: another rank that does both must
+// wait. This test is the other rank, which has read "running" and has not written yet.
+TEST(Status, IsReadAndWrittenUnderTheFoldersLock) {
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  RunFolder writer = create(run);
+  const std::string old = test::read_file(run / "status.json");
+  const std::vector<std::function<void()>> reports{
+      [&] { report_failure(run, "what was told"); },
+      [&] { report_end(run, "failed", "what the writer saw"); },
+      [&] {
+        writer.report({"running", {}, std::string(64, 'b'), ""});
+      }};
+  for (const auto& report : reports) {
+    replace_file(run / "status.json", old);
+    std::optional<FileDescriptor> lock = lock_folder(run);
+    const Stopwatch watch;
+    std::thread reporting(report);
+    for (int i = 0; i < 10; ++i) {
+      const std::string now = test::read_file(run / "status.json");
+      if (watch.seconds() > 1) break;  // the report has stopped waiting, on a machine this busy
+      EXPECT_EQ(now, old) << "it did not wait for the lock";
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    lock.reset();
+    reporting.join();
+    EXPECT_NE(test::read_file(run / "status.json"), old);
+  }
+}
+
+// Nothing that stands in status.json keeps a run from training, or from saying that it failed.
+TEST(Status, ThatIsDamagedIsWrittenAgain) {
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  RunFolder writer = create(run);
+  for (const char* damaged : {"[]", "", "{", "{}", "3", R"({"status": 3})"}) {
     replace_file(run / "status.json", damaged);
     writer.report({"running", {}, std::string(64, 'a'), ""});
     EXPECT_EQ(status_of(run)["status"], "running") << damaged;
+  }
+  for (const char* damaged : {"[]", "", "{", "{}", "3", R"({"status": 3})"}) {
+    replace_file(run / "status.json", damaged);
+    report_failure(run, "what was told");
+    EXPECT_EQ(status_of(run)["message"], "what was told") << damaged;
   }
 }
 

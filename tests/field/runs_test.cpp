@@ -61,8 +61,15 @@ TEST_F(FieldTrain, ALostConfigurationIsReportedByAllThatReadTheRun) {
   train({"--epochs", "1", "--out", "run", "--quiet"});
   fs::remove(folder_.path / "run" / "config.toml");
   const std::string wanted = "run/config.toml is missing; the settings come from";
-  EXPECT_TRUE(says(command({"eval", "run"}), wanted));
-  EXPECT_TRUE(says(command({"report", "run", "--out", "page.html"}), wanted));
+  for (const Arguments& line : {Arguments{"eval", "run"},
+                                {"eval", "run", "--data", "synthetic"},
+                                {"report", "run", "--out", "page.html"}}) {
+    const Ended ended = command(line);
+    EXPECT_TRUE(says(ended, wanted)) << ended.err;
+    EXPECT_EQ(ended.err.find(wanted), ended.err.rfind(wanted)) << "once\n" << ended.err;
+  }
+  const Ended predicted = run({"predict", "run", "absent.png"}, folder_);
+  EXPECT_TRUE(says(predicted, wanted)) << predicted.err;
   const Ended resumed = command({"train", "--resume", "run", "--epochs", "2"});
   EXPECT_TRUE(says(resumed, wanted)) << resumed.err;
   EXPECT_EQ(resumed.err.find(wanted), resumed.err.rfind(wanted)) << resumed.err;

@@ -157,9 +157,18 @@ TEST(SafeText, ASpreadsheetComputesNoCell) {
 }
 
 TEST(SafeText, MarkdownShowsText) {
-  EXPECT_EQ(markdown_text("<script>&"), "&lt;script>&amp;");
-  EXPECT_EQ(markdown_text("# a\nb"), "\\# a b");
-  EXPECT_EQ(markdown_text("[a](b) `c` *d*"), "\\[a\\](b) \\`c\\` \\*d\\*");
+  const auto markdown = [](const char* text) { return literal_text(text, TextTarget::markdown); };
+  EXPECT_EQ(markdown("<script>&"), "&lt;script>&amp;");
+  EXPECT_EQ(markdown("# a\nb"), "\\# a b");
+  EXPECT_EQ(markdown("[a](b) `c` *d*"), "\\[a\\](b) \\`c\\` \\*d\\*");
+}
+
+// A person reads the text itself, and no escape of another language.
+TEST(SafeText, ATerminalShowsTextWithoutEscapes) {
+  for (const char* text : {"0.145 × [0.0800, 0.264]", "-", "a|b", "<c> & `d` *e*", "# f", "g_h~"}) {
+    EXPECT_EQ(literal_text(text, TextTarget::terminal), text);
+  }
+  EXPECT_EQ(literal_text("a\nb\x1b", TextTarget::terminal), "a b\\x1b");
 }
 
 // A study whose every text comes from elsewhere.
@@ -177,11 +186,14 @@ TEST(SafeText, AStudyFromElsewhereIsOnlyText) {
   const study::Study made = hostile_study();
   EXPECT_TRUE(is_safe_to_print(to_json(made))) << "a file that people look at in a terminal";
   const study::Results results = analyse(made);
-  const std::string markdown = study::markdown(made, results);
+  const std::string markdown = study::text_report(made, results, TextTarget::markdown);
   EXPECT_TRUE(is_safe_to_print(markdown));
   EXPECT_EQ(markdown.find("<script"), std::string::npos);
   EXPECT_EQ(markdown.find("<b>"), std::string::npos);
   EXPECT_NE(markdown.find("alert(1)"), std::string::npos) << "it is shown";
+  const std::string terminal = study::text_report(made, results, TextTarget::terminal);
+  EXPECT_TRUE(is_safe_to_print(terminal));
+  EXPECT_NE(terminal.find("<script>alert(1)"), std::string::npos) << "it is only text";
 
   const std::string latex = study::latex(made, results);
   EXPECT_TRUE(is_safe_to_print(latex));

@@ -128,7 +128,7 @@ TEST(StudyReport, FractionsOutsideZeroToOneAreWithheld) {
   const study::Results results = analyse(made);
   EXPECT_TRUE(std::isnan(results.experiments[0].layouts[1].serial_share.value));
   EXPECT_TRUE(std::isnan(results.experiments[0].serial_fraction.value));
-  const std::string text = markdown(made, results);
+  const std::string text = text_report(made, results, TextTarget::markdown);
   EXPECT_THAT(text, HasSubstr("is not from 0 to 1, so none is given"));
   EXPECT_THAT(text, Not(HasSubstr("3.00")));
 }

@@ -15,10 +15,12 @@ void use(const study::Study& study) {
   if (study::to_json(study::parse_study(text)) != text) report("another text of the same study");
   const study::Results results = study::analyse(study);
   for (const study::ExperimentResult& result : results.experiments) {
-    study::figures(result, results.places);
+    study::figures(result, results.capacity);
   }
   for (const Table& table : study::csv_tables(results)) to_csv(table);
-  study::markdown(study, results);
+  for (const TextTarget target : {TextTarget::markdown, TextTarget::terminal}) {
+    study::text_report(study, results, target);
+  }
   study::latex(study, results);
 }
 

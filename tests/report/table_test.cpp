@@ -126,7 +126,7 @@ std::vector<std::string> markdown_cells(const std::string& line) {
 }
 
 TEST(Table, MarkdownHasALineARowAndACellAColumn) {
-  const std::string text = to_markdown(nasty_table());
+  const std::string text = to_text(nasty_table(), TextTarget::markdown);
   std::istringstream lines(text);
   std::string line;
   std::size_t count = 0;
@@ -140,6 +140,23 @@ TEST(Table, MarkdownHasALineARowAndACellAColumn) {
   EXPECT_EQ(rows[1][1].find(':'), std::string::npos);
   EXPECT_NE(text.find("a\\|b"), std::string::npos);
   EXPECT_EQ(text.find('<'), std::string::npos);
+}
+
+TEST(Table, ATerminalShowsTheCellsThemselvesInColumns) {
+  const Table table{"t",
+                    "",
+                    {{"layout", false}, {"speedup", true}},
+                    {{"1x2 [a]", "0.145 × [0.0800, 0.264]"}, {"2x1", "-"}}};
+  EXPECT_EQ(to_text(table, TextTarget::terminal),
+            "| layout  |                 speedup |\n"
+            "| ------- | ----------------------- |\n"
+            "| 1x2 [a] | 0.145 × [0.0800, 0.264] |\n"
+            "| 2x1     |                       - |\n");
+  EXPECT_EQ(to_text(table, TextTarget::markdown),
+            "| layout    |                   speedup |\n"
+            "| --------- | ------------------------: |\n"
+            "| 1x2 \\[a\\] | 0.145 × \\[0.0800, 0.264\\] |\n"
+            "| 2x1       |                        \\- |\n");
 }
 
 TEST(Table, HtmlIsWellFormedAndSaysWhatTheCellsSay) {

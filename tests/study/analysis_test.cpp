@@ -148,7 +148,7 @@ TEST(Analysis, KernelsAreMeasuredByTheGpusLimits) {
 TEST(Analysis, TablesOfGpusHaveKernels) {
   const Study study = test::made_gpu_study({{1, 1}, {2, 1}}, 1);
   const Results results = analyse(study);
-  const std::string text = markdown(study, results);
+  const std::string text = text_report(study, results, TextTarget::markdown);
   for (const char* words :
        {"launches / step", "of bandwidth", "one GPU for each rank", "2 workers on 1 GPU"}) {
     EXPECT_THAT(text, HasSubstr(words));
@@ -162,9 +162,11 @@ TEST(Analysis, TablesOfGpusHaveKernels) {
 // Without a profile the table of a step's time is left out, rather than filled with zeros.
 TEST(Analysis, WithoutAProfileNoTimeIsBrokenDown) {
   Study study = test::made_gpu_study({{1, 1}}, 1);
-  EXPECT_THAT(markdown(study, analyse(study)), HasSubstr("where the time of a step goes"));
+  EXPECT_THAT(text_report(study, analyse(study), TextTarget::markdown),
+              HasSubstr("where the time of a step goes"));
   for (RunRecord& run : study.runs) run.profile_seconds = 0;
-  EXPECT_THAT(markdown(study, analyse(study)), Not(HasSubstr("where the time of a step goes")));
+  EXPECT_THAT(text_report(study, analyse(study), TextTarget::markdown),
+              Not(HasSubstr("where the time of a step goes")));
 }
 
 TEST(Flags, NoneWhereNothingIsWrong) {
@@ -185,7 +187,7 @@ TEST(Flags, AnotherDigestWithholdsTheSpeedup) {
   EXPECT_TRUE(two.withheld);
   EXPECT_TRUE(std::isnan(two.speedup.value));
   EXPECT_THAT(flags(two), Contains(HasSubstr("differs from the serial run's")));
-  const std::string text = markdown(study, results);
+  const std::string text = text_report(study, results, TextTarget::markdown);
   EXPECT_THAT(text, HasSubstr("withheld"));
   EXPECT_FALSE(results.experiments[0].layouts[2].withheld);
 }

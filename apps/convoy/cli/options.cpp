@@ -168,9 +168,12 @@ void add_ranks(CLI::App& command, RanksLayout& layout, const LayoutHelp& help) {
           ->check(whole_number(1))
           ->type_name("N");
   add("--hosts", layout.hosts,
-      "Start the processes on these machines, including this one; N processes on each. mpirun "
-      "reaches them by ssh. Program, data and run folder must have the same paths on all of them")
+      "Start the processes on these machines, including this one; at most N on each (without :N, "
+      "one). mpirun reaches them by ssh. Program, data and run folder must have the same paths on "
+      "all of them")
       ->needs(ranks)
+      ->check(readable([](const std::string& text) { places_on(text); },
+                       "HOST:N,HOST:N with N from 1 up"))
       ->type_name("HOST:N,...");
   add_choice("--ranks-by", layout.ranks_by, {"data", "tensor"},
              "Split work between ranks by 'data' or by 'tensor', as --threads-by does for threads");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -52,6 +53,9 @@ struct RanksLayout {
   double start_timeout = 60;
 };
 void add_ranks(CLI::App& command, RanksLayout& layout, const LayoutHelp& help);
+// The number of ranks that --hosts ("a:2,b") has places for; a host without a number has one.
+// Throws UserError(usage) for a text of another form.
+Index places_on(std::string_view hosts);
 
 // Adds the option that says which checkpoint of a run folder a command reads.
 void add_checkpoint_choice(CLI::App& command, std::string& choice);
@@ -60,6 +64,11 @@ void add_checkpoint_choice(CLI::App& command, std::string& choice);
 // SystemError.
 FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice,
                                   bool quiet = false);
+// The run whose folder `path` is; nothing where it is another path, or where neither config.toml
+// nor a checkpoint can be read: choose_checkpoint() reports that.
+std::optional<FoundRun> run_in(const std::string& path);
+// Says on stderr if config.toml is lost or damaged, so that the settings come from a checkpoint.
+void warn_of_lost_config(const FoundRun& run);
 // "best checkpoint, of epoch 3", "last checkpoint"
 std::string in_words(const FoundCheckpoint& found);
 

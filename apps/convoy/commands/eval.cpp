@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "cli/exit_codes.hpp"
 #include "cli/options.hpp"
@@ -24,8 +25,9 @@ struct EvalOptions {
   bool json = false;
 };
 
-// The name of the data that the run was trained on, if the checkpoint is in a run folder.
-std::string data_of_run(const fs::path& checkpoint) {
+// The name of the data that the run was trained on, if the checkpoint is in a run folder. `run`:
+// the run, if `checkpoint` is the folder of one that could be opened.
+std::string data_of_run(const fs::path& checkpoint, const std::optional<FoundRun>& run) {
   const fs::path folder = fs::is_directory(checkpoint)
                               ? checkpoint
                               : fs::absolute(checkpoint).parent_path().parent_path();
@@ -35,7 +37,7 @@ std::string data_of_run(const fs::path& checkpoint) {
         Fault::usage, fmt::format("the test data for {} is not known", checkpoint.string()),
         "the checkpoint is not in a run folder, which names the data", "give --data NAME or DIR");
   }
-  std::string name = open_run(folder).data.name;
+  std::string name = run ? run->data.name : open_run(folder).data.name;
   if (!name.empty()) return name;
   throw UserError(Fault::usage,
                   fmt::format("the test data for {} is not known", checkpoint.string()),
@@ -44,14 +46,16 @@ std::string data_of_run(const fs::path& checkpoint) {
 }
 
 int eval(const EvalOptions& options) {
+  const std::optional<FoundRun> run = run_in(options.checkpoint);
   const FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
+  if (run) warn_of_lost_config(*run);
   const Checkpoint& checkpoint = found.checkpoint;
   const bool chosen = fs::is_directory(options.checkpoint);
   const Net& net = checkpoint.model.net;
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
   const TrainAndTest data =
-      load_data(options.data.empty() ? data_of_run(options.checkpoint) : options.data);
+      load_data(options.data.empty() ? data_of_run(options.checkpoint, run) : options.data);
   const TestResult result = test(checkpoint, data, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;

@@ -8,7 +8,8 @@ namespace convoy::app {
 
 // The number of processes that --ranks starts: the given number, but without --oversubscribe at
 // most the cores that this process may use on this machine (GPUs and other machines are not
-// counted). Throws UserError if a smaller number would change the result.
+// counted). Throws UserError(usage) if a smaller number would change the result, or if --hosts has
+// fewer places.
 int ranks_to_start(const TrainOptions& options);
 
 // Warns on stderr if `ranks` is less than the number of --ranks.

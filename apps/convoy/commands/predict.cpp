@@ -87,6 +87,7 @@ void check_standard_input(const PredictOptions& options) {
 int predict(const PredictOptions& options) {
   check_standard_input(options);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
+  if (const auto run = run_in(options.checkpoint)) warn_of_lost_config(*run);
   const std::string checkpoint_file = found.file.string();
   const bool chosen = std::filesystem::is_directory(options.checkpoint);
   Predictor predictor = detail::Access::predictor(std::move(found.checkpoint), 1);

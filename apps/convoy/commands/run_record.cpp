@@ -63,6 +63,7 @@ RunRecord::RunRecord(fs::path run_folder, const std::string& choice, bool quiet)
       config(open_run(folder)),
       tested(choose_checkpoint(folder.string(), choice, quiet)),
       epochs(epochs_of_run(folder)) {
+  if (!quiet) warn_of_lost_config(config);
   if (tested.is_best) {
     const Checkpoint newest = newest_checkpoint(folder).checkpoint;
     position = newest.position;

@@ -209,7 +209,7 @@ int run(const CLI::App& command, const StudyOptions& options) {
   if (options.json) {
     write_json(Json::parse(to_json(study)));
   } else if (done) {
-    write_stdout(study::markdown(study, analyse(study)));
+    write_stdout(study::text_report(study, analyse(study), TextTarget::terminal));
   }
   return done ? kDone : kStopped;
 }

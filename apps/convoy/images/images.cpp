@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <span>
 
 #include "data/idx.hpp"
 #include "images/picture_stream.hpp"
@@ -277,7 +278,8 @@ std::vector<Image> read_idx(PictureStream& stream, const std::string& file, cons
   if (!header) {
     refuse(path, "not an IDX file of images (unsigned bytes, 3 or 4 dimensions)", kFormats);
   }
-  for (std::size_t i = 0; i < header->bytes; ++i) stream.get();
+  std::array<std::uint8_t, kLongestIdxHeader> taken{};
+  stream.read(std::span(taken).first(header->bytes));
   const Index count = header->count, channels = header->shape.channels;
   check_size(path, header->shape.height, header->shape.width, shape);
   if (channels != 1 && channels != 3) {

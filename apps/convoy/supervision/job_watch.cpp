@@ -203,7 +203,15 @@ void JobWatch::diagnose_absent(const std::vector<int>& absent) {
   stalled_ = any ? absent.front() : *culprit;
   const std::string more =
       any && absent.size() > 1 ? fmt::format(" (and {} more)", absent.size() - 1) : "";
-  stall_ = fmt::format("rank {}{} did not start within {:.0f} s", stalled_, more, start_timeout_);
+  stall_ = fmt::format("rank {}{} did not start within {:.0f} s{}", stalled_, more, start_timeout_,
+                       remedy_for_hosts());
+}
+
+// A machine that cannot be reached is the usual reason why ranks on several do not start.
+std::string JobWatch::remedy_for_hosts() const {
+  return several_machines_ ? ": check the names in --hosts, and that ssh reaches each of these "
+                             "machines without a password"
+                           : "";
 }
 
 std::string JobWatch::state_of(int rank) const {
@@ -358,10 +366,12 @@ Ending JobWatch::verdict(std::optional<int> launcher, bool killed) const {
   if (const std::string diagnosis = reasons_of_ranks(); !diagnosis.empty() && !killed)
     return {kPeer, diagnosis};
   if (stalled_ != kNoRank && !killed) return {kPeer, stall_};
-  return {any_seen() ? kPeer : static_cast<int>(Fault::unavailable),
-          fmt::format("the launcher ended {} ({})",
-                      any_seen() ? "before the ranks" : "without starting any rank",
-                      in_words(launcher))};
+  if (any_seen()) {
+    return {kPeer, fmt::format("the launcher ended before the ranks ({})", in_words(launcher))};
+  }
+  return {static_cast<int>(Fault::unavailable),
+          fmt::format("the launcher ended without starting any rank ({}){}", in_words(launcher),
+                      remedy_for_hosts())};
 }
 
 }  // namespace convoy::app

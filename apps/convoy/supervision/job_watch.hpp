@@ -68,6 +68,7 @@ class JobWatch {
   void find_unseen();
   void find_stalled();
   void diagnose_absent(const std::vector<int>& absent);
+  std::string remedy_for_hosts() const;  // of a job that did not start; "" on one machine
   std::string state_of(int rank) const;
   std::string reasons_of_ranks() const;
   std::string how_it_died(int rank, std::optional<int> launcher) const;

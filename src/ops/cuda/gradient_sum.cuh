@@ -103,7 +103,7 @@ __device__ void sum_grains(const ParameterSource& source, int element, const Mem
   for (int i = 0; i < depth; ++i) subtree(i, stack[i]);
 }
 
-// The generations of the weights and of the optimizer's memory (runtime/cpu/generations.hpp).
+// The generations of the weights and of the optimizer's state (runtime/cpu/generations.hpp).
 struct UpdateArrays {
   const float* weights = nullptr;  // arenas
   float* new_weights = nullptr;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "report/plot_script.hpp"
 
@@ -104,7 +105,8 @@ class Curves {
   }
 
  private:
-  static constexpr double kBelow = 52;  // for numbers and label of the axis
+  static constexpr double kBelow = 52;         // for numbers and label of the axis
+  static constexpr double kSmallest = 1e-300;  // positive; a shorter axis would have no steps
 
   std::string axes() const {
     std::string text = fmt::format("set xlabel {} offset 0,0.7\nset ylabel {} offset 0.5,0\n",
@@ -122,13 +124,13 @@ class Curves {
   Extent x_range() const {
     if (counts_) return widened(x_, 0.04, x_.size() == 0 ? 1 : 0);
     if (x_.low < 0) return widened(x_, 0.04, 1e-9);
-    return {0, x_.high > 0 ? 1.03 * x_.high : 1};
+    return {0, x_.high > kSmallest ? 1.03 * x_.high : 1};
   }
 
   Extent y_range() const {
-    if (plot_.y_from_zero && y_.low >= 0) return {0, y_.high > 0 ? 1.07 * y_.high : 1};
+    if (plot_.y_from_zero && y_.low >= 0) return {0, y_.high > kSmallest ? 1.07 * y_.high : 1};
     const double height = std::max(std::abs(y_.low), std::abs(y_.high));
-    return widened(y_, 0.07, y_.size() > 0 ? 0 : height > 0 ? 0.05 * height : 1);
+    return widened(y_, 0.07, y_.size() > kSmallest ? 0 : height > kSmallest ? 0.05 * height : 1);
   }
 
   // Sets tics at `values`, and a right margin that is wide enough for the last number.
@@ -144,9 +146,10 @@ class Curves {
 
   std::string label(double x) const { return counts_ ? number(x) : fmt::format("{:g}", x); }
 
-  // The least length on the axis for a difference of x, whatever the numbers on the left need.
+  // Returns the pixels that a difference of x takes at least: the axis has 0.82 of the width when
+  // the numbers on its left are longest.
   double pixels(double difference) const {
-    return 0.82 * kWidth * difference / std::max(x_range().size(), 1e-300);
+    return 0.82 * kWidth * difference / std::max(x_range().size(), kSmallest);
   }
 
   bool touches(double left, double right) const {
@@ -167,25 +170,33 @@ class Curves {
     return kept;
   }
 
+  // The multiples of `step` in the range, which has at most ten steps.
+  static std::vector<double> multiples(double step, const Extent& range) {
+    std::vector<double> values;
+    const double first = std::ceil(range.low / step);
+    for (int i = 0; i <= 10 && (first + i) * step <= range.high; ++i) {
+      values.push_back((first + i) * step + 0.0);  // not -0
+    }
+    return values;
+  }
+
   // Multiples of 1, 2 or 5 times a power of ten, at most ten steps, whose numbers do not touch.
-  // Counts (of workers, of epochs) have no tics between whole numbers.
+  // Counts (of workers, of epochs) have no tics between whole numbers. Steps grow until one number
+  // is left, so the loop ends.
   std::vector<double> even_tics() const {
+    const auto touching = [this](double left, double right) { return touches(left, right); };
     const Extent range = x_range();
-    double power = std::pow(10, std::floor(std::log10(range.size() / 10)));
+    double power = std::pow(10, std::floor(std::log10(std::max(range.size() / 10, kSmallest))));
     if (counts_) power = std::max(power, 1.0);
+    std::vector<double> tics{range.low};
     for (;; power *= 10) {
       for (const double digit : {1.0, 2.0, 5.0}) {
-        const double step = digit * power;
-        if (range.size() / step > 10) continue;
-        std::vector<double> values;
-        const double first = std::ceil(range.low / step);
-        for (int i = 0; i <= 10 && (first + i) * step <= range.high; ++i) {
-          values.push_back((first + i) * step + 0.0);  // not -0
-        }
-        const auto touching = [this](double left, double right) { return touches(left, right); };
-        const bool fit = std::ranges::adjacent_find(values, touching) == values.end();
-        if (fit && !values.empty()) return values;
-        if (values.empty()) return {range.low};
+        if (range.size() / (digit * power) > 10) continue;
+        std::vector<double> values = multiples(digit * power, range);
+        // Where the step before left several that touch and this one leaves none, one of those.
+        if (values.empty()) values = {tics.front()};
+        tics = std::move(values);
+        if (std::ranges::adjacent_find(tics, touching) == tics.end()) return tics;
       }
     }
   }

@@ -15,7 +15,7 @@ void check_cuda_options(const EngineOptions& options, const Communicator& commun
   check_options(options, communicator);
   if (options.cpu.threads_by == Parallelism::tensor || options.ranks_by == Parallelism::tensor) {
     throw UserError(Fault::usage, "a GPU cannot split work by tensor",
-                    "all its threads share each operation anyway",
+                    "GPUs support only data parallel training",
                     "split by data, or use --device cpu");
   }
   const bool many_steps =

@@ -61,6 +61,14 @@ double in_decimals(float rate) {
   return value;
 }
 
+// What to do when training diverges. A tenth of the rate is a first try, which can be pasted.
+std::string remedy_for_divergence(const TrainSettings& settings) {
+  return fmt::format(
+      "begin a new run with a lower rate (--set train.learning_rate={:.3g}; now {}) or a longer "
+      "warm-up (train.warmup_epochs, now {}), or check the input's scale",
+      settings.learning_rate / 10, settings.learning_rate, settings.warmup_epochs);
+}
+
 double rate(double amount, double seconds) {
   return seconds > 0 ? amount / seconds : 0;
 }
@@ -261,11 +269,10 @@ class Training {
     const double guessing = loss_of_guessing(state_.model.net.loss());
     if (has_warned_of_divergence_ || !(metrics.train_loss > kFar * guessing)) return;
     has_warned_of_divergence_ = true;
-    observer_.warning(
-        fmt::format("training diverges: the mean training loss of epoch {} is {:.4g}, but guessing "
-                    "gives {:.3g}; lower train.learning_rate (now {}), warm up with "
-                    "train.warmup_epochs, or check the input's scale",
-                    metrics.epoch, metrics.train_loss, guessing, state_.model.train.learning_rate));
+    observer_.warning(fmt::format(
+        "training diverges: the mean training loss of epoch {} is {:.4g}, but guessing "
+        "gives {:.3g}: {}",
+        metrics.epoch, metrics.train_loss, guessing, remedy_for_divergence(state_.model.train)));
   }
 
   // The causes are steps shorter than a barrier of the threads, or cores that are busy with other
@@ -317,10 +324,9 @@ class Training {
     const TrainSettings& settings = state_.model.train;
     std::string message = fmt::format(
         "epoch {}, step {} of {}: the loss ({}) or its gradient is not finite; the weights are "
-        "those before that step: lower train.learning_rate (now {}), warm up with "
-        "train.warmup_epochs, or check the input's scale",
+        "those before that step: {}",
         position().epoch, position().epoch_step + 1, state_.steps_per_epoch, result.last_loss,
-        settings.learning_rate);
+        remedy_for_divergence(settings));
     if (!state_.newest.empty()) {
       message += fmt::format("; the last checkpoint is {}", state_.newest.string());
     }

@@ -13,12 +13,15 @@
 namespace convoy {
 
 struct RunTrainer::State {
-  // Checks that data and model fit, and draws the validation samples. Collective; `keeps` is true
-  // if the run has a folder. Throws UserError, SharedError.
+  // Draws the validation samples, and checks that all ranks have the same run. Collective; `keeps`
+  // is true if the run has a folder. Throws UserError, SharedError.
   State(const ModelFile& model, const TrainAndTest& data, const DataSettings& settings,
         Engine& engine, Communicator& communicator, bool keeps,
         const std::string& initial_weights_sha256 = "");
 
+  // Throws UserError(bad_data) where the data, which has this name, does not fit the model, or has
+  // no samples to train on.
+  void check_data(const std::string& name) const;
   Checkpoint checkpoint() const;  // of the current state
   bool complete() const { return position.epoch > model.train.epochs; }
 

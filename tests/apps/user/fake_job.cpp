@@ -3,6 +3,7 @@
 // supervisor, launcher or rank.
 //
 //   fake_job supervise STALL START LAUNCHER RANK...   prints exit code, message and output
+//   fake_job supervise-hosts STALL START LAUNCHER RANK...   the same, as if on several machines
 //   fake_job launch LAUNCHER RANK...                  starts a rank for each further word
 //   fake_job rank RANK                                plays it
 #include <fmt/format.h>
@@ -29,8 +30,10 @@ using namespace convoy;
 using namespace convoy::app;
 using namespace std::chrono_literals;
 
-int supervise_it(const std::string& program, const std::vector<std::string>& words) {
+int supervise_it(const std::string& program, const std::vector<std::string>& words,
+                 bool several_machines) {
   Job job;
+  job.several_machines = several_machines;
   job.stall_timeout = std::stod(words.at(0));
   job.start_timeout = std::stod(words.at(1));
   job.command = {program, "launch"};
@@ -171,6 +174,8 @@ int be_rank(const std::string& part) {
 int main(int argc, char** argv) {
   const std::string role = argv[1];
   const std::vector<std::string> words(argv + 2, argv + argc);
-  if (role == "supervise") return supervise_it(argv[0], words);
+  if (role.starts_with("supervise")) {
+    return supervise_it(argv[0], words, role == "supervise-hosts");
+  }
   return role == "launch" ? launch_them(argv[0], words) : be_rank(words.at(0));
 }

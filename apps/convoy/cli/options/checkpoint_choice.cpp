@@ -3,25 +3,13 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "cli/help.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 
 namespace convoy::app {
-namespace {
-
-// A run folder without a good config.toml is used all the same.
-void warn_of_lost_config(const std::filesystem::path& folder) {
-  try {
-    const FoundRun run = open_run(folder);
-    if (run.lost.empty()) return;
-    write_warning(fmt::format("{}; the settings come from its newest checkpoint", run.lost));
-  } catch (const Error&) {  // the caller reports it, if it needs the settings
-  }
-}
-
-}  // namespace
 
 void add_checkpoint_choice(CLI::App& command, std::string& choice) {
   command
@@ -50,12 +38,26 @@ FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& ch
   for (const std::string& reason : found.unreadable) {
     write_warning(fmt::format("a checkpoint could not be read: {}", reason));
   }
-  if (is_run && !quiet) warn_of_lost_config(path);
   if (found.is_best && choice.empty() && !quiet) {
     write_message(fmt::format("using the {} (for the newest, add --checkpoint last): {}",
                               in_words(found), found.file.string()));
   }
   return found;
+}
+
+std::optional<FoundRun> run_in(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return std::nullopt;
+  try {
+    return open_run(path);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void warn_of_lost_config(const FoundRun& run) {
+  if (run.lost.empty()) return;
+  write_warning(fmt::format("{}; the settings come from its newest checkpoint", run.lost));
 }
 
 std::string in_words(const FoundCheckpoint& found) {
