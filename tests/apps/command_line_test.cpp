@@ -51,7 +51,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--ranks", "3", "--hosts", "localhost:2"},
        "raise the numbers in --hosts, or give --ranks 2"},
       {{"train", "--ranks", "4", "--hosts", "a,b:2"},
-       "--ranks 4 is more than --hosts a,b:2 has places for"},
+       "--ranks 4 is more than --hosts a,b:2 has slots for"},
       {{"train", "--ranks-by", "rows"}, "data, tensor"},
       {{"train", "--reduction", "sum"}, "tree, root, fast"},
       {{"train", "--exchange", "pipes"}, "auto, window, messages"},

@@ -172,7 +172,7 @@ void add_ranks(CLI::App& command, RanksLayout& layout, const LayoutHelp& help) {
       "one). mpirun reaches them by ssh. Program, data and run folder must have the same paths on "
       "all of them")
       ->needs(ranks)
-      ->check(readable([](const std::string& text) { places_on(text); },
+      ->check(readable([](const std::string& text) { slots_of_hosts(text); },
                        "HOST:N,HOST:N with N from 1 up"))
       ->type_name("HOST:N,...");
   add_choice("--ranks-by", layout.ranks_by, {"data", "tensor"},

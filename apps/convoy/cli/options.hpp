@@ -53,9 +53,9 @@ struct RanksLayout {
   double start_timeout = 60;
 };
 void add_ranks(CLI::App& command, RanksLayout& layout, const LayoutHelp& help);
-// The number of ranks that --hosts ("a:2,b") has places for; a host without a number has one.
+// The number of ranks that --hosts ("a:2,b") has slots for; a host without a number has one.
 // Throws UserError(usage) for a text of another form.
-Index places_on(std::string_view hosts);
+Index slots_of_hosts(std::string_view hosts);
 
 // Adds the option that says which checkpoint of a run folder a command reads.
 void add_checkpoint_choice(CLI::App& command, std::string& choice);

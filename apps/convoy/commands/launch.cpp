@@ -64,15 +64,15 @@ std::string cores_in_words() {
 }
 
 // Launchers would start the other ranks, too, on hosts that have no cores left for them.
-void check_places(int ranks, const std::string& hosts) {
-  const Index places = places_on(hosts);
-  if (ranks <= places) return;
+void check_slots(int ranks, const std::string& hosts) {
+  const Index slots = slots_of_hosts(hosts);
+  if (ranks <= slots) return;
   throw UserError(Fault::usage,
-                  fmt::format("--ranks {} is more than --hosts {} has places for", ranks, hosts),
+                  fmt::format("--ranks {} is more than --hosts {} has slots for", ranks, hosts),
                   fmt::format("the numbers after its colons add up to {}, where a host without a "
                               "number counts as 1",
-                              places),
-                  fmt::format("raise the numbers in --hosts, or give --ranks {}", places));
+                              slots),
+                  fmt::format("raise the numbers in --hosts, or give --ranks {}", slots));
 }
 
 // The folder of a run without --out. It is created before the ranks are told its name, since
@@ -117,7 +117,7 @@ void end_by_interrupt() {
 
 int ranks_to_start(const TrainOptions& options) {
   const int asked = options.ranks.ranks;
-  if (!options.ranks.hosts.empty()) check_places(asked, options.ranks.hosts);
+  if (!options.ranks.hosts.empty()) check_slots(asked, options.ranks.hosts);
   const bool by_cores = options.ranks.hosts.empty() && options.layout.device == "cpu";
   if (!by_cores || options.layout.oversubscribe) return asked;
   const int cores = usable_cores();

@@ -14,28 +14,28 @@ namespace {
                   "write HOST:N,HOST:N with N from 1 up");
 }
 
-// "HOST:N" or "HOST", which has one place, as Open MPI's and MPICH's launchers count.
-Index places_of(std::string_view host, std::string_view hosts) {
+// "HOST:N" or "HOST", which has one slot, as Open MPI's and MPICH's launchers count.
+Index slots_of(std::string_view host, std::string_view hosts) {
   const std::size_t colon = host.find(':');
   const std::string_view name = host.substr(0, colon);
   if (name.empty() || name.find_first_of(" \t") != name.npos) refuse(hosts);
   if (colon == host.npos) return 1;
   const std::string_view digits = host.substr(colon + 1);
-  int places = 0;
+  int slots = 0;
   const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, places);
-  if (error != std::errc() || stop != end || places < 1) refuse(hosts);
-  return places;
+  const auto [stop, error] = std::from_chars(digits.data(), end, slots);
+  if (error != std::errc() || stop != end || slots < 1) refuse(hosts);
+  return slots;
 }
 
 }  // namespace
 
-Index places_on(std::string_view hosts) {
-  Index places = 0;
+Index slots_of_hosts(std::string_view hosts) {
+  Index slots = 0;
   for (std::string_view rest = hosts;;) {
     const std::size_t comma = rest.find(',');
-    places += places_of(rest.substr(0, comma), hosts);
-    if (comma == rest.npos) return places;
+    slots += slots_of(rest.substr(0, comma), hosts);
+    if (comma == rest.npos) return slots;
     rest.remove_prefix(comma + 1);
   }
 }
