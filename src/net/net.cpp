@@ -34,9 +34,9 @@ void check_input(Shape input, const Normalization& normalization) {
   const auto channels = static_cast<std::size_t>(input.channels);
   for (const auto* values : {&normalization.mean, &normalization.stddev}) {
     if (!values->empty() && values->size() != channels) {
-      throw UserError(Fault::bad_data,
-                      fmt::format("[input]: {} values of mean or std", values->size()),
-                      fmt::format("the input has {} channels", channels), "give one number per channel");
+      throw UserError(
+          Fault::bad_data, fmt::format("[input]: {} values of mean or std", values->size()),
+          fmt::format("the input has {} channels", channels), "give one number per channel");
     }
   }
 }

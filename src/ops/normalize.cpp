@@ -14,8 +14,9 @@ namespace convoy {
 namespace {
 
 [[noreturn]] void refuse(const std::string& problem, const std::string& why) {
-  throw UserError(Fault::bad_data, problem, why,
-                  "give `input` a finite scale, and `mean` and `stddev` one value per channel or none");
+  throw UserError(
+      Fault::bad_data, problem, why,
+      "give `input` a finite scale, and `mean` and `stddev` one value per channel or none");
 }
 
 void check(const Normalization& normalization, Index channels) {
