@@ -2,7 +2,7 @@
 // The time limits of `convoy fetch`, and that no message shows a password.
 #include <gmock/gmock.h>
 
-#include "fetch/address.hpp"
+#include "cli/address.hpp"
 #include "fetch/fetch.hpp"
 #include "internal.hpp"
 #include "tests/apps/http_server.hpp"

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <set>
 
+#include "cli/address.hpp"
 #include "cli/help.hpp"
 #include "cli/other_spellings.hpp"
-#include "fetch/address.hpp"
 #include "internal.hpp"
 
 namespace convoy::app {

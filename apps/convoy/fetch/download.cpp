@@ -9,7 +9,7 @@
 #include <new>
 #include <thread>
 
-#include "fetch/address.hpp"
+#include "cli/address.hpp"
 #include "internal.hpp"
 
 namespace convoy::app {

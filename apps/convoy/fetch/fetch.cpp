@@ -7,8 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "cli/address.hpp"
 #include "cli/output.hpp"
-#include "fetch/address.hpp"
 #include "fetch/unpack.hpp"
 #include "internal.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fetch/fetch_catalog.hpp"
 
-#include "fetch/address.hpp"
+#include "cli/address.hpp"
 #include "internal.hpp"
 
 namespace convoy::app {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fetch/address.hpp"
+#include "cli/address.hpp"
 
 namespace convoy::app {
 
