@@ -81,7 +81,7 @@ class Converter {
   const ConfigLocation* location_ = nullptr;
 };
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     const auto code = static_cast<unsigned char>(c);
@@ -226,7 +226,7 @@ std::string to_toml(const ConfigValue& value) {
     std::string text;
     for (const ConfigEntry& entry : *table) {
       text += text.empty() ? "{ " : ", ";
-      text += is_bare_key(entry.key) ? entry.key : quoted(entry.key);
+      text += is_bare_key(entry.key) ? entry.key : toml_string(entry.key);
       text += " = " + to_toml(entry.value);
     }
     return text.empty() ? "{}" : text + " }";
@@ -242,7 +242,7 @@ std::string to_toml(const ConfigValue& value) {
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag ? "true" : "false";
   if (const auto* whole = std::get_if<std::int64_t>(&value.data)) return fmt::format("{}", *whole);
   if (const auto* number = std::get_if<double>(&value.data)) return fmt::format("{}", *number);
-  if (const auto* string = std::get_if<std::string>(&value.data)) return quoted(*string);
+  if (const auto* string = std::get_if<std::string>(&value.data)) return toml_string(*string);
   return "\"a date\"";  // never written, since the reader accepts no date
 }
 

@@ -65,7 +65,7 @@ std::string class_of(std::size_t number) {
   return {};
 }
 
-std::string quoted(std::string_view text) {
+std::string gnuplot_string(std::string_view text) {
   std::string result = "'";
   for (const char c : svg::printable(text)) {
     if (c == '\'') result += '\'';
@@ -80,7 +80,7 @@ std::string quoted_tic(std::string_view text) {
     if (c == '%') doubled += '%';
     doubled += c;
   }
-  return quoted(doubled);
+  return gnuplot_string(doubled);
 }
 
 std::string number(double value) {
@@ -108,7 +108,7 @@ std::string Canvas::at(double x, double y) const {
 }
 
 std::string Canvas::text(double x, double y, std::string_view text) const {
-  return fmt::format("set label {} at {} left\n", quoted(text), at(x, y));
+  return fmt::format("set label {} at {} left\n", gnuplot_string(text), at(x, y));
 }
 
 std::string Canvas::head() const {
@@ -118,7 +118,8 @@ std::string Canvas::head() const {
       "set tmargin at screen {:.6f}\nset bmargin at screen {:.6f}\nset rmargin at screen {:.6f}\n",
       colour(Ink::grid), 1 - plot_top_ / height_, 1 - plot_bottom_ / height_, 1 - kRight / kWidth);
   if (!title_.empty()) {
-    text += fmt::format("set label {} at {} left font bold_title\n", quoted(title_), at(kLeft, 14));
+    text += fmt::format("set label {} at {} left font bold_title\n", gnuplot_string(title_),
+                        at(kLeft, 14));
   }
   return text;
 }

@@ -89,7 +89,7 @@ class Key {
 };
 
 // `text` as a gnuplot string in which no character has a special meaning.
-std::string quoted(std::string_view text);
+std::string gnuplot_string(std::string_view text);
 // The same for a tic label, in which % would be special.
 std::string quoted_tic(std::string_view text);
 std::string number(double value);

@@ -77,7 +77,7 @@ class Bars {
     return fmt::format(
         "set ylabel {} offset 0.5,0\nset xrange [-0.5:{}]\nset yrange [0:{}]\nset format y '%h'\n"
         "set xtics scale 0 {} ({})\n",
-        quoted(fitting(plot_.y_label, kPlotHeight + 30)),
+        gnuplot_string(fitting(plot_.y_label, kPlotHeight + 30)),
         static_cast<double>(std::max<std::size_t>(groups_, 1)) - 0.5, number(y_top()),
         turned_ ? "rotate by 35 right" : "", fmt::join(tics, ", "));
   }
@@ -101,7 +101,7 @@ class Bars {
     std::string text;
     const auto add = [&](std::size_t group, double y, const std::string& value, const char* more) {
       text += fmt::format("set label {} at first {},{} center front textcolor {}{}\n",
-                          quoted(value), group, number(y), colour(Ink::halo), more);
+                          gnuplot_string(value), group, number(y), colour(Ink::halo), more);
     };
     for (const BarPlot::Part& part : plot_.parts) {
       for (std::size_t g = 0; g < groups_; ++g) {

@@ -110,8 +110,8 @@ class Curves {
 
   std::string axes() const {
     std::string text = fmt::format("set xlabel {} offset 0,0.7\nset ylabel {} offset 0.5,0\n",
-                                   quoted(fitting(plot_.x_label, 0.8 * kWidth)),
-                                   quoted(fitting(plot_.y_label, kPlotHeight + 30)));
+                                   gnuplot_string(fitting(plot_.x_label, 0.8 * kWidth)),
+                                   gnuplot_string(fitting(plot_.y_label, kPlotHeight + 30)));
     if (drawn_.empty()) {
       return text +
              "set xrange [0:1]\nset yrange [0:1]\nunset xtics\nunset ytics\n"
