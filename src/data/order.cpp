@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <array>
 #include <charconv>
 #include <numeric>
@@ -115,7 +116,7 @@ Split hold_out(Index size, double fraction, std::uint64_t seed) {
   if (!(fraction >= 0 && fraction < 1))
     throw UserError(Fault::usage, fmt::format("cannot hold out {} of the samples", fraction), "",
                     "give a fraction of at least 0 and below 1");
-  const auto held = static_cast<Index>(fraction * static_cast<double>(size) + 0.5);
+  const auto held = static_cast<Index>(std::floor(fraction * static_cast<double>(size) + 0.5));
   if (size > 0 && held >= size)
     throw UserError(Fault::usage,
                     fmt::format("holding out {} of {} samples leaves none to train on", held, size),
