@@ -20,7 +20,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kChunk = std::size_t{64} * 1024;
 constexpr std::uint64_t kOrdinaryRatio = 16;  // images compress by a factor of two to ten
 
 // Archives and compressed formats other than gzip, by their first bytes.

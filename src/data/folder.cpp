@@ -50,7 +50,7 @@ bool is_utf8(std::string_view text) {
 // Reads one name per line; an editor's byte-order mark may come first. Such a file is short; a long
 // one is something else.
 std::vector<std::string> read_names(const fs::path& path) {
-  constexpr std::uint64_t kMost = 64 * 1024;
+  constexpr std::uint64_t kMost = std::uint64_t{64} * 1024;
   constexpr std::size_t kLongestName = 256;
   DataFile file(path);
   const auto refuse = [&](const std::string& why) {

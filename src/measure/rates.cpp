@@ -72,7 +72,7 @@ HWY_EXPORT(triad);
 namespace {
 
 constexpr Index kMultiple = 64;                // floats of the longest vector
-constexpr Index kGap = 17 * 16;                // floats between vectors, so that they do not alias
+constexpr Index kGap = Index{17} * 16;         // floats between vectors, so that they do not alias
 constexpr Index kBytesOfRun = Index{1} << 28;  // least number of bytes that a run moves
 
 Index or_usual(int name, Index usual) {

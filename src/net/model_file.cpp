@@ -101,7 +101,7 @@ Input read_input(const ConfigValue& value) {
 
 std::string read_name(const TableReader& model) {
   model.require("name", "name = \"my-net\"");
-  const std::string name = model.string("name", "");
+  std::string name = model.string("name", "");
   if (!is_model_name(name)) {
     model.fail(
         model.find("name")->location, fmt::format("'{}' can't be a model's name", name),

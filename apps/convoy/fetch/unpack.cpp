@@ -38,14 +38,14 @@ std::string reason(archive* reader) {
 }
 
 bool open(archive* reader, const fs::path& file) {
-  constexpr std::size_t kBlock = 64 * 1024;
+  constexpr std::size_t kBlock = std::size_t{64} * 1024;
   return archive_read_open_filename(reader, file.c_str(), kBlock) == ARCHIVE_OK;
 }
 
 // Passes the content of the current entry to `sink`. It stops at the first byte too many, so that a
 // decompression bomb costs no more than the right file.
 std::string read_content(archive* reader, const RemoteFile& wanted, const Sink& sink) {
-  std::vector<std::byte> block(64 * 1024);
+  std::vector<std::byte> block(std::size_t{64} * 1024);
   Sha256 digest;
   std::uint64_t bytes = 0;
   for (;;) {

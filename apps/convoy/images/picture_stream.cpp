@@ -10,7 +10,7 @@
 namespace convoy::app {
 namespace {
 
-constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::size_t kBufferBytes = std::size_t{64} * 1024;
 
 DataFile opened(const std::string& file) {
   if (file == kStandardInput) {

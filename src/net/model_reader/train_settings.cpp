@@ -26,7 +26,7 @@ constexpr Index kMaxShards = 1 << 20;
 
 // Reads shuffled | sequential | shards:N.
 std::string read_order(const TableReader& train, std::string_view fallback) {
-  const std::string order = train.string("order", fallback);
+  std::string order = train.string("order", fallback);
   if (order == "shuffled" || order == "sequential") return order;
   constexpr std::string_view kPrefix = "shards:";
   const ConfigLocation& location = train.find("order")->location;

@@ -52,7 +52,7 @@ Grid layout_of(const TableReader& table, const ConfigValue& value) {
 }
 
 std::string order_of(const TableReader& table) {
-  const std::string order = table.string("order", "");
+  std::string order = table.string("order", "");
   if (order.empty() || order == kOwnShards) return order;
   try {
     return to_string(parse_order(order));
