@@ -14,7 +14,7 @@ namespace convoy {
 namespace {
 
 constexpr Shape kImage{32, 32, 3};
-constexpr std::size_t kPlane = 32 * 32, kChannels = 3;
+constexpr std::size_t kPlane = std::size_t{32} * 32, kChannels = 3;
 constexpr std::size_t kRecord = 1 + kChannels * kPlane;
 
 std::size_t count_records(const std::filesystem::path& path) {

@@ -30,7 +30,7 @@ const CudaEngine& engine_of(const StepTimes& steps) {
 // The kernel times of all stages, round by round: those that the engine adds to the timeline.
 class StageClock {
  public:
-  StageClock(const ModelFile& model, const Dataset& data, EngineOptions options)
+  StageClock(const ModelFile& model, const Dataset& data, const EngineOptions& options)
       : steps_(model, data, staged(options, timeline_)) {
     steps_.run(0);  // the first launch of each kernel loads it
     seconds_.resize(totals().size());
@@ -77,7 +77,7 @@ class StageClock {
 // Whole steps with one way of launching.
 class LaunchBench {
  public:
-  LaunchBench(const ModelFile& model, const Dataset& data, EngineOptions options,
+  LaunchBench(const ModelFile& model, const Dataset& data, const EngineOptions& options,
               Launching launching)
       : launching_(launching), steps_(model, data, launched(options, launching)) {
     steps_.run(0);

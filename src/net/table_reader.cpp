@@ -10,7 +10,7 @@
 namespace convoy {
 
 std::string Interval::text() const {
-  const std::string from = fmt::format("{} {}", low_open ? "above" : "of at least", low);
+  std::string from = fmt::format("{} {}", low_open ? "above" : "of at least", low);
   if (high == HUGE_VAL) return from;
   return fmt::format("{} and {} {}", from, high_open ? "less than" : "at most", high);
 }

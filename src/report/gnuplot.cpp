@@ -96,7 +96,7 @@ std::string find() {
   std::string_view folders = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
   while (true) {
     const auto end = folders.find(':');
-    const std::string program = fmt::format("{}/gnuplot", folders.substr(0, end));
+    std::string program = fmt::format("{}/gnuplot", folders.substr(0, end));
     struct stat facts {};
     if (end != 0 && ::access(program.c_str(), X_OK) == 0 && ::stat(program.c_str(), &facts) == 0 &&
         S_ISREG(facts.st_mode)) {

@@ -148,12 +148,14 @@ Key::Key(std::vector<std::string> labels) : labels_(std::move(labels)) {
 }
 
 double Key::height() const {
-  return kRow * static_cast<double>((labels_.size() + lefts_.size() - 1) / lefts_.size());
+  const std::size_t rows = (labels_.size() + lefts_.size() - 1) / lefts_.size();
+  return kRow * static_cast<double>(rows);
 }
 
 Key::Position Key::position(const Canvas& canvas, std::size_t entry) const {
+  const std::size_t row = entry / lefts_.size();
   return {Canvas::kLeft + lefts_[entry % lefts_.size()],
-          canvas.key_top() + kRow * (static_cast<double>(entry / lefts_.size()) + 0.5)};
+          canvas.key_top() + kRow * (static_cast<double>(row) + 0.5)};
 }
 
 std::string Key::text(const Canvas& canvas, std::size_t entry) const {

@@ -199,8 +199,8 @@ class Picture {
     const double step = svg::text_width(peak.label, kSmall) / 2;
     svg::Point at{kLeft + kPlotWidth - 8, y - 6};
     for (int i = 0; i < 6; ++i) {
-      const svg::Point candidate{at.x - static_cast<double>(i / 2) * step,
-                                 i % 2 == 0 ? y - 6 : y + 14};
+      const int column = i / 2;  // from the right
+      const svg::Point candidate{at.x - column * step, i % 2 == 0 ? y - 6 : y + 14};
       if (!is_free(svg::text_box(candidate, peak.label, kSmall, "end"))) continue;
       at = candidate;
       break;

@@ -58,7 +58,7 @@ std::string no_formula(std::string_view raw) {
 }
 
 std::string csv_field(std::string_view raw) {
-  const std::string text = no_formula(raw);
+  std::string text = no_formula(raw);
   const bool plain = text.find_first_of(",\"\n") == std::string::npos && !text.starts_with(' ') &&
                      !text.ends_with(' ');
   if (plain) return text;

@@ -62,7 +62,7 @@ std::string giga(double value) {
 }
 std::string microseconds(double seconds) {
   return seconds < 1e-3 ? fmt::format("{:.2f}", 1e6 * seconds)
-                        : with_commas(static_cast<Index>(1e6 * seconds + 0.5));
+                        : with_commas(static_cast<Index>(std::floor(1e6 * seconds + 0.5)));
 }
 std::string percent(double share) {
   return fmt::format("{:.1f} %", 100 * share);

@@ -23,6 +23,7 @@ fs::path program_folder() {
   std::error_code error;
   fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (error) {  // where /proc is not mounted, the kernel still tells the path that was executed
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): getauxval() returns an address as a number
     const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
     program = executed == nullptr ? fs::path() : fs::absolute(executed, error);
   }

@@ -96,11 +96,11 @@ class Compiler {
     return at;
   }
 
-  void add(Steps steps, const Stage& stage) {
-    for (Step& step : steps) {
+  void add(const Steps& steps, const Stage& stage) {
+    for (const Step& step : steps) {
       out_.codes.push_back({CodeKind::task, static_cast<int>(out_.tasks.size()), step.barrier_after,
                             number_of(stage)});
-      out_.tasks.push_back(std::move(step.task));
+      out_.tasks.push_back(step.task);
     }
   }
 
