@@ -126,11 +126,12 @@ RunFolder RunFolder::create(const fs::path& given, const RunIdentity& identity,
     run.folder_ = building.publish(taken);
     return run;
   } catch (const SystemError& error) {
+    const std::string_view also = error.remedy();
     throw UserError(error.fault(),
                     fmt::format("the run folder {} cannot be created", folder.string()),
                     error.problem(),
-                    error.remedy().empty() ? "give a folder with free space and write permission"
-                                           : error.remedy());
+                    fmt::format("give a folder with free space and write permission{}{}",
+                                also.empty() ? "" : ", or ", also));
   }
 }
 
