@@ -105,8 +105,8 @@ class PyTorch:
 def run_convoy(args, row, data, threads):
     return convoy_runs.train(args.program, row.model, "--no-shuffle", "--data", data,
                              "--batch", row.batch, "--epochs", row.passes, "--threads", threads,
-                             "--set", "train.learning_rate=0.01", "--set", "train.schedule=constant",
-                             "--set", "train.momentum=0", "--set", "train.warmup_epochs=0")
+                             "--set", "optimizer.learning_rate=0.01", "--set", "train.schedule=constant",
+                             "--set", "optimizer.momentum=0", "--set", "train.warmup_epochs=0")
 
 
 def spread(values):

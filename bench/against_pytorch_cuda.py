@@ -23,8 +23,8 @@ MODES, LAUNCHINGS = ("eager", "graph"), ("graph", "persistent")
 def run_convoy(args, row, data, launching):
     return convoy_runs.train(args.program, row.model, "--device", "cuda", "--launch", launching,
                              "--data", data, "--batch", row.batch, "--epochs", row.passes,
-                             "--set", "train.learning_rate=0.01", "--set", "train.schedule=constant",
-                             "--set", "train.momentum=0", "--set", "train.warmup_epochs=0")
+                             "--set", "optimizer.learning_rate=0.01", "--set", "train.schedule=constant",
+                             "--set", "optimizer.momentum=0", "--set", "train.warmup_epochs=0")
 
 
 class Convoy:

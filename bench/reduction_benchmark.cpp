@@ -37,7 +37,7 @@ class Bench {
   Bench(const ModelFile& model, Communicator& communicator)
       : communicator_(communicator),
         plan_(model.net),
-        optimizer_(optimizer_of(model.train)),
+        optimizer_(optimizer_of(model.net, model.train)),
         backend_(find_backend("auto")),
         gradient_sum_(communicator, options(), plan_, GroupMembers{}, backend_, 1, 1),
         shared_(plan_, optimizer_, backend_, communicator),
@@ -73,7 +73,7 @@ class Bench {
           const float* sum = gradient_sum_.sum({block.offset + some.begin * block.shape.columns,
                                                 block.offset + some.end * block.shape.columns},
                                                scratch_.data());
-          shared_.update_rows(block, some, sum, {all.samples, 1e-9F});
+          shared_.update_rows(block, some, sum, {all.samples, 1e-9F, {}});
         }
       }
       communicator_.barrier(SyncPoint::update);
@@ -92,7 +92,7 @@ class Bench {
                     MPI_SUM, MPI_COMM_WORLD);
       for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
         own_.update_rows(block, {0, block.shape.rows()}, gradient_.data() + block.offset,
-                         {32, 1e-9F});
+                         {32, 1e-9F, {}});
       }
       own_.flip();
       seconds += watch.seconds();
@@ -109,7 +109,7 @@ class Bench {
   Communicator& communicator_;
   const std::unique_ptr<Communicator> alone_ = alone();
   const Plan plan_;
-  const Sgd optimizer_;
+  const NetOptimizer optimizer_;
   const Backend& backend_;
   GradientSum gradient_sum_;
   Generations shared_, own_;

@@ -61,9 +61,11 @@ type = "softmax_cross_entropy"
 
 [train]
 batch = 32
+epochs = 3
+
+[optimizer]
 learning_rate = 0.02
 momentum = 0.9
-epochs = 3
 )";
 
 // The library never prints: a program that wants to show how a run goes gives it an observer.

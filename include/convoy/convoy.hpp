@@ -6,6 +6,7 @@
 /// | ------------- | ----------------------------------- | ---------------------------------------- |
 /// | model.hpp     | Model, load_model, parse_model      | a network and how to train it, from TOML |
 /// | settings.hpp  | TrainSettings                       | batch, epochs, learning rate ...         |
+/// | optimizer.hpp | Optimizer, Sgd, Adam, RmsProp       | what turns gradients into new weights    |
 /// | data.hpp      | Dataset, TrainAndTest, load_data    | images, from files or from your memory   |
 /// | train.hpp     | train, TrainOptions, Trainer        | from model and data to weights           |
 /// | compute.hpp   | ComputeOptions, Device              | threads, GPU; never changes a weight     |
@@ -28,6 +29,7 @@
 #include "convoy/error.hpp"
 #include "convoy/model.hpp"
 #include "convoy/observer.hpp"
+#include "convoy/optimizer.hpp"
 #include "convoy/predictor.hpp"
 #include "convoy/result.hpp"
 #include "convoy/session.hpp"

@@ -3,7 +3,7 @@
 /// A model: a network and the settings of its training, read from TOML.
 ///
 /// @code
-/// const convoy::Model lenet = convoy::load_model("lenet5", {"train.learning_rate=0.05"});
+/// const convoy::Model lenet = convoy::load_model("lenet5", {"optimizer.learning_rate=0.05"});
 /// const convoy::Model mine = convoy::parse_model(R"(
 /// name = "mine"
 /// input = { height = 28, width = 28, channels = 1 }
@@ -34,9 +34,9 @@ namespace detail {
 struct Access;
 }
 
-/// One setting, "KEY=VALUE": "train.momentum=0.9", "layer.0.filters=16" (a layer by its number),
-/// "layer.conv1.filters=16" (a layer by its name), "input.scale=1". Values are TOML; a bare word is
-/// a string.
+/// One setting, "KEY=VALUE": "optimizer.momentum=0.9", "layer.0.filters=16" (a layer by its
+/// number), "layer.conv1.filters=16" (a layer by its name), "input.scale=1". Values are TOML; a
+/// bare word is a string.
 using Override = std::string;
 
 /// A network whose layers fit each other, and the settings of its training. A Model is immutable

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The settings of a training, which the `[train]` section of a model file contains.
+/// The settings of a training: the `[train]` and `[optimizer]` sections of a model file.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "convoy/optimizer.hpp"
 #include "convoy/shape.hpp"
 
 namespace convoy {
@@ -32,11 +34,8 @@ struct TrainSettings {
   std::string order = "shuffled";  ///< order of the samples: shuffled | sequential | shards:N
   std::uint64_t seed = 1;          ///< seed for initial weights, sample order and validation split
 
-  // SGD, as in PyTorch.
-  double learning_rate = 0.01;  ///< multiplies the mean gradient of a batch
-  double momentum = 0;          ///< 0: plain SGD
-  bool nesterov = false;        ///< Nesterov's form of momentum
-  double weight_decay = 0;      ///< this times the weight is added to the weight's gradient
+  Optimizer optimizer = {};                           ///< with its settings; SGD by default
+  std::vector<OptimizerGroup> optimizer_groups = {};  ///< tensors with settings of their own
 
   ScheduleKind schedule = ScheduleKind::constant;  ///< how the learning rate changes
   double warmup_epochs = 0;        ///< the rate grows linearly from 0 in these epochs

@@ -45,8 +45,8 @@ struct Predictor::State {
     options.cpu.threads_by = threads_by;
     options.grain = 1;
     options.batch = threads_by == Parallelism::tensor ? 1 : one_image->threads();
-    auto engine = make_cpu_engine(model.net, Sgd{}, options, *communicator);
-    ModelState state;  // without velocity: the predictor does not train
+    auto engine = make_cpu_engine(model.net, optimizer_of(model.net, {}), options, *communicator);
+    ModelState state;  // without slots: the predictor does not train
     state.parameters = std::move(parameters);
     engine->set_state(state);
     return engine;

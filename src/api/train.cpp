@@ -135,7 +135,7 @@ struct Trainer::State {
     const ModelFile& file = Access::file(model);
     resumed = continues_run(options, communicator);
     if (resumed) check_same_beginning(options, communicator);
-    engine = make_engine(file.net, optimizer_of(file.train),
+    engine = make_engine(file.net, optimizer_of(file.net, file.train),
                          engine_options(options.compute, file.train, Access::ranks_by(*given)),
                          communicator);
     trainer.emplace(make_trainer(file, data, options, resumed, *engine, communicator));

@@ -52,7 +52,9 @@ class LimitBench {
 Index bytes_of_step(const ModelFile& model, const std::vector<StageResult>& stages) {
   Index bytes = 0;
   for (const StageResult& stage : stages) bytes += stage.facts.bytes;
-  const Index arenas = model.train.momentum != 0 ? 5 : 3;
+  // The sum of the gradients and the weights are read, and the new weights are written; slots are
+  // read and written.
+  const Index arenas = 3 + 2 * static_cast<Index>(slots_of(model.train.optimizer).size());
   return bytes + arenas * model.net.parameter_count() * Index{sizeof(float)};
 }
 

@@ -71,7 +71,7 @@ struct BenchResult {
 };
 
 // Bytes that a step moves: those of its stages, and those of the update, which reads weights and
-// gradients and writes weights, and with momentum reads and writes velocities.
+// gradients and writes weights, and reads and writes the slots of the optimizer.
 Index bytes_of_step(const ModelFile& model, const std::vector<StageResult>& stages);
 
 // Makes images of the shape that the net reads; no file is read.

@@ -19,8 +19,9 @@ StepTimes::StepTimes(const ModelFile& model, const Dataset& data, const EngineOp
     : data_(data),
       batch_(options.batch),
       communicator_(alone()),
-      engine_(make_engine(model.net, optimizer_of(model.train), options, *communicator_)) {
-  engine_->set_state({initial_parameters(model.net, model.train.seed), engine_->state().velocity});
+      engine_(
+          make_engine(model.net, optimizer_of(model.net, model.train), options, *communicator_)) {
+  engine_->set_state({initial_parameters(model.net, model.train.seed), {}});
 }
 
 double StepTimes::step_range(Index steps) {

@@ -13,7 +13,7 @@
 
 namespace convoy {
 
-// "models/x.toml:12", or "--set train.momentum=0.9".
+// "models/x.toml:12", or "--set optimizer.momentum=0.9".
 struct ConfigLocation {
   std::string text;
   bool from_override = false;

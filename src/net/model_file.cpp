@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/float_environment.hpp"
 #include "net/fit_layer.hpp"
@@ -148,7 +149,7 @@ std::string model_text(const TableReader& model, const TrainSettings& train) {
     text += "\n[[layer]]\n" + section_text(layer);
   }
   return text + "\n[loss]\n" + section_text(*model.find("loss")) + "\n[train]\n" +
-         train_text(train);
+         train_text(train) + "\n[optimizer]\n" + optimizer_text(train);
 }
 
 }  // namespace
@@ -178,12 +179,12 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
   ReadLayers read = read_layers(layer_tables(model));
   const LossFunction loss =
       read_loss(model.require("loss", "a [loss] table with type = \"softmax_cross_entropy\""));
-  const TrainSettings train =
-      model.has("train") ? read_train(*model.find("train")) : TrainSettings{};
+  TrainSettings train = model.has("train") ? read_train(*model.find("train")) : TrainSettings{};
+  if (model.has("optimizer")) read_optimizer(*model.find("optimizer"), train);
+  std::optional<Net> net;
   try {
-    Net net(std::move(name), input.shape, std::move(input.normalization), std::move(read.layers),
-            loss);
-    return {std::move(net), train, model_text(model, train)};
+    net.emplace(std::move(name), input.shape, std::move(input.normalization),
+                std::move(read.layers), loss);
   } catch (const LayerError& error) {
     const auto layer = static_cast<std::size_t>(error.layer());
     const ConfigLocation& location = location_of(error, *read.tables[layer]);
@@ -192,6 +193,8 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
   } catch (const UserError& error) {
     throw UserError(error.fault(), source, "", error.what());
   }
+  if (model.has("optimizer")) check_groups(*net, *model.find("optimizer"), train);
+  return {*std::move(net), train, model_text(model, train)};
 }
 
 }  // namespace convoy

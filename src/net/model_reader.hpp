@@ -15,19 +15,14 @@
 
 namespace convoy {
 
-inline constexpr std::array<std::string_view, 5> kModelKeys = {"name", "input", "layer", "loss",
-                                                               "train"};
+inline constexpr std::array<std::string_view, 6> kModelKeys = {"name", "input", "layer",
+                                                               "loss", "train", "optimizer"};
 inline constexpr std::array<std::string_view, 6> kInputKeys = {"height", "width", "channels",
                                                                "scale",  "mean",  "std"};
 inline constexpr std::array<std::string_view, 1> kLossKeys = {"type"};
-inline constexpr std::array<std::string_view, 14> kTrainKeys = {
-    "batch",         "grain",
-    "epochs",        "order",
-    "seed",          "learning_rate",
-    "momentum",      "nesterov",
-    "weight_decay",  "schedule",
-    "warmup_epochs", "step_epochs",
-    "step_factor",   "final_learning_rate"};
+inline constexpr std::array<std::string_view, 10> kTrainKeys = {
+    "batch",    "grain",         "epochs",      "order",       "seed",
+    "schedule", "warmup_epochs", "step_epochs", "step_factor", "final_learning_rate"};
 
 // Whether a model may have this name, which becomes a part of folder names and a word of commands.
 bool is_model_name(std::string_view name);
@@ -46,6 +41,14 @@ std::vector<std::string> layer_names(const ConfigArray& tables);
 
 TrainSettings read_train(const ConfigValue& table);
 std::string train_text(const TrainSettings& settings);  // the lines of [train]
+
+// Reads [optimizer] and its groups into `settings`.
+void read_optimizer(const ConfigValue& table, TrainSettings& settings);
+// Throws where a group has no tensor of the net. `table` is [optimizer].
+void check_groups(const Net& net, const ConfigValue& table, const TrainSettings& settings);
+std::string optimizer_text(const TrainSettings& settings);  // the lines of [optimizer], and groups
+bool is_optimizer_key(std::string_view key);                // of any optimizer
+std::vector<std::string_view> optimizer_keys();             // of all optimizers, and "type"
 
 // Sets one KEY=VALUE in the tree. Throws UserError(usage) where the key does not exist.
 void apply_override(ConfigValue& root, const Override& override);

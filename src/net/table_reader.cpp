@@ -9,12 +9,6 @@
 
 namespace convoy {
 
-std::string Interval::text() const {
-  std::string from = fmt::format("{} {}", low_open ? "above" : "of at least", low);
-  if (high == HUGE_VAL) return from;
-  return fmt::format("{} and {} {}", from, high_open ? "less than" : "at most", high);
-}
-
 TableReader::TableReader(const ConfigValue& value, std::string title,
                          std::span<const std::string_view> keys)
     : location_(&value.location), title_(std::move(title)) {

@@ -11,23 +11,11 @@
 #include <string_view>
 #include <utility>
 
+#include "base/interval.hpp"
 #include "base/tensor.hpp"
 #include "net/config_tree.hpp"
 
 namespace convoy {
-
-// [low, high]; an end that is open does not belong to it.
-struct Interval {
-  double low = 0;
-  double high = 0;
-  bool low_open = false;
-  bool high_open = false;
-
-  bool contains(double x) const {
-    return (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
-  }
-  std::string text() const;  // "of at least 0 and less than 1"
-};
 
 // The values of an enumeration, each with the name by which a file calls it.
 template <class Enum, std::size_t Count>

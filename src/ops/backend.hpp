@@ -11,7 +11,7 @@
 #include "ops/normalize.hpp"
 #include "ops/op.hpp"
 #include "ops/pass.hpp"
-#include "optim/sgd.hpp"
+#include "optim/optimizer.hpp"
 
 namespace convoy {
 
@@ -32,7 +32,8 @@ struct Backend {
   // Prepares weight rows [units) for input_gradient; elements of other rows stay as they are.
   void (*pack)(const Op&, const float* parameters, float* packed, Range units);
   LossSum (*loss)(const Loss&, const LossPass<float>&);
-  bool (*update)(const Sgd&, const UpdatePass<float>&);      // are all new weights finite?
+  // Returns whether all new weights and slots are finite.
+  bool (*update)(const Optimizer&, const UpdatePass<float>&);
   void (*add)(Index size, float* sum, const float* addend);  // sum += addend
   // x [size] = bytes [size], channels innermost.
   void (*normalize)(const Normalize&, Index size, const std::uint8_t* bytes, float* x);

@@ -94,16 +94,18 @@ void check_step_range(const Net& net, Index largest_batch, const StepRange& step
                                       static_cast<std::size_t>(std::max<Index>(end - first, 0))));
 }
 
-void check_state(const Net& net, const ModelState& state) {
-  const Index velocity = state.velocity.size();
-  if (state.parameters.size() == net.arena_size() &&
-      (velocity == 0 || velocity == net.arena_size())) {
-    return;
-  }
+void check_state(const Net& net, const NetOptimizer& optimizer, const ModelState& state) {
+  const Index size = net.arena_size();
+  const std::size_t slots = optimizer.slots().size();
+  const bool fits =
+      state.parameters.size() == size && (state.slots.empty() || state.slots.size() == slots) &&
+      std::ranges::all_of(state.slots, [=](const auto& slot) { return slot.size() == size; });
+  if (fits) return;
   throw UserError(
       Fault::usage,
-      fmt::format("a state of {} parameters and {} velocities", state.parameters.size(), velocity),
-      fmt::format("the net's arena has {} of each", net.arena_size()),
+      fmt::format("a state of {} parameters and {} slots", state.parameters.size(),
+                  state.slots.size()),
+      fmt::format("the net's arena has {}, and its optimizer {} slots of that size", size, slots),
       "give it a state of this net, such as initial_parameters()");
 }
 

@@ -13,6 +13,6 @@ namespace convoy {
 void check_options(const EngineOptions& options, const Communicator& communicator);
 void check_data(const Net& net, const Dataset& data, std::span<const std::uint32_t> samples);
 void check_step_range(const Net& net, Index largest_batch, const StepRange& step_range);
-void check_state(const Net& net, const ModelState& state);
+void check_state(const Net& net, const NetOptimizer& optimizer, const ModelState& state);
 
 }  // namespace convoy

@@ -30,7 +30,7 @@ class CudaEngine : public Engine {
 // rank's number among the ranks of its host, modulo the number of GPUs. Throws
 // UserError(unavailable) where this build has no CUDA, the host has no GPU, or the GPU has too
 // little memory, and UserError(usage) for options that a GPU does not support (tensor parallel).
-std::unique_ptr<CudaEngine> make_cuda_engine(const Net& net, const Sgd& optimizer,
+std::unique_ptr<CudaEngine> make_cuda_engine(const Net& net, const NetOptimizer& optimizer,
                                              const EngineOptions& options,
                                              Communicator& communicator);
 

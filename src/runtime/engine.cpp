@@ -20,7 +20,7 @@ std::string_view to_string(Launching launching) {
   return "";
 }
 
-std::unique_ptr<Engine> make_engine(const Net& net, const Sgd& optimizer,
+std::unique_ptr<Engine> make_engine(const Net& net, const NetOptimizer& optimizer,
                                     const EngineOptions& options, Communicator& communicator) {
   if (options.device == Device::cuda) {
     return make_cuda_engine(net, optimizer, options, communicator);

@@ -15,7 +15,7 @@
 #include "convoy/compute.hpp"
 #include "data/dataset.hpp"
 #include "net/net.hpp"
-#include "optim/sgd.hpp"
+#include "optim/optimizer.hpp"
 #include "parallel/communicator.hpp"
 #include "parallel/step_metrics.hpp"
 #include "parallel/tree_reduce.hpp"
@@ -76,10 +76,15 @@ struct StepRange {
   StepMetrics before;                       // of the epoch's earlier steps; `total` begins with it
 };
 
+// The number in the run, from 1, of a step of the epoch: what an optimizer counts.
+inline Index number_in_run(const StepRange& step_range, Index step) {
+  return step_range.first_step + step + 1;
+}
+
 enum class Outcome {
   finished,    // all steps done
   stopped,     // on request, after a complete step
-  not_finite,  // a loss or a new weight was not finite: the weights are those before that step
+  not_finite,  // a loss, weight or slot was not finite: the state is that before the step
 };
 
 struct StepRangeResult {
@@ -94,7 +99,7 @@ struct StepRangeResult {
 // Parameters and optimizer state, in arenas that Net lays out.
 struct ModelState {
   Buffer<float> parameters;
-  Buffer<float> velocity;  // empty where the optimizer has no momentum
+  std::vector<Buffer<float>> slots;  // as slots_of(optimizer); in set_state() none means zeros
 };
 
 struct Evaluation {
@@ -122,7 +127,7 @@ class Engine {
 
   // Arguments of construction on which the weights depend.
   virtual Index grain() const = 0;
-  virtual Sgd optimizer() const = 0;
+  virtual const NetOptimizer& optimizer() const = 0;
 
   // Threads, instruction set and device, for reports.
   virtual int threads() const = 0;
@@ -140,7 +145,7 @@ class Engine {
 // `communicator` and the timeline, which must outlive it. Weights start at zero: call set_state.
 // Throws UserError(usage) for options that contradict each other, and UserError(unavailable) where
 // the build or the machine lacks the device, the threads or the memory. Collective.
-std::unique_ptr<Engine> make_engine(const Net& net, const Sgd& optimizer,
+std::unique_ptr<Engine> make_engine(const Net& net, const NetOptimizer& optimizer,
                                     const EngineOptions& options, Communicator& communicator);
 
 }  // namespace convoy

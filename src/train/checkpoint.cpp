@@ -16,6 +16,7 @@
 #include "base/digest.hpp"
 #include "base/version.hpp"
 #include "train/find_checkpoint.hpp"
+#include "train/other_version.hpp"
 #include "train/safetensors.hpp"
 #include "train/strict_json.hpp"
 
@@ -26,8 +27,11 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using safetensors::Metadata;
 
-constexpr std::string_view kSchema = "convoy.checkpoint/1";
-constexpr std::string_view kVelocityPrefix = "optimizer.velocity.";
+constexpr std::string_view kSchema = "convoy.checkpoint/2";
+// The name of the value of a slot of the optimizer for this tensor.
+std::string slot_name(std::string_view slot, const ParameterTensor& tensor) {
+  return fmt::format("optimizer.{}.{}", slot, tensor.name);
+}
 
 std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor& tensor) {
   return arena.span().subspan(static_cast<std::size_t>(tensor.offset),
@@ -119,14 +123,12 @@ class Loader {
       : file_(name), reader_(bytes, name) {}
 
   Checkpoint load() const {
-    if (text("schema") != kSchema) {
-      throw UserError(
-          Fault::bad_data,
-          fmt::format("{} is not a checkpoint that this version can read", file_.string()),
-          fmt::format("its schema is {}, not {}", text("schema"), kSchema),
-          "use the version of Convoy that wrote it");
-    }
-    if (text("metadata_sha256") != metadata_sha256(reader_.metadata())) {
+    // A file with another digest is damaged, and one without may be of another program.
+    const bool is_intact =
+        has("metadata_sha256") && text("metadata_sha256") == metadata_sha256(reader_.metadata());
+    check_schema(text("schema"), is_intact);
+    if (!is_intact) {
+      text("metadata_sha256");
       fail("metadata", "its digest does not match");
     }
     Checkpoint checkpoint{parse_model_file(text("model"), fmt::format("{}: model", file_.string())),
@@ -145,6 +147,18 @@ class Loader {
   [[noreturn]] void fail(std::string_view location, std::string_view why) const {
     throw UserError(Fault::bad_data, fmt::format("the checkpoint {} is damaged", file_.string()),
                     fmt::format("{}: {}", location, why), "use another checkpoint");
+  }
+
+  void check_schema(const std::string& schema, bool is_intact) const {
+    if (schema == kSchema) return;
+    const std::string problem =
+        fmt::format("{} is not a checkpoint that this version can read", file_.string());
+    const std::string why = fmt::format("its schema is {}, not {}", schema, kSchema);
+    if (is_intact && schema.starts_with("convoy.checkpoint/")) {
+      throw OtherVersion(Fault::bad_data, problem, why,
+                         fmt::format("use Convoy {}, which wrote it", text("version")));
+    }
+    throw UserError(Fault::bad_data, problem, why, "use another checkpoint");
   }
 
   const std::string& text(const std::string& key) const {
@@ -217,30 +231,32 @@ class Loader {
     if (has("initial_weights_sha256")) {
       checkpoint.initial_weights_sha256 = text("initial_weights_sha256");
     }
-    if (has("order_version")) checkpoint.order_version = count("order_version");
-    if (has("version")) checkpoint.version = text("version");
+    checkpoint.order_version = count("order_version");
+    checkpoint.version = text("version");
   }
 
   // Checks the names and shapes of all tensors before it allocates memory for them.
   void read_state(Checkpoint& checkpoint) const {
     const Net& net = checkpoint.model.net;
-    const bool with_velocity = checkpoint.model.train.momentum != 0;
-    check_tensors(net, with_velocity);
-    checkpoint.state.parameters = read_arena(net, "");
-    if (with_velocity) checkpoint.state.velocity = read_arena(net, kVelocityPrefix);
+    const auto slots = slots_of(checkpoint.model.train.optimizer);
+    check_tensors(net, slots);
+    checkpoint.state.parameters = read_arena(net, [](const ParameterTensor& t) { return t.name; });
+    for (const std::string_view slot : slots) {
+      checkpoint.state.slots.push_back(
+          read_arena(net, [=](const ParameterTensor& t) { return slot_name(slot, t); }));
+    }
     if (weights_sha256(net, checkpoint.state) != checkpoint.weights_sha256 ||
         state_sha256(net, checkpoint.state, checkpoint.position.step) != checkpoint.state_sha256) {
       fail("data", "the digest of the tensors does not match");
     }
   }
 
-  void check_tensors(const Net& net, bool with_velocity) const {
-    std::size_t wanted = 0;
+  void check_tensors(const Net& net, std::span<const std::string_view> slots) const {
     for (const ParameterTensor& tensor : net.parameter_tensors()) {
       check_tensor(tensor.name, tensor.shape);
-      if (with_velocity) check_tensor(std::string(kVelocityPrefix) + tensor.name, tensor.shape);
-      wanted += with_velocity ? 2 : 1;
+      for (const std::string_view slot : slots) check_tensor(slot_name(slot, tensor), tensor.shape);
     }
+    const std::size_t wanted = net.parameter_tensors().size() * (1 + slots.size());
     if (reader_.tensors().size() != wanted) {
       fail("list of tensors", fmt::format("it has {} tensors, but its model has {}",
                                           reader_.tensors().size(), wanted));
@@ -255,10 +271,12 @@ class Loader {
     }
   }
 
-  Buffer<float> read_arena(const Net& net, std::string_view prefix) const {
+  // `name_of` returns the name of a tensor's value in the file.
+  template <class NameOf>
+  Buffer<float> read_arena(const Net& net, const NameOf& name_of) const {
     Buffer<float> arena(net.arena_size());
     for (const ParameterTensor& tensor : net.parameter_tensors()) {
-      const auto& entry = reader_.tensors().at(std::string(prefix) + tensor.name);
+      const auto& entry = reader_.tensors().at(name_of(tensor));
       reader_.read(entry, arena.span().subspan(static_cast<std::size_t>(tensor.offset),
                                                static_cast<std::size_t>(tensor.size)));
     }
@@ -280,7 +298,7 @@ std::string weights_sha256(const Net& net, const ModelState& state) {
 std::string state_sha256(const Net& net, const ModelState& state, Index step) {
   Sha256 digest;
   update_with(digest, net, state.parameters);
-  if (state.velocity.size() != 0) update_with(digest, net, state.velocity);
+  for (const Buffer<float>& slot : state.slots) update_with(digest, net, slot);
   digest.update_number(step);
   return digest.hex();
 }
@@ -291,10 +309,11 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
     tensors.push_back({tensor.name, tensor.shape, part_of(state.parameters, tensor)});
   }
-  if (state.velocity.size() != 0) {
+  const auto names = slots_of(checkpoint.model.train.optimizer);
+  for (std::size_t s = 0; s < state.slots.size(); ++s) {
     for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
-      tensors.push_back({std::string(kVelocityPrefix) + tensor.name, tensor.shape,
-                         part_of(state.velocity, tensor)});
+      tensors.push_back(
+          {slot_name(names[s], tensor), tensor.shape, part_of(state.slots[s], tensor)});
     }
   }
   safetensors::write(file, metadata_of(checkpoint), tensors);

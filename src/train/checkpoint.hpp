@@ -47,7 +47,7 @@ struct Checkpoint {
 
 // SHA-256 of the parameters in file order, little-endian FP32.
 std::string weights_sha256(const Net& net, const ModelState& state);
-// The same bytes, then the velocity in file order (if any), then the step count as 8 bytes.
+// The same bytes, then each slot of the optimizer in file order, then the step count as 8 bytes.
 std::string state_sha256(const Net& net, const ModelState& state, Index step);
 
 // Writes the file by replace_file(): it is complete or absent. The two digests of the state are

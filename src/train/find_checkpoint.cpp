@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "train/other_version.hpp"
 
 namespace convoy {
 namespace {
@@ -82,6 +83,8 @@ class Search {
     try {
       newest_ = load_twice(file);
       file_ = file;
+    } catch (const OtherVersion&) {  // it is good, for the Convoy that wrote it
+      throw;
     } catch (const Error& error) {
       if (error.fault() == Fault::not_found) return false;
       if (error.fault() == Fault::bad_data) {

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSchema = "convoy.run/1";
+constexpr std::string_view kSchema = "convoy.run/2";
 // The beginning of the part after the model's text. The model's text has no such table, and no
 // value below has a line like this.
 constexpr std::string_view kTail = "\n[data]\n";
@@ -108,11 +108,11 @@ std::string run_config_text(const RunIdentity& identity) {
 
 void check_order_version(Index order_version, std::string_view version, const fs::path& folder) {
   if (order_version == kOrderVersion) return;
-  throw OtherOrder(Fault::bad_data,
-                   fmt::format("the run {} cannot continue with the same bits", folder.string()),
-                   fmt::format("its order_version is {}, but Convoy {} has {}", order_version,
-                               kVersion, kOrderVersion),
-                   fmt::format("use Convoy {}, or begin a new run", version));
+  throw OtherVersion(Fault::bad_data,
+                     fmt::format("the run {} cannot continue with the same bits", folder.string()),
+                     fmt::format("its order_version is {}, but Convoy {} has {}", order_version,
+                                 kVersion, kOrderVersion),
+                     fmt::format("use Convoy {}, or begin a new run", version));
 }
 
 RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
@@ -123,9 +123,16 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
   const auto string = [&](std::string_view table, std::string_view key) {
     return value_of<std::string>(file, tail, table, key);
   };
-  if (string("run", "schema") != kSchema) {
-    fail(file, "run.schema", fmt::format("it is not {}", kSchema));
+  const std::string schema = string("run", "schema");
+  if (schema != kSchema && schema.starts_with("convoy.run/")) {
+    throw OtherVersion(
+        Fault::bad_data,
+        fmt::format("the run {} has files of another version", file.parent_path().string()),
+        fmt::format("the schema of its {} is {}, not {}", file.filename().string(), schema,
+                    kSchema),
+        fmt::format("use Convoy {}, or begin a new run", string("run", "version")));
   }
+  if (schema != kSchema) fail(file, "run.schema", fmt::format("it is not {}", kSchema));
   check_order_version(value_of<Index>(file, tail, "run", "order_version"), string("run", "version"),
                       file.parent_path());
   RunIdentity identity{parse_model_file(text.substr(0, cut), file.string()),

@@ -2,7 +2,7 @@
 // config.toml of a run folder: the model's text unchanged, then
 //
 //   [data]   name, limit, validation, train_sha256, test_sha256
-//   [run]    schema = "convoy.run/1", order_version, version, and initial_weights_sha256 if the run
+//   [run]    schema = "convoy.run/2", order_version, version, and initial_weights_sha256 if the run
 //            began with the weights of another
 #pragma once
 
@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/check.hpp"
 #include "net/model_file.hpp"
 #include "train/data_settings.hpp"
+#include "train/other_version.hpp"
 
 namespace convoy {
 
@@ -27,17 +27,12 @@ struct RunIdentity {
 
 std::string run_config_text(const RunIdentity& identity);
 
-// The run has another order_version: it is not damaged, but this Convoy would give other bits.
-class OtherOrder : public UserError {
- public:
-  using UserError::UserError;
-};
-// Throws OtherOrder(bad_data) unless the order version is this Convoy's. `version` is that of the
+// Throws OtherVersion(bad_data) unless the order version is this Convoy's. `version` is that of the
 // Convoy that began the run.
 void check_order_version(Index order_version, std::string_view version,
                          const std::filesystem::path& folder);
 
-// Throws OtherOrder, and UserError(bad_data) that names `file` and the place in it.
+// Throws OtherVersion, and UserError(bad_data) that names `file` and the place in it.
 RunIdentity parse_run_config(std::string_view text, const std::filesystem::path& file);
 
 }  // namespace convoy

@@ -95,7 +95,7 @@ FoundRun open_run(const fs::path& folder) {
   std::string lost;
   try {
     return {{read_identity(folder)}, ""};
-  } catch (const OtherOrder&) {
+  } catch (const OtherVersion&) {
     throw;
   } catch (const UserError& error) {
     check_is_run(folder);  // throws if the folder is no run

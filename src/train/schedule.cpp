@@ -13,7 +13,7 @@ namespace {
 double stepped(const TrainSettings& settings, double epochs) {
   // Truncation equals floor, because both are positive. The clamp keeps the conversion defined.
   const auto drops = static_cast<Index>(std::min(epochs / settings.step_epochs, 1e18));
-  double rate = settings.learning_rate;
+  double rate = learning_rate(settings.optimizer);
   for (Index i = 0; i < drops; ++i) {
     const double next = rate * settings.step_factor;
     if (next == rate) break;  // 0, or a factor of 1: later drops change nothing
@@ -27,7 +27,7 @@ double cosine(const TrainSettings& settings, double epochs) {
   if (length <= 0) return settings.final_learning_rate;
   const double progress = (epochs - settings.warmup_epochs) / length;
   if (progress >= 1) return settings.final_learning_rate;
-  const double range = settings.learning_rate - settings.final_learning_rate;
+  const double range = learning_rate(settings.optimizer) - settings.final_learning_rate;
   return settings.final_learning_rate + range * (1 + math::cos_turns(progress / 2)) / 2;
 }
 
@@ -35,7 +35,8 @@ double rate_at(const TrainSettings& settings, Index step, Index steps_per_epoch)
   const double epochs = static_cast<double>(step) / static_cast<double>(steps_per_epoch);
   if (epochs < settings.warmup_epochs) {
     const double warmup_steps = settings.warmup_epochs * static_cast<double>(steps_per_epoch);
-    return settings.learning_rate * std::min(static_cast<double>(step + 1) / warmup_steps, 1.0);
+    return learning_rate(settings.optimizer) *
+           std::min(static_cast<double>(step + 1) / warmup_steps, 1.0);
   }
   switch (settings.schedule) {
     case ScheduleKind::constant:
@@ -45,7 +46,7 @@ double rate_at(const TrainSettings& settings, Index step, Index steps_per_epoch)
     case ScheduleKind::cosine:
       return cosine(settings, epochs);
   }
-  return settings.learning_rate;
+  return learning_rate(settings.optimizer);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -18,13 +19,14 @@ struct Setting {
 std::vector<Setting> settings_of(std::string_view text) {
   std::vector<Setting> settings;
   std::string table;
-  int layers = 0;
+  std::map<std::string, int> tables;  // [[name]]: how many so far
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.starts_with("[[")) {
-      table = fmt::format("layer.{}.", layers++);
+      const std::string name(line.substr(2, line.find(']') - 2));
+      table = fmt::format("{}.{}.", name, tables[name]++);
     } else if (line.starts_with("[")) {
       table = fmt::format("{}.", line.substr(1, line.find(']') - 1));
     } else if (const std::size_t equals = line.find(" = "); equals != std::string_view::npos) {

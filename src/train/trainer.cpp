@@ -26,19 +26,14 @@ namespace convoy {
 namespace {
 
 // Checked because another grain or optimizer would train other weights than the configuration says.
-void check_engine(const Engine& engine, const TrainSettings& settings) {
-  const Sgd made = engine.optimizer(), wanted = optimizer_of(settings);
-  if (engine.grain() == settings.grain && made.momentum == wanted.momentum &&
-      made.nesterov == wanted.nesterov && made.weight_decay == wanted.weight_decay &&
-      (made.momentum != 0) == (settings.momentum != 0)) {
-    return;
-  }
+void check_engine(const Engine& engine, const ModelFile& model) {
+  const Index grain = model.train.grain;
+  if (engine.grain() == grain && engine.optimizer() == optimizer_of(model.net, model.train)) return;
   throw UserError(Fault::usage, "the engine does not fit the model",
-                  fmt::format("grain {}, momentum {}, weight decay {}; the model has grain {}, "
-                              "momentum {}, weight decay {}",
-                              engine.grain(), made.momentum, made.weight_decay, settings.grain,
-                              settings.momentum, settings.weight_decay),
-                  "make it with model.train.grain and optimizer_of(model.train)");
+                  engine.grain() == grain
+                      ? std::string("it has another optimizer, or other settings of it")
+                      : fmt::format("it has grain {}, the model {}", engine.grain(), grain),
+                  "make it with the model's grain and optimizer_of(model.net, model.train)");
 }
 
 Dataset limited(const Dataset& data, Index limit) {
@@ -52,7 +47,9 @@ Dataset limited(const Dataset& data, Index limit) {
 ModelState initial_state(const ModelFile& model) {
   ModelState state;
   state.parameters = initial_parameters(model.net, model.train.seed);
-  if (model.train.momentum != 0) state.velocity = Buffer<float>(model.net.arena_size());
+  for (std::size_t s = 0; s < slots_of(model.train.optimizer).size(); ++s) {
+    state.slots.emplace_back(model.net.arena_size());
+  }
   return state;
 }
 
@@ -162,7 +159,7 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
       test_samples(static_cast<std::size_t>(test.size())),
       order(parse_order(model.train.order)),
       initial_weights_sha256(run_initial_weights_sha256) {
-  check_engine(engine, model.train);
+  check_engine(engine, model);
   warnings = label_warnings(data);
   std::iota(test_samples.begin(), test_samples.end(), 0u);
   const auto samples = static_cast<Index>(split.train.size());
@@ -341,17 +338,18 @@ RunTrainer RunTrainer::resume(const ModelFile& model, const TrainAndTest& data,
         throw;
       }
     }();
-    const std::vector<std::string> parts{
-        bytes_of(std::span(&checkpoint.position, 1)), bytes_of(checkpoint.state.parameters.span()),
-        bytes_of(checkpoint.state.velocity.span()), to_text(state->epochs)};
+    std::vector<std::string> parts{bytes_of(std::span(&checkpoint.position, 1)),
+                                   to_text(state->epochs),
+                                   bytes_of(checkpoint.state.parameters.span())};
+    for (const Buffer<float>& slot : checkpoint.state.slots) parts.push_back(bytes_of(slot.span()));
     return pack(parts);
   }));
   state->check_data(data.name);  // after open_newest(), which names data of another run
   ModelState weights;
   std::memcpy(&state->position, told.at(0).data(), sizeof(RunPosition));
-  weights.parameters = floats_of(told.at(1));
-  weights.velocity = floats_of(told.at(2));
-  state->epochs = metrics_of(told.at(3));
+  state->epochs = metrics_of(told.at(1));
+  weights.parameters = floats_of(told.at(2));
+  for (std::size_t s = 3; s < told.size(); ++s) weights.slots.push_back(floats_of(told[s]));
   engine.set_state(weights);
   return RunTrainer(std::move(state));
 }

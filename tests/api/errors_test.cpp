@@ -15,7 +15,8 @@ TEST(Api, ErrorsSayWhatIsWrongAndHaveTheirFault) {
   using convoy::Fault;
   expect_thrown(Fault::not_found, "lenet5", [] { convoy::load_model("lenet6"); });
   expect_thrown(Fault::bad_data, "line", [] { convoy::parse_model("name = ", "text"); });
-  expect_thrown(Fault::usage, "did you mean 'momentum'", [] { small_model({"train.momentun=1"}); });
+  expect_thrown(Fault::usage, "did you mean 'optimizer.momentum'",
+                [] { small_model({"train.momentun=1"}); });
   expect_thrown(Fault::not_found, "mnist", [] { convoy::load_data("mnisd"); });
   expect_thrown(Fault::not_found, "absent", [] { convoy::Predictor("absent"); });
   expect_thrown(Fault::not_found, "absent", [] { convoy::model_of_run("absent"); });

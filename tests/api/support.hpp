@@ -44,7 +44,7 @@ inline const convoy::TrainAndTest& clothes() {
 
 // A run takes some hundredths of a second, and has several steps after each call of progress().
 inline convoy::Model small_model(const std::vector<convoy::Override>& more = {}) {
-  std::vector<convoy::Override> overrides{"train.epochs=3", "train.momentum=0.9"};
+  std::vector<convoy::Override> overrides{"train.epochs=3", "optimizer.momentum=0.9"};
   overrides.insert(overrides.end(), more.begin(), more.end());
   return convoy::load_model("tiny-relu", overrides);
 }

@@ -56,7 +56,7 @@ TEST(Api, TrainsTheWeightsOfTheProgram) {
   const ScratchFolder folder;
   const std::string limit = std::to_string(kLimit);
   const auto json = document({"train", "tiny-relu", "--data", clothes().name, "--epochs", "3",
-                              "--set", "train.momentum=0.9", "--limit", limit, "--validation",
+                              "--set", "optimizer.momentum=0.9", "--limit", limit, "--validation",
                               "0.1", "--out", "program", "--json", "--quiet"},
                              folder);
   Notes notes;
@@ -78,6 +78,35 @@ TEST(Api, TrainsTheWeightsOfTheProgram) {
   // The program continues a run of the library.
   const auto more = document({"train", "--resume", "library", "--json", "--quiet"}, folder);
   EXPECT_EQ(more["weights_sha256"], result.weights_sha256);
+}
+
+// AdamW, with biases that never change.
+TEST(Api, OptimizersAreSettingsOfTheModel) {
+  const std::string frozen = "optimizer.group=[{ match = \"*.bias\", frozen = true }]";
+  const convoy::Model model = convoy::load_model(
+      "tiny-relu", {"train.epochs=2", "optimizer.type=adamw", "optimizer.beta1=0.8", frozen});
+  EXPECT_EQ(convoy::type_name(model.settings().optimizer), "adamw");
+  EXPECT_EQ(convoy::learning_rate(model.settings().optimizer), 0.001);
+  const auto& adam = std::get<convoy::Adam>(model.settings().optimizer);
+  EXPECT_EQ(adam.beta1, 0.8);
+  EXPECT_EQ(adam.weight_decay, 0.01);
+  EXPECT_TRUE(adam.decoupled_weight_decay);
+  ASSERT_EQ(model.settings().optimizer_groups.size(), 1u);
+  EXPECT_EQ(model.with({"optimizer.type=rmsprop"}).settings().optimizer,
+            convoy::Optimizer(convoy::RmsProp{}));
+
+  const ScratchFolder folder;
+  const auto json =
+      document({"train", "tiny-relu", "--data", clothes().name, "--epochs", "2", "--set",
+                "optimizer.type=adamw", "--set", "optimizer.beta1=0.8", "--set", frozen, "--limit",
+                std::to_string(kLimit), "--json", "--quiet", "--out", "program"},
+               folder);
+  const auto result = convoy::train(model, clothes(), {.limit = kLimit, .compute = {.threads = 1}});
+  EXPECT_EQ(result.weights_sha256, json["weights_sha256"]);
+  EXPECT_EQ(result.state_sha256, json["state_sha256"]);
+  EXPECT_NE(result.weights_sha256,
+            convoy::train(model.with({"optimizer.group=[]"}), clothes(), {.limit = kLimit})
+                .weights_sha256);
 }
 
 TEST(Api, ComputeOptionsAndSessionsChangeNoWeight) {

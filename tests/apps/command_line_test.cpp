@@ -84,7 +84,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"train", "--order", "random"}, "--order: random is not shuffled, sequential or shards:N"},
       {{"train", "--order", "shuffled", "--no-shuffle"}, "--no-shuffle"},
       {{"train", "--epochs", "2", "--set", "train.epochs=3"}, "--set train.epochs=3"},
-      {{"train", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
+      {{"train", "--set", "train.momentun=0.9"}, "did you mean 'optimizer.momentum'?"},
       {{"train", "--checkpoint-every", "5"}, "--checkpoint-every: 5 is not a positive number and"},
       {{"train", "--resume-if-present"}, "--resume-if-present without --out"},
       {{"train", "--resume", "a", "--resume-if-present"}, "cannot be combined with --resume"},
@@ -125,7 +125,7 @@ TEST_F(CommandLine, MistakesAreNamed) {
       {{"bench", "--isa", "mmx"}, "reference"},
       {{"bench", "--svg"}, "--svg"},
       {{"bench", "a", "b"}, "unexpected argument b"},
-      {{"bench", "--set", "train.momentun=0.9"}, "did you mean 'momentum'?"},
+      {{"bench", "--set", "train.momentun=0.9"}, "did you mean 'optimizer.momentum'?"},
       {{"bench", "--launch", "graph"}, "--launch with --device cpu"},
       {{"bench", "--device", "cuda", "--threads", "1"}, "--threads with --device cuda"},
       {{"bench", "lenet6"}, "did you mean 'lenet5'?", 66},
@@ -173,7 +173,7 @@ TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
   const Arguments options[] = {
       {"tiny-relu"},     {"--batch", "4"},        {"--grain", "2"},
       {"--seed", "2"},   {"--no-shuffle"},        {"--order", "sequential"},
-      {"--limit", "10"}, {"--validation", "0.1"}, {"--set", "train.momentum=0"},
+      {"--limit", "10"}, {"--validation", "0.1"}, {"--set", "optimizer.momentum=0"},
       {"--out", "b"}};
   for (const Arguments& option : options) {
     Arguments line{"train", "--resume", "a"};

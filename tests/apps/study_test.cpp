@@ -157,7 +157,7 @@ TEST_F(StudyCommand, MistakesAreFoundBeforeAnythingRuns) {
 
 TEST_F(StudyCommand, AProcessThatFailsIsNamedWithWhatItSaid) {
   const Ended ended =
-      run(small({"--out", "s", "--quiet", "--set", "train.learning_rate=1e30"}), folder_);
+      run(small({"--out", "s", "--quiet", "--set", "optimizer.learning_rate=1e30"}), folder_);
   EXPECT_EQ(ended.code, 76);
   EXPECT_THAT(ended.err, HasSubstr("Strong scaling 1x1"));
   EXPECT_FALSE(fs::exists(folder_ / "s/run"));

@@ -161,11 +161,14 @@ TEST_F(TrainRanks, RanksWithOtherOptionsAreNamed) {
 }
 
 TEST_F(TrainRanks, AStopIsACheckpointAndAnyLayoutContinues) {
-  const json whole =
-      trained({"--epochs", "300", "--out", "whole", "--checkpoint-every", "1000epoch"});
+  // The slots of AdamW are a part of the state, and its steps are counted.
+  const json whole = trained({"--set", "optimizer.type=adamw", "--epochs", "300", "--out", "whole",
+                              "--checkpoint-every", "1000epoch"});
+  EXPECT_EQ(whole["settings"]["optimizer"]["type"], "adamw");
   for (const int number : {SIGTERM, SIGUSR1}) {
-    const auto child = begun(
-        {"--ranks", "2", "--oversubscribe", "--json", "--checkpoint-every", "1000epoch"}, "300");
+    const auto child = begun({"--set", "optimizer.type=adamw", "--ranks", "2", "--oversubscribe",
+                              "--json", "--checkpoint-every", "1000epoch"},
+                             "300");
     child->signal(number);
     const Ended ended = child->wait();
     EXPECT_EQ(ended.code, 75) << ended.err;

@@ -209,7 +209,7 @@ TEST_F(Train, SecondInterruptEndsAtOnce) {
 
 TEST_F(Train, NotFiniteEndsWithTheLastGoodCheckpoint) {
   const json result =
-      trained({"--set", "train.learning_rate=1e30", "--epochs", "2", "--out", "a"}, 76);
+      trained({"--set", "optimizer.learning_rate=1e30", "--epochs", "2", "--out", "a"}, 76);
   EXPECT_EQ(result["status"], "not_finite");
   EXPECT_FALSE(std::string(result["message"]).empty());
   EXPECT_EQ(run({"eval", "a"}, folder_).code, 0);

@@ -296,8 +296,8 @@ TEST_F(DataFiles, ANormalisationThatLeavesNothingIsRefused) {
   refused("input.mean=1e300", "single precision");
   refused("input.scale=1e-300", "no pixel");
   refused("input.mean=1e12", "no pixel");
-  refused("train.learning_rate=1e39", "at most");
-  refused("train.weight_decay=1e300", "at most");
+  refused("optimizer.learning_rate=1e39", "at most");
+  refused("optimizer.weight_decay=1e300", "at most");
 }
 
 }  // namespace

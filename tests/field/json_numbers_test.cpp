@@ -182,7 +182,7 @@ TEST(RunNumbers, CountsOfACheckpointAreInRange) {
     Checkpoint checkpoint{train_tests::tiny_model(), {}, position, {}, "", "", ""};
     const Index size = checkpoint.model.net.arena_size();
     checkpoint.state.parameters = Buffer<float>(size);
-    checkpoint.state.velocity = Buffer<float>(size);
+    checkpoint.state.slots.emplace_back(size);
     save_checkpoint(folder / "c.safetensors", checkpoint);
     return failure_of([&] { load_checkpoint(folder / "c.safetensors"); });
   };

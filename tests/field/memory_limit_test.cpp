@@ -102,6 +102,8 @@ units = 10
 [loss]
 type = "softmax_cross_entropy"
 [train]
+
+[optimizer]
 momentum = 0.9
 )",
                                            "wide.toml");
@@ -110,7 +112,7 @@ momentum = 0.9
   options.cpu.threads = 2;
   options.cpu.oversubscribe = true;
   options.batch = model.train.batch;
-  const Sgd optimizer = optimizer_of(model.train);
+  const NetOptimizer optimizer = optimizer_of(model.net, model.train);
   const Plan plan(model.net, Fusion::conv_blocks);
   const MemoryNeed need =
       memory_need(plan, optimizer, choose_layout(options, plan, *alone), *alone);
@@ -137,8 +139,8 @@ class WithMemoryLimit : public ::testing::Test {
 };
 
 TEST_F(WithMemoryLimit, ARunThatCanNotFitIsRefused) {
-  // A net of 64 million weights needs 512 MB for two generations of them, as much for velocities,
-  // and memory for sums.
+  // A net of 64 million weights needs 512 MB for two generations of them, as much for the momentum
+  // buffers, and memory for sums.
   const std::string model = R"(
 name = "large"
 [input]
@@ -157,6 +159,8 @@ units = 10
 [loss]
 type = "softmax_cross_entropy"
 [train]
+
+[optimizer]
 momentum = 0.9
 )";
   write_file(folder_ / "large.toml", model);

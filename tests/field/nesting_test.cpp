@@ -75,12 +75,12 @@ TEST(Nesting, OverridesHaveTheSameLimit) {
   const std::string model = test::read_file(known_models().front().path);
   for (const int levels : {65, 100'000}) {
     for (const std::string& override :
-         {"train.momentum=" + times(levels, "["),
-          "train.momentum=" + times(levels, "[") + times(levels, "]"),
-          "train.momentum=" + times(levels, "{a=") + "1" + times(levels, "}"),
-          "train.momentum={a" + times(levels, ".a") + "=1}",
-          "train.momentum=1\n[a" + times(levels, ".a") + "]", "train" + times(levels, ".a") + "=1",
-          "layer.0" + times(levels, ".a") + "=1"}) {
+         {"optimizer.momentum=" + times(levels, "["),
+          "optimizer.momentum=" + times(levels, "[") + times(levels, "]"),
+          "optimizer.momentum=" + times(levels, "{a=") + "1" + times(levels, "}"),
+          "optimizer.momentum={a" + times(levels, ".a") + "=1}",
+          "optimizer.momentum=1\n[a" + times(levels, ".a") + "]",
+          "train" + times(levels, ".a") + "=1", "layer.0" + times(levels, ".a") + "=1"}) {
       const Failure failure =
           failure_of([&] { parse_model_file(model, "x.toml", std::vector{Override(override)}); });
       EXPECT_EQ(failure.fault, Fault::usage) << override.substr(0, 40);

@@ -20,16 +20,16 @@ TEST_F(Options, SpellingsOfOtherProgramsAreAnswered) {
     std::string remedy;
   };
   const Case cases[] = {
-      {{"train", "lenet5", "--lr", "0.1"}, "write --set train.learning_rate=0.1"},
-      {{"train", "lenet5", "--learning_rate=0.1"}, "write --set train.learning_rate=0.1"},
-      {{"train", "lenet5", "--lr"}, "write --set train.learning_rate=0.01"},
-      {{"train", "lenet5", "--lr", "0.1; reboot"}, "write --set train.learning_rate=0.01"},
+      {{"train", "lenet5", "--lr", "0.1"}, "write --set optimizer.learning_rate=0.1"},
+      {{"train", "lenet5", "--learning_rate=0.1"}, "write --set optimizer.learning_rate=0.1"},
+      {{"train", "lenet5", "--lr"}, "write --set optimizer.learning_rate=0.01"},
+      {{"train", "lenet5", "--lr", "0.1; reboot"}, "write --set optimizer.learning_rate=0.01"},
       {{"train", "lenet5", "--batch-size", "64"}, "write --batch 64"},
       {{"train", "lenet5", "--bs=64"}, "write --batch 64"},
       {{"train", "lenet5", "-b", "64"}, "did you mean --batch 64?"},
-      {{"train", "lenet5", "--optimizer", "adam"}, "SGD"},
-      {{"train", "lenet5", "--momentum", "0.9"}, "write --set train.momentum=0.9"},
-      {{"train", "lenet5", "--weight-decay", "1e-4"}, "write --set train.weight_decay=1e-4"},
+      {{"train", "lenet5", "--optimizer", "adam"}, "write --set optimizer.type=adam"},
+      {{"train", "lenet5", "--momentum", "0.9"}, "write --set optimizer.momentum=0.9"},
+      {{"train", "lenet5", "--weight-decay", "1e-4"}, "write --set optimizer.weight_decay=1e-4"},
       {{"train", "lenet5", "--workers", "4"}, "write --threads 4"},
       {{"train", "lenet5", "--num-workers=4"}, "write --threads 4"},
       {{"train", "lenet5", "--gpu"}, "write --device cuda"},
@@ -45,7 +45,7 @@ TEST_F(Options, SpellingsOfOtherProgramsAreAnswered) {
       {{"train", "lenet5", "--random-seed", "7"}, "write --seed 7"},
       {{"predict", "a", "b", "--topk", "5"}, "write --top 5"},
       {{"info", "lenet5", "--batch-size", "64"}, "write --batch 64"},
-      {{"info", "lenet5", "--lr", "0.1"}, "write --set train.learning_rate=0.1"},
+      {{"info", "lenet5", "--lr", "0.1"}, "write --set optimizer.learning_rate=0.1"},
       {{"bench", "lenet5", "--num-threads", "2"}, "write --threads 2"},
       {{"report", "a", "-o", "x.html"}, "did you mean --out x.html?"},
   };
@@ -110,16 +110,16 @@ TEST_F(Options, InfoTakesOverrides) {
     return document(run(line, folder_))["model"];
   };
   const auto plain = filters({});
-  const auto wider = filters({"--set", "layer.0.filters=12", "--set", "train.momentum=0.5"});
+  const auto wider = filters({"--set", "layer.0.filters=12", "--set", "optimizer.momentum=0.5"});
   EXPECT_EQ(int{wider["layers"][0]["output"][2]}, 12);
   EXPECT_NE(wider["parameters"], plain["parameters"]);
-  EXPECT_EQ(wider["settings"]["momentum"], 0.5);
-  const Ended alone = run({"info", "--set", "train.momentum=0.5"}, folder_);
+  EXPECT_EQ(wider["settings"]["optimizer"]["momentum"], 0.5);
+  const Ended alone = run({"info", "--set", "optimizer.momentum=0.5"}, folder_);
   EXPECT_EQ(alone.code, 2);
   EXPECT_TRUE(is_message(alone, "MODEL"));
   const Ended wrong = run({"info", "lenet5", "--set", "train.momentun=0.5"}, folder_);
   EXPECT_EQ(wrong.code, 2);
-  EXPECT_TRUE(is_message(wrong, "did you mean 'momentum'?"));
+  EXPECT_TRUE(is_message(wrong, "did you mean 'optimizer.momentum'?"));
 }
 
 TEST_F(Options, AnInputThatOverflowsIsRefusedBeforeTraining) {
@@ -132,15 +132,15 @@ TEST_F(Options, AnInputThatOverflowsIsRefusedBeforeTraining) {
 // The program warns once of numbers that are finite and useless, with a remedy.
 TEST_F(Options, ALossFarAboveGuessingIsWarnedOf) {
   const Ended diverged =
-      run({"train", "--data", "synthetic", "--epochs", "3", "--set", "train.learning_rate=1000",
-           "--set", "train.momentum=0.9", "--out", "diverged"},
+      run({"train", "--data", "synthetic", "--epochs", "3", "--set", "optimizer.learning_rate=1000",
+           "--set", "optimizer.momentum=0.9", "--out", "diverged"},
           folder_);
   ASSERT_TRUE(diverged.code == 0 || diverged.code == 76) << diverged.err;
   if (diverged.code == 76) GTEST_SKIP() << "it was not finite at once";
   const std::size_t first = diverged.err.find("training diverges");
   ASSERT_NE(first, std::string::npos) << diverged.err;
   EXPECT_EQ(diverged.err.find("training diverges", first + 1), std::string::npos);
-  EXPECT_NE(diverged.err.find("--set train.learning_rate=100; now 1000"), std::string::npos);
+  EXPECT_NE(diverged.err.find("--set optimizer.learning_rate=100; now 1000"), std::string::npos);
   const Ended good =
       run({"train", "--data", "synthetic", "--epochs", "1", "--out", "good"}, folder_);
   EXPECT_EQ(good.err.find("diverges"), std::string::npos) << good.err;

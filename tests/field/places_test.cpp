@@ -76,7 +76,7 @@ void check_workers() {
   const std::unique_ptr<Communicator> one = alone();
   EngineOptions options;
   options.batch = 32;
-  const auto engine = make_engine(model.net, optimizer_of(model.train), options, *one);
+  const auto engine = make_engine(model.net, optimizer_of(model.net, model.train), options, *one);
   EXPECT_EQ(engine->threads(), std::min(usable_cores(cores), 8));
 }
 

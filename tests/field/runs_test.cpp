@@ -135,7 +135,7 @@ TEST_F(FieldTrain, AChangedSettingIsNamed) {
   train({"--epochs", "1", "--out", "a"});
   const std::vector<std::pair<Arguments, std::string>> cases{
       {{"--seed", "9"}, "train.seed is 11, not 9"},
-      {{"--set", "train.momentum=0.5"}, "train.momentum is 0"},
+      {{"--set", "optimizer.momentum=0.5"}, "optimizer.momentum is 0"},
       {{"--set", "layer.0.filters=3"}, "layer.0.filters is"},
       {{"--validation", "0.5"}, "--validation"},
       {{"--limit", "100"}, "--limit"}};
@@ -224,7 +224,7 @@ class FieldValidation : public FieldTrain {
   // The best epoch of this run is not its last.
   json run_with_best() {
     const json result = trained({"--epochs", "6", "--validation", "0.2", "--out", "a", "--set",
-                                 "train.learning_rate=1", "--seed", "1"});
+                                 "optimizer.learning_rate=1", "--seed", "1"});
     EXPECT_LT(result["best"]["epoch"], 6) << "this run shows nothing";
     return result;
   }
@@ -274,7 +274,7 @@ TEST_F(FieldValidation, ADamagedBestOneIsPassedOverAndSaid) {
 }
 
 TEST_F(FieldTrain, MetricsHaveTheTrainingAccuracyAndTheLearningRate) {
-  const Ended ended = train({"--epochs", "3", "--out", "a", "--set", "train.learning_rate=0.25",
+  const Ended ended = train({"--epochs", "3", "--out", "a", "--set", "optimizer.learning_rate=0.25",
                              "--set", "train.schedule=step", "--set", "train.step_factor=0.5"});
   EXPECT_TRUE(says(ended, "  train ")) << ended.err;
   std::istringstream lines(read_file(folder_.path / "a/metrics.jsonl"));
@@ -293,7 +293,7 @@ TEST_F(FieldTrain, MetricsHaveTheTrainingAccuracyAndTheLearningRate) {
 // it equals the number that the weights classify correctly.
 TEST_F(FieldTrain, TrainingAccuracyIsThatOfTheTrainingImages) {
   const json result = trained(
-      {"--epochs", "1", "--validation", "0.5", "--set", "train.learning_rate=0", "--out", "a"});
+      {"--epochs", "1", "--validation", "0.5", "--set", "optimizer.learning_rate=0", "--out", "a"});
   const json& epoch = result["epochs"][0];
   const double right = double(epoch["train_accuracy"]) * double(result["samples"]);
   EXPECT_NEAR(right, std::round(right), 1e-9);
@@ -312,7 +312,7 @@ TEST_F(FieldInitFrom, BeginsWithTheWeightsOfAnother) {
   const json source = trained({"--epochs", "1", "--out", "source"});
   // No step changes anything, so the weights stay the same.
   const json still = trained({"--init-from", "source", "--epochs", "1", "--set",
-                              "train.learning_rate=0", "--out", "still"});
+                              "optimizer.learning_rate=0", "--out", "still"});
   EXPECT_EQ(still["weights_sha256"], source["weights_sha256"]);
   EXPECT_EQ(still["initial_weights_sha256"], source["weights_sha256"]);
   EXPECT_EQ(source["initial_weights_sha256"], nullptr);
@@ -321,14 +321,14 @@ TEST_F(FieldInitFrom, BeginsWithTheWeightsOfAnother) {
 TEST_F(FieldInitFrom, GivesTheSameBitsOnEveryLayoutAndAfterAStop) {
   const json source = trained({"--epochs", "1", "--out", "source"});
   const std::string file = source["checkpoint"];
-  const Arguments begin{"--init-from", file, "--seed", "5", "--set", "train.momentum=0.5"};
+  const Arguments begin{"--init-from", file, "--seed", "5", "--set", "optimizer.momentum=0.5"};
   const auto with = [&](Arguments more) {
     more.insert(more.end(), begin.begin(), begin.end());
     return more;
   };
   const json whole = trained(with({"--epochs", "3", "--out", "whole"}));
-  const json fresh =
-      trained({"--epochs", "3", "--seed", "5", "--set", "train.momentum=0.5", "--out", "fresh"});
+  const json fresh = trained(
+      {"--epochs", "3", "--seed", "5", "--set", "optimizer.momentum=0.5", "--out", "fresh"});
   EXPECT_NE(whole["weights_sha256"], fresh["weights_sha256"]);
   trained(with({"--epochs", "2", "--out", "a"}));
   fs::remove(folder_.path / "a/config.toml");

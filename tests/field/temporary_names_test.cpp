@@ -43,7 +43,7 @@ RunIdentity some_identity() {
 Checkpoint first_checkpoint() {
   Checkpoint checkpoint{tiny_model(), {}, {}, {}, std::string(64, 'a'), {}, {}};
   checkpoint.state.parameters = Buffer<float>(checkpoint.model.net.arena_size());
-  checkpoint.state.velocity = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.slots.emplace_back(checkpoint.model.net.arena_size());
   return checkpoint;
 }
 

@@ -3,6 +3,8 @@
 // the first check.
 #include "train/checkpoint.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -106,9 +108,12 @@ void put_right(Parts& parts) {
     const auto step =
         static_cast<std::int64_t>(std::strtoll(parts.text("step").c_str(), nullptr, 10));
     metadata["weights_sha256"] = digest_of(weights);
+    std::string state = weights;
+    for (const std::string_view slot : slots_of(model.train.optimizer)) {
+      state += tensors_of(parts, model, fmt::format("optimizer.{}.", slot));
+    }
     metadata["state_sha256"] =
-        digest_of(weights + tensors_of(parts, model, "optimizer.velocity.") +
-                  std::string(reinterpret_cast<const char*>(&step), sizeof step));
+        digest_of(state + std::string(reinterpret_cast<const char*>(&step), sizeof step));
   } catch (const UserError&) {  // there are no tensors then
   }
   std::string all;

@@ -145,11 +145,33 @@ type = "softmax_cross_entropy"
 batch = 4
 grain = 2
 epochs = 2
+seed = 1
+
+[optimizer]
 learning_rate = 0.1
 momentum = 0.5
-seed = 1
 """
 TINY_TENSORS = {"c.weight": [2, 2, 1, 2], "c.bias": [2], "d.weight": [2, 2], "d.bias": [2]}
+GROUPS = """
+[[optimizer.group]]
+match = "c.*"
+learning_rate_factor = 0.5
+frozen = true
+
+[[optimizer.group]]
+match = "*.bias"
+weight_decay = 0
+"""
+
+
+def tiny_with(optimizer):
+    """TINY with other settings in [optimizer] behind its learning rate."""
+    return TINY.replace("momentum = 0.5\n", optimizer + "\n")
+
+
+def with_slots(*slots):
+    """The tensors of TINY, and those of an optimizer's slots."""
+    return TINY_TENSORS | {f"optimizer.{slot}.{name}": shape for slot in slots for name, shape in TINY_TENSORS.items()}
 
 
 def checkpoint(text, tensors, **changed):
@@ -162,7 +184,7 @@ def checkpoint(text, tensors, **changed):
         header[name] = tensor(shape, len(data), len(data) + size)
         data += struct.pack(f"<{size // 4}f", *(RANDOM.uniform(-1, 1) for _ in range(size // 4)))
     metadata = {
-        "schema": "convoy.checkpoint/1", "version": "0", "order_version": "1", "model": text,
+        "schema": "convoy.checkpoint/2", "version": "0", "order_version": "1", "model": text,
         "class_names": '["one","two"]', "normalization": "{}", "seed": "1", "epoch": "2",
         "epoch_step": "1", "step": "5", "epoch_loss": "0x1.8p+0", "epoch_correct": "3",
         "epoch_samples": "4", "epoch_seconds": "0.25", "data_sha256": "00",
@@ -171,14 +193,21 @@ def checkpoint(text, tensors, **changed):
 
 
 def checkpoints():
-    velocities = {f"optimizer.velocity.{name}": shape for name, shape in TINY_TENSORS.items()}
-    plain = TINY.replace("momentum = 0.5", "momentum = 0.0")
-    yield "good-momentum", checkpoint(TINY, TINY_TENSORS | velocities)
+    plain = tiny_with("momentum = 0.0")
+    adam = tiny_with('type = "adam"')
+    centered = tiny_with('type = "rmsprop"\ncentered = true\nmomentum = 0.5')
+    yield "good-momentum", checkpoint(TINY, with_slots("momentum_buffer"))
+    yield "good-groups", checkpoint(TINY + GROUPS, with_slots("momentum_buffer"))
+    yield "good-adam", checkpoint(adam, with_slots("exp_avg", "exp_avg_sq"))
+    yield "good-rmsprop", checkpoint(tiny_with('type = "rmsprop"'), with_slots("square_avg"))
+    yield "good-centered", checkpoint(centered, with_slots("square_avg", "grad_avg", "momentum_buffer"))
     yield "good-plain", checkpoint(plain, TINY_TENSORS, class_names="[]")
     origin = {"data_name": "fashion-mnist", "data_limit": "10", "data_validation": "0.25",
               "test_sha256": "bb", "initial_weights_sha256": "cc"}
-    yield "good-origin", checkpoint(TINY, TINY_TENSORS | velocities, **origin)
-    yield "no-velocity", checkpoint(TINY, TINY_TENSORS)
+    yield "good-origin", checkpoint(TINY, with_slots("momentum_buffer"), **origin)
+    yield "no-momentum-buffer", checkpoint(TINY, TINY_TENSORS)
+    yield "one-slot", checkpoint(adam, with_slots("exp_avg"))
+    yield "first-schema", checkpoint(TINY, with_slots("velocity"), schema="convoy.checkpoint/1")
     yield "another-model", checkpoint(plain.replace("units = 2", "units = 20000000"), TINY_TENSORS)
     yield "far", checkpoint(plain, TINY_TENSORS, step="9223372036854775807", epoch="9223372036854775807")
     yield "other-shape", checkpoint(plain, TINY_TENSORS | {"d.weight": [4]})
@@ -188,10 +217,18 @@ def models():
     texts = [path.read_text() for path in sorted((TOP / "models").glob("*.toml"))] + [TINY]
     for number, text in enumerate(texts):
         yield f"good-{number}", text.encode()
-    overrides = ["layer.0.filters=5", "train.momentum=0.9", "train.schedule=cosine",
+    overrides = ["layer.0.filters=5", "optimizer.momentum=0.9", "train.schedule=cosine",
                  "layer.d.weight_init={ type = \"uniform\", range = 0.5 }", "input.mean=[0.5]",
                  "input.std=0.25", "layer.c.padding=[1, 0]", "train.order=shards:3"]
     yield "good-overrides", "\0".join([TINY, *overrides]).encode()
+    yield "good-adamw", tiny_with('type = "adamw"\nbeta1 = 0.8\nbeta2 = 0.99\nepsilon = 1e-6\nweight_decay = 0.05').encode()
+    yield "good-groups", (TINY + GROUPS).encode()
+    yield "good-other-optimizer", "\0".join([
+        TINY + GROUPS, "optimizer.type=rmsprop", "optimizer.alpha=0.9", "optimizer.centered=true",
+        "optimizer.group=[{ match = \"d*\", frozen = true }]"]).encode()
+    yield "no-tensor", (TINY + GROUPS.replace("c.*", "*")).encode()
+    yield "other-key", (TINY + "beta1 = 0.9\n").encode()
+    yield "former-key", TINY.replace("seed = 1", "momentum = 0.5").encode()
     yield "unknown-override", (TINY + "\0layer.9.units=1").encode()
     yield "large", TINY.replace("height = 3", "height = 65536").replace(
         "filters = 2", "filters = 1000000000").encode()
@@ -203,7 +240,8 @@ layer = [{ type = "conv2d", name = "a", filters = 4, kernel = [3, 1], padding = 
  { type = "subsample", size = 2, shared = true, activation = "sigmoid" }, { type = "tanh" },
  { type = "average_pool2d", size = 2 }, { type = "dense", units = 1 }]
 loss = { type = "sigmoid_binary_cross_entropy" }
-train = { schedule = "step", step_epochs = 1.5, warmup_epochs = 0.5, nesterov = true, momentum = 0.9 }
+train = { schedule = "step", step_epochs = 1.5, warmup_epochs = 0.5 }
+optimizer = { nesterov = true, momentum = 0.9, group = [{ match = "a.*", learning_rate_factor = 2 }] }
 """.encode()
     # As deep as a file may go, and deeper.
     for levels in (60, 70):
@@ -222,11 +260,12 @@ train_sha256 = "aa"
 test_sha256 = "bb"
 
 [run]
-schema = "convoy.run/1"
+schema = "convoy.run/2"
 order_version = 1
 version = "0.1.0"
 """
     yield "good", (TINY + tail).encode()
+    yield "good-groups", (TINY + GROUPS + tail).encode()
     yield "good-weights", (TINY + tail + 'initial_weights_sha256 = "cc"\n').encode()
     yield "good-name", (TINY + tail.replace("fashion-mnist", "/a \\u00e9\\n[data]\\n")).encode()
     yield "order", (TINY + tail.replace("order_version = 1", "order_version = 2")).encode()
@@ -252,7 +291,7 @@ batch = 7
 epochs = 3
 limit = 100
 order = "shards:2"
-set = ["train.momentum=0.5"]
+set = ["optimizer.momentum=0.5"]
 """
 
 

@@ -69,8 +69,8 @@ struct Golden {
   Index batch() const { return json["batch"].get<Index>(); }
   std::vector<double> list(const char* key) const { return json[key].get<std::vector<double>>(); }
   Sgd sgd() const {
-    return {json["momentum"].get<float>(), json["nesterov"].get<bool>(),
-            json["weight_decay"].get<float>()};
+    return {learning_rate(), json["momentum"].get<double>(), json["nesterov"].get<bool>(),
+            json["weight_decay"].get<double>()};
   }
   double learning_rate() const { return json["learning_rate"].get<double>(); }
 
@@ -192,7 +192,9 @@ class GoldenEngine {
       : golden_(golden),
         data_({28, 28, 1}, golden.bytes, golden.labels, 10),
         communicator_(alone()),
-        engine_(make_cpu_engine(golden.model.net, sgd, options(isa), *communicator_)),
+        engine_(make_cpu_engine(golden.model.net,
+                                optimizer_of(golden.model.net, {.optimizer = sgd}), options(isa),
+                                *communicator_)),
         order_(golden.labels.size()) {
     std::iota(order_.begin(), order_.end(), 0U);
     ModelState state{Buffer<float>(golden.model.net.arena_size()), {}};

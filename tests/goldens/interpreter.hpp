@@ -11,8 +11,8 @@
 #include "ops/reference/dense.hpp"
 #include "ops/reference/loss.hpp"
 #include "ops/reference/pool2d.hpp"
-#include "ops/reference/sgd.hpp"
 #include "ops/reference/subsample.hpp"
+#include "ops/reference/update.hpp"
 #include "ops/visit.hpp"
 
 namespace convoy::test {
@@ -29,10 +29,10 @@ class Interpreter {
       const std::size_t size = labels_.size() * sized(output_shape(layer.op).size());
       values_.push_back({Values(size), {}, std::vector<Argmax>(size)});
     }
-    parameters = gradient = velocity = Values(sized(net.arena_size()));
+    parameters = gradient = momentum_buffer = Values(sized(net.arena_size()));
   }
 
-  Values parameters, gradient, velocity;  // arenas; `gradient` is the sum over the samples
+  Values parameters, gradient, momentum_buffer;  // arenas; `gradient` is the sum over the samples
 
   const Values& logits() const { return values_.back().y; }
 
@@ -54,17 +54,17 @@ class Interpreter {
   }
 
   void step(const Sgd& sgd, double learning_rate) {
-    Values old_weights = parameters, old_velocity = velocity;
+    Values old_weights = parameters, old_momentum_buffer = momentum_buffer;
     for (const ParameterTensor& tensor : net_.parameter_tensors()) {
       UpdatePass<Real> pass;
       pass.size = tensor.size;
       pass.gradient_sum = gradient.data() + tensor.offset;
       pass.weights = old_weights.data() + tensor.offset;
       pass.new_weights = parameters.data() + tensor.offset;
-      pass.velocity = old_velocity.data() + tensor.offset;
-      pass.new_velocity = velocity.data() + tensor.offset;
+      pass.slots[0] = old_momentum_buffer.data() + tensor.offset;
+      pass.new_slots[0] = momentum_buffer.data() + tensor.offset;
       pass.scale = Real{1} / static_cast<Real>(samples());
-      pass.rate = static_cast<Real>(learning_rate * tensor.learning_rate_factor);
+      pass.numbers = {learning_rate * tensor.learning_rate_factor, sgd.weight_decay, {}};
       reference::update(sgd, pass);
     }
   }

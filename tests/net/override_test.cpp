@@ -34,24 +34,59 @@ ModelFile with(const std::vector<Override>& overrides) {
   return parse_model_file(kModel, "m.toml", overrides);
 }
 
+// A model whose file gives settings to SGD, and a group.
+constexpr const char* kTuned = R"(
+[optimizer]
+learning_rate = 0.3
+momentum = 0.9
+
+[[optimizer.group]]
+match = "*.bias"
+weight_decay = 0
+)";
+
+TEST(Override, AnotherOptimizerBeginsWithItsOwnDefaults) {
+  const std::string text = std::string(kModel) + kTuned;
+  const auto optimizer = [&](const std::vector<Override>& overrides) {
+    return parse_model_file(text, "m.toml", overrides).train.optimizer;
+  };
+  EXPECT_EQ(optimizer({}), Optimizer(Sgd{0.3, 0.9}));
+  EXPECT_EQ(optimizer({"optimizer.type=sgd"}), Optimizer(Sgd{0.3, 0.9}));
+  EXPECT_EQ(optimizer({"optimizer.type=adam"}), Optimizer(Adam{}));
+  const Adam adamw{.beta1 = 0.8, .weight_decay = 0.01, .decoupled_weight_decay = true};
+  EXPECT_EQ(optimizer({"optimizer.type=adamw", "optimizer.beta1=0.8"}), Optimizer(adamw));
+  EXPECT_EQ(optimizer({"optimizer.beta1=0.8", "optimizer.type=adamw"}), Optimizer(adamw));
+  EXPECT_EQ(optimizer({"optimizer.type=rmsprop", "optimizer.centered=true"}),
+            Optimizer(RmsProp{.centered = true}));
+  const ModelFile model =
+      parse_model_file(text, "m.toml", std::vector<Override>{"optimizer.type=adam"});
+  EXPECT_EQ(model.train.optimizer_groups.size(), 1u);
+  EXPECT_EQ(parse_model_file(model.text, "text").text, model.text);
+  EXPECT_EQ(parse_model_file(model.text, "text").train, model.train);
+}
+
 TEST(Override, ReachesEveryKeyOfTrain) {
-  const std::vector<Override> all = {"train.batch=7",           "train.grain=3",
-                                     "train.epochs=9",          "train.order=shards:4",
-                                     "train.seed=77",           "train.learning_rate=0.25",
-                                     "train.momentum=0.5",      "train.nesterov=true",
-                                     "train.weight_decay=1e-3", "train.schedule=cosine",
-                                     "train.warmup_epochs=2",   "train.step_epochs=1.5",
-                                     "train.step_factor=0.3",   "train.final_learning_rate=1e-05"};
+  const std::vector<Override> all = {"train.batch=7",
+                                     "train.grain=3",
+                                     "train.epochs=9",
+                                     "train.order=shards:4",
+                                     "train.seed=77",
+                                     "optimizer.learning_rate=0.25",
+                                     "optimizer.momentum=0.5",
+                                     "optimizer.nesterov=true",
+                                     "optimizer.weight_decay=1e-3",
+                                     "train.schedule=cosine",
+                                     "train.warmup_epochs=2",
+                                     "train.step_epochs=1.5",
+                                     "train.step_factor=0.3",
+                                     "train.final_learning_rate=1e-05"};
   TrainSettings want;
   want.batch = 7;
   want.grain = 3;
   want.epochs = 9;
   want.order = "shards:4";
   want.seed = 77;
-  want.learning_rate = 0.25;
-  want.momentum = 0.5;
-  want.nesterov = true;
-  want.weight_decay = 1e-3;
+  want.optimizer = Sgd{0.25, 0.5, true, 1e-3};
   want.schedule = ScheduleKind::cosine;
   want.warmup_epochs = 2;
   want.step_epochs = 1.5;
@@ -94,18 +129,20 @@ TEST(Override, TheLastOneCounts) {
 
 TEST(Override, OneMessageForEachMistake) {
   const std::vector<std::pair<Override, std::string>> mistakes = {
-      {"train.momentun=0.9", "did you mean 'momentum'?"},
-      {"momentum=0.9", "did you mean 'train.momentum'?"},
-      {"trian.momentum=0.9", "did you mean 'train.momentum'?"},
+      {"train.momentun=0.9", "did you mean 'optimizer.momentum'?"},
+      {"train.lr=0.9", "did you mean 'optimizer.learning_rate'?"},
+      {"optimizer.momentun=0.9", "did you mean 'momentum'?"},
+      {"momentum=0.9", "did you mean 'optimizer.momentum'?"},
+      {"trian.momentum=0.9", "did you mean 'optimizer.momentum'?"},
       {"scale=2", "did you mean 'input.scale'?"},
       {"layr.0.filters=2", "did you mean 'layer.0.filters'?"},
       {"qqqqqqqq=1", "use one of name"},
       {"train..batch=1", "did you mean 'train.batch'?"},
-      {"train.momentum=fast", "must be a number, not the string 'fast'"},
-      {"train.momentum=2", "less than 1"},
-      {"train.momentum=", "is not TOML"},
-      {"train.momentum=1\nbatch=3", "is not TOML"},
-      {"train.momentum", "not of the form KEY=VALUE"},
+      {"optimizer.momentum=fast", "must be a number, not the string 'fast'"},
+      {"optimizer.momentum=2", "less than 1"},
+      {"optimizer.momentum=", "is not TOML"},
+      {"optimizer.momentum=1\nbatch=3", "is not TOML"},
+      {"optimizer.momentum", "not of the form KEY=VALUE"},
       {"=3", "not of the form KEY=VALUE"},
       {"", "not of the form KEY=VALUE"},
       {"train.batch.size=3", "'batch' must be a whole number, not a table"},

@@ -12,6 +12,7 @@
 #include "tests/ops/guarded.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"
+#include "tests/optim/random_optimizer.hpp"
 
 namespace convoy::test {
 namespace {
@@ -327,39 +328,80 @@ TEST(Losses, AgreeOverAllMagnitudes) {
   }
 }
 
+// The inputs of an update by a random optimizer, and its outputs on a backend.
+struct UpdateCase {
+  Optimizer optimizer;
+  UpdatePass<float> pass;
+  Floats sum, weights;
+  std::vector<Floats> slots;
+
+  UpdateCase(Random& random, Values values)
+      : optimizer(random_optimizer(random)),
+        sum(random.pick(0, 200), random.pick(0, 3)),
+        weights(sum.size(), random.pick(0, 3)) {
+    for (Floats* array : {&sum, &weights}) fill(*array, random, values);
+    for (const std::string_view name : slots_of(optimizer)) {
+      Floats& slot = slots.emplace_back(sum.size(), random.pick(0, 3));
+      fill(slot, random, values);
+      // A mean of squares is negative in a test of NaN alone.
+      if (values == Values::hostile || (name != "exp_avg_sq" && name != "square_avg")) continue;
+      for (Index i = 0; i < slot.size(); ++i) slot[i] = std::abs(slot[i]);
+    }
+    pass.size = sum.size();
+    pass.scale = 1.0F / static_cast<float>(random.pick(1, 300));
+    const TensorUpdate tensor{.rate_factor = random.chance(50) ? 1 : random.uniform(0, 3),
+                              .weight_decay = weight_decay(optimizer)};
+    pass.numbers = numbers_of(tensor, random.chance(5) ? 0 : learning_rate(optimizer),
+                              step_factors(optimizer, random.pick(1, 1000)));
+  }
+
+  struct Outputs {
+    Floats weights;
+    std::vector<Floats> slots;
+    bool finite = false;
+  };
+  Outputs update(const Backend& backend) const {
+    Outputs outputs{Floats(sum.size(), 1), {}};
+    outputs.slots.reserve(slots.size());
+    UpdatePass<float> p = pass;
+    p.gradient_sum = sum.data();
+    p.weights = weights.data();
+    p.new_weights = outputs.weights.data();
+    for (std::size_t s = 0; s < slots.size(); ++s) {
+      p.slots[s] = slots[s].data();
+      p.new_slots[s] = outputs.slots.emplace_back(sum.size(), 2).data();
+    }
+    outputs.finite = backend.update(optimizer, p);
+    EXPECT_TRUE(outputs.weights.guards_hold());
+    for (const Floats& slot : outputs.slots) EXPECT_TRUE(slot.guards_hold());
+    return outputs;
+  }
+};
+
 TEST(Updates, GiveTheBitsOfTheReference) {
   Random random(11);
-  for (int round = 0; round < rounds(300); ++round) {
-    const Index size = random.pick(0, 200);
-    const auto values = values_of(round);
-    const Sgd op{random.chance(50) ? 0.9F : 0.0F, random.chance(50),
-                 random.chance(50) ? 1e-3F : 0.0F};
-    Floats sum(size), weights(size, 1), velocity(size);
-    for (Floats* array : {&sum, &weights, &velocity}) fill(*array, random, values);
-    const auto update = [&](const Backend& backend, Floats& new_weights, Floats& new_velocity) {
-      const bool moving = op.momentum != 0;
-      const bool finite =
-          backend.update(op, {.size = size,
-                              .gradient_sum = sum.data(),
-                              .weights = weights.data(),
-                              .new_weights = new_weights.data(),
-                              .velocity = moving ? velocity.data() : nullptr,
-                              .new_velocity = moving ? new_velocity.data() : nullptr,
-                              .scale = 1.0F / 7,
-                              .rate = 0.05F});
-      EXPECT_TRUE(new_weights.guards_hold() && new_velocity.guards_hold());
-      return finite;
+  for (int round = 0; round < rounds(1200); ++round) {
+    const UpdateCase c(random, values_of(round));
+    const UpdateCase::Outputs expected = c.update(reference::backend());
+    const auto all_finite = [&](const Floats& values) {
+      return std::all_of(values.data(), values.data() + c.sum.size(),
+                         [](float v) { return std::isfinite(v); });
     };
-    Floats expected(size), expected_velocity(size);
-    const bool finite = update(reference::backend(), expected, expected_velocity);
-    EXPECT_EQ(finite, std::all_of(expected.data(), expected.data() + size,
-                                  [](float w) { return std::isfinite(w); }));
+    bool finite = all_finite(expected.weights);
+    for (std::size_t s = 0; s < c.slots.size(); ++s) {
+      finite = finite && all_finite(expected.slots[s]);
+    }
+    EXPECT_EQ(expected.finite, finite);
     for (const Backend* backend : backends()) {
-      SCOPED_TRACE(backend->name);
-      Floats actual(size), actual_velocity(size);
-      EXPECT_EQ(update(*backend, actual, actual_velocity), finite);
-      expect_same(expected, actual, "weights");
-      expect_same(expected_velocity, actual_velocity, "velocity");
+      SCOPED_TRACE(fmt::format("round {}: {}, {} weights, {}", round, describe(c.optimizer),
+                               c.sum.size(), backend->name));
+      const UpdateCase::Outputs actual = c.update(*backend);
+      EXPECT_EQ(actual.finite, expected.finite);
+      expect_same(expected.weights, actual.weights, "weights");
+      for (std::size_t s = 0; s < c.slots.size(); ++s) {
+        expect_same(expected.slots[s], actual.slots[s], slots_of(c.optimizer)[s].data());
+      }
+      if (HasFatalFailure()) return;
     }
   }
 }

@@ -218,9 +218,11 @@ TEST(Engine, RefusesWhatWouldReadOrWriteBeyondItsMemory) {
   refuses([&] { engine.set_state({Buffer<float>(3), {}}); }, "3 parameters");
   refuses(
       [&] {
-        engine.set_state({Buffer<float>(problem.net.arena_size()), Buffer<float>(1)});
+        ModelState state{Buffer<float>(problem.net.arena_size()), {}};
+        state.slots.emplace_back(1);
+        engine.set_state(state);
       },
-      "1 velocities");
+      "1 slots");
 
   StepRange step_range;
   const std::vector<float> rates(2);
@@ -238,16 +240,18 @@ TEST(Engine, RefusesWhatWouldReadOrWriteBeyondItsMemory) {
     EngineOptions options;
     options.batch = batch;
     options.grain = grain;
-    make_cpu_engine(problem.net, problem.sgd, options, machine.communicator);
+    make_cpu_engine(problem.net, problem.net_optimizer(), options, machine.communicator);
   };
   EXPECT_THAT(user_error(Fault::usage, [&] { make(0, 4); }), HasSubstr("at least 1"));
   EXPECT_THAT(user_error(Fault::usage, [&] { make(4, 0); }), HasSubstr("at least 1"));
   EngineOptions unknown;
   unknown.cpu.isa = "mmx";
-  EXPECT_THAT(
-      user_error(Fault::usage,
-                 [&] { make_cpu_engine(problem.net, problem.sgd, unknown, machine.communicator); }),
-      HasSubstr("reference"));
+  EXPECT_THAT(user_error(Fault::usage,
+                         [&] {
+                           make_cpu_engine(problem.net, problem.net_optimizer(), unknown,
+                                           machine.communicator);
+                         }),
+              HasSubstr("reference"));
 }
 
 TEST(Engine, ReportsOptionsThatItAdjusted) {
@@ -260,7 +264,7 @@ TEST(Engine, ReportsOptionsThatItAdjusted) {
     options.cpu.oversubscribe = oversubscribe;
     options.batch = 16;
     options.grain = 4;
-    return make_cpu_engine(problem.net, problem.sgd, options, *communicator);
+    return make_cpu_engine(problem.net, problem.net_optimizer(), options, *communicator);
   };
   const int cores = usable_cores();
   const int most = std::min(most_workers(), 4);
@@ -319,16 +323,46 @@ TEST(Engine, InsideOfAParallelRegionItSaysSo) {
 TEST(Engine, StateComesBackAsItWasSet) {
   const Problem& problem = test::problem("dense");
   ModelState state = initial_state(problem);
-  state.velocity = initial_parameters(problem.net, 77);
+  state.slots.push_back(initial_parameters(problem.net, 77));
   const std::string wanted = state_sha256(problem.net, state, 0);
   Machine machine(problem, kSizes, {3, Parallelism::tensor, "auto"});
   EXPECT_NE(digest(problem, *machine.engine), wanted);
   machine.engine->set_state(state);
   EXPECT_EQ(digest(problem, *machine.engine), wanted);
-  machine.engine->set_state(initial_state(problem));  // no velocity: none is left
+  machine.engine->set_state(initial_state(problem));  // no slots: they become zeros
   const ModelState cleared = machine.engine->state();
-  ASSERT_EQ(cleared.velocity.size(), problem.net.arena_size());
-  EXPECT_EQ(std::accumulate(cleared.velocity.data(), cleared.velocity.data() + 100, 0.0F), 0.0F);
+  ASSERT_EQ(cleared.slots.size(), 1u);
+  ASSERT_EQ(cleared.slots[0].size(), problem.net.arena_size());
+  EXPECT_EQ(std::accumulate(cleared.slots[0].data(), cleared.slots[0].data() + 100, 0.0F), 0.0F);
+}
+
+// Groups of the problem "adamw": conv0 and all biases never change, and neither do their slots.
+TEST(Engine, FrozenTensorsAndTheirSlotsStay) {
+  const Problem& problem = test::problem("adamw");
+  const Dataset data = data_for(problem, 64);
+  const ModelState before = initial_state(problem);
+  for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
+    Machine machine(problem, kSizes, {2, threads_by, "auto"});
+    machine.engine->set_state(initial_state(problem));
+    run_steps(*machine.engine, problem, data, kSizes.batch, {0, 3});
+    const ModelState after = machine.engine->state();
+    ASSERT_EQ(after.slots.size(), 2u);
+    int frozen = 0, trained = 0;
+    for (const ParameterTensor& tensor : problem.net.parameter_tensors()) {
+      SCOPED_TRACE(tensor.name);
+      const bool is_frozen = tensor.name.starts_with("conv0") || tensor.name.ends_with(".bias");
+      ++(is_frozen ? frozen : trained);
+      bool moved = false, has_slots = false;
+      for (Index i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
+        moved = moved || after.parameters[i] != before.parameters[i];
+        has_slots = has_slots || after.slots[0][i] != 0 || after.slots[1][i] != 0;
+      }
+      EXPECT_EQ(moved, !is_frozen);
+      EXPECT_EQ(has_slots, !is_frozen);
+    }
+    EXPECT_GT(frozen, 2);
+    EXPECT_GT(trained, 1);
+  }
 }
 
 // The gradient of whole nets, in which values have several readers, against the slope of the loss

@@ -32,8 +32,7 @@ Problem strided() {
   return {"strided",
           Net("strided", {7, 6, 3}, normalization, std::move(layers),
               LossFunction::softmax_cross_entropy),
-          {0.9F, false, 0.01F},
-          0.05F};
+          Sgd{.momentum = 0.9, .weight_decay = 0.01}, 0.05F};
 }
 
 // A net in the style of the 1990s: trainable subsampling, sigmoids, factors of the learning rate.
@@ -72,8 +71,7 @@ Problem readers() {
       make_layer("dense11", Dense{{}, 5, true}, {10})};
   return {"readers",
           Net("readers", {5, 6, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
-          {0.5F, true, 0.001F},
-          0.02F};
+          Sgd{.momentum = 0.5, .nesterov = true, .weight_decay = 0.001}, 0.02F};
 }
 
 // A second layer that reads the net's input: no input gradient, and so no barrier, follows its
@@ -96,8 +94,7 @@ Problem dense() {
           Net("dense", {9, 9, 2}, {},
               chain({Dense{{}, 33, true}, Activation{{}, kRelu}, Dense{{}, 10, true}}),
               LossFunction::softmax_cross_entropy),
-          {0.9F, true, 0},
-          0.05F};
+          Sgd{.momentum = 0.9, .nesterov = true}, 0.05F};
 }
 
 // Activations of which a thread takes one grain or two at a time, and a dense layer whose weight
@@ -109,8 +106,7 @@ Problem large() {
                      Conv2d{{}, 8, {4, 4}, {4, 4}, {0, 0}, true}, Dense{{}, 40, true},
                      Activation{{}, kTanh}, Dense{{}, 3, true}}),
               LossFunction::softmax_cross_entropy),
-          {0.9F, false, 0},
-          0.05F};
+          Sgd{.momentum = 0.9}, 0.05F};
 }
 
 // Convolutions of few channels, with ReLU and pool, whose sides a pool does not cover.
@@ -125,22 +121,60 @@ Problem thin() {
           0.05F};
 }
 
-// Inputs so small that gradients and velocities are denormal numbers.
+// Inputs so small that gradients and momentum buffers are denormal numbers.
 Problem tiny_numbers() {
   return {"tiny_numbers",
           Net("tiny numbers", {4, 4, 1}, {1e-42, {}, {}},
               chain({Conv2d{{}, 2, {3, 3}, {1, 1}, {1, 1}, false}, Activation{{}, kRelu}, Pool2d{},
                      Dense{{}, 3, true}}),
               LossFunction::softmax_cross_entropy),
-          {0.9F, false, 0},
-          0.1F};
+          Sgd{.momentum = 0.9}, 0.1F};
+}
+
+// The other optimizers: each has slots and numbers of its own.
+Problem adam() {
+  Problem problem = strided();
+  problem.name = "adam";
+  problem.optimizer = Adam{.weight_decay = 0.01};
+  problem.rate = 0.004F;
+  return problem;
+}
+
+// With groups: a layer and biases that never change, and a layer with a rate and a decay of its
+// own.
+Problem adamw() {
+  Problem problem = branches();
+  problem.name = "adamw";
+  problem.optimizer = Adam{.beta1 = 0.8,
+                           .beta2 = 0.99,
+                           .epsilon = 1e-6,
+                           .weight_decay = 0.05,
+                           .decoupled_weight_decay = true};
+  problem.rate = 0.004F;
+  problem.groups = {{.match = "conv0*", .frozen = true},
+                    {.match = "*.bias", .frozen = true},
+                    {.match = "conv1*", .learning_rate_factor = 0.3, .weight_decay = 0}};
+  return problem;
+}
+
+Problem rmsprop() {
+  Problem problem = classic();
+  problem.name = "rmsprop";
+  problem.optimizer = RmsProp{.momentum = 0.9, .centered = true, .weight_decay = 0.001};
+  problem.rate = 0.002F;
+  return problem;
 }
 
 }  // namespace
 
+NetOptimizer Problem::net_optimizer() const {
+  return optimizer_of(net, {.optimizer = optimizer, .optimizer_groups = groups});
+}
+
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
-                                        dense(),   large(),   thin(),    tiny_numbers()};
+                                        dense(),   large(),   thin(),    tiny_numbers(),
+                                        adam(),    adamw(),   rmsprop()};
   return all;
 }
 

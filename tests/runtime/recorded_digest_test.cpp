@@ -28,6 +28,9 @@ dense: weights f7a2264d7c95cc09 state 5c8b5da3526dfb36 losses 0x1.2bf311cf68007p
 large: weights 5cf87b8dfdb9cda4 state 3ceee357905f7425 losses 0x1.1a609ae8fd57fp+8 113 0x1.703448fbe9d5fp+7 188
 thin: weights 858e4b6f15425a43 state e0f9b3e3df95822b losses 0x1.a1733d95b6243p+8 91 0x1.8dde9e77b3313p+8 80
 tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77ef07cbep+8 80 0x1.1a8c666ef53efp+8 86
+adam: weights fa91d11e85e37e52 state 99505db185ff2fc4 losses 0x1.a9d327ca6a49ep+8 62 0x1.4bda01babe3ddp+8 96
+adamw: weights df8d59141df7bdf3 state c23778dc8bdd3657 losses 0x1.4ff1ee97d075fp+8 111 0x1.355d6645f6b16p+8 136
+rmsprop: weights f067934ee6bd87fa state a6f9145e5fc1a2c6 losses 0x1.0d63813f90e1dp+9 79 0x1.f744dbc7c10a3p+8 82
 )");
 }
 
@@ -35,7 +38,7 @@ tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77e
 std::string digest_of(const std::string& name, const RunLayout& layout) {
   const ModelFile model =
       load_model_file(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name));
-  const Problem problem{name, model.net, optimizer_of(model.train), 0.01F};
+  const Problem problem{name, model.net, model.train.optimizer, 0.01F};
   return train(problem, {60, 25, 4}, layout);
 }
 

@@ -95,7 +95,7 @@ void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunL
   options.device = layout.device;
   options.gpu.launching = layout.launching;
   options.gpu.steps_per_launch = layout.steps_per_launch;
-  engine = convoy::make_engine(problem.net, problem.sgd, options, communicator);
+  engine = convoy::make_engine(problem.net, problem.net_optimizer(), options, communicator);
 }
 
 Dataset data_for(const Problem& problem, Index samples) {
@@ -140,7 +140,9 @@ ModelState copy(const ModelState& state) {
     std::copy_n(from.data(), from.size(), to.data());
     return to;
   };
-  return {copied(state.parameters), copied(state.velocity)};
+  ModelState result{copied(state.parameters), {}};
+  for (const Buffer<float>& slot : state.slots) result.slots.push_back(copied(slot));
+  return result;
 }
 
 // Continues the training on one rank until it is done or stopped.
@@ -190,6 +192,7 @@ class Rank {
     step_range.data = &data_;
     step_range.order = order;
     step_range.steps = {now.step, cuts_.pick(now.step + 1, steps)};
+    step_range.first_step = (now.epoch - 1) * steps;
     step_range.batch = sizes_.batch;
     std::vector<float> rates;  // halved and doubled: exact in any rounding mode
     for (Index s = now.step; s < step_range.steps.end; ++s) {

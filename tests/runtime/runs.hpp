@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/train_settings.hpp"
 #include "runtime/engine.hpp"
 #include "tests/ops/random_ops.hpp"
 
@@ -17,8 +18,11 @@ namespace convoy::test {
 struct Problem {
   std::string name;
   Net net;
-  Sgd sgd;
+  Optimizer optimizer;
   float rate = 0.1F;
+  std::vector<OptimizerGroup> groups = {};
+
+  NetOptimizer net_optimizer() const;
 };
 
 // Every operation, with the settings that have code of their own, and both losses.

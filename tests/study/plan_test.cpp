@@ -30,7 +30,7 @@ name = "strong"
 layouts = ["2x1", "1x2"]
 ranks_by = "tensor"
 limit = 1000
-set = ["train.momentum=0.9"]
+set = ["optimizer.momentum=0.9"]
 per_layer = true
 
 [[experiment]]
@@ -61,7 +61,7 @@ TEST(StudyFile, SaysWhatIsToBeDone) {
       << "the serial layout is added";
   EXPECT_THAT(train_words(plan, {0, 1}),
               ElementsAre("train", "lenet5", "--data", "mnist", "--limit", "1000", "--set",
-                          "train.momentum=0.9", "--ranks-by", "tensor", "--threads", "1",
+                          "optimizer.momentum=0.9", "--ranks-by", "tensor", "--threads", "1",
                           "--no-fusion", "--oversubscribe", "--profile", "--json", "--quiet"));
   EXPECT_THAT(train_words(plan, {1, 1}), IsSupersetOf({"--batch", "64", "shards:8"}));
   EXPECT_THAT(launcher_words(plan, {1, 1}), ElementsAre("srun", "-n", "4", "-c", "2"));

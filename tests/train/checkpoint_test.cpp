@@ -21,11 +21,13 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
   checkpoint.position = {3, 5, 21, {}, 0.1 + 0.2};
   checkpoint.position.epoch_sums = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
   checkpoint.state.parameters = Buffer<float>(model.net.arena_size());
-  if (model.train.momentum != 0) checkpoint.state.velocity = Buffer<float>(model.net.arena_size());
+  for (std::size_t s = 0; s < slots_of(model.train.optimizer).size(); ++s) {
+    checkpoint.state.slots.emplace_back(model.net.arena_size());
+  }
   for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
     for (Index i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
       checkpoint.state.parameters[i] = draw(random);
-      if (checkpoint.state.velocity.size() != 0) checkpoint.state.velocity[i] = draw(random);
+      for (Buffer<float>& slot : checkpoint.state.slots) slot[i] = draw(random);
     }
   }
   return checkpoint;
@@ -33,8 +35,9 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
 
 TEST(Checkpoint, ReturnsWhatWasSaved) {
   const TempFolder folder;
-  for (const std::string momentum : {"0", "0.9"}) {
-    const ModelFile model = tiny_model({"train.momentum=" + momentum});
+  for (const std::string setting :
+       {"optimizer.momentum=0", "optimizer.momentum=0.9", "optimizer.type=adam"}) {
+    const ModelFile model = tiny_model({setting});
     const Checkpoint saved = some_checkpoint(model);
     save_checkpoint(folder / "c.safetensors", saved);
     const Checkpoint loaded = load_checkpoint(folder / "c.safetensors");
@@ -46,8 +49,9 @@ TEST(Checkpoint, ReturnsWhatWasSaved) {
 }
 
 TEST(Checkpoint, DigestsSeeEveryNumber) {
-  const ModelFile model = tiny_model();
+  const ModelFile model = tiny_model({"optimizer.type=adamw"});
   Checkpoint c = some_checkpoint(model);
+  ASSERT_EQ(c.state.slots.size(), 2u);
   const std::string weights = weights_sha256(model.net, c.state);
   const std::string state = state_sha256(model.net, c.state, 21);
   EXPECT_NE(state_sha256(model.net, c.state, 22), state);
@@ -58,11 +62,12 @@ TEST(Checkpoint, DigestsSeeEveryNumber) {
     EXPECT_NE(weights_sha256(model.net, c.state), weights) << tensor.name;
     EXPECT_NE(state_sha256(model.net, c.state, 21), state) << tensor.name;
     weight = -weight;
-    float& velocity = c.state.velocity[last];
-    velocity = -velocity;
-    EXPECT_EQ(weights_sha256(model.net, c.state), weights) << tensor.name;
-    EXPECT_NE(state_sha256(model.net, c.state, 21), state) << tensor.name;
-    velocity = -velocity;
+    for (Buffer<float>& slot : c.state.slots) {
+      slot[last] = -slot[last];
+      EXPECT_EQ(weights_sha256(model.net, c.state), weights) << tensor.name;
+      EXPECT_NE(state_sha256(model.net, c.state, 21), state) << tensor.name;
+      slot[last] = -slot[last];
+    }
   }
 }
 
@@ -133,8 +138,10 @@ TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   EXPECT_NE(message({}, tensors).find("schema is missing"), std::string::npos);
 
   safetensors::Metadata newer = reader.metadata();
-  newer["schema"] = "convoy.checkpoint/2";
-  EXPECT_NE(message(newer, tensors).find("convoy.checkpoint/2"), std::string::npos);
+  newer["schema"] = "convoy.checkpoint/3";
+  EXPECT_NE(message(newer, tensors).find("convoy.checkpoint/3"), std::string::npos);
+  newer["schema"] = "another/1";
+  EXPECT_NE(message(newer, tensors).find("another/1"), std::string::npos);
 
   safetensors::Metadata moved = reader.metadata();
   moved["epoch"] = "2";

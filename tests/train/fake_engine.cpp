@@ -13,6 +13,12 @@ Buffer<float> copy(const Buffer<float>& from) {
   return to;
 }
 
+ModelState copy(const ModelState& from) {
+  ModelState to{copy(from.parameters), {}};
+  for (const Buffer<float>& slot : from.slots) to.slots.push_back(copy(slot));
+  return to;
+}
+
 }  // namespace
 
 StepRangeResult FakeEngine::run(const StepRange& step_range) {
@@ -64,11 +70,17 @@ Evaluation FakeEngine::evaluate(const Dataset&, std::span<const std::uint32_t> s
 }
 
 ModelState FakeEngine::state() const {
-  return {copy(state_.parameters), copy(state_.velocity)};
+  return copy(state_);
 }
 
 void FakeEngine::set_state(const ModelState& state) {
-  state_ = {copy(state.parameters), copy(state.velocity)};
+  state_ = copy(state);
+}
+
+const NetOptimizer& FakeEngine::optimizer() const {
+  static const ModelFile model = tiny_model();
+  optimizer_ = optimizer_of(model.net, made_with);
+  return optimizer_;
 }
 
 }  // namespace convoy::train_tests

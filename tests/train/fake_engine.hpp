@@ -19,7 +19,7 @@ class FakeEngine : public Engine {
   ModelState state() const override;
   void set_state(const ModelState& state) override;
   Index grain() const override { return made_with.grain; }
-  Sgd optimizer() const override { return optimizer_of(made_with); }
+  const NetOptimizer& optimizer() const override;
   int threads() const override { return 1; }
   std::string isa() const override { return "fake"; }
   std::string device() const override { return "fake"; }
@@ -38,6 +38,7 @@ class FakeEngine : public Engine {
 
  private:
   ModelState state_;
+  mutable NetOptimizer optimizer_;
   std::vector<std::string> warnings_;
 };
 

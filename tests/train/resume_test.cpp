@@ -29,15 +29,18 @@ class Stopper : public Observer {
   Index step_ranges_;
 };
 
+constexpr const char* kOptimizers[] = {"optimizer.momentum=0", "optimizer.nesterov=true",
+                                       "optimizer.type=adamw", "optimizer.type=rmsprop"};
+
 TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
   std::mt19937 random(9);
   const TrainAndTest data = tiny_data(257, 33);
   const DataSettings settings{"synthetic", 250, 0.1};
   const auto communicator = alone();
   for (int trial = 0; trial < 4; ++trial) {
-    const ModelFile model = tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
-                                        "train.grain=" + std::to_string(1 + random() % 5),
-                                        trial % 2 ? "train.momentum=0" : "train.nesterov=true"});
+    const ModelFile model =
+        tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
+                    "train.grain=" + std::to_string(1 + random() % 5), kOptimizers[trial % 4]});
     Observer observer;
     const auto engine = tiny_engine(model, *communicator);
     const TrainResult wanted =
@@ -72,7 +75,7 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
 TEST(Resume, RanksStopAndContinueTogether) {
   const TrainAndTest data = tiny_data(61, 0);
   const DataSettings settings{"synthetic", 0, 0};
-  const ModelFile model = tiny_model();
+  const ModelFile model = tiny_model({"optimizer.type=adam"});
   const TempFolder folder;
   const fs::path run = folder / "run";
   Observer observer;

@@ -10,8 +10,10 @@
 #include <random>
 #include <stdexcept>
 
+#include "base/digest.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/support.hpp"
+#include "train/safetensors.hpp"
 
 namespace convoy {
 namespace {
@@ -184,8 +186,58 @@ TEST(RunFolder, DamagedConfigurationIsSaid) {
   EXPECT_NE(user_error(Fault::bad_data, [&] { read_identity(folder / "run"); })
                 .find("order_version is 9"),
             std::string::npos);
+  std::string old = good;
+  old.replace(old.find("convoy.run/2"), 12, "convoy.run/1");
+  test::write_file(file, old);
+  EXPECT_NE(user_error(Fault::bad_data, [&] { open_run(folder / "run"); })
+                .find("has files of another version"),
+            std::string::npos);
   fs::remove(file);
   user_error(Fault::not_found, [&] { read_identity(folder / "run"); });
+}
+
+// As docs/formats.md defines it: of each key and each value, its length in 8 bytes, then its bytes.
+std::string digest_of(const safetensors::Metadata& metadata) {
+  Sha256 digest;
+  for (const auto& [key, value] : metadata) {
+    if (key == "metadata_sha256") continue;
+    for (const std::string* text : {&key, &value}) {
+      digest.update_number(std::uint64_t{text->size()});
+      digest.update(std::span(*text));
+    }
+  }
+  return digest.hex();
+}
+
+// A checkpoint of another version is good for that version: it is not passed over as damaged, and
+// keeps its name.
+TEST(RunFolder, CheckpointsOfAnotherVersionAreNotCalledDamaged) {
+  const TempFolder folder;
+  const Checkpoint first = checkpoint_at(0, {"synthetic", 0, 0}, "");
+  RunFolder run = RunFolder::create(folder / "run",
+                                    {first.model, first.data, std::string(64, 'a'), "", ""}, first);
+  const fs::path file = newest_checkpoint(folder / "run").file;
+  const safetensors::Reader reader(file);
+  std::vector<std::vector<float>> values;
+  std::vector<safetensors::Tensor> tensors;
+  for (const auto& [name, entry] : reader.tensors()) {
+    reader.read(entry, values.emplace_back(static_cast<std::size_t>(entry.size)));
+    tensors.push_back({name, entry.shape, values.back()});
+  }
+  safetensors::Metadata metadata = reader.metadata();
+  metadata["schema"] = "convoy.checkpoint/1";
+  metadata["version"] = "0.1.0";
+  // With the digest of before, the file is damaged, whatever its schema says.
+  safetensors::write(file, metadata, tensors);
+  std::string message = user_error(Fault::bad_data, [&] { newest_checkpoint(folder / "run"); });
+  EXPECT_NE(message.find("damaged"), std::string::npos) << message;
+
+  metadata["metadata_sha256"] = digest_of(metadata);
+  safetensors::write(file, metadata, tensors);
+  message = user_error(Fault::bad_data, [&] { newest_checkpoint(folder / "run"); });
+  EXPECT_NE(message.find("its schema is convoy.checkpoint/1"), std::string::npos) << message;
+  EXPECT_NE(message.find("use Convoy 0.1.0, which wrote it"), std::string::npos) << message;
+  EXPECT_TRUE(fs::exists(file));
 }
 
 }  // namespace

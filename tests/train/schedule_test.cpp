@@ -16,18 +16,18 @@ double expected(const TrainSettings& s, Index step, Index steps_per_epoch) {
   const auto per_epoch = static_cast<double>(steps_per_epoch);
   const double t = static_cast<double>(step) / per_epoch;
   if (t < s.warmup_epochs) {
-    return s.learning_rate *
+    return learning_rate(s.optimizer) *
            std::fmin(static_cast<double>(step + 1) / (s.warmup_epochs * per_epoch), 1);
   }
   if (s.schedule == ScheduleKind::step) {
-    return s.learning_rate * std::pow(s.step_factor, std::floor(t / s.step_epochs));
+    return learning_rate(s.optimizer) * std::pow(s.step_factor, std::floor(t / s.step_epochs));
   }
   if (s.schedule == ScheduleKind::cosine) {
     const double x = (t - s.warmup_epochs) / (static_cast<double>(s.epochs) - s.warmup_epochs);
     return s.final_learning_rate +
-           (s.learning_rate - s.final_learning_rate) * (1 + std::cos(kPi * x)) / 2;
+           (learning_rate(s.optimizer) - s.final_learning_rate) * (1 + std::cos(kPi * x)) / 2;
   }
-  return s.learning_rate;
+  return learning_rate(s.optimizer);
 }
 
 TEST(Schedule, FollowsTheClosedForms) {
@@ -39,7 +39,7 @@ TEST(Schedule, FollowsTheClosedForms) {
     TrainSettings s;
     s.schedule = static_cast<ScheduleKind>(trial % 3);
     s.epochs = 2 + trial % 7;
-    s.learning_rate = draw(0.001, 1);
+    s.optimizer = Sgd{draw(0.001, 1)};
     s.final_learning_rate = draw(0, 0.001);
     s.warmup_epochs = trial % 2 ? draw(0, 1.9) : 0;
     s.step_epochs = draw(0.3, 3);
@@ -47,7 +47,7 @@ TEST(Schedule, FollowsTheClosedForms) {
     const Index steps_per_epoch = 1 + trial % 23;
     for (Index step = 0; step < s.epochs * steps_per_epoch; ++step) {
       const double want = expected(s, step, steps_per_epoch);
-      ASSERT_NEAR(learning_rate(s, step, steps_per_epoch), want, 2e-7 * s.learning_rate)
+      ASSERT_NEAR(learning_rate(s, step, steps_per_epoch), want, 2e-7 * learning_rate(s.optimizer))
           << "schedule " << trial % 3 << ", step " << step << " of " << steps_per_epoch;
     }
   }
@@ -55,7 +55,7 @@ TEST(Schedule, FollowsTheClosedForms) {
 
 TEST(Schedule, WarmUpRisesToTheFullRateAndNeverAbove) {
   TrainSettings s;
-  s.learning_rate = 0.3;
+  s.optimizer = Sgd{0.3};
   s.epochs = 9;
   for (const double warmup : {0.1, 0.33, 1.0, 2.5}) {
     s.warmup_epochs = warmup;

@@ -40,9 +40,11 @@ type = "softmax_cross_entropy"
 batch = 8
 grain = 3
 epochs = 3
+seed = 7
+
+[optimizer]
 learning_rate = 0.05
 momentum = 0.9
-seed = 7
 )";
 
 }  // namespace
@@ -78,14 +80,14 @@ std::unique_ptr<Engine> tiny_engine(const ModelFile& model, Communicator& commun
   options.cpu.oversubscribe = true;
   options.batch = model.train.batch;
   options.grain = model.train.grain;
-  return make_cpu_engine(model.net, optimizer_of(model.train), options, communicator);
+  return make_cpu_engine(model.net, optimizer_of(model.net, model.train), options, communicator);
 }
 
 Checkpoint checkpoint_at(Index step, const DataSettings& data, const std::string& test_sha256) {
   Checkpoint checkpoint{tiny_model(), {}, {}, {}, std::string(64, 'a'), {}, {}, data, test_sha256};
   checkpoint.position.step = step;
   checkpoint.state.parameters = Buffer<float>(checkpoint.model.net.arena_size());
-  checkpoint.state.velocity = Buffer<float>(checkpoint.model.net.arena_size());
+  checkpoint.state.slots.emplace_back(checkpoint.model.net.arena_size());
   checkpoint.state.parameters[0] = static_cast<float>(step);
   return checkpoint;
 }
@@ -99,7 +101,9 @@ std::string content(const Checkpoint& checkpoint) {
                   position.epoch_sums.samples, position.epoch_sums.flags, position.epoch_seconds);
   for (const std::string& name : checkpoint.class_names) text += name + "\n";
   text += sha256(std::as_bytes(checkpoint.state.parameters.span()));
-  text += sha256(std::as_bytes(checkpoint.state.velocity.span()));
+  for (const Buffer<float>& slot : checkpoint.state.slots) {
+    text += sha256(std::as_bytes(slot.span()));
+  }
   return text;
 }
 

@@ -191,9 +191,10 @@ TEST(Trainer, NotFiniteKeepsTheGoodCheckpoint) {
   session.engine.not_finite_at = 13;  // step 5 of epoch 2: 61 samples, batch 8
   const TrainResult result = session.begin(tiny_model(), tiny_data(), {"synthetic", 0, 0}, run);
   EXPECT_EQ(result.status, RunStatus::not_finite);
-  for (const char* part : {"epoch 2", "step 5", "nan",
-                           "begin a new run with a lower rate (--set train.learning_rate=0.005; "
-                           "now 0.05)"}) {
+  for (const char* part :
+       {"epoch 2", "step 5", "nan",
+        "begin a new run with a lower rate (--set optimizer.learning_rate=0.005; "
+        "now 0.05)"}) {
     EXPECT_NE(result.message.find(part), std::string::npos) << result.message;
   }
   EXPECT_EQ(result.epochs.size(), 1u);
@@ -241,7 +242,7 @@ TEST(Trainer, RefusesToContinueAsAnotherRun) {
     user_error(fault, [&] { second.resume(model, other, settings, run); });
     EXPECT_EQ(second.engine.steps, 0);
   };
-  refuse(tiny_model({"train.learning_rate=0.5"}), data, kValidation, Fault::usage);
+  refuse(tiny_model({"optimizer.learning_rate=0.5"}), data, kValidation, Fault::usage);
   refuse(tiny_model({"train.epochs=2"}), data, kValidation, Fault::usage);
   refuse(tiny_model({"layer.conv1.filters=4"}), data, kValidation, Fault::usage);
   refuse(tiny_model(), data, {"synthetic", 0, 0.3}, Fault::usage);
@@ -286,9 +287,11 @@ TEST(Trainer, RefusesAnEngineThatWasMadeForAnotherModel) {
                  UserError);
   };
   refused([](TrainSettings& s) { s.grain += 1; });
-  refused([](TrainSettings& s) { s.momentum = 0; });
-  refused([](TrainSettings& s) { s.nesterov = !s.nesterov; });
-  refused([](TrainSettings& s) { s.weight_decay += 0.25; });
+  refused([](TrainSettings& s) { std::get<Sgd>(s.optimizer).momentum = 0; });
+  refused([](TrainSettings& s) { std::get<Sgd>(s.optimizer).nesterov = true; });
+  refused([](TrainSettings& s) { std::get<Sgd>(s.optimizer).weight_decay += 0.25; });
+  refused([](TrainSettings& s) { s.optimizer = Adam{}; });
+  refused([](TrainSettings& s) { s.optimizer_groups.push_back({.match = "*", .frozen = true}); });
   FakeEngine fits;
   EXPECT_NO_THROW(RunTrainer(model, data, {"synthetic", 0, 0}, fits, *communicator, ""));
 }

@@ -20,10 +20,11 @@ struct Spelling {
 };
 
 constexpr Spelling kSpellings[] = {
-    {"lr learning-rate base-lr", "--set train.learning_rate={}", "0.01"},
-    {"momentum", "--set train.momentum={}", "0.9"},
-    {"nesterov", "--set train.nesterov=true", ""},
-    {"weight-decay wd l2", "--set train.weight_decay={}", "0.0005"},
+    {"lr learning-rate base-lr", "--set optimizer.learning_rate={}", "0.01"},
+    {"optimizer optim opt", "--set optimizer.type={}", "adam"},
+    {"momentum", "--set optimizer.momentum={}", "0.9"},
+    {"nesterov", "--set optimizer.nesterov=true", ""},
+    {"weight-decay wd l2", "--set optimizer.weight_decay={}", "0.0005"},
     {"scheduler lr-scheduler schedule lr-schedule lr-policy", "--set train.schedule={}", "cosine"},
     {"warmup warmup-epochs lr-warmup-epochs", "--set train.warmup_epochs={}", "1"},
     {"gamma lr-gamma lr-decay decay-factor", "--set train.step_factor={}", "0.1"},
@@ -63,8 +64,6 @@ constexpr Spelling kSpellings[] = {
     {"profiler", "--profile", ""},
     {"timeline tracing", "--trace {}", "trace.json"},
     // These have no equivalent option.
-    {"optimizer optim opt",
-     "leave it out: Convoy trains with SGD; --set train.momentum=0.9 adds momentum", ""},
     {"model arch net network architecture config cfg", "give it without an option: convoy train {}",
      "lenet5"},
     {"precision fp32 dtype", "leave it out: Convoy computes in single precision", ""},

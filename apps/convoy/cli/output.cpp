@@ -167,21 +167,39 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows,
   return text;
 }
 
+Json optimizer_json(const TrainSettings& settings) {
+  Json json{{"type", type_name(settings.optimizer)}};
+  std::visit(
+      [&](const auto& op) {
+        visit_settings(op, [&](std::string_view key, const auto& field, const auto&...) {
+          json[std::string(key)] = field;
+        });
+      },
+      settings.optimizer);
+  Json groups = Json::array();
+  for (const OptimizerGroup& group : settings.optimizer_groups) {
+    Json one{{"match", group.match},
+             {"learning_rate_factor", group.learning_rate_factor},
+             {"frozen", group.frozen}};
+    if (group.weight_decay) one["weight_decay"] = *group.weight_decay;
+    groups.push_back(std::move(one));
+  }
+  if (!groups.empty()) json["groups"] = std::move(groups);
+  return json;
+}
+
 Json to_json(const TrainSettings& settings) {
   return {{"batch", settings.batch},
           {"grain", settings.grain},
           {"epochs", settings.epochs},
           {"order", settings.order},
           {"seed", settings.seed},
-          {"learning_rate", settings.learning_rate},
-          {"momentum", settings.momentum},
-          {"nesterov", settings.nesterov},
-          {"weight_decay", settings.weight_decay},
           {"schedule", to_string(settings.schedule)},
           {"warmup_epochs", settings.warmup_epochs},
           {"step_epochs", settings.step_epochs},
           {"step_factor", settings.step_factor},
-          {"final_learning_rate", settings.final_learning_rate}};
+          {"final_learning_rate", settings.final_learning_rate},
+          {"optimizer", optimizer_json(settings)}};
 }
 
 Json to_json(const MachineFacts& facts) {

@@ -22,7 +22,7 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
 
   const std::unique_ptr<Communicator> communicator = alone();
   const std::unique_ptr<Engine> engine =
-      make_engine(net, optimizer_of(checkpoint.model.train), options, *communicator);
+      make_engine(net, optimizer_of(net, checkpoint.model.train), options, *communicator);
   engine->set_state(checkpoint.state);
   std::vector<std::uint32_t> samples(static_cast<std::size_t>(data.test.size()));
   std::iota(samples.begin(), samples.end(), 0u);

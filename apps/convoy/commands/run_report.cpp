@@ -41,13 +41,33 @@ std::string epochs_of(const RunRecord& run) {
                        : fmt::format("{} of {}", run.epochs_done(), run.epochs_wanted());
 }
 
-// "SGD, learning rate 0.1, momentum 0.9 (Nesterov), weight decay 0.0005"
-std::string optimizer(const TrainSettings& train) {
-  std::string text = fmt::format("SGD, learning rate {}", train.learning_rate);
-  if (train.momentum > 0) {
-    text += fmt::format(", momentum {}{}", train.momentum, train.nesterov ? " (Nesterov)" : "");
+// The settings that differ from the optimizer's defaults: "sgd, learning rate 0.1, momentum 0.9,
+// nesterov, weight decay 0.0005".
+std::string optimizer_in_words(const TrainSettings& train) {
+  std::string text(type_name(train.optimizer));
+  const auto named = std::ranges::find(kOptimizers, text, &NamedOptimizer::name);
+  std::visit(
+      [&](const auto& op) {
+        const auto& plain = std::get<std::decay_t<decltype(op)>>(named->defaults);
+        std::vector<std::string> usual;
+        visit_settings(plain, [&](std::string_view, const auto& field, const auto&...) {
+          usual.push_back(fmt::format("{}", field));
+        });
+        std::size_t i = 0;
+        visit_settings(op, [&](std::string_view key, const auto& field, const auto&...) {
+          const std::string value = fmt::format("{}", field);
+          const bool is_usual = value == usual[i++];
+          if (is_usual && key != "learning_rate") return;
+          std::string words(key);
+          std::ranges::replace(words, '_', ' ');
+          text += value == "true" ? ", " + words : fmt::format(", {} {}", words, value);
+        });
+      },
+      train.optimizer);
+  if (!train.optimizer_groups.empty()) {
+    text += fmt::format(", {} with settings of their own",
+                        counted(static_cast<Index>(train.optimizer_groups.size()), "group"));
   }
-  if (train.weight_decay > 0) text += fmt::format(", weight decay {}", train.weight_decay);
   switch (train.schedule) {
     case ScheduleKind::constant:
       break;
@@ -63,10 +83,11 @@ std::string optimizer(const TrainSettings& train) {
 
 // The rate of the last epoch; if it changed, also that of the first.
 std::string learning_rates(const RunRecord& run) {
-  if (run.epochs.empty()) return fmt::format("{:.4g}", run.config.model.train.learning_rate);
+  if (run.epochs.empty())
+    return fmt::format("{:.4g}", learning_rate(run.config.model.train.optimizer));
   const std::optional<double> first = run.epochs.front().learning_rate;
   const std::optional<double> last = run.epochs.back().learning_rate;
-  if (!last) return fmt::format("{:.4g}", run.config.model.train.learning_rate);
+  if (!last) return fmt::format("{:.4g}", learning_rate(run.config.model.train.optimizer));
   if (!first || *first == *last) return fmt::format("{:.4g}", *last);
   return fmt::format("{:.4g} to {:.4g}", *first, *last);
 }
@@ -172,7 +193,7 @@ void tell_facts(Page& page, const RunRecord& run) {
                                     counted(run.config.model.net.parameter_count(), "parameter"))},
               {"training data", samples},
               {"batch", fmt::format("{}, in grains of {}", train.batch, train.grain)},
-              {"optimizer", optimizer(train)},
+              {"optimizer", optimizer_in_words(train)},
               {"order", fmt::format("{}, seed {}", train.order, train.seed)},
               {"done",
                fmt::format("{} of {}, {}", run.epochs_done(), counted(run.epochs_wanted(), "epoch"),

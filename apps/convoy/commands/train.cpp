@@ -301,8 +301,8 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   if (!signals) signals.emplace(quiet);
   ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic,
                         run.model.train.epochs);
-  const std::unique_ptr<Engine> engine =
-      make_engine(run.model.net, optimizer_of(run.model.train), layout, communicator);
+  const std::unique_ptr<Engine> engine = make_engine(
+      run.model.net, optimizer_of(run.model.net, run.model.train), layout, communicator);
   RunTrainer trainer = make_trainer(run, data, *engine, communicator, report);
   began = run.folder = trainer.folder();
   announce(report, run, data, *engine, communicator, options);
@@ -368,9 +368,11 @@ void add_train(CLI::App& app, std::vector<std::string> command_line, std::functi
       "Examples:\n"
       "  convoy train lenet5\n"
       "  convoy train tiny-relu --data mnist --epochs 5 --no-shuffle --threads 2\n"
-      "  convoy train lenet5 --set train.learning_rate=0.05 --set train.momentum=0.9 --out runs/a\n"
+      "  convoy train lenet5 --set optimizer.learning_rate=0.05 --set optimizer.momentum=0.9 --out "
+      "runs/a\n"
       "  convoy train --resume runs/a --epochs 20\n"
-      "  convoy train lenet5 --init-from runs/a --set train.learning_rate=0.001 --out runs/fine\n"
+      "  convoy train lenet5 --init-from runs/a --set optimizer.learning_rate=0.001 --out "
+      "runs/fine\n"
       "  convoy train lenet5 --ranks 4 --threads 2\n"
       "  convoy train lenet5 --device cuda --launch graph\n"
       "  mpirun -np 4 --bind-to none convoy train vgg-small --ranks-by tensor\n"

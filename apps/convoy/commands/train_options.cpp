@@ -39,8 +39,9 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
   command.add_flag("--no-shuffle", options.no_shuffle, "Same as --order sequential")
       ->group(kProblemGroup);
   command
-      .add_option("--set", options.set,
-                  "Override any key of the model file, for example train.momentum=0.9; repeatable")
+      .add_option(
+          "--set", options.set,
+          "Override any key of the model file, for example optimizer.momentum=0.9; repeatable")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false)
       ->group(kProblemGroup);

@@ -32,6 +32,7 @@ std::string suggest_key(std::string_view key) {
   std::vector<std::string> whole{"name", "layer.0.filters", "loss.type"};
   for (const std::string_view k : kInputKeys) whole.push_back(fmt::format("input.{}", k));
   for (const std::string_view k : kTrainKeys) whole.push_back(fmt::format("train.{}", k));
+  for (const std::string_view k : optimizer_keys()) whole.push_back(fmt::format("optimizer.{}", k));
   const std::vector<std::string_view> candidates(whole.begin(), whole.end());
   std::vector<std::string_view> ends;
   for (const std::string_view k : candidates) ends.push_back(k.substr(k.rfind('.') + 1));
@@ -41,8 +42,9 @@ std::string suggest_key(std::string_view key) {
     if (ends[i] == near) return fmt::format("did you mean '{}'?", whole[i]);
   }
   near = nearest(key, candidates);
-  return near.empty() ? "use one of name, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY"
-                      : fmt::format("did you mean '{}'?", near);
+  return near.empty()
+             ? "use one of name, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY, optimizer.KEY"
+             : fmt::format("did you mean '{}'?", near);
 }
 
 // Finds the table of a layer by its number (from 0) or name.
@@ -67,6 +69,18 @@ ConfigValue& find_layer(ConfigValue& root, const std::string& part,
   fail_at(location, fmt::format("unknown layer '{}'", part),
           fmt::format("the model has layers 0 to {}", tables->size() - 1),
           did_you_mean(part, std::vector<std::string_view>(names.begin(), names.end())));
+}
+
+// Another optimizer begins with its own defaults: the settings that the file gives to the old one
+// are dropped. Groups stay.
+void drop_settings_of_file(ConfigTable& optimizer, const ConfigValue& type) {
+  const ConfigValue* old = find(optimizer, "type");
+  const auto* before = old == nullptr ? nullptr : std::get_if<std::string>(&old->data);
+  const auto* after = std::get_if<std::string>(&type.data);
+  if (after == nullptr || *after == (before == nullptr ? "sgd" : *before)) return;
+  std::erase_if(optimizer, [](const ConfigEntry& entry) {
+    return entry.key != "group" && !entry.value.location.from_override;
+  });
 }
 
 // Returns the value of a table's key. A missing one becomes an empty table, and the short form of
@@ -97,7 +111,7 @@ void apply_override(ConfigValue& root, const Override& override) {
   const std::size_t equals = override.find('=');
   if (equals == std::string::npos || equals == 0) {
     fail_at(location, "not of the form KEY=VALUE", "",
-            "write, for example, --set train.momentum=0.9");
+            "write, for example, --set optimizer.momentum=0.9");
   }
   const std::string key = override.substr(0, equals);
   const std::vector<std::string> parts = split_at_dots(key);
@@ -129,6 +143,7 @@ void apply_override(ConfigValue& root, const Override& override) {
   for (; next + 1 < parts.size(); ++next) table = &enter(*table, parts[next], location);
   ConfigValue value = parse_config_value(std::string_view(override).substr(equals + 1), location);
   auto& entries = std::get<ConfigTable>(table->data);
+  if (key == "optimizer.type") drop_settings_of_file(entries, value);
   if (ConfigValue* old = find(entries, parts.back())) {
     *old = std::move(value);
   } else {

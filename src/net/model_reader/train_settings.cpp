@@ -2,21 +2,17 @@
 // Reads the [train] section of a model file.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
 
+#include "base/suggest.hpp"
 #include "net/model_reader.hpp"
 #include "net/table_reader.hpp"
 
 namespace convoy {
 namespace {
-
-constexpr Interval kNotNegative{0, HUGE_VAL};
-// The interval of settings that are rounded to single precision.
-constexpr Interval kNotNegativeFloat{0, 3.4e38};
-constexpr Interval kPositive{0, HUGE_VAL, true};
-constexpr Interval kBelowOne{0, 1, false, true};
 
 constexpr NameTable<ScheduleKind, 3> kSchedules = {{{"constant", ScheduleKind::constant},
                                                     {"step", ScheduleKind::step},
@@ -44,6 +40,22 @@ std::string read_order(const TableReader& train, std::string_view fallback) {
   return fmt::format("shards:{}", shards);
 }
 
+// Names the section of settings that many programs, and the first version, have among these.
+void refuse_optimizer_keys(const ConfigValue& table) {
+  const auto* entries = std::get_if<ConfigTable>(&table.data);
+  if (entries == nullptr) return;
+  std::vector<std::string_view> keys(kTrainKeys.begin(), kTrainKeys.end());
+  for (const std::string_view key : optimizer_keys()) keys.push_back(key);
+  for (const ConfigEntry& entry : *entries) {
+    if (std::ranges::count(kTrainKeys, entry.key) != 0) continue;
+    const std::string_view meant = entry.key == "lr" ? "learning_rate" : nearest(entry.key, keys);
+    if (!is_optimizer_key(meant)) continue;
+    fail_at(entry.value.location, fmt::format("[train]: unknown key '{}'", entry.key),
+            fmt::format("{} is a setting of the optimizer", meant),
+            fmt::format("did you mean 'optimizer.{}'? (the section is [optimizer])", meant));
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(ScheduleKind kind) {
@@ -51,6 +63,7 @@ std::string_view to_string(ScheduleKind kind) {
 }
 
 TrainSettings read_train(const ConfigValue& table) {
+  refuse_optimizer_keys(table);
   const TableReader train(table, "[train]", kTrainKeys);
   const TrainSettings defaults;
   TrainSettings s;
@@ -60,10 +73,6 @@ TrainSettings read_train(const ConfigValue& table) {
   s.order = read_order(train, defaults.order);
   s.seed = static_cast<std::uint64_t>(train.integer("seed", static_cast<Index>(defaults.seed), 0,
                                                     std::numeric_limits<Index>::max()));
-  s.learning_rate = train.number("learning_rate", defaults.learning_rate, kNotNegativeFloat);
-  s.momentum = train.number("momentum", defaults.momentum, kBelowOne);
-  s.nesterov = train.flag("nesterov", defaults.nesterov);
-  s.weight_decay = train.number("weight_decay", defaults.weight_decay, kNotNegativeFloat);
   s.schedule = train.choice("schedule", defaults.schedule, kSchedules);
   s.warmup_epochs = train.number("warmup_epochs", defaults.warmup_epochs, kNotNegative);
   s.step_epochs = train.number("step_epochs", defaults.step_epochs, kPositive);
@@ -81,22 +90,16 @@ TrainSettings read_train(const ConfigValue& table) {
                            s.epochs),
                "give the number of epochs between two drops, for example 1");
   }
-  if (s.nesterov && s.momentum == 0) {
-    train.fail(train.find("nesterov")->location, "'nesterov' without momentum",
-               "it has no effect then", "set momentum, for example to 0.9");
-  }
   return s;
 }
 
 std::string train_text(const TrainSettings& s) {
   return fmt::format(
       "batch = {}\ngrain = {}\nepochs = {}\norder = \"{}\"\nseed = {}\n"
-      "learning_rate = {}\nmomentum = {}\nnesterov = {}\nweight_decay = {}\n"
       "schedule = \"{}\"\nwarmup_epochs = {}\nstep_epochs = {}\nstep_factor = {}\n"
       "final_learning_rate = {}\n",
-      s.batch, s.grain, s.epochs, s.order, s.seed, s.learning_rate, s.momentum, s.nesterov,
-      s.weight_decay, to_string(s.schedule), s.warmup_epochs, s.step_epochs, s.step_factor,
-      s.final_learning_rate);
+      s.batch, s.grain, s.epochs, s.order, s.seed, to_string(s.schedule), s.warmup_epochs,
+      s.step_epochs, s.step_factor, s.final_learning_rate);
 }
 
 }  // namespace convoy

@@ -10,9 +10,8 @@
 #pragma once
 
 #include "ops/cuda/group.cuh"
-#include "ops/cuda/packing.hpp"
 #include "ops/cuda/product.cuh"
-#include "optim/sgd.hpp"
+#include "ops/cuda/update.cuh"
 
 namespace convoy::cuda {
 
@@ -28,10 +27,8 @@ struct ParameterSource {
   // Dense layers: [sample][rows of weights] and [sample][columns]
   Operand x, dy;
   // The update.
-  double weight_factor = 1, bias_factor = 1;  // factors of the learning rate
-  bool packs = false;
-  Index packed = 0;  // in the packed weights
-  Packing packing;
+  BlockUpdate update;
+  PackedBlock packed;
 
   CONVOY_HOST_DEVICE Index size() const { return Index{rows} * columns; }
 };
@@ -103,38 +100,9 @@ __device__ void sum_grains(const ParameterSource& source, int element, const Mem
   for (int i = 0; i < depth; ++i) subtree(i, stack[i]);
 }
 
-// The generations of the weights and of the optimizer's state (runtime/cpu/generations.hpp).
-struct UpdateArrays {
-  const float* weights = nullptr;  // arenas
-  float* new_weights = nullptr;
-  float* new_packed = nullptr;
-  const float* velocity = nullptr;
-  float* new_velocity = nullptr;
-};
-
-// Updates one parameter as in optim/sgd.hpp. Returns whether the new weight is finite.
-__device__ inline bool update(const Sgd& op, const ParameterSource& source, int element,
-                              float gradient_sum, float scale, float rate,
-                              const UpdateArrays& arrays) {
+__device__ inline Parameter parameter_of(const ParameterSource& source, int element) {
   const int row = element / source.columns;
-  const double factor = row == source.taps ? source.bias_factor : source.weight_factor;
-  const float step = static_cast<float>(static_cast<double>(rate) * factor);
-  const Index i = source.begin + element;
-  const float w = arrays.weights[i];
-  float g = gradient_sum * scale;
-  if (op.weight_decay != 0) g = std::fma(op.weight_decay, w, g);
-  if (op.momentum != 0) {
-    const float v = std::fma(op.momentum, arrays.velocity[i], g);
-    arrays.new_velocity[i] = v;
-    g = op.nesterov ? std::fma(op.momentum, v, g) : v;
-  }
-  const float updated = std::fma(-step, g, w);
-  arrays.new_weights[i] = updated;
-  if (source.packs && row < source.taps) {
-    const int column = element - row * source.columns;
-    arrays.new_packed[source.packed + packed_index(source.packing, row, column)] = updated;
-  }
-  return updated - updated == 0;  // neither infinite nor NaN
+  return {row, element - row * source.columns, row == source.taps, source.begin + element};
 }
 
 }  // namespace convoy::cuda

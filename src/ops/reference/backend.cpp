@@ -6,8 +6,8 @@
 #include "ops/reference/loss.hpp"
 #include "ops/reference/normalize.hpp"
 #include "ops/reference/pool2d.hpp"
-#include "ops/reference/sgd.hpp"
 #include "ops/reference/subsample.hpp"
+#include "ops/reference/update.hpp"
 #include "ops/visit.hpp"
 
 #ifdef __FAST_MATH__
@@ -41,7 +41,9 @@ const Backend& backend() {
       nullptr,
       [](const Op&, const float*, float*, Range) {},  // it reads the weights as they are
       [](const Loss& op, const LossPass<float>& pass) { return reference::loss(op, pass); },
-      [](const Sgd& op, const UpdatePass<float>& pass) { return reference::update(op, pass); },
+      [](const Optimizer& optimizer, const UpdatePass<float>& pass) {
+        return reference::update(optimizer, pass);
+      },
       add,
       reference::normalize};
   return table;

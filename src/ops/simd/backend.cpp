@@ -26,6 +26,7 @@
 #include "ops/simd/elementwise/elementwise-inl.hpp"
 #include "ops/simd/elementwise/loss-inl.hpp"
 #include "ops/simd/elementwise/normalize-inl.hpp"
+#include "ops/simd/elementwise/update-inl.hpp"
 #include "ops/simd/pools/pool2d-inl.hpp"
 #include "ops/simd/pools/subsample-inl.hpp"
 #include "ops/simd/products/dense-inl.hpp"
@@ -69,7 +70,9 @@ const Backend& backend() {
         if (const auto* dense = std::get_if<Dense>(&op)) pack(*dense, parameters, packed, units);
       },
       [](const Loss& op, const LossPass<float>& pass) { return HWY_NAMESPACE::loss(op, pass); },
-      [](const Sgd& op, const UpdatePass<float>& pass) { return HWY_NAMESPACE::update(op, pass); },
+      [](const Optimizer& optimizer, const UpdatePass<float>& pass) {
+        return HWY_NAMESPACE::update(optimizer, pass);
+      },
       [](Index size, float* sum, const float* addend) { HWY_NAMESPACE::add(size, sum, addend); },
       [](const Normalize& op, Index size, const std::uint8_t* bytes, float* x) {
         HWY_NAMESPACE::normalize(op, size, bytes, x);

@@ -32,7 +32,7 @@ namespace {
 constexpr Index kUpdateFloats = 1024;
 
 // Checks the memory need before any of it is allocated.
-Layout fitting_layout(const EngineOptions& options, const Plan& plan, const Sgd& optimizer,
+Layout fitting_layout(const EngineOptions& options, const Plan& plan, const NetOptimizer& optimizer,
                       Communicator& communicator) {
   Layout layout = choose_layout(options, plan, communicator);
   check_memory(memory_need(plan, optimizer, layout, communicator), memory_held(), communicator,
@@ -42,7 +42,7 @@ Layout fitting_layout(const EngineOptions& options, const Plan& plan, const Sgd&
 
 class CpuEngine final : public Engine {
  public:
-  CpuEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
+  CpuEngine(const Net& net, const NetOptimizer& optimizer, const EngineOptions& options,
             Communicator& communicator)
       : net_(net),
         backend_(find_backend(options.cpu.isa)),
@@ -53,10 +53,10 @@ class CpuEngine final : public Engine {
         timeline_(options.timeline),
         recorded_(recorded(communicator, options.timeline)),
         communicator_(recorded_ ? *recorded_ : communicator),
-        layout_(fitting_layout(options, plan_, optimizer, communicator)),
+        layout_(fitting_layout(options, plan_, optimizer_, communicator)),
         normalizer_(net.normalization(), net.input().channels, backend_),
         barrier_(layout_.workers, layout_.spins),
-        generations_(plan_, optimizer, backend_, communicator_),
+        generations_(plan_, optimizer_, backend_, communicator_),
         gradient_sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
                       WorkerGroup::slots_of(layout_.share)),
         finite_(static_cast<std::size_t>(layout_.workers)),
@@ -126,12 +126,12 @@ class CpuEngine final : public Engine {
 
   ModelState state() const override { return generations_.state(); }
   void set_state(const ModelState& state) override {
-    check_state(net_, state);
+    check_state(net_, optimizer_, state);
     generations_.set_state(state);
   }
 
   Index grain() const override { return grain_; }
-  Sgd optimizer() const override { return optimizer_; }
+  const NetOptimizer& optimizer() const override { return optimizer_; }
   int threads() const override { return layout_.workers; }
   std::string isa() const override { return backend_.name; }
   std::string device() const override { return "cpu"; }
@@ -245,7 +245,9 @@ class CpuEngine final : public Engine {
     if (ends_) return true;
     const float rate =
         step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
-    finite_[static_cast<std::size_t>(worker)].value = update(worker, rate);
+    finite_[static_cast<std::size_t>(worker)].value =
+        update(worker, {step_metrics_.samples, rate,
+                        step_factors(optimizer_.optimizer, number_in_run(step_range, step))});
     return barrier(worker, [&] { commit(); });
   }
 
@@ -283,9 +285,8 @@ class CpuEngine final : public Engine {
 
   // Finishes the tree over this worker's slice of the arena and updates the weights there, a few
   // rows at a time, so that their sums stay in the cache.
-  bool update(int worker, float rate) {
+  bool update(int worker, const Generations::Step& numbers) {
     const Range slice = slice_of(worker);
-    const Generations::Step step{step_metrics_.samples, rate};
     float* scratch = sum_scratch_[static_cast<std::size_t>(worker)].data();
     Track* const track = track_of(worker);
     Track* const turns = gradient_sum_.exchanges() || !gradient_sum_.adds() ? nullptr : track;
@@ -302,7 +303,7 @@ class CpuEngine final : public Engine {
         const float* sum = gradient_sum_.exchanges() ? gradient_sum_.root() + elements.begin
                                                      : gradient_sum_.sum(elements, scratch);
         if (turns) turns->turn(TimeKind::reduction);
-        finite = generations_.update_rows(block, some, sum, step) && finite;
+        finite = generations_.update_rows(block, some, sum, numbers) && finite;
         if (turns) turns->turn(TimeKind::update);
       }
     }
@@ -359,7 +360,7 @@ class CpuEngine final : public Engine {
   const Net& net_;
   const Backend& backend_;
   const Plan plan_;
-  const Sgd optimizer_;
+  const NetOptimizer optimizer_;
   const Index batch_;  // the largest
   const Index grain_;
   Timeline* const timeline_;
@@ -386,7 +387,7 @@ class CpuEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cpu_engine(const Net& net, const Sgd& optimizer,
+std::unique_ptr<Engine> make_cpu_engine(const Net& net, const NetOptimizer& optimizer,
                                         const EngineOptions& options, Communicator& communicator) {
   check_options(options, communicator);
   return std::make_unique<CpuEngine>(net, optimizer, options, communicator);

@@ -3,14 +3,14 @@
 
 namespace convoy {
 
-Generations::Generations(const Plan& plan, const Sgd& optimizer, const Backend& backend,
+Generations::Generations(const Plan& plan, const NetOptimizer& optimizer, const Backend& backend,
                          Communicator& communicator)
     : plan_(plan), optimizer_(optimizer), backend_(backend), communicator_(communicator) {
   for (Generation& generation : generations_) {
     generation.parameters = allocate<float>(communicator, plan.net().arena_size());
     generation.packed = allocate<float>(communicator, plan.packed_size());
-    if (optimizer.momentum != 0) {
-      generation.velocity = allocate<float>(communicator, plan.net().arena_size());
+    for (std::size_t s = 0; s < optimizer.slots().size(); ++s) {
+      generation.slots.push_back(allocate<float>(communicator, plan.net().arena_size()));
     }
   }
 }
@@ -26,37 +26,50 @@ Range Generations::rows_in(const ParameterBlock& block, Range slice) {
 
 bool Generations::update_rows(const ParameterBlock& block, Range rows, const float* gradient_sum,
                               const Step& step) const {
-  const Layer& layer = plan_.net().layers()[static_cast<std::size_t>(block.layer)];
+  const auto number = static_cast<std::size_t>(&block - plan_.net().parameter_blocks().data());
+  const BlockUpdate& update = optimizer_.blocks[number];
   const Range weights{rows.begin, std::min(rows.end, block.shape.taps)};
   const Range bias{std::max(rows.begin, block.shape.taps), rows.end};
   bool finite = true;
   if (!weights.empty()) {
-    finite = update_elements(block, weights, gradient_sum, step, layer.weight_learning_rate_factor);
+    finite = update_elements(block, weights, gradient_sum, step, update.weight);
     pack(block, weights, next());
   }
   if (!bias.empty()) {
     const float* sum = gradient_sum + (bias.begin - rows.begin) * block.shape.columns;
-    finite = update_elements(block, bias, sum, step, layer.bias_learning_rate_factor) && finite;
+    finite = update_elements(block, bias, sum, step, update.bias) && finite;
   }
   return finite;
 }
 
 bool Generations::update_elements(const ParameterBlock& block, Range rows,
                                   const float* gradient_sum, const Step& step,
-                                  double factor) const {
+                                  const TensorUpdate& tensor) const {
   const Index begin = block.offset + rows.begin * block.shape.columns;
+  const Index size = rows.size() * block.shape.columns;
+  if (tensor.frozen) {
+    copy_elements(begin, size);
+    return true;
+  }
   UpdatePass<float> pass;
-  pass.size = rows.size() * block.shape.columns;
+  pass.size = size;
   pass.gradient_sum = gradient_sum;
   pass.weights = now().parameters.get() + begin;
   pass.new_weights = next().parameters.get() + begin;
-  if (optimizer_.momentum != 0) {
-    pass.velocity = now().velocity.get() + begin;
-    pass.new_velocity = next().velocity.get() + begin;
+  for (std::size_t s = 0; s < now().slots.size(); ++s) {
+    pass.slots[s] = now().slots[s].get() + begin;
+    pass.new_slots[s] = next().slots[s].get() + begin;
   }
   pass.scale = static_cast<float>(1.0 / static_cast<double>(step.samples));
-  pass.rate = static_cast<float>(static_cast<double>(step.rate) * factor);
-  return backend_.update(optimizer_, pass);
+  pass.numbers = numbers_of(tensor, static_cast<double>(step.rate), step.factors);
+  return backend_.update(optimizer_.optimizer, pass);
+}
+
+void Generations::copy_elements(Index begin, Index size) const {
+  std::copy_n(now().parameters.get() + begin, size, next().parameters.get() + begin);
+  for (std::size_t s = 0; s < now().slots.size(); ++s) {
+    std::copy_n(now().slots[s].get() + begin, size, next().slots[s].get() + begin);
+  }
 }
 
 void Generations::pack(const ParameterBlock& block, Range rows,
@@ -71,9 +84,9 @@ ModelState Generations::state() const {
   const Index size = plan_.net().arena_size();
   ModelState state{Buffer<float>(size), {}};
   std::copy_n(now().parameters.get(), size, state.parameters.data());
-  if (optimizer_.momentum != 0) {
-    state.velocity = Buffer<float>(size);
-    std::copy_n(now().velocity.get(), size, state.velocity.data());
+  for (const std::shared_ptr<float[]>& slot : now().slots) {
+    state.slots.emplace_back(size);
+    std::copy_n(slot.get(), size, state.slots.back().data());
   }
   return state;
 }
@@ -83,11 +96,12 @@ void Generations::set_state(const ModelState& state) {
   if (leads_domain(communicator_)) {
     const Index size = plan_.net().arena_size();
     std::copy_n(state.parameters.data(), size, now().parameters.get());
-    if (optimizer_.momentum != 0) {
-      if (state.velocity.size() > 0) {
-        std::copy_n(state.velocity.data(), size, now().velocity.get());
+    for (std::size_t s = 0; s < now().slots.size(); ++s) {
+      float* const slot = now().slots[s].get();
+      if (state.slots.empty()) {
+        std::fill_n(slot, size, 0.0F);
       } else {
-        std::fill_n(now().velocity.get(), size, 0.0F);
+        std::copy_n(state.slots[s].data(), size, slot);
       }
     }
     for (const ParameterBlock& block : plan_.net().parameter_blocks()) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "ops/backend.hpp"
 #include "parallel/communicator.hpp"
@@ -16,8 +17,8 @@ namespace convoy {
 
 class Generations {
  public:
-  // Collective over the memory domain.
-  Generations(const Plan& plan, const Sgd& optimizer, const Backend& backend,
+  // Collective over the memory domain. Keeps references to all arguments but the optimizer.
+  Generations(const Plan& plan, const NetOptimizer& optimizer, const Backend& backend,
               Communicator& communicator);
 
   Weights weights() const { return {now().parameters.get(), now().packed.get()}; }
@@ -30,6 +31,7 @@ class Generations {
   struct Step {
     Index samples = 1;  // 1 / samples is applied here and nowhere else
     float rate = 0;
+    StepFactors factors;
   };
   // Computes rows of the next generation from the sum of their gradients [rows][columns]. Returns
   // whether all of them are finite. Any workers may call it at the same time, each for other rows.
@@ -47,17 +49,19 @@ class Generations {
   struct Generation {
     std::shared_ptr<float[]> parameters;
     std::shared_ptr<float[]> packed;
-    std::shared_ptr<float[]> velocity;
+    std::vector<std::shared_ptr<float[]>> slots;  // of the optimizer
   };
 
   const Generation& now() const { return generations_[current_]; }
   const Generation& next() const { return generations_[1 - current_]; }
   bool update_elements(const ParameterBlock& block, Range rows, const float* gradient_sum,
-                       const Step& step, double factor) const;
+                       const Step& step, const TensorUpdate& tensor) const;
+  // For tensors that are frozen.
+  void copy_elements(Index begin, Index size) const;
   void pack(const ParameterBlock& block, Range rows, const Generation& generation) const;
 
   const Plan& plan_;
-  const Sgd optimizer_;
+  const NetOptimizer optimizer_;
   const Backend& backend_;
   Communicator& communicator_;
   std::array<Generation, 2> generations_;

@@ -25,13 +25,14 @@ Index count_domains(const Communicator& communicator) {
 
 }  // namespace
 
-MemoryNeed memory_need(const Plan& plan, const Sgd& optimizer, const Layout& layout,
+MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const Layout& layout,
                        const Communicator& communicator) {
   const Index arena = plan.net().arena_size();
   const Index ranks = domain_ranks(communicator).size();
   // Each exists in two generations (runtime/cpu/generations.hpp); the slots hold the tree's partial
   // sums.
-  const Index generation = arena * (optimizer.momentum != 0 ? 2 : 1) + plan.packed_size();
+  const Index generation =
+      arena * (1 + static_cast<Index>(optimizer.slots().size())) + plan.packed_size();
   const Index slots = layout.groups * WorkerGroup::slots_of(layout.share);
   const bool one_set =
       layout.members.all > layout.members.local;  // tensor-parallel ranks share the slots

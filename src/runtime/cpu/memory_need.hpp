@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "base/memory.hpp"
-#include "optim/sgd.hpp"
+#include "optim/optimizer.hpp"
 #include "runtime/cpu/layout.hpp"
 
 namespace convoy {
@@ -18,7 +18,7 @@ struct MemoryNeed {
   Index domain = 0;  // shared by a memory domain: weights, optimizer state, gradients
   Index rank = 0;    // of each rank: activations, and copies of some, of all its workers
 };
-MemoryNeed memory_need(const Plan& plan, const Sgd& optimizer, const Layout& layout,
+MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const Layout& layout,
                        const Communicator& communicator);
 
 // Throws UserError(unavailable) where all ranks of this host together need more than `limit`.

@@ -12,8 +12,9 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(const Plan& plan, const Work& work, Division division)
-      : plan_(plan), work_(work), division_(division) {}
+  Compiler(const Plan& plan, const Work& work, Division division,
+           std::span<const BlockUpdate> updates)
+      : plan_(plan), work_(work), division_(division), updates_(updates) {}
 
   Compiled compile() {
     place_values();
@@ -152,18 +153,16 @@ class Compiler {
   }
 
   ParameterSource source_of(const Stage& stage) const {
-    const Layer& layer = plan_.net().layers()[static_cast<std::size_t>(stage.layer)];
     const ParameterBlock& block = *plan_.block(stage.layer);
     ParameterSource source;
     source.begin = block.offset;
     source.rows = static_cast<int>(block.shape.rows());
     source.taps = static_cast<int>(block.shape.taps);
     source.columns = static_cast<int>(block.shape.columns);
-    source.weight_factor = layer.weight_learning_rate_factor;
-    source.bias_factor = layer.bias_learning_rate_factor;
-    source.packs = plan_.packed(stage.layer) != kNowhere;
-    source.packed = plan_.packed(stage.layer);
-    source.packing = packing_of(layer.op);
+    const auto number = static_cast<std::size_t>(&block - plan_.net().parameter_blocks().data());
+    if (!updates_.empty()) source.update = updates_[number];
+    source.packed = {plan_.packed(stage.layer) != kNowhere, plan_.packed(stage.layer),
+                     packing_of(plan_.op(stage))};
     return source;
   }
 
@@ -188,6 +187,7 @@ class Compiler {
   const Plan& plan_;
   const Work work_;
   const Division division_;
+  const std::span<const BlockUpdate> updates_;
   Compiled out_;
   std::vector<Operand> argmaxes_, bordered_x_;  // [layer]
   Operand bordered_dy_;
@@ -195,8 +195,9 @@ class Compiler {
 
 }  // namespace
 
-Compiled compile(const Plan& plan, const Work& work, Division division) {
-  return Compiler(plan, work, division).compile();
+Compiled compile(const Plan& plan, const Work& work, Division division,
+                 std::span<const BlockUpdate> updates) {
+  return Compiler(plan, work, division, updates).compile();
 }
 
 }  // namespace convoy::cuda

@@ -3,6 +3,7 @@
 // value lies. It runs on the host and changes no state.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "ops/cuda/lower.hpp"
@@ -31,6 +32,8 @@ struct Compiled {
 };
 
 // `work`: all samples of this rank for Division::batch, one sample for Division::sample.
-Compiled compile(const Plan& plan, const Work& work, Division division);
+// `updates`: of each parameter block; empty where the program only evaluates.
+Compiled compile(const Plan& plan, const Work& work, Division division,
+                 std::span<const BlockUpdate> updates = {});
 
 }  // namespace convoy::cuda

@@ -26,30 +26,44 @@ std::vector<float> packed_weights(const Plan& plan, const float* parameters) {
 
 }  // namespace
 
-DeviceModel::DeviceModel(gpu::Gpu& gpu, const Plan& plan, const Sgd& optimizer)
-    : gpu_(gpu), plan_(plan), has_velocity_(optimizer.momentum != 0) {
+DeviceModel::DeviceModel(gpu::Gpu& gpu, const Plan& plan, const NetOptimizer& optimizer)
+    : gpu_(gpu), plan_(plan) {
   const Index arena = plan.net().arena_size();
   for (Arrays& arrays : generations_) {
     arrays.parameters = {gpu, arena, "the weights"};
     arrays.packed = {gpu, plan.packed_size(), "the weights"};
-    if (has_velocity_) arrays.velocity = {gpu, arena, "the velocities"};
-    // This also clears the gaps between parameter blocks, which no step writes.
-    for (const auto* array : {&arrays.parameters, &arrays.packed, &arrays.velocity}) {
-      gpu.clear(reinterpret_cast<std::byte*>(array->data()), array->size() * Index{sizeof(float)});
+    for (std::size_t s = 0; s < optimizer.slots().size(); ++s) {
+      arrays.slots.emplace_back(gpu, arena, "the optimizer's state");
     }
+    // This also clears the gaps between parameter blocks, which no step writes.
+    clear(arrays.parameters);
+    clear(arrays.packed);
+    for (const DeviceArray<float>& slot : arrays.slots) clear(slot);
   }
+}
+
+void DeviceModel::clear(const DeviceArray<float>& array) {
+  gpu_.clear(reinterpret_cast<std::byte*>(array.data()), array.size() * Index{sizeof(float)});
 }
 
 Generation DeviceModel::generation(int number) const {
   const Arrays& arrays = generations_[number];
-  return {arrays.parameters.data(), arrays.packed.data(), arrays.velocity.data()};
+  Generation generation{arrays.parameters.data(), arrays.packed.data(), {}};
+  for (std::size_t s = 0; s < arrays.slots.size(); ++s) {
+    generation.slots[s] = arrays.slots[s].data();
+  }
+  return generation;
 }
 
 ModelState DeviceModel::state() const {
   const Arrays& now = generations_[current_];
-  ModelState state{Buffer<float>(now.parameters.size()), Buffer<float>(now.velocity.size())};
-  now.parameters.read(gpu_, state.parameters.data(), now.parameters.size());
-  now.velocity.read(gpu_, state.velocity.data(), now.velocity.size());
+  const Index size = now.parameters.size();
+  ModelState state{Buffer<float>(size), {}};
+  now.parameters.read(gpu_, state.parameters.data(), size);
+  for (const DeviceArray<float>& slot : now.slots) {
+    state.slots.emplace_back(size);
+    slot.read(gpu_, state.slots.back().data(), size);
+  }
   gpu_.wait();
   return state;
 }
@@ -59,11 +73,12 @@ void DeviceModel::set_state(const ModelState& state) {
   const std::vector<float> packed = packed_weights(plan_, state.parameters.data());
   now.parameters.write(gpu_, state.parameters.data(), now.parameters.size());
   now.packed.write(gpu_, packed.data(), now.packed.size());
-  if (has_velocity_ && state.velocity.size() > 0) {
-    now.velocity.write(gpu_, state.velocity.data(), now.velocity.size());
-  } else if (has_velocity_) {
-    gpu_.clear(reinterpret_cast<std::byte*>(now.velocity.data()),
-               now.velocity.size() * Index{sizeof(float)});
+  for (std::size_t s = 0; s < now.slots.size(); ++s) {
+    if (state.slots.empty()) {
+      clear(now.slots[s]);
+    } else {
+      now.slots[s].write(gpu_, state.slots[s].data(), now.slots[s].size());
+    }
   }
   gpu_.wait();
 }

@@ -3,6 +3,8 @@
 // (runtime/cpu/generations.hpp). A step reads one and writes the other.
 #pragma once
 
+#include <vector>
+
 #include "plan/plan.hpp"
 #include "runtime/cuda/device_array.hpp"
 #include "runtime/cuda/program.hpp"
@@ -13,7 +15,7 @@ namespace convoy::cuda {
 class DeviceModel {
  public:
   // All weights start at zero.
-  DeviceModel(gpu::Gpu& gpu, const Plan& plan, const Sgd& optimizer);
+  DeviceModel(gpu::Gpu& gpu, const Plan& plan, const NetOptimizer& optimizer);
 
   Generation generation(int number) const;
 
@@ -25,12 +27,14 @@ class DeviceModel {
 
  private:
   struct Arrays {
-    DeviceArray<float> parameters, packed, velocity;
+    DeviceArray<float> parameters, packed;
+    std::vector<DeviceArray<float>> slots;  // of the optimizer
   };
+
+  void clear(const DeviceArray<float>& array);
 
   gpu::Gpu& gpu_;
   const Plan& plan_;
-  const bool has_velocity_;
   Arrays generations_[2];
   int current_ = 0;
 };

@@ -52,7 +52,7 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
       resident_threads_(resident_threads(gpu)),
       work_(division == Division::sample ? work_of_block(gpu, shared.grain)
                                          : Work{samples, shared.grain, resident_threads_}),
-      compiled_(compile(*shared.plan, work_, division)) {
+      compiled_(compile(*shared.plan, work_, division, shared.optimizer->blocks)) {
   check_count(work_.samples, compiled_.largest);
   const Net& net = shared.plan->net();
   const bool by_sample = division == Division::sample;
@@ -78,7 +78,7 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   program.sources = sources_.data(), program.source_count = static_cast<int>(sources_.size());
   program.ends = compiled_.ends;
   program.loss = net.loss();
-  program.sgd = shared.sgd;
+  program.optimizer = lower(shared.optimizer->optimizer);
   program.grain = static_cast<int>(shared.grain);
   program.memories.of(Memory::workspace) = workspace_.data();
   program.memories.of(Memory::partials) = partials_.data();

@@ -13,7 +13,7 @@ namespace convoy::cuda {
 // The parameters that all programs of an engine share.
 struct Shared {
   const Plan* plan = nullptr;
-  Sgd sgd;
+  const NetOptimizer* optimizer = nullptr;
   Index grain = 1;
   Generation generations[2];
 };

@@ -41,7 +41,7 @@ constexpr Index kStepsAhead = 64;
 
 class SingleGpuEngine final : public CudaEngine {
  public:
-  SingleGpuEngine(const Net& net, const Sgd& optimizer, const EngineOptions& options,
+  SingleGpuEngine(const Net& net, const NetOptimizer& optimizer, const EngineOptions& options,
                   Communicator& communicator)
       : net_(net),
         plan_(net),
@@ -55,7 +55,7 @@ class SingleGpuEngine final : public CudaEngine {
         launching_(cuda::choose_launching(options, communicator,
                                           DeviceProgram::fits(gpu_, plan_, options.grain))),
         data_(gpu_, net),
-        model_(gpu_, plan_, optimizer),
+        model_(gpu_, plan_, optimizer_),
         parts_(gpu_, communicator, options.grain),
         rank_sum_(gpu_, communicator_, options, plan_, parts_.most_samples(options.batch),
                   subtrees()),
@@ -120,12 +120,12 @@ class SingleGpuEngine final : public CudaEngine {
 
   ModelState state() const override { return model_.state(); }
   void set_state(const ModelState& state) override {
-    check_state(net_, state);
+    check_state(net_, optimizer_, state);
     model_.set_state(state);
   }
 
   Index grain() const override { return options_.grain; }
-  Sgd optimizer() const override { return optimizer_; }
+  const NetOptimizer& optimizer() const override { return optimizer_; }
   int threads() const override { return 1; }
   std::string isa() const override { return cuda::isa_of(gpu_.facts()); }
   std::string device() const override { return "cuda"; }
@@ -156,7 +156,7 @@ class SingleGpuEngine final : public CudaEngine {
   }
 
   cuda::Shared shared() const {
-    return {&plan_, optimizer_, options_.grain, {model_.generation(0), model_.generation(1)}};
+    return {&plan_, &optimizer_, options_.grain, {model_.generation(0), model_.generation(1)}};
   }
 
   // The host's copy of the run's state; send_run() copies it to the device.
@@ -182,6 +182,12 @@ class SingleGpuEngine final : public CudaEngine {
                                static_cast<Index>(step_range.order.size()));
     send(gpu_, order_, step_range.order.data() + first, end - first, "the order of an epoch");
     send(gpu_, rates_, step_range.learning_rates.data(), steps, "the learning rates");
+    step_factors_.clear();
+    for (Index step = 0; step < steps; ++step) {
+      step_factors_.push_back(step_factors(
+          optimizer_.optimizer, number_in_run(step_range, step_range.steps.begin + step)));
+    }
+    send(gpu_, factors_, step_factors_.data(), steps, "the factors of the steps");
     if (step_losses_.size() < steps) {
       step_losses_ = {gpu_, steps, "the losses of steps"};
       step_correct_ = {gpu_, steps, "the losses of steps"};
@@ -197,6 +203,7 @@ class SingleGpuEngine final : public CudaEngine {
     const Index rest = input.samples % step_range.batch;
     input.last = rest == 0 ? input.full : parts_.of_batch(rest).part;
     input.rates = rates_.data();
+    input.factors = factors_.data();
     input.stop = stop_.data();
     input.losses = step_losses_.data();
     input.correct = step_correct_.data();
@@ -325,7 +332,7 @@ class SingleGpuEngine final : public CudaEngine {
 
   const Net& net_;
   const Plan plan_;
-  const Sgd optimizer_;
+  const NetOptimizer optimizer_;
   const EngineOptions options_;
   const std::unique_ptr<Communicator> recorded_;  // null without a timeline
   Communicator& communicator_;
@@ -347,6 +354,8 @@ class SingleGpuEngine final : public CudaEngine {
   PinnedArray<int> stop_;
   DeviceArray<std::uint32_t> order_;
   DeviceArray<float> rates_;
+  std::vector<StepFactors> step_factors_;
+  DeviceArray<StepFactors> factors_;
   DeviceArray<double> step_losses_;
   DeviceArray<long long> step_correct_;
   std::vector<double> losses_;
@@ -357,7 +366,7 @@ class SingleGpuEngine final : public CudaEngine {
 
 }  // namespace
 
-std::unique_ptr<CudaEngine> make_cuda_engine(const Net& net, const Sgd& optimizer,
+std::unique_ptr<CudaEngine> make_cuda_engine(const Net& net, const NetOptimizer& optimizer,
                                              const EngineOptions& options,
                                              Communicator& communicator) {
   cuda::check_cuda_options(options, communicator);

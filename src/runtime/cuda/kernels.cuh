@@ -82,7 +82,12 @@ struct StepNumber {
 __device__ inline UpdateArrays update_arrays(const Program& program, int current) {
   const Generation& now = program.generations[current];
   const Generation& next = program.generations[1 - current];
-  return {now.parameters, next.parameters, next.packed, now.velocity, next.velocity};
+  UpdateArrays arrays{now.parameters, next.parameters, next.packed, {}, {}};
+  for (int s = 0; s < program.optimizer.slots; ++s) {
+    arrays.slots[s] = now.slots[s];
+    arrays.new_slots[s] = next.slots[s];
+  }
+  return arrays;
 }
 
 // Sums the gradient of one parameter, and updates it unless other ranks have a part of the sum.
@@ -98,9 +103,10 @@ __device__ inline void sum_parameter(const Program& program, const StepRangeInpu
     return;
   }
   const UpdateArrays arrays = update_arrays(program, number.current);
-  const float rate = input.rates[number.step];
+  const StepNumbers step{part.scale, input.rates[number.step], input.factors[number.step]};
   sum_grains(source, element, memories, samples, part.grains, [&](int, float value) {
-    if (!update(program.sgd, source, element, value, part.scale, rate, arrays)) {
+    if (!update(program.optimizer, source.update, source.packed, parameter_of(source, element),
+                value, step, arrays)) {
       run.bad_step = number.step;
     }
   });
@@ -201,15 +207,18 @@ __global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condit
   }
 }
 
-// Each thread updates one parameter at a time. `scale`: the factor of the sums (optim/sgd.hpp).
+// Each thread updates one parameter at a time. `scale`: the factor of the sums (optim/update.hpp).
 __global__ void update_kernel(const Program* program, Run* run, const float* sums, float scale) {
   const UpdateArrays arrays = update_arrays(*program, run->current);
+  const StepNumbers step{scale, run->input.rates[run->step], run->input.factors[run->step]};
   const Group group = grid_group();
   for (int s = 0; s < program->source_count; ++s) {
     const ParameterSource& source = program->sources[s];
     for (int i = group.rank; i < source.size(); i += group.size) {
-      const float sum = sums[source.begin + i], rate = run->input.rates[run->step];
-      if (!update(program->sgd, source, i, sum, scale, rate, arrays)) run->bad_step = run->step;
+      if (!update(program->optimizer, source.update, source.packed, parameter_of(source, i),
+                  sums[source.begin + i], step, arrays)) {
+        run->bad_step = run->step;
+      }
     }
   }
 }

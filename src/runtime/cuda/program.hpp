@@ -8,7 +8,6 @@
 #include "ops/cuda/gradient_sum.cuh"
 #include "ops/cuda/task.hpp"
 #include "ops/loss.hpp"
-#include "optim/sgd.hpp"
 
 namespace convoy::cuda {
 
@@ -49,7 +48,7 @@ struct Part {
   int batch = 0;  // samples of the whole batch
   int first = 0;  // in the batch
   int samples = 0;
-  float scale = 1;  // 1 / batch (optim/sgd.hpp)
+  float scale = 1;  // 1 / batch (optim/update.hpp)
   Grains grains;
 };
 
@@ -64,7 +63,7 @@ struct Results {
 struct Generation {
   float* parameters = nullptr;
   float* packed = nullptr;
-  float* velocity = nullptr;
+  float* slots[kMostSlots] = {};  // of the optimizer
 };
 
 struct Program {
@@ -76,7 +75,7 @@ struct Program {
   int source_count = 0;
   Ends ends;
   Loss loss;
-  Sgd sgd;
+  DeviceOptimizer optimizer;
   int grain = 1;
 
   Memories memories;                           // without those of a generation
@@ -100,11 +99,12 @@ struct StepRangeInput {
   const std::uint32_t* order = nullptr;  // of the samples of the step range's steps
   Part full, last;                       // `last`: for a step whose batch is shorter
   int batch = 0;
-  Index samples = 0;                   // of all steps
-  const float* rates = nullptr;        // [step]
-  const volatile int* stop = nullptr;  // the host sets it: stop after the step
-  double* losses = nullptr;            // [step]
-  long long* correct = nullptr;        // [step]
+  Index samples = 0;                     // of all steps
+  const float* rates = nullptr;          // [step]
+  const StepFactors* factors = nullptr;  // [step]
+  const volatile int* stop = nullptr;    // the host sets it: stop after the step
+  double* losses = nullptr;              // [step]
+  long long* correct = nullptr;          // [step]
 };
 
 // A step range and its progress.

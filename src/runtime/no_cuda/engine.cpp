@@ -6,7 +6,7 @@
 
 namespace convoy {
 
-std::unique_ptr<CudaEngine> make_cuda_engine(const Net&, const Sgd&, const EngineOptions&,
+std::unique_ptr<CudaEngine> make_cuda_engine(const Net&, const NetOptimizer&, const EngineOptions&,
                                              Communicator&) {
   throw UserError(Fault::unavailable, "--device cuda is not available",
                   "this program was built without CUDA",

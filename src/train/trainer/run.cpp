@@ -64,9 +64,11 @@ double in_decimals(float rate) {
 // What to do when training diverges. A tenth of the rate is a first try, which can be pasted.
 std::string remedy_for_divergence(const TrainSettings& settings) {
   return fmt::format(
-      "begin a new run with a lower rate (--set train.learning_rate={:.3g}; now {}) or a longer "
+      "begin a new run with a lower rate (--set optimizer.learning_rate={:.3g}; now {}) or a "
+      "longer "
       "warm-up (train.warmup_epochs, now {}), or check the input's scale",
-      settings.learning_rate / 10, settings.learning_rate, settings.warmup_epochs);
+      learning_rate(settings.optimizer) / 10, learning_rate(settings.optimizer),
+      settings.warmup_epochs);
 }
 
 double rate(double amount, double seconds) {

@@ -102,7 +102,8 @@ void train(const Options& options, const test::InjectedFault& fault, Communicato
   how.cpu.oversubscribe = true;
   how.batch = model.train.batch;
   how.grain = model.train.grain;
-  const auto engine = make_cpu_engine(model.net, optimizer_of(model.train), how, communicator);
+  const auto engine =
+      make_cpu_engine(model.net, optimizer_of(model.net, model.train), how, communicator);
   const bool continues = on_first_rank(communicator, [&] {
                            return std::string(exists(options.out) ? "yes" : "no");
                          }) == "yes";

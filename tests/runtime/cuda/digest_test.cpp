@@ -158,7 +158,7 @@ class FiberDigestOf : public testing::TestWithParam<std::string> {};
 
 TEST_P(FiberDigestOf, TheModelIsThatOfTheCpu) {
   const ModelFile model = load_model_file(CONVOY_SOURCE_DIR "/models/" + GetParam() + ".toml", {});
-  const Problem problem{GetParam(), model.net, optimizer_of(model.train), 0.05F};
+  const Problem problem{GetParam(), model.net, model.train.optimizer, 0.05F};
   gpu::fiber_device().facts.shared_bytes = Index{227} << 10;  // Hopper's
   const Sizes sizes{18, std::min<Index>(model.train.batch, 12), model.train.grain};
   const std::string wanted = train(problem, sizes, RunLayout{});

@@ -38,10 +38,12 @@ type = "softmax_cross_entropy"
 batch = 16
 grain = 3
 epochs = 2
+schedule = "cosine"
+
+[optimizer]
 learning_rate = 0.1
 momentum = 0.9
 weight_decay = 1e-35
-schedule = "cosine"
 )",
                                            "user");
   constexpr std::uint32_t kSamples = 75;
@@ -65,7 +67,7 @@ schedule = "cosine"
     options.grain = model.train.grain;
     const auto communicator = alone();
     const auto engine =
-        make_cpu_engine(model.net, optimizer_of(model.train), options, *communicator);
+        make_cpu_engine(model.net, optimizer_of(model.net, model.train), options, *communicator);
     RunTrainer trainer(model, {"user", {}, data, data}, {"user", 70, 0.1}, *engine, *communicator,
                        {});
     Observer observer;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All elementwise computations: activation.hpp, add.hpp, sgd.hpp and the additions of the tree. It
-// is the vector form of reference/activation.hpp and reference/sgd.hpp.
+// Activations and additions: activation.hpp, add.hpp, and the additions of the tree. It is the
+// vector form of reference/activation.hpp.
 #if defined(CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP
 #undef CONVOY_OPS_SIMD_ELEMENTWISE_ELEMENTWISE_INL_HPP
@@ -11,7 +11,6 @@
 #include "ops/op.hpp"
 #include "ops/pass.hpp"
 #include "ops/simd/elementwise/math-inl.hpp"
-#include "optim/sgd.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -90,54 +89,6 @@ inline void input_gradient(const Add& op, const InputGradient<float>& pass, Rang
 // sum += addend: one addition of the tree.
 inline void add(Index size, float* sum, const float* addend) {
   map({0, size}, sum, addend, sum, [](Vector a, Vector b) HWY_ATTR { return hn::Add(a, b); });
-}
-
-// How a whole vector, or the lanes of a mask, are loaded and stored.
-struct AllLanes {
-  HWY_INLINE Vector load(const float* from) const { return hn::LoadU(Full(), from); }
-  HWY_INLINE void store(Vector v, float* to) const { hn::StoreU(v, Full(), to); }
-};
-struct SomeLanes {
-  MaskRegister<Full> mask;
-  HWY_INLINE Vector load(const float* from) const { return hn::MaskedLoad(mask, Full(), from); }
-  HWY_INLINE void store(Vector v, float* to) const { store_lanes(v, mask, Full(), to); }
-};
-
-// Updates one vector of the arena. Returns the new weights.
-template <class Access>
-HWY_INLINE Vector update_vector(const Sgd& op, const UpdatePass<float>& pass, Index i,
-                                const Access& access) {
-  const Full d;
-  const auto w = access.load(pass.weights + i);
-  auto g = hn::Mul(access.load(pass.gradient_sum + i), hn::Set(d, pass.scale));
-  if (op.weight_decay != 0) g = hn::MulAdd(hn::Set(d, op.weight_decay), w, g);
-  if (op.momentum != 0) {
-    const auto momentum = hn::Set(d, op.momentum);
-    const auto v = hn::MulAdd(momentum, access.load(pass.velocity + i), g);
-    access.store(v, pass.new_velocity + i);
-    g = op.nesterov ? hn::MulAdd(momentum, v, g) : v;
-  }
-  const auto new_w = hn::NegMulAdd(hn::Set(d, pass.rate), g, w);
-  access.store(new_w, pass.new_weights + i);
-  return new_w;
-}
-
-// Returns whether all new weights are finite. The arguments are values, so that the compiler knows
-// that no store changes them.
-inline bool update(const Sgd op, const UpdatePass<float> pass) {
-  const Full d;
-  const Index vl = lanes(d);
-  const auto zero = hn::Zero(d);
-  auto zeros = zero;  // sums 0 * weight by Or: NaN stays once a weight is infinite or NaN
-  Index i = 0;
-  for (; i + vl <= pass.size; i += vl) {
-    zeros = hn::Or(zeros, hn::Mul(update_vector(op, pass, i, AllLanes{}), zero));
-  }
-  if (i < pass.size) {
-    const SomeLanes rest{first_lanes(d, pass.size - i)};
-    zeros = hn::Or(zeros, hn::Mul(update_vector(op, pass, i, rest), zero));
-  }
-  return hn::AllTrue(d, hn::Eq(zeros, zero));
 }
 
 }  // namespace convoy::HWY_NAMESPACE

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The update of one parameter on a GPU, by the rules of the optimizers (optim/).
+//
+// Traffic: each thread reads a weight and its slots once and writes them once; neighbouring threads
+// take neighbouring parameters.
+#pragma once
+
+#include "ops/cuda/packing.hpp"
+#include "optim/optimizer.hpp"
+
+namespace convoy::cuda {
+
+// An optimizer in the form in which a kernel can read it: the struct that `kind` names is set.
+enum class OptimizerKind : int { sgd, adam, rmsprop };
+struct DeviceOptimizer {
+  OptimizerKind kind = OptimizerKind::sgd;
+  Sgd sgd;
+  Adam adam;
+  RmsProp rmsprop;
+  int slots = 0;
+};
+
+inline void store(const Sgd& op, DeviceOptimizer& lowered) {
+  lowered.kind = OptimizerKind::sgd;
+  lowered.sgd = op;
+}
+inline void store(const Adam& op, DeviceOptimizer& lowered) {
+  lowered.kind = OptimizerKind::adam;
+  lowered.adam = op;
+}
+inline void store(const RmsProp& op, DeviceOptimizer& lowered) {
+  lowered.kind = OptimizerKind::rmsprop;
+  lowered.rmsprop = op;
+}
+inline DeviceOptimizer lower(const Optimizer& optimizer) {
+  DeviceOptimizer lowered;
+  lowered.slots = static_cast<int>(slots_of(optimizer).size());
+  std::visit([&](const auto& op) { store(op, lowered); }, optimizer);
+  return lowered;
+}
+
+// The generations of the weights and of the optimizer's state (runtime/cpu/generations.hpp), as
+// arenas.
+struct UpdateArrays {
+  const float* weights = nullptr;
+  float* new_weights = nullptr;
+  float* new_packed = nullptr;
+  const float* slots[kMostSlots] = {};
+  float* new_slots[kMostSlots] = {};
+};
+
+// Where the weights of a parameter block lie among the packed weights, if they do.
+struct PackedBlock {
+  bool exists = false;
+  Index offset = 0;
+  Packing packing;
+};
+
+// The numbers of a step.
+struct StepNumbers {
+  float scale = 1;  // 1 / batch
+  float rate = 0;
+  StepFactors factors;
+};
+
+__device__ inline float next_weight(const DeviceOptimizer& optimizer, const UpdateNumbers& numbers,
+                                    float w, float g, float* slots) {
+  switch (optimizer.kind) {
+    case OptimizerKind::sgd:
+      return make_rule<float>(optimizer.sgd, numbers).next(w, g, slots);
+    case OptimizerKind::adam:
+      return make_rule<float>(optimizer.adam, numbers).next(w, g, slots);
+    case OptimizerKind::rmsprop:
+      return make_rule<float>(optimizer.rmsprop, numbers).next(w, g, slots);
+  }
+  return w;
+}
+
+// A parameter: its row and column in its block, and its index in the arena.
+struct Parameter {
+  int row = 0, column = 0;
+  bool is_bias = false;
+  Index index = 0;
+};
+
+// Returns whether the new weight and its slots are finite, or frozen.
+__device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdate& block,
+                              const PackedBlock& packed, const Parameter& parameter,
+                              float gradient_sum, const StepNumbers& step,
+                              const UpdateArrays& arrays) {
+  const TensorUpdate& tensor = parameter.is_bias ? block.bias : block.weight;
+  const Index i = parameter.index;
+  float w = arrays.weights[i];
+  float slots[kMostSlots] = {};
+  for (int s = 0; s < optimizer.slots; ++s) slots[s] = arrays.slots[s][i];
+  if (!tensor.frozen) {
+    const UpdateNumbers numbers{static_cast<double>(step.rate) * tensor.rate_factor,
+                                tensor.weight_decay, step.factors};
+    w = next_weight(optimizer, numbers, w, gradient_sum * step.scale, slots);
+  }
+  bool finite = tensor.frozen || w - w == 0;  // neither infinite nor NaN
+  for (int s = 0; s < optimizer.slots; ++s) {
+    arrays.new_slots[s][i] = slots[s];
+    finite = finite && (tensor.frozen || slots[s] - slots[s] == 0);
+  }
+  arrays.new_weights[i] = w;
+  if (packed.exists && !parameter.is_bias) {
+    arrays
+        .new_packed[packed.offset + packed_index(packed.packing, parameter.row, parameter.column)] =
+        w;
+  }
+  return finite;
+}
+
+}  // namespace convoy::cuda

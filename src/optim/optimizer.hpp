@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// One of the optimizers. Adding one adds its struct to convoy/optimizer.hpp, its header to this
+// folder, its name to kOptimizers, and its vector form to ops/simd/elementwise/update-inl.hpp.
+#pragma once
+
+#include <vector>
+
+#include "optim/adam.hpp"
+#include "optim/rmsprop.hpp"
+#include "optim/sgd.hpp"
+
+namespace convoy {
+
+// Each optimizer with PyTorch's defaults, in the order of their names in messages.
+struct NamedOptimizer {
+  std::string_view name;
+  Optimizer defaults;
+};
+inline constexpr std::array<NamedOptimizer, 4> kOptimizers = {
+    {{"sgd", Sgd{}},
+     {"adam", Adam{}},
+     {"adamw", Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}},
+     {"rmsprop", RmsProp{}}}};
+
+// The functions of the variant take nothing that merely converts to it: an optimizer that lacks the
+// function of its own does not compile.
+inline std::span<const std::string_view> slots_of(const std::same_as<Optimizer> auto& optimizer) {
+  return std::visit([](const auto& op) { return slots_of(op); }, optimizer);
+}
+
+// `step`: the number of the step in its run, from 1.
+inline StepFactors step_factors(const std::same_as<Optimizer> auto& optimizer, Index step) {
+  return std::visit([=](const auto& op) { return step_factors(op, step); }, optimizer);
+}
+
+inline double weight_decay(const Optimizer& optimizer) {
+  return std::visit([](const auto& op) { return op.weight_decay; }, optimizer);
+}
+
+// The optimizer of a net: what an engine needs to know in order to update its weights.
+struct NetOptimizer {
+  Optimizer optimizer;
+  std::vector<BlockUpdate> blocks;  // as Net::parameter_blocks()
+
+  std::span<const std::string_view> slots() const { return slots_of(optimizer); }
+
+  friend bool operator==(const NetOptimizer&, const NetOptimizer&) = default;
+};
+
+}  // namespace convoy

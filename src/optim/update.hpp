@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all optimizers have in common. An optimizer is a struct of settings (convoy/optimizer.hpp)
+// and a header in this folder, which has its formula and these functions:
+//
+//   visit_settings()   calls a function with the key, the field and the interval of each setting
+//   slots_of()         names the values that it keeps for each weight ("slots")
+//   step_factors()     computes what depends on the number of the step alone
+//   make_rule<Real>()  rounds all numbers of an update to Real, once. A rule has one function,
+//                      next(w, g, slots): the new value of the weight w by its gradient g. It
+//                      replaces the slots, too.
+//
+// All rules are elementwise: a new weight depends on the weight, its gradient and its slots alone,
+// so that every division of the arena gives the same bits. Real is float for training; tests
+// compare the rules in double with PyTorch's.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "base/host_device.hpp"
+#include "base/interval.hpp"
+#include "base/tensor.hpp"
+#include "convoy/optimizer.hpp"
+
+namespace convoy {
+
+inline constexpr int kMostSlots = 3;  // of any optimizer
+
+// Factors that are the same for all weights in a step; the optimizer's header says what they are.
+struct StepFactors {
+  double first = 1;
+  double second = 1;
+};
+
+// The settings of one tensor.
+struct TensorUpdate {
+  double rate_factor = 1;  // of the learning rate
+  double weight_decay = 0;
+  bool frozen = false;  // weights and slots never change
+
+  friend bool operator==(const TensorUpdate&, const TensorUpdate&) = default;
+};
+
+// The settings of a parameter block: of its weights and of its bias.
+struct BlockUpdate {
+  TensorUpdate weight, bias;
+
+  friend bool operator==(const BlockUpdate&, const BlockUpdate&) = default;
+};
+
+// The numbers of an update of one tensor in one step.
+struct UpdateNumbers {
+  double rate = 0;   // learning rate of the step, times the tensor's factor
+  double decay = 0;  // weight decay
+  StepFactors factors;
+};
+inline UpdateNumbers numbers_of(const TensorUpdate& tensor, double rate,
+                                const StepFactors& factors) {
+  return {rate * tensor.rate_factor, tensor.weight_decay, factors};
+}
+
+// An update of contiguous elements of one tensor. Weights and slots exist twice (runtime/cpu/
+// generations.hpp): the pass reads the old values and writes the new ones.
+template <class Real>
+struct UpdatePass {
+  Index size = 0;
+  const Real* gradient_sum = nullptr;  // over the samples of the batch
+  const Real* weights = nullptr;
+  Real* new_weights = nullptr;
+  std::array<const Real*, kMostSlots> slots = {};  // as many as the optimizer has
+  std::array<Real*, kMostSlots> new_slots = {};
+  Real scale = 1;  // 1 / batch: the gradient is gradient_sum * scale, and scaled nowhere else
+  UpdateNumbers numbers;
+};
+
+// Whether the momentum is not 0 once it is rounded to float. (No mode of the processor changes a
+// comparison.)
+template <class Op>
+bool has_momentum(const Op& op) {
+  return op.momentum > 0x1p-150;
+}
+
+// torch.lerp(from, to, share): exact at both ends, since the form changes at a share of 0.5.
+template <class Real>
+CONVOY_HOST_DEVICE Real lerp(Real from, Real to, Real share) {
+  return share < Real{0.5} ? std::fma(share, to - from, from) : std::fma(share - 1, to - from, to);
+}
+
+}  // namespace convoy

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes goldens.json, which goldens_test.cpp reads, with PyTorch's optimizers on the CPU.
+
+    python3 -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.15.0 numpy
+    /tmp/torch/bin/python tests/optim/make_goldens.py       # rewrites tests/optim/goldens.json
+
+Debian's python3-torch is too old: it has no fused=True on the CPU.
+
+For each configuration the file has the settings, by Convoy's names; the weights after some steps of
+PyTorch in float64; and where PyTorch has fused=True on the CPU, the weights after the last step of
+that in float32. The numbers have as many digits as they need to be exact (17 at most). The file
+does not hold the inputs: weights() and gradients() below give them from number(), exactly in float
+as well, and the test computes them again.
+"""
+import json
+import pathlib
+
+import numpy
+import torch
+from torch.optim import SGD, Adam, AdamW, RMSprop
+
+WEIGHTS, GRADIENTS = 1, 16  # streams of numbers; step t has stream GRADIENTS + t
+SIZE, STEPS, KEPT = 32, 20, (1, 2, 20)  # 32: fused SGD rounds a rest of n mod 8 differently
+
+# For each configuration: its name, the optimizer, and what is not PyTorch's default. Rates are
+# powers of two where they are given.
+CONFIGURATIONS = [
+    ("sgd", SGD, dict()),
+    ("sgd, rate 2^-6", SGD, dict(lr=2.0**-6)),
+    ("sgd, decay", SGD, dict(lr=2.0**-6, weight_decay=0.01)),
+    ("sgd, momentum", SGD, dict(lr=2.0**-6, momentum=0.9)),
+    ("sgd, momentum, decay", SGD, dict(lr=2.0**-6, momentum=0.9, weight_decay=0.01)),
+    ("sgd, nesterov", SGD, dict(lr=2.0**-6, momentum=0.9, nesterov=True)),
+    ("sgd, nesterov, decay", SGD, dict(lr=2.0**-4, momentum=0.5, nesterov=True, weight_decay=0.1)),
+    ("adam", Adam, dict()),
+    ("adam, decay", Adam, dict(lr=2.0**-7, weight_decay=0.01)),
+    ("adam, betas, epsilon", Adam, dict(lr=2.0**-5, betas=(0.75, 0.875), eps=1e-3)),
+    ("adam, low betas", Adam, dict(lr=2.0**-7, betas=(0.25, 0.5))),
+    ("adam, no means", Adam, dict(lr=2.0**-7, betas=(0.0, 0.0))),
+    ("adam, no momentum", Adam, dict(lr=2.0**-7, betas=(0.0, 0.99))),
+    ("adamw", AdamW, dict()),
+    ("adamw, no decay", AdamW, dict(lr=2.0**-7, weight_decay=0.0)),
+    ("adamw, betas, decay", AdamW, dict(lr=2.0**-5, betas=(0.8, 0.95), weight_decay=0.1)),
+    ("adamw, large beta2", AdamW, dict(lr=2.0**-7, betas=(0.95, 0.9999))),
+    ("rmsprop", RMSprop, dict()),
+    ("rmsprop, decay, alpha", RMSprop, dict(lr=2.0**-7, alpha=0.9, weight_decay=0.01)),
+    ("rmsprop, epsilon", RMSprop, dict(lr=2.0**-7, eps=1e-3)),
+    ("rmsprop, momentum", RMSprop, dict(lr=2.0**-7, momentum=0.9)),
+    ("rmsprop, centered", RMSprop, dict(lr=2.0**-7, centered=True)),
+    ("rmsprop, centered, momentum, decay", RMSprop,
+     dict(lr=2.0**-8, alpha=0.95, centered=True, momentum=0.875, weight_decay=0.01)),
+]
+FUSED = (SGD, Adam, AdamW)
+
+
+def number(stream, count):
+    """Elements 0 .. count - 1 of a stream: splitmix64 (Steele et al. 2014) of (stream, element)."""
+    with numpy.errstate(over="ignore"):
+        x = numpy.arange(count, dtype=numpy.uint64) + (numpy.uint64(stream) << numpy.uint64(32))
+        x = (x + numpy.uint64(1)) * numpy.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
+        return x ^ (x >> numpy.uint64(31))
+
+
+def fractions(draws):
+    """Multiples of 2^-23 in [-1, 1)."""
+    return ((draws >> numpy.uint64(40)).astype(float) - 2.0**23) * 2.0**-23
+
+
+def weights():
+    """Fractions, every fifth of them 0."""
+    element = numpy.arange(SIZE)
+    return numpy.where(element % 5 == 4, 0.0, fractions(number(WEIGHTS, SIZE)))
+
+
+def gradients(step):
+    """A fraction times a power of two, or 0, by the remainder of the element's index modulo 8."""
+    element = numpy.arange(SIZE) % 8
+    draws = number(GRADIENTS + step, SIZE)
+    constant = fractions(number(GRADIENTS, SIZE))
+    low = (draws & numpy.uint64(63)).astype(int)
+    fraction = fractions(draws)
+    return numpy.select(
+        [element == 2, element == 3, element == 4, element == 5, element == 6, element == 7],
+        [constant,                                  # the same in all steps
+         numpy.where(low % 4 == 0, fraction, 0.0),  # mostly 0
+         fraction * 2.0**20,                        # large
+         fraction * 2.0**-40,                       # tiny
+         fraction * 2.0 ** (low - 40),              # of all magnitudes
+         0.0 * element],                            # always 0
+        fraction)
+
+
+def run(kind, options, dtype, **how):
+    """The weights after each step, and the settings that PyTorch has used."""
+    parameter = torch.nn.Parameter(torch.tensor(weights(), dtype=dtype))
+    optimizer = kind([parameter], **options, **how)
+    after = []
+    for step in range(1, STEPS + 1):
+        parameter.grad = torch.tensor(gradients(step), dtype=dtype)
+        assert numpy.array_equal(parameter.grad.double().numpy(), gradients(step))
+        optimizer.step()
+        after.append(parameter.detach().double().numpy().copy())
+    assert numpy.all(numpy.isfinite(after))
+    return after, optimizer.defaults
+
+
+def settings_of(kind, used):
+    """PyTorch's settings by Convoy's names."""
+    settings = dict(type=kind.__name__.lower(), learning_rate=used["lr"],
+                    weight_decay=used["weight_decay"])
+    if kind in (Adam, AdamW):
+        settings.update(beta1=used["betas"][0], beta2=used["betas"][1], epsilon=used["eps"])
+    if kind is RMSprop:
+        settings.update(alpha=used["alpha"], epsilon=used["eps"], momentum=used["momentum"],
+                        centered=used["centered"])
+    if kind is SGD:
+        settings.update(momentum=used["momentum"], nesterov=used["nesterov"])
+    return settings
+
+
+def golden(name, kind, options):
+    after, used = run(kind, options, torch.float64, foreach=False)
+    content = dict(name=name, settings=settings_of(kind, used),
+                   weights={str(step): after[step - 1].tolist() for step in KEPT})
+    if kind in FUSED:
+        fused, _ = run(kind, options, torch.float32, fused=True)
+        content["fused"] = [float(f"{w:.9g}") for w in fused[-1]]
+    return content
+
+
+def main():
+    made_with = (f"PyTorch {torch.__version__.split('+')[0]}, "
+                 f"{torch.backends.cpu.get_cpu_capability()}")
+    lines = [json.dumps(golden(*c), separators=(",", ":")) for c in CONFIGURATIONS]
+    path = pathlib.Path(__file__).parent / "goldens.json"
+    path.write_text(f'{{"made_with": "{made_with}", "size": {SIZE}, "steps": {STEPS},\n'
+                    f'"configurations": [\n' + ",\n".join(lines) + "\n]}\n")
+    print(f"{path.name}: {path.stat().st_size} bytes, {len(lines)} configurations")
+
+
+if __name__ == "__main__":
+    main()
