@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nets that the tests of the contract train.
+#include <algorithm>
 #include <stdexcept>
 
 #include "tests/plan/random_net.hpp"
@@ -168,7 +169,12 @@ Problem rmsprop() {
 }  // namespace
 
 NetOptimizer Problem::net_optimizer() const {
-  return optimizer_of(net, {.optimizer = optimizer, .optimizer_groups = groups});
+  const TrainSettings settings{.optimizer = optimizer, .optimizer_groups = groups};
+  const std::vector<int> taken = groups_of_tensors(net, settings);
+  for (int g = 0; g < static_cast<int>(groups.size()); ++g) {
+    if (std::ranges::count(taken, g) == 0) throw std::logic_error("a group has no tensor");
+  }
+  return optimizer_of(net, settings);
 }
 
 const std::vector<Problem>& problems() {
