@@ -255,7 +255,7 @@ void warn_of_skipped(const FoundCheckpoint& found, std::vector<std::string>& war
       "the checkpoint came from another run, move the checkpoint elsewhere");
 }
 
-// Adds what older versions did not write into their checkpoints, from the given values.
+// Takes the settings of data without a name, which a checkpoint lacks, from the caller.
 void complete(RunIdentity& identity, const DataSettings& settings, const std::string& test_sha256) {
   if (!identity.data.name.empty()) return;
   identity.data = settings;
