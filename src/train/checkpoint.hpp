@@ -36,8 +36,8 @@ struct Checkpoint {
   std::string data_sha256;  // of the training data
   std::string weights_sha256;
   std::string state_sha256;
-  // The rest of the run's identity, so that a checkpoint alone is enough to continue. The file lacks
-  // the settings and the test data's digest where the data have no name.
+  // The rest of the run's identity, so that a checkpoint alone is enough to continue. The file
+  // lacks the settings and the test data's digest where the data have no name.
   DataSettings data = {};
   std::string test_sha256 = {};             // of the test data
   std::string initial_weights_sha256 = {};  // if the run began with given weights

@@ -124,12 +124,8 @@ TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   const Checkpoint saved = some_checkpoint(tiny_model());
   save_checkpoint(file, saved);
   const safetensors::Reader reader(file);
-  std::vector<std::vector<float>> values;
-  std::vector<safetensors::Tensor> tensors;
-  for (const auto& [name, entry] : reader.tensors()) {
-    reader.read(entry, values.emplace_back(static_cast<std::size_t>(entry.size)));
-    tensors.push_back({name, entry.shape, values.back()});
-  }
+  FileTensors all(reader);
+  const std::vector<safetensors::Tensor>& tensors = all.tensors;
   const auto message = [&](const safetensors::Metadata& metadata,
                            const std::vector<safetensors::Tensor>& some) {
     safetensors::write(file, metadata, some);
@@ -151,14 +147,14 @@ TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   EXPECT_NE(message(reader.metadata(), fewer).find(tensors[0].name), std::string::npos);
 
   std::vector<safetensors::Tensor> more = tensors;
-  more.push_back({"extra", {1}, std::span(values[0]).first(1)});
+  more.push_back({"extra", {1}, std::span(all.values[0]).first(1)});
   EXPECT_NE(message(reader.metadata(), more).find("tensors"), std::string::npos);
 
   std::vector<safetensors::Tensor> reshaped = tensors;
   reshaped[0].shape = {1, static_cast<Index>(reshaped[0].values.size()), 1};
   EXPECT_NE(message(reader.metadata(), reshaped).find("shape"), std::string::npos);
 
-  values[0][0] += 1;
+  all.values[0][0] += 1;
   EXPECT_NE(message(reader.metadata(), tensors).find("digest"), std::string::npos);
 }
 

@@ -213,17 +213,11 @@ std::string digest_of(const safetensors::Metadata& metadata) {
 // keeps its name.
 TEST(RunFolder, CheckpointsOfAnotherVersionAreNotCalledDamaged) {
   const TempFolder folder;
-  const Checkpoint first = checkpoint_at(0, {"synthetic", 0, 0}, "");
-  RunFolder run = RunFolder::create(folder / "run",
-                                    {first.model, first.data, std::string(64, 'a'), "", ""}, first);
+  RunFolder::create(folder / "run", some_identity(), checkpoint_at(0));
   const fs::path file = newest_checkpoint(folder / "run").file;
   const safetensors::Reader reader(file);
-  std::vector<std::vector<float>> values;
-  std::vector<safetensors::Tensor> tensors;
-  for (const auto& [name, entry] : reader.tensors()) {
-    reader.read(entry, values.emplace_back(static_cast<std::size_t>(entry.size)));
-    tensors.push_back({name, entry.shape, values.back()});
-  }
+  const FileTensors all(reader);
+  const std::vector<safetensors::Tensor>& tensors = all.tensors;
   safetensors::Metadata metadata = reader.metadata();
   metadata["schema"] = "convoy.checkpoint/1";
   metadata["version"] = "0.1.0";

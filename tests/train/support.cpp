@@ -107,6 +107,13 @@ std::string content(const Checkpoint& checkpoint) {
   return text;
 }
 
+FileTensors::FileTensors(const safetensors::Reader& reader) {
+  for (const auto& [name, entry] : reader.tensors()) {
+    reader.read(entry, values.emplace_back(static_cast<std::size_t>(entry.size)));
+    tensors.push_back({name, entry.shape, values.back()});
+  }
+}
+
 std::string content(const std::vector<EpochMetrics>& epochs) {
   std::string text;
   for (const EpochMetrics& m : epochs) {

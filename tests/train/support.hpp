@@ -17,6 +17,7 @@
 #include "tests/base/files.hpp"
 #include "tests/base/temporary_folder.hpp"
 #include "train/checkpoint.hpp"
+#include "train/safetensors.hpp"
 #include "train/trainer.hpp"
 
 namespace convoy::train_tests {
@@ -55,6 +56,16 @@ Checkpoint checkpoint_at(Index step, const DataSettings& data = {},
 
 // The content of a checkpoint as one text: texts are equal exactly where all contents are equal.
 std::string content(const Checkpoint& checkpoint);
+
+// The tensors of a file, to write them again with other metadata.
+struct FileTensors {
+  explicit FileTensors(const safetensors::Reader& reader);
+  FileTensors(const FileTensors&) = delete;
+  FileTensors& operator=(const FileTensors&) = delete;
+
+  std::vector<std::vector<float>> values;    // of each tensor
+  std::vector<safetensors::Tensor> tensors;  // they refer to `values`
+};
 
 // All but the seconds, bit for bit.
 std::string content(const std::vector<EpochMetrics>& epochs);
