@@ -20,6 +20,7 @@
 #include "runtime/cpu/generations.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/memory_need.hpp"
+#include "runtime/cpu/step_update.hpp"
 #include "runtime/cpu/worker_group.hpp"
 #include "runtime/cpu/workers.hpp"
 #include "runtime/gradient_sum.hpp"
@@ -28,8 +29,6 @@
 
 namespace convoy {
 namespace {
-
-constexpr Index kUpdateFloats = 1024;
 
 // Checks the memory need before any of it is allocated.
 Layout fitting_layout(const EngineOptions& options, const Plan& plan, const NetOptimizer& optimizer,
@@ -59,6 +58,7 @@ class CpuEngine final : public Engine {
         generations_(plan_, optimizer_, backend_, communicator_),
         gradient_sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
                       WorkerGroup::slots_of(layout_.share)),
+        step_update_(net, layout_, gradient_sum_, generations_),
         finite_(static_cast<std::size_t>(layout_.workers)),
         domain_finite_(allocate<Flag>(communicator_, domain_ranks(communicator).size())) {
     if (options.ranks_by == Parallelism::tensor && communicator.size() > 1) {
@@ -72,9 +72,6 @@ class CpuEngine final : public Engine {
                                                       gradient_sum_.slots(t), communicator_));
     }
     pieces_.resize(groups_.size());
-    for (int w = 0; w < layout_.workers; ++w) {
-      sum_scratch_.emplace_back(GradientSum::scratch_rows() * most_floats(net));
-    }
     if (timeline_) timeline_->prepare(plan_, layout_.workers);
     // Where the threads can't be created, this throws before any work begins.
     run_workers(layout_.workers, [](int) {});
@@ -230,8 +227,8 @@ class CpuEngine final : public Engine {
       return false;
     }
     if (exchanges) {
-      gradient_sum_.add(
-          gradient_sum_.slice_before_exchange(slice_of(worker), worker, layout_.workers));
+      gradient_sum_.add(gradient_sum_.slice_before_exchange(step_update_.slice_of(worker), worker,
+                                                            layout_.workers));
       if (track) track->record(TimeKind::reduction);
       if (!barrier(worker, [&] {
             if (track) track->record(TimeKind::waiting);
@@ -246,8 +243,10 @@ class CpuEngine final : public Engine {
     const float rate =
         step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
     finite_[static_cast<std::size_t>(worker)].value =
-        update(worker, {step_metrics_.samples, rate,
-                        step_factors(optimizer_.optimizer, number_in_run(step_range, step))});
+        step_update_.update(worker,
+                            {step_metrics_.samples, rate,
+                             step_factors(optimizer_.optimizer, number_in_run(step_range, step))},
+                            track);
     return barrier(worker, [&] { commit(); });
   }
 
@@ -276,52 +275,6 @@ class CpuEngine final : public Engine {
     fail_step();
     communicator_.barrier(
         SyncPoint::update);  // all ranks of the domain have read what the next step overwrites
-  }
-
-  Range slice_of(int worker) const {
-    return split(net_.arena_size(), layout_.domain_workers, layout_.first_domain_worker + worker,
-                 kFloatsPerLine);
-  }
-
-  // Finishes the tree over this worker's slice of the arena and updates the weights there, a few
-  // rows at a time, so that their sums stay in the cache.
-  bool update(int worker, const Generations::Step& numbers) {
-    const Range slice = slice_of(worker);
-    float* scratch = sum_scratch_[static_cast<std::size_t>(worker)].data();
-    Track* const track = track_of(worker);
-    Track* const turns = gradient_sum_.exchanges() || !gradient_sum_.adds() ? nullptr : track;
-    if (turns) turns->begin_turns();
-    bool finite = true;
-    for (const ParameterBlock& block : net_.parameter_blocks()) {
-      const Range rows = Generations::rows_in(block, slice);
-      const Index columns = block.shape.columns;
-      const Index most = std::max<Index>(1, kUpdateFloats / columns);
-      for (Index begin = rows.begin; begin < rows.end; begin += most) {
-        const Range some{begin, std::min(begin + most, rows.end)};
-        const Range elements{block.offset + some.begin * columns,
-                             block.offset + some.end * columns};
-        const float* sum = gradient_sum_.exchanges() ? gradient_sum_.root() + elements.begin
-                                                     : gradient_sum_.sum(elements, scratch);
-        if (turns) turns->turn(TimeKind::reduction);
-        finite = generations_.update_rows(block, some, sum, numbers) && finite;
-        if (turns) turns->turn(TimeKind::update);
-      }
-    }
-    if (turns) {
-      turns->end_turns();
-    } else if (track) {
-      track->record(TimeKind::update);
-    }
-    return finite;
-  }
-
-  // The most floats that are updated at once: at least a row.
-  static Index most_floats(const Net& net) {
-    Index most = kUpdateFloats;
-    for (const ParameterBlock& block : net.parameter_blocks()) {
-      most = std::max(most, block.shape.columns);
-    }
-    return most;
   }
 
   // Worker 0 alone calls it, after all workers have updated. If all new weights on all ranks of the
@@ -371,9 +324,9 @@ class CpuEngine final : public Engine {
   Barrier barrier_;
   Generations generations_;
   GradientSum gradient_sum_;
+  StepUpdate step_update_;
   std::optional<TensorRanks> tensor_ranks_;
   std::vector<std::unique_ptr<WorkerGroup>> groups_;
-  std::vector<Buffer<float>> sum_scratch_;  // of each worker
 
   // State of the step in progress. Worker 0 writes it while all others wait; finite_ has one entry
   // for each worker.
