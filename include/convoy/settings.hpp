@@ -33,6 +33,7 @@ struct TrainSettings {
   Index epochs = 1;                ///< number of passes over all training samples
   std::string order = "shuffled";  ///< order of the samples: shuffled | sequential | shards:N
   std::uint64_t seed = 1;          ///< seed for initial weights, sample order and validation split
+  bool drop_last = false;          ///< leave out the last batch of an epoch if it is not full
 
   Optimizer optimizer = {};                           ///< with its settings; SGD by default
   std::vector<OptimizerGroup> optimizer_groups = {};  ///< tensors with settings of their own

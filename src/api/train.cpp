@@ -197,7 +197,7 @@ std::string Trainer::isa() const {
 std::vector<NamedTensor> Trainer::weights() const {
   const ModelState state = state_->engine->state();
   std::vector<NamedTensor> tensors;
-  for (const ParameterTensor& tensor : Access::file(state_->model).net.parameter_tensors()) {
+  for (const ParameterTensor& tensor : Access::file(state_->model).net.tensors()) {
     const auto values = state.parameters.span().subspan(static_cast<std::size_t>(tensor.offset),
                                                         static_cast<std::size_t>(tensor.size));
     tensors.push_back({tensor.name, tensor.shape, {values.begin(), values.end()}});

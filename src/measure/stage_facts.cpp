@@ -31,7 +31,7 @@ Work work_of(const Plan& plan, const Stage& stage) {
   }
   if (stage.fused > 0 && work.argmaxes > 0) {
     const Shape pixels = output_shape(plan.op(last));
-    work.argmaxes = pixels.height * pixels.width * argmax_stride(plan.conv_block(stage));
+    work.argmaxes = pixels.height * pixels.width * argmax_stride(*plan.conv_block(stage));
   }
   return work;
 }
@@ -42,11 +42,15 @@ Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index bat
   const Index in = input_shape(plan.op(stage.layer)).size(), out = output_shape(last).size();
   const bool looks = std::holds_alternative<Activation>(last);  // reads its output for the slope
   switch (stage.kind) {
+    case StageKind::statistics:
+      return kFloat * batch * in;
+    case StageKind::gradient_statistics:
+      return kFloat * batch * (in + out + (stage.fused > 0 ? out : 0));
     case StageKind::forward:
     case StageKind::input_gradient: {
       // The second input, read with x or with dy, is the output of an elementwise layer.
       const Index other = stage.kind != StageKind::forward ? (looks ? out : 0)
-                          : stage.other == kNowhere        ? 0
+                          : !stage.other.exists()          ? 0
                                                            : in;
       return kFloat * (batch * (in + other + out) + microbatches * work.parameters) +
              batch * work.argmaxes;
@@ -59,7 +63,7 @@ Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index bat
     case StageKind::loss:
       return kFloat * batch * 2 * plan.net().loss().classes;
     case StageKind::add_readers_gradients:
-      return kFloat * batch * 3 * stage.size;
+      return kFloat * batch * 3 * stage.dx.size;
   }
   return 0;
 }

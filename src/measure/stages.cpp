@@ -17,6 +17,13 @@ std::int64_t reading_the_clock() {
   return readings[501];
 }
 
+EngineOptions options_of(Index batch, const GroupShare& share) {
+  EngineOptions options;
+  options.batch = batch;
+  options.grain = share.grain;
+  return options;
+}
+
 }  // namespace
 
 StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& data,
@@ -31,22 +38,23 @@ StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& 
       packed_(plan.packed_size()),
       slots_(tree::max_depth(grains()) * plan.net().arena_size()),
       scratch_(plan.scratch_floats()),
-      memory_(Workspace::bytes(plan, share.microbatch_grains * share.grain)),
-      workspace_(plan, share.microbatch_grains * share.grain, memory_.data()),
+      memory_(Workspace::bytes(plan, share.microbatch_samples(), batch)),
+      workspace_(plan, share.microbatch_samples(), batch, memory_.data()),
+      communicator_(alone()),
+      statistics_(*communicator_, options_of(batch, share), plan, 1),
+      counters_(plan.reductions().size()),
       list_(static_cast<std::size_t>(batch)) {
   if (grains() > share.microbatch_grains)
     deferral_.emplace(plan, share.grain, grains() * share.grain);
   std::copy(parameters.begin(), parameters.end(), parameters_.data());
+  next_parameters_ = Buffer<float>(parameters_.size());
   for (const ParameterBlock& block : plan.net().parameter_blocks()) {
     if (plan.packed(block.layer) == kNowhere) continue;
     backend.pack(plan.op(block.layer), parameters_.data() + block.offset,
                  packed_.data() + plan.packed(block.layer), {0, block.shape.taps});
   }
   facts_.push_back(input_facts(plan.net(), batch));
-  for (const Stage& stage : plan.forward()) facts_.push_back(facts_of(stage));
-  facts_.push_back(facts_of(plan.loss()));
-  for (const Stage& stage : plan.backward()) facts_.push_back(facts_of(stage));
-  ticks_.resize(facts_.size() + 1);
+  for (const Stage& stage : plan.stages()) facts_.push_back(facts_of(stage));
   sums_.resize(facts_.size());
   times_.resize(facts_.size());
   clock_ticks_ = reading_the_clock();
@@ -60,16 +68,16 @@ StageFacts StageTimes::facts_of(const Stage& stage) const {
   return stage_facts(plan_, stage, batch_, waits ? 1 : microbatches);
 }
 
-void StageTimes::loss(Range grains) {
+void StageTimes::loss(Range grains, const Workspace& workspace) {
   const Index classes = plan_.net().loss().classes;
   const Index first = samples_of(grains).begin;
   for (Index g = grains.begin; g < grains.end; ++g) {
     const Range samples = samples_of({g, g + 1});
     LossPass<float> pass;
     pass.samples = samples.size();
-    pass.logits = workspace_.at(plan_.loss().x) + (samples.begin - first) * classes;
-    pass.labels = workspace_.labels + (samples.begin - first);
-    pass.dlogits = workspace_.at(plan_.loss().dx) + (samples.begin - first) * classes;
+    pass.logits = workspace.at(plan_.loss().x) + (samples.begin - first) * classes;
+    pass.labels = workspace.labels() + (samples.begin - first);
+    pass.dlogits = workspace.at(plan_.loss().dx) + (samples.begin - first) * classes;
     backend_.loss(plan_.net().loss(), pass);
   }
 }
@@ -86,39 +94,71 @@ void StageTimes::weight_gradient(const Stage& stage, const LayerValues& values, 
   });
 }
 
-// Runs all stages, and adds the time of each to its sum.
-void StageTimes::microbatch(Range grains) {
+void StageTimes::statistics(const Stage& stage, const Weights& weights, Range grains,
+                            const Workspace& workspace) {
+  const auto reduction =
+      std::ranges::find_if(plan_.reductions(), [&](const BatchReduction& r) {
+        return r.kind == stage.kind && r.layer == stage.layer;
+      }) -
+      plan_.reductions().begin();
+  tree::GroupedCounter& counter = counters_[static_cast<std::size_t>(reduction)];
+  const Index first = samples_of(grains).begin;
+  const Range channels{0, input_shape(plan_.op(stage)).channels};
+  for (Index g = grains.begin; g < grains.end; ++g) {
+    const Range samples = samples_of({g, g + 1});
+    run_statistics(plan_, stage, backend_, weights, workspace,
+                   {samples.begin - first, samples.end - first},
+                   statistics_.slot(0, reduction, counter), {0, stage_units(plan_, stage, 0)});
+    statistics_.push(0, reduction, {g, g + 1}, channels, grain_list(), counter);
+  }
+}
+
+// Runs the stages of a phase, and adds the time of each to its sum.
+void StageTimes::microbatch(const Phase& phase, Range grains) {
   const Range samples = samples_of(grains);
-  const Weights weights{parameters_.data(), packed_.data()};
-  const auto run = [&](const Stage& stage) {
-    run_stage(plan_, stage, backend_, weights, workspace_, samples.size(), scratch_.data(),
-              {0, stage_units(plan_, stage, samples.size())});
+  const Workspace workspace = workspace_.from(samples.begin);
+  Weights weights{parameters_.data(), packed_.data(), statistics_.coefficients()};
+  if (const Index group = plan_.group_samples(); group > 0) {
+    weights.coefficients += samples.begin / group * plan_.coefficients_size();
+  }
+  std::int64_t before = ticks();
+  const auto end_stage = [&](Index number) {
+    const std::int64_t now = ticks();
+    sums_[static_cast<std::size_t>(number)] +=
+        std::max(now - before - clock_ticks_, std::int64_t{0});
+    before = now;
   };
-  auto tick = ticks_.begin();
-  *tick++ = ticks();
-  normalizer_.fill(data_,
-                   std::span(list_).subspan(static_cast<std::size_t>(samples.begin),
-                                            static_cast<std::size_t>(samples.size())),
-                   workspace_.at(plan_.input()), workspace_.labels);
-  *tick++ = ticks();
-  for (const Stage& stage : plan_.forward()) {
-    run(stage);
-    *tick++ = ticks();
+  if (phase.stages.begin == 0) {
+    normalizer_.fill(data_,
+                     std::span(list_).subspan(static_cast<std::size_t>(samples.begin),
+                                              static_cast<std::size_t>(samples.size())),
+                     workspace.at(plan_.input()), workspace.labels());
+    end_stage(0);
   }
-  loss(grains);
-  *tick++ = ticks();
-  for (const Stage& stage : plan_.backward()) {
-    if (stage.kind != StageKind::weight_gradient) {
-      run(stage);
-    } else if (!deferral_ || !deferral_->keep(stage, workspace_, samples.begin, samples.size())) {
-      weight_gradient(stage, layer_values(plan_, stage, workspace_), grains, counter_);
+  for (Index number = phase.stages.begin; number < phase.stages.end; ++number) {
+    const Stage& stage = plan_.stages()[static_cast<std::size_t>(number)];
+    if (stage.kind == StageKind::loss) {
+      loss(grains, workspace);
+    } else if (has_reduction(stage.kind)) {
+      statistics(stage, weights, grains, workspace);
+    } else if (stage.kind != StageKind::weight_gradient) {
+      run_stage(plan_, stage, backend_, weights, workspace, samples.size(), scratch_.data(),
+                {0, stage_units(plan_, stage, samples.size())});
+    } else if (!deferral_ || !deferral_->keep(stage, workspace, samples.begin, samples.size())) {
+      weight_gradient(stage, layer_values(plan_, stage, workspace), grains, counter_);
     }
-    *tick++ = ticks();
-  }
-  for (std::size_t i = 0; i < sums_.size(); ++i) {
-    sums_[i] += std::max(ticks_[i + 1] - ticks_[i] - clock_ticks_, std::int64_t{0});
+    end_stage(1 + number);
   }
   for (Index g = grains.begin; g < grains.end; ++g) counter_.push({g, g + 1}, [](Index) {});
+}
+
+// The end of a microbatch that begins with grain `begin`.
+Index StageTimes::end_of_microbatch(Index begin) const {
+  Index end = std::min(begin + share_.microbatch_grains, grains());
+  if (const Index group = plan_.group_samples() / share_.grain; group > 0) {
+    end = std::min(end, (begin / group + 1) * group);
+  }
+  return end;
 }
 
 void StageTimes::step() {
@@ -127,9 +167,19 @@ void StageTimes::step() {
     next_ = (next_ + 1) % data_.size();
   }
   std::fill(sums_.begin(), sums_.end(), 0);
-  counter_ = tree::Counter(grains());
-  for (Index g = 0; g < grains(); g += share_.microbatch_grains) {
-    microbatch({g, std::min(g + share_.microbatch_grains, grains())});
+  for (const Phase& phase : plan_.phases()) {
+    counter_ = tree::Counter(grains());
+    for (Index r = phase.reductions.begin; r < phase.reductions.end; ++r) {
+      counters_[static_cast<std::size_t>(r)] = statistics_.counter(r, grains());
+    }
+    for (Index g = 0; g < grains();) {
+      const Range some{g, end_of_microbatch(g)};
+      microbatch(phase, some);
+      g = some.end;
+    }
+    if (!phase.reductions.empty()) {
+      statistics_.finish(phase, grain_list(), parameters_.data(), next_parameters_.data());
+    }
   }
   if (!deferral_) return;
   for (const Deferral::Kept& kept : deferral_->kept()) {

@@ -16,6 +16,7 @@
 #include "data/dataset.hpp"
 #include "measure/stage_facts.hpp"
 #include "parallel/reduction_tree.hpp"
+#include "runtime/batch_statistics.hpp"
 #include "runtime/cpu/deferral.hpp"
 #include "runtime/cpu/normalizer.hpp"
 #include "runtime/group_members.hpp"
@@ -36,8 +37,12 @@ class StageTimes {
 
  private:
   void step();
-  void microbatch(Range grains);
-  void loss(Range grains);
+  void microbatch(const Phase& phase, Range grains);
+  Index end_of_microbatch(Index begin) const;
+  void loss(Range grains, const Workspace& workspace);
+  void statistics(const Stage& stage, const Weights& weights, Range grains,
+                  const Workspace& workspace);
+  GrainList grain_list() const { return {&data_, list_, share_.grain}; }
   void weight_gradient(const Stage& stage, const LayerValues& values, Range grains,
                        const tree::Counter& counter_before);
   StageFacts facts_of(const Stage& stage) const;
@@ -52,16 +57,18 @@ class StageTimes {
   const Index batch_;
   const GroupShare share_;
   Normalizer normalizer_;
-  Buffer<float> parameters_, packed_, slots_, scratch_;
+  Buffer<float> parameters_, next_parameters_, packed_, slots_, scratch_;
   Buffer<std::byte> memory_;
   Workspace workspace_;
+  std::unique_ptr<Communicator> communicator_;
+  BatchStatistics statistics_;
+  std::vector<tree::GroupedCounter> counters_;  // of each reduction
   std::optional<Deferral> deferral_;
   std::vector<std::uint32_t> list_;  // the samples of a step
   Index next_ = 0;                   // the next sample
   tree::Counter counter_;
   std::vector<StageFacts> facts_;
-  std::vector<std::int64_t> ticks_;  // of one microbatch: before the first stage, and after each
-  std::vector<std::int64_t> sums_;   // [stage], ticks of this step
+  std::vector<std::int64_t> sums_;  // [stage], ticks of this step
   std::vector<std::vector<std::int64_t>> times_;  // [stage]
   std::int64_t clock_ticks_ = 0;                  // ticks that a reading of the clock takes
   TickScale scale_;

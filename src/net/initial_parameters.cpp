@@ -55,12 +55,15 @@ double draw(const Initializer& initializer, const ParameterShape& shape, const S
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed) {
   const FloatEnvironment environment;  // the caller's environment may differ
   Buffer<float> arena(net.arena_size());
-  const std::vector<ParameterTensor>& tensors = net.parameter_tensors();
-  for (std::size_t t = 0; t < tensors.size(); ++t) {
-    const ParameterTensor& tensor = tensors[t];
+  for (const ParameterTensor& tensor : net.tensors()) {
     const Layer& layer = net.layers()[static_cast<std::size_t>(tensor.layer)];
+    if (std::holds_alternative<BatchNorm2d>(layer.op)) {
+      const bool is_one = tensor.name.ends_with(".weight") || tensor.name.ends_with(".running_var");
+      std::fill_n(arena.data() + tensor.offset, tensor.size, is_one ? 1.0F : 0.0F);
+      continue;
+    }
     const ParameterShape shape = parameter_shape(layer.op);
-    const bool is_bias = t > 0 && tensors[t - 1].layer == tensor.layer;
+    const bool is_bias = tensor.name.ends_with(".bias");
     const Initializer& initializer = is_bias ? layer.bias_initializer : layer.weight_initializer;
     const Source source{
         {seed, Purpose::initial_weights, static_cast<std::uint16_t>(tensor.layer), 0},

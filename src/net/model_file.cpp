@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/float_environment.hpp"
+#include "net/fit_batch.hpp"
 #include "net/fit_layer.hpp"
 #include "net/model_reader.hpp"
 #include "net/table_reader.hpp"
@@ -185,6 +186,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
   try {
     net.emplace(std::move(name), input.shape, std::move(input.normalization),
                 std::move(read.layers), loss);
+    check_groups_fit(*net, train.grain);
   } catch (const LayerError& error) {
     const auto layer = static_cast<std::size_t>(error.layer());
     const ConfigLocation& location = location_of(error, *read.tables[layer]);

@@ -20,8 +20,8 @@ inline constexpr std::array<std::string_view, 6> kModelKeys = {"name", "input", 
 inline constexpr std::array<std::string_view, 6> kInputKeys = {"height", "width", "channels",
                                                                "scale",  "mean",  "std"};
 inline constexpr std::array<std::string_view, 1> kLossKeys = {"type"};
-inline constexpr std::array<std::string_view, 10> kTrainKeys = {
-    "batch",    "grain",         "epochs",      "order",       "seed",
+inline constexpr std::array<std::string_view, 11> kTrainKeys = {
+    "batch",    "grain",         "epochs",      "order",       "seed", "drop_last",
     "schedule", "warmup_epochs", "step_epochs", "step_factor", "final_learning_rate"};
 
 // Whether a model may have this name, which becomes a part of folder names and a word of commands.

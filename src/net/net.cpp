@@ -144,25 +144,47 @@ Net::Net(std::string name, Shape input, Normalization normalization, std::vector
   check_classes(layers_, loss);
   loss_ = {output_shape(layers_.back().op).channels, loss};
 
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    const ParameterShape shape = parameter_shape(layer.op);
-    if (shape.size() == 0) continue;
-    const auto index = static_cast<int>(i);
-    blocks_.push_back({index, arena_size_, shape});
-    tensors_.push_back({layer.name + ".weight", index, arena_size_, weight_shape(layer.op, shape),
+  for (std::size_t i = 0; i < layers_.size(); ++i) place_block(static_cast<int>(i));
+  buffers_.resize(layers_.size());
+  for (std::size_t i = 0; i < layers_.size(); ++i) place_buffers(static_cast<int>(i));
+  std::ranges::stable_sort(tensors_, {}, &ParameterTensor::layer);
+}
+
+void Net::place_block(int index) {
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  const ParameterShape shape = parameter_shape(layer.op);
+  if (shape.size() == 0) return;
+  blocks_.push_back({index, arena_size_, shape});
+  if (shape.weights() > 0) {
+    trained_.push_back({layer.name + ".weight", index, arena_size_, weight_shape(layer.op, shape),
                         shape.weights(), layer.weight_learning_rate_factor});
-    if (shape.bias) {
-      tensors_.push_back({layer.name + ".bias",
-                          index,
-                          arena_size_ + shape.weights(),
-                          {shape.columns},
-                          shape.columns,
-                          layer.bias_learning_rate_factor});
-    }
-    arena_size_ += align_floats(shape.size());
-    parameter_count_ += shape.size();
+    tensors_.push_back(trained_.back());
   }
+  if (shape.bias) {
+    trained_.push_back({layer.name + ".bias",
+                        index,
+                        arena_size_ + shape.weights(),
+                        {shape.columns},
+                        shape.columns,
+                        layer.bias_learning_rate_factor});
+    tensors_.push_back(trained_.back());
+  }
+  arena_size_ += align_floats(shape.size());
+  parameter_count_ += shape.size();
+}
+
+void Net::place_buffers(int index) {
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  const auto* norm = std::get_if<BatchNorm2d>(&layer.op);
+  if (norm == nullptr) return;
+  const Index size = norm->in.channels;
+  buffers_[static_cast<std::size_t>(index)] = arena_size_;
+  for (const std::string_view name : {"running_mean", "running_var"}) {
+    tensors_.push_back(
+        {fmt::format("{}.{}", layer.name, name), index, arena_size_, {size}, size, 0, true});
+    arena_size_ += size;
+  }
+  arena_size_ = align_floats(arena_size_);
 }
 
 bool Net::needs_input_gradient(int layer) const {

@@ -22,7 +22,8 @@ struct ParameterBlock {
   ParameterShape shape;
 };
 
-// One tensor of a checkpoint, in file order: for each layer its weight, then its bias.
+// One tensor of a checkpoint, in file order: for each layer its weight, then its bias, then its
+// buffers. Steps of training write buffers, but no gradient does (running statistics).
 struct ParameterTensor {
   std::string name;  // "conv1.weight"
   int layer = 0;
@@ -30,6 +31,7 @@ struct ParameterTensor {
   std::vector<Index> shape;  // conv2d [ky][kx][c][f]; dense [k][n]; subsample [ky][kx][1 or c]
   Index size = 0;
   double learning_rate_factor = 1;
+  bool is_buffer = false;
 };
 
 class Net {
@@ -47,7 +49,11 @@ class Net {
   const Loss& loss() const { return loss_; }
 
   const std::vector<ParameterBlock>& parameter_blocks() const { return blocks_; }
-  const std::vector<ParameterTensor>& parameter_tensors() const { return tensors_; }
+  // The tensors that an optimizer trains, and those with all buffers.
+  const std::vector<ParameterTensor>& parameter_tensors() const { return trained_; }
+  const std::vector<ParameterTensor>& tensors() const { return tensors_; }
+  // Where the buffers of a layer lie in the arena, one after the other; behind all blocks.
+  Index buffers_of(int layer) const { return buffers_[static_cast<std::size_t>(layer)]; }
   Index arena_size() const { return arena_size_; }            // floats, gaps included
   Index parameter_count() const { return parameter_count_; }  // floats, gaps left out
 
@@ -58,20 +64,25 @@ class Net {
   bool needs_input_gradient(int layer) const;
 
  private:
+  void place_block(int layer);
+  void place_buffers(int layer);
+
   std::string name_;
   Shape input_;
   Normalization normalization_;
   std::vector<Layer> layers_;
   Loss loss_;
   std::vector<ParameterBlock> blocks_;
-  std::vector<ParameterTensor> tensors_;
+  std::vector<ParameterTensor> trained_, tensors_;
+  std::vector<Index> buffers_;  // by layer
   Index arena_size_ = 0;
   Index parameter_count_ = 0;
 };
 
 // The arena before the first step. Element e (as in the file) of a layer's tensor t (0 is its
 // weight, 1 its bias) draws from Philox(seed; initial_weights, layer; sample t; e) alone. Normal
-// numbers come from Box-Muller on a pair of uniform ones, elements 2e and 2e+1.
+// numbers come from Box-Muller on a pair of uniform ones, elements 2e and 2e+1. A batch normalisation
+// begins as the identity: weights and running variances are 1, biases and running means 0.
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed);
 
 }  // namespace convoy

@@ -49,7 +49,8 @@ NetOptimizer optimizer_of(const Net& net, const TrainSettings& settings) {
   for (const ParameterBlock& block : net.parameter_blocks()) {
     BlockUpdate& update = result.blocks.emplace_back();
     for (TensorUpdate* tensor : {&update.weight, &update.bias}) {
-      if (tensor == &update.bias && !block.shape.bias) continue;
+      const bool exists = tensor == &update.bias ? block.shape.bias : block.shape.weights() > 0;
+      if (!exists) continue;
       *tensor = {net.parameter_tensors()[t].learning_rate_factor, weight_decay(settings.optimizer),
                  false};
       if (groups[t] >= 0) {

@@ -29,6 +29,9 @@ struct Backend {
   void (*block_forward)(const ConvBlock&, const Forward<float>&);
   void (*block_input_gradient)(const ConvBlock&, const InputGradient<float>&);
   void (*block_weight_gradient)(const ConvBlock&, const WeightGradient<float>&, Range units);
+  // The two passes of a batch normalisation over the samples of a grain.
+  void (*statistics)(const BatchNorm2d&, const StatisticsPass<float>&, Range units);
+  void (*gradient_statistics)(const BatchNorm2d&, const StatisticsPass<float>&, Range units);
   // Prepares weight rows [units) for input_gradient; elements of other rows stay as they are.
   void (*pack)(const Op&, const float* parameters, float* packed, Range units);
   LossSum (*loss)(const Loss&, const LossPass<float>&);

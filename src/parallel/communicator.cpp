@@ -13,6 +13,8 @@ std::string_view to_string(SyncPoint sync_point) {
       return "start";
     case SyncPoint::allocation:
       return "allocation";
+    case SyncPoint::statistics:
+      return "statistics";
     case SyncPoint::gradients:
       return "gradients";
     case SyncPoint::exchange:

@@ -32,6 +32,7 @@ namespace convoy {
 enum class SyncPoint : std::uint8_t {
   start,         // ranks agree on the identity of the run
   allocation,    // a memory domain allocates a shared block
+  statistics,    // the statistics of a phase are computed
   gradients,     // the gradients of a step are computed
   exchange,      // memory domains exchange the sums of a step
   update,        // the weights are updated

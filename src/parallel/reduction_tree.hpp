@@ -20,6 +20,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <type_traits>
 
 #include "base/tensor.hpp"
 
@@ -51,13 +52,19 @@ class Counter {
 
   // Puts `subtree` on top, then calls merge(i) as long as the two subtrees on top are siblings.
   // merge(i) must add the value at depth i + 1 to the value at depth i (depth 0 is the bottom).
+  // It may also be merge(i, left, right), which gets the two subtrees.
   template <class Merge>
   void push(const Subtree& subtree, const Merge& merge) {
     std::construct_at(stack() + depth_++, subtree);
     while (depth_ > 1 && are_siblings(from_top(1), from_top(0), grains_)) {
-      from_top(1).end = from_top(0).end;
+      const Subtree left = from_top(1), right = from_top(0);
+      from_top(1).end = right.end;
       --depth_;
-      merge(depth_ - 1);
+      if constexpr (std::is_invocable_v<Merge, Index, Subtree, Subtree>) {
+        merge(depth_ - 1, left, right);
+      } else {
+        merge(depth_ - 1);
+      }
     }
   }
 
@@ -76,6 +83,38 @@ class Counter {
   alignas(Subtree) std::byte memory_[66 * sizeof(Subtree)];
 };
 
+// The counter where consecutive grains form groups, each with a tree of its own: `group` grains, or
+// 0 where all grains are one group. The last group may be shorter. Subtrees are pushed in order.
+class GroupedCounter {
+ public:
+  explicit GroupedCounter(Index grains = 0, Index group = 0) : grains_(grains), group_(group) {}
+
+  // As Counter::push, with grains of the batch. Values of earlier groups stay below.
+  template <class Merge>
+  void push(const Subtree& subtree, const Merge& merge) {
+    const Index size = group_ == 0 ? grains_ : group_;
+    const Index first = subtree.begin / size * size;
+    if (first != first_) {
+      below_ += counter_.depth();
+      first_ = first;
+      counter_ = Counter(std::min(size, grains_ - first));
+    }
+    counter_.push({subtree.begin - first, subtree.end - first},
+                  [&](Index i, const Subtree& left, const Subtree& right) {
+                    merge(below_ + i, Subtree{left.begin + first, left.end + first},
+                          Subtree{right.begin + first, right.end + first});
+                  });
+  }
+
+  Index depth() const { return below_ + counter_.depth(); }
+
+ private:
+  Index grains_, group_;
+  Index first_ = -1;  // grain of the group of the last subtree
+  Index below_ = 0;   // subtrees of the groups before it
+  Counter counter_;
+};
+
 // Calls push(subtree) for each maximal subtree over n grains that lies in [grains), in order. These
 // are the subtrees that a Counter holds after these grains.
 template <class Push>
@@ -91,9 +130,29 @@ constexpr void cover(Range grains, Index n, const Push& push) {
   }
 }
 
+// The same where consecutive grains form groups (GroupedCounter).
+template <class Push>
+constexpr void cover(Range grains, Index n, Index group, const Push& push) {
+  const Index size = group == 0 ? n : group;
+  for (Index begin = grains.begin; begin < grains.end;) {
+    const Index first = begin / size * size;
+    const Index end = std::min(first + size, grains.end);
+    cover({begin - first, end - first}, std::min(size, n - first), [&](const Subtree& subtree) {
+      push(Subtree{subtree.begin + first, subtree.end + first});
+    });
+    begin = end;
+  }
+}
+
 // The depth that a Counter needs for `grains` contiguous grains (the one just pushed included).
 constexpr Index max_depth(Index grains) {
   return 2 * static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(grains)));
+}
+
+// The depth that a GroupedCounter needs: a subtree for each whole group, and parts of two more.
+constexpr Index max_depth(Index grains, Index group) {
+  if (group == 0) return max_depth(grains);
+  return grains / group + 2 * max_depth(std::min(group, grains));
 }
 
 }  // namespace convoy::tree

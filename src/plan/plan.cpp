@@ -42,52 +42,78 @@ class OffsetAllocator {
 
 }  // namespace
 
-// Time runs over the stages: forward layers are 0 .. n-1, the loss is n, backward of layer i is 2n
-// - i.
+// Builds the stages in the order of the layers, moves each to the earliest phase that it can run in,
+// and then places the values. A `Value` is memory: an activation, or the gradient that one reader
+// computes; a layer that works in place has its input's.
 class PlanBuilder {
  public:
-  PlanBuilder(Plan& plan, const Net& net, Fusion fusion)
-      : plan_(plan), net_(net), count_(static_cast<int>(net.layers().size())) {
+  PlanBuilder(Plan& plan, const Net& net, Fusion fusion, PlanUse use)
+      : plan_(plan), net_(net), use_(use), count_(static_cast<int>(net.layers().size())) {
     readers_.resize(static_cast<std::size_t>(count_) + 1);
     for (int i = 0; i < count_; ++i) {
+      plan_.ops_.push_back(layer(i).op);
       for (const int input : layer(i).inputs) readers_of(input).push_back(i);
     }
     first_.resize(static_cast<std::size_t>(count_));
     std::iota(first_.begin(), first_.end(), 0);
     last_ = first_;
     plan_.conv_blocks_.resize(static_cast<std::size_t>(count_));
-    if (fusion == Fusion::conv_blocks) {
-      for (int i = 0; i < count_; ++i) find_block(i);
+    if (fusion == Fusion::layers) {
+      for (int i = 0; i < count_; ++i) {
+        find_conv_block(i);
+        find_normalized_relu(i);
+      }
     }
   }
 
   void build() {
     place_parameters();
-    plan_.input_ = places_.allocate(net_.input().size(), 0, end_of_time());
-    values_[kNetInput] = plan_.input_;
+    values_[kNetInput] = make_value(net_.input().size());
+    value(values_[kNetInput]).phase = 0;
     for (int i = 0; i < count_; i = last_of(i) + 1) build_forward(i);
     build_loss();
-    for (int i = count_ - 1; i >= 0; --i) {
+    for (int i = count_ - 1; i >= 0 && use_ == PlanUse::training; --i) {
       i = first_of(i);
       build_backward(i);
     }
-    plan_.workspace_floats_ = places_.total();
+    order_by_phase();
+    place_values();
   }
 
  private:
+  static constexpr int kNone = -1;
+
+  struct Value {
+    Index size = 0;
+    int phase = 0;  // of the stage that wrote it last
+    // The stages from the first that uses it to the last; the net's input is there before them.
+    Index from = -1, to = -1;
+    Location location;
+  };
+
+  // A stage with the numbers of its values.
+  struct Draft {
+    Stage stage;
+    int phase = 0;
+    int x = kNone, other = kNone, y = kNone, dy = kNone, dx = kNone;
+  };
+
   const Layer& layer(int i) const { return net_.layers()[static_cast<std::size_t>(i)]; }
   std::vector<int>& readers_of(int value) { return readers_[static_cast<std::size_t>(value + 1)]; }
-  Index end_of_time() const { return Index{2} * count_; }
-  Index backward_time(int i) const { return end_of_time() - i; }
-  Index value_size(int value) const {
-    return (value == kNetInput ? net_.input() : output_shape(layer(value).op)).size();
+  Index value_size(int layer_or_input) const {
+    return (layer_or_input == kNetInput ? net_.input() : output_shape(layer(layer_or_input).op))
+        .size();
+  }
+  Value& value(int number) { return all_values_[static_cast<std::size_t>(number)]; }
+  int make_value(Index size) {
+    all_values_.push_back({size});
+    return static_cast<int>(all_values_.size()) - 1;
   }
 
   // Looks for a block that starts at convolution i: only the next layer reads it, and so on.
-  void find_block(int i) {
+  void find_conv_block(int i) {
     const auto* conv = std::get_if<Conv2d>(&layer(i).op);
-    const auto* relu = conv ? only_reader<Activation>(i) : nullptr;
-    if (!relu || relu->function != ActivationFunction::relu) return;
+    if (!conv || !is_read_by_relu(i)) return;
     const ConvBlock with_pool{*conv, true};
     const auto* pool = only_reader<Pool2d>(i + 1);
     const bool pools = pool && *pool == pool_of(with_pool) && is_fusible(with_pool);
@@ -99,9 +125,20 @@ class PlanBuilder {
     const Index read = conv->in.size() + convoy::output_shape(*conv).size();
     if (parameter_shape(layer(i).op).size() > kUsualGrain * read) return;
     plan_.conv_blocks_[static_cast<std::size_t>(i)] = block;
-    const int last = pools ? i + 2 : i + 1;
-    last_[static_cast<std::size_t>(i)] = last;
-    for (int l = i; l <= last; ++l) first_[static_cast<std::size_t>(l)] = i;
+    fuse(i, pools ? i + 2 : i + 1);
+  }
+
+  // The ReLU that alone reads a batch normalisation.
+  void find_normalized_relu(int i) {
+    auto* norm = std::get_if<BatchNorm2d>(&plan_.ops_[static_cast<std::size_t>(i)]);
+    if (!norm || !is_read_by_relu(i)) return;
+    norm->relu = true;
+    fuse(i, i + 1);
+  }
+
+  bool is_read_by_relu(int i) {
+    const auto* relu = only_reader<Activation>(i);
+    return relu && relu->function == ActivationFunction::relu;
   }
 
   template <class OpType>
@@ -111,6 +148,10 @@ class PlanBuilder {
     return std::get_if<OpType>(&layer(i + 1).op);
   }
 
+  void fuse(int first, int last) {
+    last_[static_cast<std::size_t>(first)] = last;
+    for (int i = first; i <= last; ++i) first_[static_cast<std::size_t>(i)] = first;
+  }
   // The last layer of the stage that begins with layer `first`, and the first layer of the stage to
   // which layer i belongs.
   int last_of(int first) const { return last_[static_cast<std::size_t>(first)]; }
@@ -120,6 +161,7 @@ class PlanBuilder {
     plan_.blocks_.resize(static_cast<std::size_t>(count_));
     plan_.packed_.assign(static_cast<std::size_t>(count_), kNowhere);
     plan_.argmaxes_.assign(static_cast<std::size_t>(count_), kNowhere);
+    plan_.coefficients_.assign(static_cast<std::size_t>(count_), kNowhere);
     for (const ParameterBlock& block : net_.parameter_blocks()) {
       plan_.blocks_[static_cast<std::size_t>(block.layer)] = &block;
     }
@@ -128,7 +170,7 @@ class PlanBuilder {
       const auto& block = plan_.conv_blocks_[static_cast<std::size_t>(i)];
       plan_.scratch_floats_ =
           std::max(plan_.scratch_floats_, block ? scratch_size(*block) : scratch_size(op));
-      if (net_.needs_input_gradient(i) && packed_size(op) > 0) {
+      if (use_ == PlanUse::training && net_.needs_input_gradient(i) && packed_size(op) > 0) {
         plan_.packed_[static_cast<std::size_t>(i)] = plan_.packed_size_;
         plan_.packed_size_ += align_floats(packed_size(op));
       }
@@ -136,35 +178,53 @@ class PlanBuilder {
         plan_.argmaxes_[static_cast<std::size_t>(i)] = plan_.workspace_argmaxes_;
         plan_.workspace_argmaxes_ += value_size(last_of(i));
       }
+      const auto* norm = std::get_if<BatchNorm2d>(&op);
+      if (norm && use_ == PlanUse::training) {
+        plan_.coefficients_[static_cast<std::size_t>(i)] = plan_.coefficients_size_;
+        plan_.coefficients_size_ += coefficients_size(*norm);
+        const Index group = norm->group;
+        if (group > 0 && (plan_.group_samples_ == 0 || group < plan_.group_samples_)) {
+          plan_.group_samples_ = group;
+        }
+      }
     }
   }
 
   // An elementwise layer may overwrite its input where no other layer reads it, and the backward
-  // pass of the layer that wrote it does not read it either (only elementwise layers read their own
-  // output).
+  // pass of the layer that wrote it does not read it either (only elementwise layers and batch
+  // normalisations with a ReLU read their own output).
   bool overwrites_input(int i) {
     const int input = layer(i).inputs[0];
     return works_in_place(layer(i).op) && input != kNetInput && readers_of(input).size() == 1 &&
-           !works_in_place(layer(input).op);
+           !works_in_place(layer(input).op) && first_of(input) == input;
+  }
+
+  bool is_normalized(int i) const {
+    return plan_.coefficients_[static_cast<std::size_t>(i)] != kNowhere;
   }
 
   void build_forward(int i) {
     const Layer& l = layer(i);
     const int last = last_of(i);
-    Stage stage{StageKind::forward, i, last - i};
-    stage.x = values_.at(l.inputs[0]);
-    if (l.inputs.size() > 1) stage.other = values_.at(l.inputs[1]);
-    stage.y = overwrites_input(i) ? stage.x : places_.allocate(value_size(last), i, end_of_time());
-    values_[last] = stage.y;
-    plan_.forward_.push_back(stage);
+    Draft draft{{StageKind::statistics, i, last - i}};
+    draft.x = values_.at(l.inputs[0]);
+    if (is_normalized(i)) add(draft);
+    draft.stage.kind = StageKind::forward;
+    if (l.inputs.size() > 1) draft.other = values_.at(l.inputs[1]);
+    draft.y = overwrites_input(i) ? draft.x : make_value(value_size(last));
+    values_[last] = draft.y;
+    add(draft, is_normalized(i));
   }
 
   void build_loss() {
     const int last = count_ - 1;
-    plan_.loss_ = {StageKind::loss, last};
-    plan_.loss_.x = values_.at(last);
-    plan_.loss_.dx = places_.allocate(net_.loss().classes, count_, gradient_end(last));
-    gradients_[last] = plan_.loss_.dx;
+    Draft draft{{StageKind::loss, last}};
+    draft.x = values_.at(last);
+    if (use_ == PlanUse::training) {
+      draft.dx = make_value(net_.loss().classes);
+      gradients_[last] = draft.dx;
+    }
+    add(draft);
   }
 
   // dL/d(input) as this layer computes it has a place of its own. The reader whose backward pass
@@ -175,59 +235,149 @@ class PlanBuilder {
     const int last = last_of(i);
     const auto found = gradients_.find(last);
     if (found == gradients_.end()) return;  // no layer that leads to the loss reads this one
-    const Offset dy = found->second;
-    Stage stage{StageKind::weight_gradient, i, last - i};
-    stage.x = values_.at(l.inputs[0]);
-    stage.y = values_.at(last);
-    stage.dy = dy;
-    if (plan_.block(i)) plan_.backward_.push_back(stage);
-    stage.kind = StageKind::input_gradient;
+    Draft draft{{StageKind::weight_gradient, i, last - i}};
+    draft.x = values_.at(l.inputs[0]);
+    draft.y = values_.at(last);
+    draft.dy = found->second;
+    if (is_normalized(i)) {
+      draft.stage.kind = StageKind::gradient_statistics;
+      add(draft);
+    } else if (plan_.block(i)) {
+      add(draft);
+    }
+    draft.stage.kind = StageKind::input_gradient;
     for (const int input : l.inputs) {
       if (!needs_gradient(input)) continue;
-      const Offset dx = works_in_place(l.op) ? dy
-                                             : places_.allocate(value_size(input), backward_time(i),
-                                                                gradient_end(input));
-      stage.dx = dx;
-      plan_.backward_.push_back(stage);
-      const auto [first, is_first] = gradients_.try_emplace(input, dx);
+      draft.dx = works_in_place(l.op) ? draft.dy : make_value(value_size(input));
+      add(draft, is_normalized(i));
+      const auto [first, is_first] = gradients_.try_emplace(input, draft.dx);
       if (is_first) continue;
-      Stage sum{StageKind::add_readers_gradients, input};
+      Draft sum{{StageKind::add_readers_gradients, input}};
       sum.dx = first->second;
-      sum.other = dx;
-      sum.size = value_size(input);
-      plan_.backward_.push_back(sum);
+      sum.other = draft.dx;
+      add(sum);
     }
   }
 
-  bool needs_gradient(int value) const {
-    if (value == kNetInput) return false;
-    return plan_.block(value) || net_.needs_input_gradient(value);
+  bool needs_gradient(int layer_or_input) const {
+    if (layer_or_input == kNetInput) return false;
+    return plan_.block(layer_or_input) || net_.needs_input_gradient(layer_or_input);
   }
 
-  // The time until which dL/d(value) is needed: until the backward pass of the layer that wrote the
-  // value, and longer where that layer works in place. No barrier follows a weight gradient. So
-  // where no input gradient follows, a slow worker of the group may still read dL/d(value) while
-  // other workers are layers ahead.
-  Index gradient_end(int value) const {
-    value = first_of(value);
-    const Layer& l = layer(value);
-    if (!net_.needs_input_gradient(value)) return end_of_time();
-    return works_in_place(l.op) ? gradient_end(l.inputs[0]) : backward_time(value);
+  // Adds a stage to the earliest phase in which all that it reads is there. A stage that needs a
+  // reduction (that of the layer's stage before) belongs to the phase after it.
+  void add(Draft draft, bool needs_reduction = false) {
+    if (needs_reduction) draft.phase = phase_of_statistics_ + 1;
+    for (const int number : {draft.x, draft.other, draft.y, draft.dy, draft.dx}) {
+      if (number != kNone) draft.phase = std::max(draft.phase, value(number).phase);
+    }
+    if (has_reduction(draft.stage.kind)) {
+      phase_of_statistics_ = draft.phase;
+    } else {
+      const int written = draft.stage.kind == StageKind::forward ? draft.y : draft.dx;
+      if (written != kNone) value(written).phase = draft.phase;
+    }
+    drafts_.push_back(draft);
   }
+
+  void order_by_phase() {
+    std::ranges::stable_sort(drafts_, {}, &Draft::phase);
+    for (const Draft& draft : drafts_) {
+      const auto number = static_cast<Index>(&draft - drafts_.data());
+      const auto phase = static_cast<std::size_t>(draft.phase);
+      if (phase == plan_.phases_.size()) {
+        const auto reductions = static_cast<Index>(plan_.reductions_.size());
+        plan_.phases_.push_back({{number, number}, {reductions, reductions}});
+      }
+      if (draft.stage.kind == StageKind::loss) plan_.loss_ = static_cast<std::size_t>(number);
+      if (has_reduction(draft.stage.kind)) {
+        plan_.reductions_.push_back({draft.stage.kind, draft.stage.layer});
+      }
+      plan_.phases_.back().stages.end = number + 1;
+      plan_.phases_.back().reductions.end = static_cast<Index>(plan_.reductions_.size());
+    }
+  }
+
+  // The stage whose end is the next barrier after each stage began. None follows a weight gradient
+  // or statistics: a slow worker of the group may still read what they read while other workers are
+  // stages ahead. A phase ends in a barrier.
+  std::vector<Index> barriers() const {
+    std::vector<Index> barrier(drafts_.size());
+    for (const Phase& phase : plan_.phases_) {
+      Index next = phase.stages.end - 1;
+      for (Index i = next; i >= phase.stages.begin; --i) {
+        const StageKind kind = drafts_[static_cast<std::size_t>(i)].stage.kind;
+        if (kind != StageKind::weight_gradient && !has_reduction(kind)) next = i;
+        barrier[static_cast<std::size_t>(i)] = next;
+      }
+    }
+    return barrier;
+  }
+
+  // A value is in use until the next barrier after its last use.
+  void place_values() {
+    const auto stages = static_cast<Index>(drafts_.size());
+    const std::vector<Index> barrier = barriers();
+    for (Index i = 0; i < stages; ++i) {
+      const Draft& draft = drafts_[static_cast<std::size_t>(i)];
+      for (const int number : {draft.x, draft.other, draft.y, draft.dy, draft.dx}) {
+        if (number == kNone) continue;
+        Value& used = value(number);
+        if (used.to < 0 && number != values_[kNetInput]) used.from = i;
+        used.to = std::max(used.to, barrier[static_cast<std::size_t>(i)]);
+      }
+    }
+    for (Value& v : all_values_) {
+      const Index first = phase_of(v.from), last = phase_of(v.to);
+      v.location.size = v.size;
+      v.location.kept = first != last;
+      v.location.offset = v.location.kept ? kept_.allocate(v.size, first, last)
+                                          : workspace_.allocate(v.size, v.from, v.to);
+    }
+    for (const Draft& draft : drafts_) {
+      Stage stage = draft.stage;
+      stage.x = location_of(draft.x);
+      stage.other = location_of(draft.other);
+      stage.y = location_of(draft.y);
+      stage.dy = location_of(draft.dy);
+      stage.dx = location_of(draft.dx);
+      plan_.stages_.push_back(stage);
+    }
+    plan_.input_ = location_of(values_[kNetInput]);
+    plan_.workspace_floats_ = workspace_.total();
+    plan_.kept_floats_ = kept_.total();
+  }
+
+  Index phase_of(Index stage) const {
+    const auto phases = static_cast<Index>(plan_.phases_.size());
+    Index phase = 0;
+    while (phase + 1 < phases &&
+           plan_.phases_[static_cast<std::size_t>(phase)].stages.end <= stage) {
+      ++phase;
+    }
+    return phase;
+  }
+
+  Location location_of(int number) { return number == kNone ? Location{} : value(number).location; }
 
   Plan& plan_;
   const Net& net_;
+  const PlanUse use_;
   int count_;
-  OffsetAllocator places_;
-  std::map<int, Offset> values_;
-  std::map<int, Offset> gradients_;
+  std::vector<Draft> drafts_;
+  std::vector<Value> all_values_;
+  std::map<int, int> values_;     // of each layer's output
+  std::map<int, int> gradients_;  // of each layer's output
+  int phase_of_statistics_ = 0;   // of the latest statistics
+  OffsetAllocator workspace_;     // time is counted in stages
+  OffsetAllocator kept_;          // time is counted in phases
   std::vector<std::vector<int>> readers_;
   std::vector<int> first_;  // first layer of the stage that a layer belongs to
   std::vector<int> last_;   // last layer of the stage that begins with a layer
 };
 
-Plan::Plan(const Net& net, Fusion fusion) : net_(&net) {
-  PlanBuilder(*this, net, fusion).build();
+Plan::Plan(const Net& net, Fusion fusion, PlanUse use) : net_(&net) {
+  PlanBuilder(*this, net, fusion, use).build();
 }
 
 }  // namespace convoy

@@ -6,80 +6,103 @@ namespace convoy {
 namespace {
 
 Shape stage_output_shape(const Plan& plan, const Stage& stage) {
-  return stage.fused > 0 ? output_shape(plan.conv_block(stage)) : output_shape(plan.op(stage));
+  const ConvBlock* const block = plan.conv_block(stage);
+  return block ? output_shape(*block) : output_shape(plan.op(stage));
 }
 
+// The parameters of an operation, or the coefficients that stand for them.
 const float* parameters_of(const Plan& plan, const Stage& stage, const Weights& weights) {
+  if (const Offset offset = plan.coefficients(stage.layer); offset != kNowhere) {
+    return weights.coefficients + offset;
+  }
   const ParameterBlock* block = plan.block(stage.layer);
   return block ? weights.parameters + block->offset : nullptr;
 }
 
-Argmax* argmaxes_of(const Plan& plan, const Stage& stage, Workspace& workspace) {
+Argmax* argmaxes_of(const Plan& plan, const Stage& stage, const Workspace& workspace) {
   const Offset offset = plan.argmax(stage.layer);
-  return offset == kNowhere ? nullptr : workspace.argmaxes + offset * workspace.capacity;
+  return offset == kNowhere ? nullptr : workspace.argmaxes(offset, stage.y.size);
 }
 
 void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
-                 const Weights& weights, Workspace& workspace, Index samples, float* scratch,
+                 const Weights& weights, const Workspace& workspace, Index samples, float* scratch,
                  Range units) {
   Forward<float> pass;
   pass.samples = samples;
   pass.x = workspace.at(stage.x);
-  pass.other = stage.other == kNowhere ? nullptr : workspace.at(stage.other);
+  pass.other = stage.other.exists() ? workspace.at(stage.other) : nullptr;
   pass.parameters = parameters_of(plan, stage, weights);
   pass.y = workspace.at(stage.y);
   pass.argmax = argmaxes_of(plan, stage, workspace);
   pass.scratch = scratch;
-  if (stage.fused == 0) return backend.forward(plan.op(stage), pass, units);
+  const ConvBlock* const block = plan.conv_block(stage);
+  if (!block) return backend.forward(plan.op(stage), pass, units);
   CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
-  backend.block_forward(plan.conv_block(stage), pass);
+  backend.block_forward(*block, pass);
 }
 
 void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
-                        const Weights& weights, Workspace& workspace, Index samples, float* scratch,
-                        Range units) {
+                        const Weights& weights, const Workspace& workspace, Index samples,
+                        float* scratch, Range units) {
   const Offset packed = plan.packed(stage.layer);
   InputGradient<float> pass;
   pass.samples = samples;
   pass.dy = workspace.at(stage.dy);
+  pass.x = workspace.at(stage.x);
   pass.y = workspace.at(stage.y);
   pass.parameters = parameters_of(plan, stage, weights);
   pass.packed = packed == kNowhere ? nullptr : weights.packed + packed;
   pass.argmax = argmaxes_of(plan, stage, workspace);
   pass.dx = workspace.at(stage.dx);
   pass.scratch = scratch;
-  if (stage.fused == 0) return backend.input_gradient(plan.op(stage), pass, units);
+  const ConvBlock* const block = plan.conv_block(stage);
+  if (!block) return backend.input_gradient(plan.op(stage), pass, units);
   CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
-  backend.block_input_gradient(plan.conv_block(stage), pass);
+  backend.block_input_gradient(*block, pass);
 }
 
 static_assert(sizeof(Argmax) == sizeof(float));
 
-Index value_floats(const Plan& plan, Index samples) {
-  return align_floats(plan.workspace_floats() * samples);
-}
-
-Index argmax_floats(const Plan& plan, Index samples) {
-  return align_floats(plan.workspace_argmaxes() * samples);
+// The samples for which argmaxes and labels are there.
+Index argmax_samples(const Plan& plan, Index microbatch, Index batch) {
+  return plan.keeps_argmaxes() ? batch : microbatch;
 }
 
 }  // namespace
 
-Workspace::Workspace(const Plan& plan, Index samples, std::byte* memory)
-    : capacity(samples),
-      values(reinterpret_cast<float*>(memory)),
-      argmaxes(reinterpret_cast<Argmax*>(values + value_floats(plan, samples))),
-      labels(reinterpret_cast<Label*>(argmaxes + argmax_floats(plan, samples))) {}
+Workspace::Workspace(const Plan& plan, Index microbatch, Index batch, std::byte* memory)
+    : microbatch_(microbatch),
+      batch_(batch),
+      keeps_argmaxes_(plan.keeps_argmaxes()),
+      argmax_samples_(argmax_samples(plan, microbatch, batch)),
+      values_(reinterpret_cast<float*>(memory)),
+      kept_(values_ + align_floats(plan.workspace_floats() * microbatch)),
+      argmaxes_(reinterpret_cast<Argmax*>(kept_ + align_floats(plan.kept_floats() * batch))),
+      labels_(reinterpret_cast<Label*>(
+          argmaxes_ + align_floats(plan.workspace_argmaxes() * argmax_samples_))) {}
 
-Index Workspace::bytes(const Plan& plan, Index samples) {
-  return (value_floats(plan, samples) + argmax_floats(plan, samples)) *
+Index Workspace::bytes(const Plan& plan, Index microbatch, Index batch) {
+  const Index samples = argmax_samples(plan, microbatch, batch);
+  return (align_floats(plan.workspace_floats() * microbatch) +
+          align_floats(plan.kept_floats() * batch) +
+          align_floats(plan.workspace_argmaxes() * samples)) *
              static_cast<Index>(sizeof(float)) +
          samples * static_cast<Index>(sizeof(Label));
+}
+
+Workspace Workspace::from(Index first) const {
+  Workspace workspace = *this;
+  workspace.first_ = first;
+  workspace.argmax_first_ = keeps_argmaxes_ ? first : 0;
+  return workspace;
 }
 
 Index stage_units(const Plan& plan, const Stage& stage, Index samples) {
   const Op& op = plan.op(stage);
   switch (stage.kind) {
+    case StageKind::statistics:
+    case StageKind::gradient_statistics:
+      return (input_shape(op).channels + kColumnBlock - 1) / kColumnBlock;
     case StageKind::forward:
       return forward_units(op, samples);
     case StageKind::input_gradient:
@@ -87,14 +110,14 @@ Index stage_units(const Plan& plan, const Stage& stage, Index samples) {
     case StageKind::weight_gradient:
       return weight_gradient_units(op);
     case StageKind::add_readers_gradients:
-      return (samples * stage.size + kColumnBlock - 1) / kColumnBlock;
+      return (samples * stage.dx.size + kColumnBlock - 1) / kColumnBlock;
     case StageKind::loss:
       return samples;
   }
   return 0;
 }
 
-Offset stage_output(const Stage& stage) {
+const Location& stage_output(const Stage& stage) {
   return stage.kind == StageKind::forward ? stage.y : stage.dx;
 }
 
@@ -103,7 +126,7 @@ UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples) {
   const bool forward = stage.kind == StageKind::forward;
   const Shape shape = forward ? output_shape(op) : input_shape(op);
   if (stage.kind == StageKind::add_readers_gradients)
-    return {kColumnBlock, 0, samples * stage.size};
+    return {kColumnBlock, 0, samples * stage.dx.size};
   if (std::holds_alternative<Dense>(op)) return {0, shape.size(), samples * shape.size()};
   if (std::holds_alternative<Activation>(op) || std::holds_alternative<Add>(op)) {
     return {kColumnBlock, 0, samples * shape.size()};
@@ -112,7 +135,7 @@ UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples) {
 }
 
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
-               Workspace& workspace, Index samples, float* scratch, Range units) {
+               const Workspace& workspace, Index samples, float* scratch, Range units) {
   if (units.empty()) return;
   if (stage.kind == StageKind::forward) {
     run_forward(plan, stage, backend, weights, workspace, samples, scratch, units);
@@ -121,12 +144,29 @@ void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, con
   } else {
     CONVOY_ASSERT(stage.kind == StageKind::add_readers_gradients);
     const Index begin = units.begin * kColumnBlock;
-    const Index end = std::min(units.end * kColumnBlock, samples * stage.size);
+    const Index end = std::min(units.end * kColumnBlock, samples * stage.dx.size);
     backend.add(end - begin, workspace.at(stage.dx) + begin, workspace.at(stage.other) + begin);
   }
 }
 
-LayerValues layer_values(const Plan& plan, const Stage& stage, Workspace& workspace) {
+void run_statistics(const Plan& plan, const Stage& stage, const Backend& backend,
+                    const Weights& weights, const Workspace& workspace, Range samples,
+                    double* values, Range units) {
+  if (units.empty()) return;
+  const auto& op = std::get<BatchNorm2d>(plan.op(stage));
+  const Index offset = samples.begin * op.in.size();
+  StatisticsPass<float> pass;
+  pass.samples = samples.size();
+  pass.x = workspace.at(stage.x) + offset;
+  pass.values = values;
+  if (stage.kind == StageKind::statistics) return backend.statistics(op, pass, units);
+  pass.dy = workspace.at(stage.dy) + offset;
+  pass.y = workspace.at(stage.y) + offset;
+  pass.mean = means(weights.coefficients + plan.coefficients(stage.layer), op.in.channels);
+  backend.gradient_statistics(op, pass, units);
+}
+
+LayerValues layer_values(const Plan& plan, const Stage& stage, const Workspace& workspace) {
   return {workspace.at(stage.x), workspace.at(stage.dy), workspace.at(stage.y),
           argmaxes_of(plan, stage, workspace)};
 }
@@ -143,10 +183,11 @@ void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& ba
   pass.dy = values.dy + out;
   pass.gradient = gradient + plan.block(stage.layer)->offset;
   pass.scratch = scratch;
-  if (stage.fused == 0) return backend.weight_gradient(op, pass, units);
+  const ConvBlock* const block = plan.conv_block(stage);
+  if (!block) return backend.weight_gradient(op, pass, units);
   pass.y = values.y + out;
   pass.argmax = values.argmax ? values.argmax + out : nullptr;
-  backend.block_weight_gradient(plan.conv_block(stage), pass, units);
+  backend.block_weight_gradient(*block, pass, units);
 }
 
 bool has_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend& backend) {

@@ -5,6 +5,10 @@ namespace convoy {
 
 std::string_view to_string(StageKind kind) {
   switch (kind) {
+    case StageKind::statistics:
+      return "statistics";
+    case StageKind::gradient_statistics:
+      return "gradient statistics";
     case StageKind::forward:
       return "forward";
     case StageKind::loss:
@@ -20,20 +24,15 @@ std::string_view to_string(StageKind kind) {
 }
 
 Index stage_count(const Plan& plan) {
-  return static_cast<Index>(plan.forward().size() + 1 + plan.backward().size());
+  return static_cast<Index>(plan.stages().size());
 }
 
 Index stage_number(const Plan& plan, const Stage& stage) {
-  const auto loss = static_cast<Index>(plan.forward().size());
-  if (stage.kind == StageKind::forward) return &stage - plan.forward().data();
-  if (stage.kind == StageKind::loss) return loss;
-  return loss + 1 + (&stage - plan.backward().data());
+  return &stage - plan.stages().data();
 }
 
 const Stage& stage_of_number(const Plan& plan, Index number) {
-  const auto at = static_cast<std::size_t>(number), loss = plan.forward().size();
-  if (at < loss) return plan.forward()[at];
-  return at == loss ? plan.loss() : plan.backward()[at - loss - 1];
+  return plan.stages()[static_cast<std::size_t>(number)];
 }
 
 std::vector<std::string> stage_layers(const Plan& plan, const Stage& stage) {

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "net/fit_batch.hpp"
 
 namespace convoy {
 namespace {
@@ -89,6 +90,10 @@ void check_step_range(const Net& net, Index largest_batch, const StepRange& step
   }
   const Index first = steps.begin * step_range.batch;
   const Index end = std::min(steps.end * step_range.batch, samples);
+  if (!steps.empty()) {
+    check_batch_fits(net, std::min(step_range.batch, end - first));
+    check_batch_fits(net, end - (steps.end - 1) * step_range.batch);
+  }
   check_data(net, *step_range.data,
              step_range.order.subspan(static_cast<std::size_t>(std::min(first, end)),
                                       static_cast<std::size_t>(std::max<Index>(end - first, 0))));

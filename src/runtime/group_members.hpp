@@ -32,6 +32,9 @@ struct GroupShare {
   Index grain = 1;              // samples
   Index microbatch_grains = 1;  // at once
   Index grains = 1;             // of the largest batch
+
+  Index microbatch_samples() const { return microbatch_grains * grain; }
+  Index samples() const { return grains * grain; }
 };
 
 }  // namespace convoy

@@ -38,10 +38,9 @@ std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor
                               static_cast<std::size_t>(tensor.size));
 }
 
-void update_with(Sha256& digest, const Net& net, const Buffer<float>& arena) {
-  for (const ParameterTensor& tensor : net.parameter_tensors()) {
-    digest.update(part_of(arena, tensor));
-  }
+void update_with(Sha256& digest, std::span<const ParameterTensor> tensors,
+                 const Buffer<float>& arena) {
+  for (const ParameterTensor& tensor : tensors) digest.update(part_of(arena, tensor));
 }
 
 // The digest of all entries except itself. The tensors' digests are among them, so it covers the
@@ -240,10 +239,11 @@ class Loader {
     const Net& net = checkpoint.model.net;
     const auto slots = slots_of(checkpoint.model.train.optimizer);
     check_tensors(net, slots);
-    checkpoint.state.parameters = read_arena(net, [](const ParameterTensor& t) { return t.name; });
+    checkpoint.state.parameters = read_arena(net, net.tensors(), [](const ParameterTensor& t) { return t.name; });
     for (const std::string_view slot : slots) {
       checkpoint.state.slots.push_back(
-          read_arena(net, [=](const ParameterTensor& t) { return slot_name(slot, t); }));
+          read_arena(net, net.parameter_tensors(),
+                     [=](const ParameterTensor& t) { return slot_name(slot, t); }));
     }
     if (weights_sha256(net, checkpoint.state) != checkpoint.weights_sha256 ||
         state_sha256(net, checkpoint.state, checkpoint.position.step) != checkpoint.state_sha256) {
@@ -252,11 +252,12 @@ class Loader {
   }
 
   void check_tensors(const Net& net, std::span<const std::string_view> slots) const {
+    for (const ParameterTensor& tensor : net.tensors()) check_tensor(tensor.name, tensor.shape);
     for (const ParameterTensor& tensor : net.parameter_tensors()) {
-      check_tensor(tensor.name, tensor.shape);
       for (const std::string_view slot : slots) check_tensor(slot_name(slot, tensor), tensor.shape);
     }
-    const std::size_t wanted = net.parameter_tensors().size() * (1 + slots.size());
+    const std::size_t wanted =
+        net.tensors().size() + net.parameter_tensors().size() * slots.size();
     if (reader_.tensors().size() != wanted) {
       fail("list of tensors", fmt::format("it has {} tensors, but its model has {}",
                                           reader_.tensors().size(), wanted));
@@ -273,9 +274,10 @@ class Loader {
 
   // `name_of` returns the name of a tensor's value in the file.
   template <class NameOf>
-  Buffer<float> read_arena(const Net& net, const NameOf& name_of) const {
+  Buffer<float> read_arena(const Net& net, std::span<const ParameterTensor> tensors,
+                           const NameOf& name_of) const {
     Buffer<float> arena(net.arena_size());
-    for (const ParameterTensor& tensor : net.parameter_tensors()) {
+    for (const ParameterTensor& tensor : tensors) {
       const auto& entry = reader_.tensors().at(name_of(tensor));
       reader_.read(entry, arena.span().subspan(static_cast<std::size_t>(tensor.offset),
                                                static_cast<std::size_t>(tensor.size)));
@@ -291,14 +293,16 @@ class Loader {
 
 std::string weights_sha256(const Net& net, const ModelState& state) {
   Sha256 digest;
-  update_with(digest, net, state.parameters);
+  update_with(digest, net.tensors(), state.parameters);
   return digest.hex();
 }
 
 std::string state_sha256(const Net& net, const ModelState& state, Index step) {
   Sha256 digest;
-  update_with(digest, net, state.parameters);
-  for (const Buffer<float>& slot : state.slots) update_with(digest, net, slot);
+  update_with(digest, net.tensors(), state.parameters);
+  for (const Buffer<float>& slot : state.slots) {
+    update_with(digest, net.parameter_tensors(), slot);
+  }
   digest.update_number(step);
   return digest.hex();
 }
@@ -306,7 +310,7 @@ std::string state_sha256(const Net& net, const ModelState& state, Index step) {
 void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   const ModelState& state = checkpoint.state;
   std::vector<safetensors::Tensor> tensors;
-  for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
+  for (const ParameterTensor& tensor : checkpoint.model.net.tensors()) {
     tensors.push_back({tensor.name, tensor.shape, part_of(state.parameters, tensor)});
   }
   const auto names = slots_of(checkpoint.model.train.optimizer);

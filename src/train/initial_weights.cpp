@@ -27,7 +27,7 @@ std::string to_string(const std::vector<Index>& shape) {
 }
 
 const ParameterTensor* find_tensor(const Net& net, const std::string& name) {
-  const auto& tensors = net.parameter_tensors();
+  const auto& tensors = net.tensors();
   const auto found = std::ranges::find(tensors, name, &ParameterTensor::name);
   return found == tensors.end() ? nullptr : &*found;
 }
@@ -36,12 +36,12 @@ const ParameterTensor* find_tensor(const Net& net, const std::string& name) {
 
 InitialWeights initial_weights(const FoundCheckpoint& source, const ModelFile& model) {
   const Net& old = source.checkpoint.model.net;
-  for (const ParameterTensor& tensor : old.parameter_tensors()) {
+  for (const ParameterTensor& tensor : old.tensors()) {
     if (find_tensor(model.net, tensor.name) != nullptr) continue;
     refuse(source, model, fmt::format("its tensor {} is not in the model", tensor.name));
   }
   InitialWeights weights{Buffer<float>(model.net.arena_size()), source.checkpoint.weights_sha256};
-  for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
+  for (const ParameterTensor& tensor : model.net.tensors()) {
     const ParameterTensor* from = find_tensor(old, tensor.name);
     if (from == nullptr) refuse(source, model, fmt::format("it has no tensor {}", tensor.name));
     if (from->shape != tensor.shape) {

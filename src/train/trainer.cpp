@@ -16,6 +16,7 @@
 #include "base/check.hpp"
 #include "parallel/collectives.hpp"
 #include "train/agreement.hpp"
+#include "net/fit_batch.hpp"
 #include "train/data_fit.hpp"
 #include "train/run_folder.hpp"
 #include "train/setting_difference.hpp"
@@ -163,7 +164,9 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
   warnings = label_warnings(data);
   std::iota(test_samples.begin(), test_samples.end(), 0u);
   const auto samples = static_cast<Index>(split.train.size());
-  steps_per_epoch = (samples + model.train.batch - 1) / model.train.batch;
+  const Index batch = model.train.batch;
+  steps_per_epoch = model.train.drop_last ? samples / batch : (samples + batch - 1) / batch;
+  samples_per_epoch = model.train.drop_last ? steps_per_epoch * batch : samples;
   if (!keeps && communicator.size() == 1) return;
   train_sha256 = shared_sha256(communicator, train);
   test_sha256 = shared_sha256(communicator, test);
@@ -179,9 +182,20 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
 
 void RunTrainer::State::check_data(const std::string& name) const {
   check_fit(model.net, train, test, name);
-  if (!train.empty()) return;
-  throw UserError(Fault::bad_data, fmt::format("{} has no training samples", name), "",
-                  "choose other data");
+  if (train.empty()) {
+    throw UserError(Fault::bad_data, fmt::format("{} has no training samples", name), "",
+                    "choose other data");
+  }
+  const Index batch = model.train.batch;
+  if (samples_per_epoch == 0) {
+    throw UserError(Fault::bad_data,
+                    fmt::format("the {} training samples are no whole batch of {}",
+                                split.train.size(), batch),
+                    "train.drop_last leaves out a batch that is not full",
+                    "use a smaller train.batch, or train.drop_last=false");
+  }
+  check_batch_fits(model.net, std::min(batch, samples_per_epoch));
+  if (samples_per_epoch % batch != 0) check_batch_fits(model.net, samples_per_epoch % batch);
 }
 
 Checkpoint RunTrainer::State::checkpoint() const {

@@ -113,7 +113,7 @@ momentum = 0.9
   options.cpu.oversubscribe = true;
   options.batch = model.train.batch;
   const NetOptimizer optimizer = optimizer_of(model.net, model.train);
-  const Plan plan(model.net, Fusion::conv_blocks);
+  const Plan plan(model.net, Fusion::layers);
   const MemoryNeed need =
       memory_need(plan, optimizer, choose_layout(options, plan, *alone), *alone);
   const MemoryHeld before = memory_held();

@@ -22,7 +22,7 @@ bool convoy::fuzz::takes(Input input) {
     const ModelFile model = parse_model_file(parts.front(), "input", overrides);
     if (parse_model_file(model.text, "normalised").text != model.text)
       report("another normalised text");
-    for (const Fusion fusion : {Fusion::none, Fusion::conv_blocks}) {
+    for (const Fusion fusion : {Fusion::none, Fusion::layers}) {
       const Plan plan(model.net, fusion);
       if (plan.workspace_floats() < 0 || plan.scratch_floats() < 0) report("a size below 0");
     }

@@ -58,7 +58,7 @@ TEST(Measure, StagesDoTheWorkOfTheNet) {
     const Net net = RandomNet(random, 6).net();
     const Backend& backend = find_backend("auto");
     const Plan plan(net,
-                    seed % 2 == 0 && backend.block_forward ? Fusion::conv_blocks : Fusion::none);
+                    seed % 2 == 0 && backend.block_forward ? Fusion::layers : Fusion::none);
     const Dataset data = images_for(net);
     const Buffer<float> parameters = initial_parameters(net, 1);
     for (const auto& [batch, share] :

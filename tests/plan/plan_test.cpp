@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 
+#include "plan/stage_names.hpp"
 #include "tests/ops/rounds.hpp"
 #include "tests/plan/random_net.hpp"
 
@@ -19,40 +20,58 @@ namespace {
 constexpr int kLoss = 1 << 20;  // as a reader
 
 // A value (the output of a layer, or the net's input), or the gradient with respect to one: the sum
-// of the gradients of these readers, in this order.
+// of the gradients of these readers, in this order. Of one of the microbatches.
 struct Content {
   int value = 0;
   std::vector<int> readers;  // empty: the value itself
+  Index microbatch = 0;
 };
 
+// Takes two microbatches of a sample each through all phases.
 class Simulation {
  public:
+  static constexpr Index kMicrobatches = 2;
+
   Simulation(const Net& net, Fusion fusion)
       : net_(net),
         plan_(net, fusion),
-        memory_(static_cast<std::size_t>(plan_.workspace_floats()), 0) {}
+        microbatch_(static_cast<std::size_t>(plan_.workspace_floats()), 0),
+        kept_(static_cast<std::size_t>(plan_.kept_floats() * kMicrobatches), 0) {}
 
   void run() {
-    int layers = 0;
+    std::vector<bool> computed(static_cast<std::size_t>(count()), false);
     for (const Stage& stage : plan_.forward()) {
-      EXPECT_EQ(stage.layer, layers);
-      layers = last(stage) + 1;
+      if (stage.kind != StageKind::forward) continue;
+      for (int i = stage.layer; i <= last(stage); ++i) {
+        EXPECT_FALSE(computed[static_cast<std::size_t>(i)]);
+        computed[static_cast<std::size_t>(i)] = true;
+      }
     }
-    ASSERT_EQ(count(), layers);
-    write(plan_.input(), {kNetInput, {}});
-    for (const Stage& stage : plan_.forward()) forward(stage);
-    const Stage& loss = plan_.loss();
-    read(loss.x, {count() - 1, {}});
-    write(loss.dx, {count() - 1, {kLoss}});
-    barrier();
-    for (const Stage& stage : plan_.backward()) backward(stage);
+    EXPECT_EQ(std::ranges::count(computed, true), count());
+    for (const Phase& phase : plan_.phases()) {
+      for (sample_ = 0; sample_ < kMicrobatches; ++sample_) {
+        // A microbatch finds nothing of the one before it.
+        std::ranges::fill(microbatch_, 0);
+        if (phase.stages.begin == 0) write(plan_.input(), {kNetInput, {}});
+        for (Index n = phase.stages.begin; n < phase.stages.end; ++n) {
+          this->stage(plan_.stages()[static_cast<std::size_t>(n)]);
+          if (testing::Test::HasFatalFailure()) return;
+        }
+        barrier();
+      }
+      for (Index r = phase.reductions.begin; r < phase.reductions.end; ++r) {
+        const BatchReduction& reduction = plan_.reductions()[static_cast<std::size_t>(r)];
+        reduced_.push_back({reduction.kind, reduction.layer});
+      }
+    }
     for (const Stage& stage : plan_.forward()) {
+      if (stage.kind != StageKind::forward) continue;
       const int i = stage.layer;
       const bool trains = parameter_shape(layer(i).op).size() > 0;
-      EXPECT_EQ(weight_gradients_[i], trains ? 1 : 0) << "layer " << i;
+      EXPECT_EQ(weight_gradients_[i], trains ? kMicrobatches : 0) << "layer " << i;
       std::size_t wanted = 0;
       for (const int input : layer(i).inputs) wanted += trains_at_or_below(input) ? 1 : 0;
-      EXPECT_EQ(input_gradients_[i].size(), wanted) << "layer " << i;
+      EXPECT_EQ(input_gradients_[{i, 0}], wanted) << "layer " << i;
     }
   }
 
@@ -79,29 +98,47 @@ class Simulation {
     return content;
   }
 
-  void write(Offset offset, const Content& content) {
-    const Index size = size_of(content.value);
-    ASSERT_GE(offset, 0);
-    ASSERT_EQ(offset % kFloatsPerLine, 0);
-    ASSERT_LE(offset + size, plan_.workspace_floats());
-    for (const Range& read : missing_) {
-      ASSERT_TRUE(offset + size <= read.begin || read.end <= offset)
-          << "a slow member may still read what is written over";
-    }
-    contents_.push_back(content);
-    std::fill_n(memory_.begin() + offset, size, static_cast<int>(contents_.size()) - 1);
+  // The elements of a location that belong to the microbatch, and the memory in which they are.
+  Range elements_of(const Location& location) const {
+    const Index begin = location.kept ? location.offset * kMicrobatches + sample_ * location.size
+                                      : location.offset;
+    return {begin, begin + location.size};
+  }
+  std::vector<int>& memory_of(const Location& location) {
+    return location.kept ? kept_ : microbatch_;
   }
 
-  void read(Offset offset, const Content& content) {
-    const Index size = size_of(content.value);
-    ASSERT_GE(offset, 0);
-    ASSERT_LE(offset + size, plan_.workspace_floats());
-    for (Index i = offset; i < offset + size; ++i) {
-      const auto owner = static_cast<std::size_t>(memory_[static_cast<std::size_t>(i)]);
+  void check_location(const Location& location, const Content& content) {
+    ASSERT_TRUE(location.exists());
+    ASSERT_EQ(location.size, size_of(content.value));
+    ASSERT_EQ(location.offset % kFloatsPerLine, 0);
+    ASSERT_LE(elements_of(location).end, std::ssize(memory_of(location)));
+  }
+
+  void write(const Location& location, Content content) {
+    check_location(location, content);
+    const Range elements = elements_of(location);
+    for (const auto& [read, kept] : missing_) {
+      ASSERT_TRUE(kept != location.kept || elements.end <= read.begin || read.end <= elements.begin)
+          << "a slow member may still read what is written over";
+    }
+    content.microbatch = sample_;
+    contents_.push_back(content);
+    std::fill_n(memory_of(location).begin() + elements.begin, elements.size(),
+                static_cast<int>(contents_.size()) - 1);
+  }
+
+  void read(const Location& location, const Content& content) {
+    check_location(location, content);
+    const Range elements = elements_of(location);
+    for (Index i = elements.begin; i < elements.end; ++i) {
+      const auto owner =
+          static_cast<std::size_t>(memory_of(location)[static_cast<std::size_t>(i)]);
       ASSERT_EQ(contents_[owner].value, content.value);
       ASSERT_EQ(contents_[owner].readers, content.readers);
+      ASSERT_EQ(contents_[owner].microbatch, sample_);
     }
-    read_.push_back({offset, offset + size});
+    read_.emplace_back(elements, location.kept);
   }
 
   // All workers of the group have done the stage.
@@ -110,88 +147,123 @@ class Simulation {
     missing_.clear();
   }
 
-  void expect_apart(Offset a, int value_a, Offset b, int value_b) {
-    EXPECT_TRUE(a + size_of(value_a) <= b || b + size_of(value_b) <= a);
+  void expect_apart(const Location& a, const Location& b) {
+    const Range x = elements_of(a), y = elements_of(b);
+    EXPECT_TRUE(a.kept != b.kept || x.end <= y.begin || y.end <= x.begin);
+  }
+
+  void stage(const Stage& stage) {
+    SCOPED_TRACE(std::string(to_string(stage.kind)) + " of layer " + std::to_string(stage.layer));
+    switch (stage.kind) {
+      case StageKind::statistics:
+        read(stage.x, {layer(stage.layer).inputs[0], {}});
+        return end_without_barrier();
+      case StageKind::gradient_statistics:
+        gradient_statistics(stage);
+        return end_without_barrier();
+      case StageKind::weight_gradient:
+        read(stage.x, {layer(stage.layer).inputs[0], {}});
+        read(stage.dy, complete_gradient(last(stage)));
+        if (stage.fused > 0) read(stage.y, {last(stage), {}});
+        ++weight_gradients_[stage.layer];
+        return end_without_barrier();
+      case StageKind::forward:
+        forward(stage);
+        break;
+      case StageKind::loss:
+        read(stage.x, {count() - 1, {}});
+        write(stage.dx, {count() - 1, {kLoss}});
+        break;
+      case StageKind::input_gradient:
+        input_gradient(stage);
+        break;
+      case StageKind::add_readers_gradients:
+        add_readers_gradients(stage);
+        break;
+    }
+    barrier();
+  }
+
+  void end_without_barrier() {
+    missing_.insert(missing_.end(), read_.begin(), read_.end());
+    read_.clear();
+  }
+
+  bool is_normalized(const Stage& stage) const {
+    return std::holds_alternative<BatchNorm2d>(layer(stage.layer).op);
+  }
+  // The statistics of an earlier phase are there.
+  void expect_reduced(StageKind kind, const Stage& stage) const {
+    EXPECT_EQ(std::ranges::count(reduced_, std::pair(kind, stage.layer)), 1);
   }
 
   void forward(const Stage& stage) {
-    SCOPED_TRACE("forward of layer " + std::to_string(stage.layer));
     const std::vector<int>& inputs = layer(stage.layer).inputs;
     read(stage.x, {inputs[0], {}});
-    EXPECT_EQ(stage.other != kNowhere, inputs.size() == 2);
-    if (stage.other != kNowhere) read(stage.other, {inputs[1], {}});
+    EXPECT_EQ(stage.other.exists(), inputs.size() == 2);
+    if (stage.other.exists()) read(stage.other, {inputs[1], {}});
+    if (is_normalized(stage)) expect_reduced(StageKind::statistics, stage);
     if (!works_in_place(layer(stage.layer).op) || stage.y != stage.x) {
-      expect_apart(stage.x, inputs[0], stage.y, last(stage));
-      if (stage.other != kNowhere) expect_apart(stage.other, inputs[1], stage.y, last(stage));
+      expect_apart(stage.x, stage.y);
+      if (stage.other.exists()) expect_apart(stage.other, stage.y);
     }
     write(stage.y, {last(stage), {}});
-    barrier();
   }
 
-  void backward(const Stage& stage) {
-    SCOPED_TRACE("backward of layer " + std::to_string(stage.layer));
-    if (stage.kind == StageKind::weight_gradient) {
-      read(stage.x, {layer(stage.layer).inputs[0], {}});
-      read(stage.dy, complete_gradient(last(stage)));
-      if (stage.fused > 0) read(stage.y, {last(stage), {}});
-      ++weight_gradients_[stage.layer];
-      missing_.insert(missing_.end(), read_.begin(), read_.end());
-      read_.clear();
-      return;  // and continues without a barrier
-    }
-    if (stage.kind == StageKind::input_gradient) {
-      input_gradient(stage);
-    } else {
-      ASSERT_EQ(stage.kind, StageKind::add_readers_gradients);
-      add_readers_gradients(stage);
-    }
-    barrier();
+  void gradient_statistics(const Stage& stage) {
+    read(stage.x, {layer(stage.layer).inputs[0], {}});
+    read(stage.dy, complete_gradient(last(stage)));
+    if (stage.fused > 0) read(stage.y, {last(stage), {}});
+    ++weight_gradients_[stage.layer];
   }
 
   void input_gradient(const Stage& stage) {
     const Layer& l = layer(stage.layer);
     read(stage.dy, complete_gradient(last(stage)));
-    // Only these stages read their own outputs.
+    // Only these stages read their own outputs, or their inputs.
     if (std::holds_alternative<Activation>(l.op) || stage.fused > 0) {
       read(stage.y, {last(stage), {}});
+    }
+    if (is_normalized(stage)) {
+      read(stage.x, {l.inputs[0], {}});
+      expect_reduced(StageKind::gradient_statistics, stage);
     }
     std::vector<int> wanted;
     for (const int input : l.inputs) {
       if (trains_at_or_below(input)) wanted.push_back(input);
     }
-    std::vector<Offset>& done = input_gradients_[stage.layer];
-    ASSERT_LT(done.size(), wanted.size());
-    const int input = wanted[done.size()];
-    if (!works_in_place(l.op) || stage.dx != stage.dy) {
-      expect_apart(stage.dy, last(stage), stage.dx, input);
-    }
+    std::size_t& done = input_gradients_[{stage.layer, sample_}];
+    ASSERT_LT(done, wanted.size());
+    const int input = wanted[done];
+    if (!works_in_place(l.op) || stage.dx != stage.dy) expect_apart(stage.dy, stage.dx);
     write(stage.dx, {input, {stage.layer}});
-    done.push_back(stage.dx);
+    ++done;
   }
 
   void add_readers_gradients(const Stage& stage) {
     const int value = stage.layer;
-    EXPECT_EQ(stage.size, size_of(value));
     const Content wanted = complete_gradient(value);
-    std::size_t& summed = summed_.try_emplace(value, 1).first->second;
+    std::size_t& summed = summed_.try_emplace({value, sample_}, 1).first->second;
     ASSERT_LT(summed, wanted.readers.size());
     const auto so_far = wanted.readers.begin() + static_cast<std::ptrdiff_t>(summed);
     read(stage.dx, {value, {wanted.readers.begin(), so_far}});
     read(stage.other, {value, {*so_far}});
-    expect_apart(stage.dx, value, stage.other, value);
+    expect_apart(stage.dx, stage.other);
     write(stage.dx, {value, {wanted.readers.begin(), so_far + 1}});
     ++summed;
   }
 
   const Net& net_;
   const Plan plan_;
-  std::vector<int> memory_;  // index into contents_ of each element
+  std::vector<int> microbatch_, kept_;  // index into contents_ of each element
   std::vector<Content> contents_{{-2, {}}};
-  std::vector<Range> read_;              // by the stage
-  std::vector<Range> missing_;           // by earlier stages that some workers may still run
-  std::map<int, int> weight_gradients_;  // of a layer
-  std::map<int, std::vector<Offset>> input_gradients_;
-  std::map<int, std::size_t> summed_;  // how many readers' gradients of a value
+  Index sample_ = 0;                             // the microbatch in progress
+  std::vector<std::pair<Range, bool>> read_;     // by the stage; whether it is kept memory
+  std::vector<std::pair<Range, bool>> missing_;  // by stages that some workers may still run
+  std::map<int, Index> weight_gradients_;        // of a layer
+  std::map<std::pair<int, Index>, std::size_t> input_gradients_;  // of a layer and microbatch
+  std::map<std::pair<int, Index>, std::size_t> summed_;  // how many readers' gradients of a value
+  std::vector<std::pair<StageKind, int>> reduced_;       // in earlier phases
 };
 
 TEST(Plan, EveryStageFindsWhatItReadsAndGradientsAreAddedInOrder) {
@@ -199,7 +271,7 @@ TEST(Plan, EveryStageFindsWhatItReadsAndGradientsAreAddedInOrder) {
   for (int round = 0; round < rounds(3000); ++round) {
     const Net net = RandomNet(random, static_cast<int>(random.pick(0, 14))).net();
     SCOPED_TRACE("round " + std::to_string(round));
-    for (const Fusion fusion : {Fusion::none, Fusion::conv_blocks}) {
+    for (const Fusion fusion : {Fusion::none, Fusion::layers}) {
       Simulation(net, fusion).run();
       if (testing::Test::HasFailure()) return;
     }
@@ -209,7 +281,9 @@ TEST(Plan, EveryStageFindsWhatItReadsAndGradientsAreAddedInOrder) {
 // The last layer of each stage but the last.
 std::vector<int> last_layers(const Plan& plan) {
   std::vector<int> last;
-  for (const Stage& stage : plan.forward()) last.push_back(stage.layer + stage.fused);
+  for (const Stage& stage : plan.forward()) {
+    if (stage.kind == StageKind::forward) last.push_back(stage.layer + stage.fused);
+  }
   last.pop_back();
   return last;
 }
@@ -225,7 +299,7 @@ TEST(Plan, ConvolutionReluAndPoolAreFusedWhereNoOtherLayerReadsTheValuesBetween)
     nets.push_back(std::make_unique<Net>("net", Shape{8, 8, 1}, Normalization{}, std::move(layers),
                                          LossFunction::softmax_cross_entropy));
     EXPECT_EQ(Plan(*nets.back()).forward().size(), nets.back()->layers().size());
-    return Plan(*nets.back(), Fusion::conv_blocks);
+    return Plan(*nets.back(), Fusion::layers);
   };
   const auto start = [&] {
     return std::vector<Layer>{make_layer("conv", conv, {kNetInput}), make_layer("relu", relu, {0})};
@@ -329,16 +403,70 @@ TEST(Plan, StagesHaveUnitsForAllOfTheirOutput) {
       const Op& op = net.layers()[static_cast<std::size_t>(stage.layer)].op;
       const Index units = stage_units(plan, stage, samples);
       if (stage.kind == StageKind::add_readers_gradients) {
-        EXPECT_GE(units * kColumnBlock, samples * stage.size);
-        EXPECT_LT((units - 1) * kColumnBlock, samples * stage.size);
+        EXPECT_GE(units * kColumnBlock, samples * stage.dx.size);
+        EXPECT_LT((units - 1) * kColumnBlock, samples * stage.dx.size);
       } else if (stage.kind == StageKind::weight_gradient) {
         EXPECT_EQ(units, parameter_shape(op).rows());
+      } else if (stage.kind == StageKind::gradient_statistics) {
+        EXPECT_EQ(units, (input_shape(op).channels + kColumnBlock - 1) / kColumnBlock);
       } else {
         EXPECT_EQ(units, input_gradient_units(op, samples));
       }
     }
     EXPECT_EQ(stage_units(plan, plan.loss(), samples), samples);
   }
+}
+
+// Of a residual block: both paths end in a batch normalisation.
+std::vector<Layer> residual_block() {
+  const Conv2d conv{{}, 2, {3, 3}, {1, 1}, {1, 1}, false};
+  const Activation relu{{}, ActivationFunction::relu};
+  return {make_layer("conv1", conv, {kNetInput}), make_layer("norm1", BatchNorm2d{}, {0}),
+          make_layer("relu1", relu, {1}),         make_layer("conv2", conv, {2}),
+          make_layer("norm2", BatchNorm2d{}, {3}), make_layer("conv3", conv, {kNetInput}),
+          make_layer("norm3", BatchNorm2d{}, {5}), make_layer("sum", Add{}, {4, 6}),
+          make_layer("relu2", relu, {7}),          make_layer("dense", Dense{{}, 2, true}, {8})};
+}
+
+TEST(Plan, BatchNormalisationsThatDoNotDependOnEachOtherShareAPhase) {
+  const Net net("net", {4, 4, 2}, {}, residual_block(), LossFunction::softmax_cross_entropy);
+  const Plan plan(net, Fusion::layers);
+  std::vector<std::vector<std::pair<StageKind, int>>> reductions;
+  for (const Phase& phase : plan.phases()) {
+    reductions.emplace_back();
+    for (Index r = phase.reductions.begin; r < phase.reductions.end; ++r) {
+      const BatchReduction& reduction = plan.reductions()[static_cast<std::size_t>(r)];
+      reductions.back().emplace_back(reduction.kind, reduction.layer);
+    }
+  }
+  constexpr auto kForward = StageKind::statistics, kBackward = StageKind::gradient_statistics;
+  EXPECT_EQ(reductions, (std::vector<std::vector<std::pair<StageKind, int>>>{
+                            {{kForward, 1}, {kForward, 6}},
+                            {{kForward, 4}},
+                            {{kBackward, 6}, {kBackward, 4}},
+                            {{kBackward, 1}},
+                            {}}));
+}
+
+TEST(Plan, ANetWithoutBatchNormalisationHasOnePhaseAndKeepsNothing) {
+  Random random(4);
+  for (int round = 0; round < rounds(300); ++round) {
+    const Net net = RandomNet(random, 8).net();
+    const Plan plan(net);
+    const bool is_plain = plan.reductions().empty();
+    EXPECT_EQ(plan.phases().size() == 1, is_plain);
+    EXPECT_EQ(plan.kept_floats() == 0, is_plain);
+  }
+}
+
+TEST(Plan, AnInferencePlanHasNoBackwardPass) {
+  const Net net("net", {4, 4, 2}, {}, residual_block(), LossFunction::softmax_cross_entropy);
+  const Plan plan(net, Fusion::none, PlanUse::inference);
+  EXPECT_TRUE(plan.backward().empty());
+  EXPECT_TRUE(plan.reductions().empty());
+  EXPECT_EQ(plan.phases().size(), 1U);
+  EXPECT_FALSE(plan.loss().dx.exists());
+  EXPECT_EQ(plan.packed_size(), 0);
 }
 
 }  // namespace

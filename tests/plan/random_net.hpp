@@ -50,7 +50,7 @@ class RandomNet {
     const bool wide = random_.chance(50);
     const Extent kernel = wide ? Extent{3, 3} : Extent{1, 1};
     const Extent padding = wide ? Extent{1, 1} : Extent{0, 0};
-    switch (random_.pick(0, 5)) {
+    switch (random_.pick(0, 6)) {
       case 0:
         return Conv2d{{}, channels_, kernel, {1, 1}, padding, random_.chance(80)};
       case 1:
@@ -58,6 +58,8 @@ class RandomNet {
       case 2:
         return Pool2d{
             {}, random_.chance(50) ? Pooling::max : Pooling::average, kernel, {1, 1}, padding};
+      case 3:
+        return BatchNorm2d{{}, 0.1, 1e-5, random_.chance(50)};
       default:
         return Activation{{}, static_cast<ActivationFunction>(random_.pick(0, 2))};
     }

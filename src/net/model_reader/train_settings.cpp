@@ -73,6 +73,7 @@ TrainSettings read_train(const ConfigValue& table) {
   s.order = read_order(train, defaults.order);
   s.seed = static_cast<std::uint64_t>(train.integer("seed", static_cast<Index>(defaults.seed), 0,
                                                     std::numeric_limits<Index>::max()));
+  s.drop_last = train.flag("drop_last", defaults.drop_last);
   s.schedule = train.choice("schedule", defaults.schedule, kSchedules);
   s.warmup_epochs = train.number("warmup_epochs", defaults.warmup_epochs, kNotNegative);
   s.step_epochs = train.number("step_epochs", defaults.step_epochs, kPositive);
@@ -95,10 +96,10 @@ TrainSettings read_train(const ConfigValue& table) {
 
 std::string train_text(const TrainSettings& s) {
   return fmt::format(
-      "batch = {}\ngrain = {}\nepochs = {}\norder = \"{}\"\nseed = {}\n"
+      "batch = {}\ngrain = {}\nepochs = {}\norder = \"{}\"\nseed = {}\ndrop_last = {}\n"
       "schedule = \"{}\"\nwarmup_epochs = {}\nstep_epochs = {}\nstep_factor = {}\n"
       "final_learning_rate = {}\n",
-      s.batch, s.grain, s.epochs, s.order, s.seed, to_string(s.schedule), s.warmup_epochs,
+      s.batch, s.grain, s.epochs, s.order, s.seed, s.drop_last, to_string(s.schedule), s.warmup_epochs,
       s.step_epochs, s.step_factor, s.final_learning_rate);
 }
 

@@ -20,6 +20,7 @@ struct ParameterSource {
   Index begin = 0;  // in the arena
   int rows = 0, taps = 0, columns = 0;
   bool dense = false;
+  bool is_reduced = false;  // the gradient is known: it came out of a reduction (statistics.cuh)
   // Convolutions: [sample or grain][count][block]
   Operand partials;
   bool by_grain = false;

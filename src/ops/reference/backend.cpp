@@ -39,6 +39,12 @@ const Backend& backend() {
       nullptr,
       nullptr,
       nullptr,
+      [](const BatchNorm2d& op, const StatisticsPass<float>& pass, Range units) {
+        reference::statistics(op, pass, units);
+      },
+      [](const BatchNorm2d& op, const StatisticsPass<float>& pass, Range units) {
+        reference::gradient_statistics(op, pass, units);
+      },
       [](const Op&, const float*, float*, Range) {},  // it reads the weights as they are
       [](const Loss& op, const LossPass<float>& pass) { return reference::loss(op, pass); },
       [](const Optimizer& optimizer, const UpdatePass<float>& pass) {

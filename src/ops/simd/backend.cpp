@@ -65,6 +65,12 @@ const Backend& backend() {
       [](const ConvBlock& block, const WeightGradient<float>& pass, Range units) {
         HWY_NAMESPACE::weight_gradient(block, pass, units);
       },
+      [](const BatchNorm2d& op, const StatisticsPass<float>& pass, Range units) {
+        HWY_NAMESPACE::statistics(op, pass, units);
+      },
+      [](const BatchNorm2d& op, const StatisticsPass<float>& pass, Range units) {
+        HWY_NAMESPACE::gradient_statistics(op, pass, units);
+      },
       [](const Op& op, const float* parameters, float* packed, Range units) {
         if (const auto* conv = std::get_if<Conv2d>(&op)) pack(*conv, parameters, packed, units);
         if (const auto* dense = std::get_if<Dense>(&op)) pack(*dense, parameters, packed, units);

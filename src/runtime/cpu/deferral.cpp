@@ -14,7 +14,7 @@ constexpr Index kMostFloats = Index{16} << 20;
 template <class Take>
 void for_each_deferred(const Plan& plan, Index grain, Index samples, const Take& take) {
   for (const Stage& stage : plan.backward()) {
-    if (stage.kind != StageKind::weight_gradient || stage.fused > 0) continue;
+    if (stage.kind != StageKind::weight_gradient || plan.conv_block(stage)) continue;
     const Op& op = plan.op(stage);
     const Index in = input_shape(op).size(), out = output_shape(op).size();
     if (parameter_shape(op).size() <= grain * (in + out)) continue;
@@ -38,7 +38,7 @@ Index Deferral::floats(const Plan& plan, Index grain, Index samples) {
   return all;
 }
 
-bool Deferral::keep(const Stage& stage, Workspace& workspace, Index first, Index samples) {
+bool Deferral::keep(const Stage& stage, const Workspace& workspace, Index first, Index samples) {
   const auto kept =
       std::find_if(kept_.begin(), kept_.end(), [&](const Kept& k) { return k.stage == &stage; });
   if (kept == kept_.end()) return false;

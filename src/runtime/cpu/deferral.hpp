@@ -26,7 +26,7 @@ class Deferral {
 
   // Copies what the weight gradient of this stage needs, for the first `samples` samples of the
   // workspace, to position `first`. Returns false where this stage is not deferred.
-  bool keep(const Stage& stage, Workspace& workspace, Index first, Index samples);
+  bool keep(const Stage& stage, const Workspace& workspace, Index first, Index samples);
 
   struct Kept {
     const Stage* stage;

@@ -21,7 +21,8 @@
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/memory_need.hpp"
 #include "runtime/cpu/step_update.hpp"
-#include "runtime/cpu/worker_group.hpp"
+#include "runtime/cpu/inference.hpp"
+#include "runtime/cpu/worker_groups.hpp"
 #include "runtime/cpu/workers.hpp"
 #include "runtime/gradient_sum.hpp"
 #include "runtime/recorded_communicator.hpp"
@@ -58,20 +59,14 @@ class CpuEngine final : public Engine {
         generations_(plan_, optimizer_, backend_, communicator_),
         gradient_sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
                       WorkerGroup::slots_of(layout_.share)),
-        step_update_(net, layout_, gradient_sum_, generations_),
+        statistics_(communicator_, options, plan_, layout_.groups),
+        step_update_(net, layout_, gradient_sum_, statistics_, generations_),
+        training_(plan_, layout_, communicator_, barrier_, &gradient_sum_, &statistics_),
         finite_(static_cast<std::size_t>(layout_.workers)),
         domain_finite_(allocate<Flag>(communicator_, domain_ranks(communicator).size())) {
-    if (options.ranks_by == Parallelism::tensor && communicator.size() > 1) {
-      tensor_ranks_.emplace(plan_, layout_.members, communicator_, barrier_,
-                            layout_.share.microbatch_grains * grain_, layout_.groups);
+    if (InferenceNet::differs(net)) {
+      inference_.emplace(net, choose_fusion(options, backend_), layout_, communicator_, barrier_);
     }
-    for (int t = 0; t < layout_.groups; ++t) {
-      const GroupConfig config{t, layout_.members, tensor_ranks_ ? &*tensor_ranks_ : nullptr,
-                               layout_.spins};
-      groups_.push_back(std::make_unique<WorkerGroup>(plan_, config, layout_.share,
-                                                      gradient_sum_.slots(t), communicator_));
-    }
-    pieces_.resize(groups_.size());
     if (timeline_) timeline_->prepare(plan_, layout_.workers);
     // Where the threads can't be created, this throws before any work begins.
     run_workers(layout_.workers, [](int) {});
@@ -107,12 +102,15 @@ class CpuEngine final : public Engine {
                          with_probabilities ? evaluation.probabilities.data() : nullptr};
     const GrainList list{&data, samples, grain_};
     const TimeSpan span(timeline_, TimeKind::evaluation);
+    WorkerGroups& groups = inference_ ? inference_->groups() : training_;
+    const WorkerGroup::Work all{backend_, weights_of_evaluation(), normalizer_, list};
     run_parallel([&](int worker) {
-      const Membership membership = member_of(worker);
-      if (!membership.group.evaluate(membership.member, work_of(membership, list, nullptr), sink))
-        return;
+      const WorkerGroups::Membership membership = groups.of(worker);
+      const Range mine = gradient_sum_.grains_of_rank(list.count());
+      const WorkerGroup::Work work = groups.work_of(membership, all, mine);
+      if (!membership.group.evaluate(membership.member, work, sink)) return;
       barrier_.arrive_and_wait(worker, [&] {
-        evaluation.metrics = gradient_sum_.sum_metrics(list.count(), pieces_of_groups());
+        evaluation.metrics = gradient_sum_.sum_metrics(list.count(), groups.pieces());
       });
     });
     if (layout_.members.all == layout_.members.local) {
@@ -136,43 +134,21 @@ class CpuEngine final : public Engine {
   Timeline* timeline() const override { return timeline_; }
 
  private:
-  // A worker's group, the group's number, and the worker's number in it.
-  struct Membership {
-    WorkerGroup& group;
-    int number;
-    int member;
-  };
-
-  Membership member_of(int worker) {
-    const int group = worker / layout_.members.local;
-    return {*groups_[static_cast<std::size_t>(group)], group, worker % layout_.members.local};
-  }
-
   static std::unique_ptr<Communicator> recorded(Communicator& communicator, Timeline* timeline) {
     if (timeline == nullptr) return nullptr;
     return std::make_unique<RecordedCommunicator>(communicator, *timeline);
   }
 
   // Seconds that worker 0 has waited so far. (Its worker group is the first.)
-  double waited() const { return barrier_.waited() + groups_.front()->barrier().waited(); }
+  double waited() const { return barrier_.waited() + training_.waited(); }
 
   // Null where there is no timeline.
   Track* track_of(int worker) const { return timeline_ ? timeline_->tracks() + worker : nullptr; }
 
-  WorkerGroup::Work work_of(const Membership& membership, const GrainList& list, Track* tracks) {
-    const Range mine = gradient_sum_.grains_of_rank(list.count());
-    const Range part = split(mine.size(), layout_.groups, membership.number);
-    const Range grains{mine.begin + part.begin, mine.begin + part.end};
-    // Tensor-parallel ranks compute the stages together, so worker groups without a grain left take
-    // part, too.
-    const Index microbatches = membership.group.microbatches_of(
-        tensor_ranks_ ? split(mine.size(), layout_.groups, 0).size() : grains.size());
-    return {backend_, generations_.weights(), normalizer_, list, grains, microbatches, tracks};
-  }
-
-  std::span<const GroupPieces> pieces_of_groups() {
-    for (std::size_t t = 0; t < groups_.size(); ++t) pieces_[t] = groups_[t]->pieces();
-    return pieces_;
+  // What an evaluation reads: the parameters of the current generation.
+  Weights weights_of_evaluation() {
+    const Weights weights = generations_.weights();
+    return inference_ ? inference_->fold(weights.parameters) : weights;
   }
 
   // Runs work(worker) on all workers. Where one of them throws, the call throws the first exception
@@ -182,7 +158,8 @@ class CpuEngine final : public Engine {
     std::exception_ptr error;
     std::mutex mutex;
     barrier_.reset();
-    for (const auto& group : groups_) group->barrier().reset();
+    training_.reset_barriers();
+    if (inference_) inference_->groups().reset_barriers();
     std::optional<ShortSlices> slices;
     if (layout_.workers > 1 || communicator_.size() > 1) slices.emplace();
     run_workers(layout_.workers, [&](int worker) {
@@ -196,7 +173,8 @@ class CpuEngine final : public Engine {
         const std::lock_guard lock(mutex);
         if (!error) error = std::current_exception();
         barrier_.abort();
-        for (const auto& group : groups_) group->barrier().abort();
+        training_.abort_barriers();
+        if (inference_) inference_->groups().abort_barriers();
       }
     });
     if (error) std::rethrow_exception(error);
@@ -211,16 +189,11 @@ class CpuEngine final : public Engine {
     const GrainList list{step_range.data, step_range.order.subspan(first, size), grain_};
     if (worker == 0) communicator_.publish(Activity::training, step_range.first_step + step);
 
-    const Membership membership = member_of(worker);
+    if (!compute(worker, list, step_range.first_step + step)) return false;
     Track* const track = track_of(worker);
-    if (track) track->step(step_range.first_step + step);
-    const WorkerGroup::Work work =
-        work_of(membership, list, track ? track - membership.member : nullptr);
-    if (!membership.group.compute_gradients(membership.member, work)) return false;
-
     const bool exchanges = gradient_sum_.exchanges();
     if (!barrier(worker, [&] {
-          step_metrics_ = gradient_sum_.publish_and_plan(list.count(), pieces_of_groups(),
+          step_metrics_ = gradient_sum_.publish_and_plan(list.count(), training_.pieces(),
                                                          flags_of(step_range));
           if (!exchanges) end_if_not_finite();
         })) {
@@ -248,6 +221,31 @@ class CpuEngine final : public Engine {
                              step_factors(optimizer_.optimizer, number_in_run(step_range, step))},
                             track);
     return barrier(worker, [&] { commit(); });
+  }
+
+  // The compute part: all phases, each followed by its reductions. Those of the gradients are the
+  // next part of the step.
+  bool compute(int worker, const GrainList& list, Index step) {
+    const WorkerGroups::Membership membership = training_.of(worker);
+    Track* const track = track_of(worker);
+    if (track) track->step(step);
+    Weights weights = generations_.weights();
+    weights.coefficients = statistics_.coefficients();
+    const WorkerGroup::Work all{backend_, weights, normalizer_, list, {}, 0,
+                                track ? track - membership.member : nullptr};
+    const WorkerGroup::Work work =
+        training_.work_of(membership, all, gradient_sum_.grains_of_rank(list.count()));
+    for (const Phase& phase : plan_.phases()) {
+      if (!membership.group.run(membership.member, work, phase)) return false;
+      if (phase.reductions.empty()) continue;
+      if (!barrier(worker, [&] {
+            statistics_.finish(phase, list, weights.parameters, generations_.next_parameters());
+            if (track) track->record(TimeKind::reduction);
+          })) {
+        return false;
+      }
+    }
+    return true;
   }
 
   // Waits for all workers of this rank; then worker 0 runs `completion`. Where `completion` waits
@@ -281,7 +279,7 @@ class CpuEngine final : public Engine {
   // memory domain are finite, the step commits: the new generation becomes current. (Every memory
   // domain computes the same weights.)
   void commit() {
-    bool finite = true;
+    bool finite = statistics_.finite();
     for (const Flag& flag : finite_) finite = finite && flag.value;
     const Range domain = domain_ranks(communicator_);
     domain_finite_[communicator_.rank() - domain.begin].value = finite;
@@ -324,13 +322,13 @@ class CpuEngine final : public Engine {
   Barrier barrier_;
   Generations generations_;
   GradientSum gradient_sum_;
+  BatchStatistics statistics_;
   StepUpdate step_update_;
-  std::optional<TensorRanks> tensor_ranks_;
-  std::vector<std::unique_ptr<WorkerGroup>> groups_;
+  WorkerGroups training_;
+  std::optional<Inference> inference_;  // where the net that evaluates is another
 
   // State of the step in progress. Worker 0 writes it while all others wait; finite_ has one entry
   // for each worker.
-  std::vector<GroupPieces> pieces_;
   StepMetrics step_metrics_;
   StepRangeResult result_;
   bool ends_ = false;

@@ -22,6 +22,8 @@ class Generations {
               Communicator& communicator);
 
   Weights weights() const { return {now().parameters.get(), now().packed.get()}; }
+  // The next generation of the parameters, of which a step also writes the buffers.
+  float* next_parameters() const { return next().parameters.get(); }
 
   // The rows of a parameter block whose updates belong to the slice [slice) of the arena. Slices
   // are cut at rows, so that the worker that updates a row also packs it; together they are all

@@ -197,8 +197,12 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
     layout.members.first = layout.members.local * communicator.rank();
     layout.members.one_memory = communicator.domains().size() == 1;
   }
-  const Index sample_bytes = plan.workspace_floats() * static_cast<Index>(sizeof(float)) +
-                             plan.workspace_argmaxes() * static_cast<Index>(sizeof(Argmax));
+  // What a phase touches, on average over the phases.
+  const Index floats =
+      plan.workspace_floats() + plan.kept_floats() / static_cast<Index>(plan.phases().size());
+  const Index sample_bytes =
+      std::max<Index>(floats, 1) * static_cast<Index>(sizeof(float)) +
+      plan.workspace_argmaxes() * static_cast<Index>(sizeof(Argmax));
   const Index microbatch_bytes =
       layout.members.all > 1 ? kGroupMicrobatchBytes : kThreadMicrobatchBytes;
   layout.share.grain = options.grain;
@@ -214,7 +218,7 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
 Fusion choose_fusion(const EngineOptions& options, const Backend& backend) {
   const bool shared =
       options.cpu.threads_by == Parallelism::tensor || options.ranks_by == Parallelism::tensor;
-  return options.cpu.fuse && backend.block_forward && !shared ? Fusion::conv_blocks : Fusion::none;
+  return options.cpu.fuse && backend.block_forward && !shared ? Fusion::layers : Fusion::none;
 }
 
 }  // namespace convoy

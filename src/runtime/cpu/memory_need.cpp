@@ -8,6 +8,8 @@
 #include <string>
 
 #include "base/check.hpp"
+#include "net/inference_net.hpp"
+#include "runtime/batch_statistics.hpp"
 #include "runtime/cpu/deferral.hpp"
 #include "runtime/cpu/worker_group.hpp"
 
@@ -38,14 +40,24 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
       layout.members.all > layout.members.local;  // tensor-parallel ranks share the slots
   MemoryNeed need;
   need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks));
-  const Index samples = layout.share.microbatch_grains * layout.share.grain;
-  Index group =
-      Workspace::bytes(plan, samples) + layout.members.local * plan.scratch_floats() * kFloatBytes;
-  if (layout.members.all == 1 && layout.share.grains > layout.share.microbatch_grains) {
+  const GroupShare& share = layout.share;
+  Index group = Workspace::bytes(plan, share.microbatch_samples(), share.samples()) +
+                layout.members.local * plan.scratch_floats() * kFloatBytes;
+  if (layout.members.all == 1 && share.grains > share.microbatch_grains) {
     group += kFloatBytes *
-             Deferral::floats(plan, layout.share.grain, layout.share.grains * layout.share.grain);
+             Deferral::floats(plan, share.grain, share.samples());
   }
-  need.rank = layout.groups * group;
+  if (InferenceNet::differs(plan.net())) {
+    const InferenceNet inference_net(plan.net());
+    const Plan inference(inference_net.net(), Fusion::none, PlanUse::inference);
+    group += Workspace::bytes(inference, share.microbatch_samples(), share.samples()) +
+             layout.members.local * inference.scratch_floats() * kFloatBytes;
+    need.rank += inference_net.net().arena_size() * kFloatBytes;
+  }
+  const Index batch = share.samples() * layout.groups * (one_set ? 1 : communicator.size());
+  need.rank += layout.groups * group +
+               BatchStatistics::bytes(plan, share.grain, batch, one_set ? 1 : communicator.size(),
+                                      layout.groups);
   return need;
 }
 

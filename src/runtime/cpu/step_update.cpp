@@ -24,8 +24,12 @@ Index most_floats(const Net& net) {
 }  // namespace
 
 StepUpdate::StepUpdate(const Net& net, const Layout& layout, const GradientSum& gradient_sum,
-                       const Generations& generations)
-    : net_(net), layout_(layout), gradient_sum_(gradient_sum), generations_(generations) {
+                       const BatchStatistics& statistics, const Generations& generations)
+    : net_(net),
+      layout_(layout),
+      gradient_sum_(gradient_sum),
+      statistics_(statistics),
+      generations_(generations) {
   for (int w = 0; w < layout.workers; ++w) {
     scratch_.emplace_back(GradientSum::scratch_rows() * most_floats(net));
   }
@@ -62,6 +66,9 @@ bool StepUpdate::update(int worker, const Generations::Step& numbers, Track* tra
 
 const float* StepUpdate::summed_gradient(const ParameterBlock& block, Range rows,
                                          float* scratch) const {
+  if (const float* const gradient = statistics_.gradient(block)) {
+    return gradient + rows.begin * block.shape.columns;
+  }
   const Range elements{block.offset + rows.begin * block.shape.columns,
                        block.offset + rows.end * block.shape.columns};
   return gradient_sum_.exchanges() ? gradient_sum_.root() + elements.begin

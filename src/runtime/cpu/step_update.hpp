@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "runtime/batch_statistics.hpp"
 #include "runtime/cpu/generations.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/gradient_sum.hpp"
@@ -16,7 +17,7 @@ class StepUpdate {
  public:
   // Keeps references to all arguments.
   StepUpdate(const Net& net, const Layout& layout, const GradientSum& gradient_sum,
-             const Generations& generations);
+             const BatchStatistics& statistics, const Generations& generations);
 
   // The part of the arena that belongs to a worker of this rank. The slices of all workers of the
   // memory domain together are the arena.
@@ -28,13 +29,14 @@ class StepUpdate {
   bool update(int worker, const Generations::Step& numbers, Track* track);
 
  private:
-  // The sum over all grains of the gradients of these rows [rows][columns], in `scratch` (of
+  // The sum over all samples of the gradients of these rows [rows][columns], in `scratch` (of
   // GradientSum::sum) or elsewhere.
   const float* summed_gradient(const ParameterBlock& block, Range rows, float* scratch) const;
 
   const Net& net_;
   const Layout& layout_;
   const GradientSum& gradient_sum_;
+  const BatchStatistics& statistics_;
   const Generations& generations_;
   std::vector<Buffer<float>> scratch_;  // of each worker
 };

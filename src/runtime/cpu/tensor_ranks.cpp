@@ -9,14 +9,14 @@ namespace {
 // The largest output of a stage, in bytes per sample, including the argmaxes of a max pool.
 Index largest_output(const Plan& plan) {
   Index largest = 0;
-  for (const auto* stages : {&plan.forward(), &plan.backward()}) {
-    for (const Stage& stage : *stages) {
-      if (stage.kind == StageKind::weight_gradient) continue;
-      const bool argmaxes =
-          stage.kind == StageKind::forward && plan.argmax(stage.layer) != kNowhere;
-      const std::size_t bytes = sizeof(float) + (argmaxes ? sizeof(Argmax) : 0);
-      largest = std::max(largest, unit_layout(plan, stage, 1).total * static_cast<Index>(bytes));
+  for (const Stage& stage : plan.stages()) {
+    if (stage.kind == StageKind::weight_gradient || stage.kind == StageKind::loss ||
+        has_reduction(stage.kind)) {
+      continue;
     }
+    const bool argmaxes = stage.kind == StageKind::forward && plan.argmax(stage.layer) != kNowhere;
+    const std::size_t bytes = sizeof(float) + (argmaxes ? sizeof(Argmax) : 0);
+    largest = std::max(largest, unit_layout(plan, stage, 1).total * static_cast<Index>(bytes));
   }
   return largest;
 }
@@ -45,13 +45,13 @@ void TensorRanks::for_each_span(const Stage& stage, int rank, const Copy& copy) 
   const Offset argmax = stage.kind == StageKind::forward ? plan_.argmax(stage.layer) : kNowhere;
   for (const GroupOutput& output : outputs_) {
     if (output.samples == 0) continue;
-    Workspace& workspace = *output.workspace;
+    const Workspace& workspace = output.workspace;
     const Range units = members_.part_of_rank(stage_units(plan_, stage, output.samples), rank);
     stage_spans(plan_, stage, output.samples, units, [&](Index begin, Index size) {
       const auto elements = static_cast<std::size_t>(size);
       copy(workspace.at(stage_output(stage)) + begin, elements * sizeof(float));
       if (argmax == kNowhere) return;
-      copy(workspace.argmaxes + argmax * workspace.capacity + begin, elements * sizeof(Argmax));
+      copy(workspace.argmaxes(argmax, stage.y.size) + begin, elements * sizeof(Argmax));
     });
   }
 }

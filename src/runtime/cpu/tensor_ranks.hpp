@@ -16,7 +16,7 @@ namespace convoy {
 
 // What a worker group of this rank has just run.
 struct GroupOutput {
-  Workspace* workspace = nullptr;
+  Workspace workspace;
   Index samples = 0;
 };
 

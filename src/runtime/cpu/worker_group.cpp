@@ -13,30 +13,34 @@ namespace {
 constexpr Index kEvaluationDepth = tree::max_depth(Index{1} << 32);
 
 std::shared_ptr<std::byte[]> workspace_memory(const Plan& plan, const GroupConfig& config,
-                                              Index samples, Communicator& communicator) {
-  const Index bytes = Workspace::bytes(plan, samples);
+                                              const GroupShare& share, Communicator& communicator) {
+  const Index bytes = Workspace::bytes(plan, share.microbatch_samples(), share.samples());
   return config.tensor_ranks != nullptr ? communicator.allocate(bytes) : alone()->allocate(bytes);
 }
 
 }  // namespace
 
 WorkerGroup::WorkerGroup(const Plan& plan, const GroupConfig& config, const GroupShare& share,
-                         float* slots, Communicator& communicator)
+                         float* slots, Communicator& communicator,
+                         BatchStatistics* statistics)
     : plan_(plan),
       config_(config),
       share_(share),
       communicator_(communicator),
+      statistics_(statistics),
       barrier_(config.members.local, config.spins),
-      memory_(workspace_memory(plan, config, share.microbatch_grains * share.grain, communicator)),
-      workspace_(plan, share.microbatch_grains * share.grain, memory_.get()),
+      memory_(workspace_memory(plan, config, share, communicator)),
+      workspace_(plan, share.microbatch_samples(), share.samples(), memory_.get()),
       slots_(slots),
       partial_metrics_(
           static_cast<std::size_t>(std::max<Index>(slots_of(share), kEvaluationDepth))),
       grain_metrics_(static_cast<std::size_t>(share.microbatch_grains)) {
   for (int i = 0; i < config.members.local; ++i) scratch_.emplace_back(plan.scratch_floats());
   if (config.members.all == 1 && share.grains > share.microbatch_grains) {
-    deferral_.emplace(plan, share.grain, share.grains * share.grain);
+    deferral_.emplace(plan, share.grain, share.samples());
   }
+  statistics_counters_.assign(static_cast<std::size_t>(config.members.local),
+                              std::vector<tree::GroupedCounter>(plan.reductions().size()));
 }
 
 // The barrier after a stage (null: after work whose output other ranks do not need, unless they
@@ -64,11 +68,48 @@ bool WorkerGroup::arrive_and_wait(int member, const Work& work, const Stage* sta
   return arrive_and_wait(member, work, stage, [] {});
 }
 
-bool WorkerGroup::run(int member, const Stage& stage, const Work& work, Index samples) {
-  const Range units = config_.members.part(stage_units(plan_, stage, samples), member);
-  run_stage(plan_, stage, work.backend, work.weights, workspace_, samples,
-            scratch_[static_cast<std::size_t>(member)].data(), units);
+bool WorkerGroup::run_stage(int member, const Stage& stage, const Work& work,
+                            const Microbatch& microbatch) {
+  const Range units =
+      config_.members.part(stage_units(plan_, stage, microbatch.size()), member);
+  convoy::run_stage(plan_, stage, work.backend, weights_of(work, microbatch),
+                    microbatch.workspace, microbatch.size(),
+                    scratch_[static_cast<std::size_t>(member)].data(), units);
   return end_stage(member, work, stage, &stage);
+}
+
+// The weights, with the coefficients of the group of samples to which the microbatch belongs.
+Weights WorkerGroup::weights_of(const Work& work, const Microbatch& microbatch) const {
+  Weights weights = work.weights;
+  if (const Index samples = plan_.group_samples(); samples > 0) {
+    weights.coefficients += microbatch.samples.begin / samples * plan_.coefficients_size();
+  }
+  return weights;
+}
+
+// Computes the statistics of each grain for this member's channels, and merges them. Every rank
+// does so for all of its grains.
+void WorkerGroup::compute_statistics(int member, const Stage& stage, const Work& work,
+                                     const Microbatch& microbatch) {
+  const auto same = [&](const BatchReduction& r) {
+    return r.kind == stage.kind && r.layer == stage.layer;
+  };
+  const Index reduction =
+      std::ranges::find_if(plan_.reductions(), same) - plan_.reductions().begin();
+  tree::GroupedCounter& counter = statistics_counters_[static_cast<std::size_t>(member)]
+                                                      [static_cast<std::size_t>(reduction)];
+  const Range units = split(stage_units(plan_, stage, 0), config_.members.local, member);
+  const Range channels{units.begin * kColumnBlock,
+                       std::min(units.end * kColumnBlock, input_shape(plan_.op(stage)).channels)};
+  for (Index g = microbatch.grains.begin; g < microbatch.grains.end; ++g) {
+    const Range samples = work.list.range({g, g + 1});
+    const Index first = microbatch.samples.begin;
+    run_statistics(plan_, stage, work.backend, weights_of(work, microbatch), microbatch.workspace,
+                   {samples.begin - first, samples.end - first},
+                   statistics_->slot(config_.number, reduction, counter), units);
+    statistics_->push(config_.number, reduction, {g, g + 1}, channels, work.list, counter);
+  }
+  if (Track* const track = work.track(member)) track->record_stage(stage_number(plan_, stage));
 }
 
 // Records the end of a stage on this member's part and waits for the other members. `output` is the
@@ -81,24 +122,18 @@ bool WorkerGroup::end_stage(int member, const Work& work, const Stage& stage, co
   return true;
 }
 
-// Fills the input and runs all forward stages.
-bool WorkerGroup::forward(int member, const Work& work, const Microbatch& microbatch) {
-  if (member == 0 && config_.tensor_ranks) {
-    config_.tensor_ranks->output(config_.number) = {&workspace_, microbatch.size()};
-  }
+// Fills the input of a microbatch.
+bool WorkerGroup::fill(int member, const Work& work, const Microbatch& microbatch) {
   const Range mine = config_.members.part_per_memory(microbatch.size(), member);
   const auto samples =
       work.list.samples.subspan(static_cast<std::size_t>(microbatch.samples.begin + mine.begin),
                                 static_cast<std::size_t>(mine.size()));
   const Index image = plan_.net().input().size();
-  work.normalizer.fill(*work.list.data, samples, workspace_.at(plan_.input()) + mine.begin * image,
-                       workspace_.labels + mine.begin);
+  work.normalizer.fill(*work.list.data, samples,
+                       microbatch.workspace.at(plan_.input()) + mine.begin * image,
+                       microbatch.workspace.labels() + mine.begin);
   if (Track* const track = work.track(member)) track->record(TimeKind::input);
-  if (!arrive_and_wait(member, work)) return false;
-  for (const Stage& stage : plan_.forward()) {
-    if (!run(member, stage, work, microbatch.size())) return false;
-  }
-  return true;
+  return arrive_and_wait(member, work);
 }
 
 // Computes loss and counts of the microbatch's grains, which the local members take in turn. Every
@@ -115,10 +150,10 @@ void WorkerGroup::loss(int member, const Work& work, const Microbatch& microbatc
     const Index first = samples.begin - microbatch.samples.begin;
     LossPass<float> pass;
     pass.samples = samples.size();
-    pass.logits = workspace_.at(plan_.loss().x) + first * classes;
-    pass.labels = workspace_.labels + first;
+    pass.logits = microbatch.workspace.at(plan_.loss().x) + first * classes;
+    pass.labels = microbatch.workspace.labels() + first;
     if (with_gradient && writes) {
-      pass.dlogits = workspace_.at(plan_.loss().dx) + first * classes;
+      pass.dlogits = microbatch.workspace.at(plan_.loss().dx) + first * classes;
     }
     if (sink.predictions) pass.predictions = sink.predictions + samples.begin;
     if (sink.probabilities) pass.probabilities = sink.probabilities + samples.begin * classes;
@@ -133,9 +168,9 @@ void WorkerGroup::loss(int member, const Work& work, const Microbatch& microbatc
 void WorkerGroup::weight_gradient(int member, const Stage& stage, const Work& work,
                                   const Microbatch& microbatch) {
   const Index first = microbatch.samples.begin - work.list.range(work.grains).begin;
-  const bool waits = deferral_ && deferral_->keep(stage, workspace_, first, microbatch.size());
+  const bool waits = deferral_ && deferral_->keep(stage, microbatch.workspace, first, microbatch.size());
   if (!waits) {
-    sum_weight_gradients(member, stage, work, layer_values(plan_, stage, workspace_),
+    sum_weight_gradients(member, stage, work, layer_values(plan_, stage, microbatch.workspace),
                          microbatch.grains, counter_);
   }
   if (Track* const track = work.track(member)) track->record_stage(stage_number(plan_, stage));
@@ -158,10 +193,14 @@ void WorkerGroup::sum_weight_gradients(int member, const Stage& stage, const Wor
   });
 }
 
-// Pushes the microbatch's grains and their partial metrics; their gradients have been merged
-// already.
-void WorkerGroup::push_metrics(const Microbatch& microbatch) {
+// Pushes the microbatch's grains, with their partial metrics if the loss is known; their gradients
+// have been merged already.
+void WorkerGroup::push_grains(const Microbatch& microbatch, bool with_metrics) {
   for (Index g = microbatch.grains.begin; g < microbatch.grains.end; ++g) {
+    if (!with_metrics) {
+      counter_.push({g, g + 1}, [](Index) {});
+      continue;
+    }
     partial_metrics_[static_cast<std::size_t>(counter_.depth())] =
         grain_metrics_[static_cast<std::size_t>(g - microbatch.grains.begin)];
     counter_.push({g, g + 1}, [&](Index i) {
@@ -172,55 +211,96 @@ void WorkerGroup::push_metrics(const Microbatch& microbatch) {
   if (config_.number == 0) communicator_.heartbeat();
 }
 
-Index WorkerGroup::microbatches_of(Index grains) const {
-  return (grains + share_.microbatch_grains - 1) / share_.microbatch_grains;
+// The grains of a microbatch that begins with grain `begin`. It lies within a group of samples.
+Range WorkerGroup::microbatch_from(Index begin, Range grains) const {
+  Index end = std::min(begin + share_.microbatch_grains, grains.end);
+  if (const Index group = plan_.group_samples() / share_.grain; group > 0) {
+    end = std::min(end, (begin / group + 1) * group);
+  }
+  return {begin, std::max(begin, end)};
 }
 
-WorkerGroup::Microbatch WorkerGroup::microbatch(const Work& work, Index number) const {
-  const Index begin =
-      std::min(work.grains.begin + number * share_.microbatch_grains, work.grains.end);
-  const Range grains{begin, std::min(begin + share_.microbatch_grains, work.grains.end)};
-  return {grains, grains.empty() ? Range{} : work.list.range(grains)};
+Index WorkerGroup::microbatches_of(Range grains) const {
+  Index count = 0;
+  for (Index begin = grains.begin; begin < grains.end; ++count) {
+    begin = microbatch_from(begin, grains).end;
+  }
+  return count;
 }
 
-bool WorkerGroup::compute_gradients(int member, const Work& work) {
+// Calls work(microbatch) for each of them; empty ones follow where other groups have more. Returns
+// false as soon as one call does.
+template <class Function>
+bool WorkerGroup::for_each_microbatch(int member, const Work& work, const Function& function) {
   if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
     return false;
+  const Index first = work.list.range(work.grains).begin;
+  Index begin = work.grains.begin;
   for (Index m = 0; m < work.microbatches; ++m) {
-    const Microbatch microbatch = this->microbatch(work, m);
-    if (!forward(member, work, microbatch)) return false;
-    loss(member, work, microbatch, {}, true);
-    if (!end_stage(member, work, plan_.loss(), nullptr)) return false;
-    for (const Stage& stage : plan_.backward()) {
-      if (stage.kind == StageKind::weight_gradient) {
-        weight_gradient(member, stage, work, microbatch);
-      } else if (!run(member, stage, work, microbatch.size())) {
-        return false;
-      }
+    const Range grains = microbatch_from(begin, work.grains);
+    const Range samples = grains.empty() ? Range{} : work.list.range(grains);
+    const Microbatch microbatch{grains, samples,
+                                workspace_.from(grains.empty() ? 0 : samples.begin - first)};
+    begin = grains.end;
+    if (member == 0 && config_.tensor_ranks) {
+      config_.tensor_ranks->output(config_.number) = {microbatch.workspace, microbatch.size()};
     }
-    if (!arrive_and_wait(member, work, nullptr, [&] { push_metrics(microbatch); })) return false;
-  }
-  if (deferral_) {
-    for (const Deferral::Kept& kept : deferral_->kept()) {
-      sum_weight_gradients(member, *kept.stage, work, kept.values(), work.grains,
-                           tree::Counter(work.list.count()));
-      if (Track* const track = work.track(member))
-        track->record_stage(stage_number(plan_, *kept.stage));
-    }
+    if (!function(microbatch)) return false;
   }
   return true;
+}
+
+bool WorkerGroup::run(int member, const Work& work, const Phase& phase) {
+  for (Index r = phase.reductions.begin; r < phase.reductions.end; ++r) {
+    statistics_counters_[static_cast<std::size_t>(member)][static_cast<std::size_t>(r)] =
+        statistics_->counter(r, work.list.count());
+  }
+  if (!for_each_microbatch(member, work, [&](const Microbatch& microbatch) {
+        return run_microbatch(member, work, phase, microbatch);
+      })) {
+    return false;
+  }
+  if (!deferral_ || &phase != &plan_.phases().back()) return true;
+  for (const Deferral::Kept& kept : deferral_->kept()) {
+    sum_weight_gradients(member, *kept.stage, work, kept.values(), work.grains,
+                         tree::Counter(work.list.count()));
+    if (Track* const track = work.track(member))
+      track->record_stage(stage_number(plan_, *kept.stage));
+  }
+  return true;
+}
+
+// Runs the stages of a phase for one microbatch.
+bool WorkerGroup::run_microbatch(int member, const Work& work, const Phase& phase,
+                                 const Microbatch& microbatch) {
+  if (phase.stages.begin == 0 && !fill(member, work, microbatch)) return false;
+  bool with_metrics = false;
+  for (Index number = phase.stages.begin; number < phase.stages.end; ++number) {
+    const Stage& stage = plan_.stages()[static_cast<std::size_t>(number)];
+    if (has_reduction(stage.kind)) {
+      compute_statistics(member, stage, work, microbatch);
+    } else if (stage.kind == StageKind::weight_gradient) {
+      weight_gradient(member, stage, work, microbatch);
+    } else if (stage.kind == StageKind::loss) {
+      with_metrics = true;
+      loss(member, work, microbatch, {}, true);
+      if (!end_stage(member, work, stage, nullptr)) return false;
+    } else if (!run_stage(member, stage, work, microbatch)) {
+      return false;
+    }
+  }
+  return arrive_and_wait(member, work, nullptr, [&] { push_grains(microbatch, with_metrics); });
 }
 
 bool WorkerGroup::evaluate(int member, const Work& work, const ScoreSink& sink) {
-  if (!arrive_and_wait(member, work, nullptr, [&] { counter_ = tree::Counter(work.list.count()); }))
-    return false;
-  for (Index m = 0; m < work.microbatches; ++m) {
-    const Microbatch microbatch = this->microbatch(work, m);
-    if (!forward(member, work, microbatch)) return false;
+  return for_each_microbatch(member, work, [&](const Microbatch& microbatch) {
+    if (!fill(member, work, microbatch)) return false;
+    for (const Stage& stage : plan_.forward()) {
+      if (!run_stage(member, stage, work, microbatch)) return false;
+    }
     loss(member, work, microbatch, sink, false);
-    if (!arrive_and_wait(member, work, nullptr, [&] { push_metrics(microbatch); })) return false;
-  }
-  return true;
+    return arrive_and_wait(member, work, nullptr, [&] { push_grains(microbatch, true); });
+  });
 }
 
 }  // namespace convoy

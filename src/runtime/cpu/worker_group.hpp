@@ -15,6 +15,7 @@
 #include "parallel/communicator.hpp"
 #include "parallel/reduction_tree.hpp"
 #include "plan/plan.hpp"
+#include "runtime/batch_statistics.hpp"
 #include "runtime/cpu/barrier.hpp"
 #include "runtime/cpu/deferral.hpp"
 #include "runtime/cpu/normalizer.hpp"
@@ -43,14 +44,14 @@ struct GroupConfig {
 class WorkerGroup {
  public:
   // `slots`: [slots_of(share)][arena], as many as the binary counter may need; owned by the caller.
+  // `statistics`: of the plan's reductions; null where it has none.
   WorkerGroup(const Plan& plan, const GroupConfig& config, const GroupShare& share, float* slots,
-              Communicator& communicator);
+              Communicator& communicator, BatchStatistics* statistics = nullptr);
   static Index slots_of(const GroupShare& share) { return tree::max_depth(share.grains); }
 
-  // Every member calls compute_gradients() and evaluate() with the same arguments. `microbatches`:
-  // tensor-parallel ranks all do the number that the largest group needs, so that they arrive at
-  // the same barriers. `weights` must not change meanwhile. They return false where the barrier was
-  // aborted.
+  // Every member calls run() and evaluate() with the same arguments. `microbatches`: tensor-parallel
+  // ranks all do the number that the largest group needs, so that they arrive at the same barriers.
+  // `weights` must not change meanwhile. They return false where the barrier was aborted.
   struct Work {
     const Backend& backend;
     Weights weights;
@@ -62,9 +63,9 @@ class WorkerGroup {
 
     Track* track(int member) const { return tracks ? tracks + member : nullptr; }
   };
-  Index microbatches_of(Index grains) const;
-  // The forward pass, the loss and the backward pass of all grains.
-  bool compute_gradients(int member, const Work& work);
+  Index microbatches_of(Range grains) const;
+  // The stages of a phase, for all grains. After the last phase the gradients are in the slots.
+  bool run(int member, const Work& work, const Phase& phase);
   bool evaluate(int member, const Work& work, const ScoreSink& sink);
 
   // The subtrees that this worker group's grains form; valid after all members returned. The
@@ -77,16 +78,24 @@ class WorkerGroup {
   struct Microbatch {
     Range grains;
     Range samples;  // positions in the list
+    Workspace workspace;
     Index size() const { return samples.size(); }
   };
 
-  Microbatch microbatch(const Work& work, Index number) const;
+  Range microbatch_from(Index begin, Range grains) const;
+  template <class Function>
+  bool for_each_microbatch(int member, const Work& work, const Function& function);
+  bool run_microbatch(int member, const Work& work, const Phase& phase,
+                      const Microbatch& microbatch);
+  void compute_statistics(int member, const Stage& stage, const Work& work,
+                          const Microbatch& microbatch);
+  Weights weights_of(const Work& work, const Microbatch& microbatch) const;
   template <class Completion>
   bool arrive_and_wait(int member, const Work& work, const Stage* stage,
                        const Completion& completion);
   bool arrive_and_wait(int member, const Work& work, const Stage* stage = nullptr);
-  bool forward(int member, const Work& work, const Microbatch& microbatch);
-  bool run(int member, const Stage& stage, const Work& work, Index samples);
+  bool fill(int member, const Work& work, const Microbatch& microbatch);
+  bool run_stage(int member, const Stage& stage, const Work& work, const Microbatch& microbatch);
   bool end_stage(int member, const Work& work, const Stage& stage, const Stage* output);
   void weight_gradient(int member, const Stage& stage, const Work& work,
                        const Microbatch& microbatch);
@@ -95,12 +104,13 @@ class WorkerGroup {
                             const tree::Counter& counter_before);
   void loss(int member, const Work& work, const Microbatch& microbatch, const ScoreSink& sink,
             bool with_gradient);
-  void push_metrics(const Microbatch& microbatch);
+  void push_grains(const Microbatch& microbatch, bool with_metrics);
 
   const Plan& plan_;
   const GroupConfig config_;
   const GroupShare share_;
   Communicator& communicator_;
+  BatchStatistics* const statistics_;
   Barrier barrier_;
   std::shared_ptr<std::byte[]> memory_;  // of the workspace
   Workspace workspace_;
@@ -110,6 +120,8 @@ class WorkerGroup {
   std::vector<StepMetrics> partial_metrics_;  // of the subtrees on the counter
   std::vector<StepMetrics> grain_metrics_;    // of the grains of a microbatch
   tree::Counter counter_;
+  // [local members][reductions]; a member alone uses its own.
+  std::vector<std::vector<tree::GroupedCounter>> statistics_counters_;
 };
 
 }  // namespace convoy

@@ -2,6 +2,7 @@
 #include "runtime/cuda/compile.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "base/check.hpp"
@@ -19,20 +20,17 @@ class Compiler {
   Compiled compile() {
     place_values();
     out_.codes.push_back({CodeKind::fill, 0, true, -1});
-    for (const Stage& stage : plan_.forward()) {
-      add(forward(plan_.op(stage), operands_of(stage), work_), stage);
+    for (const Phase& phase : plan_.phases()) {
+      for (Index number = phase.stages.begin; number < phase.stages.end; ++number) {
+        build(plan_.stages()[static_cast<std::size_t>(number)]);
+      }
+      for (Index number = phase.reductions.begin; number < phase.reductions.end; ++number) {
+        build_reduction(static_cast<int>(number));
+      }
     }
-    const int loss = number_of(plan_.loss());
-    for (const CodeKind kind :
-         {CodeKind::loss_terms, CodeKind::loss_gradient, CodeKind::loss_sum}) {
-      out_.codes.push_back({kind, 0, true, loss});
-    }
-    out_.forward_codes = static_cast<int>(out_.codes.size());
-    // No code of the backward pass reads what the last of them wrote.
-    out_.codes.back().barrier_after = false;
-    for (const Stage& stage : plan_.backward()) build_backward(stage);
     out_.codes.back().barrier_after = true;
     finish_strides();
+    out_.reductions = std::move(reductions_);
     return std::move(out_);
   }
 
@@ -47,16 +45,19 @@ class Compiler {
     out_.largest = std::max(out_.largest, size);
     return operand;
   }
-  Operand workspace(Offset offset, Index size) const {
-    return {Memory::workspace, static_cast<int>(size), offset * work_.samples};
+  // A value of the plan. What it keeps for all samples lies behind the values of a microbatch, which
+  // here has all samples, too.
+  Operand workspace(const Location& location) const {
+    const Index offset = (location.kept ? plan_.workspace_floats() : 0) + location.offset;
+    return {Memory::workspace, static_cast<int>(location.size), offset * work_.samples};
   }
 
   // Places the plan's workspace, then the values that a GPU needs in addition.
   void place_values() {
     const Net& net = plan_.net();
     const std::size_t layers = net.layers().size();
-    out_.workspace = plan_.workspace_floats();
-    out_.ends.input = workspace(plan_.input(), net.input().size());
+    out_.workspace = plan_.workspace_floats() + plan_.kept_floats();
+    out_.ends.input = workspace(plan_.input());
     argmaxes_.resize(layers);
     bordered_x_.resize(layers);
     Index bordered_dy = 0;
@@ -69,8 +70,9 @@ class Compiler {
     }
     if (bordered_dy > 0) bordered_dy_ = allocate(bordered_dy);
     const Index classes = net.loss().classes;
-    out_.ends.logits = workspace(plan_.loss().x, classes);
-    out_.ends.dlogits = workspace(plan_.loss().dx, classes);
+    out_.ends.logits = workspace(plan_.loss().x);
+    const Location& dlogits = plan_.loss().dx;
+    out_.ends.dlogits = dlogits.exists() ? workspace(dlogits) : allocate(classes);
     out_.ends.labels = allocate(1);
     out_.ends.exponentials = allocate(classes);
     out_.ends.terms = allocate(2 * classes);
@@ -79,14 +81,15 @@ class Compiler {
   Operands operands_of(const Stage& stage) const {
     const Op& op = plan_.op(stage);
     const auto layer = static_cast<std::size_t>(stage.layer);
-    const Index in = input_shape(op).size(), out = output_shape(op).size();
     Operands at;
-    at.x = workspace(stage.x, in);
-    if (stage.other != kNowhere) at.other = workspace(stage.other, in);
-    at.y = workspace(stage.y, out);
-    at.dy = workspace(stage.dy, out);
-    if (stage.dx != kNowhere) at.dx = workspace(stage.dx, in);
-    if (const ParameterBlock* block = plan_.block(stage.layer)) {
+    at.x = workspace(stage.x);
+    if (stage.other.exists()) at.other = workspace(stage.other);
+    at.y = workspace(stage.y);
+    at.dy = workspace(stage.dy);
+    if (stage.dx.exists()) at.dx = workspace(stage.dx);
+    if (plan_.coefficients(stage.layer) != kNowhere) {
+      at.parameters = {Memory::coefficients, 0, plan_.coefficients(stage.layer)};
+    } else if (const ParameterBlock* block = plan_.block(stage.layer)) {
       at.parameters = {Memory::parameters, 0, block->offset};
       at.packed = {Memory::packed, 0, std::max<Index>(plan_.packed(stage.layer), 0)};
     }
@@ -105,15 +108,101 @@ class Compiler {
     }
   }
 
-  void build_backward(const Stage& stage) {
-    if (stage.kind == StageKind::weight_gradient) return build_weight_gradient(stage);
-    if (stage.kind == StageKind::input_gradient) {
-      return add(input_gradient(plan_.op(stage), operands_of(stage), work_), stage);
+  void build(const Stage& stage) {
+    switch (stage.kind) {
+      case StageKind::statistics:
+      case StageKind::gradient_statistics:
+        return build_statistics(stage);
+      case StageKind::forward:
+        return add(forward(plan_.op(stage), operands_of(stage), work_), stage);
+      case StageKind::loss:
+        return build_loss(stage);
+      case StageKind::weight_gradient:
+        return build_weight_gradient(stage);
+      case StageKind::input_gradient:
+        return add(input_gradient(plan_.op(stage), operands_of(stage), work_), stage);
+      case StageKind::add_readers_gradients:
+        return add({{Copy{workspace(stage.other), workspace(stage.dx),
+                          static_cast<int>(stage.dx.size), true}}},
+                   stage);
     }
-    CONVOY_ASSERT(stage.kind == StageKind::add_readers_gradients);
-    add({{Copy{workspace(stage.other, stage.size), workspace(stage.dx, stage.size),
-               static_cast<int>(stage.size), true}}},
-        stage);
+  }
+
+  void build_loss(const Stage& stage) {
+    for (const CodeKind kind :
+         {CodeKind::loss_terms, CodeKind::loss_gradient, CodeKind::loss_sum}) {
+      out_.codes.push_back({kind, 0, true, number_of(stage)});
+    }
+    out_.forward_codes = static_cast<int>(out_.codes.size());
+    // No code of the backward pass reads what the last of them wrote.
+    out_.codes.back().barrier_after = false;
+  }
+
+  // The statistics of each grain: the number of the reduction is that of its memory.
+  void build_statistics(const Stage& stage) {
+    const auto& op = std::get<BatchNorm2d>(plan_.op(stage));
+    GrainStatistics task;
+    task.backward = stage.kind == StageKind::gradient_statistics;
+    task.x = workspace(stage.x);
+    if (task.backward) task.dy = workspace(stage.dy);
+    task.values = {Memory::statistics, 0, 2 * values_of_grains_};
+    task.coefficients = {Memory::coefficients, 0, plan_.coefficients(stage.layer)};
+    task.op = in_32_bits(op);
+    task.op.coefficients_size = static_cast<int>(plan_.coefficients_size());
+    task.op.set_samples = static_cast<int>(plan_.group_samples());
+    task.height = static_cast<int>(op.in.height);
+    task.width = static_cast<int>(op.in.width);
+    add({{task}}, stage);
+    reductions_.push_back(reduction_of(stage, op));
+  }
+
+  // (Reductions are in the order of their stages.)
+  StatisticsReduction reduction_of(const Stage& stage, const BatchNorm2d& op) {
+    const ParameterBlock& block = *plan_.block(stage.layer);
+    const Index channels = op.in.channels, grains = (work_.samples + work_.grain - 1) / work_.grain;
+    StatisticsReduction r;
+    r.backward = stage.kind == StageKind::gradient_statistics;
+    r.op = op;
+    r.channels = static_cast<int>(channels);
+    r.pixels = static_cast<int>(op.in.height * op.in.width);
+    r.group_grains = static_cast<int>(op.group / work_.grain);
+    r.set_samples = static_cast<int>(plan_.group_samples());
+    r.coefficients_size = plan_.coefficients_size();
+    r.coefficients = plan_.coefficients(stage.layer);
+    if (op.scale) r.gamma = block.offset;
+    r.beta = block.offset + block.shape.weights();
+    r.running_mean = plan_.net().buffers_of(stage.layer);
+    r.values = values_of_grains_;
+    values_of_grains_ += grains * 2 * channels;
+    r.subtrees = out_.statistics_subtrees;
+    out_.statistics_subtrees +=
+        tree::max_depth(grains, op.group / work_.grain) * 2 * channels;
+    const auto [forward, is_new] =
+        forward_of_layer_.try_emplace(stage.layer, out_.forward_coefficients);
+    r.forward = forward->second;
+    const Index groups =
+        op.group == 0 ? 1 : (work_.batch + op.group - 1) / op.group;
+    if (is_new) out_.forward_coefficients += groups * channels;
+    out_.statistics_values = values_of_grains_;
+    return r;
+  }
+
+  // Sums the values of the grains, and after a backward pass updates the parameters.
+  void build_reduction(int number) {
+    const BatchReduction& reduction = plan_.reductions()[static_cast<std::size_t>(number)];
+    const bool backward = reduction.kind == StageKind::gradient_statistics;
+    const auto same = [&](const Stage& stage) {
+      return stage.kind == reduction.kind && stage.layer == reduction.layer;
+    };
+    const Stage& stage = *std::ranges::find_if(plan_.stages(), same);
+    out_.codes.back().barrier_after = true;
+    out_.codes.push_back({CodeKind::reduction, number, true, number_of(stage)});
+    if (!backward) return;
+    ParameterSource source = source_of(stage);
+    source.is_reduced = true;
+    out_.sources.push_back(source);
+    out_.codes.push_back(
+        {CodeKind::sum, static_cast<int>(out_.sources.size()) - 1, true, number_of(stage)});
   }
 
   void build_weight_gradient(const Stage& stage) {
@@ -189,6 +278,9 @@ class Compiler {
   const Division division_;
   const std::span<const BlockUpdate> updates_;
   Compiled out_;
+  std::vector<StatisticsReduction> reductions_;
+  Index values_of_grains_ = 0;             // doubles of all reductions so far
+  std::map<int, Index> forward_of_layer_;  // StatisticsReduction::forward
   std::vector<Operand> argmaxes_, bordered_x_;  // [layer]
   Operand bordered_dy_;
 };

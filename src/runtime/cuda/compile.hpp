@@ -24,11 +24,14 @@ struct Compiled {
   int forward_codes = 0;
   std::vector<Task> tasks;
   std::vector<ParameterSource> sources;
+  std::vector<StatisticsReduction> reductions;  // as Plan::reductions()
   Ends ends;
   // Floats. Division::sample: the workspace of a block, and the partial sums and kept values of a
   // sample. Division::batch: those of the device, for all samples.
   Index workspace = 0, partials = 0, kept = 0;
   Index largest = 0;  // floats per sample of the largest value in the workspace
+  // The sizes of StatisticsMemory, in doubles and in ForwardCoefficients.
+  Index statistics_values = 0, statistics_subtrees = 0, forward_coefficients = 0;
 };
 
 // `work`: all samples of this rank for Division::batch, one sample for Division::sample.

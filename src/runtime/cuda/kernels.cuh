@@ -95,7 +95,8 @@ __device__ inline void sum_parameter(const Program& program, const StepRangeInpu
                                      const StepNumber& number, const ParameterSource& source,
                                      int element, const Memories& memories) {
   const Part& part = part_of_step(input, number.step);
-  const Samples samples{part.samples, program.grain};
+  const Samples samples{part.samples, program.grain, part.first};
+  if (program.subtree_sums && source.is_reduced) return;  // the host has it
   if (program.subtree_sums) {
     sum_grains(source, element, memories, samples, part.grains, [&](int subtree, float value) {
       program.subtree_sums[subtree * program.arena + source.begin + element] = value;
@@ -104,12 +105,30 @@ __device__ inline void sum_parameter(const Program& program, const StepRangeInpu
   }
   const UpdateArrays arrays = update_arrays(program, number.current);
   const StepNumbers step{part.scale, input.rates[number.step], input.factors[number.step]};
-  sum_grains(source, element, memories, samples, part.grains, [&](int, float value) {
+  const auto update_by = [&](int, float value) {
     if (!update(program.optimizer, source.update, source.packed, parameter_of(source, element),
                 value, step, arrays)) {
       run.bad_step = number.step;
     }
-  });
+  };
+  if (source.is_reduced) return update_by(0, program.statistics.gradients[source.begin + element]);
+  sum_grains(source, element, memories, samples, part.grains, update_by);
+}
+
+// Finishes the statistics of a batch normalisation; also writes the running statistics of the next
+// generation.
+__device__ inline void reduce_statistics(const Program& program, const StepRangeInput& input,
+                                         Run& run, const StepNumber& number,
+                                         const StatisticsReduction& reduction,
+                                         const Group& group) {
+  const Part& part = part_of_step(input, number.step);
+  const int first = part.first / program.grain;
+  const BatchGrains batch{program.grain, part.batch, first, first + part.grains.count};
+  if (!cuda::run(reduction, program.statistics, batch,
+                 program.generations[number.current].parameters,
+                 program.generations[1 - number.current].parameters, group)) {
+    run.bad_step = number.step;
+  }
 }
 
 __device__ inline void run_code(const Program& program, const StepRangeInput& input, Run& run,
@@ -120,7 +139,8 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
     case CodeKind::fill:
       return fill(program, input, number.step, step_samples, memories, group);
     case CodeKind::task:
-      return run_task(program.tasks[code.index], memories, {step_samples.count, program.grain},
+      return run_task(program.tasks[code.index], memories,
+                      {step_samples.count, program.grain, part_of_step(input, number.step).first},
                       group);
     case CodeKind::loss_terms:
       return loss_terms(program.loss, loss_arrays(program, step_samples, memories),
@@ -131,6 +151,8 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
     case CodeKind::loss_sum:
       return loss_sum(program.loss, loss_arrays(program, step_samples, memories),
                       step_samples.count, group);
+    case CodeKind::reduction:
+      return reduce_statistics(program, input, run, number, program.reductions[code.index], group);
     case CodeKind::sum: {
       const ParameterSource& source = program.sources[code.index];
       const int size = static_cast<int>(source.size());

@@ -8,6 +8,7 @@
 #include "ops/cuda/gradient_sum.cuh"
 #include "ops/cuda/task.hpp"
 #include "ops/loss.hpp"
+#include "runtime/cuda/statistics.cuh"
 
 namespace convoy::cuda {
 
@@ -17,6 +18,7 @@ enum class CodeKind : int {
   loss_terms,  // this one and the next two: the three parts of the loss
   loss_gradient,
   loss_sum,
+  reduction,  // finishes reduction `index` over the grains
   sum,  // sums the gradient of source `index` over the grains; also updates the weights, where no
         // other rank has a part of the sum
 };
@@ -73,6 +75,8 @@ struct Program {
   int task_count = 0;
   const ParameterSource* sources = nullptr;
   int source_count = 0;
+  const StatisticsReduction* reductions = nullptr;
+  StatisticsMemory statistics;
   Ends ends;
   Loss loss;
   DeviceOptimizer optimizer;

@@ -120,6 +120,7 @@ class Training {
     const auto& samples = state_.split.train;
     order_ = epoch_order(state_.order, static_cast<Index>(samples.size()), state_.model.train.seed,
                          position().epoch);
+    order_.resize(static_cast<std::size_t>(state_.samples_per_epoch));
     for (std::uint32_t& position : order_) position = samples[position];
   }
 
@@ -181,7 +182,7 @@ class Training {
   void tell_progress(Index step_range_samples, double seconds) {
     const StepMetrics& sums = position().epoch_sums;
     const auto samples = static_cast<double>(sums.samples);
-    const auto run_samples = static_cast<double>(state_.split.train.size()) *
+    const auto run_samples = static_cast<double>(state_.samples_per_epoch) *
                              static_cast<double>(state_.model.train.epochs - position().epoch + 1);
     Progress progress;
     progress.epoch = position().epoch;

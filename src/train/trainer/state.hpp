@@ -36,6 +36,7 @@ struct RunTrainer::State {
   std::vector<std::uint32_t> test_samples;
   Order order;
   Index steps_per_epoch = 0;
+  Index samples_per_epoch = 0;  // in these steps
 
   std::string train_sha256, test_sha256;  // empty if not needed
   std::string initial_weights_sha256;     // if the run began with given weights

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The net that evaluates. A batch normalisation uses its running statistics then, which do not
+// depend on the batch. One that alone reads a convolution or a dense layer is folded into it:
+//
+//   scale = gamma * (1 / sqrt(running_var + epsilon))          (ops/batch_norm2d.hpp)
+//   weight' [tap][c] = weight[tap][c] * scale[c]
+//   bias' [c]        = (bias[c] - running_mean[c]) * scale[c] + beta[c]      (bias 0 if it has none)
+//
+// computed in double, each operation rounded, and the results rounded to float once. Any other
+// batch normalisation stays, as y = fma(x, scale, shift) with scale and shift rounded once. This is
+// the arithmetic of every evaluation, on every engine.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "net/net.hpp"
+
+namespace convoy {
+
+class InferenceNet {
+ public:
+  // `net` must outlive this object.
+  explicit InferenceNet(const Net& net);
+
+  // Whether it differs from the net itself: whether that has a batch normalisation.
+  static bool differs(const Net& net);
+
+  const Net& net() const { return *folded_; }
+
+  // Writes the arena of net() for an arena of the net that was given.
+  void fold(const float* arena, float* folded) const;
+
+ private:
+  struct Source {
+    int layer = 0;               // in the net that was given
+    std::optional<int> norm;     // the batch normalisation that is folded into it
+  };
+
+  bool is_folded(int norm) const;
+  void fold_layer(const float* arena, const ParameterBlock& block, const Source& source,
+                  float* folded) const;
+
+  const Net& net_;
+  std::vector<Source> sources_;  // by layer of net()
+  std::optional<Net> folded_;
+};
+
+}  // namespace convoy
