@@ -20,11 +20,11 @@ std::string title(const Layer& layer) {
 }
 
 void check_input(Shape input, const Normalization& normalization) {
-  constexpr Index kMaxSide = 1 << 16;
+  constexpr Index kMost = 1 << 16;
   for (const Index side : {input.height, input.width, input.channels}) {
-    if (side < 1 || side > kMaxSide) {
+    if (side < 1 || side > kMost) {
       throw UserError(Fault::bad_data, fmt::format("[input]: a side is {}", side), "",
-                      fmt::format("use 1 to {}", kMaxSide));
+                      fmt::format("use 1 to {}", kMost));
     }
   }
   if (input.size() > Index{1} << 28) {
@@ -118,16 +118,6 @@ void check_rates(const std::vector<Layer>& layers) {
   }
 }
 
-std::vector<Index> weight_shape(const Op& op, const ParameterShape& parameters) {
-  if (const auto* conv = std::get_if<Conv2d>(&op)) {
-    return {conv->kernel.height, conv->kernel.width, conv->in.channels, conv->filters};
-  }
-  if (const auto* subsample = std::get_if<Subsample>(&op)) {
-    return {subsample->kernel.height, subsample->kernel.width, parameters.columns};
-  }
-  return {parameters.taps, parameters.columns};
-}
-
 }  // namespace
 
 Net::Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
@@ -150,7 +140,7 @@ Net::Net(std::string name, Shape input, Normalization normalization, std::vector
     if (shape.size() == 0) continue;
     const auto index = static_cast<int>(i);
     blocks_.push_back({index, arena_size_, shape});
-    tensors_.push_back({layer.name + ".weight", index, arena_size_, weight_shape(layer.op, shape),
+    tensors_.push_back({layer.name + ".weight", index, arena_size_, weight_shape(layer.op),
                         shape.weights(), layer.weight_learning_rate_factor});
     if (shape.bias) {
       tensors_.push_back({layer.name + ".bias",
