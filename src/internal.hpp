@@ -19,6 +19,7 @@
 #include "data/order.hpp"
 #include "net/model_file.hpp"
 #include "net/net.hpp"
+#include "ops/backend.hpp"
 #include "parallel/collectives.hpp"
 #include "parallel/communicator.hpp"
 #include "runtime/cuda_engine.hpp"

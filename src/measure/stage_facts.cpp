@@ -40,7 +40,7 @@ Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index bat
                Index microbatches) {
   const Op& last = plan.op(stage.layer + stage.fused);
   const Index in = input_shape(plan.op(stage.layer)).size(), out = output_shape(last).size();
-  const bool looks = std::holds_alternative<Activation>(last);  // reads its output for the slope
+  const bool looks = reads_own_output(last);
   switch (stage.kind) {
     case StageKind::statistics:
       return kFloat * batch * in;
@@ -48,7 +48,7 @@ Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index bat
       return kFloat * batch * (in + out + (stage.fused > 0 ? out : 0));
     case StageKind::forward:
     case StageKind::input_gradient: {
-      // The second input, read with x or with dy, is the output of an elementwise layer.
+      // A forward pass may read a second input with x, an input gradient its own output with dy.
       const Index other = stage.kind != StageKind::forward ? (looks ? out : 0)
                           : !stage.other.exists()          ? 0
                                                            : in;

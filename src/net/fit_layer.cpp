@@ -7,11 +7,9 @@
 namespace convoy {
 namespace {
 
-// The longest side, and the largest activation and block of parameters. With these limits no
-// product of sizes overflows, and a typing error does not allocate an absurd amount of memory.
-constexpr Index kMaxSide = Index{1} << 24;
+// The largest activation and weight, for the same reason as kMaxSide (ops/op_traits.hpp).
 constexpr double kMaxActivation = 0x1p28;
-constexpr double kMaxParameters = 0x1p30;
+constexpr double kMaxWeights = 0x1p30;
 
 class Fitter {
  public:
@@ -20,7 +18,7 @@ class Fitter {
 
   // The shape that the layer reads.
   Shape input(Shape net_input) const {
-    const std::size_t wanted = std::holds_alternative<Add>(layer_.op) ? 2 : 1;
+    const std::size_t wanted = input_count(layer_.op);
     if (layer_.inputs.size() != wanted) {
       fail("inputs", fmt::format("reads {} inputs", layer_.inputs.size()),
            fmt::format("a layer of this type reads {}", wanted),
@@ -37,35 +35,23 @@ class Fitter {
     return shape;
   }
 
-  void check(const Conv2d& op) const {
-    require_positive("filters", op.filters);
-    check_window("kernel", op.in, op.kernel, op.stride, op.padding);
-    if (op.padding.height >= op.kernel.height || op.padding.width >= op.kernel.width) {
-      fail("padding",
-           fmt::format("padding {} is not smaller than the kernel", to_string(op.padding)),
-           fmt::format("kernel {}: whole outputs would see zeros alone", to_string(op.kernel)),
-           "use a padding of at most kernel - 1");
-    }
-    check_sizes(op.in, op.kernel, op.filters);
-  }
-  void check(const Subsample& op) const {
-    check_window("size", op.in, op.kernel, op.stride, {0, 0});
-  }
-  void check(const Pool2d& op) const {
-    check_window("size", op.in, op.kernel, op.stride, op.padding);
-    if (2 * op.padding.height > op.kernel.height || 2 * op.padding.width > op.kernel.width) {
-      fail("padding",
-           fmt::format("padding {} is more than half of the window", to_string(op.padding)),
-           fmt::format("size {}: whole windows would lie in the padding", to_string(op.kernel)),
-           "use a padding of at most half of the size");
+  // Whether each key is within its limits, then whether the operation fits its input.
+  template <class OpType>
+  void check(const OpType& op) const {
+    OpTraits<OpType>::visit_keys(
+        op, [&]([[maybe_unused]] std::string_view key, [[maybe_unused]] const auto& field,
+                const auto& /*usual*/,
+                const auto&... limits) { (check_limits(key, field, limits), ...); });
+    OpTraits<OpType>::check(
+        op, [&](std::string_view key, std::string_view problem, std::string_view why,
+                std::string_view remedy) { fail(key, problem, why, remedy); });
+    double weights = 1;  // no product of whole numbers, which could overflow
+    for (const Index side : weight_shape(op)) weights *= static_cast<double>(side);
+    if (weights > kMaxWeights) {
+      fail("", fmt::format("it would have {:.0f} weights", weights),
+           fmt::format("at most {:.0f} a layer", kMaxWeights), "make the layer smaller");
     }
   }
-  void check(const Dense& op) const {
-    require_positive("units", op.units);
-    check_sizes({1, 1, op.in.size()}, {1, 1}, op.units);
-  }
-  void check(const Activation&) const {}
-  void check(const Add&) const {}
 
   void check_output(Shape out) const {
     const double size = static_cast<double>(out.height) * static_cast<double>(out.width) *
@@ -108,37 +94,19 @@ class Fitter {
     }
   }
 
-  void require_positive(std::string_view key, Index value) const {
-    if (value < 1 || value > kMaxSide) {
-      fail(key, fmt::format("{} is {}", key, value), "", fmt::format("use 1 to {}", kMaxSide));
+  void check_limits(std::string_view key, Index value, const IndexRange& range) const {
+    if (value < range.low || value > range.high) {
+      fail(key, fmt::format("{} is {}", key, value), "",
+           fmt::format("use {} to {}", range.low, range.high));
     }
   }
-
-  void check_window(std::string_view key, Shape in, Extent kernel, Extent stride,
-                    Extent padding) const {
-    for (const Index side : {kernel.height, kernel.width}) require_positive(key, side);
-    for (const Index side : {stride.height, stride.width}) require_positive("stride", side);
-    for (const Index side : {padding.height, padding.width}) {
-      if (side < 0 || side > kMaxSide) {
-        fail("padding", fmt::format("padding is {}", side), "",
-             fmt::format("use 0 to {}", kMaxSide));
-      }
-    }
-    if (kernel.height > in.height + 2 * padding.height ||
-        kernel.width > in.width + 2 * padding.width) {
-      fail(key, fmt::format("{} {} is larger than its padded input", key, to_string(kernel)),
-           fmt::format("it reads {} with padding {}", to_string(in), to_string(padding)),
-           fmt::format("make {} smaller, or shrink the image less before this layer", key));
-    }
+  void check_limits(std::string_view key, const Extent& extent, const IndexRange& range) const {
+    for (const Index side : {extent.height, extent.width}) check_limits(key, side, range);
   }
-
-  void check_sizes(Shape in, Extent kernel, Index columns) const {
-    const double parameters = static_cast<double>(kernel.height) *
-                              static_cast<double>(kernel.width) * static_cast<double>(in.channels) *
-                              static_cast<double>(columns);
-    if (parameters > kMaxParameters) {
-      fail("", fmt::format("it would have {:.0f} weights", parameters),
-           fmt::format("at most {:.0f} a layer", kMaxParameters), "make the layer smaller");
+  void check_limits(std::string_view key, double value, const Interval& interval) const {
+    if (!interval.contains(value)) {
+      fail(key, fmt::format("{} is {}", key, value), "",
+           fmt::format("use a number {}", interval.text()));
     }
   }
 

@@ -85,13 +85,13 @@ void check_normalization(const TableReader& input, const Normalization& n, Index
 }
 
 Input read_input(const ConfigValue& value) {
-  constexpr Index kMaxSide = 1 << 16;
+  constexpr Index kMost = 1 << 16;
   const TableReader reader(value, "[input]", kInputKeys);
   for (const std::string_view key : {"height", "width", "channels"}) {
     reader.require(key, fmt::format("{} = {}", key, key == "channels" ? 1 : 28));
   }
   Input input;
-  input.shape = {reader.integer("height", 1, 1, kMaxSide), reader.integer("width", 1, 1, kMaxSide),
+  input.shape = {reader.integer("height", 1, 1, kMost), reader.integer("width", 1, 1, kMost),
                  reader.integer("channels", 1, 1, 4096)};
   Normalization& n = input.normalization;
   n.scale = reader.number("scale", n.scale, {0, HUGE_VAL, true});

@@ -20,11 +20,11 @@ std::string title(const Layer& layer) {
 }
 
 void check_input(Shape input, const Normalization& normalization) {
-  constexpr Index kMaxSide = 1 << 16;
+  constexpr Index kMost = 1 << 16;
   for (const Index side : {input.height, input.width, input.channels}) {
-    if (side < 1 || side > kMaxSide) {
+    if (side < 1 || side > kMost) {
       throw UserError(Fault::bad_data, fmt::format("[input]: a side is {}", side), "",
-                      fmt::format("use 1 to {}", kMaxSide));
+                      fmt::format("use 1 to {}", kMost));
     }
   }
   if (input.size() > Index{1} << 28) {
@@ -118,16 +118,6 @@ void check_rates(const std::vector<Layer>& layers) {
   }
 }
 
-std::vector<Index> weight_shape(const Op& op, const ParameterShape& parameters) {
-  if (const auto* conv = std::get_if<Conv2d>(&op)) {
-    return {conv->kernel.height, conv->kernel.width, conv->in.channels, conv->filters};
-  }
-  if (const auto* subsample = std::get_if<Subsample>(&op)) {
-    return {subsample->kernel.height, subsample->kernel.width, parameters.columns};
-  }
-  return {parameters.taps, parameters.columns};
-}
-
 }  // namespace
 
 Net::Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
@@ -145,6 +135,7 @@ Net::Net(std::string name, Shape input, Normalization normalization, std::vector
   loss_ = {output_shape(layers_.back().op).channels, loss};
 
   for (std::size_t i = 0; i < layers_.size(); ++i) place_block(static_cast<int>(i));
+  parameters_end_ = arena_size_;
   buffers_.resize(layers_.size());
   for (std::size_t i = 0; i < layers_.size(); ++i) place_buffers(static_cast<int>(i));
   std::ranges::stable_sort(tensors_, {}, &ParameterTensor::layer);
@@ -156,7 +147,7 @@ void Net::place_block(int index) {
   if (shape.size() == 0) return;
   blocks_.push_back({index, arena_size_, shape});
   if (shape.weights() > 0) {
-    trained_.push_back({layer.name + ".weight", index, arena_size_, weight_shape(layer.op, shape),
+    trained_.push_back({layer.name + ".weight", index, arena_size_, weight_shape(layer.op),
                         shape.weights(), layer.weight_learning_rate_factor});
     tensors_.push_back(trained_.back());
   }

@@ -55,6 +55,7 @@ class Net {
   // Where the buffers of a layer lie in the arena, one after the other; behind all blocks.
   Index buffers_of(int layer) const { return buffers_[static_cast<std::size_t>(layer)]; }
   Index arena_size() const { return arena_size_; }            // floats, gaps included
+  Index parameters_end() const { return parameters_end_; }    // where buffers begin
   Index parameter_count() const { return parameter_count_; }  // floats, gaps left out
 
   // Counts forward, input gradients (where one is needed) and weight gradients of a training
@@ -75,7 +76,7 @@ class Net {
   std::vector<ParameterBlock> blocks_;
   std::vector<ParameterTensor> trained_, tensors_;
   std::vector<Index> buffers_;  // by layer
-  Index arena_size_ = 0;
+  Index arena_size_ = 0, parameters_end_ = 0;
   Index parameter_count_ = 0;
 };
 

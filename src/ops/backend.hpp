@@ -18,6 +18,9 @@ namespace convoy {
 struct Backend {
   const char* name;  // "avx512", "avx2", "neon", ..., "reference"
 
+  // Whether the passes of this operation are the backend's own; if not, they run the reference's.
+  bool (*implements)(const Op&);
+
   void (*forward)(const Op&, const Forward<float>&, Range units);
   void (*input_gradient)(const Op&, const InputGradient<float>&, Range units);
   void (*weight_gradient)(const Op&, const WeightGradient<float>&, Range units);

@@ -19,7 +19,8 @@
 //                    added in order.
 #pragma once
 
-#include "base/tensor.hpp"
+#include "ops/op_traits.hpp"
+#include "ops/window.hpp"
 
 namespace convoy {
 
@@ -36,5 +37,45 @@ constexpr Shape output_shape(const Conv2d& op) {
   return {(op.in.height + 2 * op.padding.height - op.kernel.height) / op.stride.height + 1,
           (op.in.width + 2 * op.padding.width - op.kernel.width) / op.stride.width + 1, op.filters};
 }
+
+template <>
+struct OpTraits<Conv2d> : OpDefaults<Conv2d> {
+  static constexpr std::array<ModelFileType<Conv2d>, 1> types = {{{"conv2d", "conv"}}};
+  static constexpr Units forward_units = Units::pixels;
+  static constexpr Units input_gradient_units = Units::pixels;
+  static constexpr PassFlops flops(const Conv2d& op) {
+    return flops_of_product(output_shape(op).size() * op.kernel.area() * op.in.channels);
+  }
+  static constexpr ParameterShape parameters(const Conv2d& op) {
+    const Index area = op.kernel.area();
+    return {area * op.in.channels, op.filters, op.bias, area * op.in.channels, area * op.filters};
+  }
+  // [ky][kx][c][f]
+  static std::vector<Index> weight_shape(const Conv2d& op) {
+    return {op.kernel.height, op.kernel.width, op.in.channels, op.filters};
+  }
+  // The transposed weights for the input gradient.
+  static constexpr Index packed_size(const Conv2d& op) { return parameters(op).weights(); }
+  static Index scratch_size(const Conv2d& op);
+
+  template <class Self, class Visit>
+  static constexpr void visit_keys(Self& op, const Visit& visit) {
+    visit("filters", op.filters, Required{"filters = 8"}, kPositiveSide);
+    visit("kernel", op.kernel, Required{"kernel = 3, or kernel = [3, 5] for height and width"},
+          kPositiveSide);
+    visit("stride", op.stride, Extent{1, 1}, kPositiveSide);
+    visit("padding", op.padding, Extent{0, 0}, kAnySide);
+    visit("bias", op.bias, true);
+  }
+
+  template <class Fail>
+  static void check(const Conv2d& op, const Fail& fail) {
+    check_window("kernel", op.in, op.kernel, op.padding, fail);
+    if (op.padding.height < op.kernel.height && op.padding.width < op.kernel.width) return;
+    fail("padding", "padding " + to_string(op.padding) + " is not smaller than the kernel",
+         "kernel " + to_string(op.kernel) + ": whole outputs would see zeros alone",
+         "use a padding of at most kernel - 1");
+  }
+};
 
 }  // namespace convoy

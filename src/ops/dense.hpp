@@ -10,7 +10,7 @@
 //                    db[n]    likewise, of 1 * dy[n]
 #pragma once
 
-#include "base/tensor.hpp"
+#include "ops/op_traits.hpp"
 
 namespace convoy {
 
@@ -23,5 +23,26 @@ struct Dense {
 constexpr Shape output_shape(const Dense& op) {
   return {1, 1, op.units};
 }
+
+template <>
+struct OpTraits<Dense> : OpDefaults<Dense> {
+  static constexpr std::array<ModelFileType<Dense>, 1> types = {{{"dense", "dense"}}};
+  static constexpr Units forward_units = Units::columns;
+  static constexpr Units input_gradient_units = Units::columns;
+  static constexpr PassFlops flops(const Dense& op) {
+    return flops_of_product(op.in.size() * op.units);
+  }
+  static constexpr ParameterShape parameters(const Dense& op) {
+    return {op.in.size(), op.units, op.bias, op.in.size(), op.units};
+  }
+  // The transposed weights for the input gradient.
+  static constexpr Index packed_size(const Dense& op) { return parameters(op).weights(); }
+
+  template <class Self, class Visit>
+  static constexpr void visit_keys(Self& op, const Visit& visit) {
+    visit("units", op.units, Required{"units = 10"}, kPositiveSide);
+    visit("bias", op.bias, true);
+  }
+};
 
 }  // namespace convoy

@@ -15,7 +15,8 @@
 //            are no term. Average: it adds dy * (1 / area).
 #pragma once
 
-#include "base/tensor.hpp"
+#include "ops/op_traits.hpp"
+#include "ops/window.hpp"
 
 namespace convoy {
 
@@ -36,6 +37,38 @@ constexpr Shape output_shape(const Pool2d& op) {
           (op.in.width + 2 * op.padding.width - op.kernel.width) / op.stride.width + 1,
           op.in.channels};
 }
+
+template <>
+struct OpTraits<Pool2d> : OpDefaults<Pool2d> {
+  static constexpr std::array<ModelFileType<Pool2d>, 2> types = {
+      {{"max_pool2d", "pool", {{}, Pooling::max}},
+       {"average_pool2d", "pool", {{}, Pooling::average}}}};
+  static constexpr std::size_t type_index(const Pool2d& op) {
+    return static_cast<std::size_t>(op.pooling);
+  }
+  static constexpr Units forward_units = Units::pixels;
+  static constexpr Units input_gradient_units = Units::pixels;
+  static constexpr PassFlops flops(const Pool2d& /*op*/) { return {}; }
+  static constexpr bool keeps_argmax(const Pool2d& op) { return op.pooling == Pooling::max; }
+
+  template <class Self, class Visit>
+  static constexpr void visit_keys(Self& op, const Visit& visit) {
+    visit("size", op.kernel, Required{"size = 2"}, kPositiveSide);
+    visit("stride", op.stride, op.kernel, kPositiveSide);
+    visit("padding", op.padding, Extent{0, 0}, kAnySide);
+  }
+
+  template <class Fail>
+  static void check(const Pool2d& op, const Fail& fail) {
+    check_window("size", op.in, op.kernel, op.padding, fail);
+    if (2 * op.padding.height <= op.kernel.height && 2 * op.padding.width <= op.kernel.width) {
+      return;
+    }
+    fail("padding", "padding " + to_string(op.padding) + " is more than half of the window",
+         "size " + to_string(op.kernel) + ": whole windows would lie in the padding",
+         "use a padding of at most half of the size");
+  }
+};
 
 // The windows [begin, end) along one axis that hold `position` (padding included).
 constexpr Range windows_at(Index position, Index kernel, Index stride, Index windows) {

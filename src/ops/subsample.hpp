@@ -17,7 +17,8 @@
 //                    before the next segment.
 #pragma once
 
-#include "base/tensor.hpp"
+#include "ops/op_traits.hpp"
+#include "ops/window.hpp"
 
 namespace convoy {
 
@@ -33,5 +34,36 @@ constexpr Shape output_shape(const Subsample& op) {
   return {(op.in.height - op.kernel.height) / op.stride.height + 1,
           (op.in.width - op.kernel.width) / op.stride.width + 1, op.in.channels};
 }
+
+template <>
+struct OpTraits<Subsample> : OpDefaults<Subsample> {
+  static constexpr std::array<ModelFileType<Subsample>, 1> types = {{{"subsample", "subsample"}}};
+  static constexpr Units forward_units = Units::pixels;
+  static constexpr Units input_gradient_units = Units::pixels;
+  static constexpr PassFlops flops(const Subsample& op) {
+    return flops_of_product(output_shape(op).size() * op.kernel.area());
+  }
+  static constexpr ParameterShape parameters(const Subsample& op) {
+    const Index area = op.kernel.area();
+    return {area, op.shared ? 1 : op.in.channels, op.bias, area, area};
+  }
+  // [ky][kx][1 or c]
+  static std::vector<Index> weight_shape(const Subsample& op) {
+    return {op.kernel.height, op.kernel.width, parameters(op).columns};
+  }
+
+  template <class Self, class Visit>
+  static constexpr void visit_keys(Self& op, const Visit& visit) {
+    visit("size", op.kernel, Required{"size = 2", "kernel"}, kPositiveSide);
+    visit("stride", op.stride, op.kernel, kPositiveSide);
+    visit("shared", op.shared, true);
+    visit("bias", op.bias, true);
+  }
+
+  template <class Fail>
+  static void check(const Subsample& op, const Fail& fail) {
+    check_window("size", op.in, op.kernel, {0, 0}, fail);
+  }
+};
 
 }  // namespace convoy

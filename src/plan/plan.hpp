@@ -243,13 +243,7 @@ void run_weight_gradient_sum(const Plan& plan, const Stage& stage, const Backend
                              std::span<const GrainPush> grains, float* slots, Index depth,
                              Range units);
 
-// How the units of a stage lie in memory: `length` elements each, one after the other; or (dense)
-// as blocks of kColumnBlock of the `columns` of each sample.
-struct UnitLayout {
-  Index length = 0;
-  Index columns = 0;  // 0: units lie one after the other
-  Index total = 0;    // elements of all samples
-};
+// How the units of a stage other than loss and weight_gradient lie in memory.
 UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples);
 
 template <class Span>

@@ -122,16 +122,12 @@ const Location& stage_output(const Stage& stage) {
 }
 
 UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples) {
-  const Op& op = plan.op(stage);
-  const bool forward = stage.kind == StageKind::forward;
-  const Shape shape = forward ? output_shape(op) : input_shape(op);
-  if (stage.kind == StageKind::add_readers_gradients)
+  if (stage.kind == StageKind::add_readers_gradients) {
     return {kColumnBlock, 0, samples * stage.dx.size};
-  if (std::holds_alternative<Dense>(op)) return {0, shape.size(), samples * shape.size()};
-  if (std::holds_alternative<Activation>(op) || std::holds_alternative<Add>(op)) {
-    return {kColumnBlock, 0, samples * shape.size()};
   }
-  return {shape.channels, 0, samples * shape.size()};
+  const Op& op = plan.op(stage);
+  return stage.kind == StageKind::forward ? forward_layout(op, samples)
+                                          : input_gradient_layout(op, samples);
 }
 
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,

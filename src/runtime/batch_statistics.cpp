@@ -277,7 +277,6 @@ void BatchStatistics::finish_forward(Index reduction, Index groups, const GrainL
   const float* const gamma = op.scale ? now + block.offset : nullptr;
   const float* const beta = now + block.offset + block.shape.weights();
   const Index buffers = plan_.net().buffers_of(layer);
-  const bool writes = leads_domain(communicator_);
   for (Index c = 0; c < C; ++c) {
     double mean_so_far = static_cast<double>(now[buffers + c]);
     double variance_so_far = static_cast<double>(now[buffers + C + c]);
@@ -300,7 +299,7 @@ void BatchStatistics::finish_forward(Index reduction, Index groups, const GrainL
     const auto mean = static_cast<float>(mean_so_far);
     const auto variance = static_cast<float>(variance_so_far);
     finite_ = finite_ && std::isfinite(mean) && std::isfinite(variance);
-    if (!writes) continue;
+    if (next == nullptr) continue;
     next[buffers + c] = mean;
     next[buffers + C + c] = variance;
   }

@@ -45,8 +45,8 @@ class BatchStatistics {
             tree::GroupedCounter& counter) const;
 
   // Collective; worker 0 alone calls it after all members of all groups have pushed their grains of
-  // this phase. `now` and `next`: the arenas of the parameters that the step reads and writes. Only
-  // the first rank of a memory domain writes to `next` (the running statistics).
+  // this phase. `now` and `next`: the arenas of the parameters that the step reads and writes; the
+  // running statistics are written to `next`, unless it is null.
   void finish(const Phase& phase, const GrainList& list, const float* now, float* next);
 
   // The coefficients of all operations, for each Plan::group_samples() of the batch.

@@ -6,14 +6,7 @@
 #include <vector>
 
 #include "net/net.hpp"
-#include "ops/reference/activation.hpp"
-#include "ops/reference/conv2d.hpp"
-#include "ops/reference/dense.hpp"
-#include "ops/reference/loss.hpp"
-#include "ops/reference/pool2d.hpp"
-#include "ops/reference/subsample.hpp"
-#include "ops/reference/update.hpp"
-#include "ops/visit.hpp"
+#include "ops/reference/operations.hpp"
 
 namespace convoy::test {
 
@@ -110,8 +103,11 @@ class Interpreter {
       const WeightGradient<Real> pass{samples(), value_of(layer.inputs[0]).y.data(),
                                       value.dy.data(), gradient.data() + offset_of(index), nullptr};
       const Range rows{0, weight_gradient_units(layer.op)};
-      visit_trainable([&](const auto& op) { reference::weight_gradient(op, pass, rows); },
-                      layer.op);
+      std::visit(
+          [&]<class T>(const T& op) {
+            if constexpr (is_trainable_v<T>) reference::weight_gradient(op, pass, rows);
+          },
+          layer.op);
     }
     if (!net_.needs_input_gradient(static_cast<int>(index))) return;
     Values dx(value_of(layer.inputs[0]).y.size());

@@ -7,13 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "ops/reference/activation.hpp"
-#include "ops/reference/conv2d.hpp"
-#include "ops/reference/dense.hpp"
-#include "ops/reference/loss.hpp"
-#include "ops/reference/pool2d.hpp"
-#include "ops/reference/subsample.hpp"
-#include "ops/visit.hpp"
+#include "ops/reference/operations.hpp"
 #include "tests/ops/random_ops.hpp"
 #include "tests/ops/rounds.hpp"
 
@@ -65,7 +59,11 @@ struct Case {
     if (parameters.empty()) return;
     const WeightGradient<Real> weights{samples, x.data(), dy.data(), gradient.data(), nullptr};
     const Range rows{0, weight_gradient_units(op)};
-    visit_trainable([&](const auto& o) { reference::weight_gradient(o, weights, rows); }, op);
+    std::visit(
+        [&]<class T>(const T& o) {
+          if constexpr (is_trainable_v<T>) reference::weight_gradient(o, weights, rows);
+        },
+        op);
   }
 
   static std::size_t size(Index n) { return static_cast<std::size_t>(n); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The facts of an operation that a plan uses, compared with plain counting for random operations.
 #include "ops/op.hpp"
+#include "ops/backend.hpp"
 
 #include <gtest/gtest.h>
 
@@ -119,24 +120,61 @@ TEST(Op, ParametersAndFlops) {
 }
 
 TEST(Op, NamesAreDistinctAndTraitsBelongToOneKind) {
+  std::vector<std::string> names;
+  for_each_op([&]<class T>() {
+    for (const ModelFileType<T>& type : OpTraits<T>::types) {
+      const Op op{type.settings};
+      const std::string name{type_name(op)};
+      EXPECT_EQ(name, type.name);
+      names.push_back(name);
+      EXPECT_EQ(keeps_argmax(op), name == "max_pool2d");
+      const bool activates = name == "relu" || name == "sigmoid" || name == "tanh";
+      EXPECT_EQ(works_in_place(op), activates);
+      EXPECT_EQ(reads_own_output(op), activates);
+      EXPECT_EQ(input_count(op), name == "add" ? 2 : 1);
+    }
+  });
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+}
+
+// All backends of a machine run the vector code of these operations, not the reference.
+TEST(Op, TheseHaveVectorCode) {
   const Shape shape{4, 4, 1};
-  const std::vector<Op> ops = {Conv2d{shape},
-                               Subsample{shape},
-                               Pool2d{shape, Pooling::max},
-                               Pool2d{shape, Pooling::average},
-                               Dense{shape},
-                               Activation{shape, ActivationFunction::relu},
-                               Activation{shape, ActivationFunction::sigmoid},
-                               Activation{shape, ActivationFunction::tanh},
-                               Add{shape}};
-  std::set<std::string> names;
-  for (const Op& op : ops) {
-    const std::string name{type_name(op)};
-    EXPECT_TRUE(names.insert(name).second) << name;
-    EXPECT_EQ(keeps_argmax(op), name == "max_pool2d");
-    EXPECT_EQ(works_in_place(op), name == "relu" || name == "sigmoid" || name == "tanh");
+  for (const Op& op : {Op{Conv2d{shape}}, Op{Subsample{shape}}, Op{Pool2d{shape}}, Op{Dense{shape}},
+                       Op{Activation{shape}}, Op{Add{shape}}}) {
+    for (const Backend* backend : backends()) {
+      EXPECT_TRUE(backend->implements(op)) << backend->name << ": " << type_name(op);
+    }
   }
 }
+
+// What an operation states is complete, or it does not compile.
+struct WithoutLayout {
+  Shape in;
+};
+struct WithoutFlops : WithoutLayout {};
+
+}  // namespace
+}  // namespace convoy
+
+template <>
+struct convoy::OpTraits<convoy::WithoutLayout> : OpDefaults<WithoutLayout> {
+  static constexpr PassFlops flops(const WithoutLayout& /*op*/) { return {}; }
+};
+template <>
+struct convoy::OpTraits<convoy::WithoutFlops> : OpDefaults<WithoutFlops> {
+  static constexpr Units forward_units = Units::pixels;
+  static constexpr Units input_gradient_units = Units::pixels;
+};
+
+namespace convoy {
+namespace {
+
+static_assert(!StatesUnits<WithoutLayout> && StatesFlops<WithoutLayout>);
+static_assert(StatesUnits<WithoutFlops> && !StatesFlops<WithoutFlops>);
+static_assert(!StatesTypes<WithoutFlops> && !StatesKeys<WithoutFlops>);
+static_assert(StatesUnits<Dense> && StatesFlops<Dense> && StatesTypes<Dense> && StatesKeys<Dense>);
+static_assert(is_trainable_v<Subsample> && !is_trainable_v<Pool2d>);
 
 }  // namespace
 }  // namespace convoy

@@ -253,16 +253,24 @@ inline Range owned_by(const Op& op, PassKind pass, Index samples, Index unit) {
     const Index columns = parameter_shape(op).columns;
     return {unit * columns, (unit + 1) * columns};
   }
-  const Shape shape = pass == PassKind::forward ? output_shape(op) : input_shape(op);
-  if (std::holds_alternative<Dense>(op)) {
-    const Index sample = unit % samples, column = unit / samples * kColumnBlock;
-    return {sample * shape.size() + column,
-            sample * shape.size() + std::min(column + kColumnBlock, shape.size())};
+  const bool forward = pass == PassKind::forward;
+  const Shape shape = forward ? output_shape(op) : input_shape(op);
+  const Units units = std::visit(
+      [&]<class T>(const T&) {
+        return forward ? OpTraits<T>::forward_units : OpTraits<T>::input_gradient_units;
+      },
+      op);
+  switch (units) {
+    case Units::pixels:
+      return {unit * shape.channels, (unit + 1) * shape.channels};
+    case Units::elements:
+      return {unit * kColumnBlock, std::min((unit + 1) * kColumnBlock, samples * shape.size())};
+    case Units::columns:
+      break;
   }
-  if (std::holds_alternative<Activation>(op) || std::holds_alternative<Add>(op)) {
-    return {unit * kColumnBlock, std::min((unit + 1) * kColumnBlock, samples * shape.size())};
-  }
-  return {unit * shape.channels, (unit + 1) * shape.channels};
+  const Index sample = unit % samples, column = unit / samples * kColumnBlock;
+  return {sample * shape.size() + column,
+          sample * shape.size() + std::min(column + kColumnBlock, shape.size())};
 }
 
 // [0, n) cut into random ranges, some of them empty, in order.

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "commands/missing_code.hpp"
 #include "report/metrics.hpp"
 
 namespace convoy::app {
@@ -232,14 +233,20 @@ void add_gpu(Json& json, const BenchResult& result, const StageResult& stage) {
   json["threads"] = launches.threads;
 }
 
+// Whether the code that was measured has vector code for an operation. (A GPU needs none.)
+bool (*implements(const BenchResult& result))(const Op&) {
+  return (result.gpu ? reference::backend() : find_backend(result.isa)).implements;
+}
+
 }  // namespace
 
 std::string table(const BenchSubject& subject, const BenchResult& result) {
   const Index batch = subject.model.train.batch;
   return fmt::format(
-      "{}\n{}\n\n{}\n{}\n{}\n{}", printable(title(subject, result)), machine(result),
+      "{}\n{}\n\n{}\n{}\n{}\n{}{}", printable(title(subject, result)), machine(result),
       limits_table(result), result.gpu ? gpu_stages_table(result) : stages_table(result),
-      result.gpu ? gpu_steps_table(result, batch) : steps_table(result, batch), about(result));
+      result.gpu ? gpu_steps_table(result, batch) : steps_table(result, batch), about(result),
+      missing_code(subject.model.net, implements(result), runs_on_cuda));
 }
 
 Json document(const BenchSubject& subject, const BenchResult& result) {

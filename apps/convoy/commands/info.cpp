@@ -11,6 +11,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
+#include "commands/missing_code.hpp"
 #include "report/metrics.hpp"
 
 namespace convoy::app {
@@ -29,29 +30,42 @@ std::string text(const Extent& extent) {
                                        : fmt::format("{}x{}", extent.height, extent.width);
 }
 
-// ", stride 2", or nothing if the value is the usual one.
-std::string unless(const Extent& usual, const char* name, const Extent& extent) {
-  if (extent == usual) return "";
-  return extent.height == extent.width ? fmt::format(", {} {}", name, extent.height)
-                                       : fmt::format(", {} {}", name, text(extent));
+// As a model file has it: "2" for a square.
+std::string value_text(const Extent& extent) {
+  return extent.height == extent.width ? fmt::format("{}", extent.height) : text(extent);
+}
+std::string value_text(const auto& number) {
+  return fmt::format("{}", number);
 }
 
-struct Describe {
-  std::string operator()(const Conv2d& op) const {
-    return fmt::format("{} filters {}{}{}", op.filters, text(op.kernel),
-                       unless({1, 1}, "stride", op.stride), unless({0, 0}, "padding", op.padding));
+// The settings of an operation: those that a model file has to give, then those that are not the
+// usual ones: "6 filters 5x5, padding 2".
+class Describe {
+ public:
+  template <class OpType>
+  std::string operator()(const OpType& op) const {
+    std::string all;
+    OpTraits<OpType>::visit_keys(
+        op, [&](std::string_view key, const auto& field, const auto& usual,
+                const auto&... /*limits*/) { append(all, key, field, usual); });
+    return all;
   }
-  std::string operator()(const Subsample& op) const {
-    return fmt::format("{}{}, {}", text(op.kernel), unless(op.kernel, "stride", op.stride),
-                       op.shared ? "one kernel" : "one kernel per channel");
+
+ private:
+  static void append(std::string& all, std::string_view /*key*/, const Extent& field,
+                     const Required& /*usual*/) {
+    all += fmt::format("{}{}", all.empty() ? "" : " ", text(field));
   }
-  std::string operator()(const Pool2d& op) const {
-    return fmt::format("{}{}{}", text(op.kernel), unless(op.kernel, "stride", op.stride),
-                       unless({0, 0}, "padding", op.padding));
+  static void append(std::string& all, std::string_view key, const auto& field,
+                     const Required& /*usual*/) {
+    all += fmt::format("{}{} {}", all.empty() ? "" : " ", field, key);
   }
-  std::string operator()(const Dense& op) const { return fmt::format("{} units", op.units); }
-  std::string operator()(const Activation&) const { return ""; }
-  std::string operator()(const Add&) const { return ""; }
+  template <class Field>
+  static void append(std::string& all, std::string_view key, const Field& field,
+                     const std::type_identity_t<Field>& usual) {
+    if (field == usual) return;
+    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", key, value_text(field));
+  }
 };
 
 // The row of a layer in the table.
@@ -102,11 +116,12 @@ std::string text_of_model(const ModelFile& model, const Work& work) {
       "{}: input {}, loss {}\n\n{}\n"
       "The three right-hand columns are FLOPs per sample. Training takes {} per sample and\n"
       "{} per step of {}; predicting takes {} per sample.\n"
-      "A batch of {} in grains of {} has work for up to {} {} (data parallel).\n",
+      "A batch of {} in grains of {} has work for up to {} {} (data parallel).\n{}",
       net.name(), to_string(net.input()), to_string(net.loss().function),
       aligned(rows, {false, false, false, false, true, true, true, true}), with_commas(flops),
       with_commas(flops * work.batch), work.batch, with_commas(sum.forward_flops), work.batch,
-      work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers");
+      work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers",
+      missing_code(net, backends().front()->implements, runs_on_cuda));
 }
 
 Json json_of_model(const ModelFile& model, const Work& work) {

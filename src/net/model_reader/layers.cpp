@@ -14,57 +14,119 @@
 namespace convoy {
 namespace {
 
-constexpr Index kMaxSide = Index{1} << 24;
-
 using Keys = std::vector<std::string_view>;
 
-// The default name of a layer of this type, and the keys that it has besides those of every layer.
+// A `type` of a layer: the operation with its usual settings, and the keys of the operation.
 struct LayerType {
-  std::string_view type;
+  std::string_view name;
   std::string_view short_name;
+  Op op;
   Keys keys;
-  bool has_parameters = false;
+  bool is_trainable = false;
+  bool has_initializers = false;
 };
 
-const std::array<LayerType, 9>& layer_types() {
-  static const std::array<LayerType, 9> types = {{
-      {"conv2d", "conv", {"filters", "kernel", "stride", "padding"}, true},
-      {"subsample", "subsample", {"size", "kernel", "stride", "shared"}, true},
-      {"max_pool2d", "pool", {"size", "stride", "padding"}},
-      {"average_pool2d", "pool", {"size", "stride", "padding"}},
-      {"dense", "dense", {"units"}, true},
-      {"relu", "relu", {}},
-      {"sigmoid", "sigmoid", {}},
-      {"tanh", "tanh", {}},
-      {"add", "add", {}},
-  }};
+template <class OpType>
+Keys keys_of(const OpType& op) {
+  Keys keys;
+  OpTraits<OpType>::visit_keys(op, [&](std::string_view key, const auto& /*field*/,
+                                       const auto& usual, const auto&... /*limits*/) {
+    keys.push_back(key);
+    if constexpr (std::is_same_v<decltype(usual), const Required&>) {
+      if (!usual.other_name.empty()) keys.push_back(usual.other_name);
+    }
+  });
+  return keys;
+}
+
+const std::vector<LayerType>& layer_types() {
+  static const std::vector<LayerType> types = [] {
+    std::vector<LayerType> all;
+    for_each_op([&]<class OpType>() {
+      for (const ModelFileType<OpType>& type : OpTraits<OpType>::types) {
+        all.push_back({type.name, type.short_name, type.settings, keys_of(type.settings),
+                       is_trainable_v<OpType>,
+                       is_trainable_v<OpType> && OpTraits<OpType>::has_initializers});
+      }
+    });
+    return all;
+  }();
   return types;
 }
 
 const LayerType* find_type(std::string_view name) {
   for (const LayerType& type : layer_types()) {
-    if (type.type == name) return &type;
+    if (type.name == name) return &type;
   }
   return nullptr;
 }
 
-Keys keys_of(const LayerType& type) {
+// With the keys of every layer, and of every layer that learns.
+Keys all_keys_of(const LayerType& type) {
   Keys keys = {"type", "name", "inputs"};
   keys.insert(keys.end(), type.keys.begin(), type.keys.end());
-  if (type.has_parameters) {
-    for (const std::string_view key :
-         {"bias", "activation", "weight_init", "bias_init", "weight_learning_rate_factor",
-          "bias_learning_rate_factor"}) {
-      keys.push_back(key);
-    }
+  if (type.is_trainable) {
+    keys.insert(keys.end(),
+                {"activation", "weight_learning_rate_factor", "bias_learning_rate_factor"});
   }
+  if (type.has_initializers) keys.insert(keys.end(), {"weight_init", "bias_init"});
   return keys;
 }
 
-constexpr std::array<std::pair<std::string_view, ActivationFunction>, 3> kActivations = {
-    {{"relu", ActivationFunction::relu},
-     {"sigmoid", ActivationFunction::sigmoid},
-     {"tanh", ActivationFunction::tanh}}};
+// Reads the keys of an operation, one after the other.
+class KeyReader {
+ public:
+  explicit KeyReader(const TableReader& layer) : layer_(layer) {}
+
+  template <class Field, class... Limits>
+  void operator()(std::string_view key, Field& field, const Required& required,
+                  const Limits&... limits) const {
+    key = given_name(key, required.other_name);
+    layer_.require(key, required.example);
+    field = read(key, field, limits...);
+  }
+  template <class Field, class... Limits>
+  void operator()(std::string_view key, Field& field, const std::type_identity_t<Field>& usual,
+                  const Limits&... limits) const {
+    field = read(key, usual, limits...);
+  }
+
+ private:
+  std::string_view given_name(std::string_view key, std::string_view other) const {
+    if (other.empty() || !layer_.has(other)) return key;
+    if (layer_.has(key)) {
+      layer_.fail(layer_.find(other)->location, fmt::format("both '{}' and '{}'", key, other),
+                  "they mean the same", "remove one");
+    }
+    return other;
+  }
+
+  Index read(std::string_view key, Index usual, const IndexRange& range) const {
+    return layer_.integer(key, usual, range.low, range.high);
+  }
+  Extent read(std::string_view key, const Extent& usual, const IndexRange& range) const {
+    return layer_.extent(key, usual, range.low, range.high);
+  }
+  double read(std::string_view key, double usual, const Interval& interval) const {
+    return layer_.number(key, usual, interval);
+  }
+  bool read(std::string_view key, bool usual) const { return layer_.flag(key, usual); }
+
+  const TableReader& layer_;
+};
+
+Op read_op(const TableReader& layer, Op op) {
+  std::visit([&]<class OpType>(OpType& o) { OpTraits<OpType>::visit_keys(o, KeyReader(layer)); },
+             op);
+  return op;
+}
+
+Activation read_activation(const TableReader& layer) {
+  constexpr auto& kTypes = OpTraits<Activation>::types;
+  std::array<std::string_view, kTypes.size()> names;
+  std::ranges::transform(kTypes, names.begin(), &ModelFileType<Activation>::name);
+  return kTypes[layer.choose("activation", *layer.find("activation"), names)].settings;
+}
 
 constexpr std::array<std::pair<std::string_view, InitializerKind>, 4> kInitializers = {
     {{"zeros", InitializerKind::zeros},
@@ -127,19 +189,18 @@ class LayersReader {
   void read_table(std::size_t i) {
     const ConfigValue& table = tables_[i];
     const LayerType& type = read_type(i);
-    const TableReader reader(table, fmt::format("layer '{}' ({})", names_[i], type.type),
-                             keys_of(type));
+    const TableReader reader(table, fmt::format("layer '{}' ({})", names_[i], type.name),
+                             all_keys_of(type));
     check_name(reader);
     Layer layer;
     layer.name = names_[i];
-    layer.op = read_op(reader, type);
-    layer.inputs = read_inputs(reader, type, i);
-    if (type.has_parameters) read_learning(reader, layer);
+    layer.op = read_op(reader, type.op);
+    layer.inputs = read_inputs(reader, input_count(layer.op), i);
+    if (type.is_trainable) read_learning(reader, layer);
     add(std::move(layer), table);
     if (reader.has("activation")) {
-      const auto function = reader.choice("activation", ActivationFunction::relu, kActivations);
       Layer activation;
-      activation.op = Activation{{}, function};
+      activation.op = read_activation(reader);
       activation.name = fmt::format("{}.{}", names_[i], type_name(activation.op));
       activation.inputs = {last()};
       add(std::move(activation), table);
@@ -164,7 +225,7 @@ class LayersReader {
     }
     const TableReader reader(tables_[i], fmt::format("layer '{}'", given), keys);
     Keys types;
-    for (const LayerType& type : layer_types()) types.push_back(type.type);
+    for (const LayerType& type : layer_types()) types.push_back(type.name);
     const ConfigValue& type =
         reader.require("type", "type = \"conv2d\" (one of " + joined(types) + ")");
     return layer_types()[reader.choose("type", type, types)];
@@ -186,61 +247,6 @@ class LayersReader {
     }
   }
 
-  static Op read_op(const TableReader& layer, const LayerType& type) {
-    if (type.type == "conv2d") return read_conv(layer);
-    if (type.type == "subsample") return read_subsample(layer);
-    if (type.type == "max_pool2d") return read_pool(layer, Pooling::max);
-    if (type.type == "average_pool2d") return read_pool(layer, Pooling::average);
-    if (type.type == "dense") {
-      Dense op;
-      layer.require("units", "units = 10");
-      op.units = layer.integer("units", 1, 1, kMaxSide);
-      op.bias = layer.flag("bias", op.bias);
-      return op;
-    }
-    for (const auto& [name, function] : kActivations) {
-      if (type.type == name) return Activation{{}, function};
-    }
-    return Add{};
-  }
-
-  static Conv2d read_conv(const TableReader& layer) {
-    Conv2d op;
-    layer.require("filters", "filters = 8");
-    layer.require("kernel", "kernel = 3, or kernel = [3, 5] for height and width");
-    op.filters = layer.integer("filters", 1, 1, kMaxSide);
-    op.kernel = layer.extent("kernel", op.kernel, 1, kMaxSide);
-    op.stride = layer.extent("stride", op.stride, 1, kMaxSide);
-    op.padding = layer.extent("padding", op.padding, 0, kMaxSide);
-    op.bias = layer.flag("bias", op.bias);
-    return op;
-  }
-
-  static Subsample read_subsample(const TableReader& layer) {
-    Subsample op;
-    if (layer.has("kernel") && layer.has("size")) {
-      layer.fail(layer.find("kernel")->location, "both 'size' and 'kernel'", "they mean the same",
-                 "remove one");
-    }
-    const std::string_view key = layer.has("kernel") ? "kernel" : "size";
-    layer.require(key, "size = 2");
-    op.kernel = layer.extent(key, op.kernel, 1, kMaxSide);
-    op.stride = layer.extent("stride", op.kernel, 1, kMaxSide);
-    op.shared = layer.flag("shared", op.shared);
-    op.bias = layer.flag("bias", op.bias);
-    return op;
-  }
-
-  static Pool2d read_pool(const TableReader& layer, Pooling pooling) {
-    Pool2d op;
-    op.pooling = pooling;
-    layer.require("size", "size = 2");
-    op.kernel = layer.extent("size", op.kernel, 1, kMaxSide);
-    op.stride = layer.extent("stride", op.kernel, 1, kMaxSide);
-    op.padding = layer.extent("padding", op.padding, 0, kMaxSide);
-    return op;
-  }
-
   static void read_learning(const TableReader& reader, Layer& layer) {
     constexpr Interval kFactor{0, 1e9};
     layer.weight_initializer = read_initializer(reader, "weight_init", layer.weight_initializer);
@@ -258,9 +264,7 @@ class LayersReader {
   }
 
   // The layers that the table names, or the layer before it.
-  std::vector<int> read_inputs(const TableReader& reader, const LayerType& type,
-                               std::size_t i) const {
-    const std::size_t wanted = type.type == "add" ? 2 : 1;
+  std::vector<int> read_inputs(const TableReader& reader, std::size_t wanted, std::size_t i) const {
     const std::string_view example = "inputs = [\"conv1\", \"conv2\"]";
     if (wanted == 2) reader.require("inputs", example);
     const ConfigValue* value = reader.find("inputs");

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "ops/cuda/group.cuh"
-#include "ops/cuda/task.hpp"
+#include "ops/loss.hpp"
 #include "ops/math_functions.hpp"
 #include "ops/segments.hpp"
 

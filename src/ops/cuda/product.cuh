@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The micro-kernel for all sums of products (task.hpp).
+// The micro-kernel for all sums of products (product.hpp).
 //
 // It is output-stationary: a thread keeps the sums of a tile of positions x columns in registers
 // and walks over the terms. A segment is a chain of fused multiply-adds, whose value is added to
@@ -16,7 +16,7 @@
 #include <cmath>
 
 #include "ops/cuda/group.cuh"
-#include "ops/cuda/task.hpp"
+#include "ops/cuda/product.hpp"
 
 namespace convoy::cuda {
 
@@ -96,11 +96,6 @@ __device__ inline void sum_segments(const Product& p, int lane, bool first,
     }
   }
 }
-
-struct Samples {
-  int count = 0;  // samples of the batch, or of a block's part
-  int grain = 1;
-};
 
 // The sums that a tile computes.
 struct Tile {

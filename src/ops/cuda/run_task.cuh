@@ -2,15 +2,14 @@
 // Runs a task with all threads of a group.
 #pragma once
 
-#include "ops/cuda/elementwise.cuh"
-#include "ops/cuda/pool2d.cuh"
+#include "ops/cuda/copy.cuh"
 #include "ops/cuda/product.cuh"
-#include "ops/cuda/subsample.cuh"
+#include "ops/cuda/task.hpp"
 
 namespace convoy::cuda {
 
-template <class OpType>
-__device__ void run_pass(const OpType& op, const Pass& pass, const Memories& memories,
+template <class OneForm>
+__device__ void run_pass(const OneForm& op, const Pass& pass, const Memories& memories,
                          const Samples& samples, const Group& group) {
   const auto at = [&](const Operand& operand) { return resolve(operand, memories); };
   const auto argmax = reinterpret_cast<Argmax*>(at(pass.argmax));
@@ -19,32 +18,44 @@ __device__ void run_pass(const OpType& op, const Pass& pass, const Memories& mem
     how.samples = samples.count;
     how.x = at(pass.x), how.other = at(pass.other), how.parameters = at(pass.parameters);
     how.y = at(pass.y), how.argmax = argmax;
-    forward(op, how, group);
+    if constexpr (requires { forward(op, how, samples, group); }) {
+      forward(op, how, samples, group);
+    } else {
+      forward(op, how, group);
+    }
   } else if (pass.kind == PassKind::input_gradient) {
     InputGradient<float> how;
     how.samples = samples.count;
     how.dy = at(pass.dy), how.y = at(pass.y), how.parameters = at(pass.parameters);
-    how.argmax = argmax, how.dx = at(pass.dx);
-    input_gradient(op, how, group);
+    how.argmax = argmax, how.x = at(pass.x), how.dx = at(pass.dx);
+    if constexpr (requires { input_gradient(op, how, samples, group); }) {
+      input_gradient(op, how, samples, group);
+    } else {
+      input_gradient(op, how, group);
+    }
+  } else {
+    float* const partials = at(pass.partials);
+    if constexpr (requires {
+                    weight_gradient(op, partials, partials, partials, 0, samples, group);
+                  }) {
+      weight_gradient(op, at(pass.x), at(pass.dy), partials, pass.partials.stride, samples, group);
+    }
   }
+}
+
+// Runs the pass of the form that the variant holds.
+template <class... Forms>
+__device__ void run_form(const std::variant<Forms...>& op, const Pass& pass,
+                         const Memories& memories, const Samples& samples, const Group& group) {
+  const auto run_if = [&](const auto* form) {
+    if (form != nullptr) run_pass(*form, pass, memories, samples, group);
+  };
+  (run_if(std::get_if<Forms>(&op)), ...);
 }
 
 __device__ inline void run(const Pass& pass, const Memories& memories, const Samples& samples,
                            const Group& group) {
-  if (const auto* pool = std::get_if<Pooling2d>(&pass.op)) {
-    run_pass(*pool, pass, memories, samples, group);
-  } else if (const auto* activation = std::get_if<Elementwise>(&pass.op)) {
-    run_pass(*activation, pass, memories, samples, group);
-  } else if (const auto* add = std::get_if<Addition>(&pass.op)) {
-    run_pass(*add, pass, memories, samples, group);
-  } else if (const auto* subsample = std::get_if<Subsampling>(&pass.op)) {
-    if (pass.kind == PassKind::weight_gradient) {
-      weight_gradient(*subsample, resolve(pass.x, memories), resolve(pass.dy, memories),
-                      resolve(pass.partials, memories), pass.partials.stride, samples, group);
-    } else {
-      run_pass(*subsample, pass, memories, samples, group);
-    }
-  }
+  run_form(pass.op, pass, memories, samples, group);
 }
 
 __device__ inline void run_task(const Task& task, const Memories& memories, const Samples& samples,
@@ -53,6 +64,8 @@ __device__ inline void run_task(const Task& task, const Memories& memories, cons
     run(*product, memories, samples, group);
   } else if (const auto* pass = std::get_if<Pass>(&task)) {
     run(*pass, memories, samples, group);
+  } else if (const auto* statistics = std::get_if<GrainStatistics>(&task)) {
+    run(*statistics, memories, samples, group);
   } else if (const auto* border = std::get_if<Border>(&task)) {
     run(*border, memories, samples, group);
   } else if (const auto* copy = std::get_if<Copy>(&task)) {

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/backend.hpp"
-#include "ops/reference/activation.hpp"
-#include "ops/reference/conv2d.hpp"
-#include "ops/reference/dense.hpp"
-#include "ops/reference/loss.hpp"
-#include "ops/reference/normalize.hpp"
-#include "ops/reference/pool2d.hpp"
-#include "ops/reference/subsample.hpp"
-#include "ops/reference/update.hpp"
-#include "ops/visit.hpp"
+
+#include "base/check.hpp"
+#include "ops/reference/operations.hpp"
 
 #ifdef __FAST_MATH__
 #error "convoy: fast-math changes the results; build the library without it"
@@ -26,6 +20,7 @@ void add(Index size, float* sum, const float* addend) {
 const Backend& backend() {
   static constexpr Backend table{
       "reference",
+      [](const Op&) { return true; },
       [](const Op& op, const Forward<float>& pass, Range units) {
         std::visit([&](const auto& o) { reference::forward(o, pass, units); }, op);
       },
@@ -33,7 +28,15 @@ const Backend& backend() {
         std::visit([&](const auto& o) { reference::input_gradient(o, pass, units); }, op);
       },
       [](const Op& op, const WeightGradient<float>& pass, Range units) {
-        visit_trainable([&](const auto& o) { reference::weight_gradient(o, pass, units); }, op);
+        std::visit(
+            [&]<class T>(const T& o) {
+              if constexpr (has_weight_gradient_v<T>) {
+                reference::weight_gradient(o, pass, units);
+              } else {
+                CONVOY_ASSERT(false);
+              }
+            },
+            op);
       },
       nullptr,
       nullptr,

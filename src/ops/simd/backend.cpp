@@ -12,7 +12,6 @@
 
 #include "base/check.hpp"
 #include "ops/simd/targets.hpp"
-#include "ops/visit.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/simd/backend.cpp"
@@ -21,15 +20,7 @@
 #include <hwy/highway.h>
 
 #if HWY_TARGET & CONVOY_FMA_TARGETS
-#include "ops/simd/convolutions/conv2d-inl.hpp"
-#include "ops/simd/convolutions/conv_block-inl.hpp"
-#include "ops/simd/elementwise/elementwise-inl.hpp"
-#include "ops/simd/elementwise/loss-inl.hpp"
-#include "ops/simd/elementwise/normalize-inl.hpp"
-#include "ops/simd/elementwise/update-inl.hpp"
-#include "ops/simd/pools/pool2d-inl.hpp"
-#include "ops/simd/pools/subsample-inl.hpp"
-#include "ops/simd/products/dense-inl.hpp"
+#include "ops/simd/operations-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace convoy::HWY_NAMESPACE {
@@ -41,17 +32,69 @@ constexpr const char* target_name() {
                                      : "sve";
 }
 
+// Which passes of an operation have vector code.
+template <class OpType>
+concept HasForward = requires(const OpType& op, const Forward<float>& pass, Range units) {
+  HWY_NAMESPACE::forward(op, pass, units);
+};
+template <class OpType>
+concept HasInputGradient = requires(const OpType& op, const InputGradient<float>& pass,
+                                    Range units) {
+  HWY_NAMESPACE::input_gradient(op, pass, units);
+};
+template <class OpType>
+concept HasWeightGradient = requires(const OpType& op, const WeightGradient<float>& pass,
+                                     Range units) {
+  HWY_NAMESPACE::weight_gradient(op, pass, units);
+};
+template <class OpType>
+concept HasPack = requires(const OpType& op, const float* parameters, float* packed, Range units) {
+  HWY_NAMESPACE::pack(op, parameters, packed, units);
+};
+
 const Backend& backend() {
   static constexpr Backend table{
       target_name(),
+      [](const Op& op) {
+        return std::visit(
+            []<class T>(const T&) {
+              return HasForward<T> && HasInputGradient<T> &&
+                     (HasWeightGradient<T> || !has_weight_gradient_v<T>);
+            },
+            op);
+      },
       [](const Op& op, const Forward<float>& pass, Range units) {
-        std::visit([&](const auto& o) { HWY_NAMESPACE::forward(o, pass, units); }, op);
+        std::visit(
+            [&]<class T>(const T& o) {
+              if constexpr (HasForward<T>) {
+                HWY_NAMESPACE::forward(o, pass, units);
+              } else {
+                reference::backend().forward(op, pass, units);
+              }
+            },
+            op);
       },
       [](const Op& op, const InputGradient<float>& pass, Range units) {
-        std::visit([&](const auto& o) { HWY_NAMESPACE::input_gradient(o, pass, units); }, op);
+        std::visit(
+            [&]<class T>(const T& o) {
+              if constexpr (HasInputGradient<T>) {
+                HWY_NAMESPACE::input_gradient(o, pass, units);
+              } else {
+                reference::backend().input_gradient(op, pass, units);
+              }
+            },
+            op);
       },
       [](const Op& op, const WeightGradient<float>& pass, Range units) {
-        visit_trainable([&](const auto& o) { HWY_NAMESPACE::weight_gradient(o, pass, units); }, op);
+        std::visit(
+            [&]<class T>(const T& o) {
+              if constexpr (HasWeightGradient<T>) {
+                HWY_NAMESPACE::weight_gradient(o, pass, units);
+              } else {
+                reference::backend().weight_gradient(op, pass, units);
+              }
+            },
+            op);
       },
       [](const Dense& op, const WeightGradientSum<float>& pass, Range units) {
         HWY_NAMESPACE::weight_gradient_sum(op, pass, units);
@@ -72,8 +115,11 @@ const Backend& backend() {
         HWY_NAMESPACE::gradient_statistics(op, pass, units);
       },
       [](const Op& op, const float* parameters, float* packed, Range units) {
-        if (const auto* conv = std::get_if<Conv2d>(&op)) pack(*conv, parameters, packed, units);
-        if (const auto* dense = std::get_if<Dense>(&op)) pack(*dense, parameters, packed, units);
+        std::visit(
+            [&]<class T>(const T& o) {
+              if constexpr (HasPack<T>) HWY_NAMESPACE::pack(o, parameters, packed, units);
+            },
+            op);
       },
       [](const Loss& op, const LossPass<float>& pass) { return HWY_NAMESPACE::loss(op, pass); },
       [](const Optimizer& optimizer, const UpdatePass<float>& pass) {

@@ -15,6 +15,7 @@
 #include "base/check.hpp"
 #include "base/float_environment.hpp"
 #include "base/short_slices.hpp"
+#include "net/fit_batch.hpp"
 #include "parallel/collectives.hpp"
 #include "runtime/check_use.hpp"
 #include "runtime/cpu/generations.hpp"
@@ -239,7 +240,10 @@ class CpuEngine final : public Engine {
       if (!membership.group.run(membership.member, work, phase)) return false;
       if (phase.reductions.empty()) continue;
       if (!barrier(worker, [&] {
-            statistics_.finish(phase, list, weights.parameters, generations_.next_parameters());
+            // The ranks of a memory domain share the parameters, so one of them writes.
+            float* const next =
+                leads_domain(communicator_) ? generations_.next_parameters() : nullptr;
+            statistics_.finish(phase, list, weights.parameters, next);
             if (track) track->record(TimeKind::reduction);
           })) {
         return false;
@@ -341,6 +345,7 @@ class CpuEngine final : public Engine {
 std::unique_ptr<Engine> make_cpu_engine(const Net& net, const NetOptimizer& optimizer,
                                         const EngineOptions& options, Communicator& communicator) {
   check_options(options, communicator);
+  check_groups_fit(net, options.grain);
   return std::make_unique<CpuEngine>(net, optimizer, options, communicator);
 }
 

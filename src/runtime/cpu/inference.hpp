@@ -3,6 +3,7 @@
 // parameters and its worker groups.
 #pragma once
 
+#include "base/float_environment.hpp"
 #include "net/inference_net.hpp"
 #include "runtime/cpu/worker_groups.hpp"
 
@@ -19,6 +20,7 @@ class Inference {
 
   // Computes the parameters from those of the net [arena]; returns them.
   Weights fold(const float* arena) {
+    const FloatEnvironment environment;
     inference_net_.fold(arena, parameters_.data());
     return {parameters_.data()};
   }

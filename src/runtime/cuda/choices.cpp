@@ -41,8 +41,14 @@ int device_of(const Communicator& communicator) {
 }
 
 Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
-                           bool fits) {
+                           const Plan& plan, bool fits) {
   if (options.timeline || communicator.size() > 1) return Launching::stages;
+  if (options.gpu.launching == Launching::persistent && plan.phases().size() > 1) {
+    throw UserError(Fault::unavailable, "--launch persistent is not available for this net",
+                    "its batch normalisations need all samples of a batch, and a block of that "
+                    "kernel has one at a time",
+                    "use --launch graph");
+  }
   if (options.gpu.launching == Launching::persistent && !fits) {
     throw UserError(Fault::unavailable, "--launch persistent is not available",
                     "a sample's activations do not fit the shared memory of a multiprocessor",

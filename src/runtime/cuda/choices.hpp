@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/plan.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/gpu/gpu.hpp"
 
@@ -19,7 +20,7 @@ int device_of(const Communicator& communicator);
 
 // `fits`: whether the net fits into a persistent kernel.
 Launching choose_launching(const EngineOptions& options, const Communicator& communicator,
-                           bool fits);
+                           const Plan& plan, bool fits);
 
 // Throws UserError(usage) where values of `largest` floats per sample have more elements than a
 // kernel can count.

@@ -13,9 +13,9 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(const Plan& plan, const Work& work, Division division,
+  Compiler(const Plan& plan, const Work& work, Division division, Index batch,
            std::span<const BlockUpdate> updates)
-      : plan_(plan), work_(work), division_(division), updates_(updates) {}
+      : plan_(plan), work_(work), division_(division), batch_(batch), updates_(updates) {}
 
   Compiled compile() {
     place_values();
@@ -148,8 +148,6 @@ class Compiler {
     task.values = {Memory::statistics, 0, 2 * values_of_grains_};
     task.coefficients = {Memory::coefficients, 0, plan_.coefficients(stage.layer)};
     task.op = in_32_bits(op);
-    task.op.coefficients_size = static_cast<int>(plan_.coefficients_size());
-    task.op.set_samples = static_cast<int>(plan_.group_samples());
     task.height = static_cast<int>(op.in.height);
     task.width = static_cast<int>(op.in.width);
     add({{task}}, stage);
@@ -181,7 +179,7 @@ class Compiler {
         forward_of_layer_.try_emplace(stage.layer, out_.forward_coefficients);
     r.forward = forward->second;
     const Index groups =
-        op.group == 0 ? 1 : (work_.batch + op.group - 1) / op.group;
+        op.group == 0 ? 1 : (batch_ + op.group - 1) / op.group;
     if (is_new) out_.forward_coefficients += groups * channels;
     out_.statistics_values = values_of_grains_;
     return r;
@@ -276,6 +274,7 @@ class Compiler {
   const Plan& plan_;
   const Work work_;
   const Division division_;
+  const Index batch_;
   const std::span<const BlockUpdate> updates_;
   Compiled out_;
   std::vector<StatisticsReduction> reductions_;
@@ -287,9 +286,9 @@ class Compiler {
 
 }  // namespace
 
-Compiled compile(const Plan& plan, const Work& work, Division division,
+Compiled compile(const Plan& plan, const Work& work, Division division, Index batch,
                  std::span<const BlockUpdate> updates) {
-  return Compiler(plan, work, division, updates).compile();
+  return Compiler(plan, work, division, batch, updates).compile();
 }
 
 }  // namespace convoy::cuda

@@ -35,8 +35,9 @@ struct Compiled {
 };
 
 // `work`: all samples of this rank for Division::batch, one sample for Division::sample.
-// `updates`: of each parameter block; empty where the program only evaluates.
-Compiled compile(const Plan& plan, const Work& work, Division division,
+// `batch`: the largest, of all ranks. `updates`: of each parameter block; empty where the program
+// only evaluates.
+Compiled compile(const Plan& plan, const Work& work, Division division, Index batch,
                  std::span<const BlockUpdate> updates = {});
 
 }  // namespace convoy::cuda

@@ -31,8 +31,14 @@ class DeviceArray {
     gpu.copy_to_device(memory_.get(), reinterpret_cast<const std::byte*>(from),
                        count * Index{sizeof(T)});
   }
-  void read(gpu::Gpu& gpu, T* to, Index count) const {
-    gpu.copy_to_host(reinterpret_cast<std::byte*>(to), memory_.get(), count * Index{sizeof(T)});
+  void read(gpu::Gpu& gpu, T* to, Index count) const { read_from(gpu, 0, to, count); }
+  void read_from(gpu::Gpu& gpu, Index first, T* to, Index count) const {
+    gpu.copy_to_host(reinterpret_cast<std::byte*>(to),
+                     reinterpret_cast<const std::byte*>(data() + first), count * Index{sizeof(T)});
+  }
+  void write_to(gpu::Gpu& gpu, Index first, const T* from, Index count) {
+    gpu.copy_to_device(reinterpret_cast<std::byte*>(data() + first),
+                       reinterpret_cast<const std::byte*>(from), count * Index{sizeof(T)});
   }
 
  private:

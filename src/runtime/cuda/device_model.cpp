@@ -68,6 +68,17 @@ ModelState DeviceModel::state() const {
   return state;
 }
 
+void DeviceModel::read_parameters(float* to) const {
+  const DeviceArray<float>& parameters = generations_[current_].parameters;
+  parameters.read(gpu_, to, parameters.size());
+}
+
+void DeviceModel::write_next_buffers(const float* arena) {
+  DeviceArray<float>& parameters = generations_[1 - current_].parameters;
+  const Index begin = plan_.net().parameters_end(), size = parameters.size() - begin;
+  if (size > 0) parameters.write_to(gpu_, begin, arena + begin, size);
+}
+
 void DeviceModel::set_state(const ModelState& state) {
   Arrays& now = generations_[current_];
   const std::vector<float> packed = packed_weights(plan_, state.parameters.data());

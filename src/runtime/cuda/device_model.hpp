@@ -22,6 +22,10 @@ class DeviceModel {
   // The state of the current generation, which the next step reads.
   ModelState state() const;
   void set_state(const ModelState& state);
+  // Copies the parameters of the current generation [arena], in the order of the stream.
+  void read_parameters(float* to) const;
+  // Copies buffers, which are the end of the arena, to the next generation.
+  void write_next_buffers(const float* arena);
   int current() const { return current_; }
   void set_current(int number) { current_ = number; }
 

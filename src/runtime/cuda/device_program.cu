@@ -41,18 +41,19 @@ Index DeviceProgram::shared_bytes(const Compiled& compiled) {
 }
 
 bool DeviceProgram::fits(const gpu::Gpu& gpu, const Plan& plan, Index grain) {
-  const Compiled compiled = compile(plan, work_of_block(gpu, grain), Division::sample);
+  if (plan.phases().size() > 1) return false;  // a block has a sample at a time, not the batch
+  const Compiled compiled = compile(plan, work_of_block(gpu, grain), Division::sample, 1);
   return shared_bytes(compiled) <= gpu.facts().shared_bytes;
 }
 
 DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples, Division division,
-                             Use use, Index subtrees)
+                             Use use, Index batch, Index subtrees)
     : gpu_(gpu),
       shared_(shared),
       resident_threads_(resident_threads(gpu)),
       work_(division == Division::sample ? work_of_block(gpu, shared.grain)
                                          : Work{samples, shared.grain, resident_threads_}),
-      compiled_(compile(*shared.plan, work_, division, shared.optimizer->blocks)) {
+      compiled_(compile(*shared.plan, work_, division, batch, shared.optimizer->blocks)) {
   check_count(work_.samples, compiled_.largest);
   const Net& net = shared.plan->net();
   const bool by_sample = division == Division::sample;
@@ -66,6 +67,7 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
     partials_ = {gpu, compiled_.partials * apart, "the partial sums of weight gradients"};
     kept_ = {gpu, compiled_.kept * apart, "the inputs of dense layers"};
     subtree_sums_ = {gpu, subtrees * net.arena_size(), "the gradients"};
+    if (!compiled_.reductions.empty()) allocate_statistics(batch, subtrees > 0);
   }
   losses_ = {gpu, samples, "the losses"};
   predictions_ = {gpu, samples, "the predictions"};
@@ -76,6 +78,12 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   program.codes = codes_.data(), program.code_count = static_cast<int>(codes_.size());
   program.tasks = tasks_.data(), program.task_count = static_cast<int>(tasks_.size());
   program.sources = sources_.data(), program.source_count = static_cast<int>(sources_.size());
+  program.reductions = reductions_.data();
+  program.set_samples = static_cast<int>(shared.plan->group_samples());
+  program.set_size = static_cast<int>(shared.plan->coefficients_size());
+  program.statistics = {statistics_.data(), subtree_statistics_.data(),
+                        forward_coefficients_.data(), coefficients_.data(),
+                        reduced_gradients_.data()};
   program.ends = compiled_.ends;
   program.loss = net.loss();
   program.optimizer = lower(shared.optimizer->optimizer);
@@ -91,6 +99,19 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   program.results = {losses_.data(), predictions_.data(), hits_.data(), probabilities_.data()};
   program_ = {gpu, std::vector<Program>{program}, "the program"};
   if (by_sample) choose_steps_size(samples);
+}
+
+// `several_ranks`: the values of this rank's subtrees go to the host.
+void DeviceProgram::allocate_statistics(Index batch, bool several_ranks) {
+  const std::string_view what = "the statistics of batch normalisations";
+  const Index set = shared_.plan->group_samples();
+  const Index sets = set == 0 ? 1 : (batch + set - 1) / set;
+  reductions_ = {gpu_, compiled_.reductions, "the program"};
+  statistics_ = {gpu_, compiled_.statistics_values, what};
+  if (several_ranks) subtree_statistics_ = {gpu_, compiled_.statistics_subtrees, what};
+  forward_coefficients_ = {gpu_, compiled_.forward_coefficients, what};
+  coefficients_ = {gpu_, sets * shared_.plan->coefficients_size(), what};
+  reduced_gradients_ = {gpu_, shared_.plan->net().arena_size(), what};
 }
 
 // Chooses the number of blocks of run_steps_kernel: as many as have a sample, or parameters to
@@ -130,6 +151,8 @@ Index DeviceProgram::items(const Code& code) const {
                                : task.kind == PassKind::input_gradient ? task.dx
                                                                        : task.partials;
       return work_.samples * written.stride;
+    } else if constexpr (std::is_same_v<T, GrainStatistics>) {
+      return (work_.samples + work_.grain - 1) / work_.grain * task.op.channels;
     } else if constexpr (std::is_same_v<T, Border>) {
       return work_.samples * task.to.stride;
     } else {
@@ -146,6 +169,8 @@ Index DeviceProgram::items(const Code& code) const {
       return work_.samples * net.loss().classes;
     case CodeKind::loss_sum:
       return work_.samples;
+    case CodeKind::reduction:
+      return compiled_.reductions[static_cast<std::size_t>(code.index)].channels;
     case CodeKind::sum:
       break;
   }

@@ -24,8 +24,9 @@ class DeviceProgram {
   // rank's gradients form, where other ranks have parts of the sum; 0: the program sums and applies
   // all gradients itself.
   enum class Use { training, evaluation };
+  // `batch`: the largest, of all ranks.
   DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples, Division division, Use use,
-                Index subtrees = 0);
+                Index batch, Index subtrees = 0);
 
   // The shared memory that a block of a persistent kernel needs, and whether the GPU has it.
   static Index shared_bytes(const Compiled& compiled);
@@ -52,10 +53,19 @@ class DeviceProgram {
   // [subtree][arena]
   const DeviceArray<float>& subtree_sums() const { return subtree_sums_; }
 
+  // Where other ranks have a part of the batch: the values of this rank's subtrees after a reduction
+  // code, and the coefficients, which the next codes read.
+  const StatisticsReduction& reduction(int number) const {
+    return compiled_.reductions[static_cast<std::size_t>(number)];
+  }
+  const DeviceArray<double>& subtree_statistics() const { return subtree_statistics_; }
+  DeviceArray<float>& coefficients() { return coefficients_; }
+
  private:
   Index items(const Code& code) const;
   gpu::GridSize grid_for(Index threads) const;
   void choose_steps_size(Index samples);
+  void allocate_statistics(Index batch, bool several_ranks);
 
   gpu::Gpu& gpu_;
   const Shared shared_;
@@ -67,6 +77,10 @@ class DeviceProgram {
   DeviceArray<Task> tasks_;
   DeviceArray<ParameterSource> sources_;
   DeviceArray<float> workspace_, partials_, kept_, one_, probabilities_, subtree_sums_;
+  DeviceArray<StatisticsReduction> reductions_;
+  DeviceArray<double> statistics_, subtree_statistics_;
+  DeviceArray<ForwardCoefficients> forward_coefficients_;
+  DeviceArray<float> coefficients_, reduced_gradients_;
   DeviceArray<double> losses_;
   DeviceArray<int> predictions_, hits_;
   DeviceArray<Program> program_;

@@ -17,6 +17,7 @@
 
 #include "base/check.hpp"
 #include "base/float_environment.hpp"
+#include "net/fit_batch.hpp"
 #include "parallel/collectives.hpp"
 #include "runtime/check_use.hpp"
 #include "runtime/cuda/choices.hpp"
@@ -24,7 +25,9 @@
 #include "runtime/cuda/device_model.hpp"
 #include "runtime/cuda/device_program.hpp"
 #include "runtime/cuda/evaluator.hpp"
+#include "runtime/cuda/inference.hpp"
 #include "runtime/cuda/part_table.hpp"
+#include "runtime/cuda/rank_statistics.hpp"
 #include "runtime/cuda/rank_sum.hpp"
 #include "runtime/cuda/stage_clock.hpp"
 #include "runtime/recorded_communicator.hpp"
@@ -52,7 +55,7 @@ class SingleGpuEngine final : public CudaEngine {
                       : nullptr),
         communicator_(recorded_ ? *recorded_ : communicator),
         gpu_(cuda::device_of(communicator)),
-        launching_(cuda::choose_launching(options, communicator,
+        launching_(cuda::choose_launching(options, communicator, plan_,
                                           DeviceProgram::fits(gpu_, plan_, options.grain))),
         data_(gpu_, net),
         model_(gpu_, plan_, optimizer_),
@@ -61,11 +64,14 @@ class SingleGpuEngine final : public CudaEngine {
                   subtrees()),
         step_(gpu_, shared(), parts_.most_samples(options.batch),
               launching_ == Launching::persistent ? Division::sample : Division::batch,
-              DeviceProgram::Use::training, subtrees()),
+              DeviceProgram::Use::training, options.batch, subtrees()),
+        rank_statistics_(gpu_, communicator_, options, plan_),
         evaluator_(gpu_, shared()),
         run_(gpu_, 1, "the state of a run"),
         host_run_(gpu_, 1),
         stop_(gpu_, 1) {
+    check_groups_fit(net, options.grain);
+    if (InferenceNet::differs(net)) inference_.emplace(gpu_, net, optimizer_, options.grain);
     if (launching_ == Launching::graph) loop_ = step_.make_loop(run_.data());
     if (options.timeline) {
       options.timeline->prepare(plan_, 1);
@@ -107,8 +113,9 @@ class SingleGpuEngine final : public CudaEngine {
     losses_.resize(static_cast<std::size_t>(mine.size()));
     hits_.resize(static_cast<std::size_t>(mine.size()));
     communicator_.heartbeat();
-    evaluator_.score(
-        data_.images(data), model_.current(),
+    if (inference_) fold();
+    (inference_ ? inference_->evaluator() : evaluator_).score(
+        data_.images(data), inference_ ? cuda::Inference::kGeneration : model_.current(),
         samples.subspan(static_cast<std::size_t>(mine.begin),
                         static_cast<std::size_t>(mine.size())),
         {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
@@ -150,6 +157,13 @@ class SingleGpuEngine final : public CudaEngine {
   }
 
  private:
+  void fold() {
+    Buffer<float> parameters(net_.arena_size());
+    model_.read_parameters(parameters.data());
+    gpu_.wait();
+    inference_->fold(parameters.data());
+  }
+
   // The most subtrees that are summed on the host; 0 in a job of one rank.
   Index subtrees() const {
     return communicator_.size() > 1 ? parts_.most_subtrees(options_.batch) : 0;
@@ -264,8 +278,22 @@ class SingleGpuEngine final : public CudaEngine {
     for (std::size_t code = 0; code < step_.codes().size(); ++code) {
       step_.launch_code(static_cast<int>(code), run_.data());
       if (clock_) clock_->after_code(code);
+      if (communicator_.size() > 1 && step_.codes()[code].kind == cuda::CodeKind::reduction) {
+        finish_statistics(step_range, step, step_.codes()[code].index);
+      }
     }
     launches_ += static_cast<Index>(step_.codes().size());
+  }
+
+  // Finishes a reduction over the batch with the other ranks.
+  void finish_statistics(const StepRange& step_range, int step, int reduction) {
+    const Index samples = samples_of(step_range, step_range.steps.begin + step);
+    const auto first = static_cast<std::size_t>((step_range.steps.begin + step) * step_range.batch);
+    const GrainList list{step_range.data,
+                         step_range.order.subspan(first, static_cast<std::size_t>(samples)),
+                         options_.grain};
+    rank_statistics_.after_reduction(reduction, list, parts_.of_batch(samples).grains, step_,
+                                     model_);
   }
 
   // Reads the results that the device wrote for each step.
@@ -306,7 +334,8 @@ class SingleGpuEngine final : public CudaEngine {
     const bool stop = step_range.stop && step_range.stop->load(std::memory_order_relaxed);
     const cuda::PartTable::Entry& part = parts_.of_batch(samples_of(step_range, step));
     const StepMetrics step_metrics =
-        rank_sum_.finish(part, step_, stop ? StepMetrics::stop_requested : 0U);
+        rank_sum_.finish(part, step_, rank_statistics_.statistics(),
+                         stop ? StepMetrics::stop_requested : 0U);
     if (clock_) clock_->end(step_.codes());
     result_.last_loss = step_metrics.loss / static_cast<double>(step_metrics.samples);
     bool finite = !(step_metrics.flags & StepMetrics::not_finite);
@@ -315,7 +344,7 @@ class SingleGpuEngine final : public CudaEngine {
       ++launches_;
       receive_run();
       gpu_.wait([this] { communicator_.heartbeat(); });
-      finite = run.bad_step != run.step;
+      finite = run.bad_step != run.step && rank_statistics_.statistics().finite();
     }
     if (clock_) clock_->track().record(TimeKind::update);
     if (!finite) {
@@ -345,7 +374,9 @@ class SingleGpuEngine final : public CudaEngine {
   cuda::RankSum rank_sum_;
   DeviceProgram step_;
   std::unique_ptr<gpu::Gpu::Loop> loop_;  // for Launching::graph
+  cuda::RankStatistics rank_statistics_;
   cuda::Evaluator evaluator_;
+  std::optional<cuda::Inference> inference_;  // where the net that evaluates is another
   std::optional<cuda::StageClock> clock_;
 
   // State of the step range or the evaluation in progress.

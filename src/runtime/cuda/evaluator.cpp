@@ -13,7 +13,8 @@ constexpr Index kMostBytes = Index{256} << 20, kMostSamples = 1024;  // at a tim
 void Evaluator::prepare() {
   const Index bytes = shared_.plan->workspace_floats() * Index{sizeof(float)};
   at_a_time_ = std::clamp<Index>(kMostBytes / bytes, 1, kMostSamples);
-  program_.emplace(gpu_, shared_, at_a_time_, Division::batch, DeviceProgram::Use::evaluation);
+  program_.emplace(gpu_, shared_, at_a_time_, Division::batch, DeviceProgram::Use::evaluation,
+                   at_a_time_);
   run_ = {gpu_, 1, "the state of a run"};
   order_ = {gpu_, at_a_time_, "the order of samples"};
   predictions_.resize(static_cast<std::size_t>(at_a_time_));

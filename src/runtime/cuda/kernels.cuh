@@ -95,7 +95,7 @@ __device__ inline void sum_parameter(const Program& program, const StepRangeInpu
                                      const StepNumber& number, const ParameterSource& source,
                                      int element, const Memories& memories) {
   const Part& part = part_of_step(input, number.step);
-  const Samples samples{part.samples, program.grain, part.first};
+  const Samples samples{part.samples, program.grain};
   if (program.subtree_sums && source.is_reduced) return;  // the host has it
   if (program.subtree_sums) {
     sum_grains(source, element, memories, samples, part.grains, [&](int subtree, float value) {
@@ -140,7 +140,8 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
       return fill(program, input, number.step, step_samples, memories, group);
     case CodeKind::task:
       return run_task(program.tasks[code.index], memories,
-                      {step_samples.count, program.grain, part_of_step(input, number.step).first},
+                      {step_samples.count, program.grain, part_of_step(input, number.step).first,
+                       program.set_samples, program.set_size},
                       group);
     case CodeKind::loss_terms:
       return loss_terms(program.loss, loss_arrays(program, step_samples, memories),
@@ -196,6 +197,8 @@ __device__ inline Memories memories_of(const Program& program, int current) {
   Memories memories = program.memories;
   memories.of(Memory::parameters) = program.generations[current].parameters;
   memories.of(Memory::packed) = program.generations[current].packed;
+  memories.of(Memory::coefficients) = program.statistics.coefficients;
+  memories.of(Memory::statistics) = reinterpret_cast<float*>(program.statistics.values);
   return memories;
 }
 

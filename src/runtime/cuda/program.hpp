@@ -76,6 +76,7 @@ struct Program {
   const ParameterSource* sources = nullptr;
   int source_count = 0;
   const StatisticsReduction* reductions = nullptr;
+  int set_samples = 0, set_size = 0;  // Samples
   StatisticsMemory statistics;
   Ends ends;
   Loss loss;

@@ -15,6 +15,7 @@ RankSum::RankSum(gpu::Gpu& gpu, Communicator& communicator, const EngineOptions&
                  const Plan& plan, Index samples, Index subtrees)
     : gpu_(gpu),
       communicator_(communicator),
+      plan_(plan),
       arena_(plan.net().arena_size()),
       grain_(options.grain),
       backend_(find_backend("auto")),
@@ -49,7 +50,7 @@ void RankSum::push_metrics(Index all_grains, Range grains, const double* losses,
 }
 
 StepMetrics RankSum::finish(const PartTable::Entry& part, const DeviceProgram& program,
-                            std::uint32_t flags) {
+                            const BatchStatistics& statistics, std::uint32_t flags) {
   const auto subtrees = static_cast<Index>(part.subtrees.size());
   const Index samples = part.part.samples;
   program.subtree_sums().read(gpu_, staged_.data(), subtrees * arena_);
@@ -68,19 +69,24 @@ StepMetrics RankSum::finish(const PartTable::Entry& part, const DeviceProgram& p
     gradient_sum_.add(gradient_sum_.slice_before_exchange(slice, 0, 1));
     step_metrics = gradient_sum_.exchange();
   }
-  if (!(step_metrics.flags & StepMetrics::not_finite)) sum_gradients();
+  if (!(step_metrics.flags & StepMetrics::not_finite)) sum_gradients(statistics);
   communicator_.barrier(
       SyncPoint::update);  // all ranks of the domain have read what the next step overwrites
   return step_metrics;
 }
 
-void RankSum::sum_gradients() {
+void RankSum::sum_gradients(const BatchStatistics& statistics) {
   if (gradient_sum_.exchanges()) {
     std::copy_n(gradient_sum_.root(), arena_, staged_.data());
   } else {
     for (Index begin = 0; begin < arena_; begin += kBlockFloats) {
       const Range some{begin, std::min(begin + kBlockFloats, arena_)};
       std::copy_n(gradient_sum_.sum(some, scratch_.data()), some.size(), staged_.data() + begin);
+    }
+  }
+  for (const ParameterBlock& block : plan_.net().parameter_blocks()) {
+    if (const float* const gradient = statistics.gradient(block)) {
+      std::copy_n(gradient, block.shape.size(), staged_.data() + block.offset);
     }
   }
   sums_.write(gpu_, staged_.data(), arena_);

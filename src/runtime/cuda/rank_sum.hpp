@@ -4,6 +4,7 @@
 // the sum is copied back.
 #pragma once
 
+#include "runtime/batch_statistics.hpp"
 #include "runtime/cuda/device_program.hpp"
 #include "runtime/cuda/part_table.hpp"
 #include "runtime/gradient_sum.hpp"
@@ -19,7 +20,7 @@ class RankSum {
   // Collective. Finishes the step that was launched last; `flags` are those of this rank. Returns
   // the step metrics of all ranks; where they are finite, sums() is the sum of all gradients.
   StepMetrics finish(const PartTable::Entry& part, const DeviceProgram& program,
-                     std::uint32_t flags);
+                     const BatchStatistics& statistics, std::uint32_t flags);
   const float* sums() const { return sums_.data(); }  // [arena], on the device
 
   // Collective: the loss and the counts of an evaluation, from the losses of this rank's samples.
@@ -30,10 +31,11 @@ class RankSum {
   void push_metrics(Index all_grains, Range grains, const double* losses, const int* hits,
                     Index samples);
   GroupPieces pieces() const { return {counter_.subtrees(), partial_metrics_.data()}; }
-  void sum_gradients();
+  void sum_gradients(const BatchStatistics& statistics);
 
   gpu::Gpu& gpu_;
   Communicator& communicator_;
+  const Plan& plan_;
   const Index arena_, grain_;
   const Backend& backend_;
   GradientSum gradient_sum_;

@@ -248,6 +248,7 @@ TEST_P(FiberKernels, GiveTheBitsOfTheReferenceInAnyOrder) {
   bounds.multiply_adds = 40'000;
   for (int round = 0; round < rounds(120); ++round) {
     const Op op = GetParam().make(random, bounds);
+    if (!runs_on_cuda(op)) GTEST_SKIP() << type_name(op) << " has no code for a GPU";
     Case c(op, random.pick(1, 7), random, values_of(round));
     const Threads threads = random_threads(random);
     fibers::schedule() = random_schedule(random);

@@ -18,16 +18,19 @@ namespace convoy::cuda {
 
 struct Normalizing {
   int channels = 1;
-  int size = 1;              // numbers of a sample
-  int coefficients_size = 0;  // of a set, in floats
-  int set_samples = 0;       // samples that share a set of coefficients; 0: all
+  int size = 1;  // numbers of a sample
 };
 
-// The coefficients of a sample of the batch.
-__device__ inline const float* coefficients_of(const Normalizing& op, const float* first_set,
+inline Normalizing in_32_bits(const BatchNorm2d& op) {
+  return {in_32_bits(op.in.channels), in_32_bits(op.in.size())};
+}
+
+// The coefficients of a sample.
+__device__ inline const float* coefficients_of(const Samples& samples, const float* first_set,
                                                int sample) {
-  if (op.set_samples == 0) return first_set;
-  return first_set + static_cast<Index>(sample / op.set_samples) * op.coefficients_size;
+  if (samples.set_samples == 0) return first_set;
+  return first_set +
+         static_cast<Index>((samples.first + sample) / samples.set_samples) * samples.set_size;
 }
 
 __device__ inline void forward(const Normalizing& op, const Forward<float>& pass,
@@ -35,7 +38,7 @@ __device__ inline void forward(const Normalizing& op, const Forward<float>& pass
   const int size = samples.count * op.size;
   for (int i = group.rank; i < size; i += group.size) {
     const float* const c =
-        coefficients_of(op, pass.parameters, samples.first + i / op.size) + i % op.channels;
+        coefficients_of(samples, pass.parameters, i / op.size) + i % op.channels;
     pass.y[i] = std::fma(pass.x[i], *row(c, Coefficient::scale, op.channels),
                          *row(c, Coefficient::shift, op.channels));
   }
@@ -46,7 +49,7 @@ __device__ inline void input_gradient(const Normalizing& op, const InputGradient
   const int size = samples.count * op.size;
   for (int i = group.rank; i < size; i += group.size) {
     const float* const c =
-        coefficients_of(op, pass.parameters, samples.first + i / op.size) + i % op.channels;
+        coefficients_of(samples, pass.parameters, i / op.size) + i % op.channels;
     const float from_x = std::fma(pass.x[i], *row(c, Coefficient::x_factor, op.channels),
                                   *row(c, Coefficient::offset, op.channels));
     pass.dx[i] = std::fma(pass.dy[i], *row(c, Coefficient::dy_factor, op.channels), from_x);
@@ -101,8 +104,8 @@ __device__ inline void run(const GrainStatistics& task, const Memories& memories
     double* const value = values + Index{grain} * 2 * C + c;
     if (task.backward) {
       const float* const dy = resolve(task.dy, memories) + Index{begin} * task.op.size + c;
-      const float* const set = coefficients_of(task.op, resolve(task.coefficients, memories),
-                                               samples.first + begin);
+      const float* const set =
+          coefficients_of(samples, resolve(task.coefficients, memories), begin);
       const double mean = means(set, C)[c];
       value[0] = sum_of_pixels(task.height, task.width, count, [=](double chain, int pixel) {
         return chain + static_cast<double>(dy[Index{pixel} * C]);

@@ -8,10 +8,32 @@
 #include "ops/cuda/chain.cuh"
 #include "ops/cuda/group.cuh"
 #include "ops/cuda/pixel.cuh"
-#include "ops/cuda/task.hpp"
+#include "ops/cuda/product.hpp"
 #include "ops/pass.hpp"
 
 namespace convoy::cuda {
+
+struct Pooling2d {
+  Pooling pooling = Pooling::max;
+  int height = 1, width = 1, channels = 1, out_height = 1, out_width = 1;
+  int kernel_height = 1, kernel_width = 1, stride_height = 1, stride_width = 1;
+  int pad_height = 0, pad_width = 0;
+};
+
+inline Pooling2d in_32_bits(const Pool2d& op) {
+  const Shape out = output_shape(op);
+  Pooling2d small;
+  small.pooling = op.pooling;
+  small.height = in_32_bits(op.in.height), small.width = in_32_bits(op.in.width);
+  small.channels = in_32_bits(op.in.channels);
+  small.out_height = in_32_bits(out.height), small.out_width = in_32_bits(out.width);
+  small.kernel_height = in_32_bits(op.kernel.height),
+  small.kernel_width = in_32_bits(op.kernel.width);
+  small.stride_height = in_32_bits(op.stride.height),
+  small.stride_width = in_32_bits(op.stride.width);
+  small.pad_height = in_32_bits(op.padding.height), small.pad_width = in_32_bits(op.padding.width);
+  return small;
+}
 
 __device__ inline float average(const Pooling2d& s, const float* image, int top, int left, int c) {
   Chain sum;

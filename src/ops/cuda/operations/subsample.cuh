@@ -10,10 +10,39 @@
 #include "ops/cuda/group.cuh"
 #include "ops/cuda/packing.hpp"
 #include "ops/cuda/pixel.cuh"
-#include "ops/cuda/product.cuh"
+#include "ops/cuda/product.hpp"
 #include "ops/pass.hpp"
 
 namespace convoy::cuda {
+
+struct Subsampling {
+  bool shared = true, bias = true;
+  int height = 1, width = 1, channels = 1, out_height = 1, out_width = 1;
+  int kernel_height = 1, kernel_width = 1, stride_height = 1, stride_width = 1;
+  int columns = 1;  // of the weights
+};
+
+inline Subsampling in_32_bits(const Subsample& op) {
+  const Shape out = output_shape(op);
+  Subsampling small;
+  small.shared = op.shared, small.bias = op.bias;
+  small.height = in_32_bits(op.in.height), small.width = in_32_bits(op.in.width);
+  small.channels = in_32_bits(op.in.channels);
+  small.out_height = in_32_bits(out.height), small.out_width = in_32_bits(out.width);
+  small.kernel_height = in_32_bits(op.kernel.height),
+  small.kernel_width = in_32_bits(op.kernel.width);
+  small.stride_height = in_32_bits(op.stride.height),
+  small.stride_width = in_32_bits(op.stride.width);
+  small.columns = in_32_bits(parameter_shape(op).columns);
+  return small;
+}
+
+inline Partials gradient_partials(const Subsample& op, const Work& /*work*/) {
+  const Shape out = output_shape(op);
+  const int segments = cuts_of(in_32_bits(out.height), in_32_bits(out.width)).segments;
+  const int count = segments * (op.shared ? in_32_bits(op.in.channels) : 1);
+  return {false, count, parameter_shape(op).size() * count};
+}
 
 __device__ inline void forward(const Subsampling& s, const Forward<float>& pass,
                                const Group& group) {
