@@ -64,7 +64,7 @@ void add_layer(const std::string& name, const Op& op, bool needs_input_gradient,
           Arrays a(op);
           backend.pack(op, a.parameters.data(), a.packed.data(), {0, parameter_shape(op).taps});
           const InputGradient<float> pass{
-              kGrain,          a.dy.data(),     a.y.data(),  a.parameters.data(),
+              kGrain,          a.dy.data(),     a.x.data(),  a.y.data(),       a.parameters.data(),
               a.packed.data(), a.argmax.data(), a.dx.data(), a.scratch.data()};
           const Range units{0, input_gradient_units(op, kGrain)};
           for (auto _ : state) backend.input_gradient(op, pass, units);

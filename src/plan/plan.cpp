@@ -88,7 +88,7 @@ class PlanBuilder {
     int phase = 0;  // of the stage that wrote it last
     // The stages from the first that uses it to the last; the net's input is there before them.
     Index from = -1, to = -1;
-    Location location;
+    Location location = {};
   };
 
   // A stage with the numbers of its values.

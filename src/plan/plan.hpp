@@ -64,11 +64,11 @@ struct Stage {
   StageKind kind = StageKind::forward;
   int layer = 0;   // in a fused stage: the first
   int fused = 0;   // how many layers after it belong to the stage
-  Location x;      // what the layer reads
-  Location other;  // its second input; in add_readers_gradients: the addend
-  Location y;      // what it, or the last of the fused layers, wrote
-  Location dy;
-  Location dx;  // in add_readers_gradients: the sum, and its first addend
+  Location x = {};      // what the layer reads
+  Location other = {};  // its second input; in add_readers_gradients: the addend
+  Location y = {};      // what it, or the last of the fused layers, wrote
+  Location dy = {};
+  Location dx = {};  // in add_readers_gradients: the sum, and its first addend
 };
 
 // Values of a layer that are summed over the batch at the end of a phase, for each channel: mean

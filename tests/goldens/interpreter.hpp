@@ -105,7 +105,7 @@ class Interpreter {
       const Range rows{0, weight_gradient_units(layer.op)};
       std::visit(
           [&]<class T>(const T& op) {
-            if constexpr (is_trainable_v<T>) reference::weight_gradient(op, pass, rows);
+            if constexpr (has_weight_gradient_v<T>) reference::weight_gradient(op, pass, rows);
           },
           layer.op);
     }

@@ -101,15 +101,18 @@ struct Composition {
       reference.forward(pool, {n, last.data(), nullptr, nullptr, y.data(), argmax.data()},
                         {0, forward_units(pool, n)});
       reference.input_gradient(
-          pool, {n, dy.data(), y.data(), nullptr, nullptr, argmax.data(), unpooled.data()},
+          pool, {n, dy.data(), nullptr, y.data(), nullptr, nullptr, argmax.data(), unpooled.data()},
           {0, input_gradient_units(pool, n)});
     }
     const float* gradient_of_relu = block.pool ? unpooled.data() : dy.data();
     reference.input_gradient(
-        relu, {n, gradient_of_relu, last.data(), nullptr, nullptr, nullptr, unrectified.data()},
+        relu,
+        {n, gradient_of_relu, nullptr, last.data(), nullptr, nullptr, nullptr, unrectified.data()},
         {0, input_gradient_units(relu, n)});
     reference.input_gradient(
-        conv, {n, unrectified.data(), sums.data(), parameters.data(), nullptr, nullptr, dx.data()},
+        conv,
+        {n, unrectified.data(), nullptr, sums.data(), parameters.data(), nullptr, nullptr,
+         dx.data()},
         {0, input_gradient_units(conv, n)});
     reference.weight_gradient(conv, {n, x.data(), unrectified.data(), gradient.data()},
                               {0, weight_gradient_units(conv)});
@@ -136,7 +139,7 @@ void check(const Composition& c, const Backend& backend, Random& random) {
   const Op conv = c.block.conv;
   Floats packed(packed_size(conv)), dx(c.dx.size());
   backend.pack(conv, c.parameters.data(), packed.data(), {0, parameter_shape(conv).taps});
-  backend.block_input_gradient(c.block, {c.samples, c.dy.data(), y.data(), c.parameters.data(),
+  backend.block_input_gradient(c.block, {c.samples, c.dy.data(), nullptr, y.data(), c.parameters.data(),
                                          packed.data(), argmaxes, dx.data(), scratch.data()});
   expect_same(c.dx, dx, "dx");
 

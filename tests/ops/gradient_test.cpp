@@ -61,7 +61,7 @@ struct Case {
     const Range rows{0, weight_gradient_units(op)};
     std::visit(
         [&]<class T>(const T& o) {
-          if constexpr (is_trainable_v<T>) reference::weight_gradient(o, weights, rows);
+          if constexpr (has_weight_gradient_v<T>) reference::weight_gradient(o, weights, rows);
         },
         op);
   }

@@ -71,7 +71,7 @@ class Simulation {
       EXPECT_EQ(weight_gradients_[i], trains ? kMicrobatches : 0) << "layer " << i;
       std::size_t wanted = 0;
       for (const int input : layer(i).inputs) wanted += trains_at_or_below(input) ? 1 : 0;
-      EXPECT_EQ(input_gradients_[{i, 0}], wanted) << "layer " << i;
+      EXPECT_EQ((input_gradients_[{i, 0}]), wanted) << "layer " << i;
     }
   }
 

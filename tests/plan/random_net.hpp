@@ -50,16 +50,18 @@ class RandomNet {
     const bool wide = random_.chance(50);
     const Extent kernel = wide ? Extent{3, 3} : Extent{1, 1};
     const Extent padding = wide ? Extent{1, 1} : Extent{0, 0};
-    switch (random_.pick(0, 6)) {
+    // A batch of one sample needs several pixels.
+    const bool is_large = input_.height * input_.width > 1;
+    switch (random_.pick(is_large ? 0 : 1, 6)) {
       case 0:
-        return Conv2d{{}, channels_, kernel, {1, 1}, padding, random_.chance(80)};
+        return BatchNorm2d{{}, 0.1, 1e-5, random_.chance(50)};
       case 1:
-        return Subsample{{}, {1, 1}, {1, 1}, random_.chance(50), random_.chance(80)};
+        return Conv2d{{}, channels_, kernel, {1, 1}, padding, random_.chance(80)};
       case 2:
+        return Subsample{{}, {1, 1}, {1, 1}, random_.chance(50), random_.chance(80)};
+      case 3:
         return Pool2d{
             {}, random_.chance(50) ? Pooling::max : Pooling::average, kernel, {1, 1}, padding};
-      case 3:
-        return BatchNorm2d{{}, 0.1, 1e-5, random_.chance(50)};
       default:
         return Activation{{}, static_cast<ActivationFunction>(random_.pick(0, 2))};
     }

@@ -28,23 +28,22 @@
 namespace convoy::test {
 namespace {
 
-constexpr Sizes kOdd{257, 48, 5};
-
 class EngineDigest : public testing::TestWithParam<std::string> {
  protected:
   const Problem& problem_ = problem(GetParam());
+  const Sizes odd_ = fitting(problem_, {257, 48, 5});
 };
 
 TEST_P(EngineDigest, IsOneForAllThreadsCutsAndInstructionSets) {
-  const std::string wanted = train(problem_, kOdd, RunLayout{});
+  const std::string wanted = train(problem_, odd_, RunLayout{});
   for (const std::string& isa : available_isas()) {
     for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
       for (const int threads : {1, 2, 3, 4, 8}) {
         RunLayout layout{threads, threads_by, isa};
-        ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
+        ASSERT_EQ(train(problem_, odd_, layout), wanted) << describe(layout);
         if (threads_by == Parallelism::tensor) continue;  // never fused
         layout.fuse = false;
-        ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
+        ASSERT_EQ(train(problem_, odd_, layout), wanted) << describe(layout);
       }
     }
   }
@@ -52,15 +51,16 @@ TEST_P(EngineDigest, IsOneForAllThreadsCutsAndInstructionSets) {
 
 // The digest must change with grain, batch, seed and data: this tests the test.
 TEST_P(EngineDigest, IsAnotherForAnotherIdentity) {
-  const std::string wanted = train(problem_, {60, 12, 3}, RunLayout{});
-  EXPECT_NE(train(problem_, {60, 15, 3}, RunLayout{}), wanted);
-  EXPECT_NE(train(problem_, {59, 12, 3}, RunLayout{}), wanted);
+  const Index grain = fitting(problem_, {60, 12, 3}).grain;
+  const std::string wanted = train(problem_, {60, 12, grain}, RunLayout{});
+  EXPECT_NE(train(problem_, {60, 15, grain}, RunLayout{}), wanted);
+  EXPECT_NE(train(problem_, {59, 12, grain}, RunLayout{}), wanted);
   EXPECT_NE(train(problem_, {60, 12, 4}, RunLayout{}), wanted);
 }
 
 TEST_P(EngineDigest, IsOneForOddSizes) {
   Random random(4);
-  for (const Sizes sizes : {
+  for (const Sizes given : {
            Sizes{41, 16, 1},   // grain 1
            Sizes{90, 75, 1},   // more grains than are summed at once
            Sizes{13, 1, 4},    // batch 1
@@ -69,6 +69,7 @@ TEST_P(EngineDigest, IsOneForOddSizes) {
            Sizes{33, 32, 4},   // a last batch of one
            Sizes{1, 1, 1},
        }) {
+    const Sizes sizes = fitting(problem_, given);
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     for (int round = 0; round < rounds(6); ++round) {
       const RunLayout layout = random_layout(random);
@@ -83,7 +84,7 @@ TEST_P(EngineDigest, IsOneForOddSizes) {
 TEST_P(EngineDigest, IsThatOfTheRunThatWasNeverStopped) {
   Random random(5);
   for (int round = 0; round < rounds(6); ++round) {
-    const Sizes sizes{random.pick(20, 90), random.pick(3, 12), random.pick(1, 5)};
+    const Sizes sizes = fitting(problem_, {random.pick(20, 90), random.pick(3, 12), random.pick(1, 5)});
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     std::string trace;
     ASSERT_EQ(train(problem_, sizes, {2, true}, random,
@@ -134,7 +135,7 @@ class HostileModes {
 };
 
 TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
-  const Sizes sizes{60, 12, 4};
+  const Sizes sizes = fitting(problem_, {60, 12, 4});
   const std::string wanted = train(problem_, sizes, RunLayout{});
   for (const Parallelism threads_by : {Parallelism::data, Parallelism::tensor}) {
     for (const int threads : {1, 4}) {
@@ -216,7 +217,7 @@ TEST(EngineDigestOf, RandomNetsIsOneForRandomLayouts) {
   for (int round = 0; round < rounds(60); ++round) {
     const Problem problem{"random", RandomNet(random, static_cast<int>(random.pick(0, 12))).net(),
                           random_optimizer(random), 0.01F};
-    const Sizes sizes{random.pick(1, 40), random.pick(1, 20), random.pick(1, 6)};
+    const Sizes sizes = fitting(problem, {random.pick(1, 40), random.pick(1, 20), random.pick(1, 6)});
     const std::string wanted = train(problem, sizes, RunLayout{});
     for (int i = 0; i < 3; ++i) {
       const RunLayout layout = random_layout(random);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "net/fit_batch.hpp"
+#include "net/fit_layer.hpp"
 #include "tests/plan/random_net.hpp"
 #include "tests/runtime/runs.hpp"
 
@@ -166,7 +168,57 @@ Problem rmsprop() {
   return problem;
 }
 
+// Batch normalisations of the net's input, after convolutions, of both paths of a residual block
+// (they share a phase) and after a sum, which is not folded for an evaluation.
+Problem normalized() {
+  const auto conv = [](Index filters, Index side) {
+    return Conv2d{{}, filters, {side, side}, {1, 1}, {side / 2, side / 2}, false};
+  };
+  std::vector<Layer> layers{
+      make_layer("norm0", BatchNorm2d{}, {kNetInput}),
+      make_layer("conv1", conv(6, 3), {0}),
+      make_layer("norm2", BatchNorm2d{{}, 0.3}, {1}),
+      make_layer("relu3", Activation{{}, kRelu}, {2}),
+      make_layer("pool4", Pool2d{}, {3}),
+      make_layer("conv5", conv(5, 3), {4}),
+      make_layer("norm6", BatchNorm2d{{}, 0.1, 1e-3, false}, {5}),
+      make_layer("conv7", conv(5, 1), {4}),
+      make_layer("norm8", BatchNorm2d{}, {7}),
+      make_layer("add9", Add{}, {6, 8}),
+      make_layer("relu10", Activation{{}, kRelu}, {9}),
+      make_layer("norm11", BatchNorm2d{}, {10}),
+      make_layer("dense12", Dense{{}, 4, true}, {11})};
+  return {"normalized",
+          Net("normalized", {9, 10, 2}, {}, std::move(layers),
+              LossFunction::softmax_cross_entropy),
+          Sgd{.momentum = 0.9, .weight_decay = 0.001}, 0.05F};
+}
+
+// Groups of 8 and of 16 samples, with an optimizer that has slots.
+Problem grouped() {
+  return {"grouped",
+          Net("grouped", {6, 7, 2}, {},
+              chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, false},
+                     BatchNorm2d{{}, 0.1, 1e-5, true, 8}, Activation{{}, kRelu},
+                     Conv2d{{}, 18, {2, 2}, {1, 1}, {0, 0}, true},
+                     BatchNorm2d{{}, 0.2, 1e-5, true, 16}, Activation{{}, kTanh},
+                     Dense{{}, 3, true}}),
+              LossFunction::softmax_cross_entropy),
+          Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}, 0.01F};
+}
+
 }  // namespace
+
+Sizes fitting(const Problem& problem, Sizes sizes) {
+  for (;; --sizes.grain) {
+    try {
+      check_groups_fit(problem.net, sizes.grain);
+      return sizes;
+    } catch (const LayerError&) {
+      continue;
+    }
+  }
+}
 
 NetOptimizer Problem::net_optimizer() const {
   const TrainSettings settings{.optimizer = optimizer, .optimizer_groups = groups};
@@ -180,7 +232,8 @@ NetOptimizer Problem::net_optimizer() const {
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
                                         dense(),   large(),   thin(),    tiny_numbers(),
-                                        adam(),    adamw(),   rmsprop()};
+                                        adam(),    adamw(),   rmsprop(),  normalized(),
+                                        grouped()};
   return all;
 }
 

@@ -17,8 +17,6 @@
 namespace convoy::test {
 namespace {
 
-constexpr Sizes kOdd{83, 24, 3};
-
 // Memory domains of one rank each exchange messages; one memory domain shares memory.
 std::vector<int> domains_of(int ranks, bool window) {
   return window ? std::vector<int>{ranks} : std::vector<int>(static_cast<std::size_t>(ranks), 1);
@@ -27,10 +25,11 @@ std::vector<int> domains_of(int ranks, bool window) {
 class RanksDigest : public testing::TestWithParam<std::string> {
  protected:
   const Problem& problem_ = problem(GetParam());
+  const Sizes odd_ = fitting(problem_, {83, 24, 3});
 };
 
 TEST_P(RanksDigest, IsOneForAllRanksCutsAndWaysOfSumming) {
-  const std::string wanted = train(problem_, kOdd, RunLayout{});
+  const std::string wanted = train(problem_, odd_, RunLayout{});
   for (const int ranks : {2, 3, 4, 5, 8}) {
     for (const bool window : {true, false}) {
       for (const int threads : {1, 2}) {
@@ -40,7 +39,7 @@ TEST_P(RanksDigest, IsOneForAllRanksCutsAndWaysOfSumming) {
               if (ranks_by == Parallelism::tensor && reduction == Reduction::root) continue;
               const RunLayout layout{threads,  threads_by, "auto", domains_of(ranks, window),
                                      ranks_by, reduction};
-              ASSERT_EQ(train(problem_, kOdd, layout), wanted) << describe(layout);
+              ASSERT_EQ(train(problem_, odd_, layout), wanted) << describe(layout);
             }
           }
         }
@@ -51,7 +50,7 @@ TEST_P(RanksDigest, IsOneForAllRanksCutsAndWaysOfSumming) {
 
 TEST_P(RanksDigest, IsOneForDomainsOfAnyShapeAndOddSizes) {
   Random random(14);
-  for (const Sizes sizes : {
+  for (const Sizes given : {
            Sizes{41, 16, 1},  // more grains than ranks
            Sizes{13, 1, 4},   // one grain: most ranks have none
            Sizes{19, 64, 4},  // a batch larger than the data
@@ -59,6 +58,7 @@ TEST_P(RanksDigest, IsOneForDomainsOfAnyShapeAndOddSizes) {
            Sizes{64, 32, 4},  // equal aligned subtrees for 2, 4 and 8 ranks
            Sizes{1, 1, 1},
        }) {
+    const Sizes sizes = fitting(problem_, given);
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     for (int round = 0; round < rounds(6); ++round) {
       const RunLayout layout = random_layout_of_ranks(random);
@@ -74,7 +74,7 @@ TEST_P(RanksDigest, IsOneForDomainsOfAnyShapeAndOddSizes) {
 TEST_P(RanksDigest, IsThatOfTheRunThatWasNeverStopped) {
   Random random(15);
   for (int round = 0; round < rounds(4); ++round) {
-    const Sizes sizes{random.pick(20, 60), random.pick(1, 12), random.pick(1, 5)};
+    const Sizes sizes = fitting(problem_, {random.pick(20, 60), random.pick(1, 12), random.pick(1, 5)});
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     std::string layouts;
     const std::string got = train(problem_, sizes, {2, true}, random, [&] {
@@ -93,7 +93,7 @@ TEST_P(RanksDigest, AnEvaluationIsTheSameOnEveryRank) {
   for (const Index count : {0, 1, 5, 57}) {
     std::vector<std::uint32_t> samples(static_cast<std::size_t>(count));
     std::iota(samples.begin(), samples.end(), 0U);
-    Machine single(problem_, kOdd, {});
+    Machine single(problem_, odd_, {});
     single.engine->set_state(initial_state(problem_));
     const std::string wanted = bits_of(single.engine->evaluate(data, samples, true));
     for (int round = 0; round < rounds(8); ++round) {
@@ -101,7 +101,7 @@ TEST_P(RanksDigest, AnEvaluationIsTheSameOnEveryRank) {
       std::mutex mutex;
       std::set<std::string> got;
       run_ranks(layout.domains, [&](Communicator& communicator) {
-        Machine machine(problem_, kOdd, layout, communicator);
+        Machine machine(problem_, odd_, layout, communicator);
         machine.engine->set_state(initial_state(problem_));
         const std::string bits = bits_of(machine.engine->evaluate(data, samples, true));
         const std::lock_guard lock(mutex);
@@ -121,11 +121,11 @@ INSTANTIATE_TEST_SUITE_P(Problems, RanksDigest,
 // With the contract off the sums are the message library's; the counts are exact.
 TEST(RanksFast, ComesNearTheTree) {
   const Problem& problem = test::problem("strided");
-  const std::string tree = train(problem, kOdd, RunLayout{});
+  const std::string tree = train(problem, odd_, RunLayout{});
   for (const int ranks : {1, 2, 3, 8}) {
     const RunLayout layout{
         1, Parallelism::data, "auto", domains_of(ranks, false), Parallelism::data, Reduction::fast};
-    const std::string fast = train(problem, kOdd, layout);
+    const std::string fast = train(problem, odd_, layout);
     const auto correct = [](const std::string& text) { return text.substr(text.rfind(' ')); };
     EXPECT_EQ(correct(fast), correct(tree)) << ranks << " ranks";
   }
@@ -137,7 +137,7 @@ TEST(RanksOptions, WhatCannotGoTogetherIsRefused) {
     const RunLayout layout{1, Parallelism::data, "auto", domains, ranks_by, reduction};
     EXPECT_THROW(run_ranks(domains,
                            [&](Communicator& communicator) {
-                             Machine machine(problem, kOdd, layout, communicator);
+                             Machine machine(problem, odd_, layout, communicator);
                            }),
                  UserError)
         << describe(layout);

@@ -32,6 +32,9 @@ const Problem& problem(std::string_view name);
 struct Sizes {
   Index samples, batch, grain;
 };
+// These sizes, with the largest grain of at most that size that fits the groups of the problem's
+// batch normalisations.
+Sizes fitting(const Problem& problem, Sizes sizes);
 
 // The layout of a run, which must not change its result.
 struct RunLayout {

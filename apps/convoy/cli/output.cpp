@@ -194,6 +194,7 @@ Json to_json(const TrainSettings& settings) {
           {"epochs", settings.epochs},
           {"order", settings.order},
           {"seed", settings.seed},
+          {"drop_last", settings.drop_last},
           {"schedule", to_string(settings.schedule)},
           {"warmup_epochs", settings.warmup_epochs},
           {"step_epochs", settings.step_epochs},

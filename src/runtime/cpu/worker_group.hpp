@@ -57,7 +57,7 @@ class WorkerGroup {
     Weights weights;
     const Normalizer& normalizer;
     GrainList list;
-    Range grains;
+    Range grains = {};
     Index microbatches = 0;
     Track* tracks = nullptr;  // of the worker group's members; null: records nothing
 

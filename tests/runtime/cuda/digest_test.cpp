@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "net/model_file.hpp"
+#include "plan/plan.hpp"
 #include "runtime/gpu/fiber_device.hpp"
 #include "tests/ops/rounds.hpp"
 #include "tests/runtime/cuda/on_gpu.hpp"
@@ -20,7 +21,15 @@
 namespace convoy::test {
 namespace {
 
-constexpr Launching kLaunchings[] = {Launching::stages, Launching::graph, Launching::persistent};
+// A persistent kernel has no batch normalisations.
+std::vector<Launching> launchings_of(const Net& net) {
+  if (Plan(net).phases().size() > 1) return {Launching::stages, Launching::graph};
+  return {Launching::stages, Launching::graph, Launching::persistent};
+}
+Launching random_launching(Random& random, const Net& net) {
+  const std::vector<Launching> all = launchings_of(net);
+  return all[static_cast<std::size_t>(random.pick(0, static_cast<Index>(all.size()) - 1))];
+}
 
 class FiberDigest : public testing::TestWithParam<std::string> {
  protected:
@@ -36,9 +45,9 @@ class FiberDigest : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(FiberDigest, IsThatOfTheCpuInAnyOrderOfThreads) {
-  const Sizes sizes{23, 10, 3};
+  const Sizes sizes = fitting(problem_, {23, 10, 3});
   const std::string wanted = train(problem_, sizes, RunLayout{});
-  for (const Launching launching : kLaunchings) {
+  for (const Launching launching : launchings_of(problem_.net)) {
     for (const fibers::Schedule& schedule : schedules()) {
       fibers::schedule() = schedule;
       EXPECT_EQ(train(problem_, sizes, on_gpu(launching)), wanted) << describe(launching, schedule);
@@ -48,7 +57,7 @@ TEST_P(FiberDigest, IsThatOfTheCpuInAnyOrderOfThreads) {
 
 TEST_P(FiberDigest, IsThatOfTheCpuForOddSizes) {
   Random random(6);
-  for (const Sizes sizes : {
+  for (const Sizes given : {
            Sizes{25, 16, 1},   // grain 1
            Sizes{7, 1, 4},     // batch 1
            Sizes{19, 64, 4},   // a batch larger than the data
@@ -56,8 +65,9 @@ TEST_P(FiberDigest, IsThatOfTheCpuForOddSizes) {
            Sizes{33, 32, 4},   // a last batch of one
            Sizes{1, 1, 1},
        }) {
+    const Sizes sizes = fitting(problem_, given);
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
-    for (const Launching launching : kLaunchings) {
+    for (const Launching launching : launchings_of(problem_.net)) {
       const auto cuts = static_cast<std::uint64_t>(random.pick(1, 1000));
       const RunLayout layout = on_gpu(launching, random.pick(0, 3));
       ASSERT_EQ(train(problem_, sizes, layout, {2, false}, cuts), wanted)
@@ -72,12 +82,12 @@ TEST_P(FiberDigest, IsThatOfTheCpuForOddSizes) {
 TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
   Random random(7);
   for (int round = 0; round < rounds(4); ++round) {
-    const Sizes sizes{random.pick(20, 60), random.pick(3, 12), random.pick(1, 5)};
+    const Sizes sizes = fitting(problem_, {random.pick(20, 60), random.pick(3, 12), random.pick(1, 5)});
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     ASSERT_EQ(train(problem_, sizes, {2, true}, random,
                     [&] {
                       if (random.chance(30)) return RunLayout{};
-                      if (random.chance(60)) return on_gpu(kLaunchings[random.pick(0, 2)]);
+                      if (random.chance(60)) return on_gpu(random_launching(random, problem_.net));
                       RunLayout ranks = on_gpu(Launching::automatic);
                       ranks.domains = {static_cast<int>(random.pick(1, 3)), 1};
                       return ranks;
@@ -87,7 +97,7 @@ TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
 }
 
 TEST_P(FiberDigest, IsOneForAllRanks) {
-  const Sizes sizes{41, 16, 3};
+  const Sizes sizes = fitting(problem_, {41, 16, 3});
   const std::string wanted = train(problem_, sizes, RunLayout{});
   for (const std::vector<int>& domains :
        {std::vector<int>{2}, {1, 1}, {5}, {2, 1, 3}, {1, 1, 1, 1, 1, 1, 1, 1}}) {
@@ -126,6 +136,7 @@ bool goes_wrong(const Problem& problem, const Sizes& sizes, const std::string& w
 // The test removes each barrier of a step, one after the other; some order of the threads detects
 // each of them.
 TEST_P(FiberDigest, EveryMissingBarrierIsCaught) {
+  if (Plan(problem_.net).phases().size() > 1) GTEST_SKIP() << "it has no persistent kernel";
   const Sizes some{9, 5, 2}, one_block{3, 1, 1};
   fibers::barriers_seen() = {};
   const std::string wanted = train(problem_, some, on_gpu(Launching::persistent));
@@ -162,7 +173,7 @@ TEST_P(FiberDigestOf, TheModelIsThatOfTheCpu) {
   gpu::fiber_device().facts.shared_bytes = Index{227} << 10;  // Hopper's
   const Sizes sizes{18, std::min<Index>(model.train.batch, 12), model.train.grain};
   const std::string wanted = train(problem, sizes, RunLayout{});
-  for (const Launching launching : kLaunchings) {
+  for (const Launching launching : launchings_of(problem_.net)) {
     for (const fibers::Schedule& schedule : schedules()) {
       fibers::schedule() = schedule;
       EXPECT_EQ(train(problem, sizes, on_gpu(launching)), wanted) << describe(launching, schedule);

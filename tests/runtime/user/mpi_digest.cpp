@@ -33,7 +33,7 @@ void check_all(RanksOptions::Memory memory) {
   RanksOptions options;
   options.memory = memory;
   const auto communicator = mpi(options);
-  for (const char* name : {"readers", "classic", "dense"}) {
+  for (const char* name : {"readers", "classic", "dense", "normalized"}) {
     for (const Sizes& sizes : {kOdd, kAligned}) {
       const std::string wanted = train(problem(name), sizes, RunLayout{});
       for (const int threads : {1, 2}) {

@@ -48,11 +48,13 @@ class PixelRuns {
 // One sum for each channel, or two, over the pixels of all segments. Term::add(pixel) adds a pixel
 // to a chain.
 struct OneSum {
-  DoubleVector a = hn::Zero(Doubles());
+  DoubleVector a;
+  static HWY_INLINE OneSum zero() { return {hn::Zero(Doubles())}; }
   HWY_INLINE void plus(const OneSum& other) { a = hn::Add(a, other.a); }
 };
 struct TwoSums {
-  DoubleVector a = hn::Zero(Doubles()), b = hn::Zero(Doubles());
+  DoubleVector a, b;
+  static HWY_INLINE TwoSums zero() { return {hn::Zero(Doubles()), hn::Zero(Doubles())}; }
   HWY_INLINE void plus(const TwoSums& other) {
     a = hn::Add(a, other.a);
     b = hn::Add(b, other.b);
@@ -61,7 +63,7 @@ struct TwoSums {
 
 template <class Sums, class Term>
 HWY_INLINE Sums sum_of_pixels(const PixelRuns& runs, const Term& term) {
-  Sums total;
+  Sums total = Sums::zero();
   const auto append = [&](Index i, const Sums& sum) HWY_ATTR {
     if (i == 0) {
       total = sum;
@@ -74,7 +76,7 @@ HWY_INLINE Sums sum_of_pixels(const PixelRuns& runs, const Term& term) {
     const Range run = runs[i];
     if (i + 4 <= runs.count() && runs[i + 1].size() == run.size() &&
         runs[i + 2].size() == run.size() && runs[i + 3].size() == run.size()) {
-      Sums s0, s1, s2, s3;
+      Sums s0 = Sums::zero(), s1 = Sums::zero(), s2 = Sums::zero(), s3 = Sums::zero();
       const Index second = runs[i + 1].begin, third = runs[i + 2].begin;
       const Index fourth = runs[i + 3].begin;
       for (Index p = 0; p < run.size(); ++p) {
@@ -89,7 +91,7 @@ HWY_INLINE Sums sum_of_pixels(const PixelRuns& runs, const Term& term) {
       append(i + 3, s3);
       i += 4;
     } else {
-      Sums sum;
+      Sums sum = Sums::zero();
       for (Index p = run.begin; p < run.end; ++p) term(p, sum);
       append(i, sum);
       ++i;
