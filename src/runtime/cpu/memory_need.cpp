@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "runtime/cpu/deferral.hpp"
+#include "runtime/cpu/step_update.hpp"
 #include "runtime/cpu/worker_group.hpp"
 
 namespace convoy {
@@ -37,7 +38,8 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
   const bool one_set =
       layout.members.all > layout.members.local;  // tensor-parallel ranks share the slots
   MemoryNeed need;
-  need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks));
+  need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks)) +
+                StepUpdate::gathered_bytes(plan.net(), optimizer, layout.domain_workers);
   const Index samples = layout.share.microbatch_grains * layout.share.grain;
   Index group =
       Workspace::bytes(plan, samples) + layout.members.local * plan.scratch_floats() * kFloatBytes;

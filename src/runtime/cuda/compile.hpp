@@ -22,6 +22,7 @@ enum class Division {
 struct Compiled {
   std::vector<Code> codes;  // of a step; the first `forward_codes` of them are an evaluation
   int forward_codes = 0;
+  std::vector<Code> update_codes;  // after them; a barrier lies between any two
   std::vector<Task> tasks;
   std::vector<ParameterSource> sources;
   Ends ends;
@@ -29,11 +30,14 @@ struct Compiled {
   // sample. Division::batch: those of the device, for all samples.
   Index workspace = 0, partials = 0, kept = 0;
   Index largest = 0;  // floats per sample of the largest value in the workspace
+  // What whole_gradient.cuh needs: rows of all blocks, floats of the products G.
+  Index rows = 0, gram = 0;
 };
 
 // `work`: all samples of this rank for Division::batch, one sample for Division::sample.
-// `updates`: of each parameter block; empty where the program only evaluates.
+// `optimizer`: null where the program only evaluates. `from_host`: the host finishes the sums of
+// gradients.
 Compiled compile(const Plan& plan, const Work& work, Division division,
-                 std::span<const BlockUpdate> updates = {});
+                 const NetOptimizer* optimizer = nullptr, bool from_host = false);
 
 }  // namespace convoy::cuda

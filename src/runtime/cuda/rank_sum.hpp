@@ -17,10 +17,8 @@ class RankSum {
           Index samples, Index subtrees);
 
   // Collective. Finishes the step that was launched last; `flags` are those of this rank. Returns
-  // the step metrics of all ranks; where they are finite, sums() is the sum of all gradients.
-  StepMetrics finish(const PartTable::Entry& part, const DeviceProgram& program,
-                     std::uint32_t flags);
-  const float* sums() const { return sums_.data(); }  // [arena], on the device
+  // the step metrics of all ranks; where they are finite, the program has the sum of all gradients.
+  StepMetrics finish(const PartTable::Entry& part, DeviceProgram& program, std::uint32_t flags);
 
   // Collective: the loss and the counts of an evaluation, from the losses of this rank's samples.
   StepMetrics sum_metrics(Index all_grains, Range grains, std::span<const double> losses,
@@ -30,7 +28,7 @@ class RankSum {
   void push_metrics(Index all_grains, Range grains, const double* losses, const int* hits,
                     Index samples);
   GroupPieces pieces() const { return {counter_.subtrees(), partial_metrics_.data()}; }
-  void sum_gradients();
+  void sum_gradients();  // in staged_
 
   gpu::Gpu& gpu_;
   Communicator& communicator_;
@@ -40,7 +38,6 @@ class RankSum {
   PinnedArray<float> staged_;  // [subtree][arena], then the sum [arena]
   PinnedArray<double> losses_;
   PinnedArray<int> hits_;
-  DeviceArray<float> sums_;
   Buffer<float> scratch_;
   tree::Counter counter_;
   std::vector<StepMetrics> partial_metrics_;  // of the subtrees on the counter
