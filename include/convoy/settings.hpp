@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct TrainSettings {
 
   Optimizer optimizer = {};                           ///< with its settings; SGD by default
   std::vector<OptimizerGroup> optimizer_groups = {};  ///< tensors with settings of their own
+  std::optional<double> clip_norm =
+      {};  ///< the largest norm of the gradient; a larger one is scaled
 
   ScheduleKind schedule = ScheduleKind::constant;  ///< how the learning rate changes
   double warmup_epochs = 0;        ///< the rate grows linearly from 0 in these epochs

@@ -201,6 +201,7 @@ def checkpoints():
     yield "good-adam", checkpoint(adam, with_slots("exp_avg", "exp_avg_sq"))
     yield "good-rmsprop", checkpoint(tiny_with('type = "rmsprop"'), with_slots("square_avg"))
     yield "good-centered", checkpoint(centered, with_slots("square_avg", "grad_avg", "momentum_buffer"))
+    yield "good-muon", checkpoint(tiny_with('type = "muon"'), with_slots("momentum_buffer"))
     yield "good-plain", checkpoint(plain, TINY_TENSORS, class_names="[]")
     origin = {"data_name": "fashion-mnist", "data_limit": "10", "data_validation": "0.25",
               "test_sha256": "bb", "initial_weights_sha256": "cc"}
@@ -222,6 +223,7 @@ def models():
                  "input.std=0.25", "layer.c.padding=[1, 0]", "train.order=shards:3"]
     yield "good-overrides", "\0".join([TINY, *overrides]).encode()
     yield "good-adamw", tiny_with('type = "adamw"\nbeta1 = 0.8\nbeta2 = 0.99\nepsilon = 1e-6\nweight_decay = 0.05').encode()
+    yield "good-clipped-muon", tiny_with('type = "muon"\nns_steps = 3\nmatch_rms_adamw = true\nclip_norm = 0.5').encode()
     yield "good-groups", (TINY + GROUPS).encode()
     yield "good-other-optimizer", "\0".join([
         TINY + GROUPS, "optimizer.type=rmsprop", "optimizer.alpha=0.9", "optimizer.centered=true",

@@ -207,6 +207,38 @@ Problem grouped() {
           Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}, 0.01F};
 }
 
+// Gradients whose norm is larger than the limit in some steps and smaller in others, with a tensor
+// that is frozen and takes no part in the norm.
+Problem clipped() {
+  Problem problem = branches();
+  problem.name = "clipped";
+  problem.optimizer = Adam{.weight_decay = 0.01, .decoupled_weight_decay = true};
+  problem.rate = 0.004F;
+  problem.groups = {{.match = "conv1.weight", .frozen = true}};
+  problem.clip_norm = 1;
+  return problem;
+}
+
+Problem lars() {
+  Problem problem = strided();
+  problem.name = "lars";
+  problem.optimizer = Lars{};
+  problem.rate = 2;
+  problem.groups = {{.match = "*.bias", .weight_decay = 0}};
+  return problem;
+}
+
+// Matrices with more rows and with more columns, biases, a matrix that never changes, and clipping.
+Problem muon() {
+  Problem problem = readers();
+  problem.name = "muon";
+  problem.optimizer = Muon{};
+  problem.rate = 0.02F;
+  problem.groups = {{.match = "conv3*", .frozen = true}};
+  problem.clip_norm = 0.5;
+  return problem;
+}
+
 }  // namespace
 
 Sizes fitting(const Problem& problem, Sizes sizes) {
@@ -221,7 +253,8 @@ Sizes fitting(const Problem& problem, Sizes sizes) {
 }
 
 NetOptimizer Problem::net_optimizer() const {
-  const TrainSettings settings{.optimizer = optimizer, .optimizer_groups = groups};
+  const TrainSettings settings{
+      .optimizer = optimizer, .optimizer_groups = groups, .clip_norm = clip_norm};
   const std::vector<int> taken = groups_of_tensors(net, settings);
   for (int g = 0; g < static_cast<int>(groups.size()); ++g) {
     if (std::ranges::count(taken, g) == 0) throw std::logic_error("a group has no tensor");
@@ -230,10 +263,10 @@ NetOptimizer Problem::net_optimizer() const {
 }
 
 const std::vector<Problem>& problems() {
-  static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
-                                        dense(),   large(),   thin(),    tiny_numbers(),
-                                        adam(),    adamw(),   rmsprop(),  normalized(),
-                                        grouped()};
+  static const std::vector<Problem> all{
+      strided(), classic(), readers(), branches(), dense(),      large(),   thin(), tiny_numbers(),
+      adam(),    adamw(),   rmsprop(), clipped(),  lars(),       muon(),    normalized(),
+      grouped()};
   return all;
 }
 

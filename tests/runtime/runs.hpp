@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct Problem {
   Optimizer optimizer;
   float rate = 0.1F;
   std::vector<OptimizerGroup> groups = {};
+  std::optional<double> clip_norm = {};
 
   NetOptimizer net_optimizer() const;
 };

@@ -29,18 +29,19 @@ class Stopper : public Observer {
   Index step_ranges_;
 };
 
-constexpr const char* kOptimizers[] = {"optimizer.momentum=0", "optimizer.nesterov=true",
-                                       "optimizer.type=adamw", "optimizer.type=rmsprop"};
+constexpr const char* kOptimizers[] = {"optimizer.momentum=0",    "optimizer.nesterov=true",
+                                       "optimizer.type=adamw",    "optimizer.type=rmsprop",
+                                       "optimizer.clip_norm=0.5", "optimizer.type=muon"};
 
 TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
   std::mt19937 random(9);
   const TrainAndTest data = tiny_data(257, 33);
   const DataSettings settings{"synthetic", 250, 0.1};
   const auto communicator = alone();
-  for (int trial = 0; trial < 4; ++trial) {
+  for (int trial = 0; trial < 6; ++trial) {
     const ModelFile model =
         tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
-                    "train.grain=" + std::to_string(1 + random() % 5), kOptimizers[trial % 4]});
+                    "train.grain=" + std::to_string(1 + random() % 5), kOptimizers[trial % 6]});
     Observer observer;
     const auto engine = tiny_engine(model, *communicator);
     const TrainResult wanted =

@@ -176,6 +176,7 @@ Json optimizer_json(const TrainSettings& settings) {
         });
       },
       settings.optimizer);
+  if (settings.clip_norm) json["clip_norm"] = *settings.clip_norm;
   Json groups = Json::array();
   for (const OptimizerGroup& group : settings.optimizer_groups) {
     Json one{{"match", group.match},

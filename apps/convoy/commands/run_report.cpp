@@ -64,6 +64,7 @@ std::string optimizer_in_words(const TrainSettings& train) {
         });
       },
       train.optimizer);
+  if (train.clip_norm) text += fmt::format(", gradients clipped to norm {}", *train.clip_norm);
   if (!train.optimizer_groups.empty()) {
     text += fmt::format(", {} with settings of their own",
                         counted(static_cast<Index>(train.optimizer_groups.size()), "group"));

@@ -72,14 +72,14 @@ ConfigValue& find_layer(ConfigValue& root, const std::string& part,
 }
 
 // Another optimizer begins with its own defaults: the settings that the file gives to the old one
-// are dropped. Groups stay.
+// are dropped. Groups stay, and so does the limit of the norm.
 void drop_settings_of_file(ConfigTable& optimizer, const ConfigValue& type) {
   const ConfigValue* old = find(optimizer, "type");
   const auto* before = old == nullptr ? nullptr : std::get_if<std::string>(&old->data);
   const auto* after = std::get_if<std::string>(&type.data);
   if (after == nullptr || *after == (before == nullptr ? "sgd" : *before)) return;
   std::erase_if(optimizer, [](const ConfigEntry& entry) {
-    return entry.key != "group" && !entry.value.location.from_override;
+    return entry.key != "group" && entry.key != "clip_norm" && !entry.value.location.from_override;
   });
 }
 

@@ -2,8 +2,10 @@
 // The CPU engine, for one or more threads. In a step range every worker does the same four parts
 // (compute, reduce, update, commit) for each batch: it computes the gradient of its grains,
 // finishes the tree, updates the weights and commits the step. Barriers lie before reduce and
-// before commit, and one more where sums are exchanged; reduce and update are one loop over each
-// worker's rows. The ranks of a memory domain wait for each other at these barriers, too.
+// before commit, one more where sums are exchanged, and one more between reduce and update where an
+// update needs the gradients of other weights. Else reduce and update are one loop over each
+// worker's rows (step_update.hpp). The ranks of a memory domain wait for each other at these
+// barriers, too.
 #include "runtime/cpu_engine.hpp"
 
 #include <exception>
@@ -61,7 +63,8 @@ class CpuEngine final : public Engine {
         gradient_sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
                       WorkerGroup::slots_of(layout_.share)),
         statistics_(communicator_, options, plan_, layout_.groups),
-        step_update_(net, layout_, gradient_sum_, statistics_, generations_),
+        step_update_(net, optimizer_, layout_, gradient_sum_, statistics_, generations_,
+                     communicator_),
         training_(plan_, layout_, communicator_, barrier_, &gradient_sum_, &statistics_),
         finite_(static_cast<std::size_t>(layout_.workers)),
         domain_finite_(allocate<Flag>(communicator_, domain_ranks(communicator).size())) {
@@ -214,6 +217,15 @@ class CpuEngine final : public Engine {
       }
     }
     if (ends_) return true;
+    if (step_update_.gathers()) {
+      step_update_.gather(worker, track);
+      if (!barrier(worker, [&] {
+            communicator_.barrier(SyncPoint::update);
+            step_update_.combine(step_metrics_.samples);
+          })) {
+        return false;
+      }
+    }
     const float rate =
         step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
     finite_[static_cast<std::size_t>(worker)].value =

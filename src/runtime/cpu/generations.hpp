@@ -34,11 +34,18 @@ class Generations {
     Index samples = 1;  // 1 / samples is applied here and nowhere else
     float rate = 0;
     StepFactors factors;
+    // [block][weight, bias], by the norms of the step; null: without norms.
+    const TensorFactors* tensor_factors = nullptr;
   };
   // Computes rows of the next generation from the sum of their gradients [rows][columns]. Returns
   // whether all of them are finite. Any workers may call it at the same time, each for other rows.
   bool update_rows(const ParameterBlock& block, Range rows, const float* gradient_sum,
                    const Step& step) const;
+
+  // The same for all weights of a block, with a rule that needs the whole matrix. `scratch`:
+  // newton_schulz_scratch() floats.
+  bool update_matrix(const ParameterBlock& block, const float* gradient_sum, const Step& step,
+                     float* scratch) const;
 
   // Makes the next generation the current one. One thread of each rank calls it once per step.
   void flip() { current_ = 1 - current_; }
@@ -56,8 +63,12 @@ class Generations {
 
   const Generation& now() const { return generations_[current_]; }
   const Generation& next() const { return generations_[1 - current_]; }
+  // The settings of the weights or the bias of a block.
+  const TensorUpdate& settings_of(const ParameterBlock& block, bool is_bias) const;
+  UpdatePass<float> pass_of(const ParameterBlock& block, Range rows, const float* gradient_sum,
+                            const Step& step) const;
   bool update_elements(const ParameterBlock& block, Range rows, const float* gradient_sum,
-                       const Step& step, const TensorUpdate& tensor) const;
+                       const Step& step) const;
   // For tensors that are frozen.
   void copy_elements(Index begin, Index size) const;
   void pack(const ParameterBlock& block, Range rows, const Generation& generation) const;

@@ -11,6 +11,7 @@
 #include "net/inference_net.hpp"
 #include "runtime/batch_statistics.hpp"
 #include "runtime/cpu/deferral.hpp"
+#include "runtime/cpu/step_update.hpp"
 #include "runtime/cpu/worker_group.hpp"
 
 namespace convoy {
@@ -39,7 +40,8 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
   const bool one_set =
       layout.members.all > layout.members.local;  // tensor-parallel ranks share the slots
   MemoryNeed need;
-  need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks));
+  need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks)) +
+                StepUpdate::gathered_bytes(plan.net(), optimizer, layout.domain_workers);
   const GroupShare& share = layout.share;
   Index group = Workspace::bytes(plan, share.microbatch_samples(), share.samples()) +
                 layout.members.local * plan.scratch_floats() * kFloatBytes;

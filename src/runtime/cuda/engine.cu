@@ -340,8 +340,7 @@ class SingleGpuEngine final : public CudaEngine {
     result_.last_loss = step_metrics.loss / static_cast<double>(step_metrics.samples);
     bool finite = !(step_metrics.flags & StepMetrics::not_finite);
     if (finite) {
-      step_.launch_update(run_.data(), rank_sum_.sums(), part.part.scale);
-      ++launches_;
+      launches_ += step_.launch_update(run_.data());
       receive_run();
       gpu_.wait([this] { communicator_.heartbeat(); });
       finite = run.bad_step != run.step && rank_statistics_.statistics().finite();
