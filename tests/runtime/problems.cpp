@@ -166,10 +166,27 @@ Problem rmsprop() {
   return problem;
 }
 
+// Averages of the weights. Training does not depend on the first, whose frozen tensors stay; the
+// second sets the weights.
+Problem ema() {
+  Problem problem = adamw();
+  problem.name = "ema";
+  problem.average = Ema{.decay = 0.9, .warmup = true};
+  return problem;
+}
+
+Problem lookahead() {
+  Problem problem = strided();
+  problem.name = "lookahead";
+  problem.average = Lookahead{.steps = 3, .factor = 0.6};
+  return problem;
+}
+
 }  // namespace
 
 NetOptimizer Problem::net_optimizer() const {
-  const TrainSettings settings{.optimizer = optimizer, .optimizer_groups = groups};
+  const TrainSettings settings{
+      .optimizer = optimizer, .optimizer_groups = groups, .average = average, .evaluate = evaluate};
   const std::vector<int> taken = groups_of_tensors(net, settings);
   for (int g = 0; g < static_cast<int>(groups.size()); ++g) {
     if (std::ranges::count(taken, g) == 0) throw std::logic_error("a group has no tensor");
@@ -178,9 +195,9 @@ NetOptimizer Problem::net_optimizer() const {
 }
 
 const std::vector<Problem>& problems() {
-  static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
-                                        dense(),   large(),   thin(),    tiny_numbers(),
-                                        adam(),    adamw(),   rmsprop()};
+  static const std::vector<Problem> all{strided(), classic(), readers(),      branches(), dense(),
+                                        large(),   thin(),    tiny_numbers(), adam(),     adamw(),
+                                        rmsprop(), ema(),     lookahead()};
   return all;
 }
 

@@ -21,6 +21,8 @@ struct Problem {
   Optimizer optimizer;
   float rate = 0.1F;
   std::vector<OptimizerGroup> groups = {};
+  Average average = {};
+  WeightsCopy evaluate = WeightsCopy::average;
 
   NetOptimizer net_optimizer() const;
 };
@@ -127,8 +129,8 @@ std::string train_on(Communicator& communicator, const Problem& problem, const S
 
 // The result of an evaluation, to the last bit.
 std::string bits_of(const Evaluation& evaluation);
-// The same of some hundred samples by a layout of one rank; that it can do without probabilities,
-// and without samples, is checked.
+// The same of some hundred samples by a layout of one rank, after two steps; that it can do without
+// probabilities, and without samples, is checked.
 std::string evaluate(const Problem& problem, const RunLayout& layout);
 
 }  // namespace convoy::test

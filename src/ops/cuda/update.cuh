@@ -47,6 +47,8 @@ struct UpdateArrays {
   float* new_packed = nullptr;
   const float* slots[kMostSlots] = {};
   float* new_slots[kMostSlots] = {};
+  const float* average = nullptr;  // null where there is none
+  float* new_average = nullptr;
 };
 
 // Where the weights of a parameter block lie among the packed weights, if they do.
@@ -83,7 +85,18 @@ struct Parameter {
   Index index = 0;
 };
 
-// Returns whether the new weight and its slots are finite, or frozen.
+// Computes the average of a weight `w` that the optimizer has just computed, and may replace it.
+// Returns whether the average is finite, or frozen.
+__device__ inline bool average(const AverageStep& step, bool frozen, Index i, float& w,
+                               const UpdateArrays& arrays) {
+  if (arrays.average == nullptr) return true;
+  float a = arrays.average[i];
+  if (!frozen) a = make_rule<float>(step).next(a, w);
+  arrays.new_average[i] = a;
+  return frozen || a - a == 0;
+}
+
+// Returns whether the new weight, its slots and its average are finite, or frozen.
 __device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdate& block,
                               const PackedBlock& packed, const Parameter& parameter,
                               float gradient_sum, const StepNumbers& step,
@@ -103,6 +116,7 @@ __device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdat
     arrays.new_slots[s][i] = slots[s];
     finite = finite && (tensor.frozen || slots[s] - slots[s] == 0);
   }
+  finite = average(step.factors.average, tensor.frozen, i, w, arrays) && finite;
   arrays.new_weights[i] = w;
   if (packed.exists && !parameter.is_bias) {
     arrays

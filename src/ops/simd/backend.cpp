@@ -23,6 +23,7 @@
 #if HWY_TARGET & CONVOY_FMA_TARGETS
 #include "ops/simd/convolutions/conv2d-inl.hpp"
 #include "ops/simd/convolutions/conv_block-inl.hpp"
+#include "ops/simd/elementwise/average-inl.hpp"
 #include "ops/simd/elementwise/elementwise-inl.hpp"
 #include "ops/simd/elementwise/loss-inl.hpp"
 #include "ops/simd/elementwise/normalize-inl.hpp"
@@ -73,6 +74,7 @@ const Backend& backend() {
       [](const Optimizer& optimizer, const UpdatePass<float>& pass) {
         return HWY_NAMESPACE::update(optimizer, pass);
       },
+      [](const AveragePass<float>& pass) { return HWY_NAMESPACE::average(pass); },
       [](Index size, float* sum, const float* addend) { HWY_NAMESPACE::add(size, sum, addend); },
       [](const Normalize& op, Index size, const std::uint8_t* bytes, float* x) {
         HWY_NAMESPACE::normalize(op, size, bytes, x);

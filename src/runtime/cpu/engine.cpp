@@ -112,8 +112,8 @@ class CpuEngine final : public Engine {
     const TimeSpan span(timeline_, TimeKind::evaluation);
     run_parallel([&](int worker) {
       const Membership membership = member_of(worker);
-      if (!membership.group.evaluate(membership.member, work_of(membership, list, nullptr), sink))
-        return;
+      const WorkerGroup::Work work = work_of(membership, list, generations_.evaluated(), nullptr);
+      if (!membership.group.evaluate(membership.member, work, sink)) return;
       barrier_.arrive_and_wait(worker, [&] {
         evaluation.metrics = gradient_sum_.sum_metrics(list.count(), pieces_of_groups());
       });
@@ -162,7 +162,8 @@ class CpuEngine final : public Engine {
   // Null where there is no timeline.
   Track* track_of(int worker) const { return timeline_ ? timeline_->tracks() + worker : nullptr; }
 
-  WorkerGroup::Work work_of(const Membership& membership, const GrainList& list, Track* tracks) {
+  WorkerGroup::Work work_of(const Membership& membership, const GrainList& list,
+                            const Weights& weights, Track* tracks) {
     const Range mine = gradient_sum_.grains_of_rank(list.count());
     const Range part = split(mine.size(), layout_.groups, membership.number);
     const Range grains{mine.begin + part.begin, mine.begin + part.end};
@@ -170,7 +171,7 @@ class CpuEngine final : public Engine {
     // part, too.
     const Index microbatches = membership.group.microbatches_of(
         tensor_ranks_ ? split(mine.size(), layout_.groups, 0).size() : grains.size());
-    return {backend_, generations_.weights(), normalizer_, list, grains, microbatches, tracks};
+    return {backend_, weights, normalizer_, list, grains, microbatches, tracks};
   }
 
   std::span<const GroupPieces> pieces_of_groups() {
@@ -217,8 +218,8 @@ class CpuEngine final : public Engine {
     const Membership membership = member_of(worker);
     Track* const track = track_of(worker);
     if (track) track->step(step_range.first_step + step);
-    const WorkerGroup::Work work =
-        work_of(membership, list, track ? track - membership.member : nullptr);
+    const WorkerGroup::Work work = work_of(membership, list, generations_.weights(),
+                                           track ? track - membership.member : nullptr);
     if (!membership.group.compute_gradients(membership.member, work)) return false;
 
     const bool exchanges = gradient_sum_.exchanges();
@@ -245,9 +246,9 @@ class CpuEngine final : public Engine {
     if (ends_) return true;
     const float rate =
         step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
-    finite_[static_cast<std::size_t>(worker)].value =
-        update(worker, {step_metrics_.samples, rate,
-                        step_factors(optimizer_.optimizer, number_in_run(step_range, step))});
+    finite_[static_cast<std::size_t>(worker)].value = update(
+        worker,
+        {step_metrics_.samples, rate, step_factors(optimizer_, number_in_run(step_range, step))});
     return barrier(worker, [&] { commit(); });
   }
 

@@ -9,7 +9,7 @@ Generations::Generations(const Plan& plan, const NetOptimizer& optimizer, const 
   for (Generation& generation : generations_) {
     generation.parameters = allocate<float>(communicator, plan.net().arena_size());
     generation.packed = allocate<float>(communicator, plan.packed_size());
-    for (std::size_t s = 0; s < optimizer.slots().size(); ++s) {
+    for (std::size_t s = 0; s < optimizer.slot_count(); ++s) {
       generation.slots.push_back(allocate<float>(communicator, plan.net().arena_size()));
     }
   }
@@ -56,13 +56,25 @@ bool Generations::update_elements(const ParameterBlock& block, Range rows,
   pass.gradient_sum = gradient_sum;
   pass.weights = now().parameters.get() + begin;
   pass.new_weights = next().parameters.get() + begin;
-  for (std::size_t s = 0; s < now().slots.size(); ++s) {
+  for (std::size_t s = 0; s < optimizer_.slots().size(); ++s) {
     pass.slots[s] = now().slots[s].get() + begin;
     pass.new_slots[s] = next().slots[s].get() + begin;
   }
   pass.scale = static_cast<float>(1.0 / static_cast<double>(step.samples));
   pass.numbers = numbers_of(tensor, static_cast<double>(step.rate), step.factors);
-  return backend_.update(optimizer_.optimizer, pass);
+  const bool finite = backend_.update(optimizer_.optimizer, pass);
+  return average_elements(begin, size, step.factors.average) && finite;
+}
+
+bool Generations::average_elements(Index begin, Index size, const AverageStep& step) const {
+  if (!exists(optimizer_.average)) return true;
+  AveragePass<float> pass;
+  pass.size = size;
+  pass.new_weights = next().parameters.get() + begin;
+  pass.average = now().slots.back().get() + begin;
+  pass.new_average = next().slots.back().get() + begin;
+  pass.step = step;
+  return backend_.average(pass);
 }
 
 void Generations::copy_elements(Index begin, Index size) const {
@@ -97,11 +109,10 @@ void Generations::set_state(const ModelState& state) {
     const Index size = plan_.net().arena_size();
     std::copy_n(state.parameters.data(), size, now().parameters.get());
     for (std::size_t s = 0; s < now().slots.size(); ++s) {
-      float* const slot = now().slots[s].get();
-      if (state.slots.empty()) {
-        std::fill_n(slot, size, 0.0F);
+      if (const float* const from = slot_to_set(state, optimizer_, s)) {
+        std::copy_n(from, size, now().slots[s].get());
       } else {
-        std::copy_n(state.slots[s].data(), size, slot);
+        std::fill_n(now().slots[s].get(), size, 0.0F);
       }
     }
     for (const ParameterBlock& block : plan_.net().parameter_blocks()) {

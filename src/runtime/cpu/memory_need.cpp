@@ -32,7 +32,7 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
   // Each exists in two generations (runtime/cpu/generations.hpp); the slots hold the tree's partial
   // sums.
   const Index generation =
-      arena * (1 + static_cast<Index>(optimizer.slots().size())) + plan.packed_size();
+      arena * (1 + static_cast<Index>(optimizer.slot_count())) + plan.packed_size();
   const Index slots = layout.groups * WorkerGroup::slots_of(layout.share);
   const bool one_set =
       layout.members.all > layout.members.local;  // tensor-parallel ranks share the slots

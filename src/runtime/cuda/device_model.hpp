@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two generations of the weights on a GPU, of their packed form and of the optimizer's state
-// (runtime/cpu/generations.hpp). A step reads one and writes the other.
+// Two generations of the weights on a GPU, of their packed form, of the optimizer's state and of
+// the average (runtime/cpu/generations.hpp). A step reads one and writes the other.
 #pragma once
 
 #include <vector>
@@ -18,6 +18,8 @@ class DeviceModel {
   DeviceModel(gpu::Gpu& gpu, const Plan& plan, const NetOptimizer& optimizer);
 
   Generation generation(int number) const;
+  // The same for evaluations: the parameters are those that the optimizer says they read.
+  Generation evaluated(int number) const;
 
   // The state of the current generation, which the next step reads.
   ModelState state() const;
@@ -28,13 +30,14 @@ class DeviceModel {
  private:
   struct Arrays {
     DeviceArray<float> parameters, packed;
-    std::vector<DeviceArray<float>> slots;  // of the optimizer
+    std::vector<DeviceArray<float>> slots;  // of the optimizer; then the average, if any
   };
 
   void clear(const DeviceArray<float>& array);
 
   gpu::Gpu& gpu_;
   const Plan& plan_;
+  const NetOptimizer optimizer_;
   Arrays generations_[2];
   int current_ = 0;
 };

@@ -62,7 +62,7 @@ class SingleGpuEngine final : public CudaEngine {
         step_(gpu_, shared(), parts_.most_samples(options.batch),
               launching_ == Launching::persistent ? Division::sample : Division::batch,
               DeviceProgram::Use::training, subtrees()),
-        evaluator_(gpu_, shared()),
+        evaluator_(gpu_, shared_for_evaluations()),
         run_(gpu_, 1, "the state of a run"),
         host_run_(gpu_, 1),
         stop_(gpu_, 1) {
@@ -158,6 +158,9 @@ class SingleGpuEngine final : public CudaEngine {
   cuda::Shared shared() const {
     return {&plan_, &optimizer_, options_.grain, {model_.generation(0), model_.generation(1)}};
   }
+  cuda::Shared shared_for_evaluations() const {
+    return {&plan_, &optimizer_, options_.grain, {model_.evaluated(0), model_.evaluated(1)}};
+  }
 
   // The host's copy of the run's state; send_run() copies it to the device.
   Run& host_run() { return host_run_[0]; }
@@ -184,8 +187,8 @@ class SingleGpuEngine final : public CudaEngine {
     send(gpu_, rates_, step_range.learning_rates.data(), steps, "the learning rates");
     step_factors_.clear();
     for (Index step = 0; step < steps; ++step) {
-      step_factors_.push_back(step_factors(
-          optimizer_.optimizer, number_in_run(step_range, step_range.steps.begin + step)));
+      step_factors_.push_back(
+          step_factors(optimizer_, number_in_run(step_range, step_range.steps.begin + step)));
     }
     send(gpu_, factors_, step_factors_.data(), steps, "the factors of the steps");
     if (step_losses_.size() < steps) {
