@@ -52,9 +52,10 @@ class LimitBench {
 Index bytes_of_step(const ModelFile& model, const std::vector<StageResult>& stages) {
   Index bytes = 0;
   for (const StageResult& stage : stages) bytes += stage.facts.bytes;
-  // The sum of the gradients and the weights are read, and the new weights are written; slots are
-  // read and written.
-  const Index arenas = 3 + 2 * static_cast<Index>(slots_of(model.train.optimizer).size());
+  // The sum of the gradients and the weights are read, and the new weights are written; slots and
+  // average are read and written.
+  const std::size_t slots = optimizer_of(model.net, model.train).slot_count();
+  const Index arenas = 3 + 2 * static_cast<Index>(slots);
   return bytes + arenas * model.net.parameter_count() * Index{sizeof(float)};
 }
 

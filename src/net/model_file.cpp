@@ -150,7 +150,7 @@ std::string model_text(const TableReader& model, const TrainSettings& train) {
     text += "\n[[layer]]\n" + section_text(layer);
   }
   return text + "\n[loss]\n" + section_text(*model.find("loss")) + "\n[train]\n" +
-         train_text(train) + "\n[optimizer]\n" + optimizer_text(train);
+         train_text(train) + "\n[optimizer]\n" + optimizer_text(train) + average_text(train);
 }
 
 }  // namespace
@@ -182,6 +182,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
       read_loss(model.require("loss", "a [loss] table with type = \"softmax_cross_entropy\""));
   TrainSettings train = model.has("train") ? read_train(*model.find("train")) : TrainSettings{};
   if (model.has("optimizer")) read_optimizer(*model.find("optimizer"), train);
+  if (model.has("average")) read_average(*model.find("average"), train);
   std::optional<Net> net;
   try {
     net.emplace(std::move(name), input.shape, std::move(input.normalization),

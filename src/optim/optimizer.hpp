@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "optim/adam.hpp"
+#include "optim/average.hpp"
 #include "optim/muon.hpp"
 #include "optim/norms.hpp"
 #include "optim/rmsprop.hpp"
@@ -49,10 +50,16 @@ inline double weight_decay(const Optimizer& optimizer) {
 // The optimizer of a net: what an engine needs to know in order to update its weights.
 struct NetOptimizer {
   Optimizer optimizer;
-  std::vector<BlockUpdate> blocks;  // as Net::parameter_blocks()
-  std::optional<double> clip_norm;  // the largest norm of the mean gradient (norms.hpp)
+  std::vector<BlockUpdate> blocks;       // as Net::parameter_blocks()
+  std::optional<double> clip_norm = {};  // the largest norm of the mean gradient (norms.hpp)
+  Average average = {};
+  WeightsCopy evaluate = WeightsCopy::average;  // what evaluations read
 
   std::span<const std::string_view> slots() const { return slots_of(optimizer); }
+  // Of all that is kept for each weight: the optimizer's slots, then the average where there is
+  // one.
+  std::size_t slot_count() const { return slots().size() + (exists(average) ? 1 : 0); }
+  bool evaluates_average() const { return exists(average) && evaluate == WeightsCopy::average; }
 
   bool needs_norms() const {
     return clip_norm || update_need(optimizer) == UpdateNeed::tensor_norms;
@@ -68,5 +75,12 @@ struct NetOptimizer {
 
   friend bool operator==(const NetOptimizer&, const NetOptimizer&) = default;
 };
+
+// Those of the optimizer, and what the average does.
+inline StepFactors step_factors(const NetOptimizer& optimizer, Index step) {
+  StepFactors factors = step_factors(optimizer.optimizer, step);
+  factors.average = average_step(optimizer.average, step);
+  return factors;
+}
 
 }  // namespace convoy

@@ -40,10 +40,19 @@ enum class UpdateNeed {
   whole_matrices,  // where its tensor is a matrix, all gradients of the matrix
 };
 
+// What an average of the weights does in a step (optim/average.hpp).
+struct AverageStep {
+  double share = 0;           // of the new weights in the average; 0: it does not change
+  bool sets_weights = false;  // the weights become the average
+
+  friend bool operator==(const AverageStep&, const AverageStep&) = default;
+};
+
 // Factors that are the same for all weights in a step; the optimizer's header says what they are.
 struct StepFactors {
   double first = 1;
   double second = 1;
+  AverageStep average = {};
 };
 
 // The settings of one tensor.

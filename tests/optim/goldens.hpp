@@ -37,6 +37,31 @@ inline double fraction(std::uint64_t draw) {
   return std::ldexp(static_cast<double>(draw >> 40) - 0x1p23, -23);
 }
 
+// make_goldens.py's weights() and gradients(), which are exact in float, too.
+inline double initial_weight(std::uint64_t i) {
+  return i % 5 == 4 ? 0 : fraction(number(Stream::weights, i));
+}
+
+inline double gradient(std::uint64_t step, std::uint64_t i) {
+  const std::uint64_t draw = number(Stream::gradients + step, i);
+  switch (i % 8) {
+    case 2:
+      return fraction(number(Stream::gradients, i));
+    case 3:
+      return draw % 4 == 0 ? fraction(draw) : 0;
+    case 4:
+      return std::ldexp(fraction(draw), 20);
+    case 5:
+      return std::ldexp(fraction(draw), -40);
+    case 6:
+      return std::ldexp(fraction(draw), static_cast<int>(draw % 64) - 40);
+    case 7:
+      return 0;
+    default:
+      return fraction(draw);
+  }
+}
+
 inline Optimizer optimizer_of(const nlohmann::json& settings) {
   const auto type = settings.at("type").get<std::string>();
   const auto known = std::ranges::find(kOptimizers, std::string_view(type), &NamedOptimizer::name);

@@ -26,31 +26,6 @@ namespace {
 constexpr double kDoubleTolerance = 1e-12;
 constexpr double kFloatTolerance = 2e-6;  // the largest difference of both kinds is 1e-6
 
-// make_goldens.py's weights() and gradients(), which are exact in float, too.
-double initial_weight(std::uint64_t i) {
-  return i % 5 == 4 ? 0 : fraction(number(Stream::weights, i));
-}
-
-double gradient(std::uint64_t step, std::uint64_t i) {
-  const std::uint64_t draw = number(Stream::gradients + step, i);
-  switch (i % 8) {
-    case 2:
-      return fraction(number(Stream::gradients, i));
-    case 3:
-      return draw % 4 == 0 ? fraction(draw) : 0;
-    case 4:
-      return std::ldexp(fraction(draw), 20);
-    case 5:
-      return std::ldexp(fraction(draw), -40);
-    case 6:
-      return std::ldexp(fraction(draw), static_cast<int>(draw % 64) - 40);
-    case 7:
-      return 0;
-    default:
-      return fraction(draw);
-  }
-}
-
 struct Golden {
   std::string name;
   Optimizer optimizer;

@@ -24,6 +24,7 @@ import pathlib
 import numpy
 import torch
 from torch.optim import SGD, Adam, AdamW, Muon, RMSprop, _muon
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 WEIGHTS, GRADIENTS = 1, 16  # streams of numbers; step t has stream GRADIENTS + t
 SIZE, STEPS, KEPT = 32, 20, (1, 2, 20)  # 32: fused SGD rounds a rest of n mod 8 differently
@@ -76,6 +77,19 @@ LAYERS = [
      dict(lr=2.0**-6, ns_coefficients=(1.5, -0.5, 0.0), ns_steps=3, eps=100.0), None),
     ("muon, long sums, clipped", 140, 20, Muon, dict(lr=2.0**-6), 0.5),
     ("muon, one input", 1, 6, Muon, dict(lr=2.0**-6), None),
+]
+
+# Averages of the weights: the name, Convoy's settings, and the optimizer. In the last step but one
+# lookahead's weights differ from the average.
+AVERAGES_KEPT = (1, 2, 5, 19, 20)
+AVERAGES = [
+    ("ema", dict(type="ema", decay=0.999, warmup=False), Adam, dict(lr=2.0**-5)),
+    ("ema, short", dict(type="ema", decay=0.25, warmup=False), SGD, dict(lr=2.0**-6, momentum=0.9)),
+    ("ema, decay 0", dict(type="ema", decay=0.0, warmup=False), SGD, dict(lr=2.0**-6)),
+    ("ema, warm-up", dict(type="ema", decay=0.5, warmup=True), RMSprop, dict(lr=2.0**-7)),
+    ("lookahead", dict(type="lookahead", steps=5, factor=0.5), SGD, dict(lr=2.0**-6, momentum=0.9)),
+    ("lookahead, far", dict(type="lookahead", steps=2, factor=0.8), AdamW, dict(lr=2.0**-7)),
+    ("lookahead, every step", dict(type="lookahead", steps=1, factor=0.25), RMSprop, dict(lr=2.0**-7)),
 ]
 
 
@@ -252,18 +266,63 @@ def golden(name, kind, options):
     return content
 
 
+def run_ema(settings, kind, options):
+    """Weights and averages after each step, by PyTorch. The function of the decay is PyTorch's, too;
+    with warm-up it is made anew for each step."""
+    module = torch.nn.ParameterList([torch.nn.Parameter(torch.tensor(weights()))])
+    optimizer = kind(module.parameters(), foreach=False, **options)
+    averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(settings["decay"]))
+    after = []
+    for step in range(1, STEPS + 1):
+        module[0].grad = torch.tensor(gradients(step))
+        optimizer.step()
+        if settings["warmup"]:
+            decay = min(settings["decay"], (1 + step) / (10 + step))
+            averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)
+        averaged.update_parameters(module)
+        after.append((module[0].detach().numpy().copy(), averaged.module[0].detach().numpy().copy()))
+    return after
+
+
+def run_lookahead(settings, kind, options):
+    """Weights and slow weights after each step: Algorithm 1 of Zhang et al. 2019, with PyTorch's
+    optimizer inside, whose state stays."""
+    parameter = torch.nn.Parameter(torch.tensor(weights()))
+    optimizer = kind([parameter], foreach=False, **options)
+    slow = weights()
+    after = []
+    for step in range(1, STEPS + 1):
+        parameter.grad = torch.tensor(gradients(step))
+        optimizer.step()
+        if step % settings["steps"] == 0:
+            slow = slow + settings["factor"] * (parameter.detach().numpy() - slow)
+            with torch.no_grad():
+                parameter.copy_(torch.tensor(slow))
+        after.append((parameter.detach().numpy().copy(), slow.copy()))
+    return after
+
+
+def golden_average(name, settings, kind, options):
+    after = (run_ema if settings["type"] == "ema" else run_lookahead)(settings, kind, options)
+    _, used = run(kind, options, torch.float64, foreach=False)
+    of = lambda which: {str(step): after[step - 1][which].tolist() for step in AVERAGES_KEPT}
+    return dict(name=name, average=settings, settings=settings_of(kind, used), weights=of(0), averages=of(1))
+
+
 def main():
     made_with = (f"PyTorch {torch.__version__.split('+')[0]}, "
                  f"{torch.backends.cpu.get_cpu_capability()}")
     lines = [json.dumps(golden(*c), separators=(",", ":")) for c in CONFIGURATIONS]
+    averages = [json.dumps(golden_average(*a), separators=(",", ":")) for a in AVERAGES]
     _muon._zeropower_via_newtonschulz = orthogonal
     layers = [json.dumps(layer(*c), separators=(",", ":")) for c in LAYERS]
     path = pathlib.Path(__file__).parent / "goldens.json"
     path.write_text(f'{{"made_with": "{made_with}", "size": {SIZE}, "steps": {STEPS},\n'
-                    f'"configurations": [\n' + ",\n".join(lines) + "\n],\n" +
+                    f'"configurations": [\n' + ",\n".join(lines) + "\n],\n"
+                    f'"averages": [\n' + ",\n".join(averages) + "\n],\n"
                     f'"layers": [\n' + ",\n".join(layers) + "\n]}\n")
     print(f"{path.name}: {path.stat().st_size} bytes, {len(lines)} configurations, "
-          f"{len(layers)} layers")
+          f"{len(averages)} averages, {len(layers)} layers")
 
 
 if __name__ == "__main__":

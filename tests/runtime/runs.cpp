@@ -284,6 +284,8 @@ std::string evaluate(const Problem& problem, const RunLayout& layout) {
   std::iota(samples.begin(), samples.end(), 3U);
   Machine machine(problem, {1, 30, 3}, layout);
   machine.engine->set_state(initial_state(problem));
+  // After these steps an average of the weights differs from the weights.
+  run_steps(*machine.engine, problem, data, 30, {0, 2});
   const std::string without = bits_of(machine.engine->evaluate(data, samples));
   const Evaluation with = machine.engine->evaluate(data, samples, true);
   EXPECT_EQ(with.metrics.samples, 100);

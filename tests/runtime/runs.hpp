@@ -23,6 +23,8 @@ struct Problem {
   float rate = 0.1F;
   std::vector<OptimizerGroup> groups = {};
   std::optional<double> clip_norm = {};
+  Average average = {};
+  WeightsCopy evaluate = WeightsCopy::average;
 
   NetOptimizer net_optimizer() const;
 };
@@ -132,8 +134,8 @@ std::string train_on(Communicator& communicator, const Problem& problem, const S
 
 // The result of an evaluation, to the last bit.
 std::string bits_of(const Evaluation& evaluation);
-// The same of some hundred samples by a layout of one rank; that it can do without probabilities,
-// and without samples, is checked.
+// The same of some hundred samples by a layout of one rank, after two steps; that it can do without
+// probabilities, and without samples, is checked.
 std::string evaluate(const Problem& problem, const RunLayout& layout);
 
 }  // namespace convoy::test

@@ -21,7 +21,7 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
   checkpoint.position = {3, 5, 21, {}, 0.1 + 0.2};
   checkpoint.position.epoch_sums = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
   checkpoint.state.parameters = Buffer<float>(model.net.arena_size());
-  for (std::size_t s = 0; s < slots_of(model.train.optimizer).size(); ++s) {
+  for (std::size_t s = 0; s < optimizer_of(model.net, model.train).slot_count(); ++s) {
     checkpoint.state.slots.emplace_back(model.net.arena_size());
   }
   for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
@@ -35,8 +35,8 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
 
 TEST(Checkpoint, ReturnsWhatWasSaved) {
   const TempFolder folder;
-  for (const std::string setting :
-       {"optimizer.momentum=0", "optimizer.momentum=0.9", "optimizer.type=adam"}) {
+  for (const std::string setting : {"optimizer.momentum=0", "optimizer.momentum=0.9",
+                                    "optimizer.type=adam", "average.type=ema"}) {
     const ModelFile model = tiny_model({setting});
     const Checkpoint saved = some_checkpoint(model);
     save_checkpoint(folder / "c.safetensors", saved);
@@ -48,10 +48,37 @@ TEST(Checkpoint, ReturnsWhatWasSaved) {
   }
 }
 
+// The average has tensors and a digest of its own, and evaluations read what the model names.
+TEST(Checkpoint, HoldsTheAverage) {
+  const TempFolder folder;
+  const ModelFile model = tiny_model({"optimizer.momentum=0.9", "average.type=lookahead"});
+  const Checkpoint saved = some_checkpoint(model);
+  save_checkpoint(folder / "c.safetensors", saved);
+  const safetensors::Reader reader(folder / "c.safetensors");
+  for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
+    EXPECT_TRUE(reader.tensors().contains("average." + tensor.name)) << tensor.name;
+  }
+  Checkpoint loaded = load_checkpoint(folder / "c.safetensors");
+  EXPECT_EQ(loaded.average_sha256, reader.metadata().at("average_sha256"));
+  EXPECT_EQ(loaded.average_sha256, average_sha256(model, saved.state));
+  EXPECT_NE(loaded.average_sha256, loaded.weights_sha256);
+  EXPECT_EQ(&evaluated_weights(loaded), &loaded.state.slots[1]);
+  EXPECT_EQ(evaluated_sha256(loaded), loaded.average_sha256);
+  choose_weights(loaded, WeightsCopy::trained, "c");
+  EXPECT_EQ(&evaluated_weights(loaded), &loaded.state.parameters);
+  EXPECT_EQ(evaluated_sha256(loaded), loaded.weights_sha256);
+
+  Checkpoint plain = some_checkpoint(tiny_model());
+  EXPECT_EQ(average_sha256(plain.model, plain.state), "");
+  EXPECT_EQ(&evaluated_weights(plain), &plain.state.parameters);
+  choose_weights(plain, WeightsCopy::trained, "p");
+  EXPECT_THROW(choose_weights(plain, WeightsCopy::average, "p"), UserError);
+}
+
 TEST(Checkpoint, DigestsSeeEveryNumber) {
-  const ModelFile model = tiny_model({"optimizer.type=adamw"});
+  const ModelFile model = tiny_model({"optimizer.type=adamw", "average.type=ema"});
   Checkpoint c = some_checkpoint(model);
-  ASSERT_EQ(c.state.slots.size(), 2u);
+  ASSERT_EQ(c.state.slots.size(), 3u);
   const std::string weights = weights_sha256(model.net, c.state);
   const std::string state = state_sha256(model.net, c.state, 21);
   EXPECT_NE(state_sha256(model.net, c.state, 22), state);

@@ -68,9 +68,11 @@ RunRecord::RunRecord(fs::path run_folder, const std::string& choice, bool quiet)
     const Checkpoint newest = newest_checkpoint(folder).checkpoint;
     position = newest.position;
     weights_sha256 = newest.weights_sha256;
+    average_sha256 = newest.average_sha256;
   } else {
     position = tested.checkpoint.position;
     weights_sha256 = tested.checkpoint.weights_sha256;
+    average_sha256 = tested.checkpoint.average_sha256;
   }
   // Epochs that a killed process finished after its last checkpoint would be done again.
   std::erase_if(epochs, [&](const EpochMetrics& epoch) { return epoch.epoch > epochs_done(); });

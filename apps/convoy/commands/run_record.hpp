@@ -31,7 +31,8 @@ struct RunRecord {
   FoundRun config;
   RunPosition position;  // of the newest checkpoint, like weights_sha256
   std::string weights_sha256;
-  FoundCheckpoint tested;  // the chosen one; evaluate() removes its weights
+  std::string average_sha256;  // empty where the model has no average
+  FoundCheckpoint tested;      // the chosen one; evaluate() removes its weights
   std::vector<EpochMetrics> epochs;
 
   std::string data;                  // name of the data that it was tested on here

@@ -74,6 +74,8 @@ Json document(const TrainResult& result, const Run& run, const TrainAndTest& dat
   for (const EpochMetrics& epoch : result.epochs) json["epochs"].push_back(to_json(epoch));
   json["train_seconds"] = result.train_seconds;
   json["weights_sha256"] = result.weights_sha256;
+  json["average_sha256"] =
+      result.average_sha256.empty() ? Json(nullptr) : Json(result.average_sha256);
   json["state_sha256"] = result.state_sha256;
   json["checkpoint"] = result.checkpoint.string();
   json["best"] = best_json(result.best);

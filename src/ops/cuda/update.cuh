@@ -57,6 +57,8 @@ struct UpdateArrays {
   float* new_packed = nullptr;
   const float* slots[kMostSlots] = {};
   float* new_slots[kMostSlots] = {};
+  const float* average = nullptr;  // null where there is none
+  float* new_average = nullptr;
 };
 
 // Where the weights of a parameter block lie among the packed weights, if they do.
@@ -98,17 +100,29 @@ struct Parameter {
   Index index = 0;
 };
 
-__device__ inline void store_weight(const PackedBlock& packed, const Parameter& parameter, float w,
+// Computes the average of a weight `w` that the optimizer has just computed, which may replace it,
+// and stores the weight. Returns whether both are finite, or frozen.
+__device__ inline bool store_weight(const PackedBlock& packed, const Parameter& parameter,
+                                    bool frozen, float w, const AverageStep& step,
                                     const UpdateArrays& arrays) {
-  arrays.new_weights[parameter.index] = w;
+  const Index i = parameter.index;
+  bool finite = frozen || w - w == 0;  // neither infinite nor NaN
+  if (arrays.average) {
+    float a = arrays.average[i];
+    if (!frozen) a = make_rule<float>(step).next(a, w);
+    arrays.new_average[i] = a;
+    finite = finite && (frozen || a - a == 0);
+  }
+  arrays.new_weights[i] = w;
   if (packed.exists && !parameter.is_bias) {
     arrays
         .new_packed[packed.offset + packed_index(packed.packing, parameter.row, parameter.column)] =
         w;
   }
+  return finite;
 }
 
-// Returns whether the new weight and its slots are finite, or frozen.
+// Returns whether the new weight, its slots and its average are finite, or frozen.
 __device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdate& block,
                               const PackedBlock& packed, const Parameter& parameter,
                               float gradient_sum, const StepNumbers& step,
@@ -123,12 +137,11 @@ __device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdat
         numbers_of(tensor, static_cast<double>(step.rate), step.factors, step.of_tensor);
     w = next_weight(optimizer, numbers, w, gradient_sum * step.scale, slots);
   }
-  bool finite = tensor.frozen || w - w == 0;  // neither infinite nor NaN
+  bool finite = store_weight(packed, parameter, tensor.frozen, w, step.factors.average, arrays);
   for (int s = 0; s < optimizer.slots; ++s) {
     arrays.new_slots[s][i] = slots[s];
     finite = finite && (tensor.frozen || slots[s] - slots[s] == 0);
   }
-  store_weight(packed, parameter, w, arrays);
   return finite;
 }
 
@@ -141,7 +154,8 @@ __device__ inline bool momentum_of(const Muon& op, Index i, float gradient_sum,
   arrays.new_slots[0][i] = slot;
   return slot - slot == 0;
 }
-// The second has the element `o` of the orthogonal matrix; it returns whether the weight is finite.
+// The second has the element `o` of the orthogonal matrix; it returns whether the weight and its
+// average are finite.
 __device__ inline bool apply_orthogonal(const Muon& op, const TensorUpdate& tensor,
                                         const MatrixShape& shape, const PackedBlock& packed,
                                         const Parameter& parameter, float o,
@@ -150,8 +164,7 @@ __device__ inline bool apply_orthogonal(const Muon& op, const TensorUpdate& tens
       numbers_of(tensor, static_cast<double>(step.rate), step.factors, step.of_tensor);
   const MuonRule<float> rule = make_rule<float>(op, numbers, rate_ratio(op, shape));
   const float w = rule.apply(arrays.weights[parameter.index], o);
-  store_weight(packed, parameter, w, arrays);
-  return w - w == 0;
+  return store_weight(packed, parameter, tensor.frozen, w, step.factors.average, arrays);
 }
 
 }  // namespace convoy::cuda

@@ -21,10 +21,10 @@
 #include "parallel/collectives.hpp"
 #include "runtime/check_use.hpp"
 #include "runtime/cpu/generations.hpp"
+#include "runtime/cpu/inference.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/memory_need.hpp"
 #include "runtime/cpu/step_update.hpp"
-#include "runtime/cpu/inference.hpp"
 #include "runtime/cpu/worker_groups.hpp"
 #include "runtime/cpu/workers.hpp"
 #include "runtime/gradient_sum.hpp"
@@ -149,10 +149,12 @@ class CpuEngine final : public Engine {
   // Null where there is no timeline.
   Track* track_of(int worker) const { return timeline_ ? timeline_->tracks() + worker : nullptr; }
 
-  // What an evaluation reads: the parameters of the current generation.
+  // What an evaluation reads: the current generation of the parameters or of their average. The
+  // buffers are those of the parameters in both cases.
   Weights weights_of_evaluation() {
-    const Weights weights = generations_.weights();
-    return inference_ ? inference_->fold(weights.parameters) : weights;
+    const Weights weights = generations_.evaluated();
+    return inference_ ? inference_->fold(weights.parameters, generations_.weights().parameters)
+                      : weights;
   }
 
   // Runs work(worker) on all workers. Where one of them throws, the call throws the first exception
@@ -228,11 +230,10 @@ class CpuEngine final : public Engine {
     }
     const float rate =
         step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
-    finite_[static_cast<std::size_t>(worker)].value =
-        step_update_.update(worker,
-                            {step_metrics_.samples, rate,
-                             step_factors(optimizer_.optimizer, number_in_run(step_range, step))},
-                            track);
+    finite_[static_cast<std::size_t>(worker)].value = step_update_.update(
+        worker,
+        {step_metrics_.samples, rate, step_factors(optimizer_, number_in_run(step_range, step))},
+        track);
     return barrier(worker, [&] { commit(); });
   }
 
@@ -244,8 +245,8 @@ class CpuEngine final : public Engine {
     if (track) track->step(step);
     Weights weights = generations_.weights();
     weights.coefficients = statistics_.coefficients();
-    const WorkerGroup::Work all{backend_, weights, normalizer_, list, {}, 0,
-                                track ? track - membership.member : nullptr};
+    const WorkerGroup::Work all{
+        backend_, weights, normalizer_, list, {}, 0, track ? track - membership.member : nullptr};
     const WorkerGroup::Work work =
         training_.work_of(membership, all, gradient_sum_.grains_of_rank(list.count()));
     for (const Phase& phase : plan_.phases()) {

@@ -11,7 +11,7 @@ Generations::Generations(const Plan& plan, const NetOptimizer& optimizer, const 
   for (Generation& generation : generations_) {
     generation.parameters = allocate<float>(communicator, plan.net().arena_size());
     generation.packed = allocate<float>(communicator, plan.packed_size());
-    for (std::size_t s = 0; s < optimizer.slots().size(); ++s) {
+    for (std::size_t s = 0; s < optimizer.slot_count(); ++s) {
       generation.slots.push_back(allocate<float>(communicator, plan.net().arena_size()));
     }
   }
@@ -62,7 +62,7 @@ UpdatePass<float> Generations::pass_of(const ParameterBlock& block, Range rows,
   pass.gradient_sum = gradient_sum;
   pass.weights = now().parameters.get() + begin;
   pass.new_weights = next().parameters.get() + begin;
-  for (std::size_t s = 0; s < now().slots.size(); ++s) {
+  for (std::size_t s = 0; s < optimizer_.slots().size(); ++s) {
     pass.slots[s] = now().slots[s].get() + begin;
     pass.new_slots[s] = next().slots[s].get() + begin;
   }
@@ -74,12 +74,15 @@ UpdatePass<float> Generations::pass_of(const ParameterBlock& block, Range rows,
 
 bool Generations::update_elements(const ParameterBlock& block, Range rows,
                                   const float* gradient_sum, const Step& step) const {
+  const Index begin = block.offset + rows.begin * block.shape.columns;
+  const Index size = rows.size() * block.shape.columns;
   if (settings_of(block, rows.begin >= block.shape.taps).frozen) {
-    copy_elements(block.offset + rows.begin * block.shape.columns,
-                  rows.size() * block.shape.columns);
+    copy_elements(begin, size);
     return true;
   }
-  return backend_.update(optimizer_.optimizer, pass_of(block, rows, gradient_sum, step));
+  const bool finite =
+      backend_.update(optimizer_.optimizer, pass_of(block, rows, gradient_sum, step));
+  return average_elements(begin, size, step.factors.average) && finite;
 }
 
 bool Generations::update_matrix(const ParameterBlock& block, const float* gradient_sum,
@@ -102,9 +105,21 @@ bool Generations::update_matrix(const ParameterBlock& block, const float* gradie
     finite = convoy::update_matrix(std::get<Muon>(optimizer_.optimizer),
                                    {block.shape.taps, block.shape.columns},
                                    pass_of(block, rows, gradient_sum, step), scratch, product);
+    finite = average_elements(block.offset, block.shape.weights(), step.factors.average) && finite;
   }
   pack(block, rows, next());
   return finite;
+}
+
+bool Generations::average_elements(Index begin, Index size, const AverageStep& step) const {
+  if (!exists(optimizer_.average)) return true;
+  AveragePass<float> pass;
+  pass.size = size;
+  pass.new_weights = next().parameters.get() + begin;
+  pass.average = now().slots.back().get() + begin;
+  pass.new_average = next().slots.back().get() + begin;
+  pass.step = step;
+  return backend_.average(pass);
 }
 
 void Generations::copy_elements(Index begin, Index size) const {
@@ -130,6 +145,7 @@ ModelState Generations::state() const {
     state.slots.emplace_back(size);
     std::copy_n(slot.get(), size, state.slots.back().data());
   }
+  set_buffers_of_average(plan_.net(), optimizer_.average, state);
   return state;
 }
 
@@ -139,11 +155,10 @@ void Generations::set_state(const ModelState& state) {
     const Index size = plan_.net().arena_size();
     std::copy_n(state.parameters.data(), size, now().parameters.get());
     for (std::size_t s = 0; s < now().slots.size(); ++s) {
-      float* const slot = now().slots[s].get();
-      if (state.slots.empty()) {
-        std::fill_n(slot, size, 0.0F);
+      if (const float* const from = slot_to_set(state, optimizer_, s)) {
+        std::copy_n(from, size, now().slots[s].get());
       } else {
-        std::copy_n(state.slots[s].data(), size, slot);
+        std::fill_n(now().slots[s].get(), size, 0.0F);
       }
     }
     for (const ParameterBlock& block : plan_.net().parameter_blocks()) {

@@ -102,8 +102,7 @@ __device__ inline void sum_parameter(const Program& program, const StepRangeInpu
 // generation.
 __device__ inline void reduce_statistics(const Program& program, const StepRangeInput& input,
                                          Run& run, const StepNumber& number,
-                                         const StatisticsReduction& reduction,
-                                         const Group& group) {
+                                         const StatisticsReduction& reduction, const Group& group) {
   const Part& part = part_of_step(input, number.step);
   const int first = part.first / program.grain;
   const BatchGrains batch{program.grain, part.batch, first, first + part.grains.count};

@@ -78,6 +78,7 @@ struct Generation {
   float* parameters = nullptr;
   float* packed = nullptr;
   float* slots[kMostSlots] = {};  // of the optimizer
+  float* average = nullptr;       // of the weights; null where there is none
 };
 
 struct Program {

@@ -19,7 +19,8 @@ struct StepNumber {
 __device__ inline UpdateArrays update_arrays(const Program& program, int current) {
   const Generation& now = program.generations[current];
   const Generation& next = program.generations[1 - current];
-  UpdateArrays arrays{now.parameters, next.parameters, next.packed, {}, {}};
+  UpdateArrays arrays{now.parameters, next.parameters, next.packed, {}, {},
+                      now.average,    next.average};
   for (int s = 0; s < program.optimizer.slots; ++s) {
     arrays.slots[s] = now.slots[s];
     arrays.new_slots[s] = next.slots[s];
