@@ -166,6 +166,16 @@ Problem rmsprop() {
   return problem;
 }
 
+// More classes than a byte counts.
+Problem many_classes() {
+  return {"many_classes",
+          Net("many classes", {4, 5, 1}, {},
+              chain({Conv2d{{}, 3, {2, 2}, {1, 1}, {0, 0}, true}, Activation{{}, kRelu},
+                     Dense{{}, 300, true}}),
+              LossFunction::softmax_cross_entropy),
+          Sgd{.momentum = 0.9}, 0.05F};
+}
+
 }  // namespace
 
 NetOptimizer Problem::net_optimizer() const {
@@ -180,7 +190,7 @@ NetOptimizer Problem::net_optimizer() const {
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
                                         dense(),   large(),   thin(),    tiny_numbers(),
-                                        adam(),    adamw(),   rmsprop()};
+                                        adam(),    adamw(),   rmsprop(), many_classes()};
   return all;
 }
 

@@ -100,6 +100,7 @@ struct Machine {
   void make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout);
 };
 
+// Synthetic images. Where a byte does not count the classes, the labels are the highest ones.
 Dataset data_for(const Problem& problem, Index samples);
 ModelState initial_state(const Problem& problem);
 

@@ -22,11 +22,7 @@ class Compiler {
     for (const Stage& stage : plan_.forward()) {
       add(forward(plan_.op(stage), operands_of(stage), work_), stage);
     }
-    const int loss = number_of(plan_.loss());
-    for (const CodeKind kind :
-         {CodeKind::loss_terms, CodeKind::loss_gradient, CodeKind::loss_sum}) {
-      out_.codes.push_back({kind, 0, true, loss});
-    }
+    build_loss();
     out_.forward_codes = static_cast<int>(out_.codes.size());
     // No code of the backward pass reads what the last of them wrote.
     out_.codes.back().barrier_after = false;
@@ -37,6 +33,18 @@ class Compiler {
   }
 
  private:
+  void build_loss() {
+    const bool once = finds_once(plan_.net().loss());
+    const auto add_part = [&](CodeKind kind) {
+      out_.codes.push_back({kind, 0, true, number_of(plan_.loss())});
+    };
+    if (once) add_part(CodeKind::loss_largest);
+    add_part(CodeKind::loss_terms);
+    if (once) add_part(CodeKind::loss_totals);
+    add_part(CodeKind::loss_gradient);
+    add_part(CodeKind::loss_sum);
+  }
+
   int number_of(const Stage& stage) const { return static_cast<int>(stage_number(plan_, stage)); }
 
   // Places a value of `size` elements per sample after all values that were placed before.
@@ -74,6 +82,10 @@ class Compiler {
     out_.ends.labels = allocate(1);
     out_.ends.exponentials = allocate(classes);
     out_.ends.terms = allocate(2 * classes);
+    if (finds_once(net.loss())) {
+      out_.ends.largest = allocate(1);
+      out_.ends.totals = allocate(1);
+    }
   }
 
   Operands operands_of(const Stage& stage) const {
