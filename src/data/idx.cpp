@@ -211,6 +211,7 @@ IdxLabels read_idx_labels(const std::filesystem::path& path) {
   const std::size_t each = read_magic(file, Content::labels).type()->bytes_of_label;
   const auto [count] = read_sizes(file, std::array{"labels"});
   check_size(file, kLabelsHeader, count, each, fmt::format("{} labels", count));
+  check_room(count * sizeof(Label), fmt::format("the labels of {}", file.name()));
   IdxLabels result{std::vector<Label>(count), each};
   constexpr std::size_t kAtOnce = 4096;
   std::vector<std::uint8_t> bytes(kAtOnce * each);

@@ -199,7 +199,7 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
       {"name = \"x\"",
        "name = \"x\"\narithmetic = \"bf16\"",
        "m.toml:2: unknown arithmetic 'bf16'",
-       {"use one of fp32"}},
+       {"use 'fp32'"}},
       {"name = \"x\"",
        "name = \"x\"\narithmetic = 32",
        "m.toml:2: 'arithmetic' must be a string",

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kConfused = 24;
-constexpr Index kMostProbabilities = Index{1} << 28;
+constexpr Index kMostProbabilities = Index{1} << 26;
 
 std::vector<ConfusedImage> most_confused(const Dataset& test, const TestResult& result,
                                          Index classes) {

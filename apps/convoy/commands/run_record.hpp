@@ -39,7 +39,7 @@ struct RunRecord {
   std::string why_not;
   bool other_test_data = false;  // whether it differs from the test data of the training
   std::vector<ConfusedImage> confused;
-  // The probabilities of all test images would take more than 1 GiB: `confused` is empty.
+  // The probabilities of all test images would take more than 256 MiB: `confused` is empty.
   bool too_many_probabilities = false;
 
   Index epochs_wanted() const { return config.model.train.epochs; }

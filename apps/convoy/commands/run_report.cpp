@@ -235,7 +235,7 @@ void tell_confused(Page& page, const RunRecord& run, const std::vector<std::stri
   if (run.too_many_probabilities) {
     return page.note(fmt::format(
         "The images are not shown, because the probabilities of {} classes for all test images "
-        "take more than 1 GiB.",
+        "take more than 256 MiB.",
         with_commas(run.result->confusion.classes())));
   }
   if (run.confused.empty()) return page.paragraph("The model made no mistake.");
