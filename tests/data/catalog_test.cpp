@@ -20,6 +20,7 @@ using testing::error_of;
 using testing::gzip;
 using testing::idx_images;
 using testing::idx_labels;
+using testing::idx_labels_of;
 using testing::ScopedVariable;
 using testing::shared_folder;
 using testing::TempFolder;

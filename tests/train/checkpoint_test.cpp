@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <span>
 
+#include "base/digest.hpp"
 #include "tests/train/support.hpp"
 #include "train/safetensors.hpp"
 
