@@ -76,9 +76,9 @@ Spread spread_of(std::vector<double> values) {
 }
 
 Dataset images_for(const Net& net) {
-  constexpr Index kMost = 1024, kBytes = Index{32} << 20, kMostClasses = 256;
+  constexpr Index kMost = 1024, kBytes = Index{32} << 20;
   return synthetic(SyntheticPart::train, std::clamp<Index>(kBytes / net.input().size(), 16, kMost),
-                   net.input(), std::min(net.loss().classes, kMostClasses));
+                   net.input(), net.loss().classes);
 }
 
 BenchResult bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,

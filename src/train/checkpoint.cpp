@@ -78,6 +78,7 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"version", std::string(kVersion)},
       {"order_version", std::to_string(kOrderVersion)},
       {"model", checkpoint.model.text},
+      {"arithmetic", std::string(to_string(checkpoint.model.arithmetic))},
       {"class_names", to_text(json(checkpoint.class_names))},
       {"normalization", to_text(json{{"scale", normalization.scale},
                                      {"mean", normalization.mean},
@@ -139,12 +140,18 @@ class Loader {
       fail("metadata", "its digest does not match");
     }
     Checkpoint checkpoint{parse_model_file(text("model"), fmt::format("{}: model", file_.string())),
-                          class_names(),
+                          {},
                           position(),
                           {},
                           text("data_sha256"),
                           text("weights_sha256"),
                           text("state_sha256")};
+    if (text("arithmetic") != to_string(checkpoint.model.arithmetic)) {
+      fail("metadata, key arithmetic",
+           fmt::format("it is {}, but the model's is {}", text("arithmetic"),
+                       to_string(checkpoint.model.arithmetic)));
+    }
+    checkpoint.class_names = class_names(checkpoint.model.net.loss().classes);
     read_origin(checkpoint);
     read_state(checkpoint);
     return checkpoint;
@@ -218,12 +225,19 @@ class Loader {
     return position;
   }
 
-  std::vector<std::string> class_names() const {
+  // A data set may have fewer classes than the model has outputs, but not more.
+  std::vector<std::string> class_names(Index outputs) const {
+    std::vector<std::string> names;
     try {
-      return texts_of(parse_strict_json(text("class_names")), "class_names");
+      names = texts_of(parse_strict_json(text("class_names")), "class_names");
     } catch (const std::invalid_argument& error) {
       fail("metadata, key class_names", error.what());
     }
+    if (static_cast<Index>(names.size()) > outputs) {
+      fail("metadata, key class_names",
+           fmt::format("it has {} names, but the model has {} outputs", names.size(), outputs));
+    }
+    return names;
   }
 
   bool has(const std::string& key) const { return reader_.metadata().contains(key); }

@@ -32,7 +32,7 @@ struct RunPosition {
 
 struct Checkpoint {
   ModelFile model;
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names;  // at most as many as the model has outputs
   RunPosition position;
   ModelState state;
   std::string data_sha256;  // of the training data

@@ -53,30 +53,12 @@ class Train : public ::testing::Test {
 
 TEST_F(Train, JsonHasEveryKey) {
   const json result = trained({"--epochs", "2", "--out", "a", "--threads", "1"});
-  for (const char* key : {"schema",
-                          "version",
-                          "status",
-                          "model",
-                          "data",
-                          "seed",
-                          "batch",
-                          "grain",
-                          "ranks",
-                          "threads",
-                          "ranks_by",
-                          "threads_by",
-                          "device",
-                          "isa",
-                          "reduction",
-                          "samples",
-                          "settings",
-                          "machine",
-                          "peak_memory_bytes",
-                          "epochs",
-                          "train_seconds",
-                          "weights_sha256",
-                          "state_sha256",
-                          "checkpoint"}) {
+  for (const char* key :
+       {"schema",     "version",       "status",         "model",        "data",
+        "arithmetic", "seed",          "batch",          "grain",        "ranks",
+        "threads",    "ranks_by",      "threads_by",     "device",       "isa",
+        "reduction",  "samples",       "settings",       "machine",      "peak_memory_bytes",
+        "epochs",     "train_seconds", "weights_sha256", "state_sha256", "checkpoint"}) {
     EXPECT_TRUE(result.contains(key)) << key;
   }
   EXPECT_EQ(result["schema"], "convoy.train/1");

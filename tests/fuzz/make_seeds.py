@@ -75,6 +75,9 @@ def images():
 def idx_files():
     yield "good-images", idx(0x803, [3, 2, 4], noise(24))
     yield "good-labels", idx(0x801, [10], bytes(range(10)))
+    yield "good-short-labels", idx(0xB01, [3], struct.pack(">3h", 0, 300, 32767))
+    yield "good-int-labels.gz", packed(idx(0xC01, [3], struct.pack(">3i", 0, 300, 65535)))
+    yield "negative-label", idx(0xC01, [2], struct.pack(">2i", 0, -1))
     yield "good-images.gz", packed(idx(0x803, [3, 2, 4], noise(24)))
     yield "good-members.gz", packed(idx(0x801, [10], b"")) + packed(bytes(10))
     yield "large", idx(0x803, [0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF], noise(24))
@@ -185,7 +188,7 @@ def checkpoint(text, tensors, **changed):
         data += struct.pack(f"<{size // 4}f", *(RANDOM.uniform(-1, 1) for _ in range(size // 4)))
     metadata = {
         "schema": "convoy.checkpoint/2", "version": "0", "order_version": "1", "model": text,
-        "class_names": '["one","two"]', "normalization": "{}", "seed": "1", "epoch": "2",
+        "arithmetic": "fp32", "class_names": '["one","two"]', "normalization": "{}", "seed": "1", "epoch": "2",
         "epoch_step": "1", "step": "5", "epoch_loss": "0x1.8p+0", "epoch_correct": "3",
         "epoch_samples": "4", "epoch_seconds": "0.25", "data_sha256": "00",
     }

@@ -196,6 +196,15 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
       {"name = \"x\"\n", "", "m.toml: missing key 'name'", {"add name = "}},
       {"name = \"x\"", "name = \"a/b\"", "m.toml:1: 'a/b' can't be a model's name", {}},
       {"name = \"x\"", "name = \"x\"\nlr = 1", "m.toml:2: unknown key 'lr'", {}},
+      {"name = \"x\"",
+       "name = \"x\"\narithmetic = \"bf16\"",
+       "m.toml:2: unknown arithmetic 'bf16'",
+       {"use 'fp32'"}},
+      {"name = \"x\"",
+       "name = \"x\"\narithmetic = 32",
+       "m.toml:2: 'arithmetic' must be a string",
+       {}},
+      {"units = 10", "units = 65537", "m.toml:", {"has 65537 outputs", "16 bits", "most 65536"}},
       {"height = 12", "hieght = 12", "m.toml:3: [input]: unknown key 'hieght'", {"'height'?"}},
       {"width = 10\n", "", "m.toml:2: [input]: missing key 'width'", {"add width = 28"}},
       {"width = 10", "width = 0", "m.toml:4: [input]: 'width' is 0", {"1 to 65536"}},
@@ -430,6 +439,22 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
     for (const std::string& said : mistake.said) EXPECT_THAT(failure.message, HasSubstr(said));
     EXPECT_EQ(failure.message.find('\n'), std::string::npos);
   }
+}
+
+// It is a part of the identity, so the normalised text states it where the file does not.
+TEST(ModelFile, TheTextStatesTheArithmetic) {
+  const ModelFile model = parse_model_file(kModel, "m.toml");
+  EXPECT_EQ(model.arithmetic, Arithmetic::fp32);
+  EXPECT_THAT(model.text, HasSubstr("\narithmetic = \"fp32\"\n\n[input]\n"));
+  const ModelFile given =
+      parse_model_file(replaced("name = \"x\"", "arithmetic = \"fp32\"\nname = \"x\""), "m.toml");
+  EXPECT_EQ(given.text, model.text);
+  const Failure failure = failure_of([] {
+    const std::vector<Override> overrides{"arithmetic=fp16"};
+    parse_model_file(kModel, "m.toml", overrides);
+  });
+  EXPECT_EQ(failure.fault, Fault::usage);
+  EXPECT_THAT(failure.message, HasSubstr("unknown arithmetic 'fp16'"));
 }
 
 TEST(ModelFile, CommentsMayHoldAnything) {

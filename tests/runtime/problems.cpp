@@ -168,6 +168,16 @@ Problem rmsprop() {
   return problem;
 }
 
+// More classes than a byte counts.
+Problem many_classes() {
+  return {"many_classes",
+          Net("many classes", {4, 5, 1}, {},
+              chain({Conv2d{{}, 3, {2, 2}, {1, 1}, {0, 0}, true}, Activation{{}, kRelu},
+                     Dense{{}, 300, true}}),
+              LossFunction::softmax_cross_entropy),
+          Sgd{.momentum = 0.9}, 0.05F};
+}
+
 // Batch normalisations of the net's input, after convolutions, of both paths of a residual block
 // (they share a phase) and after a sum, which is not folded for an evaluation.
 Problem normalized() {
@@ -315,10 +325,17 @@ NetOptimizer Problem::net_optimizer() const {
 
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{
-      strided(),      classic(),   readers(),        branches(),   dense(),   large(),     thin(),
-      tiny_numbers(), adam(),      adamw(),          rmsprop(),    clipped(), lars(),      muon(),
-      ema(),          lookahead(), muon_lookahead(), normalized(), grouped(), everything()};
+      strided(),      classic(), readers(),      branches(), dense(),     large(),
+      thin(),         tiny_numbers(), adam(), adamw(),    rmsprop(),   many_classes(),
+      normalized(),   grouped(), clipped(),      lars(),     muon(),      ema(),
+      lookahead(),    muon_lookahead(),          everything()};
   return all;
+}
+
+std::vector<std::string> problem_names() {
+  std::vector<std::string> names;
+  for (const Problem& one : problems()) names.push_back(one.name);
+  return names;
 }
 
 const Problem& problem(std::string_view name) {

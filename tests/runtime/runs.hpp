@@ -31,6 +31,7 @@ struct Problem {
 
 // Every operation, with the settings that have code of their own, and both losses.
 const std::vector<Problem>& problems();
+std::vector<std::string> problem_names();
 const Problem& problem(std::string_view name);
 
 struct Sizes {
@@ -107,6 +108,7 @@ struct Machine {
   void make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout);
 };
 
+// Synthetic images. Where a byte does not count the classes, the labels are the highest ones.
 Dataset data_for(const Problem& problem, Index samples);
 ModelState initial_state(const Problem& problem);
 

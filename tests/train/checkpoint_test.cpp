@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <span>
 
+#include "base/digest.hpp"
 #include "tests/train/support.hpp"
 #include "train/safetensors.hpp"
 
@@ -73,6 +75,23 @@ TEST(Checkpoint, HoldsTheAverage) {
   EXPECT_EQ(&evaluated_weights(plain), &plain.state.parameters);
   choose_weights(plain, WeightsCopy::trained, "p");
   EXPECT_THROW(choose_weights(plain, WeightsCopy::average, "p"), UserError);
+}
+
+// Whatever bytes the names have; those that are no UTF-8 are replaced.
+TEST(Checkpoint, KeepsTheClassNames) {
+  const TempFolder folder;
+  Checkpoint saved = some_checkpoint(tiny_model());
+  using Names = std::vector<std::string>;
+  for (const Names& names :
+       {Names{}, Names{"one"}, Names{"", "\"\\\n\x1b[31m", "</td>", "\xc3\xa9\xe2\x80\xae"}}) {
+    saved.class_names = names;
+    save_checkpoint(folder / "c.safetensors", saved);
+    EXPECT_EQ(load_checkpoint(folder / "c.safetensors").class_names, names);
+  }
+  saved.class_names = {"\xff"};
+  save_checkpoint(folder / "c.safetensors", saved);
+  EXPECT_EQ(load_checkpoint(folder / "c.safetensors").class_names, Names{"\xef\xbf\xbd"});
+  EXPECT_EQ(safetensors::Reader(folder / "c.safetensors").metadata().at("arithmetic"), "fp32");
 }
 
 TEST(Checkpoint, DigestsSeeEveryNumber) {
@@ -144,6 +163,19 @@ TEST(Checkpoint, DamageNeverPassesForContent) {
   EXPECT_GT(refused, 1500);
 }
 
+// Writes the digest that belongs to the other entries (docs/formats.md, "Digests").
+void sign(safetensors::Metadata& metadata) {
+  metadata.erase("metadata_sha256");
+  Sha256 digest;
+  for (const auto& [key, value] : metadata) {
+    for (const std::string* text : {&key, &value}) {
+      digest.update_number(std::uint64_t{text->size()});
+      digest.update(std::span<const char>(*text));
+    }
+  }
+  metadata["metadata_sha256"] = digest.hex();
+}
+
 // Well-formed files of other programs, or with metadata that do not fit the tensors.
 TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   const TempFolder folder;
@@ -165,6 +197,22 @@ TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   EXPECT_NE(message(newer, tensors).find("convoy.checkpoint/3"), std::string::npos);
   newer["schema"] = "another/1";
   EXPECT_NE(message(newer, tensors).find("another/1"), std::string::npos);
+
+  // With a digest of the metadata that fits: only the content is wrong.
+  const auto changed = [&](const std::string& key, const std::string& value) {
+    safetensors::Metadata metadata = reader.metadata();
+    metadata[key] = value;
+    sign(metadata);
+    return message(metadata, tensors);
+  };
+  EXPECT_NE(changed("arithmetic", "bf16").find("it is bf16, but the model's is fp32"),
+            std::string::npos);
+  EXPECT_NE(changed("class_names", R"(["a","b","c","d","e"])").find("5 names"), std::string::npos);
+  EXPECT_NE(changed("class_names", R"(["a",1])").find("class_names"), std::string::npos);
+  safetensors::Metadata without = reader.metadata();
+  without.erase("arithmetic");
+  sign(without);
+  EXPECT_NE(message(without, tensors).find("arithmetic is missing"), std::string::npos);
 
   safetensors::Metadata moved = reader.metadata();
   moved["epoch"] = "2";

@@ -46,6 +46,27 @@ std::string data_of_run(const fs::path& checkpoint, const std::optional<FoundRun
                   "give --data NAME or DIR");
 }
 
+// The counts, [true][predicted]; null where they would be more than a million.
+Json rows_of(const Confusion& matrix) {
+  constexpr Index kMostRows = 1000;
+  if (matrix.classes() > kMostRows) return nullptr;
+  Json rows = Json::array();
+  for (Index i = 0; i < matrix.classes(); ++i) {
+    Json row = Json::array();
+    for (Index j = 0; j < matrix.classes(); ++j) row.push_back(matrix(i, j));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Json cells_of(const Confusion& matrix) {
+  Json cells = Json::array();
+  for (const Confusion::Cell& cell : matrix.cells()) {
+    cells.push_back(Json::array({cell.truth, cell.predicted, cell.count}));
+  }
+  return cells;
+}
+
 int eval(const EvalOptions& options) {
   const std::optional<FoundRun> run = run_in(options.checkpoint);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
@@ -62,7 +83,6 @@ int eval(const EvalOptions& options) {
   const TestResult result = test(checkpoint, data, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;
-  const Index classes = matrix.classes();
   const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
     write_stdout(fmt::format(
@@ -72,12 +92,6 @@ int eval(const EvalOptions& options) {
         weights == WeightsCopy::average ? ", average of the weights" : "",
         as_percent(result.accuracy), result.loss, confusion_text(matrix, names)));
     return kDone;
-  }
-  Json rows = Json::array();
-  for (Index i = 0; i < classes; ++i) {
-    Json row = Json::array();
-    for (Index j = 0; j < classes; ++j) row.push_back(matrix(i, j));
-    rows.push_back(std::move(row));
   }
   write_json({{"schema", "convoy.eval/1"},
               {"version", kVersion},
@@ -93,7 +107,8 @@ int eval(const EvalOptions& options) {
               {"accuracy", result.accuracy},
               {"loss", result.loss},
               {"class_names", names},
-              {"confusion_matrix", std::move(rows)},  // [true][predicted]
+              {"confusion_matrix", rows_of(matrix)},
+              {"confusion_cells", cells_of(matrix)},
               {"weights_sha256", checkpoint.weights_sha256},
               {"average_sha256",
                checkpoint.average_sha256.empty() ? Json(nullptr) : Json(checkpoint.average_sha256)},

@@ -40,6 +40,8 @@ struct RunRecord {
   std::string why_not;
   bool other_test_data = false;  // whether it differs from the test data of the training
   std::vector<ConfusedImage> confused;
+  // The probabilities of all test images would take more than 256 MiB: `confused` is empty.
+  bool too_many_probabilities = false;
 
   Index epochs_wanted() const { return config.model.train.epochs; }
   Index epochs_done() const { return position.epoch - 1; }

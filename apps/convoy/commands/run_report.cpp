@@ -254,6 +254,12 @@ void tell_epochs(Page& page, const RunRecord& run) {
 
 void tell_confused(Page& page, const RunRecord& run, const std::vector<std::string>& names) {
   page.subsection("Most confused");
+  if (run.too_many_probabilities) {
+    return page.note(fmt::format(
+        "The images are not shown, because the probabilities of {} classes for all test images "
+        "take more than 256 MiB.",
+        with_commas(run.result->confusion.classes())));
+  }
   if (run.confused.empty()) return page.paragraph("The model made no mistake.");
   const auto name = [&](Index label) { return names[static_cast<std::size_t>(label)]; };
   if (run.confused.front().png.empty()) {
@@ -285,7 +291,7 @@ void tell_mistakes(Page& page, const RunRecord& run) {
       fmt::format("On {}, by the {}: accuracy {}, loss {}.", run.data, in_words(run.tested),
                   percent(run.result->accuracy), decimals(run.result->loss, 4));
   std::vector<std::string> frequent;
-  for (const Confusion::Mistake& mistake : confusion.mistakes()) {
+  for (const Confusion::Cell& mistake : confusion.mistakes()) {
     if (frequent.size() == 3) break;
     frequent.push_back(fmt::format("{} taken for {} ({})", name(mistake.truth),
                                    name(mistake.predicted), with_commas(mistake.count)));

@@ -54,6 +54,7 @@ Json document(const TrainResult& result, const Run& run, const TrainAndTest& dat
             {"status", to_string(result.status)},
             {"model", run.model.net.name()},
             {"data", data.name},
+            {"arithmetic", to_string(run.model.arithmetic)},
             {"seed", settings.seed},
             {"batch", settings.batch},
             {"grain", settings.grain},

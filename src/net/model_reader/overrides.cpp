@@ -31,7 +31,7 @@ std::vector<std::string> split_at_dots(std::string_view key) {
 // Suggests a key for one that begins with no section: the key whose last part is near to it, or
 // else the nearest whole key.
 std::string suggest_key(std::string_view key) {
-  std::vector<std::string> whole{"name", "layer.0.filters", "loss.type"};
+  std::vector<std::string> whole{"name", "arithmetic", "layer.0.filters", "loss.type"};
   for (const std::string_view k : kInputKeys) whole.push_back(fmt::format("input.{}", k));
   for (const std::string_view k : kTrainKeys) whole.push_back(fmt::format("train.{}", k));
   for (const std::string_view k : optimizer_keys()) whole.push_back(fmt::format("optimizer.{}", k));
@@ -46,8 +46,8 @@ std::string suggest_key(std::string_view key) {
   }
   near = nearest(key, candidates);
   return near.empty()
-             ? "use one of name, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY, optimizer.KEY, "
-               "average.KEY"
+             ? "use one of name, arithmetic, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY, "
+               "optimizer.KEY, average.KEY"
              : fmt::format("did you mean '{}'?", near);
 }
 

@@ -82,6 +82,10 @@ class Compiler {
     out_.ends.labels = allocate(1);
     out_.ends.exponentials = allocate(classes);
     out_.ends.terms = allocate(2 * classes);
+    if (finds_once(net.loss())) {
+      out_.ends.largest = allocate(1);
+      out_.ends.totals = allocate(1);
+    }
   }
 
   Operands operands_of(const Stage& stage) const {
@@ -135,10 +139,15 @@ class Compiler {
   }
 
   void build_loss(const Stage& stage) {
-    for (const CodeKind kind :
-         {CodeKind::loss_terms, CodeKind::loss_gradient, CodeKind::loss_sum}) {
+    const bool once = finds_once(plan_.net().loss());
+    const auto add_part = [&](CodeKind kind) {
       out_.codes.push_back({kind, 0, true, number_of(stage)});
-    }
+    };
+    if (once) add_part(CodeKind::loss_largest);
+    add_part(CodeKind::loss_terms);
+    if (once) add_part(CodeKind::loss_totals);
+    add_part(CodeKind::loss_gradient);
+    add_part(CodeKind::loss_sum);
     out_.forward_codes = static_cast<int>(out_.codes.size());
     // No code of the backward pass reads what the last of them wrote.
     out_.codes.back().barrier_after = false;

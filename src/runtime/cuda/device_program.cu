@@ -208,6 +208,8 @@ Index DeviceProgram::items(const Code& code) const {
     case CodeKind::loss_terms:
     case CodeKind::loss_gradient:
       return work_.samples * net.loss().classes;
+    case CodeKind::loss_largest:
+    case CodeKind::loss_totals:
     case CodeKind::loss_sum:
       return work_.samples;
     case CodeKind::reduction:

@@ -59,6 +59,8 @@ __device__ inline LossArrays loss_arrays(const Program& program, const StepSampl
   arrays.labels = at<int>(ends.labels, memories);
   arrays.exponentials = at<float>(ends.exponentials, memories);
   arrays.terms = at<double>(ends.terms, memories);
+  arrays.largest = at<float>(ends.largest, memories);
+  arrays.totals = at<float>(ends.totals, memories);
   arrays.dlogits = at<float>(ends.dlogits, memories);
   arrays.losses = program.results.losses + step_samples.first;
   arrays.predictions = program.results.predictions + step_samples.first;
@@ -125,9 +127,15 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
                       {step_samples.count, program.grain, part_of_step(input, number.step).first,
                        program.set_samples, program.set_size},
                       group);
+    case CodeKind::loss_largest:
+      return loss_largest(program.loss, loss_arrays(program, step_samples, memories),
+                          step_samples.count, group);
     case CodeKind::loss_terms:
       return loss_terms(program.loss, loss_arrays(program, step_samples, memories),
                         step_samples.count, group);
+    case CodeKind::loss_totals:
+      return loss_totals(program.loss, loss_arrays(program, step_samples, memories),
+                         step_samples.count, group);
     case CodeKind::loss_gradient:
       return loss_gradient(program.loss, loss_arrays(program, step_samples, memories),
                            step_samples.count, group);

@@ -13,9 +13,11 @@
 namespace convoy::cuda {
 
 enum class CodeKind : int {
-  fill,        // converts the bytes of the samples to the net's input
-  task,        // runs task number `index`
-  loss_terms,  // this one and the next two: the three parts of the loss
+  fill,          // converts the bytes of the samples to the net's input
+  task,          // runs task number `index`
+  loss_largest,  // this one and the next four: the parts of the loss (ops/cuda/loss.cuh)
+  loss_terms,
+  loss_totals,
   loss_gradient,
   loss_sum,
   reduction,  // finishes reduction `index` over the grains
@@ -45,15 +47,15 @@ struct Code {
 
 // Where the net's input and the loss's values lie.
 struct Ends {
-  Operand input, labels, logits, dlogits, exponentials, terms;
+  Operand input, labels, logits, dlogits, exponentials, terms, largest, totals;
 };
 
 // The images of a data set.
 struct Images {
   const std::uint8_t* pixels = nullptr;  // [sample][image]
-  const std::uint8_t* labels = nullptr;
-  const float* table = nullptr;  // [channels or 1][256]: the value of each byte
-  int image = 0;                 // bytes
+  const Label* labels = nullptr;         // [sample]
+  const float* table = nullptr;          // [channels or 1][256]: the value of each byte
+  int image = 0;                         // bytes
   int table_rows = 1;
 };
 
