@@ -174,7 +174,7 @@ TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
 INSTANTIATE_TEST_SUITE_P(All, EngineDigest,
                          testing::Values("strided", "classic", "readers", "branches", "dense",
                                          "large", "thin", "tiny_numbers", "adam", "adamw",
-                                         "rmsprop"),
+                                         "rmsprop", "normalized", "grouped"),
                          [](const auto& test) { return test.param; });
 
 TEST(EngineDigestOf, ProblemsThatShouldHoldDenormalsDo) {
