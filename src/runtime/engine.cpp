@@ -23,13 +23,6 @@ std::string_view to_string(Launching launching) {
   return "";
 }
 
-void set_buffers_of_average(const Net& net, const Average& average, ModelState& state) {
-  if (!exists(average)) return;
-  const Index begin = net.parameters_end();
-  std::copy_n(state.parameters.data() + begin, net.arena_size() - begin,
-              state.slots.back().data() + begin);
-}
-
 const float* slot_to_set(const ModelState& state, const NetOptimizer& optimizer, std::size_t s) {
   if (!state.slots.empty()) return state.slots[s].data();
   return s < optimizer.slots().size() ? nullptr : state.parameters.data();

@@ -3,6 +3,7 @@
 // engine and does not depend on which one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -105,7 +106,12 @@ struct ModelState {
   std::vector<Buffer<float>> slots;
 };
 // Gives the average, where there is one, the buffers of the parameters.
-void set_buffers_of_average(const Net& net, const Average& average, ModelState& state);
+inline void set_buffers_of_average(const Net& net, const Average& average, ModelState& state) {
+  if (!exists(average)) return;
+  const Index begin = net.parameters_end();
+  std::copy_n(state.parameters.data() + begin, net.arena_size() - begin,
+              state.slots.back().data() + begin);
+}
 // Slot number `s` of a state that is set; null: zeros.
 const float* slot_to_set(const ModelState& state, const NetOptimizer& optimizer, std::size_t s);
 // The state of a run that begins with these parameters.

@@ -2,6 +2,7 @@
 // Runs a Net with the naive references alone, without plan, tree and threads, in any type Real.
 #pragma once
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -92,8 +93,31 @@ class Interpreter {
     pass.parameters = parameters.data() + offset_of(index);
     pass.y = value.y.data();
     pass.argmax = value.argmax.data();
+    if (const auto* norm = std::get_if<BatchNorm2d>(&layer.op)) return normalize(*norm, pass);
     const Range units{0, forward_units(layer.op, samples())};
     std::visit([&](const auto& op) { reference::forward(op, pass, units); }, layer.op);
+  }
+
+  // As the papers have it: by the mean and the variance of the whole batch. (It has no backward
+  // pass: slopes are differences of losses.)
+  void normalize(const BatchNorm2d& norm, const Forward<Real>& pass) const {
+    const Index channels = norm.in.channels, pixels = samples() * norm.in.height * norm.in.width;
+    const Real* const beta = pass.parameters + (norm.scale ? channels : 0);
+    for (Index c = 0; c < channels; ++c) {
+      Real mean = 0, variance = 0;
+      for (Index p = 0; p < pixels; ++p) mean += pass.x[p * channels + c];
+      mean /= static_cast<Real>(pixels);
+      for (Index p = 0; p < pixels; ++p) {
+        const Real deviation = pass.x[p * channels + c] - mean;
+        variance += deviation * deviation;
+      }
+      variance /= static_cast<Real>(pixels);
+      const Real deviation = std::sqrt(variance + static_cast<Real>(norm.epsilon));
+      for (Index p = 0; p < pixels; ++p) {
+        const Real x = (pass.x[p * channels + c] - mean) / deviation;
+        pass.y[p * channels + c] = x * (norm.scale ? pass.parameters[c] : Real{1}) + beta[c];
+      }
+    }
   }
 
   void backward(std::size_t index) {

@@ -22,10 +22,12 @@ std::vector<int> domains_of(int ranks, bool window) {
   return window ? std::vector<int>{ranks} : std::vector<int>(static_cast<std::size_t>(ranks), 1);
 }
 
+constexpr Sizes kOdd{83, 24, 3};
+
 class RanksDigest : public testing::TestWithParam<std::string> {
  protected:
   const Problem& problem_ = problem(GetParam());
-  const Sizes odd_ = fitting(problem_, {83, 24, 3});
+  const Sizes odd_ = fitting(problem_, kOdd);
 };
 
 TEST_P(RanksDigest, IsOneForAllRanksCutsAndWaysOfSumming) {
@@ -119,11 +121,11 @@ INSTANTIATE_TEST_SUITE_P(Problems, RanksDigest,
 // With the contract off the sums are the message library's; the counts are exact.
 TEST(RanksFast, ComesNearTheTree) {
   const Problem& problem = test::problem("strided");
-  const std::string tree = train(problem, odd_, RunLayout{});
+  const std::string tree = train(problem, kOdd, RunLayout{});
   for (const int ranks : {1, 2, 3, 8}) {
     const RunLayout layout{
         1, Parallelism::data, "auto", domains_of(ranks, false), Parallelism::data, Reduction::fast};
-    const std::string fast = train(problem, odd_, layout);
+    const std::string fast = train(problem, kOdd, layout);
     const auto correct = [](const std::string& text) { return text.substr(text.rfind(' ')); };
     EXPECT_EQ(correct(fast), correct(tree)) << ranks << " ranks";
   }
@@ -135,7 +137,7 @@ TEST(RanksOptions, WhatCannotGoTogetherIsRefused) {
     const RunLayout layout{1, Parallelism::data, "auto", domains, ranks_by, reduction};
     EXPECT_THROW(run_ranks(domains,
                            [&](Communicator& communicator) {
-                             Machine machine(problem, odd_, layout, communicator);
+                             Machine machine(problem, kOdd, layout, communicator);
                            }),
                  UserError)
         << describe(layout);

@@ -16,7 +16,8 @@ namespace {
 TEST(EngineDigestOf, ThisVersionIsWhatItWas) {
   std::string all;
   for (const Problem& problem : problems()) {
-    all += problem.name + ": " + train(problem, {257, 48, 5}, RunLayout{}, {2, false}) + "\n";
+    const Sizes sizes = fitting(problem, {257, 48, 5});
+    all += problem.name + ": " + train(problem, sizes, RunLayout{}, {2, false}) + "\n";
   }
   EXPECT_EQ(
       all,
@@ -31,6 +32,8 @@ tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77e
 adam: weights fa91d11e85e37e52 state 99505db185ff2fc4 losses 0x1.a9d327ca6a49ep+8 62 0x1.4bda01babe3ddp+8 96
 adamw: weights df8d59141df7bdf3 state c23778dc8bdd3657 losses 0x1.4ff1ee97d075fp+8 111 0x1.355d6645f6b16p+8 136
 rmsprop: weights f067934ee6bd87fa state a6f9145e5fc1a2c6 losses 0x1.0d63813f90e1dp+9 79 0x1.f744dbc7c10a3p+8 82
+normalized: weights 5e96508cbc137cae state ed21dbdaef0d39b9 losses 0x1.39b340a1aba9dp+8 139 0x1.cdce49bb1aad6p+5 245
+grouped: weights b0c2add56153d838 state bd0267f0b192a58b losses 0x1.ef18f9726f825p+7 152 0x1.40b9d4da4653ap+6 222
 )");
 }
 

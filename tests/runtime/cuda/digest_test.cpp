@@ -169,7 +169,7 @@ TEST_P(FiberDigestOf, TheModelIsThatOfTheCpu) {
   gpu::fiber_device().facts.shared_bytes = Index{227} << 10;  // Hopper's
   const Sizes sizes{18, std::min<Index>(model.train.batch, 12), model.train.grain};
   const std::string wanted = train(problem, sizes, RunLayout{});
-  for (const Launching launching : launchings_of(problem_.net)) {
+  for (const Launching launching : launchings_of(problem.net)) {
     for (const fibers::Schedule& schedule : schedules()) {
       fibers::schedule() = schedule;
       EXPECT_EQ(train(problem, sizes, on_gpu(launching)), wanted) << describe(launching, schedule);
