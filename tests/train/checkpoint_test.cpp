@@ -77,6 +77,30 @@ TEST(Checkpoint, HoldsTheAverage) {
   EXPECT_THROW(choose_weights(plain, WeightsCopy::average, "p"), UserError);
 }
 
+// Buffers are not averaged: the file has them once, and the average is evaluated with them.
+TEST(Checkpoint, TheAverageHasTheBuffersOfTheWeights) {
+  const TempFolder folder;
+  const ModelFile model = tiny_normalized_model({"average.type=ema"});
+  Checkpoint saved = some_checkpoint(model);
+  for (Index i = model.net.parameters_end(); i < model.net.arena_size(); ++i) {
+    saved.state.parameters[i] = saved.state.slots.back()[i] = static_cast<float>(i);
+  }
+  save_checkpoint(folder / "c.safetensors", saved);
+  const safetensors::Reader reader(folder / "c.safetensors");
+  EXPECT_TRUE(reader.tensors().contains("norm1.running_mean"));
+  EXPECT_TRUE(reader.tensors().contains("average.norm1.weight"));
+  EXPECT_FALSE(reader.tensors().contains("average.norm1.running_mean"));
+  const Checkpoint loaded = load_checkpoint(folder / "c.safetensors");
+  EXPECT_EQ(content(loaded), content(saved));
+  EXPECT_EQ(loaded.average_sha256, average_sha256(model, saved.state));
+  for (const ParameterTensor& tensor : model.net.tensors()) {
+    float& last = saved.state.slots.back()[tensor.offset + tensor.size - 1];
+    last = -last;
+    EXPECT_NE(average_sha256(model, saved.state), loaded.average_sha256) << tensor.name;
+    last = -last;
+  }
+}
+
 // Whatever bytes the names have; those that are no UTF-8 are replaced.
 TEST(Checkpoint, KeepsTheClassNames) {
   const TempFolder folder;
