@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/check.hpp"
+#include "ops/cuda/loss_parts.hpp"
 #include "plan/stage_names.hpp"
 
 namespace convoy::cuda {
