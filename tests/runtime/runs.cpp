@@ -282,7 +282,7 @@ std::string evaluate(const Problem& problem, const RunLayout& layout) {
   const Dataset data = data_for(problem, 103);
   std::vector<std::uint32_t> samples(100);
   std::iota(samples.begin(), samples.end(), 3U);
-  Machine machine(problem, {1, 30, 3}, layout);
+  Machine machine(problem, fitting(problem, {1, 30, 3}), layout);
   machine.engine->set_state(initial_state(problem));
   const std::string without = bits_of(machine.engine->evaluate(data, samples));
   const Evaluation with = machine.engine->evaluate(data, samples, true);
