@@ -288,7 +288,7 @@ std::string evaluate(const Problem& problem, const RunLayout& layout) {
   const Dataset data = data_for(problem, 103);
   std::vector<std::uint32_t> samples(100);
   std::iota(samples.begin(), samples.end(), 3U);
-  Machine machine(problem, {1, 30, 3}, layout);
+  Machine machine(problem, fitting(problem, {1, 30, 3}), layout);
   machine.engine->set_state(initial_state(problem));
   // After these steps an average of the weights differs from the weights.
   run_steps(*machine.engine, problem, data, 30, {0, 2});
