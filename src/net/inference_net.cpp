@@ -88,8 +88,8 @@ void InferenceNet::fold(const float* arena, float* folded) const {
   }
 }
 
-void InferenceNet::fold_layer(const float* arena, const ParameterBlock& block,
-                              const Source& source, float* folded) const {
+void InferenceNet::fold_layer(const float* arena, const ParameterBlock& block, const Source& source,
+                              float* folded) const {
   const ParameterBlock& from = *block_of(net_, source.layer);
   const Index columns = block.shape.columns, weights = block.shape.weights();
   float* const to = folded + block.offset;

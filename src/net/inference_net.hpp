@@ -4,7 +4,8 @@
 //
 //   scale = gamma * (1 / sqrt(running_var + epsilon))          (ops/batch_norm2d.hpp)
 //   weight' [tap][c] = weight[tap][c] * scale[c]
-//   bias' [c]        = (bias[c] - running_mean[c]) * scale[c] + beta[c]      (bias 0 if it has none)
+//   bias' [c]        = (bias[c] - running_mean[c]) * scale[c] + beta[c]      (bias 0 if it has
+//   none)
 //
 // computed in double, each operation rounded, and the results rounded to float once. Any other
 // batch normalisation stays, as y = fma(x, scale, shift) with scale and shift rounded once. This is
@@ -33,8 +34,8 @@ class InferenceNet {
 
  private:
   struct Source {
-    int layer = 0;               // in the net that was given
-    std::optional<int> norm;     // the batch normalisation that is folded into it
+    int layer = 0;            // in the net that was given
+    std::optional<int> norm;  // the batch normalisation that is folded into it
   };
 
   bool is_folded(int norm) const;

@@ -20,9 +20,17 @@ inline constexpr std::array<std::string_view, 6> kModelKeys = {"name", "input", 
 inline constexpr std::array<std::string_view, 6> kInputKeys = {"height", "width", "channels",
                                                                "scale",  "mean",  "std"};
 inline constexpr std::array<std::string_view, 1> kLossKeys = {"type"};
-inline constexpr std::array<std::string_view, 11> kTrainKeys = {
-    "batch",    "grain",         "epochs",      "order",       "seed", "drop_last",
-    "schedule", "warmup_epochs", "step_epochs", "step_factor", "final_learning_rate"};
+inline constexpr std::array<std::string_view, 11> kTrainKeys = {"batch",
+                                                                "grain",
+                                                                "epochs",
+                                                                "order",
+                                                                "seed",
+                                                                "drop_last",
+                                                                "schedule",
+                                                                "warmup_epochs",
+                                                                "step_epochs",
+                                                                "step_factor",
+                                                                "final_learning_rate"};
 
 // Whether a model may have this name, which becomes a part of folder names and a word of commands.
 bool is_model_name(std::string_view name);

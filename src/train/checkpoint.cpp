@@ -239,7 +239,8 @@ class Loader {
     const Net& net = checkpoint.model.net;
     const auto slots = slots_of(checkpoint.model.train.optimizer);
     check_tensors(net, slots);
-    checkpoint.state.parameters = read_arena(net, net.tensors(), [](const ParameterTensor& t) { return t.name; });
+    checkpoint.state.parameters =
+        read_arena(net, net.tensors(), [](const ParameterTensor& t) { return t.name; });
     for (const std::string_view slot : slots) {
       checkpoint.state.slots.push_back(
           read_arena(net, net.parameter_tensors(),
@@ -256,8 +257,7 @@ class Loader {
     for (const ParameterTensor& tensor : net.parameter_tensors()) {
       for (const std::string_view slot : slots) check_tensor(slot_name(slot, tensor), tensor.shape);
     }
-    const std::size_t wanted =
-        net.tensors().size() + net.parameter_tensors().size() * slots.size();
+    const std::size_t wanted = net.tensors().size() + net.parameter_tensors().size() * slots.size();
     if (reader_.tensors().size() != wanted) {
       fail("list of tensors", fmt::format("it has {} tensors, but its model has {}",
                                           reader_.tensors().size(), wanted));

@@ -14,9 +14,9 @@
 #include <sstream>
 
 #include "base/check.hpp"
+#include "net/fit_batch.hpp"
 #include "parallel/collectives.hpp"
 #include "train/agreement.hpp"
-#include "net/fit_batch.hpp"
 #include "train/data_fit.hpp"
 #include "train/run_folder.hpp"
 #include "train/setting_difference.hpp"
@@ -188,11 +188,11 @@ void RunTrainer::State::check_data(const std::string& name) const {
   }
   const Index batch = model.train.batch;
   if (samples_per_epoch == 0) {
-    throw UserError(Fault::bad_data,
-                    fmt::format("the {} training samples are no whole batch of {}",
-                                split.train.size(), batch),
-                    "train.drop_last leaves out a batch that is not full",
-                    "use a smaller train.batch, or train.drop_last=false");
+    throw UserError(
+        Fault::bad_data,
+        fmt::format("the {} training samples are no whole batch of {}", split.train.size(), batch),
+        "train.drop_last leaves out a batch that is not full",
+        "use a smaller train.batch, or train.drop_last=false");
   }
   check_batch_fits(model.net, std::min(batch, samples_per_epoch));
   if (samples_per_epoch % batch != 0) check_batch_fits(model.net, samples_per_epoch % batch);

@@ -19,10 +19,10 @@
 #include "parallel/collectives.hpp"
 #include "runtime/check_use.hpp"
 #include "runtime/cpu/generations.hpp"
+#include "runtime/cpu/inference.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/memory_need.hpp"
 #include "runtime/cpu/step_update.hpp"
-#include "runtime/cpu/inference.hpp"
 #include "runtime/cpu/worker_groups.hpp"
 #include "runtime/cpu/workers.hpp"
 #include "runtime/gradient_sum.hpp"
@@ -232,7 +232,12 @@ class CpuEngine final : public Engine {
     if (track) track->step(step_range.first_step + step);
     Weights weights = generations_.weights();
     weights.coefficients = statistics_.coefficients();
-    const WorkerGroup::Work all{backend_, weights, normalizer_, list, {}, 0,
+    const WorkerGroup::Work all{backend_,
+                                weights,
+                                normalizer_,
+                                list,
+                                {},
+                                0,
                                 track ? track - membership.member : nullptr,
                                 context_of(step_range, step)};
     const WorkerGroup::Work work =

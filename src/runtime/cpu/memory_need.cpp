@@ -44,8 +44,7 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
   Index group = Workspace::bytes(plan, share.microbatch_samples(), share.samples()) +
                 layout.members.local * plan.scratch_floats() * kFloatBytes;
   if (layout.members.all == 1 && share.grains > share.microbatch_grains) {
-    group += kFloatBytes *
-             Deferral::floats(plan, share.grain, share.samples());
+    group += kFloatBytes * Deferral::floats(plan, share.grain, share.samples());
   }
   if (InferenceNet::differs(plan.net())) {
     const InferenceNet inference_net(plan.net());
@@ -55,9 +54,9 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
     need.rank += inference_net.net().arena_size() * kFloatBytes;
   }
   const Index batch = share.samples() * layout.groups * (one_set ? 1 : communicator.size());
-  need.rank += layout.groups * group +
-               BatchStatistics::bytes(plan, share.grain, batch, one_set ? 1 : communicator.size(),
-                                      layout.groups);
+  need.rank += layout.groups * group + BatchStatistics::bytes(plan, share.grain, batch,
+                                                              one_set ? 1 : communicator.size(),
+                                                              layout.groups);
   return need;
 }
 

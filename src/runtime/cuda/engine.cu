@@ -114,12 +114,13 @@ class SingleGpuEngine final : public CudaEngine {
     hits_.resize(static_cast<std::size_t>(mine.size()));
     communicator_.heartbeat();
     if (inference_) fold();
-    (inference_ ? inference_->evaluator() : evaluator_).score(
-        data_.images(data), inference_ ? cuda::Inference::kGeneration : model_.current(),
-        samples.subspan(static_cast<std::size_t>(mine.begin),
-                        static_cast<std::size_t>(mine.size())),
-        {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
-         with_probabilities ? evaluation.probabilities.data() + mine.begin * classes : nullptr});
+    (inference_ ? inference_->evaluator() : evaluator_)
+        .score(data_.images(data), inference_ ? cuda::Inference::kGeneration : model_.current(),
+               samples.subspan(static_cast<std::size_t>(mine.begin),
+                               static_cast<std::size_t>(mine.size())),
+               {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
+                with_probabilities ? evaluation.probabilities.data() + mine.begin * classes
+                                   : nullptr});
     evaluation.metrics = rank_sum_.sum_metrics(list.count(), grains, losses_, hits_);
     share_scores(communicator_, list, classes, evaluation);
     return evaluation;
@@ -334,9 +335,8 @@ class SingleGpuEngine final : public CudaEngine {
     launch_codes(step_range, run.step);
     const bool stop = step_range.stop && step_range.stop->load(std::memory_order_relaxed);
     const cuda::PartTable::Entry& part = parts_.of_batch(samples_of(step_range, step));
-    const StepMetrics step_metrics =
-        rank_sum_.finish(part, step_, rank_statistics_.statistics(),
-                         stop ? StepMetrics::stop_requested : 0U);
+    const StepMetrics step_metrics = rank_sum_.finish(part, step_, rank_statistics_.statistics(),
+                                                      stop ? StepMetrics::stop_requested : 0U);
     if (clock_) clock_->end(step_.codes());
     result_.last_loss = step_metrics.loss / static_cast<double>(step_metrics.samples);
     bool finite = !(step_metrics.flags & StepMetrics::not_finite);

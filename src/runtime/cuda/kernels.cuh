@@ -132,8 +132,7 @@ __device__ inline void sum_parameter(const Program& program, const StepRangeInpu
 // generation.
 __device__ inline void reduce_statistics(const Program& program, const StepRangeInput& input,
                                          Run& run, const StepNumber& number,
-                                         const StatisticsReduction& reduction,
-                                         const Group& group) {
+                                         const StatisticsReduction& reduction, const Group& group) {
   const Part& part = part_of_step(input, number.step);
   const int first = part.first / program.grain;
   const BatchGrains batch{program.grain, part.batch, first, first + part.grains.count};
@@ -152,11 +151,11 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
     case CodeKind::fill:
       return fill(program, input, number.step, step_samples, memories, group);
     case CodeKind::task:
-      return run_task(program.tasks[code.index], memories,
-                      {step_samples.count, program.grain, part_of_step(input, number.step).first,
-                       program.set_samples, program.set_size,
-                       context_of(input, number.step, step_samples)},
-                      group);
+      return run_task(
+          program.tasks[code.index], memories,
+          {step_samples.count, program.grain, part_of_step(input, number.step).first,
+           program.set_samples, program.set_size, context_of(input, number.step, step_samples)},
+          group);
     case CodeKind::loss_terms:
       return loss_terms(program.loss, loss_arrays(program, step_samples, memories),
                         step_samples.count, group);
