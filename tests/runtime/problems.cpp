@@ -174,37 +174,45 @@ Problem normalized() {
   const auto conv = [](Index filters, Index side) {
     return Conv2d{{}, filters, {side, side}, {1, 1}, {side / 2, side / 2}, false};
   };
-  std::vector<Layer> layers{
-      make_layer("norm0", BatchNorm2d{}, {kNetInput}),
-      make_layer("conv1", conv(6, 3), {0}),
-      make_layer("norm2", BatchNorm2d{{}, 0.3}, {1}),
-      make_layer("relu3", Activation{{}, kRelu}, {2}),
-      make_layer("pool4", Pool2d{}, {3}),
-      make_layer("conv5", conv(5, 3), {4}),
-      make_layer("norm6", BatchNorm2d{{}, 0.1, 1e-3, false}, {5}),
-      make_layer("conv7", conv(5, 1), {4}),
-      make_layer("norm8", BatchNorm2d{}, {7}),
-      make_layer("add9", Add{}, {6, 8}),
-      make_layer("relu10", Activation{{}, kRelu}, {9}),
-      make_layer("norm11", BatchNorm2d{}, {10}),
-      make_layer("dense12", Dense{{}, 4, true}, {11})};
+  std::vector<Layer> layers{make_layer("norm0", BatchNorm2d{}, {kNetInput}),
+                            make_layer("conv1", conv(6, 3), {0}),
+                            make_layer("norm2", BatchNorm2d{{}, 0.3}, {1}),
+                            make_layer("relu3", Activation{{}, kRelu}, {2}),
+                            make_layer("pool4", Pool2d{}, {3}),
+                            make_layer("conv5", conv(5, 3), {4}),
+                            make_layer("norm6", BatchNorm2d{{}, 0.1, 1e-3, false}, {5}),
+                            make_layer("conv7", conv(5, 1), {4}),
+                            make_layer("norm8", BatchNorm2d{}, {7}),
+                            make_layer("add9", Add{}, {6, 8}),
+                            make_layer("relu10", Activation{{}, kRelu}, {9}),
+                            make_layer("norm11", BatchNorm2d{}, {10}),
+                            make_layer("dense12", Dense{{}, 4, true}, {11})};
   return {"normalized",
-          Net("normalized", {9, 10, 2}, {}, std::move(layers),
-              LossFunction::softmax_cross_entropy),
+          Net("normalized", {9, 10, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
           Sgd{.momentum = 0.9, .weight_decay = 0.001}, 0.05F};
+}
+
+// Random numbers that depend on the sample, the epoch and the layer.
+Problem dropout() {
+  return {"dropout",
+          Net("dropout", {7, 9, 2}, {},
+              chain({Conv2d{{}, 5, {3, 3}, {1, 1}, {0, 0}, true}, Dropout{{}, 0.3},
+                     Activation{{}, kRelu}, Dropout{{}, 0}, Dense{{}, 19, true},
+                     Activation{{}, kTanh}, Dropout{}, Dense{{}, 4, true}}),
+              LossFunction::softmax_cross_entropy),
+          Sgd{.momentum = 0.9}, 0.05F};
 }
 
 // Groups of 8 and of 16 samples, with an optimizer that has slots.
 Problem grouped() {
-  return {"grouped",
-          Net("grouped", {6, 7, 2}, {},
-              chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, false},
-                     BatchNorm2d{{}, 0.1, 1e-5, true, 8}, Activation{{}, kRelu},
-                     Conv2d{{}, 18, {2, 2}, {1, 1}, {0, 0}, true},
-                     BatchNorm2d{{}, 0.2, 1e-5, true, 16}, Activation{{}, kTanh},
-                     Dense{{}, 3, true}}),
-              LossFunction::softmax_cross_entropy),
-          Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}, 0.01F};
+  return {
+      "grouped",
+      Net("grouped", {6, 7, 2}, {},
+          chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, false}, BatchNorm2d{{}, 0.1, 1e-5, true, 8},
+                 Activation{{}, kRelu}, Conv2d{{}, 18, {2, 2}, {1, 1}, {0, 0}, true},
+                 BatchNorm2d{{}, 0.2, 1e-5, true, 16}, Activation{{}, kTanh}, Dense{{}, 3, true}}),
+          LossFunction::softmax_cross_entropy),
+      Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}, 0.01F};
 }
 
 }  // namespace
@@ -230,10 +238,9 @@ NetOptimizer Problem::net_optimizer() const {
 }
 
 const std::vector<Problem>& problems() {
-  static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
-                                        dense(),   large(),   thin(),    tiny_numbers(),
-                                        adam(),    adamw(),   rmsprop(),  normalized(),
-                                        grouped()};
+  static const std::vector<Problem> all{
+      strided(),      classic(), readers(), branches(), dense(),      large(),   thin(),
+      tiny_numbers(), adam(),    adamw(),   rmsprop(),  normalized(), grouped(), dropout()};
   return all;
 }
 
