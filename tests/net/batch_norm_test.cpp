@@ -126,12 +126,15 @@ TEST(InferenceNet, FoldsIntoAConvolutionThatNothingElseReads) {
   EXPECT_EQ(inference.net().layers()[1].name, "relu");
   EXPECT_TRUE(std::get<Conv2d>(inference.net().layers()[0].op).bias);
   Random random(3);
-  Buffer<float> arena(net.arena_size()), folded(inference.net().arena_size());
+  // Of two arenas one has the parameters, the other the buffers.
+  Buffer<float> arena(net.arena_size()), buffers(net.arena_size());
+  Buffer<float> folded(inference.net().arena_size());
   for (float& value : arena.span()) value = static_cast<float>(random.uniform(0.1, 1));
-  inference.fold(arena.data(), folded.data());
+  for (float& value : buffers.span()) value = static_cast<float>(random.uniform(0.1, 1));
+  inference.fold(arena.data(), buffers.data(), folded.data());
   const auto at = [&](const char* name, Index i) {
     const auto found = std::ranges::find(net.tensors(), name, &ParameterTensor::name);
-    return static_cast<double>(arena[found->offset + i]);
+    return static_cast<double>((found->is_buffer ? buffers : arena)[found->offset + i]);
   };
   for (Index f = 0; f < 3; ++f) {
     const double scale = at("norm.weight", f) * (1 / std::sqrt(at("norm.running_var", f) + 1e-5));
@@ -157,7 +160,7 @@ TEST(InferenceNet, KeepsWhatItCannotFold) {
   for (const Layer& layer : inference.net().layers()) names.push_back(layer.name);
   EXPECT_EQ(names, (std::vector<std::string>{"conv", "norm", "sum", "norm2", "dense"}));
   Buffer<float> arena = initial_parameters(net, 1), folded(inference.net().arena_size());
-  inference.fold(arena.data(), folded.data());
+  inference.fold(arena.data(), arena.data(), folded.data());
   const ParameterBlock& block = inference.net().parameter_blocks()[1];
   const auto scale = static_cast<float>(1 / std::sqrt(1 + 1e-5));
   for (Index c = 0; c < 2; ++c) {
