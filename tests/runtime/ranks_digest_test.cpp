@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "optim/optimizer.hpp"
 #include "tests/ops/rounds.hpp"
 #include "tests/parallel/thread_communicator.hpp"
 #include "tests/runtime/runs.hpp"
@@ -117,6 +118,35 @@ TEST_P(RanksDigest, AnEvaluationIsTheSameOnEveryRank) {
 
 INSTANTIATE_TEST_SUITE_P(Problems, RanksDigest, testing::ValuesIn(problem_names()),
                          [](const auto& one) { return one.param; });
+
+// The net with everything, with each optimizer: also on other instruction sets, and continued on
+// other layouts.
+TEST(RanksDigestOf, TheNetWithEverythingIsOneWithEachOptimizer) {
+  Random random(17);
+  for (const NamedOptimizer& known : kOptimizers) {
+    Problem everything = test::problem("everything");
+    everything.optimizer = known.defaults;
+    const Sizes sizes = fitting(everything, {41, 16, 4});
+    const std::string wanted = train(everything, sizes, RunLayout{});
+    for (const std::string& isa : available_isas()) {
+      EXPECT_EQ(train(everything, sizes, {2, Parallelism::data, isa}), wanted) << known.name;
+    }
+    for (const int ranks : {1, 2, 3, 4}) {
+      for (const int threads : {1, 2}) {
+        for (const Parallelism ranks_by : {Parallelism::data, Parallelism::tensor}) {
+          for (const bool window : {true, false}) {
+            const RunLayout layout{threads, ranks_by, "auto", domains_of(ranks, window), ranks_by};
+            EXPECT_EQ(train(everything, sizes, layout), wanted)
+                << known.name << ": " << describe(layout);
+          }
+        }
+      }
+    }
+    const std::string continued = train(everything, sizes, {2, true}, random,
+                                        [&] { return random_layout_of_ranks(random); });
+    EXPECT_EQ(continued, train(everything, sizes, RunLayout{}, {2, false})) << known.name;
+  }
+}
 
 // With the contract off the sums are the message library's; the counts are exact.
 TEST(RanksFast, ComesNearTheTree) {

@@ -13,6 +13,7 @@
 #include "net/model_file.hpp"
 #include "plan/plan.hpp"
 #include "runtime/gpu/fiber_device.hpp"
+#include "optim/optimizer.hpp"
 #include "tests/ops/rounds.hpp"
 #include "tests/runtime/cuda/on_gpu.hpp"
 #include "tests/runtime/cuda/schedules.hpp"
@@ -160,6 +161,21 @@ TEST_P(FiberDigest, EveryMissingBarrierIsCaught) {
 
 INSTANTIATE_TEST_SUITE_P(Problems, FiberDigest, testing::ValuesIn(problem_names()),
                          [](const auto& test) { return test.param; });
+
+TEST(FiberDigestOfEverything, IsThatOfTheCpuWithEachOptimizer) {
+  for (const NamedOptimizer& known : kOptimizers) {
+    Problem everything = problem("everything");
+    everything.optimizer = known.defaults;
+    const Sizes sizes = fitting(everything, {25, 16, 4});
+    const std::string wanted = train(everything, sizes, RunLayout{});
+    for (const Launching launching : launchings_of(everything.net)) {
+      EXPECT_EQ(train(everything, sizes, on_gpu(launching)), wanted) << known.name;
+    }
+    RunLayout ranks = on_gpu(Launching::automatic);
+    ranks.domains = {2, 1};
+    EXPECT_EQ(train(everything, sizes, ranks), wanted) << known.name;
+  }
+}
 
 // Whole steps of the nets that a persistent kernel is for.
 class FiberDigestOf : public testing::TestWithParam<std::string> {};
