@@ -31,6 +31,9 @@ OPTIMIZERS = {
     "rmsprop": ["optimizer.type=rmsprop"],
     "rmsprop, centered, momentum 0.9": ["optimizer.type=rmsprop", "optimizer.centered=true",
                                         "optimizer.momentum=0.9"],
+    "sgd, clip_norm 1": ["optimizer.type=sgd", "optimizer.momentum=0", "optimizer.clip_norm=1"],
+    "lars": ["optimizer.type=lars"],
+    "muon": ["optimizer.type=muon"],
 }
 RATE = "optimizer.learning_rate=0.0005"
 

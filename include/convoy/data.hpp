@@ -41,8 +41,8 @@ class Dataset {
 
   /// Refers to memory that the caller owns. The caller keeps it alive and unchanged as long as this
   /// Dataset or a copy of it lives. `pixels` is [images][height][width][channels], `labels` is
-  /// [images], and each label is below `classes`. Throws UserError(bad_data) if the sizes do not
-  /// agree or a label is out of range.
+  /// [images], each label is below `classes`, and `classes` is from 1 to kMostClasses. Throws
+  /// UserError(bad_data) if the sizes do not agree or a number is out of range.
   Dataset(Shape image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
           Index classes);
 
@@ -60,7 +60,7 @@ class Dataset {
   bool empty() const { return labels_.empty(); }
   /// The shape of every image.
   Shape image_shape() const { return image_; }
-  /// The number of classes; labels are from 0 to classes() - 1.
+  /// The number of classes, from 1 to kMostClasses; labels are from 0 to classes() - 1.
   Index classes() const { return classes_; }
   /// Returns one image, [height][width][channels]; `sample` is from 0 to size() - 1.
   std::span<const std::uint8_t> image(Index sample) const;
@@ -73,8 +73,9 @@ class Dataset {
 
   /// The names of the classes, by label; empty if they are not known.
   const std::vector<std::string>& class_names() const { return class_names_; }
-  /// Sets class_names(); nothing else depends on them.
-  void set_class_names(std::vector<std::string> names) { class_names_ = std::move(names); }
+  /// Sets class_names(); nothing else depends on them. Throws UserError(bad_data) unless there is
+  /// one for each class, or none.
+  void set_class_names(std::vector<std::string> names);
 
   /// The file that holds nothing but the labels, for use in messages; empty if no such file exists.
   const std::filesystem::path& label_file() const { return label_file_; }
@@ -86,8 +87,8 @@ class Dataset {
   Dataset first(Index limit) const;
 
   /// The SHA-256 over shape, number of classes, pixels and labels, as 64 hexadecimal digits. These
-  /// are what the weights of a run depend on; the place and the compression of the files are not
-  /// included. The call reads all images.
+  /// are what the weights of a run depend on. Where the files lie, how they are compressed and how
+  /// many bytes they have for a label are not included. The call reads all images.
   std::string sha256() const;
 
  private:

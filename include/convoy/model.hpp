@@ -39,6 +39,12 @@ struct Access;
 /// bare word is a string.
 using Override = std::string;
 
+/// How the numbers of a network are computed, in training and afterwards. It decides the bits of
+/// the weights, so it is never chosen silently.
+enum class Arithmetic {
+  fp32,  ///< products and sums in single precision, in the order of docs/determinism.md
+};
+
 /// A network whose layers fit each other, and the settings of its training. A Model is immutable
 /// and cheap to copy; any number of threads may use one. It holds no weights: see Trainer and
 /// Predictor.
@@ -55,6 +61,8 @@ class Model {
   /// Floating-point operations for one training sample: the forward pass and both gradients. A
   /// multiply-add counts as two.
   Index flops_per_sample() const;
+  /// The arithmetic that the model file states.
+  Arithmetic arithmetic() const;
   /// The [train] section of the model file, with all overrides applied.
   const TrainSettings& settings() const;
   /// The model file with all overrides applied, in normal form; parse_model() makes the same model

@@ -10,8 +10,8 @@
 /// std::printf("beta1 is %g\n", adam.beta1);
 /// @endcode
 ///
-/// Names, formulas and all defaults but the learning rate of SGD are those of PyTorch. The
-/// headers in src/optim/ state the order of all roundings.
+/// Names, formulas and all defaults but the learning rate of SGD are those of PyTorch, which has no
+/// LARS. The headers in src/optim/ state the order of all roundings.
 #pragma once
 
 #include <optional>
@@ -19,6 +19,8 @@
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "convoy/shape.hpp"
 
 namespace convoy {
 
@@ -61,8 +63,42 @@ struct RmsProp {
   friend bool operator==(const RmsProp&, const RmsProp&) = default;
 };
 
+/// LARS (`lars`; Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of Convolutional
+/// Networks", 2017, algorithm 1): SGD whose learning rate is scaled for each tensor by
+/// trust_coefficient * |w| / (|g| + weight_decay * |w|).
+struct Lars {
+  double learning_rate = 1;          ///< multiplies the rate of each tensor
+  double momentum = 0.9;             ///< 0: none
+  double weight_decay = 0.0005;      ///< this times the weight is added to the weight's gradient
+  double trust_coefficient = 0.001;  ///< the change of a tensor in a step, relative to its norm
+
+  /// Whether all settings are equal.
+  friend bool operator==(const Lars&, const Lars&) = default;
+};
+
+/// Muon (`muon`; K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks",
+/// 2024): the update of a matrix is its momentum, made nearly orthogonal by Newton-Schulz
+/// iterations. The other tensors, such as biases, take their momentum as it is.
+struct Muon {
+  double learning_rate = 0.001;  ///< multiplies the update
+  double momentum = 0.95;        ///< decay of the mean of the gradients
+  bool nesterov = true;          ///< Nesterov's form of momentum
+  double weight_decay = 0.1;     ///< decoupled: decay shrinks the weight itself
+  double ns_a = 3.4445;          ///< coefficients of an iteration: X = a X + (b G + c G G) X,
+  double ns_b = -4.775;          ///< where G = X X^T
+  double ns_c = 2.0315;          ///< see above
+  double epsilon = 1e-7;         ///< the least norm by which a matrix is divided
+  Index ns_steps = 5;            ///< number of iterations, up to 99
+  bool match_rms_adamw = false;  ///< PyTorch's adjust_lr_fn: the rate of a matrix of n outputs and
+                                 ///< m inputs is multiplied by 0.2 sqrt(max(n, m)); false: by
+                                 ///< sqrt(max(1, n / m))
+
+  /// Whether all settings are equal.
+  friend bool operator==(const Muon&, const Muon&) = default;
+};
+
 /// One of the optimizers.
-using Optimizer = std::variant<Sgd, Adam, RmsProp>;
+using Optimizer = std::variant<Sgd, Adam, RmsProp, Lars, Muon>;
 
 /// Settings for some of a net's tensors (`[[optimizer.group]]`). A tensor takes the first group
 /// whose pattern matches its name; a tensor that none matches has the optimizer's own settings.
@@ -76,7 +112,8 @@ struct OptimizerGroup {
   friend bool operator==(const OptimizerGroup&, const OptimizerGroup&) = default;
 };
 
-/// The name of an optimizer in a model file: "sgd", "adam", "adamw", "rmsprop".
+/// The name of an optimizer in a model file: "sgd", "adam", "adamw", "rmsprop",
+/// "lars", "muon".
 std::string_view type_name(const Optimizer& optimizer);
 
 /// Its learning rate at the start, before schedule and warm-up.

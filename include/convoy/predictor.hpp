@@ -15,11 +15,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "convoy/average.hpp"
 #include "convoy/shape.hpp"
 
 namespace convoy {
@@ -44,14 +46,18 @@ struct Prediction {
 class Predictor {
  public:
   /// Reads a checkpoint file, or a run folder: its best checkpoint by validation if it has one,
-  /// else its newest. `threads` has the meaning of ComputeOptions::threads. Throws UserError
-  /// (`not_found`, `bad_data`), SystemError(io).
-  explicit Predictor(const std::filesystem::path& checkpoint, int threads = 1);
+  /// else its newest. `threads` has the meaning of ComputeOptions::threads. `weights`: the copy of
+  /// the weights that computes, if not the one that the model names (TrainSettings::evaluate).
+  /// Throws UserError (`not_found`, `bad_data`; `usage` where an average is asked for and there is
+  /// none), SystemError(io).
+  explicit Predictor(const std::filesystem::path& checkpoint, int threads = 1,
+                     std::optional<WeightsCopy> weights = {});
 
   /// Reads the bytes of a checkpoint file; they are not needed after the call. `name` stands for
-  /// them in messages. Throws UserError(bad_data).
+  /// them in messages. Throws UserError (`bad_data`, `usage`).
   static Predictor from_memory(std::span<const std::byte> checkpoint, int threads = 1,
-                               std::string_view name = "checkpoint in memory");
+                               std::string_view name = "checkpoint in memory",
+                               std::optional<WeightsCopy> weights = {});
 
   ~Predictor();
   Predictor(Predictor&&) noexcept;             ///< Moves; the other may only be destroyed.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The settings of a training: the `[train]` and `[optimizer]` sections of a model file.
+/// The settings of a training: the `[train]`, `[optimizer]` and `[average]` sections of a model
+/// file.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "convoy/average.hpp"
 #include "convoy/optimizer.hpp"
 #include "convoy/shape.hpp"
 
@@ -37,6 +40,12 @@ struct TrainSettings {
 
   Optimizer optimizer = {};                           ///< with its settings; SGD by default
   std::vector<OptimizerGroup> optimizer_groups = {};  ///< tensors with settings of their own
+  std::optional<double> clip_norm =
+      {};  ///< the largest norm of the gradient; a larger one is scaled
+
+  Average average = {};  ///< of the weights over the steps; none by default
+  /// The copy of the weights that evaluations read, where there is an average.
+  WeightsCopy evaluate = WeightsCopy::average;
 
   ScheduleKind schedule = ScheduleKind::constant;  ///< how the learning rate changes
   double warmup_epochs = 0;        ///< the rate grows linearly from 0 in these epochs

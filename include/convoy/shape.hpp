@@ -11,7 +11,10 @@ namespace convoy {
 using Index = std::int64_t;
 
 /// The class of a sample, counted from 0.
-using Label = std::uint8_t;
+using Label = std::uint16_t;
+
+/// The most classes that a data set or a network may have: as many as a Label has values.
+inline constexpr Index kMostClasses = 65536;
 
 /// The shape of an image or of the activation of one sample. Values lie in memory as
 /// [row][column][channel], and samples follow one another (NHWC).

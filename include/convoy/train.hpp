@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "convoy/average.hpp"
 #include "convoy/compute.hpp"
 #include "convoy/data.hpp"
 #include "convoy/model.hpp"
@@ -66,7 +67,8 @@ struct TrainOptions {
   /// Holds out this fraction of them (from 0, below 1), chosen by the seed. The held-out samples
   /// are measured after each epoch, and determine which epoch was best.
   double validation = 0;
-  /// A checkpoint file or a run folder whose weights a new run begins with; empty: random weights.
+  /// A checkpoint file or a run folder whose weights a new run begins with (of the average and the
+  /// trained weights, those that its model's evaluations read); empty: random weights.
   /// The names and shapes of all its tensors must equal the model's.
   std::filesystem::path initial_weights = {};
 
@@ -140,8 +142,9 @@ class Trainer {
   std::string isa() const;     ///< The vector instructions.
 
   /// Returns a copy of the current weights: for each layer its weight, then its bias. Every rank
-  /// gets them.
-  std::vector<NamedTensor> weights() const;
+  /// gets them. `copy` chooses the trained weights or their average; where the model has no average
+  /// (average.hpp) both are the trained weights.
+  std::vector<NamedTensor> weights(WeightsCopy copy = WeightsCopy::trained) const;
 
  private:
   struct State;

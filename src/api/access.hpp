@@ -38,6 +38,7 @@ struct Access {
   static const std::atomic<bool>* requested(const StopSource* source) {
     return source == nullptr ? nullptr : &source->requested_;
   }
+  // Computes with the weights that the checkpoint's model says are evaluated.
   static Predictor predictor(Checkpoint checkpoint, int threads);
 };
 

@@ -31,6 +31,10 @@ Index Model::flops_per_sample() const {
   return state_->file.net.flops_per_sample();
 }
 
+Arithmetic Model::arithmetic() const {
+  return state_->file.arithmetic;
+}
+
 const TrainSettings& Model::settings() const {
   return state_->file.train;
 }

@@ -17,6 +17,18 @@
 namespace convoy {
 namespace {
 
+Checkpoint with_weights(Checkpoint checkpoint, std::optional<WeightsCopy> copy,
+                        std::string_view name) {
+  choose_weights(checkpoint, copy, name);
+  return checkpoint;
+}
+
+Buffer<float> take_evaluated(Checkpoint& checkpoint) {
+  ModelState& state = checkpoint.state;
+  const bool is_average = evaluated_copy(checkpoint) == WeightsCopy::average;
+  return std::move(is_average ? state.slots.back() : state.parameters);
+}
+
 // The most images that are evaluated at once; their scores take memory.
 constexpr std::size_t kMostAtOnce = 256;
 constexpr std::array<Label, kMostAtOnce>
@@ -31,11 +43,13 @@ constexpr auto kSamples = [] {
 
 struct Predictor::State {
   State(Checkpoint checkpoint, int asked_threads)
+      : State(take_evaluated(checkpoint), checkpoint, asked_threads) {}
+  State(Buffer<float> parameters, Checkpoint& checkpoint, int asked_threads)
       : model(std::move(checkpoint.model)),
         class_names(std::move(checkpoint.class_names)),
         threads(asked_threads),
         communicator(alone()),
-        one_image(make(Parallelism::tensor, std::move(checkpoint.state.parameters))) {}
+        one_image(make(Parallelism::tensor, std::move(parameters))) {}
 
   // Each image is a grain. Data parallel: a thread computes whole images; tensor parallel: a part
   // of each.
@@ -82,15 +96,19 @@ Predictor detail::Access::predictor(Checkpoint checkpoint, int threads) {
 }
 
 Predictor::Predictor(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Predictor::Predictor(const std::filesystem::path& checkpoint, int threads)
-    : state_(std::make_unique<State>(find_checkpoint(checkpoint).checkpoint, threads)) {}
+Predictor::Predictor(const std::filesystem::path& checkpoint, int threads,
+                     std::optional<WeightsCopy> weights)
+    : state_(std::make_unique<State>(
+          with_weights(find_checkpoint(checkpoint).checkpoint, weights, checkpoint.string()),
+          threads)) {}
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 
 Predictor Predictor::from_memory(std::span<const std::byte> checkpoint, int threads,
-                                 std::string_view name) {
-  return detail::Access::predictor(load_checkpoint(checkpoint, name), threads);
+                                 std::string_view name, std::optional<WeightsCopy> weights) {
+  return detail::Access::predictor(with_weights(load_checkpoint(checkpoint, name), weights, name),
+                                   threads);
 }
 
 const std::string& Predictor::model_name() const {

@@ -194,12 +194,15 @@ std::string Trainer::isa() const {
   return state_->engine->isa();
 }
 
-std::vector<NamedTensor> Trainer::weights() const {
+std::vector<NamedTensor> Trainer::weights(WeightsCopy copy) const {
   const ModelState state = state_->engine->state();
+  const bool has_average = exists(state_->engine->optimizer().average);
+  const Buffer<float>& arena =
+      copy == WeightsCopy::average && has_average ? state.slots.back() : state.parameters;
   std::vector<NamedTensor> tensors;
   for (const ParameterTensor& tensor : Access::file(state_->model).net.tensors()) {
-    const auto values = state.parameters.span().subspan(static_cast<std::size_t>(tensor.offset),
-                                                        static_cast<std::size_t>(tensor.size));
+    const auto values = arena.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                             static_cast<std::size_t>(tensor.size));
     tensors.push_back({tensor.name, tensor.shape, {values.begin(), values.end()}});
   }
   return tensors;

@@ -53,7 +53,7 @@ Dataset read_cifar(std::span<const std::filesystem::path> files) {
   std::size_t total = 0;
   for (const auto& file : files) total += counts.emplace_back(count_records(file));
   if (!files.empty())
-    check_room(total * kRecord,
+    check_room(total * (kRecord - 1 + sizeof(Label)),
                fmt::format("the images of {}", files.front().parent_path().string()));
   std::vector<std::uint8_t> pixels(total * (kRecord - 1));
   std::vector<Label> labels(total);

@@ -12,18 +12,20 @@
 namespace convoy {
 namespace {
 
-constexpr Index kMostClasses = 256;  // the number of values of a Label
+// The most classes whose labels are digested as a byte each.
+constexpr Index kMostClassesOfByte = 256;
 
 void check(const Shape& image, std::span<const std::uint8_t> pixels, std::span<const Label> labels,
            Index classes) {
-  const auto refuse = [](const std::string& why, const char* remedy) {
+  const auto refuse = [](const std::string& why, const std::string& remedy) {
     throw UserError(Fault::bad_data, "the data set cannot be used", why, remedy);
   };
   if (image.height < 1 || image.width < 1 || image.channels < 1)
     refuse(fmt::format("its images are {}", to_string(image)),
            "give a height, width and channels of at least 1");
   if (classes < 1 || classes > kMostClasses)
-    refuse(fmt::format("it states {} classes", classes), "give 1 to 256 classes");
+    refuse(fmt::format("it states {} classes", classes),
+           fmt::format("give 1 to {} classes", kMostClasses));
   Index bytes = 0;  // multiplied step by step, since a product that overflows is invalid too
   if (__builtin_mul_overflow(image.height, image.width, &bytes) ||
       __builtin_mul_overflow(bytes, image.channels, &bytes) ||
@@ -73,6 +75,15 @@ std::span<const std::uint8_t> Dataset::image(Index sample) const {
   return pixels_.subspan(static_cast<std::size_t>(sample) * bytes, bytes);
 }
 
+void Dataset::set_class_names(std::vector<std::string> names) {
+  if (!names.empty() && static_cast<Index>(names.size()) != classes_) {
+    throw UserError(Fault::bad_data, "the data set cannot have these class names",
+                    fmt::format("{} names for {} classes", names.size(), classes_),
+                    "give a name for each class, or none");
+  }
+  class_names_ = std::move(names);
+}
+
 Dataset Dataset::first(Index limit) const {
   CONVOY_ASSERT(limit >= 0);
   const auto samples = static_cast<std::size_t>(std::min(limit, size()));
@@ -86,8 +97,9 @@ Dataset Dataset::first(Index limit) const {
 //   16  the text "convoy.dataset/1"
 //   40  five unsigned 64-bit integers, little-endian: samples, height, width, channels, classes
 //    .  the pixels, [sample][row][column][channel], a byte each
-//    .  the labels, a byte each
-// Class names are not included, since they change no weight.
+//    .  the labels: a byte each with up to 256 classes, otherwise two, little-endian
+// The number of classes comes before the labels, so no two data sets have the same bytes. Class
+// names are not included, since they change no weight.
 std::string Dataset::sha256() const {
   Sha256 digest;
   constexpr std::string_view kSchema = "convoy.dataset/1";
@@ -96,7 +108,13 @@ std::string Dataset::sha256() const {
     digest.update_number(number);
   }
   digest.update(pixels_);
-  digest.update(labels_);
+  if (classes_ <= kMostClassesOfByte) {
+    std::vector<std::uint8_t> bytes(labels_.size());
+    std::ranges::transform(labels_, bytes.begin(), [](Label l) { return std::uint8_t(l); });
+    digest.update(std::span<const std::uint8_t>(bytes));
+  } else {
+    digest.update(labels_);
+  }
   return digest.hex();
 }
 

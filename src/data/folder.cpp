@@ -29,13 +29,23 @@ bool there(const fs::path& path, std::error_code& unreadable) {
   return found;
 }
 
-// The names that are in use for one file, the usual one first.
+// The names that are in use for one file, the usual one first: some archives have
+// train-images.idx3-ubyte, and the name of labels of several bytes says so.
 std::vector<std::string> spellings(const std::string& name) {
   const auto kind = name.find("-idx");
   if (kind == std::string::npos) return {name};
-  std::string dotted = name;  // train-images.idx3-ubyte, the name in some archives
-  dotted[kind] = '.';
-  return {name, dotted};
+  constexpr std::string_view kLabels = "-labels-idx1-";
+  const auto labels = name.find(kLabels);
+  std::vector<std::string> all{name};
+  if (labels != std::string::npos) {
+    for (const char* type : {"short", "int"})
+      all.push_back(name.substr(0, labels) + std::string(kLabels) + type);
+  }
+  for (std::size_t i = 0, dashed = all.size(); i < dashed; ++i) {
+    all.push_back(all[i]);
+    all.back()[kind] = '.';
+  }
+  return all;
 }
 
 bool is_utf8(std::string_view text) {
@@ -50,7 +60,7 @@ bool is_utf8(std::string_view text) {
 // Reads one name per line; an editor's byte-order mark may come first. Such a file is short; a long
 // one is something else.
 std::vector<std::string> read_names(const fs::path& path) {
-  constexpr std::uint64_t kMost = std::uint64_t{64} * 1024;
+  constexpr std::uint64_t kMost = std::uint64_t{4} << 20;
   constexpr std::size_t kLongestName = 256;
   DataFile file(path);
   const auto refuse = [&](const std::string& why) {
@@ -77,8 +87,7 @@ std::vector<std::string> read_names(const fs::path& path) {
       refuse(fmt::format("line {} is blank", line));
     if (!blank) names.push_back(std::move(name));
   }
-  constexpr std::size_t kMostClasses = 256;
-  if (names.empty() || names.size() > kMostClasses)
+  if (names.empty() || static_cast<Index>(names.size()) > kMostClasses)
     refuse(fmt::format("{} names, where 1 to {} are wanted", names.size(), kMostClasses));
   return names;
 }

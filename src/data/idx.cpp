@@ -19,67 +19,77 @@ namespace {
 constexpr std::uint32_t kImages = 0x00000803, kLabels = 0x00000801;
 constexpr std::uint32_t kImagesOfChannels = 0x00000804;
 constexpr std::uint64_t kMagicBytes = 4;
+constexpr std::size_t kLabelsHeader = 8;  // bytes before the first label
 
 std::uint32_t big_endian(const std::uint8_t* b) {
   return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
 }
 
+// A type of numbers that IDX knows. `bytes_of_label`: of each number, if labels may have this type.
+struct Type {
+  std::uint32_t code;
+  std::string_view name;
+  std::size_t bytes_of_label = 0;
+};
+constexpr std::uint32_t kUnsignedBytes = 0x08;
+constexpr std::array kTypes = {Type{kUnsignedBytes, "unsigned bytes", 1},
+                               Type{0x09, "signed bytes"},
+                               Type{0x0B, "16-bit integers", 2},
+                               Type{0x0C, "32-bit integers", 4},
+                               Type{0x0D, "32-bit floating-point numbers"},
+                               Type{0x0E, "64-bit floating-point numbers"}};
+
+enum class Content { images, labels, other };
+
 // What the magic number of a file states: its type, and the number of dimensions.
 struct Magic {
   std::uint32_t value;
 
-  bool is_idx() const { return value >> 16 == 0 && !type().empty() && dimensions() >= 1; }
+  bool is_idx() const { return value >> 16 == 0 && type() != nullptr && dimensions() >= 1; }
   std::uint32_t dimensions() const { return value & 0xFF; }
-  std::string_view type() const {
-    switch (value >> 8 & 0xFF) {
-      case 0x08:
-        return "unsigned bytes";
-      case 0x09:
-        return "signed bytes";
-      case 0x0B:
-        return "16-bit integers";
-      case 0x0C:
-        return "32-bit integers";
-      case 0x0D:
-        return "32-bit floating-point numbers";
-      case 0x0E:
-        return "64-bit floating-point numbers";
-      default:
-        return "";
-    }
+  // Returns null if IDX has no such type.
+  const Type* type() const {
+    const auto found = std::ranges::find(kTypes, value >> 8 & 0xFF, &Type::code);
+    return found == kTypes.end() ? nullptr : &*found;
+  }
+  Content content() const {
+    if (value == kImages) return Content::images;
+    return is_idx() && dimensions() == 1 && type()->bytes_of_label > 0 ? Content::labels
+                                                                       : Content::other;
   }
 };
 
-std::string_view content_of(std::uint32_t magic) {
-  if (magic == kImages) return "images";
-  if (magic == kLabels) return "labels";
-  return "something else";
+std::string_view to_string(Content content) {
+  return content == Content::images   ? "images"
+         : content == Content::labels ? "labels"
+                                      : "something else";
 }
 
-std::string remedy_for(Magic found, std::uint32_t wanted) {
-  if (found.value == kImages || found.value == kLabels)
+std::string remedy_for(Magic found, Content wanted) {
+  if (found.content() != Content::other)
     return fmt::format("put the file of {} in its place; perhaps the two are exchanged",
-                       content_of(wanted));
+                       to_string(wanted));
   if (!found.is_idx())
     return fmt::format("put a file of {} in its place (IDX: docs/formats.md, \"Data files\")",
-                       content_of(wanted));
-  return wanted == kImages
+                       to_string(wanted));
+  return wanted == Content::images
              ? "write the images as unsigned bytes of 3 dimensions: count, rows and columns of one "
                "channel"
-             : "write the labels as unsigned bytes of 1 dimension: a class number for each image";
+             : "write the labels as unsigned bytes, or as 16-bit or 32-bit integers, of 1 "
+               "dimension: a class number for each image";
 }
 
-void check_magic(DataFile& file, std::uint32_t wanted) {
+Magic read_magic(DataFile& file, Content wanted) {
   std::array<std::uint8_t, kMagicBytes> bytes{};
   file.read(bytes, "the magic number");
   const Magic found{big_endian(bytes.data())};
-  if (found.value == wanted) return;
-  std::string why =
-      fmt::format("its magic number at byte 0 is {:#010x}, not {:#010x}", found.value, wanted);
+  if (found.content() == wanted) return found;
+  std::string why = fmt::format("its magic number at byte 0 is {:#010x}, not {:#010x}", found.value,
+                                wanted == Content::images ? kImages : kLabels);
   if (found.is_idx())
-    why += fmt::format(": {} of {} dimension{}", found.type(), found.dimensions(),
+    why += fmt::format(": {} of {} dimension{}", found.type()->name, found.dimensions(),
                        found.dimensions() == 1 ? "" : "s");
-  file.refuse(fmt::format("holds {} instead of {}", content_of(found.value), content_of(wanted)),
+  file.refuse(fmt::format("holds {} instead of {}", to_string(found.content()), to_string(wanted)),
               why, remedy_for(found, wanted));
 }
 
@@ -114,45 +124,55 @@ void check_size(const DataFile& file, std::uint64_t header, std::uint64_t count,
       fmt::format("its header states {}, {} bytes in all, and it has {}", statement, stated, size));
 }
 
+// Reads a big-endian integer of 1, 2 or 4 bytes; those of several bytes are signed.
+std::int64_t label_at(std::span<const std::uint8_t> bytes) {
+  std::uint32_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  if (bytes.size() == 2) return static_cast<std::int16_t>(value);
+  return bytes.size() == 1 ? std::int64_t{value} : static_cast<std::int32_t>(value);
+}
+
 struct Part {
   IdxImages images;
-  std::vector<Label> labels;
+  IdxLabels labels;
 };
 
 Part read_part(const IdxFiles& files) {
   Part part;
   part.labels = read_idx_labels(files.labels);
   part.images = read_idx_images(files.images);
-  if (part.images.count != static_cast<Index>(part.labels.size()))
-    throw UserError(Fault::bad_data,
-                    fmt::format("{} and {} do not belong together", files.images.string(),
-                                files.labels.string()),
-                    fmt::format("{} images and {} labels", part.images.count, part.labels.size()),
-                    "put files of the same set side by side");
+  if (part.images.count != static_cast<Index>(part.labels.labels.size()))
+    throw UserError(
+        Fault::bad_data,
+        fmt::format("{} and {} do not belong together", files.images.string(),
+                    files.labels.string()),
+        fmt::format("{} images and {} labels", part.images.count, part.labels.labels.size()),
+        "put files of the same set side by side");
   return part;
 }
 
-void check_labels(const std::filesystem::path& file, const std::vector<Label>& labels,
-                  Index classes, const std::filesystem::path& names_file) {
-  constexpr std::ptrdiff_t kHeader = 8;
+void check_labels(const std::filesystem::path& file, const IdxLabels& read, Index classes,
+                  const std::filesystem::path& names_file) {
+  const std::vector<Label>& labels = read.labels;
   const auto wrong = std::ranges::find_if(labels, [&](Label l) { return l >= classes; });
   if (wrong == labels.end()) return;
-  const auto sample = wrong - labels.begin();
+  const auto sample = static_cast<std::size_t>(wrong - labels.begin());
   const std::string doubt = doubts_about_labels(labels);
   const bool begins_with_one = doubt.starts_with("label 0 never");
   throw UserError(
       Fault::bad_data, fmt::format("{} holds a label that is out of range", file.string()),
-      fmt::format(
-          "label {} of sample {}, at byte {}; {} {} class{}{}{}", *wrong, sample, kHeader + sample,
-          names_file.empty() ? "there are" : names_file.filename().string() + " names", classes,
-          classes == 1 ? "" : "es", begins_with_one ? "; " : "", begins_with_one ? doubt : ""),
+      fmt::format("label {} of sample {}, at byte {}; {} {} class{}{}{}", *wrong, sample,
+                  kLabelsHeader + sample * read.bytes,
+                  names_file.empty() ? "there are" : names_file.filename().string() + " names",
+                  classes, classes == 1 ? "" : "es", begins_with_one ? "; " : "",
+                  begins_with_one ? doubt : ""),
       names_file.empty()
           ? "number the classes from 0, or put an intact copy of the file in its place"
           : fmt::format("number the classes from 0 and name each in {}", names_file.string()));
 }
 
-Index classes_shown(const std::vector<Label>& labels) {
-  return labels.empty() ? 0 : Index{*std::ranges::max_element(labels)} + 1;
+Index classes_shown(const IdxLabels& read) {
+  return Index{*std::ranges::max_element(read.labels)} + 1;  // a file has at least one label
 }
 
 }  // namespace
@@ -172,7 +192,7 @@ std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginnin
 IdxImages read_idx_images(const std::filesystem::path& path) {
   constexpr std::uint64_t kHeader = 16;
   DataFile file(path);
-  check_magic(file, kImages);
+  read_magic(file, Content::images);
   const auto [count, rows, columns] = read_sizes(file, std::array{"images", "rows", "columns"});
   check_size(file, kHeader, count, rows * columns,  // 32-bit numbers: no overflow
              fmt::format("{} images of {} x {}", count, rows, columns));
@@ -186,16 +206,30 @@ IdxImages read_idx_images(const std::filesystem::path& path) {
   return images;
 }
 
-std::vector<Label> read_idx_labels(const std::filesystem::path& path) {
-  constexpr std::uint64_t kHeader = 8;
+IdxLabels read_idx_labels(const std::filesystem::path& path) {
   DataFile file(path);
-  check_magic(file, kLabels);
+  const std::size_t each = read_magic(file, Content::labels).type()->bytes_of_label;
   const auto [count] = read_sizes(file, std::array{"labels"});
-  check_size(file, kHeader, count, 1, fmt::format("{} labels", count));
-  std::vector<Label> labels(count);
-  file.read(labels, "the labels");
+  check_size(file, kLabelsHeader, count, each, fmt::format("{} labels", count));
+  check_room(count * sizeof(Label), fmt::format("the labels of {}", file.name()));
+  IdxLabels result{std::vector<Label>(count), each};
+  constexpr std::size_t kAtOnce = 4096;
+  std::vector<std::uint8_t> bytes(kAtOnce * each);
+  for (std::size_t first = 0; first < count; first += kAtOnce) {
+    const auto part = std::span(result.labels).subspan(first, std::min(kAtOnce, count - first));
+    file.read(std::span(bytes).first(part.size() * each), "the labels");
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const std::int64_t label = label_at(std::span(bytes).subspan(i * each, each));
+      if (label < 0 || label >= kMostClasses)
+        file.refuse("holds a label that is out of range",
+                    fmt::format("label {} of sample {}, at byte {}; labels are from 0 to {}", label,
+                                first + i, kLabelsHeader + (first + i) * each, kMostClasses - 1),
+                    "number the classes from 0, or put an intact copy of the file in its place");
+      part[i] = static_cast<Label>(label);
+    }
+  }
   file.expect_end();
-  return labels;
+  return result;
 }
 
 IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
@@ -213,7 +247,8 @@ IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
   check_labels(train.labels, a.labels, classes, names_file);
   check_labels(test.labels, b.labels, classes, names_file);
   const auto dataset = [&](Part& part, const std::filesystem::path& labels) {
-    Dataset data(part.images.shape, std::move(part.images.pixels), std::move(part.labels), classes);
+    Dataset data(part.images.shape, std::move(part.images.pixels), std::move(part.labels.labels),
+                 classes);
     data.set_class_names(names);
     data.set_label_file(labels);
     return data;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// IDX, the format of MNIST and Fashion-MNIST; plain or gzip. All integers are big-endian, 32 bits:
+// IDX, the format of MNIST and Fashion-MNIST; plain or gzip. All integers are big-endian, those of
+// the header have 32 bits:
 //   images  0x00000803, count, rows, columns, then count * rows * columns bytes
 //   labels  0x00000801, count, then count bytes
+//           0x00000B01 the same with count signed integers of 16 bits, 0x00000C01 of 32 bits
 //   images of several channels (pictures only)  0x00000804, count, rows, columns, channels, then
 //           count * rows * columns * channels bytes
 // A file whose size differs from what its header states throws UserError(bad_data), before anything
@@ -39,7 +41,11 @@ struct IdxImages {
 };
 IdxImages read_idx_images(const std::filesystem::path& file);
 
-std::vector<Label> read_idx_labels(const std::filesystem::path& file);
+struct IdxLabels {
+  std::vector<Label> labels;
+  std::size_t bytes = 1;  // of each label in the file: 1, 2 or 4
+};
+IdxLabels read_idx_labels(const std::filesystem::path& file);
 
 struct IdxFiles {
   std::filesystem::path images;

@@ -3,23 +3,19 @@
 
 #include <fmt/format.h>
 
-#include <bitset>
-#include <vector>
+#include <algorithm>
 
 #include "base/check.hpp"
 
 namespace convoy {
 namespace {
 
-constexpr std::size_t kMostLabels = 256;
 constexpr std::size_t kMostRanges = 4;  // the most ranges that a message lists
 
-using Occurring = std::bitset<kMostLabels>;
-
-// The labels below `highest` that do not occur: "3", "5 to 7".
-std::vector<std::string> gaps_below(std::size_t highest, const Occurring& occurring) {
+// The labels below the highest one that do not occur: "3", "5 to 7".
+std::vector<std::string> gaps_in(const std::vector<bool>& occurring) {
   std::vector<std::string> gaps;
-  for (std::size_t first = 0; first < highest; ++first) {
+  for (std::size_t first = 0; first < occurring.size(); ++first) {
     if (occurring[first]) continue;
     std::size_t last = first;
     while (!occurring[last + 1]) ++last;
@@ -31,15 +27,22 @@ std::vector<std::string> gaps_below(std::size_t highest, const Occurring& occurr
 
 }  // namespace
 
+std::vector<bool> occurring_labels(std::span<const Label> labels) {
+  std::vector<bool> occurring;
+  for (const Label label : labels) {
+    if (label >= occurring.size()) occurring.resize(std::size_t{label} + 1);
+    occurring[label] = true;
+  }
+  return occurring;
+}
+
 std::string doubts_about_labels(std::span<const Label> labels) {
   CONVOY_ASSERT(!labels.empty());
-  Occurring occurring;
-  for (const Label label : labels) occurring.set(label);
-  if (occurring.count() == 1) return fmt::format("all labels are {}", labels.front());
-  std::size_t highest = kMostLabels - 1;
-  while (!occurring[highest]) --highest;
+  const std::vector<bool> occurring = occurring_labels(labels);
+  if (std::ranges::count(occurring, true) == 1)
+    return fmt::format("all labels are {}", labels.front());
 
-  const std::vector<std::string> gaps = gaps_below(highest, occurring);
+  const std::vector<std::string> gaps = gaps_in(occurring);
   if (gaps.empty()) return "";
   if (gaps.size() == 1 && gaps[0] == "0")
     return "label 0 never occurs: do the labels begin with 1?";

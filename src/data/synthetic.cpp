@@ -49,7 +49,7 @@ void draw(std::uint8_t* pixels, const Shape& image, Index cls, std::uint16_t lay
 }  // namespace
 
 Dataset synthetic(SyntheticPart part, Index samples, Shape image, Index classes) {
-  CONVOY_ASSERT(samples >= 0 && image.size() >= 1 && classes >= 1 && classes <= 256);
+  CONVOY_ASSERT(samples >= 0 && image.size() >= 1 && classes >= 1 && classes <= kMostClasses);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(samples * image.size()));
   std::vector<Label> labels(static_cast<std::size_t>(samples));
   for (Index i = 0; i < samples; ++i) {

@@ -52,9 +52,10 @@ class LimitBench {
 Index bytes_of_step(const ModelFile& model, const std::vector<StageResult>& stages) {
   Index bytes = 0;
   for (const StageResult& stage : stages) bytes += stage.facts.bytes;
-  // The sum of the gradients and the weights are read, and the new weights are written; slots are
-  // read and written.
-  const Index arenas = 3 + 2 * static_cast<Index>(slots_of(model.train.optimizer).size());
+  // The sum of the gradients and the weights are read, and the new weights are written; slots and
+  // average are read and written.
+  const std::size_t slots = optimizer_of(model.net, model.train).slot_count();
+  const Index arenas = 3 + 2 * static_cast<Index>(slots);
   return bytes + arenas * model.net.parameter_count() * Index{sizeof(float)};
 }
 
@@ -75,9 +76,9 @@ Spread spread_of(std::vector<double> values) {
 }
 
 Dataset images_for(const Net& net) {
-  constexpr Index kMost = 1024, kBytes = Index{32} << 20, kMostClasses = 256;
+  constexpr Index kMost = 1024, kBytes = Index{32} << 20;
   return synthetic(SyntheticPart::train, std::clamp<Index>(kBytes / net.input().size(), 16, kMost),
-                   net.input(), std::min(net.loss().classes, kMostClasses));
+                   net.input(), net.loss().classes);
 }
 
 BenchResult bench(const ModelFile& model, const Dataset& data, const EngineOptions& options,

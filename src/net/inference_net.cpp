@@ -28,14 +28,15 @@ int count_readers(const Net& net, int layer) {
 struct Affine {
   double scale, mean, beta;
 };
-Affine affine_of(const Net& net, int layer, const float* arena, Index c) {
+Affine affine_of(const Net& net, int layer, const float* parameters, const float* buffers,
+                 Index c) {
   const auto& op = std::get<BatchNorm2d>(layer_of(net, layer).op);
   const ParameterBlock& block = *block_of(net, layer);
-  const Index buffers = net.buffers_of(layer), channels = op.in.channels;
-  const auto number = [&](Index at) { return static_cast<double>(arena[at]); };
-  const double mean = number(buffers + c), variance = number(buffers + channels + c);
-  const double gamma = op.scale ? number(block.offset + c) : 1;
-  const double beta = number(block.offset + block.shape.weights() + c);
+  const float* const statistics = buffers + net.buffers_of(layer);
+  const auto mean = static_cast<double>(statistics[c]);
+  const auto variance = static_cast<double>(statistics[op.in.channels + c]);
+  const double gamma = op.scale ? static_cast<double>(parameters[block.offset + c]) : 1;
+  const auto beta = static_cast<double>(parameters[block.offset + block.shape.weights() + c]);
   return {forward_coefficients(op.epsilon, mean, variance, gamma, beta).scale, mean, beta};
 }
 
@@ -82,36 +83,37 @@ InferenceNet::InferenceNet(const Net& net) : net_(net) {
                   net.loss().function);
 }
 
-void InferenceNet::fold(const float* arena, float* folded) const {
+void InferenceNet::fold(const float* parameters, const float* buffers, float* folded) const {
   for (const ParameterBlock& block : folded_->parameter_blocks()) {
-    fold_layer(arena, block, sources_[static_cast<std::size_t>(block.layer)], folded);
+    fold_layer(parameters, buffers, block, sources_[static_cast<std::size_t>(block.layer)], folded);
   }
 }
 
-void InferenceNet::fold_layer(const float* arena, const ParameterBlock& block,
-                              const Source& source, float* folded) const {
+void InferenceNet::fold_layer(const float* parameters, const float* buffers,
+                              const ParameterBlock& block, const Source& source,
+                              float* folded) const {
   const ParameterBlock& from = *block_of(net_, source.layer);
   const Index columns = block.shape.columns, weights = block.shape.weights();
   float* const to = folded + block.offset;
   if (std::holds_alternative<BatchNorm2d>(layer_of(net_, source.layer).op)) {
     for (Index c = 0; c < columns; ++c) {
-      const Affine affine = affine_of(net_, source.layer, arena, c);
+      const Affine affine = affine_of(net_, source.layer, parameters, buffers, c);
       to[c] = static_cast<float>(affine.scale);
       to[columns + c] = static_cast<float>(affine.beta - affine.mean * affine.scale);
     }
     return;
   }
-  const float* const parameters = arena + from.offset;
+  const float* const own = parameters + from.offset;
   if (!source.norm) {
-    std::copy_n(parameters, from.shape.size(), to);
+    std::copy_n(own, from.shape.size(), to);
     return;
   }
   for (Index c = 0; c < columns; ++c) {
-    const Affine affine = affine_of(net_, *source.norm, arena, c);
+    const Affine affine = affine_of(net_, *source.norm, parameters, buffers, c);
     for (Index i = c; i < weights; i += columns) {
-      to[i] = static_cast<float>(static_cast<double>(parameters[i]) * affine.scale);
+      to[i] = static_cast<float>(static_cast<double>(own[i]) * affine.scale);
     }
-    const double bias = from.shape.bias ? static_cast<double>(parameters[weights + c]) : 0;
+    const double bias = from.shape.bias ? static_cast<double>(own[weights + c]) : 0;
     to[weights + c] = static_cast<float>((bias - affine.mean) * affine.scale + affine.beta);
   }
 }

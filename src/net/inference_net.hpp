@@ -4,7 +4,8 @@
 //
 //   scale = gamma * (1 / sqrt(running_var + epsilon))          (ops/batch_norm2d.hpp)
 //   weight' [tap][c] = weight[tap][c] * scale[c]
-//   bias' [c]        = (bias[c] - running_mean[c]) * scale[c] + beta[c]      (bias 0 if it has none)
+//   bias' [c]        = (bias[c] - running_mean[c]) * scale[c] + beta[c]      (bias 0 if it has
+//   none)
 //
 // computed in double, each operation rounded, and the results rounded to float once. Any other
 // batch normalisation stays, as y = fma(x, scale, shift) with scale and shift rounded once. This is
@@ -28,18 +29,19 @@ class InferenceNet {
 
   const Net& net() const { return *folded_; }
 
-  // Writes the arena of net() for an arena of the net that was given.
-  void fold(const float* arena, float* folded) const;
+  // Writes the arena of net() for arenas of the net that was given, which may be one: the first has
+  // the trained parameters (or their average), the second the buffers.
+  void fold(const float* parameters, const float* buffers, float* folded) const;
 
  private:
   struct Source {
-    int layer = 0;               // in the net that was given
-    std::optional<int> norm;     // the batch normalisation that is folded into it
+    int layer = 0;            // in the net that was given
+    std::optional<int> norm;  // the batch normalisation that is folded into it
   };
 
   bool is_folded(int norm) const;
-  void fold_layer(const float* arena, const ParameterBlock& block, const Source& source,
-                  float* folded) const;
+  void fold_layer(const float* parameters, const float* buffers, const ParameterBlock& block,
+                  const Source& source, float* folded) const;
 
   const Net& net_;
   std::vector<Source> sources_;  // by layer of net()

@@ -20,6 +20,8 @@ constexpr NameTable<LossFunction, 2> kLosses = {
     {{"softmax_cross_entropy", LossFunction::softmax_cross_entropy},
      {"sigmoid_binary_cross_entropy", LossFunction::sigmoid_binary_cross_entropy}}};
 
+constexpr NameTable<Arithmetic, 1> kArithmetics = {{{"fp32", Arithmetic::fp32}}};
+
 struct Input {
   Shape shape;
   Normalization normalization;
@@ -143,20 +145,26 @@ std::string section_text(const ConfigValue& value) {
   return text;
 }
 
-std::string model_text(const TableReader& model, const TrainSettings& train) {
-  std::string text = fmt::format("name = {}\n\n[input]\n{}", to_toml(*model.find("name")),
-                                 section_text(*model.find("input")));
+std::string model_text(const TableReader& model, Arithmetic arithmetic,
+                       const TrainSettings& train) {
+  std::string text =
+      fmt::format("name = {}\narithmetic = \"{}\"\n\n[input]\n{}", to_toml(*model.find("name")),
+                  to_string(arithmetic), section_text(*model.find("input")));
   for (const ConfigValue& layer : layer_tables(model)) {
     text += "\n[[layer]]\n" + section_text(layer);
   }
   return text + "\n[loss]\n" + section_text(*model.find("loss")) + "\n[train]\n" +
-         train_text(train) + "\n[optimizer]\n" + optimizer_text(train);
+         train_text(train) + "\n[optimizer]\n" + optimizer_text(train) + average_text(train);
 }
 
 }  // namespace
 
 std::string_view to_string(LossFunction function) {
   return name_of(kLosses, function);
+}
+
+std::string_view to_string(Arithmetic arithmetic) {
+  return name_of(kArithmetics, arithmetic);
 }
 
 bool is_model_name(std::string_view name) {
@@ -175,6 +183,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
 
   const TableReader model(root, "", kModelKeys);
   std::string name = read_name(model);
+  const Arithmetic arithmetic = model.choice("arithmetic", Arithmetic::fp32, kArithmetics);
   Input input =
       read_input(model.require("input", "an [input] table with height, width and channels"));
   ReadLayers read = read_layers(layer_tables(model));
@@ -182,6 +191,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
       read_loss(model.require("loss", "a [loss] table with type = \"softmax_cross_entropy\""));
   TrainSettings train = model.has("train") ? read_train(*model.find("train")) : TrainSettings{};
   if (model.has("optimizer")) read_optimizer(*model.find("optimizer"), train);
+  if (model.has("average")) read_average(*model.find("average"), train);
   std::optional<Net> net;
   try {
     net.emplace(std::move(name), input.shape, std::move(input.normalization),
@@ -196,7 +206,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
     throw UserError(error.fault(), source, "", error.what());
   }
   if (model.has("optimizer")) check_groups(*net, *model.find("optimizer"), train);
-  return {*std::move(net), train, model_text(model, train)};
+  return {*std::move(net), train, arithmetic, model_text(model, arithmetic, train)};
 }
 
 }  // namespace convoy

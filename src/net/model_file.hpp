@@ -17,6 +17,7 @@ namespace convoy {
 struct ModelFile {
   Net net;
   TrainSettings train;
+  Arithmetic arithmetic = Arithmetic::fp32;
   std::string text;  // the file with all overrides applied, normalised: parses to the same model
 };
 
@@ -33,6 +34,7 @@ ModelFile load_model_file(std::string_view name_or_path, std::span<const Overrid
 // The name of a value as a model file writes it.
 std::string_view to_string(ScheduleKind kind);
 std::string_view to_string(LossFunction function);
+std::string_view to_string(Arithmetic arithmetic);
 
 // Returns the text of a TOML file; `kind`, "model" or "study", is for messages. Throws
 // UserError(not_found), UserError(bad_data) where it is not a regular file or is larger than 1 MiB,

@@ -15,14 +15,22 @@
 
 namespace convoy {
 
-inline constexpr std::array<std::string_view, 6> kModelKeys = {"name", "input", "layer",
-                                                               "loss", "train", "optimizer"};
+inline constexpr std::array<std::string_view, 8> kModelKeys = {
+    "name", "arithmetic", "input", "layer", "loss", "train", "optimizer", "average"};
 inline constexpr std::array<std::string_view, 6> kInputKeys = {"height", "width", "channels",
                                                                "scale",  "mean",  "std"};
 inline constexpr std::array<std::string_view, 1> kLossKeys = {"type"};
-inline constexpr std::array<std::string_view, 11> kTrainKeys = {
-    "batch",    "grain",         "epochs",      "order",       "seed", "drop_last",
-    "schedule", "warmup_epochs", "step_epochs", "step_factor", "final_learning_rate"};
+inline constexpr std::array<std::string_view, 11> kTrainKeys = {"batch",
+                                                                "grain",
+                                                                "epochs",
+                                                                "order",
+                                                                "seed",
+                                                                "drop_last",
+                                                                "schedule",
+                                                                "warmup_epochs",
+                                                                "step_epochs",
+                                                                "step_factor",
+                                                                "final_learning_rate"};
 
 // Whether a model may have this name, which becomes a part of folder names and a word of commands.
 bool is_model_name(std::string_view name);
@@ -49,6 +57,11 @@ void check_groups(const Net& net, const ConfigValue& table, const TrainSettings&
 std::string optimizer_text(const TrainSettings& settings);  // the lines of [optimizer], and groups
 bool is_optimizer_key(std::string_view key);                // of any optimizer
 std::vector<std::string_view> optimizer_keys();             // of all optimizers, and "type"
+
+// Reads [average] into `settings`.
+void read_average(const ConfigValue& table, TrainSettings& settings);
+std::string average_text(const TrainSettings& settings);  // [average] with its lines; empty: none
+std::vector<std::string_view> average_keys();             // of all averages, and the common ones
 
 // Sets one KEY=VALUE in the tree. Throws UserError(usage) where the key does not exist.
 void apply_override(ConfigValue& root, const Override& override);

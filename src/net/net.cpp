@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <set>
 #include <utility>
 
@@ -89,11 +88,10 @@ void check_classes(const std::vector<Layer>& layers, LossFunction loss) {
     throw LayerError(index, "", fmt::format("{}: the last layer has a single output", title(last)),
                      "the loss wants one per class", "use at least two units");
   }
-  constexpr Index kMostClasses = std::numeric_limits<Label>::max() + Index{1};
   if (out.channels > kMostClasses) {
     throw LayerError(index, "",
                      fmt::format("{}: the last layer has {} outputs", title(last), out.channels),
-                     "a label is one byte", fmt::format("use at most {} units", kMostClasses));
+                     "a label has 16 bits", fmt::format("use at most {} units", kMostClasses));
   }
   const auto* activation = std::get_if<Activation>(&last.op);
   if (loss == LossFunction::sigmoid_binary_cross_entropy && activation != nullptr &&

@@ -43,7 +43,8 @@ std::vector<int> groups_of_tensors(const Net& net, const TrainSettings& settings
 
 NetOptimizer optimizer_of(const Net& net, const TrainSettings& settings) {
   const FloatEnvironment environment;  // the caller's rounding mode may differ
-  NetOptimizer result{settings.optimizer, {}};
+  NetOptimizer result{
+      settings.optimizer, {}, settings.clip_norm, settings.average, settings.evaluate};
   const std::vector<int> groups = groups_of_tensors(net, settings);
   std::size_t t = 0;
   for (const ParameterBlock& block : net.parameter_blocks()) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The [train] and [optimizer] sections of a model file: hyperparameters, each with its default. All
-// of them are part of a run's identity, except that a resumed run may be given more epochs.
+// The [train], [optimizer] and [average] sections of a model file: hyperparameters, each with its
+// default. All of them are part of a run's identity, except that a resumed run may be given more
+// epochs.
 #pragma once
 
 #include "base/tensor.hpp"

@@ -40,6 +40,8 @@ struct Backend {
   LossSum (*loss)(const Loss&, const LossPass<float>&);
   // Returns whether all new weights and slots are finite.
   bool (*update)(const Optimizer&, const UpdatePass<float>&);
+  // Follows the update of the same elements. Returns whether all new averages are finite.
+  bool (*average)(const AveragePass<float>&);
   void (*add)(Index size, float* sum, const float* addend);  // sum += addend
   // x [size] = bytes [size], channels innermost.
   void (*normalize)(const Normalize&, Index size, const std::uint8_t* bytes, float* x);

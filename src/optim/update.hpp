@@ -4,14 +4,17 @@
 //
 //   visit_settings()   calls a function with the key, the field and the interval of each setting
 //   slots_of()         names the values that it keeps for each weight ("slots")
+//   update_need()      says what the update of a weight depends on (UpdateNeed)
 //   step_factors()     computes what depends on the number of the step alone
 //   make_rule<Real>()  rounds all numbers of an update to Real, once. A rule has one function,
 //                      next(w, g, slots): the new value of the weight w by its gradient g. It
 //                      replaces the slots, too.
 //
-// All rules are elementwise: a new weight depends on the weight, its gradient and its slots alone,
-// so that every division of the arena gives the same bits. Real is float for training; tests
-// compare the rules in double with PyTorch's.
+// Rules are elementwise: a new weight depends on the weight, its gradient and its slots alone,
+// so that every division of the arena gives the same bits. What depends on more elements is
+// computed before: factors of a tensor (norms.hpp), the orthogonal update of a matrix
+// (newton_schulz.hpp). Real is float for training; tests compare the rules in double with
+// PyTorch's.
 #pragma once
 
 #include <array>
@@ -30,10 +33,26 @@ namespace convoy {
 
 inline constexpr int kMostSlots = 3;  // of any optimizer
 
+// What the new value of a weight depends on, besides the weight, its gradient and its slots.
+enum class UpdateNeed {
+  elementwise,     // nothing
+  tensor_norms,    // the norms of its tensor (norms.hpp)
+  whole_matrices,  // where its tensor is a matrix, all gradients of the matrix
+};
+
+// What an average of the weights does in a step (optim/average.hpp).
+struct AverageStep {
+  double share = 0;           // of the new weights in the average; 0: it does not change
+  bool sets_weights = false;  // the weights become the average
+
+  friend bool operator==(const AverageStep&, const AverageStep&) = default;
+};
+
 // Factors that are the same for all weights in a step; the optimizer's header says what they are.
 struct StepFactors {
   double first = 1;
   double second = 1;
+  AverageStep average = {};
 };
 
 // The settings of one tensor.
@@ -49,18 +68,33 @@ struct TensorUpdate {
 struct BlockUpdate {
   TensorUpdate weight, bias;
 
+  CONVOY_HOST_DEVICE const TensorUpdate& of(bool is_bias) const { return is_bias ? bias : weight; }
+
   friend bool operator==(const BlockUpdate&, const BlockUpdate&) = default;
+};
+
+// What the norms of a step give for a tensor (norms.hpp).
+struct TensorFactors {
+  double gradient = 1;  // multiplies the mean gradient
+  double rate = 1;      // multiplies the learning rate
 };
 
 // The numbers of an update of one tensor in one step.
 struct UpdateNumbers {
-  double rate = 0;   // learning rate of the step, times the tensor's factor
+  double rate = 0;   // learning rate of the step, times the tensor's factors
   double decay = 0;  // weight decay
   StepFactors factors;
 };
-inline UpdateNumbers numbers_of(const TensorUpdate& tensor, double rate,
-                                const StepFactors& factors) {
-  return {rate * tensor.rate_factor, tensor.weight_decay, factors};
+CONVOY_HOST_DEVICE inline UpdateNumbers numbers_of(const TensorUpdate& tensor, double rate,
+                                                   const StepFactors& factors,
+                                                   const TensorFactors& of_tensor = {}) {
+  return {rate * tensor.rate_factor * of_tensor.rate, tensor.weight_decay, factors};
+}
+
+// The factor of a sum of gradients over `samples`, rounded once.
+template <class Real>
+CONVOY_HOST_DEVICE Real scale_of(Index samples, const TensorFactors& of_tensor = {}) {
+  return static_cast<Real>(of_tensor.gradient / static_cast<double>(samples));
 }
 
 // An update of contiguous elements of one tensor. Weights and slots exist twice (runtime/cpu/
@@ -73,7 +107,9 @@ struct UpdatePass {
   Real* new_weights = nullptr;
   std::array<const Real*, kMostSlots> slots = {};  // as many as the optimizer has
   std::array<Real*, kMostSlots> new_slots = {};
-  Real scale = 1;  // 1 / batch: the gradient is gradient_sum * scale, and scaled nowhere else
+  // scale_of(), 1 / batch without clipping: the gradient is gradient_sum * scale, and scaled
+  // nowhere else.
+  Real scale = 1;
   UpdateNumbers numbers;
 };
 

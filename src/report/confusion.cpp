@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "base/check.hpp"
 #include "base/safe_text.hpp"
@@ -50,7 +52,7 @@ std::string padded(const std::string& text, std::size_t width) {
 // "Sneaker (12)", or "".
 std::string mistaken_for(const Confusion& confusion, std::span<const std::string> names,
                          Index truth) {
-  const Confusion::Mistake mistake = confusion.most_frequent_mistake(truth);
+  const Confusion::Cell mistake = confusion.most_frequent_mistake(truth);
   if (mistake.count == 0) return "";
   return fmt::format("{} ({})", names[static_cast<std::size_t>(mistake.predicted)], mistake.count);
 }
@@ -70,29 +72,53 @@ std::string matrix_text(const Confusion& matrix, std::span<const std::string> la
   return text;
 }
 
+// The classes of a list, in its order.
+std::vector<Index> listed(const Confusion& confusion) {
+  std::vector<Index> classes(static_cast<std::size_t>(confusion.classes()));
+  std::iota(classes.begin(), classes.end(), Index{0});
+  if (confusion.classes() <= kMostClassesOfList) return classes;
+  std::vector<Index> wrong(classes.size());
+  for (const Confusion::Cell& cell : confusion.cells()) {
+    if (cell.truth != cell.predicted) wrong[static_cast<std::size_t>(cell.truth)] += cell.count;
+  }
+  std::ranges::stable_sort(classes, std::ranges::greater{},
+                           [&](Index c) { return wrong[static_cast<std::size_t>(c)]; });
+  classes.resize(static_cast<std::size_t>(kMostClassesOfList));
+  return classes;
+}
+
+// Says which classes a list leaves out; empty where it has all.
+std::string left_out(const Confusion& confusion) {
+  if (confusion.classes() <= kMostClassesOfList) return "";
+  return fmt::format("The {} of {} classes with the most wrong predictions are listed.",
+                     kMostClassesOfList, with_commas(confusion.classes()));
+}
+
 std::string list_text(const Confusion& confusion, std::span<const std::string> labels,
                       std::size_t label_width) {
   std::string text =
       fmt::format("{:{}}  samples    correct  most often mistaken for\n", "true", label_width);
-  for (Index i = 0; i < confusion.classes(); ++i) {
+  for (const Index i : listed(confusion)) {
     text += padded(labels[static_cast<std::size_t>(i)], label_width);
     text += fmt::format("  {:>7}  {:>9}", confusion.samples(i), correct(confusion, i));
     const std::string taken = mistaken_for(confusion, labels, i);
     text += taken.empty() ? "\n" : fmt::format("  {}\n", taken);
   }
-  return text;
+  const std::string others = left_out(confusion);
+  return others.empty() ? text : text + others + "\n";
 }
 
 std::string list_html(const Confusion& confusion, std::span<const std::string> names,
                       const std::string& caption) {
+  const std::string others = left_out(confusion);
   std::string text = fmt::format(
       "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\">\n"
       "<table>\n<caption>{0}</caption>\n<thead>\n"
       "<tr><th scope=\"col\">true class</th><th scope=\"col\">samples</th>"
       "<th scope=\"col\">correct</th><th scope=\"col\">most often mistaken for</th></tr>\n"
       "</thead>\n<tbody>\n",
-      svg::escaped(caption));
-  for (Index truth = 0; truth < confusion.classes(); ++truth) {
+      svg::escaped(others.empty() ? caption : caption + " " + others));
+  for (const Index truth : listed(confusion)) {
     text += fmt::format(
         "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td>"
         "<td>{}</td></tr>\n",
@@ -116,41 +142,58 @@ std::string cell(Index count, bool hit, double of_row) {
 
 Confusion::Confusion(Index classes, std::span<const Label> labels,
                      std::span<const std::uint16_t> predictions)
-    : classes_(classes), counts_(static_cast<std::size_t>(classes * classes)) {
+    : classes_(classes), rows_(static_cast<std::size_t>(classes) + 1) {
   CONVOY_ASSERT(labels.size() == predictions.size());
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    ++counts_[static_cast<std::size_t>(Index{labels[i]} * classes + predictions[i])];
+  std::vector<std::pair<Label, std::uint16_t>> pairs;
+  pairs.reserve(labels.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) pairs.emplace_back(labels[i], predictions[i]);
+  std::ranges::sort(pairs);
+  for (const auto& [truth, predicted] : pairs) {
+    if (cells_.empty() || cells_.back().truth != truth || cells_.back().predicted != predicted) {
+      cells_.push_back({truth, predicted, 0});
+      ++rows_[std::size_t{truth} + 1];
+    }
+    ++cells_.back().count;
   }
+  std::partial_sum(rows_.begin(), rows_.end(), rows_.begin());
+}
+
+std::span<const Confusion::Cell> Confusion::row(Index truth) const {
+  const auto t = static_cast<std::size_t>(truth);
+  return std::span(cells_).subspan(rows_[t], rows_[t + 1] - rows_[t]);
+}
+
+Index Confusion::operator()(Index truth, Index predicted) const {
+  const auto cells = row(truth);
+  const auto found = std::ranges::lower_bound(cells, predicted, {}, &Cell::predicted);
+  return found != cells.end() && found->predicted == predicted ? found->count : 0;
 }
 
 Index Confusion::samples(Index truth) const {
   Index sum = 0;
-  for (Index predicted = 0; predicted < classes_; ++predicted) sum += (*this)(truth, predicted);
+  for (const Cell& cell : row(truth)) sum += cell.count;
   return sum;
 }
 
 Index Confusion::largest() const {
-  return *std::max_element(counts_.begin(), counts_.end());
+  Index most = 0;
+  for (const Cell& cell : cells_) most = std::max(most, cell.count);
+  return most;
 }
 
-std::vector<Confusion::Mistake> Confusion::mistakes() const {
-  std::vector<Mistake> result;
-  for (Index truth = 0; truth < classes_; ++truth) {
-    for (Index predicted = 0; predicted < classes_; ++predicted) {
-      const Index count = (*this)(truth, predicted);
-      if (truth != predicted && count > 0) result.push_back({truth, predicted, count});
-    }
+std::vector<Confusion::Cell> Confusion::mistakes() const {
+  std::vector<Cell> result;
+  for (const Cell& cell : cells_) {
+    if (cell.truth != cell.predicted) result.push_back(cell);
   }
-  std::stable_sort(result.begin(), result.end(),
-                   [](const Mistake& a, const Mistake& b) { return a.count > b.count; });
+  std::ranges::stable_sort(result, std::ranges::greater{}, &Cell::count);
   return result;
 }
 
-Confusion::Mistake Confusion::most_frequent_mistake(Index truth) const {
-  Mistake most{truth, truth, 0};
-  for (Index predicted = 0; predicted < classes_; ++predicted) {
-    const Index count = (*this)(truth, predicted);
-    if (predicted != truth && count > most.count) most = {truth, predicted, count};
+Confusion::Cell Confusion::most_frequent_mistake(Index truth) const {
+  Cell most{truth, truth, 0};
+  for (const Cell& cell : row(truth)) {
+    if (cell.predicted != truth && cell.count > most.count) most = cell;
   }
   return most;
 }

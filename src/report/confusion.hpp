@@ -14,34 +14,44 @@ namespace convoy {
 
 class Confusion {
  public:
-  // Takes the class and the predicted class of each sample, all less than `classes`.
+  // How many samples of class `truth` were predicted as `predicted`.
+  struct Cell {
+    Index truth, predicted, count;
+  };
+
+  // Takes the class and the predicted class of each sample, all less than `classes`. The memory
+  // grows with the number of classes and of samples, not with the square of the classes.
   Confusion(Index classes, std::span<const Label> labels,
             std::span<const std::uint16_t> predictions);
 
   Index classes() const { return classes_; }
-  Index operator()(Index truth, Index predicted) const {
-    return counts_[static_cast<std::size_t>(truth * classes_ + predicted)];
-  }
+  Index operator()(Index truth, Index predicted) const;
+  // The cells whose count is not 0, by truth, then by prediction.
+  std::span<const Cell> cells() const { return cells_; }
   Index samples(Index truth) const;  // number of samples of that class
   Index largest() const;             // the largest count
 
   // The pairs of classes that were mistaken: the most frequent first, equal ones by class number.
-  struct Mistake {
-    Index truth, predicted, count;
-  };
-  std::vector<Mistake> mistakes() const;
+  std::vector<Cell> mistakes() const;
   // The class that samples of `truth` were most often mistaken for; its count is 0 if there is
   // none.
-  Mistake most_frequent_mistake(Index truth) const;
+  Cell most_frequent_mistake(Index truth) const;
 
  private:
+  std::span<const Cell> row(Index truth) const;
+
   Index classes_;
-  std::vector<Index> counts_;  // [true][predicted]
+  std::vector<Cell> cells_;
+  std::vector<std::size_t> rows_;  // [classes + 1]: where the cells of each class begin
 };
+
+// The most classes that a list of classes names; of more, those with the most wrong predictions.
+inline constexpr Index kMostClassesOfList = 256;
 
 // The matrix as text, with a row for each class and its share of right predictions. Above 20
 // classes, whose columns are too wide for a terminal, a row names the class that it was most often
-// mistaken for instead. `names` is [classes]; long names are shortened.
+// mistaken for instead. Above kMostClassesOfList classes only those with the most wrong predictions
+// have a row, these first, and a last line says so. `names` is [classes]; long names are shortened.
 std::string confusion_text(const Confusion& confusion, std::span<const std::string> names);
 
 // The most columns that confusion_html() shows.
@@ -49,7 +59,7 @@ inline constexpr Index kMostClassesOfMatrix = 40;
 
 // The matrix as a table whose cells are shaded by their share of the row: right predictions in one
 // hue, wrong ones in another. Above kMostClassesOfMatrix classes it has the rows of
-// confusion_text(). `names` is [classes].
+// confusion_text(), and its caption says where classes are left out. `names` is [classes].
 std::string confusion_html(const Confusion& confusion, std::span<const std::string> names,
                            const std::string& caption);
 

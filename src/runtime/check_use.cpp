@@ -101,7 +101,7 @@ void check_step_range(const Net& net, Index largest_batch, const StepRange& step
 
 void check_state(const Net& net, const NetOptimizer& optimizer, const ModelState& state) {
   const Index size = net.arena_size();
-  const std::size_t slots = optimizer.slots().size();
+  const std::size_t slots = optimizer.slot_count();
   const bool fits =
       state.parameters.size() == size && (state.slots.empty() || state.slots.size() == slots) &&
       std::ranges::all_of(state.slots, [=](const auto& slot) { return slot.size() == size; });
@@ -110,7 +110,9 @@ void check_state(const Net& net, const NetOptimizer& optimizer, const ModelState
       Fault::usage,
       fmt::format("a state of {} parameters and {} slots", state.parameters.size(),
                   state.slots.size()),
-      fmt::format("the net's arena has {}, and its optimizer {} slots of that size", size, slots),
+      fmt::format(
+          "the net's arena has {}, and its optimizer {} slots of that size (with the average)",
+          size, slots),
       "give it a state of this net, such as initial_parameters()");
 }
 

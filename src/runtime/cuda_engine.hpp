@@ -12,7 +12,7 @@ namespace convoy {
 
 // The kernels that a GPU runs for one stage of the plan, in one step.
 struct StageLaunches {
-  int stage = 0;  // stage_number() of the stage; -1: fills the input
+  int stage = 0;  // stage_number() of the stage; -1: fills the input; -2: updates
   int launches = 0;
   Index blocks = 0, threads = 0;  // of the largest launch; `threads` counts all blocks
 };

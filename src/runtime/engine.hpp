@@ -3,6 +3,7 @@
 // engine and does not depend on which one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -99,8 +100,22 @@ struct StepRangeResult {
 // Parameters and optimizer state, in arenas that Net lays out.
 struct ModelState {
   Buffer<float> parameters;
-  std::vector<Buffer<float>> slots;  // as slots_of(optimizer); in set_state() none means zeros
+  // As slots_of(optimizer); then the average of the weights, where there is one. In set_state()
+  // none means those of a run before its first step: zeros, and the average equals the parameters.
+  // The average has the buffers of the parameters, so it is a whole arena of weights.
+  std::vector<Buffer<float>> slots;
 };
+// Gives the average, where there is one, the buffers of the parameters.
+inline void set_buffers_of_average(const Net& net, const Average& average, ModelState& state) {
+  if (!exists(average)) return;
+  const Index begin = net.parameters_end();
+  std::copy_n(state.parameters.data() + begin, net.arena_size() - begin,
+              state.slots.back().data() + begin);
+}
+// Slot number `s` of a state that is set; null: zeros.
+const float* slot_to_set(const ModelState& state, const NetOptimizer& optimizer, std::size_t s);
+// The state of a run that begins with these parameters.
+ModelState first_state(const NetOptimizer& optimizer, Buffer<float> parameters);
 
 struct Evaluation {
   StepMetrics metrics;                     // loss, correct, samples
@@ -117,7 +132,8 @@ class Engine {
   // exception of a worker ends the run on all workers; run() then throws it again.
   virtual StepRangeResult run(const StepRange& step_range) = 0;
 
-  // Runs the forward pass over the named samples; collective. Every rank gets the whole result.
+  // Runs the forward pass over the named samples, with the weights that optimizer().evaluate
+  // names; collective. Every rank gets the whole result.
   virtual Evaluation evaluate(const Dataset& data, std::span<const std::uint32_t> samples,
                               bool with_probabilities = false) = 0;
 

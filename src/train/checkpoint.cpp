@@ -28,9 +28,14 @@ using nlohmann::json;
 using safetensors::Metadata;
 
 constexpr std::string_view kSchema = "convoy.checkpoint/2";
-// The name of the value of a slot of the optimizer for this tensor.
-std::string slot_name(std::string_view slot, const ParameterTensor& tensor) {
-  return fmt::format("optimizer.{}.{}", slot, tensor.name);
+// What precedes a tensor's name in the names of its slots, in the order of ModelState::slots.
+std::vector<std::string> slot_prefixes(const TrainSettings& settings) {
+  std::vector<std::string> prefixes;
+  for (const std::string_view slot : slots_of(settings.optimizer)) {
+    prefixes.push_back(fmt::format("optimizer.{}.", slot));
+  }
+  if (exists(settings.average)) prefixes.emplace_back("average.");
+  return prefixes;
 }
 
 std::span<const float> part_of(const Buffer<float>& arena, const ParameterTensor& tensor) {
@@ -73,6 +78,7 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"version", std::string(kVersion)},
       {"order_version", std::to_string(kOrderVersion)},
       {"model", checkpoint.model.text},
+      {"arithmetic", std::string(to_string(checkpoint.model.arithmetic))},
       {"class_names", to_text(json(checkpoint.class_names))},
       {"normalization", to_text(json{{"scale", normalization.scale},
                                      {"mean", normalization.mean},
@@ -89,6 +95,9 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"weights_sha256", weights_sha256(net, checkpoint.state)},
       {"state_sha256", state_sha256(net, checkpoint.state, position.step)},
   };
+  if (exists(checkpoint.model.train.average)) {
+    metadata["average_sha256"] = average_sha256(checkpoint.model, checkpoint.state);
+  }
   if (!checkpoint.data.name.empty()) {
     metadata["data_name"] = utf8(checkpoint.data.name);
     metadata["data_limit"] = std::to_string(checkpoint.data.limit);
@@ -131,12 +140,18 @@ class Loader {
       fail("metadata", "its digest does not match");
     }
     Checkpoint checkpoint{parse_model_file(text("model"), fmt::format("{}: model", file_.string())),
-                          class_names(),
+                          {},
                           position(),
                           {},
                           text("data_sha256"),
                           text("weights_sha256"),
                           text("state_sha256")};
+    if (text("arithmetic") != to_string(checkpoint.model.arithmetic)) {
+      fail("metadata, key arithmetic",
+           fmt::format("it is {}, but the model's is {}", text("arithmetic"),
+                       to_string(checkpoint.model.arithmetic)));
+    }
+    checkpoint.class_names = class_names(checkpoint.model.net.loss().classes);
     read_origin(checkpoint);
     read_state(checkpoint);
     return checkpoint;
@@ -210,12 +225,19 @@ class Loader {
     return position;
   }
 
-  std::vector<std::string> class_names() const {
+  // A data set may have fewer classes than the model has outputs, but not more.
+  std::vector<std::string> class_names(Index outputs) const {
+    std::vector<std::string> names;
     try {
-      return texts_of(parse_strict_json(text("class_names")), "class_names");
+      names = texts_of(parse_strict_json(text("class_names")), "class_names");
     } catch (const std::invalid_argument& error) {
       fail("metadata, key class_names", error.what());
     }
+    if (static_cast<Index>(names.size()) > outputs) {
+      fail("metadata, key class_names",
+           fmt::format("it has {} names, but the model has {} outputs", names.size(), outputs));
+    }
+    return names;
   }
 
   bool has(const std::string& key) const { return reader_.metadata().contains(key); }
@@ -237,27 +259,31 @@ class Loader {
   // Checks the names and shapes of all tensors before it allocates memory for them.
   void read_state(Checkpoint& checkpoint) const {
     const Net& net = checkpoint.model.net;
-    const auto slots = slots_of(checkpoint.model.train.optimizer);
-    check_tensors(net, slots);
-    checkpoint.state.parameters = read_arena(net, net.tensors(), [](const ParameterTensor& t) { return t.name; });
-    for (const std::string_view slot : slots) {
-      checkpoint.state.slots.push_back(
-          read_arena(net, net.parameter_tensors(),
-                     [=](const ParameterTensor& t) { return slot_name(slot, t); }));
+    const std::vector<std::string> prefixes = slot_prefixes(checkpoint.model.train);
+    check_tensors(net, prefixes);
+    checkpoint.state.parameters =
+        read_arena(net, net.tensors(), [](const ParameterTensor& t) { return t.name; });
+    for (const std::string& prefix : prefixes) {
+      checkpoint.state.slots.push_back(read_arena(
+          net, net.parameter_tensors(), [&](const ParameterTensor& t) { return prefix + t.name; }));
     }
+    const Average& average = checkpoint.model.train.average;
+    set_buffers_of_average(net, average, checkpoint.state);
+    if (exists(average)) checkpoint.average_sha256 = text("average_sha256");
     if (weights_sha256(net, checkpoint.state) != checkpoint.weights_sha256 ||
+        average_sha256(checkpoint.model, checkpoint.state) != checkpoint.average_sha256 ||
         state_sha256(net, checkpoint.state, checkpoint.position.step) != checkpoint.state_sha256) {
       fail("data", "the digest of the tensors does not match");
     }
   }
 
-  void check_tensors(const Net& net, std::span<const std::string_view> slots) const {
+  void check_tensors(const Net& net, std::span<const std::string> prefixes) const {
     for (const ParameterTensor& tensor : net.tensors()) check_tensor(tensor.name, tensor.shape);
     for (const ParameterTensor& tensor : net.parameter_tensors()) {
-      for (const std::string_view slot : slots) check_tensor(slot_name(slot, tensor), tensor.shape);
+      for (const std::string& prefix : prefixes) check_tensor(prefix + tensor.name, tensor.shape);
     }
     const std::size_t wanted =
-        net.tensors().size() + net.parameter_tensors().size() * slots.size();
+        net.tensors().size() + net.parameter_tensors().size() * prefixes.size();
     if (reader_.tensors().size() != wanted) {
       fail("list of tensors", fmt::format("it has {} tensors, but its model has {}",
                                           reader_.tensors().size(), wanted));
@@ -297,6 +323,13 @@ std::string weights_sha256(const Net& net, const ModelState& state) {
   return digest.hex();
 }
 
+std::string average_sha256(const ModelFile& model, const ModelState& state) {
+  if (!exists(model.train.average)) return {};
+  Sha256 digest;
+  update_with(digest, model.net.tensors(), state.slots.back());
+  return digest.hex();
+}
+
 std::string state_sha256(const Net& net, const ModelState& state, Index step) {
   Sha256 digest;
   update_with(digest, net.tensors(), state.parameters);
@@ -307,17 +340,42 @@ std::string state_sha256(const Net& net, const ModelState& state, Index step) {
   return digest.hex();
 }
 
+WeightsCopy evaluated_copy(const Checkpoint& checkpoint) {
+  const TrainSettings& settings = checkpoint.model.train;
+  return exists(settings.average) ? settings.evaluate : WeightsCopy::trained;
+}
+
+const Buffer<float>& evaluated_weights(const Checkpoint& checkpoint) {
+  return evaluated_copy(checkpoint) == WeightsCopy::average ? checkpoint.state.slots.back()
+                                                            : checkpoint.state.parameters;
+}
+
+const std::string& evaluated_sha256(const Checkpoint& checkpoint) {
+  return evaluated_copy(checkpoint) == WeightsCopy::average ? checkpoint.average_sha256
+                                                            : checkpoint.weights_sha256;
+}
+
+void choose_weights(Checkpoint& checkpoint, std::optional<WeightsCopy> copy,
+                    std::string_view name) {
+  if (!copy) return;
+  TrainSettings& settings = checkpoint.model.train;
+  if (*copy == WeightsCopy::average && !exists(settings.average)) {
+    throw UserError(Fault::usage, fmt::format("{} has no average of the weights", name),
+                    "its model has no [average] section", "use the trained weights");
+  }
+  settings.evaluate = *copy;
+}
+
 void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   const ModelState& state = checkpoint.state;
   std::vector<safetensors::Tensor> tensors;
   for (const ParameterTensor& tensor : checkpoint.model.net.tensors()) {
     tensors.push_back({tensor.name, tensor.shape, part_of(state.parameters, tensor)});
   }
-  const auto names = slots_of(checkpoint.model.train.optimizer);
+  const std::vector<std::string> prefixes = slot_prefixes(checkpoint.model.train);
   for (std::size_t s = 0; s < state.slots.size(); ++s) {
     for (const ParameterTensor& tensor : checkpoint.model.net.parameter_tensors()) {
-      tensors.push_back(
-          {slot_name(names[s], tensor), tensor.shape, part_of(state.slots[s], tensor)});
+      tensors.push_back({prefixes[s] + tensor.name, tensor.shape, part_of(state.slots[s], tensor)});
     }
   }
   safetensors::write(file, metadata_of(checkpoint), tensors);

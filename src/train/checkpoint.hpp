@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A checkpoint is one safetensors file that is sufficient for eval, predict, resume and a user's
-// program: weights under stable names, optimizer state, and as metadata the model file's text, the
-// position in the run and the digests. docs/formats.md describes the bytes.
+// program: weights under stable names, optimizer state, the average of the weights where there is
+// one, and as metadata the model file's text, the position in the run and the digests.
+// docs/formats.md describes the bytes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +32,7 @@ struct RunPosition {
 
 struct Checkpoint {
   ModelFile model;
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names;  // at most as many as the model has outputs
   RunPosition position;
   ModelState state;
   std::string data_sha256;  // of the training data
@@ -43,14 +45,27 @@ struct Checkpoint {
   std::string initial_weights_sha256 = {};  // if the run began with given weights
   Index order_version = kOrderVersion;      // of the Convoy that wrote it, like `version`
   std::string version = std::string(kVersion);
+  std::string average_sha256 = {};  // empty where the model has no average
 };
 
 // SHA-256 of the parameters in file order, little-endian FP32.
 std::string weights_sha256(const Net& net, const ModelState& state);
-// The same bytes, then each slot of the optimizer in file order, then the step count as 8 bytes.
+// The same of the average of the weights; empty where the model has none.
+std::string average_sha256(const ModelFile& model, const ModelState& state);
+// The bytes of weights_sha256(), then each slot of the optimizer in file order, then the average
+// where there is one, then the step count as 8 bytes.
 std::string state_sha256(const Net& net, const ModelState& state, Index step);
 
-// Writes the file by replace_file(): it is complete or absent. The two digests of the state are
+// The copy of the weights that evaluations read, as the model says (`trained` where it has no
+// average); its values and its digest.
+WeightsCopy evaluated_copy(const Checkpoint& checkpoint);
+const Buffer<float>& evaluated_weights(const Checkpoint& checkpoint);
+const std::string& evaluated_sha256(const Checkpoint& checkpoint);
+// Replaces the model's choice of that copy, if another is given. `name` is that of the checkpoint.
+// Throws UserError(usage) where the average is asked for and there is none.
+void choose_weights(Checkpoint& checkpoint, std::optional<WeightsCopy> copy, std::string_view name);
+
+// Writes the file by replace_file(): it is complete or absent. The digests of the state are
 // computed here; those in `checkpoint` are not read.
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
 

@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/check.hpp"
 #include "data/labels.hpp"
@@ -75,12 +74,6 @@ void check_classes(const Net& net, const Dataset& data, std::string_view data_na
                   data.classes()));
 }
 
-std::array<bool, 256> occurring(const Dataset& data) {
-  std::array<bool, 256> found{};
-  for (const Label label : data.labels()) found[label] = true;
-  return found;
-}
-
 }  // namespace
 
 void check_fit(const Net& net, const Dataset& train, const Dataset& test,
@@ -101,11 +94,11 @@ std::vector<std::string> label_warnings(const TrainAndTest& data) {
   if (const std::string doubt = doubts_about_labels(data.train.labels()); !doubt.empty()) {
     warnings.push_back(fmt::format("{}: {}", labels_of(data.train, "training", data.name), doubt));
   }
-  const auto known = occurring(data.train), asked = occurring(data.test);
-  std::vector<int> unknown;
-  for (int label = 0; label < 256; ++label) {
-    const auto at = static_cast<std::size_t>(label);
-    if (asked[at] && !known[at]) unknown.push_back(label);
+  const std::vector<bool> known = occurring_labels(data.train.labels());
+  const std::vector<bool> asked = occurring_labels(data.test.labels());
+  std::vector<std::size_t> unknown;
+  for (std::size_t label = 0; label < asked.size(); ++label) {
+    if (asked[label] && !(label < known.size() && known[label])) unknown.push_back(label);
   }
   if (!unknown.empty()) {
     constexpr std::size_t kMost = 8;

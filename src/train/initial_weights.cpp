@@ -40,7 +40,8 @@ InitialWeights initial_weights(const FoundCheckpoint& source, const ModelFile& m
     if (find_tensor(model.net, tensor.name) != nullptr) continue;
     refuse(source, model, fmt::format("its tensor {} is not in the model", tensor.name));
   }
-  InitialWeights weights{Buffer<float>(model.net.arena_size()), source.checkpoint.weights_sha256};
+  InitialWeights weights{Buffer<float>(model.net.arena_size()),
+                         evaluated_sha256(source.checkpoint)};
   for (const ParameterTensor& tensor : model.net.tensors()) {
     const ParameterTensor* from = find_tensor(old, tensor.name);
     if (from == nullptr) refuse(source, model, fmt::format("it has no tensor {}", tensor.name));
@@ -49,7 +50,7 @@ InitialWeights initial_weights(const FoundCheckpoint& source, const ModelFile& m
              fmt::format("its tensor {} has the shape {}, but the model's has {}", tensor.name,
                          to_string(from->shape), to_string(tensor.shape)));
     }
-    std::copy_n(source.checkpoint.state.parameters.data() + from->offset, tensor.size,
+    std::copy_n(evaluated_weights(source.checkpoint).data() + from->offset, tensor.size,
                 weights.parameters.data() + tensor.offset);
   }
   return weights;
@@ -78,7 +79,7 @@ void check_initial_weights(const std::filesystem::path& folder, std::string_view
   std::string asked;
   if (!source.empty()) {
     try {
-      asked = find_checkpoint(source).checkpoint.weights_sha256;
+      asked = evaluated_sha256(find_checkpoint(source).checkpoint);
     } catch (const UserError& error) {
       if (error.fault() == Fault::not_found) return;
       throw;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts a new run with the weights of another run: new settings, old weights.
+// Starts a new run with the weights of another run: new settings, old weights. Where that run has
+// an average, the copy that its evaluations read is taken, by which its best epoch was chosen.
 #pragma once
 
 #include <filesystem>

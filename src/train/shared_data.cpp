@@ -128,8 +128,8 @@ void throw_where_failed(const Communicator& communicator, std::span<const Report
                                        in_words(readers, communicator.size()), bad->message));
 }
 
-// The images of one part of the data in memory that the memory domain shares. Its first rank copies
-// them there and frees its own copy.
+// The images of one part of the data in memory that the memory domain shares: the labels, then the
+// pixels. Its first rank copies them there and frees its own copy.
 class SharedPart {
  public:
   SharedPart(Communicator& communicator, std::span<const Index> sizes,
@@ -137,29 +137,32 @@ class SharedPart {
       : image_{sizes[1], sizes[2], sizes[3]},
         pixels_(sizes[0] * image_.size()),
         labels_(sizes[0]),
+        label_bytes_(labels_ * static_cast<Index>(sizeof(Label))),
         classes_(sizes[4]),
         class_names_(std::move(class_names)),
         label_file_(std::move(label_file)),
-        block_(allocate<std::uint8_t>(communicator, pixels_ + labels_)) {}
+        block_(allocate<std::uint8_t>(communicator, label_bytes_ + pixels_)) {}
 
   void fill(Dataset& data) {
-    std::ranges::copy(data.pixels(), block_.get());
-    std::ranges::copy(data.labels(), block_.get() + pixels_);
+    std::ranges::copy(data.labels(), labels());
+    std::ranges::copy(data.pixels(), pixels());
     data = Dataset();
   }
 
   Dataset view() const {
-    const std::span<const std::uint8_t> pixels{block_.get(), static_cast<std::size_t>(pixels_)};
-    const std::span<const Label> labels{block_.get() + pixels_, static_cast<std::size_t>(labels_)};
-    Dataset data(image_, pixels, labels, classes_, block_);
+    Dataset data(image_, {pixels(), static_cast<std::size_t>(pixels_)},
+                 {labels(), static_cast<std::size_t>(labels_)}, classes_, block_);
     data.set_class_names(class_names_);
     data.set_label_file(label_file_);
     return data;
   }
 
  private:
+  Label* labels() const { return reinterpret_cast<Label*>(block_.get()); }
+  std::uint8_t* pixels() const { return block_.get() + label_bytes_; }
+
   Shape image_;
-  Index pixels_, labels_, classes_;
+  Index pixels_, labels_, label_bytes_, classes_;
   std::vector<std::string> class_names_;
   std::string label_file_;
   std::shared_ptr<std::uint8_t[]> block_;

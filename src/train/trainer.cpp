@@ -12,11 +12,12 @@
 #include <numeric>
 #include <span>
 #include <sstream>
+#include <utility>
 
 #include "base/check.hpp"
+#include "net/fit_batch.hpp"
 #include "parallel/collectives.hpp"
 #include "train/agreement.hpp"
-#include "net/fit_batch.hpp"
 #include "train/data_fit.hpp"
 #include "train/run_folder.hpp"
 #include "train/setting_difference.hpp"
@@ -43,15 +44,6 @@ Dataset limited(const Dataset& data, Index limit) {
                     "give the number of training samples to use, or 0 for all");
   }
   return limit > 0 && limit < data.size() ? data.first(limit) : data;
-}
-
-ModelState initial_state(const ModelFile& model) {
-  ModelState state;
-  state.parameters = initial_parameters(model.net, model.train.seed);
-  for (std::size_t s = 0; s < slots_of(model.train.optimizer).size(); ++s) {
-    state.slots.emplace_back(model.net.arena_size());
-  }
-  return state;
 }
 
 // The model's text with another number of epochs, to compare the texts of one run.
@@ -188,11 +180,11 @@ void RunTrainer::State::check_data(const std::string& name) const {
   }
   const Index batch = model.train.batch;
   if (samples_per_epoch == 0) {
-    throw UserError(Fault::bad_data,
-                    fmt::format("the {} training samples are no whole batch of {}",
-                                split.train.size(), batch),
-                    "train.drop_last leaves out a batch that is not full",
-                    "use a smaller train.batch, or train.drop_last=false");
+    throw UserError(
+        Fault::bad_data,
+        fmt::format("the {} training samples are no whole batch of {}", split.train.size(), batch),
+        "train.drop_last leaves out a batch that is not full",
+        "use a smaller train.batch, or train.drop_last=false");
   }
   check_batch_fits(model.net, std::min(batch, samples_per_epoch));
   if (samples_per_epoch % batch != 0) check_batch_fits(model.net, samples_per_epoch % batch);
@@ -203,6 +195,7 @@ Checkpoint RunTrainer::State::checkpoint() const {
       model,       train.class_names(),   position, engine.state(), train_sha256, {}, {}, settings,
       test_sha256, initial_weights_sha256};
   now.weights_sha256 = weights_sha256(model.net, now.state);
+  now.average_sha256 = average_sha256(model, now.state);
   now.state_sha256 = state_sha256(model.net, now.state, position.step);
   return now;
 }
@@ -219,13 +212,13 @@ RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
                                      !folder.empty(), beginning.weights.sha256)) {
   state_->check_data(data.name);
   check_held_out(data_settings, state_->split, state_->train.size());
-  ModelState first = initial_state(model);
+  Buffer<float> parameters = initial_parameters(model.net, model.train.seed);
   if (!beginning.weights.sha256.empty()) {
     const std::span<const float> given = beginning.weights.parameters.span();
-    CONVOY_ASSERT(given.size() == first.parameters.span().size());
-    std::ranges::copy(given, first.parameters.data());
+    CONVOY_ASSERT(given.size() == parameters.span().size());
+    std::ranges::copy(given, parameters.data());
   }
-  engine.set_state(first);
+  engine.set_state(first_state(engine.optimizer(), std::move(parameters)));
   if (!state_->keeps) return;
   state_->path = on_first_rank(communicator, [&] {
     const RunIdentity identity{model, data_settings, state_->train_sha256, state_->test_sha256,

@@ -110,6 +110,36 @@ TEST_F(ApiPredictor, LoadsFromMemory) {
   expect_thrown(convoy::Fault::bad_data, "the bytes", [&] { load({}); });
 }
 
+// An average has other weights, which predict unless the trained ones are asked for.
+TEST(ApiAverage, PredictsUnlessTheTrainedWeightsAreAskedFor) {
+  using convoy::WeightsCopy;
+  const ScratchFolder folder;
+  const convoy::Model model = small_model({"average.type=ema", "average.decay=0.9"});
+  convoy::Trainer trainer(model, few_clothes(), {.folder = folder / "a"});
+  const convoy::TrainResult result = trainer.run();
+  EXPECT_EQ(result.average_sha256.size(), 64u);
+  EXPECT_NE(result.average_sha256, result.weights_sha256);
+  EXPECT_EQ(result.weights_sha256, weights_of()) << "training does not depend on the average";
+  EXPECT_NE(trainer.weights(WeightsCopy::average)[0].values, trainer.weights()[0].values);
+
+  const convoy::Dataset some = few_clothes().train.first(50);
+  convoy::Predictor named(folder / "a"), average(folder / "a", 1, WeightsCopy::average);
+  convoy::Predictor trained(folder / "a", 1, WeightsCopy::trained);
+  const Predicted expected = predict_all(average, some);
+  EXPECT_EQ(predict_all(named, some).probabilities, expected.probabilities);
+  EXPECT_NE(predict_all(trained, some).probabilities, expected.probabilities);
+  convoy::Predictor memory =
+      convoy::Predictor::from_memory(bytes_of(result.checkpoint), 1, "m", WeightsCopy::trained);
+  EXPECT_EQ(predict_all(memory, some).probabilities, predict_all(trained, some).probabilities);
+
+  // The trained weights are those of a run without an average, which has none to predict with.
+  convoy::train(small_model(), few_clothes(), {.folder = folder / "b"});
+  convoy::Predictor plain(folder / "b");
+  EXPECT_EQ(predict_all(plain, some).probabilities, predict_all(trained, some).probabilities);
+  expect_thrown(convoy::Fault::usage, "has no average",
+                [&] { convoy::Predictor(folder / "b", 1, WeightsCopy::average); });
+}
+
 TEST_F(ApiPredictor, LeavesOutWhatIsNotWantedAndRefusesOtherSizes) {
   convoy::Predictor predictor(file_);
   const Predicted all = predict_all(predictor, images());

@@ -254,5 +254,46 @@ TEST(Api, ARunBeginsWithTheWeightsOfAnother) {
                 [&] { convoy::train(small_model({"train.epochs=1"}), few_clothes(), options); });
 }
 
+// The copy that the run's evaluations read; its average begins as these weights, too.
+TEST(Api, ARunBeginsWithTheAverageOfAnother) {
+  const ScratchFolder folder;
+  const convoy::Model averaged = small_model({"average.type=lookahead"});
+  const auto first = convoy::train(averaged, few_clothes(), {.folder = folder / "a"});
+  const convoy::Model still =
+      small_model({"train.epochs=1", "optimizer.learning_rate=0", "average.type=lookahead"});
+  const auto second = convoy::train(still, few_clothes(),
+                                    {.folder = folder / "b", .initial_weights = folder / "a"});
+  EXPECT_EQ(second.initial_weights_sha256, first.average_sha256);
+  EXPECT_EQ(second.weights_sha256, first.average_sha256);
+  EXPECT_EQ(second.average_sha256, first.average_sha256);
+  convoy::train(small_model({"average.type=lookahead", "average.evaluate=trained"}), few_clothes(),
+                {.folder = folder / "c"});
+  const auto third = convoy::train(still, few_clothes(),
+                                   {.folder = folder / "d", .initial_weights = folder / "c"});
+  EXPECT_EQ(third.weights_sha256, first.weights_sha256);
+}
+
+// Training in parts, with a stop between two steps, gives the same weights and the same average.
+TEST(Api, AnAverageContinuesWithTheRun) {
+  const ScratchFolder folder;
+  const std::vector<convoy::Override> ema{"average.type=ema", "average.warmup=true"};
+  const auto whole = convoy::train(small_model(ema), few_clothes(), {.folder = folder / "whole"});
+  const convoy::Model one = small_model(ema).with({"train.epochs=1"});
+  convoy::TrainOptions options{.folder = folder / "parts"};
+  convoy::train(one, few_clothes(), options);
+  options.resume = convoy::Resume::always;
+  const auto parts = convoy::train(small_model(ema), few_clothes(), options);
+  EXPECT_EQ(parts.state_sha256, whole.state_sha256);
+  EXPECT_EQ(parts.average_sha256, whole.average_sha256);
+  ASSERT_EQ(parts.epochs.size(), whole.epochs.size());
+  EXPECT_EQ(parts.epochs.back().test_loss, whole.epochs.back().test_loss);
+  expect_thrown(convoy::Fault::usage, "average.decay", [&] {
+    convoy::train(small_model({"average.type=ema", "average.warmup=true", "average.decay=0.5"}),
+                  few_clothes(), options);
+  });
+  expect_thrown(convoy::Fault::usage, "average.type",
+                [&] { convoy::train(small_model(), few_clothes(), options); });
+}
+
 }  // namespace
 }  // namespace api_tests

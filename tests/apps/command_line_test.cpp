@@ -279,6 +279,7 @@ TEST_F(CommandLine, InfoCountsAsTheDesignDoes) {
     EXPECT_EQ(json["schema"], "convoy.info/1");
     EXPECT_EQ(json["model"]["parameters"], known.parameters);
     EXPECT_EQ(json["model"]["flops_per_sample"], known.flops);
+    EXPECT_EQ(json["model"]["arithmetic"], "fp32");
     const int grain = json["model"]["grain"];
     EXPECT_EQ(json["model"]["useful_workers"], (33 + grain - 1) / grain);
     int parameters = 0, flops = 0;

@@ -221,7 +221,15 @@ TEST_F(Predict, CheckpointsOutsideOfTheirRun) {
     correct += std::int64_t{document_of_given["confusion_matrix"][i][i]};
   }
   EXPECT_EQ(sum, document_of_given["samples"]);
-  EXPECT_EQ(static_cast<double>(correct) / static_cast<double>(sum), document_of_given["accuracy"]);
+  for (const auto& cell : document_of_given["confusion_cells"]) {
+    EXPECT_EQ(document_of_given["confusion_matrix"][cell[0].get<std::size_t>()]
+                               [cell[1].get<std::size_t>()],
+              cell[2]);
+    sum -= cell[2].get<std::int64_t>();
+  }
+  EXPECT_EQ(sum, 0);
+  EXPECT_EQ(static_cast<double>(correct) / document_of_given["samples"].get<double>(),
+            document_of_given["accuracy"]);
   EXPECT_EQ(trained["schema"], "convoy.eval/1");
 
   std::string damaged = read_file(*folder_ / "alone.safetensors");

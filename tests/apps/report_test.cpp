@@ -85,6 +85,44 @@ TEST_F(Report, OfOneRun) {
   EXPECT_EQ(occurrences(html, "http://"), occurrences(html, "http://www.w3.org/2000/svg"));
 }
 
+// The probabilities of 1,025 images with 65,536 classes have more than 256 MiB.
+TEST_F(Report, ManyClassesAreListedWithoutPictures) {
+  const auto idx = [](const std::string& head, int count, const std::string& rest) {
+    return std::string{'\0', '\0'} + head +
+           std::string{'\0', '\0', static_cast<char>(count >> 8), static_cast<char>(count)} + rest;
+  };
+  fs::create_directories(folder_ / "many");
+  const std::string sides{'\0', '\0', '\0', 1, '\0', '\0', '\0', 1};
+  for (const auto& [part, count] : {std::pair{std::string("train"), 4}, {"t10k", 1025}}) {
+    std::string labels;  // 32 bits: 65,535
+    for (int i = 0; i < count; ++i) labels += std::string{'\0', '\0', '\xFF', '\xFF'};
+    const auto pixels = std::string(static_cast<std::size_t>(count), '\x07');
+    write_file(folder_ / ("many/" + part + "-images-idx3-ubyte"),
+               idx("\x08\x03", count, sides + pixels));
+    write_file(folder_ / ("many/" + part + "-labels-idx1-int"), idx("\x0C\x01", count, labels));
+  }
+  write_file(folder_ / "many.toml",
+             "name = \"many\"\ninput = { height = 1, width = 1, channels = 1 }\n[[layer]]\n"
+             "type = \"dense\"\nunits = 65536\n[loss]\ntype = \"softmax_cross_entropy\"\n"
+             "[optimizer]\nlearning_rate = 0\n");
+  const Ended trained =
+      run({"train", "many.toml", "--data", "many", "--quiet", "--out", "run"}, folder_);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const nlohmann::json eval = document(run({"eval", "run", "--json"}, folder_));
+  EXPECT_TRUE(eval["confusion_matrix"].is_null());
+  ASSERT_EQ(eval["confusion_cells"].size(), 1u);
+  EXPECT_EQ(eval["confusion_cells"][0][0], 65535);
+  EXPECT_EQ(eval["confusion_cells"][0][2], 1025);
+  EXPECT_EQ(eval["class_names"].size(), 65536u);
+  ASSERT_EQ(report({"run"}).code, 0);
+  const std::string html = page();
+  EXPECT_NE(html.find("The 256 of 65,536 classes with the most wrong predictions are listed."),
+            std::string::npos);
+  EXPECT_NE(
+      html.find("the probabilities of 65,536 classes for all test images take more than 256 MiB"),
+      std::string::npos);
+}
+
 TEST_F(Report, ComparesRuns) {
   train("a", {"--threads", "1"});
   train("b", {"--threads", "2", "--oversubscribe"});

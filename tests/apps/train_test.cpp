@@ -53,30 +53,12 @@ class Train : public ::testing::Test {
 
 TEST_F(Train, JsonHasEveryKey) {
   const json result = trained({"--epochs", "2", "--out", "a", "--threads", "1"});
-  for (const char* key : {"schema",
-                          "version",
-                          "status",
-                          "model",
-                          "data",
-                          "seed",
-                          "batch",
-                          "grain",
-                          "ranks",
-                          "threads",
-                          "ranks_by",
-                          "threads_by",
-                          "device",
-                          "isa",
-                          "reduction",
-                          "samples",
-                          "settings",
-                          "machine",
-                          "peak_memory_bytes",
-                          "epochs",
-                          "train_seconds",
-                          "weights_sha256",
-                          "state_sha256",
-                          "checkpoint"}) {
+  for (const char* key :
+       {"schema",     "version",       "status",         "model",        "data",
+        "arithmetic", "seed",          "batch",          "grain",        "ranks",
+        "threads",    "ranks_by",      "threads_by",     "device",       "isa",
+        "reduction",  "samples",       "settings",       "machine",      "peak_memory_bytes",
+        "epochs",     "train_seconds", "weights_sha256", "state_sha256", "checkpoint"}) {
     EXPECT_TRUE(result.contains(key)) << key;
   }
   EXPECT_EQ(result["schema"], "convoy.train/1");
@@ -93,6 +75,47 @@ TEST_F(Train, JsonHasEveryKey) {
   EXPECT_EQ(eval["weights_sha256"], result["weights_sha256"]);
   EXPECT_EQ(eval["accuracy"], result["epochs"][1]["test_accuracy"]);
   EXPECT_EQ(eval["loss"], result["epochs"][1]["test_loss"]);
+}
+
+// Validation, test and eval measure the average, unless the model or the option names the trained
+// weights.
+TEST_F(Train, AnAverageIsWhatIsTested) {
+  const Arguments ema{"--set", "average.type=ema", "--set", "average.decay=0.9"};
+  const auto with = [&](Arguments more) {
+    more.insert(more.begin(), ema.begin(), ema.end());
+    return trained(more);
+  };
+  const json plain = trained({"--epochs", "1", "--validation", "0.2", "--out", "plain"});
+  const json average = with({"--epochs", "1", "--validation", "0.2", "--out", "a"});
+  const json named = with(
+      {"--epochs", "1", "--validation", "0.2", "--set", "average.evaluate=trained", "--out", "b"});
+  EXPECT_EQ(plain["average_sha256"], nullptr);
+  EXPECT_FALSE(plain["settings"].contains("average"));
+  EXPECT_EQ(average["settings"]["average"]["decay"], 0.9);
+  EXPECT_EQ(average["weights_sha256"], plain["weights_sha256"]);
+  EXPECT_EQ(named["average_sha256"], average["average_sha256"]);
+  EXPECT_EQ(named["epochs"][0]["test_loss"], plain["epochs"][0]["test_loss"]);
+  EXPECT_NE(average["epochs"][0]["test_loss"], plain["epochs"][0]["test_loss"]);
+  EXPECT_NE(average["epochs"][0]["validation_loss"], plain["epochs"][0]["validation_loss"]);
+  EXPECT_EQ(average["epochs"][0]["train_loss"], plain["epochs"][0]["train_loss"]);
+
+  const auto eval = [&](Arguments more) {
+    more.insert(more.begin(), "eval");
+    more.emplace_back("--json");
+    return document(run(more, folder_));
+  };
+  const json by_model = eval({"a"}), by_option = eval({"a", "--weights", "trained"});
+  EXPECT_EQ(by_model["weights"], "average");
+  EXPECT_EQ(by_model["loss"], average["epochs"][0]["test_loss"]);
+  EXPECT_EQ(by_model["average_sha256"], average["average_sha256"]);
+  EXPECT_EQ(by_option["weights"], "trained");
+  EXPECT_EQ(by_option["loss"], plain["epochs"][0]["test_loss"]);
+  EXPECT_EQ(eval({"b"})["loss"], by_option["loss"]);
+  EXPECT_EQ(eval({"b", "--weights", "average"})["loss"], by_model["loss"]);
+  EXPECT_EQ(eval({"plain"})["weights"], "trained");
+  const Ended refused = run({"eval", "plain", "--weights", "average"}, folder_);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("has no average"), std::string::npos) << refused.err;
 }
 
 TEST_F(Train, ShortOptionsAreKeysOfTheModel) {

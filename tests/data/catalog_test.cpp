@@ -20,6 +20,7 @@ using testing::error_of;
 using testing::gzip;
 using testing::idx_images;
 using testing::idx_labels;
+using testing::idx_labels_of;
 using testing::ScopedVariable;
 using testing::shared_folder;
 using testing::TempFolder;
@@ -89,6 +90,34 @@ TEST_F(Catalog, ClassNamesGiveTheClasses) {
   }
   write_file(folder / "class_names.txt", std::string(1 << 20, 'x'));
   EXPECT_EQ(error_of([&] { load_data(folder.string()); }).first, Fault::bad_data);
+}
+
+TEST_F(Catalog, MoreThan256ClassesHaveNames) {
+  const fs::path folder = folder_ / "many";
+  write_idx_folder(folder);
+  std::string text;
+  for (int i = 0; i < 65536; ++i) text += "class number " + std::to_string(i) + "\n";
+  write_file(folder / "class_names.txt", text);
+  const TrainAndTest data = load_data(folder.string());
+  EXPECT_EQ(data.train.classes(), 65536);
+  EXPECT_EQ(data.test.class_names().back(), "class number 65535");
+  write_file(folder / "class_names.txt", text + "one more\n");
+  const auto [fault, message] = error_of([&] { load_data(folder.string()); });
+  EXPECT_EQ(fault, Fault::bad_data);
+  EXPECT_NE(message.find("65537 names, where 1 to 65536 are wanted"), std::string::npos) << message;
+}
+
+// The conventional names of files whose labels have 16 or 32 bits.
+TEST_F(Catalog, WiderLabelsAreFoundByTheirNames) {
+  const fs::path folder = folder_ / "wide";
+  write_file(folder / "train-images-idx3-ubyte", idx_images(2, 3, 3));
+  write_file(folder / "train-labels-idx1-short.gz", gzip(idx_labels_of(16, {300, 0})));
+  write_file(folder / "t10k-images-idx3-ubyte", idx_images(1, 3, 3));
+  write_file(folder / "t10k-labels.idx1-int", idx_labels_of(32, {65535}));
+  const TrainAndTest data = load_data(folder.string());
+  EXPECT_EQ(data.train.label(0), 300);
+  EXPECT_EQ(data.test.label(0), 65535);
+  EXPECT_EQ(data.train.classes(), 65536);
 }
 
 TEST_F(Catalog, ANameIsFoundWhereTheHeaderSays) {

@@ -13,20 +13,22 @@ namespace {
 
 using testing::Bytes;
 using testing::error_of;
+using testing::Labels;
 using testing::random_bytes;
+using testing::random_labels;
 
 constexpr Shape kImage{3, 2, 2};
 constexpr Index kClasses = 5;
 
 Dataset sample_set(std::size_t samples) {
-  return {kImage, random_bytes(samples * 12, 1), random_bytes(samples, 2, kClasses), kClasses};
+  return {kImage, random_bytes(samples * 12, 1), random_labels(samples, 2, kClasses), kClasses};
 }
 
 TEST(Dataset, GivesBackTheImagesThatItWasMadeOf) {
   const Bytes pixels = random_bytes(7 * 12, 3);
-  const Bytes labels = random_bytes(7, 4, kClasses);
+  const Labels labels = random_labels(7, 4, kClasses);
   const Dataset borrowed(kImage, std::span(pixels), std::span(labels), kClasses);
-  const Dataset owned(kImage, Bytes(pixels), Bytes(labels), kClasses);
+  const Dataset owned(kImage, Bytes(pixels), Labels(labels), kClasses);
   EXPECT_EQ(borrowed.pixels().data(), pixels.data());  // no copy
   for (const Dataset& data : {borrowed, owned}) {
     ASSERT_EQ(data.size(), 7);
@@ -65,29 +67,36 @@ TEST(Dataset, FirstIsTheDataSetOfThoseSamples) {
   EXPECT_EQ(Dataset().first(3).size(), 0);
 }
 
-// The bytes as docs/formats.md gives them, put together by hand.
+// The bytes as docs/formats.md gives them, put together by hand: a label has one byte with up to
+// 256 classes, as in releases whose labels were bytes, and two with more.
 TEST(Dataset, DigestIsThatOfTheDocumentedBytes) {
   const Bytes pixels = random_bytes(2 * 12, 5);
-  const Bytes labels = {4, 0};
-  Bytes bytes;
-  for (const char c : std::string("convoy.dataset/1"))
-    bytes.push_back(static_cast<std::uint8_t>(c));
-  for (const int value : {2, 3, 2, 2, 5}) {
-    bytes.push_back(static_cast<std::uint8_t>(value));
-    bytes.resize(bytes.size() + 7);
-  }
-  bytes.insert(bytes.end(), pixels.begin(), pixels.end());
-  bytes.insert(bytes.end(), labels.begin(), labels.end());
-  EXPECT_EQ(Dataset(kImage, pixels, labels, kClasses).sha256(),
-            sha256(std::as_bytes(std::span(bytes))));
+  const auto digest = [&](std::uint32_t classes, const Bytes& labels) {
+    Bytes bytes;
+    for (const char c : std::string("convoy.dataset/1"))
+      bytes.push_back(static_cast<std::uint8_t>(c));
+    for (const std::uint32_t value : {2U, 3U, 2U, 2U, classes}) {
+      for (int shift = 0; shift < 64; shift += 8)
+        bytes.push_back(static_cast<std::uint8_t>(shift < 32 ? value >> shift : 0));
+    }
+    bytes.insert(bytes.end(), pixels.begin(), pixels.end());
+    bytes.insert(bytes.end(), labels.begin(), labels.end());
+    return sha256(std::as_bytes(std::span(bytes)));
+  };
+  EXPECT_EQ(Dataset(kImage, pixels, Labels{4, 0}, 5).sha256(), digest(5, {4, 0}));
+  EXPECT_EQ(Dataset(kImage, pixels, Labels{255, 1}, 256).sha256(), digest(256, {255, 1}));
+  EXPECT_EQ(Dataset(kImage, pixels, Labels{255, 1}, 257).sha256(), digest(257, {255, 0, 1, 0}));
+  EXPECT_EQ(Dataset(kImage, pixels, Labels{65535, 258}, kMostClasses).sha256(),
+            digest(65536, {255, 255, 2, 1}));
 }
 
 TEST(Dataset, DigestSeesEverythingButTheNames) {
-  const Bytes pixels = random_bytes(4 * 12, 6), labels = {0, 1, 2, 3};
+  const Bytes pixels = random_bytes(4 * 12, 6);
+  const Labels labels = {0, 1, 2, 3};
   const std::string digest = Dataset(kImage, pixels, labels, kClasses).sha256();
   EXPECT_NE(digest, Dataset({2, 3, 2}, pixels, labels, kClasses).sha256());
   EXPECT_NE(digest, Dataset(kImage, pixels, labels, kClasses + 1).sha256());
-  EXPECT_NE(digest, Dataset(kImage, pixels, Bytes{0, 1, 2, 2}, kClasses).sha256());
+  EXPECT_NE(digest, Dataset(kImage, pixels, Labels{0, 1, 2, 2}, kClasses).sha256());
   Bytes other = pixels;
   other.back() ^= 1;
   EXPECT_NE(digest, Dataset(kImage, other, labels, kClasses).sha256());
@@ -97,21 +106,34 @@ TEST(Dataset, DigestSeesEverythingButTheNames) {
 }
 
 TEST(Dataset, RefusesWhatDoesNotFit) {
-  const Bytes pixels(24), labels(2);
-  const auto refused = [](Shape image, Bytes p, Bytes l, Index classes) {
+  const Bytes pixels(24);
+  const Labels labels(2);
+  const auto refused = [](Shape image, Bytes p, Labels l, Index classes) {
     const auto [fault, message] =
         error_of([&] { Dataset(image, std::move(p), std::move(l), classes); });
     EXPECT_EQ(fault, Fault::bad_data) << message;
   };
   refused(kImage, Bytes(23), labels, kClasses);
   refused(kImage, Bytes(25), labels, kClasses);
-  refused(kImage, pixels, Bytes(3), kClasses);
-  refused(kImage, pixels, Bytes{0, 5}, kClasses);
+  refused(kImage, pixels, Labels(3), kClasses);
+  refused(kImage, pixels, Labels{0, 5}, kClasses);
   refused(kImage, pixels, labels, 0);
-  refused(kImage, pixels, labels, 257);
+  refused(kImage, pixels, labels, 65537);
   refused({0, 2, 2}, {}, {}, kClasses);
   refused({-3, -2, 2}, pixels, labels, kClasses);
   refused({Index{1} << 40, Index{1} << 40, 1}, pixels, labels, kClasses);
+}
+
+TEST(Dataset, ClassNamesAreOneForEachClassOrNone) {
+  Dataset data = sample_set(2);
+  const auto [fault, message] = error_of([&] { data.set_class_names({"a", "b"}); });
+  EXPECT_EQ(fault, Fault::bad_data);
+  EXPECT_NE(message.find("2 names for 5 classes"), std::string::npos) << message;
+  EXPECT_TRUE(data.class_names().empty());
+  data.set_class_names({"a", "b", "c", "d", "e"});
+  EXPECT_EQ(data.first(1).class_names().size(), 5U);
+  data.set_class_names({});
+  EXPECT_TRUE(data.class_names().empty());
 }
 
 }  // namespace

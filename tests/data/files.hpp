@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/tensor.hpp"
 #include "tests/base/files.hpp"
 #include "tests/base/temporary_folder.hpp"
 
@@ -86,6 +87,15 @@ inline Bytes random_bytes(std::size_t size, unsigned seed, unsigned below = 256)
   return bytes;
 }
 
+using Labels = std::vector<Label>;
+
+inline Labels random_labels(std::size_t size, unsigned seed, unsigned below) {
+  std::mt19937 random(seed);
+  Labels labels(size);
+  for (Label& label : labels) label = static_cast<Label>(random() % below);
+  return labels;
+}
+
 // An IDX file: the magic number, the sizes, the bytes.
 inline Bytes idx(std::uint32_t magic, const std::vector<std::uint32_t>& sizes, const Bytes& body) {
   Bytes bytes;
@@ -107,6 +117,16 @@ inline Bytes idx_images(std::uint32_t count, std::uint32_t rows, std::uint32_t c
 
 inline Bytes idx_labels(const Bytes& labels) {
   return idx(0x801, {static_cast<std::uint32_t>(labels.size())}, labels);
+}
+
+// The same with integers of 16 or 32 bits.
+inline Bytes idx_labels_of(int bits, const std::vector<std::int64_t>& labels) {
+  Bytes body;
+  for (const std::int64_t label : labels) {
+    for (int shift = bits - 8; shift >= 0; shift -= 8)
+      body.push_back(static_cast<std::uint8_t>(label >> shift));
+  }
+  return idx(bits == 16 ? 0xB01 : 0xC01, {static_cast<std::uint32_t>(labels.size())}, body);
 }
 
 // Runs `action`, which has to throw an Error, and gives it.

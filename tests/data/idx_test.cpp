@@ -57,8 +57,9 @@ TEST_F(Idx, PlainAndGzipReadAlikeWhateverTheNameSays) {
       EXPECT_EQ(images.shape, (Shape{rows, columns, 1}));
       EXPECT_EQ(images.pixels, body);
     }
-    EXPECT_EQ(read_idx_labels(put("l", idx_labels(body))), body);
-    EXPECT_EQ(read_idx_labels(put("l", gzip(idx_labels(body)))), body);
+    const Labels labels(body.begin(), body.end());
+    EXPECT_EQ(read_idx_labels(put("l", idx_labels(body))).labels, labels);
+    EXPECT_EQ(read_idx_labels(put("l", gzip(idx_labels(body)))).labels, labels);
   }
 }
 
@@ -141,6 +142,37 @@ TEST_F(Idx, ALyingHeaderAllocatesNothing) {
   }
   expect_refused(idx(kLabels, {kHuge}, {1, 2}), "truncated", true);
   EXPECT_LT(peak_memory_bytes(), before + (std::uint64_t{16} << 20));
+}
+
+TEST_F(Idx, LabelsMayHaveSeveralBytes) {
+  for (const int bits : {16, 32}) {
+    const Index beyond = bits == 16 ? 32768 : 65536;
+    std::vector<std::int64_t> wanted;
+    for (Index i = 0; i < 10000; ++i) wanted.push_back(i * 13 % beyond);
+    wanted.back() = beyond - 1;
+    const Bytes file = idx_labels_of(bits, wanted);
+    for (const path& name : {put("plain", file), put("packed", gzip(file))}) {
+      const IdxLabels read = read_idx_labels(name);
+      EXPECT_EQ(read.labels, Labels(wanted.begin(), wanted.end()));
+      EXPECT_EQ(read.bytes, static_cast<std::size_t>(bits / 8));
+    }
+    expect_refused(file, "holds labels instead of images");
+    expect_refused(Bytes(file.begin(), file.end() - 1), "truncated", true);
+    // One beyond the range, behind the first part that is read at once.
+    const std::string place = std::to_string(8 + 5000 * bits / 8);
+    for (const std::int64_t wrong : {std::int64_t{-1}, std::int64_t{65536}}) {
+      if (bits == 16 && wrong > 0) continue;
+      std::vector<std::int64_t> labels = wanted;
+      labels[5000] = wrong;
+      expect_refused(idx_labels_of(bits, labels),
+                     "label " + std::to_string(wrong) + " of sample 5000, at byte " + place +
+                         "; labels are from 0 to 65535",
+                     true);
+    }
+  }
+  expect_refused(idx(0x901, {3}, {1, 2, 3}), "signed bytes of 1 dimension", true);
+  expect_refused(idx(0xD01, {1}, {1, 2, 3, 4}), "16-bit or 32-bit integers", true);
+  expect_refused(idx(0xC02, {1, 1}, {1, 2, 3, 4}), "32-bit integers of 2 dimensions", true);
 }
 
 TEST_F(Idx, HoldingNothingIsRefused) {
@@ -233,6 +265,19 @@ TEST_F(IdxPairs, ALabelOutOfRangeIsNamedWithItsPlace) {
         << message;
     EXPECT_NE(message.find("label 10 of sample 13, at byte 21"), std::string::npos) << message;
   }
+}
+
+TEST_F(IdxPairs, MoreThan256ClassesAreReadFromWiderLabels) {
+  const IdxFiles train{put("images", idx_images(3, 4, 4)),
+                       put("labels", idx_labels_of(16, {0, 299, 256}))};
+  const IdxFiles test = part("b", {7}, 1);
+  const IdxParts parts = read_idx(train, test, 0, {});
+  EXPECT_EQ(parts.train.classes(), 300);
+  EXPECT_EQ(parts.test.classes(), 300);
+  EXPECT_EQ(parts.train.label(1), 299);
+  const auto [fault, message] = error_of([&] { read_idx(train, test, 280, {}); });
+  EXPECT_EQ(fault, Fault::bad_data);
+  EXPECT_NE(message.find("label 299 of sample 1, at byte 10"), std::string::npos) << message;
 }
 
 TEST_F(IdxPairs, FilesOfDifferentSetsDoNotPair) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A confusion matrix of 256 classes is readable on a terminal and on a page.
+// A confusion matrix of many classes is readable on a terminal and on a page, and small in memory.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <sstream>
 
+#include "base/machine.hpp"
 #include "report/confusion.hpp"
 
 namespace convoy {
@@ -60,6 +61,35 @@ TEST(ManyClasses, ThePageHasARowForEachClass) {
   EXPECT_EQ(rows, 257u);
   EXPECT_EQ(cells, 3u * 256u);
   EXPECT_NE(html.find("class 7 (2)"), std::string::npos);
+}
+
+// A dense matrix would have 32 GiB.
+TEST(ManyClasses, TheMostClassesTakeLittleMemory) {
+  const std::uint64_t before = peak_memory_bytes();
+  const Confusion confusion = made(kMostClasses);
+  EXPECT_EQ(confusion(3, 7), 2);
+  EXPECT_EQ(confusion(3, 3), 1);
+  EXPECT_EQ(confusion(3, 8), 0);
+  EXPECT_EQ(confusion(65535, 65535), 3);
+  EXPECT_EQ(confusion.samples(3), 3);
+  EXPECT_EQ(confusion.largest(), 3);
+  EXPECT_EQ(confusion.mistakes().size(), 1u);
+  EXPECT_EQ(confusion.cells().size(), 65537u);
+  EXPECT_LT(peak_memory_bytes(), before + (std::uint64_t{64} << 20));
+}
+
+TEST(ManyClasses, AListNamesThoseWithTheMostMistakes) {
+  const Confusion confusion = made(1000);
+  const std::string text = confusion_text(confusion, names_of(1000));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1 + 256 + 1);
+  const std::string first_row = text.substr(text.find('\n') + 1);
+  EXPECT_TRUE(first_row.starts_with("3 class 3")) << first_row.substr(0, 80);
+  EXPECT_NE(text.find("The 256 of 1,000 classes with the most wrong predictions are listed."),
+            std::string::npos);
+  const std::string html = confusion_html(confusion, names_of(1000), "Caption.");
+  EXPECT_NE(html.find("<caption>Caption. The 256 of 1,000 classes"), std::string::npos);
+  EXPECT_LT(html.find("class 3<"), html.find("class 0<"));
+  EXPECT_EQ(html.find("class 999"), std::string::npos);
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ TEST_F(DataFiles, LabelsThatBeginWithOneAreSaidToDoSo) {
 }
 
 TEST_F(DataFiles, DoubtsAboutLabelsAreWords) {
-  const std::vector<std::pair<Bytes, std::string>> cases{
+  const std::vector<std::pair<testing::Labels, std::string>> cases{
       {{0, 1, 2, 0}, ""},
       {{1, 0}, ""},
       {{3, 3, 3}, "all labels are 3"},
@@ -130,6 +130,7 @@ TEST_F(DataFiles, DoubtsAboutLabelsAreWords) {
       {{1, 2, 4}, "labels 0 and 3 never occur"},
       {{0, 2, 4, 8}, "labels 1, 3 and 5 to 7 never occur"},
       {{0, 255}, "labels 1 to 254 never occur"},
+      {{65535, 0, 40000}, "labels 1 to 39999 and 40001 to 65534 never occur"},
       {{1, 3, 5, 7, 9, 11, 13}, "labels 0, 2, 4, 6 and 3 more ranges never occur"},
   };
   for (const auto& [labels, words] : cases) EXPECT_EQ(doubts_about_labels(labels), words);

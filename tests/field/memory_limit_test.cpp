@@ -81,9 +81,7 @@ TEST(MemoryNeed, IsComparedWithTheLimit) {
   }
 }
 
-// The counted parts are those that an engine allocates: no more, and not much less.
-TEST(MemoryNeed, IsWhatAnEngineTakes) {
-  const ModelFile model = parse_model_file(R"(
+constexpr const char* kWide = R"(
 name = "wide"
 [input]
 height = 28
@@ -105,8 +103,11 @@ type = "softmax_cross_entropy"
 
 [optimizer]
 momentum = 0.9
-)",
-                                           "wide.toml");
+)";
+
+// The counted parts are those that an engine allocates: no more, and not much less.
+void expect_need_of(const std::vector<Override>& overrides) {
+  const ModelFile model = parse_model_file(kWide, "wide.toml", overrides);
   const auto alone = convoy::alone();
   EngineOptions options;
   options.cpu.threads = 2;
@@ -125,6 +126,15 @@ momentum = 0.9
   EXPECT_GT(counted, 100e6);
   EXPECT_LT(counted, 1.02 * taken + 1e6);
   EXPECT_GT(counted, 0.7 * taken);
+}
+
+TEST(MemoryNeed, IsWhatAnEngineTakes) {
+  expect_need_of({});
+}
+
+// With an arena for the whole gradient, and the scratch of the workers that own a matrix.
+TEST(MemoryNeed, IsWhatAnEngineWithMuonTakes) {
+  expect_need_of({"optimizer.type=muon"});
 }
 
 class WithMemoryLimit : public ::testing::Test {

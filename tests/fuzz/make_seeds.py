@@ -75,6 +75,9 @@ def images():
 def idx_files():
     yield "good-images", idx(0x803, [3, 2, 4], noise(24))
     yield "good-labels", idx(0x801, [10], bytes(range(10)))
+    yield "good-short-labels", idx(0xB01, [3], struct.pack(">3h", 0, 300, 32767))
+    yield "good-int-labels.gz", packed(idx(0xC01, [3], struct.pack(">3i", 0, 300, 65535)))
+    yield "negative-label", idx(0xC01, [2], struct.pack(">2i", 0, -1))
     yield "good-images.gz", packed(idx(0x803, [3, 2, 4], noise(24)))
     yield "good-members.gz", packed(idx(0x801, [10], b"")) + packed(bytes(10))
     yield "large", idx(0x803, [0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF], noise(24))
@@ -185,7 +188,7 @@ def checkpoint(text, tensors, **changed):
         data += struct.pack(f"<{size // 4}f", *(RANDOM.uniform(-1, 1) for _ in range(size // 4)))
     metadata = {
         "schema": "convoy.checkpoint/2", "version": "0", "order_version": "1", "model": text,
-        "class_names": '["one","two"]', "normalization": "{}", "seed": "1", "epoch": "2",
+        "arithmetic": "fp32", "class_names": '["one","two"]', "normalization": "{}", "seed": "1", "epoch": "2",
         "epoch_step": "1", "step": "5", "epoch_loss": "0x1.8p+0", "epoch_correct": "3",
         "epoch_samples": "4", "epoch_seconds": "0.25", "data_sha256": "00",
     }
@@ -201,6 +204,7 @@ def checkpoints():
     yield "good-adam", checkpoint(adam, with_slots("exp_avg", "exp_avg_sq"))
     yield "good-rmsprop", checkpoint(tiny_with('type = "rmsprop"'), with_slots("square_avg"))
     yield "good-centered", checkpoint(centered, with_slots("square_avg", "grad_avg", "momentum_buffer"))
+    yield "good-muon", checkpoint(tiny_with('type = "muon"'), with_slots("momentum_buffer"))
     yield "good-plain", checkpoint(plain, TINY_TENSORS, class_names="[]")
     origin = {"data_name": "fashion-mnist", "data_limit": "10", "data_validation": "0.25",
               "test_sha256": "bb", "initial_weights_sha256": "cc"}
@@ -222,6 +226,7 @@ def models():
                  "input.std=0.25", "layer.c.padding=[1, 0]", "train.order=shards:3"]
     yield "good-overrides", "\0".join([TINY, *overrides]).encode()
     yield "good-adamw", tiny_with('type = "adamw"\nbeta1 = 0.8\nbeta2 = 0.99\nepsilon = 1e-6\nweight_decay = 0.05').encode()
+    yield "good-clipped-muon", tiny_with('type = "muon"\nns_steps = 3\nmatch_rms_adamw = true\nclip_norm = 0.5').encode()
     yield "good-groups", (TINY + GROUPS).encode()
     yield "good-other-optimizer", "\0".join([
         TINY + GROUPS, "optimizer.type=rmsprop", "optimizer.alpha=0.9", "optimizer.centered=true",

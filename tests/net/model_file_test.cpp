@@ -196,6 +196,15 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
       {"name = \"x\"\n", "", "m.toml: missing key 'name'", {"add name = "}},
       {"name = \"x\"", "name = \"a/b\"", "m.toml:1: 'a/b' can't be a model's name", {}},
       {"name = \"x\"", "name = \"x\"\nlr = 1", "m.toml:2: unknown key 'lr'", {}},
+      {"name = \"x\"",
+       "name = \"x\"\narithmetic = \"bf16\"",
+       "m.toml:2: unknown arithmetic 'bf16'",
+       {"use 'fp32'"}},
+      {"name = \"x\"",
+       "name = \"x\"\narithmetic = 32",
+       "m.toml:2: 'arithmetic' must be a string",
+       {}},
+      {"units = 10", "units = 65537", "m.toml:", {"has 65537 outputs", "16 bits", "most 65536"}},
       {"height = 12", "hieght = 12", "m.toml:3: [input]: unknown key 'hieght'", {"'height'?"}},
       {"width = 10\n", "", "m.toml:2: [input]: missing key 'width'", {"add width = 28"}},
       {"width = 10", "width = 0", "m.toml:4: [input]: 'width' is 0", {"1 to 65536"}},
@@ -331,6 +340,23 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
        "m.toml:35: [optimizer]: 'beta1' is no setting of sgd",
        {"adam, adamw"}},
       {"batch = 8",
+       "[optimizer]\ntrust_coefficient = 0.1",
+       "m.toml:35: [optimizer]: 'trust_coefficient' is no setting of sgd",
+       {"lars"}},
+      {"batch = 8", "[optimizer]\nclip_norm = 0", "m.toml:35: [optimizer]: 'clip_norm' is 0", {}},
+      {"batch = 8",
+       "clip_norm = 1",
+       "m.toml:34: [train]: unknown key 'clip_norm'",
+       {"'optimizer.clip_norm'?"}},
+      {"batch = 8",
+       "[optimizer]\ntype = \"muon\"\nns_steps = 100",
+       "m.toml:36: [optimizer]: 'ns_steps' is 100",
+       {"0 to 99"}},
+      {"batch = 8",
+       "[optimizer]\ntype = \"muon\"\nns_steps = 2.5",
+       "m.toml:36: [optimizer]: 'ns_steps' must be a whole number",
+       {}},
+      {"batch = 8",
        "[optimizer]\ntype = \"adamv\"",
        "m.toml:35: [optimizer]: unknown type 'adamv'",
        {"did you mean 'adam"}},
@@ -358,6 +384,38 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
        "[[optimizer.group]]\nmatch = \"*\"\n[[optimizer.group]]\nmatch = \"*.bias\"",
        "m.toml:36: [[optimizer.group]]: no tensor is left for the pattern '*.bias'",
        {"no group before it has taken"}},
+      {"batch = 8",
+       "[average]\ndecay = 0.9",
+       "m.toml:34: [average]: missing key 'type'",
+       {"type = \"ema\""}},
+      {"batch = 8",
+       "[average]\ntype = \"emma\"",
+       "m.toml:35: [average]: unknown type 'emma'",
+       {"did you mean 'ema'"}},
+      {"batch = 8",
+       "[average]\ntype = \"ema\"\ndecay = 1",
+       "m.toml:36: [average]: 'decay' is 1",
+       {"less than 1"}},
+      {"batch = 8",
+       "[average]\ntype = \"lookahead\"\nsteps = 0",
+       "m.toml:36: [average]: 'steps' is 0",
+       {}},
+      {"batch = 8",
+       "[average]\ntype = \"lookahead\"\nfactor = 0",
+       "m.toml:36: [average]: 'factor' is 0",
+       {}},
+      {"batch = 8",
+       "[average]\ntype = \"lookahead\"\ndecay = 0.5",
+       "m.toml:36: [average]: 'decay' is no setting of lookahead",
+       {"it belongs to ema"}},
+      {"batch = 8",
+       "[average]\ntype = \"ema\"\nevaluate = \"both\"",
+       "m.toml:36: [average]: unknown evaluate 'both'",
+       {"trained"}},
+      {"batch = 8",
+       "[average]\ntype = \"ema\"\ndecai = 0.5",
+       "m.toml:36: [average]: unknown key 'decai'",
+       {"'decay'?"}},
       {"batch = 8", "order = \"shards:0\"", "m.toml:34: [train]: 'order' is 'shards:0'", {}},
       {"batch = 8", "order = \"shards:4x\"", "m.toml:34: [train]: 'order' is 'shards:4x'", {}},
       {"batch = 8", "order = \"suffled\"", "m.toml:34: [train]: unknown order", {"'shuffled'?"}},
@@ -381,6 +439,22 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
     for (const std::string& said : mistake.said) EXPECT_THAT(failure.message, HasSubstr(said));
     EXPECT_EQ(failure.message.find('\n'), std::string::npos);
   }
+}
+
+// It is a part of the identity, so the normalised text states it where the file does not.
+TEST(ModelFile, TheTextStatesTheArithmetic) {
+  const ModelFile model = parse_model_file(kModel, "m.toml");
+  EXPECT_EQ(model.arithmetic, Arithmetic::fp32);
+  EXPECT_THAT(model.text, HasSubstr("\narithmetic = \"fp32\"\n\n[input]\n"));
+  const ModelFile given =
+      parse_model_file(replaced("name = \"x\"", "arithmetic = \"fp32\"\nname = \"x\""), "m.toml");
+  EXPECT_EQ(given.text, model.text);
+  const Failure failure = failure_of([] {
+    const std::vector<Override> overrides{"arithmetic=fp16"};
+    parse_model_file(kModel, "m.toml", overrides);
+  });
+  EXPECT_EQ(failure.fault, Fault::usage);
+  EXPECT_THAT(failure.message, HasSubstr("unknown arithmetic 'fp16'"));
 }
 
 TEST(ModelFile, CommentsMayHoldAnything) {

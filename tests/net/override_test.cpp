@@ -65,6 +65,42 @@ TEST(Override, AnotherOptimizerBeginsWithItsOwnDefaults) {
   EXPECT_EQ(parse_model_file(model.text, "text").train, model.train);
 }
 
+// The limit of the norm belongs to no type.
+TEST(Override, ClippingStaysWithAnotherOptimizer) {
+  const std::string text = std::string(kModel) + "[optimizer]\nmomentum = 0.9\nclip_norm = 2.5\n";
+  const auto settings = [&](const std::vector<Override>& overrides) {
+    const ModelFile model = parse_model_file(text, "m.toml", overrides);
+    EXPECT_EQ(parse_model_file(model.text, "text").train, model.train);
+    return model.train;
+  };
+  EXPECT_EQ(settings({}).clip_norm, 2.5);
+  EXPECT_EQ(settings({"optimizer.type=muon"}).clip_norm, 2.5);
+  EXPECT_EQ(settings({"optimizer.type=muon", "optimizer.ns_steps=3"}).optimizer,
+            Optimizer(Muon{.ns_steps = 3}));
+  EXPECT_EQ(settings({"optimizer.type=lars"}).optimizer, Optimizer(Lars{}));
+  EXPECT_EQ(settings({"optimizer.clip_norm=1e-3"}).clip_norm, 1e-3);
+}
+
+TEST(Override, AnotherAverageBeginsWithItsOwnDefaults) {
+  const std::string text =
+      kModel + "[average]\ntype = \"ema\"\ndecay = 0.5\nevaluate = \"trained\"\n";
+  const auto train = [&](const std::vector<Override>& overrides) {
+    const ModelFile model = parse_model_file(text, "m.toml", overrides);
+    EXPECT_EQ(parse_model_file(model.text, "text").text, model.text);
+    EXPECT_EQ(parse_model_file(model.text, "text").train, model.train);
+    return model.train;
+  };
+  EXPECT_EQ(train({}).average, Average(Ema{0.5}));
+  EXPECT_EQ(train({}).evaluate, WeightsCopy::trained);
+  EXPECT_EQ(train({"average.warmup=true"}).average, Average(Ema{0.5, true}));
+  EXPECT_EQ(train({"average.type=lookahead", "average.steps=7"}).average, Average(Lookahead{7}));
+  EXPECT_EQ(train({"average.type=lookahead"}).evaluate, WeightsCopy::trained);
+  EXPECT_EQ(train({"average.type=none"}).average, Average(NoAverage{}));
+  EXPECT_EQ(train({"average.type=none"}), with({}).train);
+  EXPECT_EQ(with({}).text.find("average"), std::string::npos);
+  EXPECT_EQ(with({"average.type=ema"}).train.evaluate, WeightsCopy::average);
+}
+
 TEST(Override, ReachesEveryKeyOfTrain) {
   const std::vector<Override> all = {"train.batch=7",
                                      "train.grain=3",

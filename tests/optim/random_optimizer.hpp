@@ -20,7 +20,7 @@ inline Optimizer random_optimizer(Random& random) {
   const double rate = std::ldexp(random.uniform(0.5, 1), static_cast<int>(random.pick(-12, 0)));
   const double decay = random.chance(50) ? 0 : random.uniform(0, 0.1);
   const double epsilon = random.chance(50) ? 1e-8 : std::pow(10, random.uniform(-20, 0));
-  switch (random.pick(0, 2)) {
+  switch (random.pick(0, 4)) {
     case 0: {
       const double momentum = random_decay_of_mean(random, 0.9);
       return Sgd{rate, momentum, momentum != 0 && random.chance(50), decay};
@@ -32,6 +32,16 @@ inline Optimizer random_optimizer(Random& random) {
                   .epsilon = epsilon,
                   .weight_decay = decay,
                   .decoupled_weight_decay = random.chance(50)};
+    case 2:
+      return Lars{.learning_rate = rate,
+                  .momentum = random_decay_of_mean(random, 0.9),
+                  .weight_decay = decay,
+                  .trust_coefficient = random.uniform(0.0001, 1)};
+    case 3:
+      return Muon{.learning_rate = rate,
+                  .momentum = random_decay_of_mean(random, 0.95),
+                  .nesterov = random.chance(50),
+                  .weight_decay = decay};
     default:
       return RmsProp{.learning_rate = rate,
                      .alpha = random_decay_of_mean(random, 0.99),

@@ -28,9 +28,14 @@ TEST(Confusion, CountsEverySampleOnce) {
       right += labels[i] == predictions[i];
     }
     const Confusion confusion(classes, labels, predictions);
+    Index of_cells = 0;
+    for (Index t = 0; t < classes; ++t) {
+      for (Index p = 0; p < classes; ++p) of_cells += confusion(t, p);
+    }
+    EXPECT_EQ(of_cells, static_cast<Index>(labels.size()));
     Index samples = 0, wrong = 0, before = confusion.largest();
     for (Index c = 0; c < classes; ++c) samples += confusion.samples(c);
-    for (const Confusion::Mistake& mistake : confusion.mistakes()) {
+    for (const Confusion::Cell& mistake : confusion.mistakes()) {
       EXPECT_NE(mistake.truth, mistake.predicted);
       EXPECT_LE(mistake.count, before);
       before = mistake.count;

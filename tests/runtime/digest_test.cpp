@@ -172,10 +172,32 @@ TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EngineDigest,
-                         testing::Values("strided", "classic", "readers", "branches", "dense",
-                                         "large", "thin", "tiny_numbers", "adam", "adamw",
-                                         "rmsprop", "normalized", "grouped"),
+                         testing::ValuesIn(problem_names()),
                          [](const auto& test) { return test.param; });
+
+// Its labels and predictions are the highest numbers of 16 bits.
+TEST(EngineDigestOf, TheMostClassesIsOneForAllWaysOfDividing) {
+  const Problem problem{
+      "most classes",
+      Net("most", {2, 2, 1}, {}, {make_layer("dense0", Dense{{}, kMostClasses, true}, {kNetInput})},
+          LossFunction::softmax_cross_entropy),
+      {},
+      10.0F};
+  const Sizes sizes{5, 5, 2};
+  const std::string wanted = train(problem, sizes, RunLayout{});
+  for (const RunLayout& layout : {RunLayout{3}, RunLayout{2, Parallelism::tensor},
+                                  RunLayout{1, Parallelism::data, "auto", {2}},
+                                  RunLayout{1, Parallelism::data, "auto", {1, 1}}}) {
+    EXPECT_EQ(train(problem, sizes, layout), wanted) << describe(layout);
+  }
+  Machine machine(problem, sizes, {});
+  machine.engine->set_state(initial_state(problem));
+  const Dataset data = data_for(problem, 1);
+  ASSERT_EQ(data.label(0), 65535);
+  run_steps(*machine.engine, problem, data, 1, {0, 1});
+  const std::vector<std::uint32_t> samples{0};
+  EXPECT_EQ(machine.engine->evaluate(data, samples).predictions, std::vector<std::uint16_t>{65535});
+}
 
 TEST(EngineDigestOf, ProblemsThatShouldHoldDenormalsDo) {
   const Problem& problem = test::problem("tiny_numbers");

@@ -168,43 +168,133 @@ Problem rmsprop() {
   return problem;
 }
 
+// More classes than a byte counts.
+Problem many_classes() {
+  return {"many_classes",
+          Net("many classes", {4, 5, 1}, {},
+              chain({Conv2d{{}, 3, {2, 2}, {1, 1}, {0, 0}, true}, Activation{{}, kRelu},
+                     Dense{{}, 300, true}}),
+              LossFunction::softmax_cross_entropy),
+          Sgd{.momentum = 0.9}, 0.05F};
+}
+
 // Batch normalisations of the net's input, after convolutions, of both paths of a residual block
 // (they share a phase) and after a sum, which is not folded for an evaluation.
 Problem normalized() {
   const auto conv = [](Index filters, Index side) {
     return Conv2d{{}, filters, {side, side}, {1, 1}, {side / 2, side / 2}, false};
   };
-  std::vector<Layer> layers{
-      make_layer("norm0", BatchNorm2d{}, {kNetInput}),
-      make_layer("conv1", conv(6, 3), {0}),
-      make_layer("norm2", BatchNorm2d{{}, 0.3}, {1}),
-      make_layer("relu3", Activation{{}, kRelu}, {2}),
-      make_layer("pool4", Pool2d{}, {3}),
-      make_layer("conv5", conv(5, 3), {4}),
-      make_layer("norm6", BatchNorm2d{{}, 0.1, 1e-3, false}, {5}),
-      make_layer("conv7", conv(5, 1), {4}),
-      make_layer("norm8", BatchNorm2d{}, {7}),
-      make_layer("add9", Add{}, {6, 8}),
-      make_layer("relu10", Activation{{}, kRelu}, {9}),
-      make_layer("norm11", BatchNorm2d{}, {10}),
-      make_layer("dense12", Dense{{}, 4, true}, {11})};
+  std::vector<Layer> layers{make_layer("norm0", BatchNorm2d{}, {kNetInput}),
+                            make_layer("conv1", conv(6, 3), {0}),
+                            make_layer("norm2", BatchNorm2d{{}, 0.3}, {1}),
+                            make_layer("relu3", Activation{{}, kRelu}, {2}),
+                            make_layer("pool4", Pool2d{}, {3}),
+                            make_layer("conv5", conv(5, 3), {4}),
+                            make_layer("norm6", BatchNorm2d{{}, 0.1, 1e-3, false}, {5}),
+                            make_layer("conv7", conv(5, 1), {4}),
+                            make_layer("norm8", BatchNorm2d{}, {7}),
+                            make_layer("add9", Add{}, {6, 8}),
+                            make_layer("relu10", Activation{{}, kRelu}, {9}),
+                            make_layer("norm11", BatchNorm2d{}, {10}),
+                            make_layer("dense12", Dense{{}, 4, true}, {11})};
   return {"normalized",
-          Net("normalized", {9, 10, 2}, {}, std::move(layers),
-              LossFunction::softmax_cross_entropy),
+          Net("normalized", {9, 10, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
           Sgd{.momentum = 0.9, .weight_decay = 0.001}, 0.05F};
 }
 
 // Groups of 8 and of 16 samples, with an optimizer that has slots.
 Problem grouped() {
-  return {"grouped",
-          Net("grouped", {6, 7, 2}, {},
-              chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, false},
-                     BatchNorm2d{{}, 0.1, 1e-5, true, 8}, Activation{{}, kRelu},
-                     Conv2d{{}, 18, {2, 2}, {1, 1}, {0, 0}, true},
-                     BatchNorm2d{{}, 0.2, 1e-5, true, 16}, Activation{{}, kTanh},
-                     Dense{{}, 3, true}}),
-              LossFunction::softmax_cross_entropy),
-          Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}, 0.01F};
+  return {
+      "grouped",
+      Net("grouped", {6, 7, 2}, {},
+          chain({Conv2d{{}, 4, {3, 3}, {1, 1}, {0, 0}, false}, BatchNorm2d{{}, 0.1, 1e-5, true, 8},
+                 Activation{{}, kRelu}, Conv2d{{}, 18, {2, 2}, {1, 1}, {0, 0}, true},
+                 BatchNorm2d{{}, 0.2, 1e-5, true, 16}, Activation{{}, kTanh}, Dense{{}, 3, true}}),
+          LossFunction::softmax_cross_entropy),
+      Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}, 0.01F};
+}
+
+// Gradients whose norm is larger than the limit in some steps and smaller in others, with a tensor
+// that is frozen and takes no part in the norm.
+Problem clipped() {
+  Problem problem = branches();
+  problem.name = "clipped";
+  problem.optimizer = Adam{.weight_decay = 0.01, .decoupled_weight_decay = true};
+  problem.rate = 0.004F;
+  problem.groups = {{.match = "conv1.weight", .frozen = true}};
+  problem.clip_norm = 1;
+  return problem;
+}
+
+Problem lars() {
+  Problem problem = strided();
+  problem.name = "lars";
+  problem.optimizer = Lars{};
+  problem.rate = 2;
+  problem.groups = {{.match = "*.bias", .weight_decay = 0}};
+  return problem;
+}
+
+// Matrices with more rows and with more columns, biases, a matrix that never changes, and clipping.
+Problem muon() {
+  Problem problem = readers();
+  problem.name = "muon";
+  problem.optimizer = Muon{};
+  problem.rate = 0.02F;
+  problem.groups = {{.match = "conv3*", .frozen = true}};
+  problem.clip_norm = 0.5;
+  return problem;
+}
+
+// Averages of the weights. Training does not depend on the first, whose frozen tensors stay; the
+// second sets the weights.
+Problem ema() {
+  Problem problem = adamw();
+  problem.name = "ema";
+  problem.average = Ema{.decay = 0.9, .warmup = true};
+  return problem;
+}
+
+Problem lookahead() {
+  Problem problem = strided();
+  problem.name = "lookahead";
+  problem.average = Lookahead{.steps = 3, .factor = 0.6};
+  return problem;
+}
+
+// Lookahead with an optimizer that updates whole matrices.
+Problem muon_lookahead() {
+  Problem problem = muon();
+  problem.name = "muon_lookahead";
+  problem.average = Lookahead{.steps = 2, .factor = 0.7};
+  return problem;
+}
+
+// All at once: batch normalisations of the whole batch and of groups, folded into a convolution
+// and not, with and without scale; AdamW with clipping, its average, and tensors that are frozen:
+// the weights of a convolution before a batch normalisation, and the parameters of one.
+Problem everything() {
+  std::vector<Layer> layers{make_layer("norm0", BatchNorm2d{{}, 0.2}, {kNetInput}),
+                            make_layer("conv1", Conv2d{{}, 6, {3, 3}, {1, 1}, {1, 1}, false}, {0}),
+                            make_layer("norm2", BatchNorm2d{{}, 0.1, 1e-5, true, 8}, {1}),
+                            make_layer("relu3", Activation{{}, kRelu}, {2}),
+                            make_layer("pool4", Pool2d{}, {3}),
+                            make_layer("conv5", Conv2d{{}, 6, {3, 3}, {1, 1}, {1, 1}, true}, {4}),
+                            make_layer("norm6", BatchNorm2d{{}, 0.3, 1e-4, false}, {5}),
+                            make_layer("add7", Add{}, {6, 4}),
+                            make_layer("norm8", BatchNorm2d{{}, 0.1, 1e-5, true, 16}, {7}),
+                            make_layer("tanh9", Activation{{}, kTanh}, {8}),
+                            make_layer("dense10", Dense{{}, 4, true}, {9})};
+  Problem problem{
+      "everything",
+      Net("everything", {8, 7, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
+      Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}, 0.01F};
+  problem.groups = {{.match = "conv5.weight", .frozen = true},
+                    {.match = "norm8.*", .frozen = true},
+                    {.match = "*.bias", .weight_decay = 0}};
+  problem.clip_norm = 2;
+  problem.average = Ema{.decay = 0.8};
+  return problem;
 }
 
 }  // namespace
@@ -221,7 +311,11 @@ Sizes fitting(const Problem& problem, Sizes sizes) {
 }
 
 NetOptimizer Problem::net_optimizer() const {
-  const TrainSettings settings{.optimizer = optimizer, .optimizer_groups = groups};
+  const TrainSettings settings{.optimizer = optimizer,
+                               .optimizer_groups = groups,
+                               .clip_norm = clip_norm,
+                               .average = average,
+                               .evaluate = evaluate};
   const std::vector<int> taken = groups_of_tensors(net, settings);
   for (int g = 0; g < static_cast<int>(groups.size()); ++g) {
     if (std::ranges::count(taken, g) == 0) throw std::logic_error("a group has no tensor");
@@ -230,11 +324,18 @@ NetOptimizer Problem::net_optimizer() const {
 }
 
 const std::vector<Problem>& problems() {
-  static const std::vector<Problem> all{strided(), classic(), readers(), branches(),
-                                        dense(),   large(),   thin(),    tiny_numbers(),
-                                        adam(),    adamw(),   rmsprop(),  normalized(),
-                                        grouped()};
+  static const std::vector<Problem> all{
+      strided(),      classic(), readers(),      branches(), dense(),     large(),
+      thin(),         tiny_numbers(), adam(), adamw(),    rmsprop(),   many_classes(),
+      normalized(),   grouped(), clipped(),      lars(),     muon(),      ema(),
+      lookahead(),    muon_lookahead(),          everything()};
   return all;
+}
+
+std::vector<std::string> problem_names() {
+  std::vector<std::string> names;
+  for (const Problem& one : problems()) names.push_back(one.name);
+  return names;
 }
 
 const Problem& problem(std::string_view name) {

@@ -115,9 +115,7 @@ TEST_P(RanksDigest, AnEvaluationIsTheSameOnEveryRank) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Problems, RanksDigest,
-                         testing::Values("strided", "classic", "readers", "branches", "dense",
-                                         "large", "thin", "tiny_numbers", "adam", "adamw",
-                                         "rmsprop", "normalized", "grouped"),
+                         testing::ValuesIn(problem_names()),
                          [](const auto& one) { return one.param; });
 
 // With the contract off the sums are the message library's; the counts are exact.

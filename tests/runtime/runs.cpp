@@ -99,7 +99,13 @@ void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunL
 }
 
 Dataset data_for(const Problem& problem, Index samples) {
-  return synthetic(SyntheticPart::train, samples, problem.net.input(), problem.net.loss().classes);
+  const Index classes = problem.net.loss().classes;
+  const Dataset data = synthetic(SyntheticPart::train, samples, problem.net.input(), classes);
+  if (classes <= 256) return data;
+  std::vector<Label> labels;
+  for (const Label label : data.labels()) labels.push_back(static_cast<Label>(classes - 1 - label));
+  return {data.image_shape(), std::vector(data.pixels().begin(), data.pixels().end()),
+          std::move(labels), classes};
 }
 
 ModelState initial_state(const Problem& problem) {
@@ -284,6 +290,8 @@ std::string evaluate(const Problem& problem, const RunLayout& layout) {
   std::iota(samples.begin(), samples.end(), 3U);
   Machine machine(problem, fitting(problem, {1, 30, 3}), layout);
   machine.engine->set_state(initial_state(problem));
+  // After these steps an average of the weights differs from the weights.
+  run_steps(*machine.engine, problem, data, 30, {0, 2});
   const std::string without = bits_of(machine.engine->evaluate(data, samples));
   const Evaluation with = machine.engine->evaluate(data, samples, true);
   EXPECT_EQ(with.metrics.samples, 100);

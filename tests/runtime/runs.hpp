@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,12 +22,16 @@ struct Problem {
   Optimizer optimizer;
   float rate = 0.1F;
   std::vector<OptimizerGroup> groups = {};
+  std::optional<double> clip_norm = {};
+  Average average = {};
+  WeightsCopy evaluate = WeightsCopy::average;
 
   NetOptimizer net_optimizer() const;
 };
 
 // Every operation, with the settings that have code of their own, and both losses.
 const std::vector<Problem>& problems();
+std::vector<std::string> problem_names();
 const Problem& problem(std::string_view name);
 
 struct Sizes {
@@ -103,6 +108,7 @@ struct Machine {
   void make_engine(const Problem& problem, const Sizes& sizes, const RunLayout& layout);
 };
 
+// Synthetic images. Where a byte does not count the classes, the labels are the highest ones.
 Dataset data_for(const Problem& problem, Index samples);
 ModelState initial_state(const Problem& problem);
 
@@ -130,8 +136,8 @@ std::string train_on(Communicator& communicator, const Problem& problem, const S
 
 // The result of an evaluation, to the last bit.
 std::string bits_of(const Evaluation& evaluation);
-// The same of some hundred samples by a layout of one rank; that it can do without probabilities,
-// and without samples, is checked.
+// The same of some hundred samples by a layout of one rank, after two steps; that it can do without
+// probabilities, and without samples, is checked.
 std::string evaluate(const Problem& problem, const RunLayout& layout);
 
 }  // namespace convoy::test

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <span>
 
+#include "base/digest.hpp"
 #include "tests/train/support.hpp"
 #include "train/safetensors.hpp"
 
@@ -21,7 +23,7 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
   checkpoint.position = {3, 5, 21, {}, 0.1 + 0.2};
   checkpoint.position.epoch_sums = {1.0 / 3 + static_cast<double>(draw(random)) + 1, 17, 40, 0};
   checkpoint.state.parameters = Buffer<float>(model.net.arena_size());
-  for (std::size_t s = 0; s < slots_of(model.train.optimizer).size(); ++s) {
+  for (std::size_t s = 0; s < optimizer_of(model.net, model.train).slot_count(); ++s) {
     checkpoint.state.slots.emplace_back(model.net.arena_size());
   }
   for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
@@ -35,8 +37,8 @@ Checkpoint some_checkpoint(const ModelFile& model, unsigned seed = 1) {
 
 TEST(Checkpoint, ReturnsWhatWasSaved) {
   const TempFolder folder;
-  for (const std::string setting :
-       {"optimizer.momentum=0", "optimizer.momentum=0.9", "optimizer.type=adam"}) {
+  for (const std::string setting : {"optimizer.momentum=0", "optimizer.momentum=0.9",
+                                    "optimizer.type=adam", "average.type=ema"}) {
     const ModelFile model = tiny_model({setting});
     const Checkpoint saved = some_checkpoint(model);
     save_checkpoint(folder / "c.safetensors", saved);
@@ -48,10 +50,78 @@ TEST(Checkpoint, ReturnsWhatWasSaved) {
   }
 }
 
+// The average has tensors and a digest of its own, and evaluations read what the model names.
+TEST(Checkpoint, HoldsTheAverage) {
+  const TempFolder folder;
+  const ModelFile model = tiny_model({"optimizer.momentum=0.9", "average.type=lookahead"});
+  const Checkpoint saved = some_checkpoint(model);
+  save_checkpoint(folder / "c.safetensors", saved);
+  const safetensors::Reader reader(folder / "c.safetensors");
+  for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
+    EXPECT_TRUE(reader.tensors().contains("average." + tensor.name)) << tensor.name;
+  }
+  Checkpoint loaded = load_checkpoint(folder / "c.safetensors");
+  EXPECT_EQ(loaded.average_sha256, reader.metadata().at("average_sha256"));
+  EXPECT_EQ(loaded.average_sha256, average_sha256(model, saved.state));
+  EXPECT_NE(loaded.average_sha256, loaded.weights_sha256);
+  EXPECT_EQ(&evaluated_weights(loaded), &loaded.state.slots[1]);
+  EXPECT_EQ(evaluated_sha256(loaded), loaded.average_sha256);
+  choose_weights(loaded, WeightsCopy::trained, "c");
+  EXPECT_EQ(&evaluated_weights(loaded), &loaded.state.parameters);
+  EXPECT_EQ(evaluated_sha256(loaded), loaded.weights_sha256);
+
+  Checkpoint plain = some_checkpoint(tiny_model());
+  EXPECT_EQ(average_sha256(plain.model, plain.state), "");
+  EXPECT_EQ(&evaluated_weights(plain), &plain.state.parameters);
+  choose_weights(plain, WeightsCopy::trained, "p");
+  EXPECT_THROW(choose_weights(plain, WeightsCopy::average, "p"), UserError);
+}
+
+// Buffers are not averaged: the file has them once, and the average is evaluated with them.
+TEST(Checkpoint, TheAverageHasTheBuffersOfTheWeights) {
+  const TempFolder folder;
+  const ModelFile model = tiny_normalized_model({"average.type=ema"});
+  Checkpoint saved = some_checkpoint(model);
+  for (Index i = model.net.parameters_end(); i < model.net.arena_size(); ++i) {
+    saved.state.parameters[i] = saved.state.slots.back()[i] = static_cast<float>(i);
+  }
+  save_checkpoint(folder / "c.safetensors", saved);
+  const safetensors::Reader reader(folder / "c.safetensors");
+  EXPECT_TRUE(reader.tensors().contains("norm1.running_mean"));
+  EXPECT_TRUE(reader.tensors().contains("average.norm1.weight"));
+  EXPECT_FALSE(reader.tensors().contains("average.norm1.running_mean"));
+  const Checkpoint loaded = load_checkpoint(folder / "c.safetensors");
+  EXPECT_EQ(content(loaded), content(saved));
+  EXPECT_EQ(loaded.average_sha256, average_sha256(model, saved.state));
+  for (const ParameterTensor& tensor : model.net.tensors()) {
+    float& last = saved.state.slots.back()[tensor.offset + tensor.size - 1];
+    last = -last;
+    EXPECT_NE(average_sha256(model, saved.state), loaded.average_sha256) << tensor.name;
+    last = -last;
+  }
+}
+
+// Whatever bytes the names have; those that are no UTF-8 are replaced.
+TEST(Checkpoint, KeepsTheClassNames) {
+  const TempFolder folder;
+  Checkpoint saved = some_checkpoint(tiny_model());
+  using Names = std::vector<std::string>;
+  for (const Names& names :
+       {Names{}, Names{"one"}, Names{"", "\"\\\n\x1b[31m", "</td>", "\xc3\xa9\xe2\x80\xae"}}) {
+    saved.class_names = names;
+    save_checkpoint(folder / "c.safetensors", saved);
+    EXPECT_EQ(load_checkpoint(folder / "c.safetensors").class_names, names);
+  }
+  saved.class_names = {"\xff"};
+  save_checkpoint(folder / "c.safetensors", saved);
+  EXPECT_EQ(load_checkpoint(folder / "c.safetensors").class_names, Names{"\xef\xbf\xbd"});
+  EXPECT_EQ(safetensors::Reader(folder / "c.safetensors").metadata().at("arithmetic"), "fp32");
+}
+
 TEST(Checkpoint, DigestsSeeEveryNumber) {
-  const ModelFile model = tiny_model({"optimizer.type=adamw"});
+  const ModelFile model = tiny_model({"optimizer.type=adamw", "average.type=ema"});
   Checkpoint c = some_checkpoint(model);
-  ASSERT_EQ(c.state.slots.size(), 2u);
+  ASSERT_EQ(c.state.slots.size(), 3u);
   const std::string weights = weights_sha256(model.net, c.state);
   const std::string state = state_sha256(model.net, c.state, 21);
   EXPECT_NE(state_sha256(model.net, c.state, 22), state);
@@ -117,6 +187,19 @@ TEST(Checkpoint, DamageNeverPassesForContent) {
   EXPECT_GT(refused, 1500);
 }
 
+// Writes the digest that belongs to the other entries (docs/formats.md, "Digests").
+void sign(safetensors::Metadata& metadata) {
+  metadata.erase("metadata_sha256");
+  Sha256 digest;
+  for (const auto& [key, value] : metadata) {
+    for (const std::string* text : {&key, &value}) {
+      digest.update_number(std::uint64_t{text->size()});
+      digest.update(std::span<const char>(*text));
+    }
+  }
+  metadata["metadata_sha256"] = digest.hex();
+}
+
 // Well-formed files of other programs, or with metadata that do not fit the tensors.
 TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   const TempFolder folder;
@@ -138,6 +221,22 @@ TEST(Checkpoint, SaysWhatAForeignFileLacks) {
   EXPECT_NE(message(newer, tensors).find("convoy.checkpoint/3"), std::string::npos);
   newer["schema"] = "another/1";
   EXPECT_NE(message(newer, tensors).find("another/1"), std::string::npos);
+
+  // With a digest of the metadata that fits: only the content is wrong.
+  const auto changed = [&](const std::string& key, const std::string& value) {
+    safetensors::Metadata metadata = reader.metadata();
+    metadata[key] = value;
+    sign(metadata);
+    return message(metadata, tensors);
+  };
+  EXPECT_NE(changed("arithmetic", "bf16").find("it is bf16, but the model's is fp32"),
+            std::string::npos);
+  EXPECT_NE(changed("class_names", R"(["a","b","c","d","e"])").find("5 names"), std::string::npos);
+  EXPECT_NE(changed("class_names", R"(["a",1])").find("class_names"), std::string::npos);
+  safetensors::Metadata without = reader.metadata();
+  without.erase("arithmetic");
+  sign(without);
+  EXPECT_NE(message(without, tensors).find("arithmetic is missing"), std::string::npos);
 
   safetensors::Metadata moved = reader.metadata();
   moved["epoch"] = "2";

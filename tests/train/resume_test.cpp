@@ -29,18 +29,21 @@ class Stopper : public Observer {
   Index step_ranges_;
 };
 
-constexpr const char* kOptimizers[] = {"optimizer.momentum=0", "optimizer.nesterov=true",
-                                       "optimizer.type=adamw", "optimizer.type=rmsprop"};
+constexpr const char* kSettings[] = {"optimizer.momentum=0",    "optimizer.nesterov=true",
+                                       "optimizer.type=adamw",    "optimizer.type=rmsprop",
+                                       "optimizer.clip_norm=0.5", "optimizer.type=muon",
+                                       "average.type=ema",        "average.type=lookahead"};
 
 TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
   std::mt19937 random(9);
   const TrainAndTest data = tiny_data(257, 33);
   const DataSettings settings{"synthetic", 250, 0.1};
   const auto communicator = alone();
-  for (int trial = 0; trial < 4; ++trial) {
-    const ModelFile model =
-        tiny_model({"train.batch=" + std::to_string(5 + random() % 40),
-                    "train.grain=" + std::to_string(1 + random() % 5), kOptimizers[trial % 4]});
+  for (int trial = 0; trial < 8; ++trial) {
+    const std::vector<Override> overrides{"train.batch=" + std::to_string(5 + random() % 40),
+                                          "train.grain=" + std::to_string(1 + random() % 5),
+                                          kSettings[trial]};
+    const ModelFile model = trial % 2 == 0 ? tiny_normalized_model(overrides) : tiny_model(overrides);
     Observer observer;
     const auto engine = tiny_engine(model, *communicator);
     const TrainResult wanted =

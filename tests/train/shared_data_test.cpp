@@ -34,6 +34,17 @@ void write_folder(const fs::path& folder, unsigned seed = 1) {
   write_file(folder / "class_names.txt", std::string("a\nb: 12\n3:c\nd d\n"));
 }
 
+// The same with labels of 16 bits, and 400 classes; an odd number of bytes of pixels in each part.
+void write_folder_of_many_classes(const fs::path& folder) {
+  write_file(folder / "train-images-idx3-ubyte", testing::idx_images(3, 5, 3, 1));
+  write_file(folder / "train-labels-idx1-ubyte", testing::idx_labels_of(16, {399, 256, 7}));
+  write_file(folder / "t10k-images-idx3-ubyte", testing::idx_images(1, 5, 3, 2));
+  write_file(folder / "t10k-labels-idx1-ubyte", testing::idx_labels_of(32, {255}));
+  std::string names;
+  for (int i = 0; i < 400; ++i) names += "class " + std::to_string(i) + "\n";
+  write_file(folder / "class_names.txt", names);
+}
+
 void expect_equal(const Dataset& a, const Dataset& b) {
   EXPECT_EQ(a.image_shape(), b.image_shape());
   EXPECT_EQ(a.classes(), b.classes());
@@ -51,9 +62,10 @@ void expect_equal(const TrainAndTest& a, const TrainAndTest& b) {
 
 TEST(SharedData, IsWhatOneRankAloneReads) {
   const TempFolder temporary;
-  const fs::path folder = temporary / "digits";
+  const fs::path folder = temporary / "digits", many = temporary / "many";
   write_folder(folder);
-  for (const std::string& name : {std::string("synthetic"), folder.string()}) {
+  write_folder_of_many_classes(many);
+  for (const std::string& name : {std::string("synthetic"), folder.string(), many.string()}) {
     const TrainAndTest expected = load_data(name);
     for (const auto& job : kJobs) {
       test::run_ranks(job, [&](Communicator& communicator) {

@@ -62,6 +62,13 @@ ModelFile tiny_model(const std::vector<Override>& overrides) {
   return parse_model_file(kTinyModel, "tiny", overrides);
 }
 
+ModelFile tiny_normalized_model(const std::vector<Override>& overrides) {
+  std::string text = kTinyModel;
+  text.insert(text.find("activation"),
+              "\n[[layer]]\ntype = \"batch_norm2d\"\nname = \"norm1\"\n");
+  return parse_model_file(text, "tiny", overrides);
+}
+
 TrainAndTest tiny_data(Index train_samples, Index test_samples) {
   const Shape image{6, 6, 1};
   TrainAndTest data{"synthetic",

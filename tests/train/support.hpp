@@ -41,6 +41,8 @@ std::vector<std::string> names_in(const fs::path& folder);
 // A net of a convolution, a pool and a dense layer over 6 x 6 images; momentum, so that the
 // optimizer has a state.
 ModelFile tiny_model(const std::vector<Override>& overrides = {});
+// The same with a batch normalisation, norm1, behind the convolution.
+ModelFile tiny_normalized_model(const std::vector<Override>& overrides = {});
 
 // Matches tiny_model().
 TrainAndTest tiny_data(Index train_samples = 61, Index test_samples = 20);

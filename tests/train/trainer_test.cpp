@@ -292,6 +292,7 @@ TEST(Trainer, RefusesAnEngineThatWasMadeForAnotherModel) {
   refused([](TrainSettings& s) { std::get<Sgd>(s.optimizer).weight_decay += 0.25; });
   refused([](TrainSettings& s) { s.optimizer = Adam{}; });
   refused([](TrainSettings& s) { s.optimizer_groups.push_back({.match = "*", .frozen = true}); });
+  refused([](TrainSettings& s) { s.clip_norm = 1; });
   FakeEngine fits;
   EXPECT_NO_THROW(RunTrainer(model, data, {"synthetic", 0, 0}, fits, *communicator, ""));
 }

@@ -176,6 +176,7 @@ Json optimizer_json(const TrainSettings& settings) {
         });
       },
       settings.optimizer);
+  if (settings.clip_norm) json["clip_norm"] = *settings.clip_norm;
   Json groups = Json::array();
   for (const OptimizerGroup& group : settings.optimizer_groups) {
     Json one{{"match", group.match},
@@ -188,19 +189,34 @@ Json optimizer_json(const TrainSettings& settings) {
   return json;
 }
 
+Json average_json(const TrainSettings& settings) {
+  Json json{{"type", type_name(settings.average)}};
+  std::visit(
+      [&](const auto& average) {
+        visit_settings(average, [&](std::string_view key, const auto& field, const auto&...) {
+          json[std::string(key)] = field;
+        });
+      },
+      settings.average);
+  json["evaluate"] = to_string(settings.evaluate);
+  return json;
+}
+
 Json to_json(const TrainSettings& settings) {
-  return {{"batch", settings.batch},
-          {"grain", settings.grain},
-          {"epochs", settings.epochs},
-          {"order", settings.order},
-          {"seed", settings.seed},
-          {"drop_last", settings.drop_last},
-          {"schedule", to_string(settings.schedule)},
-          {"warmup_epochs", settings.warmup_epochs},
-          {"step_epochs", settings.step_epochs},
-          {"step_factor", settings.step_factor},
-          {"final_learning_rate", settings.final_learning_rate},
-          {"optimizer", optimizer_json(settings)}};
+  Json json{{"batch", settings.batch},
+            {"grain", settings.grain},
+            {"epochs", settings.epochs},
+            {"order", settings.order},
+            {"seed", settings.seed},
+            {"drop_last", settings.drop_last},
+            {"schedule", to_string(settings.schedule)},
+            {"warmup_epochs", settings.warmup_epochs},
+            {"step_epochs", settings.step_epochs},
+            {"step_factor", settings.step_factor},
+            {"final_learning_rate", settings.final_learning_rate},
+            {"optimizer", optimizer_json(settings)}};
+  if (exists(settings.average)) json["average"] = average_json(settings);
+  return json;
 }
 
 Json to_json(const MachineFacts& facts) {

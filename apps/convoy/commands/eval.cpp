@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 struct EvalOptions {
   std::string checkpoint;
   std::string choice;
+  std::string weights;
   std::string data;
   Layout layout;
   bool json = false;
@@ -45,12 +46,35 @@ std::string data_of_run(const fs::path& checkpoint, const std::optional<FoundRun
                   "give --data NAME or DIR");
 }
 
+// The counts, [true][predicted]; null where they would be more than a million.
+Json rows_of(const Confusion& matrix) {
+  constexpr Index kMostRows = 1000;
+  if (matrix.classes() > kMostRows) return nullptr;
+  Json rows = Json::array();
+  for (Index i = 0; i < matrix.classes(); ++i) {
+    Json row = Json::array();
+    for (Index j = 0; j < matrix.classes(); ++j) row.push_back(matrix(i, j));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Json cells_of(const Confusion& matrix) {
+  Json cells = Json::array();
+  for (const Confusion::Cell& cell : matrix.cells()) {
+    cells.push_back(Json::array({cell.truth, cell.predicted, cell.count}));
+  }
+  return cells;
+}
+
 int eval(const EvalOptions& options) {
   const std::optional<FoundRun> run = run_in(options.checkpoint);
-  const FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
+  FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
+  choose_weights(found, options.weights);
   if (run) warn_of_lost_config(*run);
   const Checkpoint& checkpoint = found.checkpoint;
   const bool chosen = fs::is_directory(options.checkpoint);
+  const WeightsCopy weights = evaluated_copy(checkpoint);
   const Net& net = checkpoint.model.net;
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
@@ -59,27 +83,22 @@ int eval(const EvalOptions& options) {
   const TestResult result = test(checkpoint, data, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;
-  const Index classes = matrix.classes();
   const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
     write_stdout(fmt::format(
-        "{} on {}, {} test images, after {} steps{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
+        "{} on {}, {} test images, after {} steps{}{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
         net.name(), printable(data.name), with_commas(data.test.size()),
         with_commas(checkpoint.position.step), chosen ? fmt::format(" ({})", in_words(found)) : "",
+        weights == WeightsCopy::average ? ", average of the weights" : "",
         as_percent(result.accuracy), result.loss, confusion_text(matrix, names)));
     return kDone;
-  }
-  Json rows = Json::array();
-  for (Index i = 0; i < classes; ++i) {
-    Json row = Json::array();
-    for (Index j = 0; j < classes; ++j) row.push_back(matrix(i, j));
-    rows.push_back(std::move(row));
   }
   write_json({{"schema", "convoy.eval/1"},
               {"version", kVersion},
               {"checkpoint", options.checkpoint},
               {"file", found.file.string()},
               {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
+              {"weights", to_string(weights)},
               {"model", net.name()},
               {"data", data.name},
               {"epoch", checkpoint.position.epoch},
@@ -88,8 +107,11 @@ int eval(const EvalOptions& options) {
               {"accuracy", result.accuracy},
               {"loss", result.loss},
               {"class_names", names},
-              {"confusion_matrix", std::move(rows)},  // [true][predicted]
+              {"confusion_matrix", rows_of(matrix)},
+              {"confusion_cells", cells_of(matrix)},
               {"weights_sha256", checkpoint.weights_sha256},
+              {"average_sha256",
+               checkpoint.average_sha256.empty() ? Json(nullptr) : Json(checkpoint.average_sha256)},
               {"state_sha256", checkpoint.state_sha256},
               {"train_data_sha256", checkpoint.data_sha256},
               {"test_data_sha256", data.test.sha256()}});
@@ -105,6 +127,7 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
   command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
       ->required();
   add_checkpoint_choice(*command, options->choice);
+  add_weights_choice(*command, options->weights);
   command
       ->add_option("--data", options->data,
                    "Data to test on; default: the data that the run was trained on")

@@ -113,11 +113,12 @@ std::string text_of_model(const ModelFile& model, const Work& work) {
                   with_commas(sum.weight_gradient_flops)});
   const Index flops = net.flops_per_sample();
   return fmt::format(
-      "{}: input {}, loss {}\n\n{}\n"
+      "{}: input {}, loss {}, arithmetic {}\n\n{}\n"
       "The three right-hand columns are FLOPs per sample. Training takes {} per sample and\n"
       "{} per step of {}; predicting takes {} per sample.\n"
       "A batch of {} in grains of {} has work for up to {} {} (data parallel).\n{}",
       net.name(), to_string(net.input()), to_string(net.loss().function),
+      to_string(model.arithmetic),
       aligned(rows, {false, false, false, false, true, true, true, true}), with_commas(flops),
       with_commas(flops * work.batch), work.batch, with_commas(sum.forward_flops), work.batch,
       work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers",
@@ -140,6 +141,7 @@ Json json_of_model(const ModelFile& model, const Work& work) {
   return {{"name", net.name()},
           {"input", shape(net.input())},
           {"loss", to_string(net.loss().function)},
+          {"arithmetic", to_string(model.arithmetic)},
           {"classes", net.loss().classes},
           {"layers", std::move(layers)},
           {"parameters", net.parameter_count()},

@@ -21,6 +21,7 @@ namespace {
 struct PredictOptions {
   std::string checkpoint;
   std::string choice;
+  std::string weights;
   std::vector<std::string> images;
   std::optional<Index> index;
   Index top = 3;
@@ -87,6 +88,8 @@ void check_standard_input(const PredictOptions& options) {
 int predict(const PredictOptions& options) {
   check_standard_input(options);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
+  choose_weights(found, options.weights);
+  const WeightsCopy weights = evaluated_copy(found.checkpoint);
   if (const auto run = run_in(options.checkpoint)) warn_of_lost_config(*run);
   const std::string checkpoint_file = found.file.string();
   const bool chosen = std::filesystem::is_directory(options.checkpoint);
@@ -121,6 +124,7 @@ int predict(const PredictOptions& options) {
                 {"checkpoint", options.checkpoint},
                 {"file", checkpoint_file},
                 {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
+                {"weights", to_string(weights)},
                 {"class_names", predictor.class_names()},
                 {"images", std::move(images)},
                 {"errors", std::move(errors)}});
@@ -136,6 +140,7 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
   command->add_option("RUN|CHECKPOINT", options->checkpoint, "A run folder or a checkpoint file")
       ->required();
   add_checkpoint_choice(*command, options->choice);
+  add_weights_choice(*command, options->weights);
   command
       ->add_option("IMAGE", options->images,
                    "PNG, PGM, PPM or IDX files (plain or gzip), of the size that the model reads; "

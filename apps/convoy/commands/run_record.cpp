@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kConfused = 24;
+constexpr Index kMostProbabilities = Index{1} << 26;
 
 std::vector<ConfusedImage> most_confused(const Dataset& test, const TestResult& result,
                                          Index classes) {
@@ -68,9 +69,11 @@ RunRecord::RunRecord(fs::path run_folder, const std::string& choice, bool quiet)
     const Checkpoint newest = newest_checkpoint(folder).checkpoint;
     position = newest.position;
     weights_sha256 = newest.weights_sha256;
+    average_sha256 = newest.average_sha256;
   } else {
     position = tested.checkpoint.position;
     weights_sha256 = tested.checkpoint.weights_sha256;
+    average_sha256 = tested.checkpoint.average_sha256;
   }
   // Epochs that a killed process finished after its last checkpoint would be done again.
   std::erase_if(epochs, [&](const EpochMetrics& epoch) { return epoch.epoch > epochs_done(); });
@@ -94,10 +97,12 @@ void evaluate(RunRecord& run, TestData& data, const std::string& name) {
   }
   if (found != nullptr) {
     run.data = found->name;
-    run.result = test(run.tested.checkpoint, *found, Layout{}, true);
+    const Index classes = run.tested.checkpoint.model.net.loss().classes;
+    run.too_many_probabilities = found->test.size() > kMostProbabilities / classes;
+    run.result = test(run.tested.checkpoint, *found, Layout{}, !run.too_many_probabilities);
     run.other_test_data = found->test.sha256() != run.config.test_sha256;
-    run.confused =
-        most_confused(found->test, *run.result, run.tested.checkpoint.model.net.loss().classes);
+    if (!run.too_many_probabilities)
+      run.confused = most_confused(found->test, *run.result, classes);
     run.result->probabilities = {};
   }
   run.tested.checkpoint.state = {};

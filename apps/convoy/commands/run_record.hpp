@@ -31,7 +31,8 @@ struct RunRecord {
   FoundRun config;
   RunPosition position;  // of the newest checkpoint, like weights_sha256
   std::string weights_sha256;
-  FoundCheckpoint tested;  // the chosen one; evaluate() removes its weights
+  std::string average_sha256;  // empty where the model has no average
+  FoundCheckpoint tested;      // the chosen one; evaluate() removes its weights
   std::vector<EpochMetrics> epochs;
 
   std::string data;                  // name of the data that it was tested on here
@@ -39,6 +40,8 @@ struct RunRecord {
   std::string why_not;
   bool other_test_data = false;  // whether it differs from the test data of the training
   std::vector<ConfusedImage> confused;
+  // The probabilities of all test images would take more than 256 MiB: `confused` is empty.
+  bool too_many_probabilities = false;
 
   Index epochs_wanted() const { return config.model.train.epochs; }
   Index epochs_done() const { return position.epoch - 1; }

@@ -41,6 +41,22 @@ std::string epochs_of(const RunRecord& run) {
                        : fmt::format("{} of {}", run.epochs_done(), run.epochs_wanted());
 }
 
+// "ema, decay 0.999, warmup; tested: the average"
+std::string average_in_words(const TrainSettings& train) {
+  std::string text(type_name(train.average));
+  std::visit(
+      [&](const auto& average) {
+        visit_settings(average, [&](std::string_view key, const auto& field, const auto&...) {
+          const std::string value = fmt::format("{}", field);
+          if (value == "false") return;
+          text += value == "true" ? fmt::format(", {}", key) : fmt::format(", {} {}", key, value);
+        });
+      },
+      train.average);
+  const bool average = train.evaluate == WeightsCopy::average;
+  return text + (average ? "; tested: the average" : "; tested: the trained weights");
+}
+
 // The settings that differ from the optimizer's defaults: "sgd, learning rate 0.1, momentum 0.9,
 // nesterov, weight decay 0.0005".
 std::string optimizer_in_words(const TrainSettings& train) {
@@ -64,6 +80,7 @@ std::string optimizer_in_words(const TrainSettings& train) {
         });
       },
       train.optimizer);
+  if (train.clip_norm) text += fmt::format(", gradients clipped to norm {}", *train.clip_norm);
   if (!train.optimizer_groups.empty()) {
     text += fmt::format(", {} with settings of their own",
                         counted(static_cast<Index>(train.optimizer_groups.size()), "group"));
@@ -188,17 +205,22 @@ void tell_facts(Page& page, const RunRecord& run) {
   std::string samples = data.name;
   if (data.limit > 0) samples += fmt::format(", the first {}", counted(data.limit, "sample"));
   if (data.validation > 0) samples += fmt::format(", {} held out", as_percent(data.validation));
-  page.facts({{"folder", run.folder.string()},
-              {"model", fmt::format("{}, {}", run.config.model.net.name(),
-                                    counted(run.config.model.net.parameter_count(), "parameter"))},
-              {"training data", samples},
-              {"batch", fmt::format("{}, in grains of {}", train.batch, train.grain)},
-              {"optimizer", optimizer_in_words(train)},
-              {"order", fmt::format("{}, seed {}", train.order, train.seed)},
-              {"done",
-               fmt::format("{} of {}, {}", run.epochs_done(), counted(run.epochs_wanted(), "epoch"),
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"folder", run.folder.string()},
+      {"model", fmt::format("{}, {}", run.config.model.net.name(),
+                            counted(run.config.model.net.parameter_count(), "parameter"))},
+      {"training data", samples},
+      {"batch", fmt::format("{}, in grains of {}", train.batch, train.grain)},
+      {"optimizer", optimizer_in_words(train)},
+      {"order", fmt::format("{}, seed {}", train.order, train.seed)},
+      {"done", fmt::format("{} of {}, {}", run.epochs_done(), counted(run.epochs_wanted(), "epoch"),
                            counted(run.position.step, "step"))},
-              {"weights (SHA-256)", run.weights_sha256}});
+      {"weights (SHA-256)", run.weights_sha256}};
+  if (exists(train.average)) {
+    facts.push_back({"average", average_in_words(train)});
+    facts.push_back({"average (SHA-256)", run.average_sha256});
+  }
+  page.facts(facts);
   page.html(fmt::format("<details><summary>Model file</summary>\n<pre>{}</pre>\n</details>\n",
                         svg::escaped_lines(run.config.model.text)));
 }
@@ -232,6 +254,12 @@ void tell_epochs(Page& page, const RunRecord& run) {
 
 void tell_confused(Page& page, const RunRecord& run, const std::vector<std::string>& names) {
   page.subsection("Most confused");
+  if (run.too_many_probabilities) {
+    return page.note(fmt::format(
+        "The images are not shown, because the probabilities of {} classes for all test images "
+        "take more than 256 MiB.",
+        with_commas(run.result->confusion.classes())));
+  }
   if (run.confused.empty()) return page.paragraph("The model made no mistake.");
   const auto name = [&](Index label) { return names[static_cast<std::size_t>(label)]; };
   if (run.confused.front().png.empty()) {
@@ -263,7 +291,7 @@ void tell_mistakes(Page& page, const RunRecord& run) {
       fmt::format("On {}, by the {}: accuracy {}, loss {}.", run.data, in_words(run.tested),
                   percent(run.result->accuracy), decimals(run.result->loss, 4));
   std::vector<std::string> frequent;
-  for (const Confusion::Mistake& mistake : confusion.mistakes()) {
+  for (const Confusion::Cell& mistake : confusion.mistakes()) {
     if (frequent.size() == 3) break;
     frequent.push_back(fmt::format("{} taken for {} ({})", name(mistake.truth),
                                    name(mistake.predicted), with_commas(mistake.count)));

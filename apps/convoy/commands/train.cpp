@@ -54,6 +54,7 @@ Json document(const TrainResult& result, const Run& run, const TrainAndTest& dat
             {"status", to_string(result.status)},
             {"model", run.model.net.name()},
             {"data", data.name},
+            {"arithmetic", to_string(run.model.arithmetic)},
             {"seed", settings.seed},
             {"batch", settings.batch},
             {"grain", settings.grain},
@@ -74,6 +75,8 @@ Json document(const TrainResult& result, const Run& run, const TrainAndTest& dat
   for (const EpochMetrics& epoch : result.epochs) json["epochs"].push_back(to_json(epoch));
   json["train_seconds"] = result.train_seconds;
   json["weights_sha256"] = result.weights_sha256;
+  json["average_sha256"] =
+      result.average_sha256.empty() ? Json(nullptr) : Json(result.average_sha256);
   json["state_sha256"] = result.state_sha256;
   json["checkpoint"] = result.checkpoint.string();
   json["best"] = best_json(result.best);

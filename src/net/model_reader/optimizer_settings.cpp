@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "net/model_reader.hpp"
 #include "net/table_reader.hpp"
@@ -11,6 +12,8 @@
 namespace convoy {
 namespace {
 
+// The keys of [optimizer] that belong to no type.
+constexpr std::array<std::string_view, 2> kKeysOfAll = {"type", "clip_norm"};
 constexpr std::array<std::string_view, 4> kGroupKeys = {"match", "learning_rate_factor",
                                                         "weight_decay", "frozen"};
 
@@ -97,11 +100,11 @@ std::vector<OptimizerGroup> read_groups(const TableReader& optimizer) {
 }  // namespace
 
 bool is_optimizer_key(std::string_view key) {
-  return !owners_of(key).empty();
+  return key == "clip_norm" || !owners_of(key).empty();
 }
 
 std::vector<std::string_view> optimizer_keys() {
-  std::vector<std::string_view> all{"type"};
+  std::vector<std::string_view> all(kKeysOfAll.begin(), kKeysOfAll.end());
   for (const NamedOptimizer& known : kOptimizers) {
     for (const std::string_view key : setting_keys(known.defaults)) {
       if (std::ranges::count(all, key) == 0) all.push_back(key);
@@ -114,7 +117,8 @@ void read_optimizer(const ConfigValue& table, TrainSettings& settings) {
   const NamedOptimizer& named = read_type(table);
   refuse_keys_of_others(table, named);
   std::vector<std::string_view> keys = setting_keys(named.defaults);
-  keys.insert(keys.end(), {"type", "group"});
+  keys.insert(keys.end(), kKeysOfAll.begin(), kKeysOfAll.end());
+  keys.emplace_back("group");
   const TableReader reader(table, "[optimizer]", keys);
   settings.optimizer = named.defaults;
   std::visit(
@@ -122,6 +126,9 @@ void read_optimizer(const ConfigValue& table, TrainSettings& settings) {
         visit_settings(op, [&](std::string_view key, auto& field, const auto&... interval) {
           if constexpr (sizeof...(interval) == 0) {
             field = reader.flag(key, field);
+          } else if constexpr (std::is_same_v<std::decay_t<decltype(field)>, Index>) {
+            const auto& [low, high] = std::tie(interval.low..., interval.high...);
+            field = reader.integer(key, field, static_cast<Index>(low), static_cast<Index>(high));
           } else {
             field = reader.number(key, field, interval...);
           }
@@ -129,6 +136,8 @@ void read_optimizer(const ConfigValue& table, TrainSettings& settings) {
       },
       settings.optimizer);
   check(settings.optimizer, reader);
+  settings.clip_norm.reset();
+  if (reader.has("clip_norm")) settings.clip_norm = reader.number("clip_norm", 0, kPositiveFloat);
   settings.optimizer_groups = read_groups(reader);
 }
 
@@ -159,6 +168,7 @@ std::string optimizer_text(const TrainSettings& settings) {
         });
       },
       settings.optimizer);
+  if (settings.clip_norm) text += fmt::format("clip_norm = {}\n", *settings.clip_norm);
   for (const OptimizerGroup& group : settings.optimizer_groups) {
     text += fmt::format("\n[[optimizer.group]]\nmatch = {}\nlearning_rate_factor = {}\n",
                         to_toml({group.match, {}}), group.learning_rate_factor);

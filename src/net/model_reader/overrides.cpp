@@ -3,7 +3,9 @@
 // override is checked as strictly as a line of the file, and can set every key.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <utility>
 
 #include "base/nesting.hpp"
@@ -29,10 +31,11 @@ std::vector<std::string> split_at_dots(std::string_view key) {
 // Suggests a key for one that begins with no section: the key whose last part is near to it, or
 // else the nearest whole key.
 std::string suggest_key(std::string_view key) {
-  std::vector<std::string> whole{"name", "layer.0.filters", "loss.type"};
+  std::vector<std::string> whole{"name", "arithmetic", "layer.0.filters", "loss.type"};
   for (const std::string_view k : kInputKeys) whole.push_back(fmt::format("input.{}", k));
   for (const std::string_view k : kTrainKeys) whole.push_back(fmt::format("train.{}", k));
   for (const std::string_view k : optimizer_keys()) whole.push_back(fmt::format("optimizer.{}", k));
+  for (const std::string_view k : average_keys()) whole.push_back(fmt::format("average.{}", k));
   const std::vector<std::string_view> candidates(whole.begin(), whole.end());
   std::vector<std::string_view> ends;
   for (const std::string_view k : candidates) ends.push_back(k.substr(k.rfind('.') + 1));
@@ -43,7 +46,8 @@ std::string suggest_key(std::string_view key) {
   }
   near = nearest(key, candidates);
   return near.empty()
-             ? "use one of name, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY, optimizer.KEY"
+             ? "use one of name, arithmetic, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY, "
+               "optimizer.KEY, average.KEY"
              : fmt::format("did you mean '{}'?", near);
 }
 
@@ -71,15 +75,17 @@ ConfigValue& find_layer(ConfigValue& root, const std::string& part,
           did_you_mean(part, std::vector<std::string_view>(names.begin(), names.end())));
 }
 
-// Another optimizer begins with its own defaults: the settings that the file gives to the old one
-// are dropped. Groups stay.
-void drop_settings_of_file(ConfigTable& optimizer, const ConfigValue& type) {
-  const ConfigValue* old = find(optimizer, "type");
+// Another optimizer, or another average, begins with its own defaults: the settings that the file
+// gives to the old one are dropped. The keys `common` stay, which belong to no type.
+void drop_settings_of_file(ConfigTable& section, const ConfigValue& type,
+                           std::string_view usual_type,
+                           std::initializer_list<std::string_view> common) {
+  const ConfigValue* old = find(section, "type");
   const auto* before = old == nullptr ? nullptr : std::get_if<std::string>(&old->data);
   const auto* after = std::get_if<std::string>(&type.data);
-  if (after == nullptr || *after == (before == nullptr ? "sgd" : *before)) return;
-  std::erase_if(optimizer, [](const ConfigEntry& entry) {
-    return entry.key != "group" && !entry.value.location.from_override;
+  if (after == nullptr || *after == (before == nullptr ? usual_type : *before)) return;
+  std::erase_if(section, [=](const ConfigEntry& entry) {
+    return std::ranges::count(common, entry.key) == 0 && !entry.value.location.from_override;
   });
 }
 
@@ -143,7 +149,8 @@ void apply_override(ConfigValue& root, const Override& override) {
   for (; next + 1 < parts.size(); ++next) table = &enter(*table, parts[next], location);
   ConfigValue value = parse_config_value(std::string_view(override).substr(equals + 1), location);
   auto& entries = std::get<ConfigTable>(table->data);
-  if (key == "optimizer.type") drop_settings_of_file(entries, value);
+  if (key == "optimizer.type") drop_settings_of_file(entries, value, "sgd", {"group", "clip_norm"});
+  if (key == "average.type") drop_settings_of_file(entries, value, "none", {"evaluate"});
   if (ConfigValue* old = find(entries, parts.back())) {
     *old = std::move(value);
   } else {

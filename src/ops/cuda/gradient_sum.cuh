@@ -30,8 +30,15 @@ struct ParameterSource {
   // The update.
   BlockUpdate update;
   PackedBlock packed;
+  // What whole_gradient.cuh needs: the number of the block, and of its first row among those of all
+  // blocks. A matrix that Muon makes orthogonal, and where its products G begin.
+  int block = 0;
+  Index first_row = 0;
+  bool orthogonal = false;
+  Index gram = 0;
 
   CONVOY_HOST_DEVICE Index size() const { return Index{rows} * columns; }
+  CONVOY_HOST_DEVICE MatrixShape matrix() const { return {taps, columns}; }
 };
 
 // The grains of a step that belong to this rank, and how often each one is merged with those before

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The losses (ops/loss.hpp), in three parts with a barrier after each: the terms of every class
-// (one thread for each class of each sample), the gradient, and the sum over the classes (one
-// thread for each sample, in order). Traffic: the scores, their gradient, and twelve bytes of
-// scratch per class. Grid: any.
+// The losses (ops/loss.hpp), in parts with a barrier after each: the terms of every class (one
+// thread for each class of each sample), the gradient, and the sum over the classes (one thread for
+// each sample, in order). A softmax of many classes has two more parts of one thread for each
+// sample: the largest score before the terms, and their total before the gradient. Traffic: the
+// scores, their gradient, and twelve bytes of scratch per class. Grid: any.
 #pragma once
 
 #include "ops/cuda/group.cuh"
@@ -18,6 +19,8 @@ struct LossArrays {
   const int* labels = nullptr;    // [samples]
   float* exponentials = nullptr;  // [samples][classes]
   double* terms = nullptr;        // [samples][classes]
+  float* largest = nullptr;       // [samples]: the largest score; used if finds_once()
+  float* totals = nullptr;        // [samples]: the sum of the exponentials; used if finds_once()
   float* dlogits = nullptr;
   float* probabilities = nullptr;
   double* losses = nullptr;    // [samples]
@@ -25,11 +28,28 @@ struct LossArrays {
   int* hits = nullptr;         // [samples]: 1 where the prediction is right
 };
 
+// Whether one thread finds the largest score of a sample, and the sum of its exponentials, for all
+// of its classes. With few classes each thread finds them itself, which costs less than a barrier;
+// with N classes this takes N * N steps for each sample.
+CONVOY_HOST_DEVICE constexpr bool finds_once(const Loss& op) {
+  constexpr Index kFewClasses = 64;
+  return op.function == LossFunction::softmax_cross_entropy && op.classes > kFewClasses;
+}
+
 __device__ inline int first_maximum(const float* z, int classes) {
   int best = 0;
   for (int i = 1; i < classes; ++i)
     if (z[i] > z[best]) best = i;
   return best;
+}
+
+__device__ inline void loss_largest(const Loss& op, const LossArrays& arrays, int samples,
+                                    const Group& group) {
+  const int classes = static_cast<int>(op.classes);
+  for (int sample = group.rank; sample < samples; sample += group.size) {
+    const float* const z = arrays.logits + sample * classes;
+    arrays.largest[sample] = z[first_maximum(z, classes)];
+  }
 }
 
 __device__ inline void loss_terms(const Loss& op, const LossArrays& arrays, int samples,
@@ -39,7 +59,8 @@ __device__ inline void loss_terms(const Loss& op, const LossArrays& arrays, int 
     const int sample = i / classes, n = i - sample * classes;
     const float* const z = arrays.logits + sample * classes;
     if (op.function == LossFunction::softmax_cross_entropy) {
-      arrays.exponentials[i] = math::exp_of(z[n] - z[first_maximum(z, classes)]);
+      const float largest = finds_once(op) ? arrays.largest[sample] : z[first_maximum(z, classes)];
+      arrays.exponentials[i] = math::exp_of(z[n] - largest);
     } else {
       const auto logit = static_cast<double>(z[n]);
       arrays.exponentials[i] = math::sigmoid_of(z[n]);
@@ -60,6 +81,20 @@ __device__ inline float sum_of(const float* values, int count) {
   return total;
 }
 
+__device__ inline void loss_totals(const Loss& op, const LossArrays& arrays, int samples,
+                                   const Group& group) {
+  const int classes = static_cast<int>(op.classes);
+  for (int sample = group.rank; sample < samples; sample += group.size)
+    arrays.totals[sample] = sum_of(arrays.exponentials + sample * classes, classes);
+}
+
+// The sum of the exponentials of a sample.
+__device__ inline float total_of(const Loss& op, const LossArrays& arrays, int sample) {
+  const int classes = static_cast<int>(op.classes);
+  return finds_once(op) ? arrays.totals[sample]
+                        : sum_of(arrays.exponentials + sample * classes, classes);
+}
+
 __device__ inline void loss_gradient(const Loss& op, const LossArrays& arrays, int samples,
                                      const Group& group) {
   const int classes = static_cast<int>(op.classes);
@@ -67,7 +102,7 @@ __device__ inline void loss_gradient(const Loss& op, const LossArrays& arrays, i
     const int sample = i / classes, n = i - sample * classes;
     float p = arrays.exponentials[i];
     if (op.function == LossFunction::softmax_cross_entropy) {
-      p = p / sum_of(arrays.exponentials + sample * classes, classes);
+      p = p / total_of(op, arrays, sample);
     }
     if (arrays.probabilities) arrays.probabilities[i] = p;
     if (arrays.dlogits) arrays.dlogits[i] = p - (n == arrays.labels[sample] ? 1.0F : 0.0F);
@@ -82,7 +117,7 @@ __device__ inline void loss_sum(const Loss& op, const LossArrays& arrays, int sa
     const int best = first_maximum(z, classes), label = arrays.labels[sample];
     double loss = 0;
     if (op.function == LossFunction::softmax_cross_entropy) {
-      const float sum = sum_of(arrays.exponentials + sample * classes, classes);
+      const float sum = total_of(op, arrays, sample);
       loss = math::log_of(static_cast<double>(sum)) -
              (static_cast<double>(z[label]) - static_cast<double>(z[best]));
     } else {

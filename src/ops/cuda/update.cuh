@@ -11,12 +11,14 @@
 namespace convoy::cuda {
 
 // An optimizer in the form in which a kernel can read it: the struct that `kind` names is set.
-enum class OptimizerKind : int { sgd, adam, rmsprop };
+enum class OptimizerKind : int { sgd, adam, rmsprop, lars, muon };
 struct DeviceOptimizer {
   OptimizerKind kind = OptimizerKind::sgd;
   Sgd sgd;
   Adam adam;
   RmsProp rmsprop;
+  Lars lars;
+  Muon muon;
   int slots = 0;
 };
 
@@ -31,6 +33,14 @@ inline void store(const Adam& op, DeviceOptimizer& lowered) {
 inline void store(const RmsProp& op, DeviceOptimizer& lowered) {
   lowered.kind = OptimizerKind::rmsprop;
   lowered.rmsprop = op;
+}
+inline void store(const Lars& op, DeviceOptimizer& lowered) {
+  lowered.kind = OptimizerKind::lars;
+  lowered.lars = op;
+}
+inline void store(const Muon& op, DeviceOptimizer& lowered) {
+  lowered.kind = OptimizerKind::muon;
+  lowered.muon = op;
 }
 inline DeviceOptimizer lower(const Optimizer& optimizer) {
   DeviceOptimizer lowered;
@@ -47,6 +57,8 @@ struct UpdateArrays {
   float* new_packed = nullptr;
   const float* slots[kMostSlots] = {};
   float* new_slots[kMostSlots] = {};
+  const float* average = nullptr;  // null where there is none
+  float* new_average = nullptr;
 };
 
 // Where the weights of a parameter block lie among the packed weights, if they do.
@@ -58,9 +70,10 @@ struct PackedBlock {
 
 // The numbers of a step.
 struct StepNumbers {
-  float scale = 1;  // 1 / batch
+  float scale = 1;  // scale_of()
   float rate = 0;
   StepFactors factors;
+  TensorFactors of_tensor = {};
 };
 
 __device__ inline float next_weight(const DeviceOptimizer& optimizer, const UpdateNumbers& numbers,
@@ -72,6 +85,10 @@ __device__ inline float next_weight(const DeviceOptimizer& optimizer, const Upda
       return make_rule<float>(optimizer.adam, numbers).next(w, g, slots);
     case OptimizerKind::rmsprop:
       return make_rule<float>(optimizer.rmsprop, numbers).next(w, g, slots);
+    case OptimizerKind::lars:
+      return make_rule<float>(optimizer.lars, numbers).next(w, g, slots);
+    case OptimizerKind::muon:
+      return make_rule<float>(optimizer.muon, numbers).next(w, g, slots);
   }
   return w;
 }
@@ -83,7 +100,29 @@ struct Parameter {
   Index index = 0;
 };
 
-// Returns whether the new weight and its slots are finite, or frozen.
+// Computes the average of a weight `w` that the optimizer has just computed, which may replace it,
+// and stores the weight. Returns whether both are finite, or frozen.
+__device__ inline bool store_weight(const PackedBlock& packed, const Parameter& parameter,
+                                    bool frozen, float w, const AverageStep& step,
+                                    const UpdateArrays& arrays) {
+  const Index i = parameter.index;
+  bool finite = frozen || w - w == 0;  // neither infinite nor NaN
+  if (arrays.average) {
+    float a = arrays.average[i];
+    if (!frozen) a = make_rule<float>(step).next(a, w);
+    arrays.new_average[i] = a;
+    finite = finite && (frozen || a - a == 0);
+  }
+  arrays.new_weights[i] = w;
+  if (packed.exists && !parameter.is_bias) {
+    arrays
+        .new_packed[packed.offset + packed_index(packed.packing, parameter.row, parameter.column)] =
+        w;
+  }
+  return finite;
+}
+
+// Returns whether the new weight, its slots and its average are finite, or frozen.
 __device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdate& block,
                               const PackedBlock& packed, const Parameter& parameter,
                               float gradient_sum, const StepNumbers& step,
@@ -94,22 +133,38 @@ __device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdat
   float slots[kMostSlots] = {};
   for (int s = 0; s < optimizer.slots; ++s) slots[s] = arrays.slots[s][i];
   if (!tensor.frozen) {
-    const UpdateNumbers numbers{static_cast<double>(step.rate) * tensor.rate_factor,
-                                tensor.weight_decay, step.factors};
+    const UpdateNumbers numbers =
+        numbers_of(tensor, static_cast<double>(step.rate), step.factors, step.of_tensor);
     w = next_weight(optimizer, numbers, w, gradient_sum * step.scale, slots);
   }
-  bool finite = tensor.frozen || w - w == 0;  // neither infinite nor NaN
+  bool finite = store_weight(packed, parameter, tensor.frozen, w, step.factors.average, arrays);
   for (int s = 0; s < optimizer.slots; ++s) {
     arrays.new_slots[s][i] = slots[s];
     finite = finite && (tensor.frozen || slots[s] - slots[s] == 0);
   }
-  arrays.new_weights[i] = w;
-  if (packed.exists && !parameter.is_bias) {
-    arrays
-        .new_packed[packed.offset + packed_index(packed.packing, parameter.row, parameter.column)] =
-        w;
-  }
   return finite;
+}
+
+// Muon's update of an element of a matrix, in two parts. The first replaces the slot and returns
+// whether it is finite; `u` becomes the element's momentum.
+__device__ inline bool momentum_of(const Muon& op, Index i, float gradient_sum,
+                                   const StepNumbers& step, const UpdateArrays& arrays, float& u) {
+  float slot = arrays.slots[0][i];
+  u = make_rule<float>(op, UpdateNumbers{}).direction(gradient_sum * step.scale, &slot);
+  arrays.new_slots[0][i] = slot;
+  return slot - slot == 0;
+}
+// The second has the element `o` of the orthogonal matrix; it returns whether the weight and its
+// average are finite.
+__device__ inline bool apply_orthogonal(const Muon& op, const TensorUpdate& tensor,
+                                        const MatrixShape& shape, const PackedBlock& packed,
+                                        const Parameter& parameter, float o,
+                                        const StepNumbers& step, const UpdateArrays& arrays) {
+  const UpdateNumbers numbers =
+      numbers_of(tensor, static_cast<double>(step.rate), step.factors, step.of_tensor);
+  const MuonRule<float> rule = make_rule<float>(op, numbers, rate_ratio(op, shape));
+  const float w = rule.apply(arrays.weights[parameter.index], o);
+  return store_weight(packed, parameter, tensor.frozen, w, step.factors.average, arrays);
 }
 
 }  // namespace convoy::cuda

@@ -53,6 +53,7 @@ const Backend& backend() {
       [](const Optimizer& optimizer, const UpdatePass<float>& pass) {
         return reference::update(optimizer, pass);
       },
+      [](const AveragePass<float>& pass) { return reference::average(pass); },
       add,
       reference::normalize};
   return table;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The executable specification of an update: the rule of the optimizer (optim/), element by
-// element.
+// element; then that of the average.
 #pragma once
 
 #include "optim/optimizer.hpp"
@@ -30,6 +30,18 @@ bool update(const Op& op, const UpdatePass<Real>& pass) {
 template <class Real>
 bool update(const Optimizer& optimizer, const UpdatePass<Real>& pass) {
   return std::visit([&](const auto& op) { return update<Real>(op, pass); }, optimizer);
+}
+
+// Returns whether all new averages are finite.
+template <class Real>
+bool average(const AveragePass<Real>& pass) {
+  const auto rule = make_rule<Real>(pass.step);
+  bool finite = true;
+  for (Index i = 0; i < pass.size; ++i) {
+    pass.new_average[i] = rule.next(pass.average[i], pass.new_weights[i]);
+    finite = finite && std::isfinite(pass.new_average[i]);
+  }
+  return finite;
 }
 
 }  // namespace convoy::reference

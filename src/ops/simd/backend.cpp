@@ -125,6 +125,7 @@ const Backend& backend() {
       [](const Optimizer& optimizer, const UpdatePass<float>& pass) {
         return HWY_NAMESPACE::update(optimizer, pass);
       },
+      [](const AveragePass<float>& pass) { return HWY_NAMESPACE::average(pass); },
       [](Index size, float* sum, const float* addend) { HWY_NAMESPACE::add(size, sum, addend); },
       [](const Normalize& op, Index size, const std::uint8_t* bytes, float* x) {
         HWY_NAMESPACE::normalize(op, size, bytes, x);

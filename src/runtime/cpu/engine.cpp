@@ -2,8 +2,10 @@
 // The CPU engine, for one or more threads. In a step range every worker does the same four parts
 // (compute, reduce, update, commit) for each batch: it computes the gradient of its grains,
 // finishes the tree, updates the weights and commits the step. Barriers lie before reduce and
-// before commit, and one more where sums are exchanged; reduce and update are one loop over each
-// worker's rows. The ranks of a memory domain wait for each other at these barriers, too.
+// before commit, one more where sums are exchanged, and one more between reduce and update where an
+// update needs the gradients of other weights. Else reduce and update are one loop over each
+// worker's rows (step_update.hpp). The ranks of a memory domain wait for each other at these
+// barriers, too.
 #include "runtime/cpu_engine.hpp"
 
 #include <exception>
@@ -19,10 +21,10 @@
 #include "parallel/collectives.hpp"
 #include "runtime/check_use.hpp"
 #include "runtime/cpu/generations.hpp"
+#include "runtime/cpu/inference.hpp"
 #include "runtime/cpu/layout.hpp"
 #include "runtime/cpu/memory_need.hpp"
 #include "runtime/cpu/step_update.hpp"
-#include "runtime/cpu/inference.hpp"
 #include "runtime/cpu/worker_groups.hpp"
 #include "runtime/cpu/workers.hpp"
 #include "runtime/gradient_sum.hpp"
@@ -61,7 +63,8 @@ class CpuEngine final : public Engine {
         gradient_sum_(communicator_, options, plan_, layout_.members, backend_, layout_.groups,
                       WorkerGroup::slots_of(layout_.share)),
         statistics_(communicator_, options, plan_, layout_.groups),
-        step_update_(net, layout_, gradient_sum_, statistics_, generations_),
+        step_update_(net, optimizer_, layout_, gradient_sum_, statistics_, generations_,
+                     communicator_),
         training_(plan_, layout_, communicator_, barrier_, &gradient_sum_, &statistics_),
         finite_(static_cast<std::size_t>(layout_.workers)),
         domain_finite_(allocate<Flag>(communicator_, domain_ranks(communicator).size())) {
@@ -146,10 +149,12 @@ class CpuEngine final : public Engine {
   // Null where there is no timeline.
   Track* track_of(int worker) const { return timeline_ ? timeline_->tracks() + worker : nullptr; }
 
-  // What an evaluation reads: the parameters of the current generation.
+  // What an evaluation reads: the current generation of the parameters or of their average. The
+  // buffers are those of the parameters in both cases.
   Weights weights_of_evaluation() {
-    const Weights weights = generations_.weights();
-    return inference_ ? inference_->fold(weights.parameters) : weights;
+    const Weights weights = generations_.evaluated();
+    return inference_ ? inference_->fold(weights.parameters, generations_.weights().parameters)
+                      : weights;
   }
 
   // Runs work(worker) on all workers. Where one of them throws, the call throws the first exception
@@ -214,13 +219,21 @@ class CpuEngine final : public Engine {
       }
     }
     if (ends_) return true;
+    if (step_update_.gathers()) {
+      step_update_.gather(worker, track);
+      if (!barrier(worker, [&] {
+            communicator_.barrier(SyncPoint::update);
+            step_update_.combine(step_metrics_.samples);
+          })) {
+        return false;
+      }
+    }
     const float rate =
         step_range.learning_rates[static_cast<std::size_t>(step - step_range.steps.begin)];
-    finite_[static_cast<std::size_t>(worker)].value =
-        step_update_.update(worker,
-                            {step_metrics_.samples, rate,
-                             step_factors(optimizer_.optimizer, number_in_run(step_range, step))},
-                            track);
+    finite_[static_cast<std::size_t>(worker)].value = step_update_.update(
+        worker,
+        {step_metrics_.samples, rate, step_factors(optimizer_, number_in_run(step_range, step))},
+        track);
     return barrier(worker, [&] { commit(); });
   }
 
@@ -232,8 +245,8 @@ class CpuEngine final : public Engine {
     if (track) track->step(step);
     Weights weights = generations_.weights();
     weights.coefficients = statistics_.coefficients();
-    const WorkerGroup::Work all{backend_, weights, normalizer_, list, {}, 0,
-                                track ? track - membership.member : nullptr};
+    const WorkerGroup::Work all{
+        backend_, weights, normalizer_, list, {}, 0, track ? track - membership.member : nullptr};
     const WorkerGroup::Work work =
         training_.work_of(membership, all, gradient_sum_.grains_of_rank(list.count()));
     for (const Phase& phase : plan_.phases()) {

@@ -18,10 +18,10 @@ class Inference {
         parameters_(inference_net_.net().arena_size()),
         groups_(plan_, layout, communicator, barrier, nullptr, nullptr) {}
 
-  // Computes the parameters from those of the net [arena]; returns them.
-  Weights fold(const float* arena) {
+  // Computes the parameters from those of the net; returns them. Arguments: InferenceNet::fold().
+  Weights fold(const float* parameters, const float* buffers) {
     const FloatEnvironment environment;
-    inference_net_.fold(arena, parameters_.data());
+    inference_net_.fold(parameters, buffers, parameters_.data());
     return {parameters_.data()};
   }
 

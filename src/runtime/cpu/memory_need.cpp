@@ -11,6 +11,7 @@
 #include "net/inference_net.hpp"
 #include "runtime/batch_statistics.hpp"
 #include "runtime/cpu/deferral.hpp"
+#include "runtime/cpu/step_update.hpp"
 #include "runtime/cpu/worker_group.hpp"
 
 namespace convoy {
@@ -34,18 +35,18 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
   // Each exists in two generations (runtime/cpu/generations.hpp); the slots hold the tree's partial
   // sums.
   const Index generation =
-      arena * (1 + static_cast<Index>(optimizer.slots().size())) + plan.packed_size();
+      arena * (1 + static_cast<Index>(optimizer.slot_count())) + plan.packed_size();
   const Index slots = layout.groups * WorkerGroup::slots_of(layout.share);
   const bool one_set =
       layout.members.all > layout.members.local;  // tensor-parallel ranks share the slots
   MemoryNeed need;
-  need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks));
+  need.domain = kFloatBytes * (2 * generation + slots * arena * (one_set ? 1 : ranks)) +
+                StepUpdate::gathered_bytes(plan.net(), optimizer, layout.domain_workers);
   const GroupShare& share = layout.share;
   Index group = Workspace::bytes(plan, share.microbatch_samples(), share.samples()) +
                 layout.members.local * plan.scratch_floats() * kFloatBytes;
   if (layout.members.all == 1 && share.grains > share.microbatch_grains) {
-    group += kFloatBytes *
-             Deferral::floats(plan, share.grain, share.samples());
+    group += kFloatBytes * Deferral::floats(plan, share.grain, share.samples());
   }
   if (InferenceNet::differs(plan.net())) {
     const InferenceNet inference_net(plan.net());
@@ -55,9 +56,9 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
     need.rank += inference_net.net().arena_size() * kFloatBytes;
   }
   const Index batch = share.samples() * layout.groups * (one_set ? 1 : communicator.size());
-  need.rank += layout.groups * group +
-               BatchStatistics::bytes(plan, share.grain, batch, one_set ? 1 : communicator.size(),
-                                      layout.groups);
+  need.rank += layout.groups * group + BatchStatistics::bytes(plan, share.grain, batch,
+                                                              one_set ? 1 : communicator.size(),
+                                                              layout.groups);
   return need;
 }
 

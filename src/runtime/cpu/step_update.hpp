@@ -1,13 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reduce and update parts of a step on the workers of a rank: each worker finishes the sum of
-// the gradients of its slice of the arena, and updates the weights there.
+// The reduce and update parts of a step on the workers of a rank.
+//
+//   update    all workers    Where an update is elementwise: finishes the sum of the gradients of
+//   the
+//                            worker's slice of the arena and updates the weights there.
+//
+// Where NetOptimizer::needs_whole_gradient(), two functions come before it, with a barrier of the
+// memory domain between them:
+//
+//   gather    all workers    Finishes the sum of the worker's slice, which the memory domain keeps
+//   as
+//                            a whole, and the squares of its rows (optim/norms.hpp).
+//   combine   worker 0       Computes the factors of all tensors.
+//             of each rank
+//   update    all workers    Updates the weights of the slice, and the matrices that the worker
+//   owns.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "runtime/batch_statistics.hpp"
 #include "runtime/cpu/generations.hpp"
 #include "runtime/cpu/layout.hpp"
+#include "runtime/cpu/matrix_owners.hpp"
 #include "runtime/gradient_sum.hpp"
 #include "runtime/timeline.hpp"
 
@@ -15,30 +31,53 @@ namespace convoy {
 
 class StepUpdate {
  public:
-  // Keeps references to all arguments.
-  StepUpdate(const Net& net, const Layout& layout, const GradientSum& gradient_sum,
-             const BatchStatistics& statistics, const Generations& generations);
+  // Collective over the memory domain. Keeps references to all arguments but the optimizer and the
+  // communicator.
+  StepUpdate(const Net& net, const NetOptimizer& optimizer, const Layout& layout,
+             const GradientSum& gradient_sum, const BatchStatistics& statistics,
+             const Generations& generations, Communicator& communicator);
 
   // The part of the arena that belongs to a worker of this rank. The slices of all workers of the
   // memory domain together are the arena.
   Range slice_of(int worker) const;
 
-  // Finishes the tree over the worker's slice and updates the weights there, a few rows at a time,
-  // so that their sums stay in the cache. Returns whether all new weights are finite. All workers
-  // may call it at the same time. `track`: the worker's, or null.
-  bool update(int worker, const Generations::Step& numbers, Track* track);
+  bool gathers() const { return optimizer_.needs_whole_gradient(); }
+  // All workers may call gather() at the same time, and update() likewise. `track`: the worker's,
+  // or null.
+  void gather(int worker, Track* track);
+  void combine(Index samples);
+
+  // Works on a few rows at a time, so that their sums stay in the cache. Returns whether all new
+  // weights are finite. `numbers`: without the factors of tensors.
+  bool update(int worker, Generations::Step numbers, Track* track);
+
+  // Bytes that the workers of a memory domain need where gathers(), together.
+  static Index gathered_bytes(const Net& net, const NetOptimizer& optimizer, int domain_workers);
 
  private:
   // The sum over all samples of the gradients of these rows [rows][columns], in `scratch` (of
   // GradientSum::sum) or elsewhere.
   const float* summed_gradient(const ParameterBlock& block, Range rows, float* scratch) const;
+  template <class Rows>
+  void for_rows(const ParameterBlock& block, Range rows, const Rows& work) const;
 
   const Net& net_;
+  const NetOptimizer optimizer_;
+  const NormSettings norms_;
   const Layout& layout_;
   const GradientSum& gradient_sum_;
   const BatchStatistics& statistics_;
   const Generations& generations_;
-  std::vector<Buffer<float>> scratch_;  // of each worker
+  const MatrixOwners matrices_;
+  std::vector<Buffer<float>> scratch_;         // of each worker
+  std::vector<Buffer<float>> matrix_scratch_;  // likewise
+
+  // Where gathers(). The memory domain shares the first two.
+  std::shared_ptr<float[]> gradient_;       // [arena]
+  std::shared_ptr<Squares[]> row_squares_;  // the rows of all blocks
+  std::vector<Index> first_rows_;           // of each block
+  std::vector<Squares> tensor_squares_;     // [block][weight, bias]
+  std::vector<TensorFactors> tensor_factors_;
 };
 
 }  // namespace convoy

@@ -14,12 +14,17 @@ namespace {
 class Compiler {
  public:
   Compiler(const Plan& plan, const Work& work, Division division, Index batch,
-           std::span<const BlockUpdate> updates)
-      : plan_(plan), work_(work), division_(division), batch_(batch), updates_(updates) {}
+           const NetOptimizer* optimizer)
+      : plan_(plan), work_(work), division_(division), batch_(batch), optimizer_(optimizer) {
+    for (const ParameterBlock& block : plan.net().parameter_blocks()) {
+      first_rows_.push_back(out_.rows);
+      out_.rows += block.shape.rows();
+    }
+  }
 
-  Compiled compile() {
+  Compiled compile(bool from_host) {
     place_values();
-    out_.codes.push_back({CodeKind::fill, 0, true, -1});
+    out_.codes.push_back({CodeKind::fill, 0, true, Code::kFillsInput});
     for (const Phase& phase : plan_.phases()) {
       for (Index number = phase.stages.begin; number < phase.stages.end; ++number) {
         build(plan_.stages()[static_cast<std::size_t>(number)]);
@@ -31,6 +36,7 @@ class Compiler {
     out_.codes.back().barrier_after = true;
     finish_strides();
     out_.reductions = std::move(reductions_);
+    if (optimizer_ && (from_host || optimizer_->needs_whole_gradient())) build_update();
     return std::move(out_);
   }
 
@@ -76,6 +82,10 @@ class Compiler {
     out_.ends.labels = allocate(1);
     out_.ends.exponentials = allocate(classes);
     out_.ends.terms = allocate(2 * classes);
+    if (finds_once(net.loss())) {
+      out_.ends.largest = allocate(1);
+      out_.ends.totals = allocate(1);
+    }
   }
 
   Operands operands_of(const Stage& stage) const {
@@ -129,10 +139,15 @@ class Compiler {
   }
 
   void build_loss(const Stage& stage) {
-    for (const CodeKind kind :
-         {CodeKind::loss_terms, CodeKind::loss_gradient, CodeKind::loss_sum}) {
+    const bool once = finds_once(plan_.net().loss());
+    const auto add_part = [&](CodeKind kind) {
       out_.codes.push_back({kind, 0, true, number_of(stage)});
-    }
+    };
+    if (once) add_part(CodeKind::loss_largest);
+    add_part(CodeKind::loss_terms);
+    if (once) add_part(CodeKind::loss_totals);
+    add_part(CodeKind::loss_gradient);
+    add_part(CodeKind::loss_sum);
     out_.forward_codes = static_cast<int>(out_.codes.size());
     // No code of the backward pass reads what the last of them wrote.
     out_.codes.back().barrier_after = false;
@@ -239,7 +254,7 @@ class Compiler {
            next->kind == StageKind::input_gradient && next->layer == stage.layer;
   }
 
-  ParameterSource source_of(const Stage& stage) const {
+  ParameterSource source_of(const Stage& stage) {
     const ParameterBlock& block = *plan_.block(stage.layer);
     ParameterSource source;
     source.begin = block.offset;
@@ -247,10 +262,40 @@ class Compiler {
     source.taps = static_cast<int>(block.shape.taps);
     source.columns = static_cast<int>(block.shape.columns);
     const auto number = static_cast<std::size_t>(&block - plan_.net().parameter_blocks().data());
-    if (!updates_.empty()) source.update = updates_[number];
+    source.block = static_cast<int>(number);
+    source.first_row = first_rows_[number];
+    if (optimizer_) {
+      source.update = optimizer_->blocks[number];
+      source.orthogonal = optimizer_->needs_whole_matrices() && source.matrix().is_matrix() &&
+                          !source.update.weight.frozen;
+    }
+    if (source.orthogonal) {
+      const Index rows = wide(source.matrix()).rows;
+      source.gram = out_.gram;
+      out_.gram += align_floats(rows * rows);
+    }
     source.packed = {plan_.packed(stage.layer) != kNowhere, plan_.packed(stage.layer),
                      packing_of(plan_.op(stage))};
     return source;
+  }
+
+  void build_update() {
+    const auto add_all = [&](std::initializer_list<CodeKind> kinds, int index = 0) {
+      for (const CodeKind kind : kinds) {
+        out_.update_codes.push_back({kind, index, true, Code::kUpdates});
+      }
+    };
+    if (optimizer_->needs_norms()) {
+      add_all({CodeKind::row_squares, CodeKind::tensor_squares, CodeKind::tensor_factors});
+    }
+    if (const auto* muon = std::get_if<Muon>(&optimizer_->optimizer)) {
+      add_all({CodeKind::momentum, CodeKind::row_squares, CodeKind::tensor_squares,
+               CodeKind::start_iterations});
+      for (int step = 0; step < static_cast<int>(muon->ns_steps); ++step) {
+        add_all({CodeKind::gram, CodeKind::polynomial, CodeKind::iterate}, step);
+      }
+    }
+    add_all({CodeKind::update});
   }
 
   // Values that are summed after all stages must stay when the block takes its next sample.
@@ -275,11 +320,12 @@ class Compiler {
   const Work work_;
   const Division division_;
   const Index batch_;
-  const std::span<const BlockUpdate> updates_;
+  const NetOptimizer* const optimizer_;
   Compiled out_;
   std::vector<StatisticsReduction> reductions_;
-  Index values_of_grains_ = 0;             // doubles of all reductions so far
-  std::map<int, Index> forward_of_layer_;  // StatisticsReduction::forward
+  Index values_of_grains_ = 0;                  // doubles of all reductions so far
+  std::map<int, Index> forward_of_layer_;       // StatisticsReduction::forward
+  std::vector<Index> first_rows_;               // of each parameter block
   std::vector<Operand> argmaxes_, bordered_x_;  // [layer]
   Operand bordered_dy_;
 };
@@ -287,8 +333,8 @@ class Compiler {
 }  // namespace
 
 Compiled compile(const Plan& plan, const Work& work, Division division, Index batch,
-                 std::span<const BlockUpdate> updates) {
-  return Compiler(plan, work, division, batch, updates).compile();
+                 const NetOptimizer* optimizer, bool from_host) {
+  return Compiler(plan, work, division, batch, optimizer).compile(from_host);
 }
 
 }  // namespace convoy::cuda

@@ -22,6 +22,7 @@ enum class Division {
 struct Compiled {
   std::vector<Code> codes;  // of a step; the first `forward_codes` of them are an evaluation
   int forward_codes = 0;
+  std::vector<Code> update_codes;  // after them; a barrier lies between any two
   std::vector<Task> tasks;
   std::vector<ParameterSource> sources;
   std::vector<StatisticsReduction> reductions;  // as Plan::reductions()
@@ -32,12 +33,14 @@ struct Compiled {
   Index largest = 0;  // floats per sample of the largest value in the workspace
   // The sizes of StatisticsMemory, in doubles and in ForwardCoefficients.
   Index statistics_values = 0, statistics_subtrees = 0, forward_coefficients = 0;
+  // What whole_gradient.cuh needs: rows of all blocks, floats of the products G.
+  Index rows = 0, gram = 0;
 };
 
 // `work`: all samples of this rank for Division::batch, one sample for Division::sample.
-// `batch`: the largest, of all ranks. `updates`: of each parameter block; empty where the program
-// only evaluates.
+// `batch`: the largest, of all ranks. `optimizer`: null where the program only evaluates.
+// `from_host`: the host finishes the sums of gradients.
 Compiled compile(const Plan& plan, const Work& work, Division division, Index batch,
-                 std::span<const BlockUpdate> updates = {});
+                 const NetOptimizer* optimizer = nullptr, bool from_host = false);
 
 }  // namespace convoy::cuda

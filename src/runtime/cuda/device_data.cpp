@@ -10,9 +10,10 @@ namespace {
 
 constexpr std::size_t kMostCopies = 2;
 
-DeviceArray<std::uint8_t> copied(gpu::Gpu& gpu, std::span<const std::uint8_t> bytes) {
-  DeviceArray<std::uint8_t> array(gpu, static_cast<Index>(bytes.size()), "the images");
-  array.write(gpu, bytes.data(), array.size());
+template <class T>
+DeviceArray<T> copied(gpu::Gpu& gpu, std::span<const T> values, const char* what) {
+  DeviceArray<T> array(gpu, static_cast<Index>(values.size()), what);
+  array.write(gpu, values.data(), array.size());
   gpu.wait();
   return array;
 }
@@ -32,7 +33,8 @@ Images DeviceData::images(const Dataset& data) {
   auto found = std::ranges::find_if(copies_, same);
   if (found == copies_.end()) {
     if (copies_.size() == kMostCopies) copies_.pop_back();
-    copies_.push_front({data, copied(gpu_, data.pixels()), copied(gpu_, data.labels())});
+    copies_.push_front({data, copied(gpu_, data.pixels(), "the images"),
+                        copied(gpu_, data.labels(), "the labels")});
   } else {
     copies_.splice(copies_.begin(), copies_, found);
   }

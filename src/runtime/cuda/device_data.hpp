@@ -24,7 +24,8 @@ class DeviceData {
  private:
   struct Copy {
     Dataset data;  // kept, so that no other data set can have the same address
-    DeviceArray<std::uint8_t> pixels, labels;
+    DeviceArray<std::uint8_t> pixels;
+    DeviceArray<Label> labels;
   };
 
   gpu::Gpu& gpu_;

@@ -27,12 +27,12 @@ std::vector<float> packed_weights(const Plan& plan, const float* parameters) {
 }  // namespace
 
 DeviceModel::DeviceModel(gpu::Gpu& gpu, const Plan& plan, const NetOptimizer& optimizer)
-    : gpu_(gpu), plan_(plan) {
+    : gpu_(gpu), plan_(plan), optimizer_(optimizer) {
   const Index arena = plan.net().arena_size();
   for (Arrays& arrays : generations_) {
     arrays.parameters = {gpu, arena, "the weights"};
     arrays.packed = {gpu, plan.packed_size(), "the weights"};
-    for (std::size_t s = 0; s < optimizer.slots().size(); ++s) {
+    for (std::size_t s = 0; s < optimizer.slot_count(); ++s) {
       arrays.slots.emplace_back(gpu, arena, "the optimizer's state");
     }
     // This also clears the gaps between parameter blocks, which no step writes.
@@ -49,9 +49,16 @@ void DeviceModel::clear(const DeviceArray<float>& array) {
 Generation DeviceModel::generation(int number) const {
   const Arrays& arrays = generations_[number];
   Generation generation{arrays.parameters.data(), arrays.packed.data(), {}};
-  for (std::size_t s = 0; s < arrays.slots.size(); ++s) {
+  for (std::size_t s = 0; s < optimizer_.slots().size(); ++s) {
     generation.slots[s] = arrays.slots[s].data();
   }
+  if (exists(optimizer_.average)) generation.average = arrays.slots.back().data();
+  return generation;
+}
+
+Generation DeviceModel::evaluated(int number) const {
+  Generation generation = this->generation(number);
+  if (optimizer_.evaluates_average()) generation.parameters = generation.average;
   return generation;
 }
 
@@ -65,12 +72,19 @@ ModelState DeviceModel::state() const {
     slot.read(gpu_, state.slots.back().data(), size);
   }
   gpu_.wait();
+  set_buffers_of_average(plan_.net(), optimizer_.average, state);
   return state;
 }
 
 void DeviceModel::read_parameters(float* to) const {
   const DeviceArray<float>& parameters = generations_[current_].parameters;
   parameters.read(gpu_, to, parameters.size());
+}
+
+void DeviceModel::read_evaluated(float* to) const {
+  read_parameters(to);
+  if (!optimizer_.evaluates_average()) return;
+  generations_[current_].slots.back().read(gpu_, to, plan_.net().parameters_end());
 }
 
 void DeviceModel::write_next_buffers(const float* arena) {
@@ -85,10 +99,10 @@ void DeviceModel::set_state(const ModelState& state) {
   now.parameters.write(gpu_, state.parameters.data(), now.parameters.size());
   now.packed.write(gpu_, packed.data(), now.packed.size());
   for (std::size_t s = 0; s < now.slots.size(); ++s) {
-    if (state.slots.empty()) {
-      clear(now.slots[s]);
+    if (const float* const from = slot_to_set(state, optimizer_, s)) {
+      now.slots[s].write(gpu_, from, now.slots[s].size());
     } else {
-      now.slots[s].write(gpu_, state.slots[s].data(), now.slots[s].size());
+      clear(now.slots[s]);
     }
   }
   gpu_.wait();

@@ -53,12 +53,18 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
       resident_threads_(resident_threads(gpu)),
       work_(division == Division::sample ? work_of_block(gpu, shared.grain)
                                          : Work{samples, shared.grain, resident_threads_}),
-      compiled_(compile(*shared.plan, work_, division, batch, shared.optimizer->blocks)) {
+      compiled_(compile(*shared.plan, work_, division, batch,
+                        use == Use::training ? shared.optimizer : nullptr, subtrees > 0)),
+      launched_(compiled_.codes) {
   check_count(work_.samples, compiled_.largest);
   const Net& net = shared.plan->net();
   const bool by_sample = division == Division::sample;
   const Index apart = by_sample ? samples : 1;
   codes_ = {gpu, compiled_.codes, "the program"};
+  update_codes_ = {gpu, compiled_.update_codes, "the program"};
+  if (subtrees == 0) {
+    launched_.insert(launched_.end(), compiled_.update_codes.begin(), compiled_.update_codes.end());
+  }
   tasks_ = {gpu, compiled_.tasks, "the program"};
   sources_ = {gpu, compiled_.sources, "the program"};
   one_ = {gpu, std::vector<float>{1.0F}, "the program"};
@@ -76,6 +82,8 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
 
   Program program;
   program.codes = codes_.data(), program.code_count = static_cast<int>(codes_.size());
+  program.update_codes = update_codes_.data();
+  program.update_code_count = static_cast<int>(update_codes_.size());
   program.tasks = tasks_.data(), program.task_count = static_cast<int>(tasks_.size());
   program.sources = sources_.data(), program.source_count = static_cast<int>(sources_.size());
   program.reductions = reductions_.data();
@@ -95,6 +103,7 @@ DeviceProgram::DeviceProgram(gpu::Gpu& gpu, const Shared& shared, Index samples,
   program.sample_partials = compiled_.partials, program.sample_kept = compiled_.kept;
   std::copy_n(shared.generations, 2, program.generations);
   program.subtree_sums = subtrees > 0 ? subtree_sums_.data() : nullptr;
+  if (update_codes_.size() > 0) program.whole = make_whole_gradient();
   program.arena = net.arena_size();
   program.results = {losses_.data(), predictions_.data(), hits_.data(), probabilities_.data()};
   program_ = {gpu, std::vector<Program>{program}, "the program"};
@@ -112,6 +121,38 @@ void DeviceProgram::allocate_statistics(Index batch, bool several_ranks) {
   forward_coefficients_ = {gpu_, compiled_.forward_coefficients, what};
   coefficients_ = {gpu_, sets * shared_.plan->coefficients_size(), what};
   reduced_gradients_ = {gpu_, shared_.plan->net().arena_size(), what};
+}
+
+WholeGradient DeviceProgram::make_whole_gradient() {
+  const Net& net = shared_.plan->net();
+  const NetOptimizer& optimizer = *shared_.optimizer;
+  const auto tensors = static_cast<Index>(2 * net.parameter_blocks().size());
+  WholeGradient whole;
+  gradient_ = {gpu_, net.arena_size(), "the gradients"};
+  whole.gradient = gradient_.data();
+  if (optimizer.needs_whole_gradient()) {
+    row_squares_ = {gpu_, compiled_.rows, "the norms"};
+    tensor_squares_ = {gpu_, tensors, "the norms"};
+    whole.row_squares = row_squares_.data();
+    whole.tensor_squares = tensor_squares_.data();
+  }
+  if (optimizer.needs_norms()) {
+    tensor_factors_ = {gpu_, tensors, "the norms"};
+    whole.tensor_factors = tensor_factors_.data();
+  }
+  whole.tensors = static_cast<int>(tensors);
+  whole.norms = optimizer.norm_settings();
+  if (optimizer.needs_whole_matrices()) {
+    for (int i = 0; i < 2; ++i) {
+      iterations_[i] = {gpu_, net.arena_size(), "the iterations of Muon"};
+      whole.x[i] = iterations_[i].data();
+    }
+    gram_ = {gpu_, compiled_.gram, "the iterations of Muon"};
+    polynomial_ = {gpu_, compiled_.gram, "the iterations of Muon"};
+    whole.gram = gram_.data();
+    whole.polynomial = polynomial_.data();
+  }
+  return whole;
 }
 
 // Chooses the number of blocks of run_steps_kernel: as many as have a sample, or parameters to
@@ -167,18 +208,32 @@ Index DeviceProgram::items(const Code& code) const {
     case CodeKind::loss_terms:
     case CodeKind::loss_gradient:
       return work_.samples * net.loss().classes;
+    case CodeKind::loss_largest:
+    case CodeKind::loss_totals:
     case CodeKind::loss_sum:
       return work_.samples;
     case CodeKind::reduction:
       return compiled_.reductions[static_cast<std::size_t>(code.index)].channels;
     case CodeKind::sum:
-      break;
+      return compiled_.sources[static_cast<std::size_t>(code.index)].size();
+    case CodeKind::row_squares:
+      return compiled_.rows;
+    case CodeKind::tensor_squares:
+    case CodeKind::tensor_factors:
+      return 2 * static_cast<Index>(net.parameter_blocks().size());
+    default:
+      return net.arena_size();
   }
-  return compiled_.sources[static_cast<std::size_t>(code.index)].size();
 }
 
-gpu::GridSize DeviceProgram::size_of(int code) const {
-  return grid_for(items(compiled_.codes[static_cast<std::size_t>(code)]));
+const Code& DeviceProgram::code(int number) const {
+  const auto i = static_cast<std::size_t>(number);
+  const std::size_t own = compiled_.codes.size();
+  return i < own ? compiled_.codes[i] : compiled_.update_codes[i - own];
+}
+
+gpu::GridSize DeviceProgram::size_of(int number) const {
+  return grid_for(items(code(number)));
 }
 
 void DeviceProgram::launch_code(int code, Run* run) {
@@ -189,9 +244,11 @@ void DeviceProgram::launch_finish(Run* run) {
   gpu_.launch(finish_step_kernel, {}, program_.data(), run, gpu::Condition{}, 0);
 }
 
-void DeviceProgram::launch_update(Run* run, const float* sums, float scale) {
-  gpu_.launch(update_kernel, grid_for(shared_.plan->net().arena_size()), program_.data(), run, sums,
-              scale);
+Index DeviceProgram::launch_update(Run* run) {
+  const auto first = static_cast<int>(compiled_.codes.size());
+  const auto count = static_cast<int>(compiled_.update_codes.size());
+  for (int i = first; i < first + count; ++i) launch_code(i, run);
+  return count;
 }
 
 void DeviceProgram::launch_steps(Run* run) {
@@ -202,7 +259,7 @@ std::unique_ptr<gpu::Gpu::Loop> DeviceProgram::make_loop(Run* run) {
   // CUDA loads a kernel at its first use, which must not happen during the capture of a graph.
   gpu_.resident_blocks(finish_step_kernel, 1, 0);
   return gpu_.make_loop([this, run](gpu::Condition again) {
-    for (int code = 0; code < static_cast<int>(compiled_.codes.size()); ++code) {
+    for (int code = 0; code < static_cast<int>(launched_.size()); ++code) {
       launch_code(code, run);
     }
     gpu_.launch(finish_step_kernel, {}, program_.data(), run, again, 1);

@@ -32,14 +32,15 @@ class DeviceProgram {
   static Index shared_bytes(const Compiled& compiled);
   static bool fits(const gpu::Gpu& gpu, const Plan& plan, Index grain);
 
-  const std::vector<Code>& codes() const { return compiled_.codes; }
+  // Those of a step that no host takes part in, with its update, or those before the host's part.
+  const std::vector<Code>& codes() const { return launched_; }
   int forward_codes() const { return compiled_.forward_codes; }
 
   // Launches, in the order of the stream. `run` is in the memory of the device.
   void launch_code(int code, Run* run);
   void launch_finish(Run* run);
-  void launch_update(Run* run, const float* sums, float scale);
-  void launch_steps(Run* run);  // for Division::sample: the steps [run->step, run->limit)
+  Index launch_update(Run* run);  // after set_gradient(); returns the number of launches
+  void launch_steps(Run* run);    // for Division::sample: the steps [run->step, run->limit)
   // One launch that does the steps [run->step, run->limit).
   std::unique_ptr<gpu::Gpu::Loop> make_loop(Run* run);
 
@@ -50,6 +51,8 @@ class DeviceProgram {
   const DeviceArray<int>& predictions() const { return predictions_; }
   const DeviceArray<int>& hits() const { return hits_; }
   const DeviceArray<float>& probabilities() const { return probabilities_; }
+  // Copies the sum of all gradients [arena], which the host finished, in the order of the stream.
+  void set_gradient(const float* sums) { gradient_.write(gpu_, sums, gradient_.size()); }
   // [subtree][arena]
   const DeviceArray<float>& subtree_sums() const { return subtree_sums_; }
 
@@ -62,7 +65,9 @@ class DeviceProgram {
   DeviceArray<float>& coefficients() { return coefficients_; }
 
  private:
+  const Code& code(int number) const;
   Index items(const Code& code) const;
+  WholeGradient make_whole_gradient();
   gpu::GridSize grid_for(Index threads) const;
   void choose_steps_size(Index samples);
   void allocate_statistics(Index batch, bool several_ranks);
@@ -72,8 +77,9 @@ class DeviceProgram {
   const Index resident_threads_;  // the threads of stages that the device holds at once
   const Work work_;
   const Compiled compiled_;
+  std::vector<Code> launched_;
   gpu::GridSize steps_size_;
-  DeviceArray<Code> codes_;
+  DeviceArray<Code> codes_, update_codes_;
   DeviceArray<Task> tasks_;
   DeviceArray<ParameterSource> sources_;
   DeviceArray<float> workspace_, partials_, kept_, one_, probabilities_, subtree_sums_;
@@ -81,6 +87,10 @@ class DeviceProgram {
   DeviceArray<double> statistics_, subtree_statistics_;
   DeviceArray<ForwardCoefficients> forward_coefficients_;
   DeviceArray<float> coefficients_, reduced_gradients_;
+  // Where there are codes of an update.
+  DeviceArray<float> gradient_, iterations_[2], gram_, polynomial_;
+  DeviceArray<Squares> row_squares_, tensor_squares_;
+  DeviceArray<TensorFactors> tensor_factors_;
   DeviceArray<double> losses_;
   DeviceArray<int> predictions_, hits_;
   DeviceArray<Program> program_;

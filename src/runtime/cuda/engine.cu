@@ -66,7 +66,7 @@ class SingleGpuEngine final : public CudaEngine {
               launching_ == Launching::persistent ? Division::sample : Division::batch,
               DeviceProgram::Use::training, options.batch, subtrees()),
         rank_statistics_(gpu_, communicator_, options, plan_),
-        evaluator_(gpu_, shared()),
+        evaluator_(gpu_, shared_for_evaluations()),
         run_(gpu_, 1, "the state of a run"),
         host_run_(gpu_, 1),
         stop_(gpu_, 1) {
@@ -114,12 +114,13 @@ class SingleGpuEngine final : public CudaEngine {
     hits_.resize(static_cast<std::size_t>(mine.size()));
     communicator_.heartbeat();
     if (inference_) fold();
-    (inference_ ? inference_->evaluator() : evaluator_).score(
-        data_.images(data), inference_ ? cuda::Inference::kGeneration : model_.current(),
-        samples.subspan(static_cast<std::size_t>(mine.begin),
-                        static_cast<std::size_t>(mine.size())),
-        {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
-         with_probabilities ? evaluation.probabilities.data() + mine.begin * classes : nullptr});
+    (inference_ ? inference_->evaluator() : evaluator_)
+        .score(data_.images(data), inference_ ? cuda::Inference::kGeneration : model_.current(),
+               samples.subspan(static_cast<std::size_t>(mine.begin),
+                               static_cast<std::size_t>(mine.size())),
+               {losses_.data(), hits_.data(), evaluation.predictions.data() + mine.begin,
+                with_probabilities ? evaluation.probabilities.data() + mine.begin * classes
+                                   : nullptr});
     evaluation.metrics = rank_sum_.sum_metrics(list.count(), grains, losses_, hits_);
     share_scores(communicator_, list, classes, evaluation);
     return evaluation;
@@ -159,7 +160,7 @@ class SingleGpuEngine final : public CudaEngine {
  private:
   void fold() {
     Buffer<float> parameters(net_.arena_size());
-    model_.read_parameters(parameters.data());
+    model_.read_evaluated(parameters.data());
     gpu_.wait();
     inference_->fold(parameters.data());
   }
@@ -171,6 +172,9 @@ class SingleGpuEngine final : public CudaEngine {
 
   cuda::Shared shared() const {
     return {&plan_, &optimizer_, options_.grain, {model_.generation(0), model_.generation(1)}};
+  }
+  cuda::Shared shared_for_evaluations() const {
+    return {&plan_, &optimizer_, options_.grain, {model_.evaluated(0), model_.evaluated(1)}};
   }
 
   // The host's copy of the run's state; send_run() copies it to the device.
@@ -198,8 +202,8 @@ class SingleGpuEngine final : public CudaEngine {
     send(gpu_, rates_, step_range.learning_rates.data(), steps, "the learning rates");
     step_factors_.clear();
     for (Index step = 0; step < steps; ++step) {
-      step_factors_.push_back(step_factors(
-          optimizer_.optimizer, number_in_run(step_range, step_range.steps.begin + step)));
+      step_factors_.push_back(
+          step_factors(optimizer_, number_in_run(step_range, step_range.steps.begin + step)));
     }
     send(gpu_, factors_, step_factors_.data(), steps, "the factors of the steps");
     if (step_losses_.size() < steps) {
@@ -333,15 +337,13 @@ class SingleGpuEngine final : public CudaEngine {
     launch_codes(step_range, run.step);
     const bool stop = step_range.stop && step_range.stop->load(std::memory_order_relaxed);
     const cuda::PartTable::Entry& part = parts_.of_batch(samples_of(step_range, step));
-    const StepMetrics step_metrics =
-        rank_sum_.finish(part, step_, rank_statistics_.statistics(),
-                         stop ? StepMetrics::stop_requested : 0U);
+    const StepMetrics step_metrics = rank_sum_.finish(part, step_, rank_statistics_.statistics(),
+                                                      stop ? StepMetrics::stop_requested : 0U);
     if (clock_) clock_->end(step_.codes());
     result_.last_loss = step_metrics.loss / static_cast<double>(step_metrics.samples);
     bool finite = !(step_metrics.flags & StepMetrics::not_finite);
     if (finite) {
-      step_.launch_update(run_.data(), rank_sum_.sums(), part.part.scale);
-      ++launches_;
+      launches_ += step_.launch_update(run_.data());
       receive_run();
       gpu_.wait([this] { communicator_.heartbeat(); });
       finite = run.bad_step != run.step && rank_statistics_.statistics().finite();

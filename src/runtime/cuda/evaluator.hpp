@@ -13,6 +13,7 @@ namespace convoy::cuda {
 
 class Evaluator {
  public:
+  // The parameters of `shared` are those that evaluations read.
   Evaluator(gpu::Gpu& gpu, const Shared& shared) : gpu_(gpu), shared_(shared) {}
 
   // The results for each sample; `probabilities` may be null.

@@ -21,7 +21,7 @@ class Inference {
   // Computes the parameters of the inference net from those of the net [arena].
   void fold(const float* arena) {
     const FloatEnvironment environment;
-    inference_net_.fold(arena, folded_.data());
+    inference_net_.fold(arena, arena, folded_.data());
     parameters_.write(gpu_, folded_.data(), folded_.size());
     gpu_.wait();
   }

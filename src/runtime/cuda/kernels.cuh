@@ -5,19 +5,19 @@
 //   finish_step_kernel  Computes the metrics of a step, and whether another step follows.
 //   run_steps_kernel    Runs many steps. Each block takes a sample at a time through all codes in
 //                       its shared memory. After a barrier of the grid every thread sums the
-//                       gradients of its parameters and updates them; after another barrier the
-//                       next step begins. (Grid: a block for each sample or, if these are more,
+//                       gradients of its parameters and updates them, or all run the codes of the
+//                       update, each with a barrier after it; after another barrier the next step
+//                       begins. (Grid: a block for each sample or, if these are more,
 //                       for as many parameters as it has threads; at most the resident blocks;
 //                       launched cooperatively. Traffic: a sample's bytes once, the weights once
 //                       per block, the terms of gradients twice.)
-//   update_kernel       Updates the weights where the host finishes the sum (several ranks).
 //
 // device_program.cu alone includes this file: kernels must be defined once.
 #pragma once
 
 #include "ops/cuda/loss.cuh"
 #include "ops/cuda/run_task.cuh"
-#include "runtime/cuda/program.hpp"
+#include "runtime/cuda/update_codes.cuh"
 
 namespace convoy::cuda {
 
@@ -25,10 +25,6 @@ namespace convoy::cuda {
 struct StepSamples {
   int first = 0, count = 0;
 };
-
-__device__ inline const Part& part_of_step(const StepRangeInput& input, int step) {
-  return input.samples - Index{step} * input.batch >= input.batch ? input.full : input.last;
-}
 
 template <class T>
 __device__ T* at(const Operand& operand, const Memories& memories) {
@@ -63,6 +59,8 @@ __device__ inline LossArrays loss_arrays(const Program& program, const StepSampl
   arrays.labels = at<int>(ends.labels, memories);
   arrays.exponentials = at<float>(ends.exponentials, memories);
   arrays.terms = at<double>(ends.terms, memories);
+  arrays.largest = at<float>(ends.largest, memories);
+  arrays.totals = at<float>(ends.totals, memories);
   arrays.dlogits = at<float>(ends.dlogits, memories);
   arrays.losses = program.results.losses + step_samples.first;
   arrays.predictions = program.results.predictions + step_samples.first;
@@ -74,30 +72,15 @@ __device__ inline LossArrays loss_arrays(const Program& program, const StepSampl
   return arrays;
 }
 
-// A step reads the weights of generation `current` and writes the other.
-struct StepNumber {
-  int step = 0, current = 0;
-};
-
-__device__ inline UpdateArrays update_arrays(const Program& program, int current) {
-  const Generation& now = program.generations[current];
-  const Generation& next = program.generations[1 - current];
-  UpdateArrays arrays{now.parameters, next.parameters, next.packed, {}, {}};
-  for (int s = 0; s < program.optimizer.slots; ++s) {
-    arrays.slots[s] = now.slots[s];
-    arrays.new_slots[s] = next.slots[s];
-  }
-  return arrays;
-}
-
-// Sums the gradient of one parameter, and updates it unless other ranks have a part of the sum.
+// Sums the gradient of one parameter, and updates it unless other ranks have a part of the sum or
+// the update needs the gradients of others.
 __device__ inline void sum_parameter(const Program& program, const StepRangeInput& input, Run& run,
                                      const StepNumber& number, const ParameterSource& source,
                                      int element, const Memories& memories) {
   const Part& part = part_of_step(input, number.step);
   const Samples samples{part.samples, program.grain};
-  if (program.subtree_sums && source.is_reduced) return;  // the host has it
   if (program.subtree_sums) {
+    if (source.is_reduced) return;  // the host has it
     sum_grains(source, element, memories, samples, part.grains, [&](int subtree, float value) {
       program.subtree_sums[subtree * program.arena + source.begin + element] = value;
     });
@@ -105,22 +88,23 @@ __device__ inline void sum_parameter(const Program& program, const StepRangeInpu
   }
   const UpdateArrays arrays = update_arrays(program, number.current);
   const StepNumbers step{part.scale, input.rates[number.step], input.factors[number.step]};
-  const auto update_by = [&](int, float value) {
-    if (!update(program.optimizer, source.update, source.packed, parameter_of(source, element),
-                value, step, arrays)) {
+  const auto use = [&](int, float value) {
+    if (program.update_code_count > 0) {
+      program.whole.gradient[source.begin + element] = value;
+    } else if (!update(program.optimizer, source.update, source.packed,
+                       parameter_of(source, element), value, step, arrays)) {
       run.bad_step = number.step;
     }
   };
-  if (source.is_reduced) return update_by(0, program.statistics.gradients[source.begin + element]);
-  sum_grains(source, element, memories, samples, part.grains, update_by);
+  if (source.is_reduced) return use(0, program.statistics.gradients[source.begin + element]);
+  sum_grains(source, element, memories, samples, part.grains, use);
 }
 
 // Finishes the statistics of a batch normalisation; also writes the running statistics of the next
 // generation.
 __device__ inline void reduce_statistics(const Program& program, const StepRangeInput& input,
                                          Run& run, const StepNumber& number,
-                                         const StatisticsReduction& reduction,
-                                         const Group& group) {
+                                         const StatisticsReduction& reduction, const Group& group) {
   const Part& part = part_of_step(input, number.step);
   const int first = part.first / program.grain;
   const BatchGrains batch{program.grain, part.batch, first, first + part.grains.count};
@@ -143,9 +127,15 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
                       {step_samples.count, program.grain, part_of_step(input, number.step).first,
                        program.set_samples, program.set_size},
                       group);
+    case CodeKind::loss_largest:
+      return loss_largest(program.loss, loss_arrays(program, step_samples, memories),
+                          step_samples.count, group);
     case CodeKind::loss_terms:
       return loss_terms(program.loss, loss_arrays(program, step_samples, memories),
                         step_samples.count, group);
+    case CodeKind::loss_totals:
+      return loss_totals(program.loss, loss_arrays(program, step_samples, memories),
+                         step_samples.count, group);
     case CodeKind::loss_gradient:
       return loss_gradient(program.loss, loss_arrays(program, step_samples, memories),
                            step_samples.count, group);
@@ -162,6 +152,8 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
       }
       return;
     }
+    default:
+      return run_update_code(program, input, run, number, code, group);
   }
 }
 
@@ -202,13 +194,17 @@ __device__ inline Memories memories_of(const Program& program, int current) {
   return memories;
 }
 
-// Where the run has ended, later launches do nothing.
+// `code`: of the step's codes and then of the update's. Where the run has ended, later launches do
+// nothing.
 __global__ void run_code_kernel(const Program* program, Run* run, int code) {
   if (run->outcome != RunOutcome::running) return;
   const Memories memories = memories_of(*program, run->current);
   const StepSamples step_samples{0, part_of_step(run->input, run->step).samples};
-  run_code(*program, run->input, *run, {run->step, run->current}, program->codes[code],
-           step_samples, memories, grid_group());
+  const Code& wanted = code < program->code_count
+                           ? program->codes[code]
+                           : program->update_codes[code - program->code_count];
+  run_code(*program, run->input, *run, {run->step, run->current}, wanted, step_samples, memories,
+           grid_group());
 }
 
 // Runs on one thread.
@@ -229,22 +225,6 @@ __global__ void finish_step_kernel(const Program* program, Run* run, gpu::Condit
   }
   if (in_loop) {
     gpu::set_condition(again, run->outcome == RunOutcome::running && run->step < run->limit);
-  }
-}
-
-// Each thread updates one parameter at a time. `scale`: the factor of the sums (optim/update.hpp).
-__global__ void update_kernel(const Program* program, Run* run, const float* sums, float scale) {
-  const UpdateArrays arrays = update_arrays(*program, run->current);
-  const StepNumbers step{scale, run->input.rates[run->step], run->input.factors[run->step]};
-  const Group group = grid_group();
-  for (int s = 0; s < program->source_count; ++s) {
-    const ParameterSource& source = program->sources[s];
-    for (int i = group.rank; i < source.size(); i += group.size) {
-      if (!update(program->optimizer, source.update, source.packed, parameter_of(source, i),
-                  sums[source.begin + i], step, arrays)) {
-        run->bad_step = run->step;
-      }
-    }
   }
 }
 
@@ -273,15 +253,12 @@ __device__ const T* copy_shared(const T* from, int count, std::byte*& to, const 
 __device__ inline void sum_all(const BlockState& state, Run& run, const StepNumber& number,
                                const Group& grid) {
   const Program& program = state.program;
-  Index all = 0;
-  for (int s = 0; s < program.source_count; ++s) all += program.sources[s].size();
-  for (Index i = grid.rank; i < all; i += grid.size) {
-    int s = 0;
-    Index element = i;
-    while (element >= program.sources[s].size()) element -= program.sources[s++].size();
-    sum_parameter(program, state.input, run, number, program.sources[s], static_cast<int>(element),
-                  state.of_batch[number.current]);
-  }
+  for_sources(
+      program, grid, [](const ParameterSource& source) { return source.size(); },
+      [&](const ParameterSource& source, Index i) {
+        sum_parameter(program, state.input, run, number, source, static_cast<int>(i),
+                      state.of_batch[number.current]);
+      });
 }
 
 // Runs the samples of a step that belong to this block, one after the other.
@@ -339,6 +316,11 @@ __global__ void __launch_bounds__(gpu::kMostThreads)
       if (stops) run->stop_step = number.step;
     }
     sum_all(state, *run, number, grid);
+    for (int i = 0; i < state.program.update_code_count; ++i) {
+      gpu::grid_barrier();
+      run_update_code(state.program, state.input, *run, number, state.program.update_codes[i],
+                      grid);
+    }
     gpu::grid_barrier();
     if (run->bad_step == number.step) {
       outcome = RunOutcome::not_finite;

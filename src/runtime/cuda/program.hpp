@@ -5,22 +5,35 @@
 
 #include <cstdint>
 
-#include "ops/cuda/gradient_sum.cuh"
 #include "ops/cuda/task.hpp"
+#include "ops/cuda/whole_gradient.cuh"
 #include "ops/loss.hpp"
 #include "runtime/cuda/statistics.cuh"
 
 namespace convoy::cuda {
 
 enum class CodeKind : int {
-  fill,        // converts the bytes of the samples to the net's input
-  task,        // runs task number `index`
-  loss_terms,  // this one and the next two: the three parts of the loss
+  fill,          // converts the bytes of the samples to the net's input
+  task,          // runs task number `index`
+  loss_largest,  // this one and the next four: the parts of the loss (ops/cuda/loss.cuh)
+  loss_terms,
+  loss_totals,
   loss_gradient,
   loss_sum,
   reduction,  // finishes reduction `index` over the grains
-  sum,  // sums the gradient of source `index` over the grains; also updates the weights, where no
-        // other rank has a part of the sum
+  sum,  // sums the gradient of source `index` over the grains; also updates the weights, where the
+        // step has no codes for that
+  // The codes of an update, for all sources: where a weight cannot be updated as soon as its
+  // gradient is summed (ops/cuda/whole_gradient.cuh; other ranks have a part of the sum).
+  row_squares,
+  tensor_squares,
+  tensor_factors,
+  momentum,  // of Muon's matrices, and the next one: X
+  start_iterations,
+  gram,        // iteration `index`
+  polynomial,  // likewise
+  iterate,     // likewise
+  update,
 };
 
 // A step is a list of codes. After a code with `barrier_after`, later codes may read what it wrote.
@@ -28,20 +41,21 @@ struct Code {
   CodeKind kind = CodeKind::task;
   int index = 0;
   bool barrier_after = true;
-  int stage = -1;  // stage_number() in the plan; -1: fills the input
+  int stage = kFillsInput;  // stage_number() in the plan, or one of these:
+  static constexpr int kFillsInput = -1, kUpdates = -2;
 };
 
 // Where the net's input and the loss's values lie.
 struct Ends {
-  Operand input, labels, logits, dlogits, exponentials, terms;
+  Operand input, labels, logits, dlogits, exponentials, terms, largest, totals;
 };
 
 // The images of a data set.
 struct Images {
   const std::uint8_t* pixels = nullptr;  // [sample][image]
-  const std::uint8_t* labels = nullptr;
-  const float* table = nullptr;  // [channels or 1][256]: the value of each byte
-  int image = 0;                 // bytes
+  const Label* labels = nullptr;         // [sample]
+  const float* table = nullptr;          // [channels or 1][256]: the value of each byte
+  int image = 0;                         // bytes
   int table_rows = 1;
 };
 
@@ -66,11 +80,14 @@ struct Generation {
   float* parameters = nullptr;
   float* packed = nullptr;
   float* slots[kMostSlots] = {};  // of the optimizer
+  float* average = nullptr;       // of the weights; null where there is none
 };
 
 struct Program {
   const Code* codes = nullptr;
   int code_count = 0;
+  const Code* update_codes = nullptr;  // after the sums of all sources
+  int update_code_count = 0;
   const Task* tasks = nullptr;
   int task_count = 0;
   const ParameterSource* sources = nullptr;
@@ -87,6 +104,7 @@ struct Program {
   Index sample_partials = 0, sample_kept = 0;  // floats of a sample (Division::sample)
   Generation generations[2];
   float* subtree_sums = nullptr;  // [subtree][arena], where other ranks have parts of the sum
+  WholeGradient whole;            // with codes of an update
   Index arena = 0;
   Results results;
 };

@@ -26,7 +26,6 @@ RankSum::RankSum(gpu::Gpu& gpu, Communicator& communicator, const EngineOptions&
   staged_ = {gpu, std::max<Index>(subtrees, 1) * arena_};
   losses_ = {gpu, samples};
   hits_ = {gpu, samples};
-  sums_ = {gpu, arena_, "the gradients"};
   scratch_ = Buffer<float>(GradientSum::scratch_rows() * kBlockFloats);
 }
 
@@ -49,7 +48,7 @@ void RankSum::push_metrics(Index all_grains, Range grains, const double* losses,
   }
 }
 
-StepMetrics RankSum::finish(const PartTable::Entry& part, const DeviceProgram& program,
+StepMetrics RankSum::finish(const PartTable::Entry& part, DeviceProgram& program,
                             const BatchStatistics& statistics, std::uint32_t flags) {
   const auto subtrees = static_cast<Index>(part.subtrees.size());
   const Index samples = part.part.samples;
@@ -69,7 +68,10 @@ StepMetrics RankSum::finish(const PartTable::Entry& part, const DeviceProgram& p
     gradient_sum_.add(gradient_sum_.slice_before_exchange(slice, 0, 1));
     step_metrics = gradient_sum_.exchange();
   }
-  if (!(step_metrics.flags & StepMetrics::not_finite)) sum_gradients(statistics);
+  if (!(step_metrics.flags & StepMetrics::not_finite)) {
+    sum_gradients(statistics);
+    program.set_gradient(staged_.data());
+  }
   communicator_.barrier(
       SyncPoint::update);  // all ranks of the domain have read what the next step overwrites
   return step_metrics;
@@ -89,7 +91,6 @@ void RankSum::sum_gradients(const BatchStatistics& statistics) {
       std::copy_n(gradient, block.shape.size(), staged_.data() + block.offset);
     }
   }
-  sums_.write(gpu_, staged_.data(), arena_);
 }
 
 StepMetrics RankSum::sum_metrics(Index all_grains, Range grains, std::span<const double> losses,

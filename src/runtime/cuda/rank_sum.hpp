@@ -18,10 +18,9 @@ class RankSum {
           Index samples, Index subtrees);
 
   // Collective. Finishes the step that was launched last; `flags` are those of this rank. Returns
-  // the step metrics of all ranks; where they are finite, sums() is the sum of all gradients.
-  StepMetrics finish(const PartTable::Entry& part, const DeviceProgram& program,
+  // the step metrics of all ranks; where they are finite, the program has the sum of all gradients.
+  StepMetrics finish(const PartTable::Entry& part, DeviceProgram& program,
                      const BatchStatistics& statistics, std::uint32_t flags);
-  const float* sums() const { return sums_.data(); }  // [arena], on the device
 
   // Collective: the loss and the counts of an evaluation, from the losses of this rank's samples.
   StepMetrics sum_metrics(Index all_grains, Range grains, std::span<const double> losses,
@@ -31,7 +30,7 @@ class RankSum {
   void push_metrics(Index all_grains, Range grains, const double* losses, const int* hits,
                     Index samples);
   GroupPieces pieces() const { return {counter_.subtrees(), partial_metrics_.data()}; }
-  void sum_gradients(const BatchStatistics& statistics);
+  void sum_gradients(const BatchStatistics& statistics);  // in staged_
 
   gpu::Gpu& gpu_;
   Communicator& communicator_;
@@ -42,7 +41,6 @@ class RankSum {
   PinnedArray<float> staged_;  // [subtree][arena], then the sum [arena]
   PinnedArray<double> losses_;
   PinnedArray<int> hits_;
-  DeviceArray<float> sums_;
   Buffer<float> scratch_;
   tree::Counter counter_;
   std::vector<StepMetrics> partial_metrics_;  // of the subtrees on the counter

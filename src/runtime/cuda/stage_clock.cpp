@@ -18,8 +18,9 @@ void StageClock::end(const std::vector<Code>& codes) {
   const double scale = timeline_.scale().seconds_per_tick();
   for (std::size_t i = 0; i < codes.size(); ++i) {
     const double seconds = moments_[i + 1]->seconds_since(*moments_[i]);
-    const std::int32_t what =
-        codes[i].stage < 0 ? number_of(TimeKind::input) : kTimeKinds + codes[i].stage;
+    const std::int32_t what = codes[i].stage == Code::kFillsInput ? number_of(TimeKind::input)
+                              : codes[i].stage == Code::kUpdates  ? number_of(TimeKind::update)
+                                                                  : kTimeKinds + codes[i].stage;
     track().advance(what, static_cast<std::int64_t>(std::llround(seconds / scale)));
   }
   track().record(TimeKind::waiting);

@@ -349,6 +349,7 @@ class Training {
     result.train_seconds = position().epoch_seconds;
     for (const EpochMetrics& metrics : state_.epochs) result.train_seconds += metrics.seconds;
     result.weights_sha256 = last.weights_sha256;
+    result.average_sha256 = last.average_sha256;
     result.state_sha256 = last.state_sha256;
     result.checkpoint = state_.newest;
     result.best = best();

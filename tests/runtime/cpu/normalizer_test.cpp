@@ -12,7 +12,7 @@ using testing::random_bytes;
 
 TEST(Normalizer, FillsTheSamplesNamedInTheirOrder) {
   const Shape image{2, 3, 2};
-  const Dataset data(image, random_bytes(5 * 12, 2), random_bytes(5, 3, 10), 10);
+  const Dataset data(image, random_bytes(5 * 12, 2), testing::random_labels(5, 3, 1000), 1000);
   for (const Backend* backend : backends()) {
     const Normalizer normalizer({0.5, {1, 2}, {2, 4}}, 2, *backend);
     const std::vector<std::uint32_t> samples = {4, 0, 4, 2};

@@ -157,11 +157,7 @@ TEST_P(FiberDigest, EveryMissingBarrierIsCaught) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Problems, FiberDigest, testing::ValuesIn([] {
-                           std::vector<std::string> names;
-                           for (const Problem& problem : problems()) names.push_back(problem.name);
-                           return names;
-                         }()),
+INSTANTIATE_TEST_SUITE_P(Problems, FiberDigest, testing::ValuesIn(problem_names()),
                          [](const auto& test) { return test.param; });
 
 // Whole steps of the nets that a persistent kernel is for.

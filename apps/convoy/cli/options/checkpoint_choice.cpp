@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option --checkpoint best|last of the commands that read a run folder.
+// The options --checkpoint best|last and --weights average|trained of the commands that read a run
+// folder.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -43,6 +44,21 @@ FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& ch
                               in_words(found), found.file.string()));
   }
   return found;
+}
+
+void add_weights_choice(CLI::App& command, std::string& weights) {
+  command
+      .add_option("--weights", weights,
+                  "Copy of the weights to use, where the model has an [average]: that average, or "
+                  "the trained weights; default: as the model's key average.evaluate says")
+      ->check(one_of({"average", "trained"}))
+      ->type_name("average|trained");
+}
+
+void choose_weights(FoundCheckpoint& found, const std::string& weights) {
+  if (weights.empty()) return;
+  const WeightsCopy copy = weights == "average" ? WeightsCopy::average : WeightsCopy::trained;
+  choose_weights(found.checkpoint, copy, found.file.string());
 }
 
 std::optional<FoundRun> run_in(const std::string& path) {

@@ -106,6 +106,31 @@ HWY_INLINE Vector next_weights(const RmsPropRule<float>& rule, const Elements<La
   return hn::NegMulAdd(hn::Set(d, rule.rate), g, w);
 }
 
+template <class Lanes>
+HWY_INLINE Vector next_weights(const LarsRule<float>& rule, const Elements<Lanes>& at) {
+  const Full d;
+  const auto w = at.weight();
+  auto g = at.gradient();
+  if (rule.decay != 0) g = hn::MulAdd(hn::Set(d, rule.decay), w, g);
+  auto v = hn::Mul(hn::Set(d, rule.rate), g);
+  if (rule.momentum != 0) {
+    v = hn::MulAdd(hn::Set(d, rule.momentum), at.slot(0), v);
+    at.keep(0, v);
+  }
+  return hn::Sub(w, v);
+}
+
+// Of tensors that are no matrices.
+template <class Lanes>
+HWY_INLINE Vector next_weights(const MuonRule<float>& rule, const Elements<Lanes>& at) {
+  const Full d;
+  const auto g = at.gradient();
+  const auto b = lerp(at.slot(0), g, rule.share);
+  at.keep(0, b);
+  const auto u = rule.nesterov ? lerp(g, b, rule.momentum) : b;
+  return hn::NegMulAdd(hn::Set(d, rule.rate), u, hn::Mul(at.weight(), hn::Set(d, rule.shrink)));
+}
+
 // Returns whether all new weights and slots are finite. The arguments are values, so that the
 // compiler knows that no store changes them.
 template <class Rule>
