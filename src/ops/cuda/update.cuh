@@ -10,43 +10,20 @@
 
 namespace convoy::cuda {
 
-// An optimizer in the form in which a kernel can read it: the struct that `kind` names is set.
-enum class OptimizerKind : int { sgd, adam, rmsprop, lars, muon };
+// An optimizer and the number of its slots, as kernels read it.
 struct DeviceOptimizer {
-  OptimizerKind kind = OptimizerKind::sgd;
-  Sgd sgd;
-  Adam adam;
-  RmsProp rmsprop;
-  Lars lars;
-  Muon muon;
+  Optimizer op;
   int slots = 0;
 };
 
-inline void store(const Sgd& op, DeviceOptimizer& lowered) {
-  lowered.kind = OptimizerKind::sgd;
-  lowered.sgd = op;
-}
-inline void store(const Adam& op, DeviceOptimizer& lowered) {
-  lowered.kind = OptimizerKind::adam;
-  lowered.adam = op;
-}
-inline void store(const RmsProp& op, DeviceOptimizer& lowered) {
-  lowered.kind = OptimizerKind::rmsprop;
-  lowered.rmsprop = op;
-}
-inline void store(const Lars& op, DeviceOptimizer& lowered) {
-  lowered.kind = OptimizerKind::lars;
-  lowered.lars = op;
-}
-inline void store(const Muon& op, DeviceOptimizer& lowered) {
-  lowered.kind = OptimizerKind::muon;
-  lowered.muon = op;
-}
 inline DeviceOptimizer lower(const Optimizer& optimizer) {
-  DeviceOptimizer lowered;
-  lowered.slots = static_cast<int>(slots_of(optimizer).size());
-  std::visit([&](const auto& op) { store(op, lowered); }, optimizer);
-  return lowered;
+  return {optimizer, static_cast<int>(slots_of(optimizer).size())};
+}
+
+// Muon's settings. With another optimizer they are the defaults, and no update depends on them.
+__device__ inline Muon muon_of(const DeviceOptimizer& optimizer) {
+  const auto* muon = std::get_if<Muon>(&optimizer.op);
+  return muon == nullptr ? Muon{} : *muon;
 }
 
 // The generations of the weights and of the optimizer's state (runtime/cpu/generations.hpp), as
@@ -76,20 +53,14 @@ struct StepNumbers {
   TensorFactors of_tensor = {};
 };
 
-__device__ inline float next_weight(const DeviceOptimizer& optimizer, const UpdateNumbers& numbers,
-                                    float w, float g, float* slots) {
-  switch (optimizer.kind) {
-    case OptimizerKind::sgd:
-      return make_rule<float>(optimizer.sgd, numbers).next(w, g, slots);
-    case OptimizerKind::adam:
-      return make_rule<float>(optimizer.adam, numbers).next(w, g, slots);
-    case OptimizerKind::rmsprop:
-      return make_rule<float>(optimizer.rmsprop, numbers).next(w, g, slots);
-    case OptimizerKind::lars:
-      return make_rule<float>(optimizer.lars, numbers).next(w, g, slots);
-    case OptimizerKind::muon:
-      return make_rule<float>(optimizer.muon, numbers).next(w, g, slots);
-  }
+// By the rule of the optimizer that the variant holds.
+template <class... Ops>
+__device__ float next_weight(const std::variant<Ops...>& optimizer, const UpdateNumbers& numbers,
+                             float w, float g, float* slots) {
+  const auto next_if = [&](const auto* op) {
+    if (op != nullptr) w = make_rule<float>(*op, numbers).next(w, g, slots);
+  };
+  (next_if(std::get_if<Ops>(&optimizer)), ...);
   return w;
 }
 
@@ -135,7 +106,7 @@ __device__ inline bool update(const DeviceOptimizer& optimizer, const BlockUpdat
   if (!tensor.frozen) {
     const UpdateNumbers numbers =
         numbers_of(tensor, static_cast<double>(step.rate), step.factors, step.of_tensor);
-    w = next_weight(optimizer, numbers, w, gradient_sum * step.scale, slots);
+    w = next_weight(optimizer.op, numbers, w, gradient_sum * step.scale, slots);
   }
   bool finite = store_weight(packed, parameter, tensor.frozen, w, step.factors.average, arrays);
   for (int s = 0; s < optimizer.slots; ++s) {

@@ -34,7 +34,7 @@ __device__ inline void update_parameter(const Program& program, const StepRangeI
                                         Run& run, const StepNumber& number,
                                         const ParameterSource& source, int element, bool momentum) {
   const WholeGradient& whole = program.whole;
-  const Muon& muon = program.optimizer.muon;
+  const Muon muon = muon_of(program.optimizer);
   const UpdateArrays arrays = update_arrays(program, number.current);
   const Parameter parameter = parameter_of(source, element);
   const bool of_matrix = source.orthogonal && !parameter.is_bias;
@@ -76,7 +76,7 @@ __device__ inline void run_update_code(const Program& program, const StepRangeIn
                                        Run& run, const StepNumber& number, const Code& code,
                                        const Group& group) {
   const WholeGradient& whole = program.whole;
-  const Muon& muon = program.optimizer.muon;
+  const Muon muon = muon_of(program.optimizer);
   const auto rows = [](const ParameterSource& source) { return Index{source.rows}; };
   const auto tensors = [](const ParameterSource&) { return Index{2}; };
   const auto parameters = [](const ParameterSource& source) { return source.size(); };
