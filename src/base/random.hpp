@@ -12,6 +12,8 @@
 #include <array>
 #include <cstdint>
 
+#include "base/host_device.hpp"
+
 namespace convoy {
 
 // The values are part of the contract.
@@ -19,7 +21,7 @@ enum class Purpose : std::uint16_t {
   initial_weights = 1,
   epoch_order = 2,
   validation = 3,
-  dropout = 4,       // reserved
+  dropout = 4,
   augmentation = 5,  // reserved
   synthetic_data = 6,
 };
@@ -34,12 +36,38 @@ struct RandomStream {
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
 // Philox4x32-10.
-PhiloxBlock philox(PhiloxBlock counter, std::array<std::uint32_t, 2> key);
+CONVOY_HOST_DEVICE constexpr PhiloxBlock philox(PhiloxBlock c, std::array<std::uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c[0];
+    const std::uint64_t p1 = std::uint64_t{0xCD9E8D57U} * c[2];
+    c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ key[0], static_cast<std::uint32_t>(p1),
+         static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ key[1], static_cast<std::uint32_t>(p0)};
+    key[0] += 0x9E3779B9U;
+    key[1] += 0xBB67AE85U;
+  }
+  return c;
+}
+
+// The 128 random bits of elements 4 * block to 4 * block + 3 of a sample.
+CONVOY_HOST_DEVICE constexpr PhiloxBlock random_block(const RandomStream& stream,
+                                                      std::uint32_t sample, std::uint32_t block) {
+  const auto word = static_cast<std::uint32_t>(stream.purpose) << 16 | stream.layer;
+  return philox(
+      {block, sample, stream.epoch, word},
+      {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32)});
+}
 
 // 32 random bits for an element of a sample.
-std::uint32_t random_bits(const RandomStream& stream, std::uint32_t sample, std::uint64_t element);
+CONVOY_HOST_DEVICE constexpr std::uint32_t random_bits(const RandomStream& stream,
+                                                       std::uint32_t sample,
+                                                       std::uint64_t element) {
+  return random_block(stream, sample, static_cast<std::uint32_t>(element / 4))[element % 4];
+}
 
 // The same bits as a double in [0, 1), a multiple of 2^-32.
-double random_uniform(const RandomStream& stream, std::uint32_t sample, std::uint64_t element);
+constexpr double random_uniform(const RandomStream& stream, std::uint32_t sample,
+                                std::uint64_t element) {
+  return random_bits(stream, sample, element) * 0x1p-32;
+}
 
 }  // namespace convoy

@@ -121,6 +121,8 @@ void StageTimes::microbatch(const Phase& phase, Range grains) {
   if (const Index group = plan_.group_samples(); group > 0) {
     weights.coefficients += samples.begin / group * plan_.coefficients_size();
   }
+  StepContext context{true, 1, 1, 1};
+  context.samples = list_.data() + samples.begin;
   std::int64_t before = ticks();
   const auto end_stage = [&](Index number) {
     const std::int64_t now = ticks();
@@ -142,10 +144,11 @@ void StageTimes::microbatch(const Phase& phase, Range grains) {
     } else if (has_reduction(stage.kind)) {
       statistics(stage, weights, grains, workspace);
     } else if (stage.kind != StageKind::weight_gradient) {
-      run_stage(plan_, stage, backend_, weights, workspace, samples.size(), scratch_.data(),
+      run_stage(plan_, stage, backend_, weights, context, workspace, samples.size(),
+                scratch_.data(),
                 {0, stage_units(plan_, stage, samples.size())});
     } else if (!deferral_ || !deferral_->keep(stage, workspace, samples.begin, samples.size())) {
-      weight_gradient(stage, layer_values(plan_, stage, workspace), grains, counter_);
+      weight_gradient(stage, layer_values(plan_, stage, context, workspace), grains, counter_);
     }
     end_stage(1 + number);
   }

@@ -165,7 +165,9 @@ struct OpDefaults {
   // Which of `types` an operation is.
   static constexpr std::size_t type_index(const Op& /*op*/) { return 0; }
 
-  static std::vector<Index> weight_shape(const Op& op) requires TrainableOp<Op> {
+  // Of an operation with parameters alone. (No `requires` says so: it would be evaluated while the
+  // traits of the operation are not complete yet.)
+  static std::vector<Index> weight_shape(const Op& op) {
     const ParameterShape shape = OpTraits<Op>::parameters(op);
     return {shape.taps, shape.columns};
   }

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/host_device.hpp"
 #include "base/tensor.hpp"
 
 namespace convoy {
@@ -26,6 +27,24 @@ namespace convoy {
 // What an operation on the CPU keeps from forward to backward besides x and y: one number per
 // output (a max pool keeps the tap with the largest value).
 using Argmax = std::int32_t;
+
+// Where in a run a pass is. An operation may depend on it (random numbers, other arithmetic in an
+// evaluation), and on no other state; so its results do not depend on the layout of the run.
+struct StepContext {
+  bool is_training = false;
+  std::uint64_t seed = 0;                  // of the run
+  std::uint32_t epoch = 0;                 // from 1
+  std::int64_t step = 0;                   // its number in the run, from 1
+  const std::uint32_t* samples = nullptr;  // [B]: their numbers in the data set
+  int layer = 0;                           // number in the net
+
+  // That of the same pass for the samples from `first` on.
+  CONVOY_HOST_DEVICE StepContext from(Index first) const {
+    StepContext context = *this;
+    if (samples != nullptr) context.samples += first;
+    return context;
+  }
+};
 
 template <class Real>
 struct Forward {
@@ -36,6 +55,7 @@ struct Forward {
   Real* y = nullptr;                 // [B][out]
   Argmax* argmax = nullptr;          // [B][out], where the operation keeps one
   Real* scratch = nullptr;           // scratch_size(op) elements, private to the caller
+  StepContext context = {};
 };
 
 template <class Real>
@@ -49,6 +69,7 @@ struct InputGradient {
   const Argmax* argmax = nullptr;
   Real* dx = nullptr;  // [B][in]; may be dy where the operation is elementwise
   Real* scratch = nullptr;
+  StepContext context = {};
 };
 
 template <class Real>
@@ -60,6 +81,7 @@ struct WeightGradient {
   Real* scratch = nullptr;
   const Real* y = nullptr;         // [B][out], of a block (conv_block.hpp)
   const Argmax* argmax = nullptr;  // likewise
+  StepContext context = {};
 };
 
 // The weight gradients of consecutive grains, added up as a binary counter does

@@ -191,12 +191,11 @@ class PlanBuilder {
   }
 
   // An elementwise layer may overwrite its input where no other layer reads it, and the backward
-  // pass of the layer that wrote it does not read it either (only elementwise layers and batch
-  // normalisations with a ReLU read their own output).
+  // pass of the stage that wrote it does not read it either.
   bool overwrites_input(int i) {
     const int input = layer(i).inputs[0];
     return works_in_place(layer(i).op) && input != kNetInput && readers_of(input).size() == 1 &&
-           !works_in_place(layer(input).op) && first_of(input) == input;
+           !reads_own_output(layer(input).op) && first_of(input) == input;
   }
 
   bool is_normalized(int i) const {

@@ -209,8 +209,10 @@ void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range unit
 
 // Runs units of a stage on the first `samples` of the workspace; not for a loss, a weight gradient
 // or statistics.
+// `context`: of these samples, but for its layer.
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
-               const Workspace& workspace, Index samples, float* scratch, Range units);
+               const StepContext& context, const Workspace& workspace, Index samples,
+               float* scratch, Range units);
 
 // Writes the statistics, or gradient statistics, of samples [samples) of the workspace for the
 // channels of some units to `values` [2][channels].
@@ -225,8 +227,10 @@ struct LayerValues {
   const float* dy = nullptr;  // [samples][out]
   const float* y = nullptr;   // [samples][out], in a fused stage
   const Argmax* argmax = nullptr;
+  StepContext context = {};
 };
-LayerValues layer_values(const Plan& plan, const Stage& stage, const Workspace& workspace);
+LayerValues layer_values(const Plan& plan, const Stage& stage, const StepContext& context,
+                         const Workspace& workspace);
 
 // Writes the weight gradient of samples [samples) alone into the arena `gradient`.
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,

@@ -24,8 +24,14 @@ Argmax* argmaxes_of(const Plan& plan, const Stage& stage, const Workspace& works
   return offset == kNowhere ? nullptr : workspace.argmaxes(offset, stage.y.size);
 }
 
+StepContext context_of(const StepContext& context, const Stage& stage) {
+  StepContext of_stage = context;
+  of_stage.layer = stage.layer;
+  return of_stage;
+}
+
 void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
-                 const Weights& weights, const Workspace& workspace, Index samples, float* scratch,
+                 const Weights& weights, const StepContext& context, const Workspace& workspace, Index samples, float* scratch,
                  Range units) {
   Forward<float> pass;
   pass.samples = samples;
@@ -35,6 +41,7 @@ void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
   pass.y = workspace.at(stage.y);
   pass.argmax = argmaxes_of(plan, stage, workspace);
   pass.scratch = scratch;
+  pass.context = context_of(context, stage);
   const ConvBlock* const block = plan.conv_block(stage);
   if (!block) return backend.forward(plan.op(stage), pass, units);
   CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
@@ -42,7 +49,8 @@ void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
 }
 
 void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
-                        const Weights& weights, const Workspace& workspace, Index samples,
+                        const Weights& weights, const StepContext& context,
+                        const Workspace& workspace, Index samples,
                         float* scratch, Range units) {
   const Offset packed = plan.packed(stage.layer);
   InputGradient<float> pass;
@@ -55,6 +63,7 @@ void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& bac
   pass.argmax = argmaxes_of(plan, stage, workspace);
   pass.dx = workspace.at(stage.dx);
   pass.scratch = scratch;
+  pass.context = context_of(context, stage);
   const ConvBlock* const block = plan.conv_block(stage);
   if (!block) return backend.input_gradient(plan.op(stage), pass, units);
   CONVOY_ASSERT(units.size() == stage_units(plan, stage, samples));
@@ -131,12 +140,13 @@ UnitLayout unit_layout(const Plan& plan, const Stage& stage, Index samples) {
 }
 
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
-               const Workspace& workspace, Index samples, float* scratch, Range units) {
+               const StepContext& context, const Workspace& workspace, Index samples,
+               float* scratch, Range units) {
   if (units.empty()) return;
   if (stage.kind == StageKind::forward) {
-    run_forward(plan, stage, backend, weights, workspace, samples, scratch, units);
+    run_forward(plan, stage, backend, weights, context, workspace, samples, scratch, units);
   } else if (stage.kind == StageKind::input_gradient) {
-    run_input_gradient(plan, stage, backend, weights, workspace, samples, scratch, units);
+    run_input_gradient(plan, stage, backend, weights, context, workspace, samples, scratch, units);
   } else {
     CONVOY_ASSERT(stage.kind == StageKind::add_readers_gradients);
     const Index begin = units.begin * kColumnBlock;
@@ -162,9 +172,10 @@ void run_statistics(const Plan& plan, const Stage& stage, const Backend& backend
   backend.gradient_statistics(op, pass, units);
 }
 
-LayerValues layer_values(const Plan& plan, const Stage& stage, const Workspace& workspace) {
+LayerValues layer_values(const Plan& plan, const Stage& stage, const StepContext& context,
+                         const Workspace& workspace) {
   return {workspace.at(stage.x), workspace.at(stage.dy), workspace.at(stage.y),
-          argmaxes_of(plan, stage, workspace)};
+          argmaxes_of(plan, stage, workspace), context_of(context, stage)};
 }
 
 void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
@@ -179,6 +190,7 @@ void run_weight_gradient(const Plan& plan, const Stage& stage, const Backend& ba
   pass.dy = values.dy + out;
   pass.gradient = gradient + plan.block(stage.layer)->offset;
   pass.scratch = scratch;
+  pass.context = values.context.from(samples.begin);
   const ConvBlock* const block = plan.conv_block(stage);
   if (!block) return backend.weight_gradient(op, pass, units);
   pass.y = values.y + out;

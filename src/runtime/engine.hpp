@@ -16,6 +16,7 @@
 #include "convoy/compute.hpp"
 #include "data/dataset.hpp"
 #include "net/net.hpp"
+#include "ops/pass.hpp"
 #include "optim/optimizer.hpp"
 #include "parallel/communicator.hpp"
 #include "parallel/step_metrics.hpp"
@@ -75,11 +76,18 @@ struct StepRange {
   std::span<const float> learning_rates;    // one for each of `steps`
   const std::atomic<bool>* stop = nullptr;  // any thread sets it: finish the step, then stop
   StepMetrics before;                       // of the epoch's earlier steps; `total` begins with it
+  std::uint64_t seed = 0;                   // of the run, and
+  std::uint32_t epoch = 1;                  // from 1: for operations that draw random numbers
 };
 
 // The number in the run, from 1, of a step of the epoch: what an optimizer counts.
 inline Index number_in_run(const StepRange& step_range, Index step) {
   return step_range.first_step + step + 1;
+}
+
+// The context of a step, but for its samples and layers.
+inline StepContext context_of(const StepRange& step_range, Index step) {
+  return {true, step_range.seed, step_range.epoch, number_in_run(step_range, step)};
 }
 
 enum class Outcome {

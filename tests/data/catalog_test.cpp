@@ -290,7 +290,8 @@ TEST(PublishedData, Mnist) {
   expect_published(data.test, 10000, {28, 28, 1});
   EXPECT_EQ(digest_of(testing::idx(0x803, {60000, 28, 28}, {}), data.train.pixels()),
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db");
-  EXPECT_EQ(digest_of(testing::idx(0x801, {10000}, {}), data.test.labels()),
+  EXPECT_EQ(digest_of(testing::idx(0x801, {10000}, {}),
+                      Bytes(data.test.labels().begin(), data.test.labels().end())),
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2");
 }
 
@@ -299,7 +300,7 @@ std::string cifar_digest(const Dataset& data) {
   Bytes bytes;
   for (Index i = 0; i < data.size(); ++i) {
     const auto image = data.image(i);
-    bytes.push_back(data.label(i));
+    bytes.push_back(static_cast<std::uint8_t>(data.label(i)));
     for (std::size_t c = 0; c < 3; ++c)
       for (std::size_t p = c; p < image.size(); p += 3) bytes.push_back(image[p]);
   }

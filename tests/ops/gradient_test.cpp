@@ -23,8 +23,12 @@ struct Case {
   Index samples;
   std::vector<Real> x, other, parameters, y, dy, dx, gradient;
   std::vector<Argmax> argmax;
+  std::vector<std::uint32_t> numbers;  // of the samples
+  StepContext context;
 
   Case(const Op& o, Index b) : op(o), samples(b) {
+    Random random(17);
+    context = random_context(random, b, numbers);
     x.resize(size(b * input_shape(o).size()));
     other = dx = x;
     parameters.resize(size(parameter_shape(o).size()));
@@ -42,6 +46,7 @@ struct Case {
     pass.parameters = parameters.data();
     pass.y = y.data();
     pass.argmax = argmax.data();
+    pass.context = context;
     const Range units{0, forward_units(op, samples)};
     std::visit([&](const auto& o) { reference::forward(o, pass, units); }, op);
   }
@@ -54,6 +59,7 @@ struct Case {
     pass.parameters = parameters.data();
     pass.argmax = argmax.data();
     pass.dx = dx.data();
+    pass.context = context;
     const Range units{0, input_gradient_units(op, samples)};
     std::visit([&](const auto& o) { reference::input_gradient(o, pass, units); }, op);
     if (parameters.empty()) return;

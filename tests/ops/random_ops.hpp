@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "ops/op.hpp"
+#include "ops/pass.hpp"
 #include "ops/segments.hpp"
 
 namespace convoy::test {
@@ -205,6 +206,20 @@ inline Op random_elementwise(Random& random, const Bounds& bounds) {
   const Shape in{random.pick(1, bounds.side), random.pick(1, 5), random.pick(1, 5)};
   if (random.chance(25)) return Add{in};
   return Activation{in, static_cast<ActivationFunction>(random.pick(0, 2))};
+}
+
+// Where in a run the passes of an operation are. `samples` must outlive it.
+inline StepContext random_context(Random& random, Index count,
+                                  std::vector<std::uint32_t>& samples) {
+  samples.clear();
+  for (Index i = 0; i < count; ++i) {
+    samples.push_back(static_cast<std::uint32_t>(random.pick(0, 70'000)));
+  }
+  StepContext context{true, static_cast<std::uint64_t>(random.pick(0, 1'000'000)),
+                      static_cast<std::uint32_t>(random.pick(1, 9)), random.pick(1, 1000)};
+  context.samples = samples.data();
+  context.layer = static_cast<int>(random.pick(0, 30));
+  return context;
 }
 
 using MakeOp = Op (*)(Random&, const Bounds&);

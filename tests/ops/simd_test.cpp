@@ -37,6 +37,8 @@ struct Case {
   Index samples;
   Floats x, other, parameters, weights, y, dy, dx, gradient;
   Guarded<Argmax> argmax;
+  std::vector<std::uint32_t> numbers;  // of the samples
+  StepContext context;
 
   Case(const Op& o, Index b, Random& random, Values values)
       : op(o),
@@ -49,7 +51,8 @@ struct Case {
         dy(y.size(), random.pick(0, 3)),
         dx(x.size()),
         gradient(parameters.size()),
-        argmax(y.size()) {
+        argmax(y.size()),
+        context(random_context(random, b, numbers)) {
     for (Floats* array : {&x, &other, &dy}) fill(*array, random, values);
     fill(parameters, random, values);
     // For the input gradient the weights of a convolution have to be finite (conv2d.hpp).
@@ -71,7 +74,8 @@ struct Case {
                      .parameters = parameters.data(),
                      .y = to.data(),
                      .argmax = keeps_argmax(op) ? to_argmax.data() : nullptr,
-                     .scratch = scratch.data()},
+                     .scratch = scratch.data(),
+                     .context = context},
                     units);
     ASSERT_TRUE(scratch.guards_hold()) << "scratch";
   }
@@ -88,7 +92,8 @@ struct Case {
                             .packed = packed.data(),
                             .argmax = keeps_argmax(op) ? argmax.data() : nullptr,
                             .dx = to.data(),
-                            .scratch = scratch.data()},
+                            .scratch = scratch.data(),
+                            .context = context},
                            units);
     ASSERT_TRUE(scratch.guards_hold() && packed.guards_hold()) << "scratch or packed";
   }

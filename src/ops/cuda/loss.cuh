@@ -7,7 +7,7 @@
 #pragma once
 
 #include "ops/cuda/group.cuh"
-#include "ops/loss.hpp"
+#include "ops/cuda/loss_parts.hpp"
 #include "ops/math_functions.hpp"
 #include "ops/segments.hpp"
 
@@ -27,14 +27,6 @@ struct LossArrays {
   int* predictions = nullptr;  // [samples]
   int* hits = nullptr;         // [samples]: 1 where the prediction is right
 };
-
-// Whether one thread finds the largest score of a sample, and the sum of its exponentials, for all
-// of its classes. With few classes each thread finds them itself, which costs less than a barrier;
-// with N classes this takes N * N steps for each sample.
-CONVOY_HOST_DEVICE constexpr bool finds_once(const Loss& op) {
-  constexpr Index kFewClasses = 64;
-  return op.function == LossFunction::softmax_cross_entropy && op.classes > kFewClasses;
-}
 
 __device__ inline int first_maximum(const float* z, int classes) {
   int best = 0;

@@ -44,7 +44,7 @@ Steps steps_of(const ProductSteps& products) {
 template <class OpType>
 Steps kernel_steps(PassKind kind, const OpType& op, const Operands& at) {
   return {{Pass{kind, in_32_bits(op), at.x, at.other, at.parameters, at.y, at.argmax, at.dy, at.dx,
-                at.partials}}};
+                at.partials, at.layer}}};
 }
 
 }  // namespace

@@ -24,6 +24,7 @@
 
 #include "ops/cuda/cuts.hpp"
 #include "ops/op.hpp"
+#include "ops/pass.hpp"
 
 namespace convoy::cuda {
 
@@ -120,6 +121,7 @@ struct Operands {
   Operand x, other, parameters, packed, y, argmax, dy, dx;
   Operand bordered_x, bordered_dy;  // of a convolution: copies with a border, where one is needed
   Operand partials;                 // of a weight gradient
+  int layer = 0;                    // number in the net
 };
 
 // The threads among which the tasks are divided, and the samples.
@@ -152,6 +154,7 @@ struct Samples {
   // Coefficients of batch normalisations: the samples that share a set (0: all), and its floats.
   int set_samples = 0;
   int set_size = 0;
+  StepContext context = {};  // of these samples, but for its layer
 };
 
 constexpr int in_32_bits(Index n) {

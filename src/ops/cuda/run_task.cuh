@@ -13,11 +13,13 @@ __device__ void run_pass(const OneForm& op, const Pass& pass, const Memories& me
                          const Samples& samples, const Group& group) {
   const auto at = [&](const Operand& operand) { return resolve(operand, memories); };
   const auto argmax = reinterpret_cast<Argmax*>(at(pass.argmax));
+  StepContext context = samples.context;
+  context.layer = pass.layer;
   if (pass.kind == PassKind::forward) {
     Forward<float> how;
     how.samples = samples.count;
     how.x = at(pass.x), how.other = at(pass.other), how.parameters = at(pass.parameters);
-    how.y = at(pass.y), how.argmax = argmax;
+    how.y = at(pass.y), how.argmax = argmax, how.context = context;
     if constexpr (requires { forward(op, how, samples, group); }) {
       forward(op, how, samples, group);
     } else {
@@ -28,6 +30,7 @@ __device__ void run_pass(const OneForm& op, const Pass& pass, const Memories& me
     how.samples = samples.count;
     how.dy = at(pass.dy), how.y = at(pass.y), how.parameters = at(pass.parameters);
     how.argmax = argmax, how.x = at(pass.x), how.dx = at(pass.dx);
+    how.context = context;
     if constexpr (requires { input_gradient(op, how, samples, group); }) {
       input_gradient(op, how, samples, group);
     } else {

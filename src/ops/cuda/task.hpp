@@ -43,6 +43,7 @@ struct Pass {
   PassKind kind = PassKind::forward;
   Form op;
   Operand x, other, parameters, y, argmax, dy, dx, partials;
+  int layer = 0;  // number in the net
 };
 
 using Task = std::variant<Product, Border, Pass, Copy, GrainStatistics>;

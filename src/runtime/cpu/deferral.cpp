@@ -44,7 +44,7 @@ bool Deferral::keep(const Stage& stage, const Workspace& workspace, Index first,
   if (kept == kept_.end()) return false;
   const Op& op = plan_.op(stage);
   const Index in = input_shape(op).size(), out = output_shape(op).size();
-  const LayerValues values = layer_values(plan_, stage, workspace);
+  const LayerValues values = layer_values(plan_, stage, {}, workspace);
   std::copy_n(values.x, samples * in, kept->x.data() + first * in);
   std::copy_n(values.dy, samples * out, kept->dy.data() + first * out);
   return true;

@@ -195,7 +195,7 @@ class CpuEngine final : public Engine {
     const GrainList list{step_range.data, step_range.order.subspan(first, size), grain_};
     if (worker == 0) communicator_.publish(Activity::training, step_range.first_step + step);
 
-    if (!compute(worker, list, step_range.first_step + step)) return false;
+    if (!compute(worker, list, step_range, step)) return false;
     Track* const track = track_of(worker);
     const bool exchanges = gradient_sum_.exchanges();
     if (!barrier(worker, [&] {
@@ -239,14 +239,15 @@ class CpuEngine final : public Engine {
 
   // The compute part: all phases, each followed by its reductions. Those of the gradients are the
   // next part of the step.
-  bool compute(int worker, const GrainList& list, Index step) {
+  bool compute(int worker, const GrainList& list, const StepRange& step_range, Index step) {
     const WorkerGroups::Membership membership = training_.of(worker);
     Track* const track = track_of(worker);
-    if (track) track->step(step);
+    if (track) track->step(step_range.first_step + step);
     Weights weights = generations_.weights();
     weights.coefficients = statistics_.coefficients();
-    const WorkerGroup::Work all{
-        backend_, weights, normalizer_, list, {}, 0, track ? track - membership.member : nullptr};
+    const WorkerGroup::Work all{backend_, weights, normalizer_, list, {}, 0,
+                                track ? track - membership.member : nullptr,
+                                context_of(step_range, step)};
     const WorkerGroup::Work work =
         training_.work_of(membership, all, gradient_sum_.grains_of_rank(list.count()));
     for (const Phase& phase : plan_.phases()) {

@@ -73,7 +73,7 @@ bool WorkerGroup::run_stage(int member, const Stage& stage, const Work& work,
   const Range units =
       config_.members.part(stage_units(plan_, stage, microbatch.size()), member);
   convoy::run_stage(plan_, stage, work.backend, weights_of(work, microbatch),
-                    microbatch.workspace, microbatch.size(),
+                    context_of(work, microbatch.samples), microbatch.workspace, microbatch.size(),
                     scratch_[static_cast<std::size_t>(member)].data(), units);
   return end_stage(member, work, stage, &stage);
 }
@@ -85,6 +85,12 @@ Weights WorkerGroup::weights_of(const Work& work, const Microbatch& microbatch) 
     weights.coefficients += microbatch.samples.begin / samples * plan_.coefficients_size();
   }
   return weights;
+}
+
+StepContext WorkerGroup::context_of(const Work& work, Range samples) {
+  StepContext context = work.context;
+  context.samples = work.list.samples.data() + samples.begin;
+  return context;
 }
 
 // Computes the statistics of each grain for this member's channels, and merges them. Every rank
@@ -170,7 +176,7 @@ void WorkerGroup::weight_gradient(int member, const Stage& stage, const Work& wo
   const Index first = microbatch.samples.begin - work.list.range(work.grains).begin;
   const bool waits = deferral_ && deferral_->keep(stage, microbatch.workspace, first, microbatch.size());
   if (!waits) {
-    sum_weight_gradients(member, stage, work, layer_values(plan_, stage, microbatch.workspace),
+    sum_weight_gradients(member, stage, work, layer_values(plan_, stage, context_of(work, microbatch.samples), microbatch.workspace),
                          microbatch.grains, counter_);
   }
   if (Track* const track = work.track(member)) track->record_stage(stage_number(plan_, stage));
@@ -262,7 +268,10 @@ bool WorkerGroup::run(int member, const Work& work, const Phase& phase) {
   }
   if (!deferral_ || &phase != &plan_.phases().back()) return true;
   for (const Deferral::Kept& kept : deferral_->kept()) {
-    sum_weight_gradients(member, *kept.stage, work, kept.values(), work.grains,
+    LayerValues values = kept.values();
+    values.context = context_of(work, work.list.range(work.grains));
+    values.context.layer = kept.stage->layer;
+    sum_weight_gradients(member, *kept.stage, work, values, work.grains,
                          tree::Counter(work.list.count()));
     if (Track* const track = work.track(member))
       track->record_stage(stage_number(plan_, *kept.stage));

@@ -60,6 +60,7 @@ class WorkerGroup {
     Range grains = {};
     Index microbatches = 0;
     Track* tracks = nullptr;  // of the worker group's members; null: records nothing
+    StepContext context = {};  // but for its samples
 
     Track* track(int member) const { return tracks ? tracks + member : nullptr; }
   };
@@ -90,6 +91,7 @@ class WorkerGroup {
   void compute_statistics(int member, const Stage& stage, const Work& work,
                           const Microbatch& microbatch);
   Weights weights_of(const Work& work, const Microbatch& microbatch) const;
+  static StepContext context_of(const Work& work, Range samples);
   template <class Completion>
   bool arrive_and_wait(int member, const Work& work, const Stage* stage,
                        const Completion& completion);

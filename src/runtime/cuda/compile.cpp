@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/check.hpp"
+#include "ops/cuda/loss_parts.hpp"
 #include "plan/stage_names.hpp"
 
 namespace convoy::cuda {
@@ -92,6 +93,7 @@ class Compiler {
     const Op& op = plan_.op(stage);
     const auto layer = static_cast<std::size_t>(stage.layer);
     Operands at;
+    at.layer = stage.layer;
     at.x = workspace(stage.x);
     if (stage.other.exists()) at.other = workspace(stage.other);
     at.y = workspace(stage.y);

@@ -223,6 +223,7 @@ class SingleGpuEngine final : public CudaEngine {
     input.rates = rates_.data();
     input.factors = factors_.data();
     input.stop = stop_.data();
+    input.context = context_of(step_range, step_range.steps.begin);
     input.losses = step_losses_.data();
     input.correct = step_correct_.data();
     run.current = model_.current();

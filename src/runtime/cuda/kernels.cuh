@@ -31,6 +31,20 @@ __device__ T* at(const Operand& operand, const Memories& memories) {
   return reinterpret_cast<T*>(resolve(operand, memories));
 }
 
+__device__ inline const std::uint32_t* samples_of_step(const StepRangeInput& input, int step,
+                                                       const StepSamples& step_samples) {
+  return input.order + Index{step} * input.batch + part_of_step(input, step).first +
+         step_samples.first;
+}
+
+__device__ inline StepContext context_of(const StepRangeInput& input, int step,
+                                         const StepSamples& step_samples) {
+  StepContext context = input.context;
+  context.step += step;
+  context.samples = samples_of_step(input, step, step_samples);
+  return context;
+}
+
 // A thread converts one element at a time: it reads a byte and writes a float. Neighbouring threads
 // take neighbouring elements.
 __device__ inline void fill(const Program& program, const StepRangeInput& input, int step,
@@ -39,8 +53,7 @@ __device__ inline void fill(const Program& program, const StepRangeInput& input,
   const Images& images = input.images;
   float* const x = at<float>(program.ends.input, memories);
   int* const labels = at<int>(program.ends.labels, memories);
-  const std::uint32_t* const order = input.order + Index{step} * input.batch +
-                                     part_of_step(input, step).first + step_samples.first;
+  const std::uint32_t* const order = samples_of_step(input, step, step_samples);
   const int size = step_samples.count * images.image;
   for (int i = group.rank; i < size; i += group.size) {
     const int sample = i / images.image, element = i - sample * images.image;
@@ -125,7 +138,8 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
     case CodeKind::task:
       return run_task(program.tasks[code.index], memories,
                       {step_samples.count, program.grain, part_of_step(input, number.step).first,
-                       program.set_samples, program.set_size},
+                       program.set_samples, program.set_size,
+                       context_of(input, number.step, step_samples)},
                       group);
     case CodeKind::loss_largest:
       return loss_largest(program.loss, loss_arrays(program, step_samples, memories),

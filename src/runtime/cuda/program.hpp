@@ -126,6 +126,7 @@ struct StepRangeInput {
   const float* rates = nullptr;          // [step]
   const StepFactors* factors = nullptr;  // [step]
   const volatile int* stop = nullptr;    // the host sets it: stop after the step
+  StepContext context = {};              // of the first step
   double* losses = nullptr;              // [step]
   long long* correct = nullptr;          // [step]
 };

@@ -161,6 +161,8 @@ class Training {
     step_range.learning_rates = learning_rates_;
     step_range.stop = stop_;
     step_range.before = position().epoch_sums;
+    step_range.seed = state_.model.train.seed;
+    step_range.epoch = static_cast<std::uint32_t>(position().epoch);
 
     const Stopwatch watch;
     const StepRangeResult result = state_.engine.run(step_range);

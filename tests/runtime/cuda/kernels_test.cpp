@@ -58,7 +58,8 @@ class Case {
         y_(samples * output_shape(op).size()),
         dy_(y_.size()),
         dx_(x_.size()),
-        argmax_(y_.size()) {
+        argmax_(y_.size()),
+        context_(random_context(random, samples, numbers_)) {
     for (Floats* array : {&x_, &other_, &dy_, &parameters_}) fill(*array, random, values);
     // For the input gradient the weights of a convolution have to be finite (conv2d.hpp).
     const bool finite = std::holds_alternative<Conv2d>(op) && values == Values::hostile;
@@ -70,7 +71,8 @@ class Case {
                                   .other = other_.data(),
                                   .parameters = parameters_.data(),
                                   .y = y_.data(),
-                                  .argmax = keeps_argmax(op) ? argmax_.data() : nullptr},
+                                  .argmax = keeps_argmax(op) ? argmax_.data() : nullptr,
+                                  .context = context_},
                                  {0, forward_units(op, samples)});
     reference::backend().input_gradient(op,
                                         {.samples = samples,
@@ -78,7 +80,8 @@ class Case {
                                          .y = y_.data(),
                                          .parameters = weights_.data(),
                                          .argmax = argmax_.data(),
-                                         .dx = dx_.data()},
+                                         .dx = dx_.data(),
+                                         .context = context_},
                                         {0, input_gradient_units(op, samples)});
   }
 
@@ -94,6 +97,7 @@ class Case {
     at.argmax = {Memory{4}, 0, 0};
     memories_.at[4] = reinterpret_cast<float*>(argmax.data());
     at.bordered_x = put(5, bordered, cuda::bordered_x_size(op_));
+    at.layer = context_.layer;
     run(cuda::forward(op_, at, work(threads)), threads);
     expect_same(y_.data(), y, y.size(), "y");
     for (Index i = 0; keeps_argmax(op_) && i < argmax.size(); ++i) {
@@ -116,6 +120,7 @@ class Case {
     memories_.at[4] = reinterpret_cast<float*>(argmax_.data());
     at.bordered_dy = put(5, bordered, cuda::bordered_dy_size(op_));
     at.dx = put(6, dx, input_shape(op_).size());
+    at.layer = context_.layer;
     run(cuda::input_gradient(op_, at, work(threads)), threads);
     expect_same(dx_.data(), dx, dx.size(), "dx");
     ASSERT_TRUE(dx.guards_hold() && bordered.guards_hold());
@@ -161,7 +166,11 @@ class Case {
   }
 
   cuda::Work work(const Threads& threads) const { return {samples_, grain_, threads.tuned_for}; }
-  cuda::Samples samples() const { return {static_cast<int>(samples_), static_cast<int>(grain_)}; }
+  cuda::Samples samples() const {
+    cuda::Samples samples{static_cast<int>(samples_), static_cast<int>(grain_)};
+    samples.context = context_;
+    return samples;
+  }
 
   void run(const Steps& steps, const Threads& threads) {
     fibers::run_grid(threads.blocks, threads.threads, 0, true, [&] {
@@ -234,6 +243,8 @@ class Case {
   const Index samples_, grain_;
   Floats x_, other_, parameters_, weights_, y_, dy_, dx_;
   Guarded<Argmax> argmax_;
+  std::vector<std::uint32_t> numbers_;  // of the samples
+  StepContext context_;
   cuda::Memories memories_;
 };
 
