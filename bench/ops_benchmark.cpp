@@ -63,9 +63,9 @@ void add_layer(const std::string& name, const Op& op, bool needs_input_gradient,
         (name + "/input_gradient").c_str(), [=, &backend](benchmark::State& state) {
           Arrays a(op);
           backend.pack(op, a.parameters.data(), a.packed.data(), {0, parameter_shape(op).taps});
-          const InputGradient<float> pass{
-              kGrain,          a.dy.data(),     a.x.data(),  a.y.data(),       a.parameters.data(),
-              a.packed.data(), a.argmax.data(), a.dx.data(), a.scratch.data()};
+          const InputGradient<float> pass{kGrain,          a.dy.data(),         a.x.data(),
+                                          a.y.data(),      a.parameters.data(), a.packed.data(),
+                                          a.argmax.data(), a.dx.data(),         a.scratch.data()};
           const Range units{0, input_gradient_units(op, kGrain)};
           for (auto _ : state) backend.input_gradient(op, pass, units);
           count(state, input_gradient_flops(op), peak);

@@ -13,6 +13,9 @@
 ///
 /// The average begins as the initial weights and is changed after every step, behind the
 /// optimizer's update. src/optim/average.hpp states the order of all roundings.
+///
+/// Buffers, such as the running statistics of a batch normalisation, are not averaged: those of the
+/// weights belong to both copies.
 #pragma once
 
 #include <string_view>

@@ -97,9 +97,9 @@ void StageTimes::weight_gradient(const Stage& stage, const LayerValues& values, 
 void StageTimes::statistics(const Stage& stage, const Weights& weights, Range grains,
                             const Workspace& workspace) {
   const auto reduction =
-      std::ranges::find_if(plan_.reductions(), [&](const BatchReduction& r) {
-        return r.kind == stage.kind && r.layer == stage.layer;
-      }) -
+      std::ranges::find_if(
+          plan_.reductions(),
+          [&](const BatchReduction& r) { return r.kind == stage.kind && r.layer == stage.layer; }) -
       plan_.reductions().begin();
   tree::GroupedCounter& counter = counters_[static_cast<std::size_t>(reduction)];
   const Index first = samples_of(grains).begin;
@@ -145,8 +145,7 @@ void StageTimes::microbatch(const Phase& phase, Range grains) {
       statistics(stage, weights, grains, workspace);
     } else if (stage.kind != StageKind::weight_gradient) {
       run_stage(plan_, stage, backend_, weights, context, workspace, samples.size(),
-                scratch_.data(),
-                {0, stage_units(plan_, stage, samples.size())});
+                scratch_.data(), {0, stage_units(plan_, stage, samples.size())});
     } else if (!deferral_ || !deferral_->keep(stage, workspace, samples.begin, samples.size())) {
       weight_gradient(stage, layer_values(plan_, stage, context, workspace), grains, counter_);
     }

@@ -68,7 +68,7 @@ class StageTimes {
   Index next_ = 0;                   // the next sample
   tree::Counter counter_;
   std::vector<StageFacts> facts_;
-  std::vector<std::int64_t> sums_;  // [stage], ticks of this step
+  std::vector<std::int64_t> sums_;                // [stage], ticks of this step
   std::vector<std::vector<std::int64_t>> times_;  // [stage]
   std::int64_t clock_ticks_ = 0;                  // ticks that a reading of the clock takes
   TickScale scale_;

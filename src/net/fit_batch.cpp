@@ -29,13 +29,13 @@ void check_groups_fit(const Net& net, Index grain) {
     const bool fits = norm.group % grain == 0 &&
                       std::has_single_bit(static_cast<std::uint64_t>(norm.group / grain));
     if (fits) return;
-    throw LayerError(layer, "group",
-                     fmt::format("{}: groups of {} samples with grains of {}", title, norm.group,
-                                 grain),
-                     "a group is 1, 2, 4, 8 ... grains, so that it is a subtree of the batch",
-                     fmt::format("use a group of {}, or another grain",
-                                 grain * static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(
-                                             (norm.group + grain - 1) / grain)))));
+    throw LayerError(
+        layer, "group",
+        fmt::format("{}: groups of {} samples with grains of {}", title, norm.group, grain),
+        "a group is 1, 2, 4, 8 ... grains, so that it is a subtree of the batch",
+        fmt::format("use a group of {}, or another grain",
+                    grain * static_cast<Index>(std::bit_ceil(
+                                static_cast<std::uint64_t>((norm.group + grain - 1) / grain)))));
   });
 }
 

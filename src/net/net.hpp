@@ -82,8 +82,9 @@ class Net {
 
 // The arena before the first step. Element e (as in the file) of a layer's tensor t (0 is its
 // weight, 1 its bias) draws from Philox(seed; initial_weights, layer; sample t; e) alone. Normal
-// numbers come from Box-Muller on a pair of uniform ones, elements 2e and 2e+1. A batch normalisation
-// begins as the identity: weights and running variances are 1, biases and running means 0.
+// numbers come from Box-Muller on a pair of uniform ones, elements 2e and 2e+1. A batch
+// normalisation begins as the identity: weights and running variances are 1, biases and running
+// means 0.
 Buffer<float> initial_parameters(const Net& net, std::uint64_t seed);
 
 }  // namespace convoy

@@ -12,9 +12,9 @@
 //
 //   mean    = the mean of x                     m2 = the sum of (x - mean)^2
 //   inv_std = 1 / sqrt(m2 / n + epsilon)
-//   y       = fma(x, scale, shift)              scale = gamma * inv_std, shift = beta - mean * scale
-//   dbeta   = the sum of dy                     dgamma = (the sum of dy * (x - mean)) * inv_std
-//   dx      = fma(dy, dy_factor, fma(x, x_factor, offset))
+//   y       = fma(x, scale, shift)              scale = gamma * inv_std, shift = beta - mean *
+//   scale dbeta   = the sum of dy                     dgamma = (the sum of dy * (x - mean)) *
+//   inv_std dx      = fma(dy, dy_factor, fma(x, x_factor, offset))
 //               dy_factor = scale               x_factor = -scale * inv_std * (dgamma / n)
 //               offset    = -scale * (dbeta / n) - x_factor * mean
 //   running_mean = running_mean + momentum * (mean - running_mean), running_var likewise, with
@@ -166,12 +166,12 @@ CONVOY_HOST_DEVICE inline const double* means(const float* coefficients, Index c
 // of each channel: [2][C], mean and squared deviations, or the sums of dy and of dy * (x - mean).
 template <class Real>
 struct StatisticsPass {
-  Index samples = 0;            // at least 1
-  const Real* x = nullptr;      // [B][H][W][C]
-  const Real* dy = nullptr;     // backward: [B][H][W][C]
-  const Real* y = nullptr;      // backward, with ReLU: what forward wrote
+  Index samples = 0;             // at least 1
+  const Real* x = nullptr;       // [B][H][W][C]
+  const Real* dy = nullptr;      // backward: [B][H][W][C]
+  const Real* y = nullptr;       // backward, with ReLU: what forward wrote
   const double* mean = nullptr;  // backward: [C]
-  double* values = nullptr;     // [2][C]
+  double* values = nullptr;      // [2][C]
 };
 
 }  // namespace convoy

@@ -17,13 +17,14 @@
 #include "ops/batch_norm2d.hpp"
 #include "ops/conv2d.hpp"
 #include "ops/dense.hpp"
+#include "ops/dropout.hpp"
 #include "ops/op_traits.hpp"
 #include "ops/pool2d.hpp"
 #include "ops/subsample.hpp"
 
 namespace convoy {
 
-using Op = std::variant<Conv2d, Subsample, Pool2d, Dense, BatchNorm2d, Activation, Add>;
+using Op = std::variant<Conv2d, Subsample, Pool2d, Dense, BatchNorm2d, Activation, Dropout, Add>;
 
 // Calls function.template operator()<T>() for each operation T of the variant, in its order.
 template <class Function>

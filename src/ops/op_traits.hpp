@@ -150,8 +150,8 @@ inline constexpr bool is_trainable_v = TrainableOp<Op>;
 // What most operations have.
 template <class Op>
 struct OpDefaults {
-  // For an operation with parameters: whether it has a weight gradient of each grain, which the tree
-  // adds up. (Those of a batch normalisation come out of a reduction over the batch.)
+  // For an operation with parameters: whether it has a weight gradient of each grain, which the
+  // tree adds up. (Those of a batch normalisation come out of a reduction over the batch.)
   static constexpr bool has_weight_gradient = true;
   // And whether a model file may choose how the parameters are initialised.
   static constexpr bool has_initializers = true;
@@ -190,7 +190,7 @@ struct OpDefaults {
 
 template <class Op>
 inline constexpr bool has_weight_gradient_v =
-    is_trainable_v<Op> && OpTraits<Op>::has_weight_gradient;
+    is_trainable_v<Op>&& OpTraits<Op>::has_weight_gradient;
 
 template <class Op>
 concept StatesTypes = requires {

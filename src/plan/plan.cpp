@@ -42,9 +42,9 @@ class OffsetAllocator {
 
 }  // namespace
 
-// Builds the stages in the order of the layers, moves each to the earliest phase that it can run in,
-// and then places the values. A `Value` is memory: an activation, or the gradient that one reader
-// computes; a layer that works in place has its input's.
+// Builds the stages in the order of the layers, moves each to the earliest phase that it can run
+// in, and then places the values. A `Value` is memory: an activation, or the gradient that one
+// reader computes; a layer that works in place has its input's.
 class PlanBuilder {
  public:
   PlanBuilder(Plan& plan, const Net& net, Fusion fusion, PlanUse use)

@@ -62,8 +62,8 @@ enum class PlanUse { training, inference };
 
 struct Stage {
   StageKind kind = StageKind::forward;
-  int layer = 0;   // in a fused stage: the first
-  int fused = 0;   // how many layers after it belong to the stage
+  int layer = 0;        // in a fused stage: the first
+  int fused = 0;        // how many layers after it belong to the stage
   Location x = {};      // what the layer reads
   Location other = {};  // its second input; in add_readers_gradients: the addend
   Location y = {};      // what it, or the last of the fused layers, wrote
@@ -199,9 +199,9 @@ struct Weights {
 // block).
 Index stage_units(const Plan& plan, const Stage& stage, Index samples);
 
-// Which elements units of a stage write, in elements of its output over all samples; not for a loss,
-// a weight gradient or statistics. Calls span(begin, size) for each contiguous part, in the order
-// of the units. A max pool's forward pass writes the same elements of its argmaxes.
+// Which elements units of a stage write, in elements of its output over all samples; not for a
+// loss, a weight gradient or statistics. Calls span(begin, size) for each contiguous part, in the
+// order of the units. A max pool's forward pass writes the same elements of its argmaxes.
 const Location& stage_output(const Stage& stage);
 template <class Span>
 void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range units,

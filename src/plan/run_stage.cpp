@@ -31,8 +31,8 @@ StepContext context_of(const StepContext& context, const Stage& stage) {
 }
 
 void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
-                 const Weights& weights, const StepContext& context, const Workspace& workspace, Index samples, float* scratch,
-                 Range units) {
+                 const Weights& weights, const StepContext& context, const Workspace& workspace,
+                 Index samples, float* scratch, Range units) {
   Forward<float> pass;
   pass.samples = samples;
   pass.x = workspace.at(stage.x);
@@ -50,8 +50,7 @@ void run_forward(const Plan& plan, const Stage& stage, const Backend& backend,
 
 void run_input_gradient(const Plan& plan, const Stage& stage, const Backend& backend,
                         const Weights& weights, const StepContext& context,
-                        const Workspace& workspace, Index samples,
-                        float* scratch, Range units) {
+                        const Workspace& workspace, Index samples, float* scratch, Range units) {
   const Offset packed = plan.packed(stage.layer);
   InputGradient<float> pass;
   pass.samples = samples;

@@ -65,6 +65,10 @@ BatchStatistics::BatchStatistics(Communicator& communicator, const EngineOptions
   if (domains > 1 && !tensor_ranks_) {
     domain_values_ = allocate<double>(communicator, domains * values_of_domain_);
   }
+  sources_.reserve(static_cast<std::size_t>(std::max(all_groups, domains)));
+  const auto messages = static_cast<std::size_t>(domains) * plan.reductions().size();
+  out_.reserve(messages);
+  in_.reserve(messages);
   coefficient_sets_ = count_sets(plan, options.batch);
   coefficients_ = Buffer<float>(coefficient_sets_ * plan.coefficients_size());
   forward_.resize(plan.net().layers().size());
@@ -149,26 +153,42 @@ void BatchStatistics::push(int group, Index reduction, Range grain, Range channe
   });
 }
 
-// The values of all grains, or those of this memory domain where domains exchange them.
-std::vector<BatchStatistics::Values> BatchStatistics::sources(Index reduction,
-                                                              Index grains) const {
-  std::vector<Values> found;
+// The values that the worker groups of this memory domain hold; tensor-parallel ranks, those of the
+// rank.
+std::span<const BatchStatistics::Values> BatchStatistics::of_groups(Index reduction, Index grains) {
+  sources_.clear();
   const auto add_rank = [&](Index rank, Range of_rank) {
     const int groups = groups_[static_cast<std::size_t>(rank)];
     for (int g = 0; g < groups; ++g) {
       const Range part = split(of_rank.size(), groups, g);
-      found.push_back({{of_rank.begin + part.begin, of_rank.begin + part.end},
-                       values(rank - domain_.begin, g, reduction)});
+      sources_.push_back({{of_rank.begin + part.begin, of_rank.begin + part.end},
+                          values(rank - domain_.begin, g, reduction)});
     }
   };
   if (tensor_ranks_) {
     add_rank(communicator_.rank(), {0, grains});
-    return found;
+  } else {
+    for (Index r = domain_.begin; r < domain_.end; ++r) {
+      add_rank(r, split(grains, communicator_.size(), r));
+    }
   }
-  for (Index r = domain_.begin; r < domain_.end; ++r) {
-    add_rank(r, split(grains, communicator_.size(), r));
+  return sources_;
+}
+
+Range BatchStatistics::grains_of_domain(std::size_t domain, Index grains) const {
+  const Range ranks = communicator_.domains()[domain];
+  return {split(grains, communicator_.size(), ranks.begin).begin,
+          split(grains, communicator_.size(), ranks.end - 1).end};
+}
+
+// The same of all memory domains, after exchange().
+std::span<const BatchStatistics::Values> BatchStatistics::of_domains(Index reduction,
+                                                                     Index grains) {
+  sources_.clear();
+  for (std::size_t d = 0; d < communicator_.domains().size(); ++d) {
+    sources_.push_back({grains_of_domain(d, grains), values_of_domain(d, reduction)});
   }
-  return found;
+  return sources_;
 }
 
 // Merges the values of consecutive sources; returns the number of subtrees that remain. Those of
@@ -192,27 +212,25 @@ Index BatchStatistics::merge(Index reduction, std::span<const Values> sources,
 
 // The first rank of each memory domain sends the subtrees of its domain to all others.
 void BatchStatistics::exchange(const Phase& phase, const GrainList& list) {
-  const auto domains = communicator_.domains();
   const auto mine = static_cast<std::size_t>(domain_index(communicator_));
+  const auto bytes = [&](std::size_t domain, Index reduction) {
+    Index subtrees = 0;
+    tree::cover(grains_of_domain(domain, list.count()), list.count(), group_grains(reduction),
+                [&](const tree::Subtree&) { ++subtrees; });
+    return std::as_writable_bytes(
+        std::span(values_of_domain(domain, reduction),
+                  static_cast<std::size_t>(subtrees * doubles(reduction))));
+  };
   if (leads_domain(communicator_)) {
     out_.clear();
     in_.clear();
     for (Index r = phase.reductions.begin; r < phase.reductions.end; ++r) {
-      merge(r, sources(r, list.count()), list, values_of_domain(mine, r));
-      for (std::size_t d = 0; d < domains.size(); ++d) {
-        const auto bytes = [&](std::size_t domain) {
-          const Range grains{split(list.count(), communicator_.size(), domains[domain].begin).begin,
-                             split(list.count(), communicator_.size(), domains[domain].end - 1).end};
-          Index subtrees = 0;
-          tree::cover(grains, list.count(), group_grains(r),
-                      [&](const tree::Subtree&) { ++subtrees; });
-          return std::as_writable_bytes(std::span(
-              values_of_domain(domain, r), static_cast<std::size_t>(subtrees * doubles(r))));
-        };
-        const auto peer = static_cast<int>(domains[d].begin);
+      merge(r, of_groups(r, list.count()), list, values_of_domain(mine, r));
+      for (std::size_t d = 0; d < communicator_.domains().size(); ++d) {
+        const auto peer = static_cast<int>(communicator_.domains()[d].begin);
         if (d == mine) continue;
-        if (!bytes(mine).empty()) out_.push_back({peer, bytes(mine)});
-        if (!bytes(d).empty()) in_.push_back({peer, bytes(d)});
+        if (!bytes(mine, r).empty()) out_.push_back({peer, bytes(mine, r)});
+        if (!bytes(d, r).empty()) in_.push_back({peer, bytes(d, r)});
       }
     }
     communicator_.exchange(out_, in_, SyncPoint::statistics);
@@ -227,21 +245,9 @@ void BatchStatistics::finish(const Phase& phase, const GrainList& list, const fl
   const bool exchanges = domain_values_ != nullptr;
   if (exchanges) exchange(phase, list);
   for (Index r = phase.reductions.begin; r < phase.reductions.end; ++r) {
-    std::vector<Values> all;
-    if (exchanges) {
-      const auto domains = communicator_.domains();
-      for (std::size_t d = 0; d < domains.size(); ++d) {
-        all.push_back({{split(list.count(), communicator_.size(), domains[d].begin).begin,
-                        split(list.count(), communicator_.size(), domains[d].end - 1).end},
-                       values_of_domain(d, r)});
-      }
-    } else {
-      all = sources(r, list.count());
-    }
+    const auto all = exchanges ? of_domains(r, list.count()) : of_groups(r, list.count());
     const Index groups = merge(r, all, list, merged_.data());
-    const bool forward =
-        plan_.reductions()[static_cast<std::size_t>(r)].kind == StageKind::statistics;
-    if (forward) {
+    if (plan_.reductions()[static_cast<std::size_t>(r)].kind == StageKind::statistics) {
       finish_forward(r, groups, list, now, next);
     } else {
       finish_backward(r, groups, list);
@@ -251,8 +257,7 @@ void BatchStatistics::finish(const Phase& phase, const GrainList& list, const fl
 
 Range BatchStatistics::grains_of_group(Index reduction, Index group, Index grains) const {
   const Index size = group_grains(reduction);
-  return size == 0 ? Range{0, grains}
-                   : Range{group * size, std::min((group + 1) * size, grains)};
+  return size == 0 ? Range{0, grains} : Range{group * size, std::min((group + 1) * size, grains)};
 }
 
 // Calls write(coefficients of the operation) for each set that belongs to a group of samples.
@@ -308,8 +313,8 @@ void BatchStatistics::finish_forward(Index reduction, Index groups, const GrainL
 void BatchStatistics::finish_backward(Index reduction, Index groups, const GrainList& list) {
   const BatchNorm2d& op = norm(reduction);
   const Index C = op.in.channels;
-  const auto layer = static_cast<std::size_t>(
-      plan_.reductions()[static_cast<std::size_t>(reduction)].layer);
+  const auto layer =
+      static_cast<std::size_t>(plan_.reductions()[static_cast<std::size_t>(reduction)].layer);
   std::vector<float>& gradient = gradients_[layer];
   for (Index c = 0; c < C; ++c) {
     double dgamma = 0, dbeta = 0;

@@ -77,7 +77,9 @@ class BatchStatistics {
   double values_in(Index reduction, Range grains, const GrainList& list) const;
   double* values(Index local_rank, int group, Index reduction) const;
   double* values_of_domain(std::size_t domain, Index reduction) const;
-  std::vector<Values> sources(Index reduction, Index grains) const;
+  Range grains_of_domain(std::size_t domain, Index grains) const;
+  std::span<const Values> of_groups(Index reduction, Index grains);
+  std::span<const Values> of_domains(Index reduction, Index grains);
   void merge_pair(Index reduction, Range left_grains, Range right_grains, Range channels,
                   const GrainList& list, double* left) const;
   Index merge(Index reduction, std::span<const Values> sources, const GrainList& list,
@@ -93,17 +95,18 @@ class BatchStatistics {
   const Plan& plan_;
   const Index grain_;
   const bool tensor_ranks_;
-  const Range domain_;                 // ranks
-  std::vector<int> groups_;            // worker groups of each rank
-  std::vector<Index> first_value_;     // of each reduction, in the values of a worker group
-  Index values_of_group_ = 0;          // doubles
-  std::shared_ptr<double[]> values_;   // [rank of the domain][group][reduction][subtree][2][C]
+  const Range domain_;                  // ranks
+  std::vector<int> groups_;             // worker groups of each rank
+  std::vector<Index> first_value_;      // of each reduction, in the values of a worker group
+  Index values_of_group_ = 0;           // doubles
+  std::shared_ptr<double[]> values_;    // [rank of the domain][group][reduction][subtree][2][C]
   std::vector<Index> first_of_domain_;  // of each reduction, in the values of a memory domain
   Index values_of_domain_ = 0;
   std::shared_ptr<double[]> domain_values_;  // [domain][reduction][subtree][2][C]
+  std::vector<Values> sources_;              // of a reduction
   std::vector<double> merged_;               // of a reduction: [group of samples][2][C]
   Index coefficient_sets_ = 1;
-  Buffer<float> coefficients_;  // [set][Plan::coefficients_size()]
+  Buffer<float> coefficients_;                             // [set][Plan::coefficients_size()]
   std::vector<std::vector<ForwardCoefficients>> forward_;  // by layer: [group of samples][C]
   std::vector<std::vector<float>> gradients_;              // by layer: its parameter block
   bool finite_ = true;

@@ -57,8 +57,7 @@ TEST(Measure, StagesDoTheWorkOfTheNet) {
     Random random(seed);
     const Net net = RandomNet(random, 6).net();
     const Backend& backend = find_backend("auto");
-    const Plan plan(net,
-                    seed % 2 == 0 && backend.block_forward ? Fusion::layers : Fusion::none);
+    const Plan plan(net, seed % 2 == 0 && backend.block_forward ? Fusion::layers : Fusion::none);
     const Dataset data = images_for(net);
     const Buffer<float> parameters = initial_parameters(net, 1);
     for (const auto& [batch, share] :

@@ -77,8 +77,8 @@ class Batch {
   // With the running statistics.
   void infer() {
     for (std::size_t c = 0; c < size(channels_); ++c) {
-      const ForwardCoefficients f = forward_coefficients(op_.epsilon, running_mean[c],
-                                                         running_var[c], gamma[c], beta[c]);
+      const ForwardCoefficients f =
+          forward_coefficients(op_.epsilon, running_mean[c], running_var[c], gamma[c], beta[c]);
       coefficient(Coefficient::scale, c) = f.scale;
       coefficient(Coefficient::shift, c) = f.shift;
     }
@@ -125,9 +125,9 @@ class Batch {
         double* const a = stack.data() + i * 2 * C;
         const double* const b = a + 2 * C;
         for (Index c = 0; c < C; ++c) {
-          const Moments sum = backward
-                                  ? Moments{a[c] + b[c], a[C + c] + b[C + c]}
-                                  : merge(n_of(left), {a[c], a[C + c]}, n_of(right), {b[c], b[C + c]});
+          const Moments sum =
+              backward ? Moments{a[c] + b[c], a[C + c] + b[C + c]}
+                       : merge(n_of(left), {a[c], a[C + c]}, n_of(right), {b[c], b[C + c]});
           a[c] = sum.mean;
           a[C + c] = sum.m2;
         }
@@ -229,9 +229,8 @@ TEST(BatchNorm, GradientsAreThoseOfCentralDifferences) {
         const double below = loss();
         values[i] = value;
         const bool crosses_a_kink =
-            op.relu && !std::ranges::equal(y_above, batch.y, [](double a, double b) {
-              return (a > 0) == (b > 0);
-            });
+            op.relu && !std::ranges::equal(y_above, batch.y,
+                                           [](double a, double b) { return (a > 0) == (b > 0); });
         if (crosses_a_kink) continue;
         ASSERT_NEAR((above - below) / (2 * step), gradient[i], 1e-5 * largest) << what << " " << i;
       }
@@ -273,8 +272,8 @@ TEST(BatchNorm, EveryBackendHasTheBitsOfTheReference) {
     fill(coefficients, random, values);
     const Index blocks = (C + kColumnBlock - 1) / kColumnBlock;
     for (const Backend* backend : backends()) {
-      SCOPED_TRACE(fmt::format("round {}: {}, {} samples, {}", round, describe(op), samples,
-                               backend->name));
+      SCOPED_TRACE(
+          fmt::format("round {}: {}, {} samples, {}", round, describe(op), samples, backend->name));
       for (const bool backward : {false, true}) {
         Doubles expected(2 * C), actual(2 * C);
         const auto run = [&](const Backend& b, Doubles& to, Range units) {
@@ -302,12 +301,10 @@ TEST(BatchNorm, EveryBackendHasTheBitsOfTheReference) {
       const Index pixels = samples * op.in.height * op.in.width, cut = random.pick(0, pixels);
       Floats expected(size), actual(size);
       const auto forward = [&](const Backend& b, Floats& to, Range units) {
-        b.forward(op,
-                  {.samples = samples,
-                   .x = x.data(),
-                   .parameters = coefficients.data(),
-                   .y = to.data()},
-                  units);
+        b.forward(
+            op,
+            {.samples = samples, .x = x.data(), .parameters = coefficients.data(), .y = to.data()},
+            units);
       };
       forward(reference::backend(), expected, {0, pixels});
       forward(*backend, actual, {cut, pixels});

@@ -109,11 +109,10 @@ struct Composition {
         relu,
         {n, gradient_of_relu, nullptr, last.data(), nullptr, nullptr, nullptr, unrectified.data()},
         {0, input_gradient_units(relu, n)});
-    reference.input_gradient(
-        conv,
-        {n, unrectified.data(), nullptr, sums.data(), parameters.data(), nullptr, nullptr,
-         dx.data()},
-        {0, input_gradient_units(conv, n)});
+    reference.input_gradient(conv,
+                             {n, unrectified.data(), nullptr, sums.data(), parameters.data(),
+                              nullptr, nullptr, dx.data()},
+                             {0, input_gradient_units(conv, n)});
     reference.weight_gradient(conv, {n, x.data(), unrectified.data(), gradient.data()},
                               {0, weight_gradient_units(conv)});
   }
@@ -139,8 +138,9 @@ void check(const Composition& c, const Backend& backend, Random& random) {
   const Op conv = c.block.conv;
   Floats packed(packed_size(conv)), dx(c.dx.size());
   backend.pack(conv, c.parameters.data(), packed.data(), {0, parameter_shape(conv).taps});
-  backend.block_input_gradient(c.block, {c.samples, c.dy.data(), nullptr, y.data(), c.parameters.data(),
-                                         packed.data(), argmaxes, dx.data(), scratch.data()});
+  backend.block_input_gradient(
+      c.block, {c.samples, c.dy.data(), nullptr, y.data(), c.parameters.data(), packed.data(),
+                argmaxes, dx.data(), scratch.data()});
   expect_same(c.dx, dx, "dx");
 
   // The gradients of all rows at once, and of random parts of them.

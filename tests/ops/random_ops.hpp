@@ -205,6 +205,7 @@ inline Dense random_dense(Random& random, const Bounds& bounds) {
 inline Op random_elementwise(Random& random, const Bounds& bounds) {
   const Shape in{random.pick(1, bounds.side), random.pick(1, 5), random.pick(1, 5)};
   if (random.chance(25)) return Add{in};
+  if (random.chance(25)) return Dropout{in, random.chance(20) ? 0 : random.uniform(0, 1)};
   return Activation{in, static_cast<ActivationFunction>(random.pick(0, 2))};
 }
 

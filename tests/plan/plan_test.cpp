@@ -100,8 +100,8 @@ class Simulation {
 
   // The elements of a location that belong to the microbatch, and the memory in which they are.
   Range elements_of(const Location& location) const {
-    const Index begin = location.kept ? location.offset * kMicrobatches + sample_ * location.size
-                                      : location.offset;
+    const Index begin =
+        location.kept ? location.offset * kMicrobatches + sample_ * location.size : location.offset;
     return {begin, begin + location.size};
   }
   std::vector<int>& memory_of(const Location& location) {
@@ -132,8 +132,7 @@ class Simulation {
     check_location(location, content);
     const Range elements = elements_of(location);
     for (Index i = elements.begin; i < elements.end; ++i) {
-      const auto owner =
-          static_cast<std::size_t>(memory_of(location)[static_cast<std::size_t>(i)]);
+      const auto owner = static_cast<std::size_t>(memory_of(location)[static_cast<std::size_t>(i)]);
       ASSERT_EQ(contents_[owner].value, content.value);
       ASSERT_EQ(contents_[owner].readers, content.readers);
       ASSERT_EQ(contents_[owner].microbatch, sample_);
@@ -421,8 +420,8 @@ TEST(Plan, StagesHaveUnitsForAllOfTheirOutput) {
 std::vector<Layer> residual_block() {
   const Conv2d conv{{}, 2, {3, 3}, {1, 1}, {1, 1}, false};
   const Activation relu{{}, ActivationFunction::relu};
-  return {make_layer("conv1", conv, {kNetInput}), make_layer("norm1", BatchNorm2d{}, {0}),
-          make_layer("relu1", relu, {1}),         make_layer("conv2", conv, {2}),
+  return {make_layer("conv1", conv, {kNetInput}),  make_layer("norm1", BatchNorm2d{}, {0}),
+          make_layer("relu1", relu, {1}),          make_layer("conv2", conv, {2}),
           make_layer("norm2", BatchNorm2d{}, {3}), make_layer("conv3", conv, {kNetInput}),
           make_layer("norm3", BatchNorm2d{}, {5}), make_layer("sum", Add{}, {4, 6}),
           make_layer("relu2", relu, {7}),          make_layer("dense", Dense{{}, 2, true}, {8})};
@@ -440,12 +439,12 @@ TEST(Plan, BatchNormalisationsThatDoNotDependOnEachOtherShareAPhase) {
     }
   }
   constexpr auto kForward = StageKind::statistics, kBackward = StageKind::gradient_statistics;
-  EXPECT_EQ(reductions, (std::vector<std::vector<std::pair<StageKind, int>>>{
-                            {{kForward, 1}, {kForward, 6}},
-                            {{kForward, 4}},
-                            {{kBackward, 6}, {kBackward, 4}},
-                            {{kBackward, 1}},
-                            {}}));
+  EXPECT_EQ(reductions,
+            (std::vector<std::vector<std::pair<StageKind, int>>>{{{kForward, 1}, {kForward, 6}},
+                                                                 {{kForward, 4}},
+                                                                 {{kBackward, 6}, {kBackward, 4}},
+                                                                 {{kBackward, 1}},
+                                                                 {}}));
 }
 
 TEST(Plan, ANetWithoutBatchNormalisationHasOnePhaseAndKeepsNothing) {

@@ -84,7 +84,8 @@ TEST_P(EngineDigest, IsOneForOddSizes) {
 TEST_P(EngineDigest, IsThatOfTheRunThatWasNeverStopped) {
   Random random(5);
   for (int round = 0; round < rounds(6); ++round) {
-    const Sizes sizes = fitting(problem_, {random.pick(20, 90), random.pick(3, 12), random.pick(1, 5)});
+    const Sizes sizes =
+        fitting(problem_, {random.pick(20, 90), random.pick(3, 12), random.pick(1, 5)});
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     std::string trace;
     ASSERT_EQ(train(problem_, sizes, {2, true}, random,
@@ -171,8 +172,7 @@ TEST_P(EngineDigest, IsThatOfAProcessorInItsUsualModes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EngineDigest,
-                         testing::ValuesIn(problem_names()),
+INSTANTIATE_TEST_SUITE_P(All, EngineDigest, testing::ValuesIn(problem_names()),
                          [](const auto& test) { return test.param; });
 
 // Its labels and predictions are the highest numbers of 16 bits.
@@ -239,7 +239,8 @@ TEST(EngineDigestOf, RandomNetsIsOneForRandomLayouts) {
   for (int round = 0; round < rounds(60); ++round) {
     const Problem problem{"random", RandomNet(random, static_cast<int>(random.pick(0, 12))).net(),
                           random_optimizer(random), 0.01F};
-    const Sizes sizes = fitting(problem, {random.pick(1, 40), random.pick(1, 20), random.pick(1, 6)});
+    const Sizes sizes =
+        fitting(problem, {random.pick(1, 40), random.pick(1, 20), random.pick(1, 6)});
     const std::string wanted = train(problem, sizes, RunLayout{});
     for (int i = 0; i < 3; ++i) {
       const RunLayout layout = random_layout(random);

@@ -202,6 +202,17 @@ Problem normalized() {
           Sgd{.momentum = 0.9, .weight_decay = 0.001}, 0.05F};
 }
 
+// Random numbers that depend on the sample, the epoch and the layer.
+Problem dropout() {
+  return {"dropout",
+          Net("dropout", {7, 9, 2}, {},
+              chain({Conv2d{{}, 5, {3, 3}, {1, 1}, {0, 0}, true}, Dropout{{}, 0.3},
+                     Activation{{}, kRelu}, Dropout{{}, 0}, Dense{{}, 19, true},
+                     Activation{{}, kTanh}, Dropout{}, Dense{{}, 4, true}}),
+              LossFunction::softmax_cross_entropy),
+          Sgd{.momentum = 0.9}, 0.05F};
+}
+
 // Groups of 8 and of 16 samples, with an optimizer that has slots.
 Problem grouped() {
   return {
@@ -272,7 +283,7 @@ Problem muon_lookahead() {
 
 // All at once: batch normalisations of the whole batch and of groups, folded into a convolution
 // and not, with and without scale; AdamW with clipping, its average, and tensors that are frozen:
-// the weights of a convolution before a batch normalisation, and the parameters of one.
+// the weights of a convolution before a batch normalisation, and the parameters of one. Dropout.
 Problem everything() {
   std::vector<Layer> layers{make_layer("norm0", BatchNorm2d{{}, 0.2}, {kNetInput}),
                             make_layer("conv1", Conv2d{{}, 6, {3, 3}, {1, 1}, {1, 1}, false}, {0}),
@@ -284,7 +295,8 @@ Problem everything() {
                             make_layer("add7", Add{}, {6, 4}),
                             make_layer("norm8", BatchNorm2d{{}, 0.1, 1e-5, true, 16}, {7}),
                             make_layer("tanh9", Activation{{}, kTanh}, {8}),
-                            make_layer("dense10", Dense{{}, 4, true}, {9})};
+                            make_layer("dropout10", Dropout{{}, 0.2}, {9}),
+                            make_layer("dense11", Dense{{}, 4, true}, {10})};
   Problem problem{
       "everything",
       Net("everything", {8, 7, 2}, {}, std::move(layers), LossFunction::softmax_cross_entropy),
@@ -325,10 +337,10 @@ NetOptimizer Problem::net_optimizer() const {
 
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{
-      strided(),      classic(), readers(),      branches(), dense(),     large(),
-      thin(),         tiny_numbers(), adam(), adamw(),    rmsprop(),   many_classes(),
-      normalized(),   grouped(), clipped(),      lars(),     muon(),      ema(),
-      lookahead(),    muon_lookahead(),          everything()};
+      strided(),    classic(),      readers(),        branches(),  dense(),   large(),
+      thin(),       tiny_numbers(), adam(),           adamw(),     rmsprop(), many_classes(),
+      normalized(), grouped(),      dropout(),        clipped(),   lars(),    muon(),
+      ema(),        lookahead(),    muon_lookahead(), everything()};
   return all;
 }
 

@@ -76,7 +76,8 @@ TEST_P(RanksDigest, IsOneForDomainsOfAnyShapeAndOddSizes) {
 TEST_P(RanksDigest, IsThatOfTheRunThatWasNeverStopped) {
   Random random(15);
   for (int round = 0; round < rounds(4); ++round) {
-    const Sizes sizes = fitting(problem_, {random.pick(20, 60), random.pick(1, 12), random.pick(1, 5)});
+    const Sizes sizes =
+        fitting(problem_, {random.pick(20, 60), random.pick(1, 12), random.pick(1, 5)});
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     std::string layouts;
     const std::string got = train(problem_, sizes, {2, true}, random, [&] {
@@ -114,8 +115,7 @@ TEST_P(RanksDigest, AnEvaluationIsTheSameOnEveryRank) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Problems, RanksDigest,
-                         testing::ValuesIn(problem_names()),
+INSTANTIATE_TEST_SUITE_P(Problems, RanksDigest, testing::ValuesIn(problem_names()),
                          [](const auto& one) { return one.param; });
 
 // With the contract off the sums are the message library's; the counts are exact.

@@ -34,6 +34,7 @@ adamw: weights df8d59141df7bdf3 state c23778dc8bdd3657 losses 0x1.4ff1ee97d075fp
 rmsprop: weights f067934ee6bd87fa state a6f9145e5fc1a2c6 losses 0x1.0d63813f90e1dp+9 79 0x1.f744dbc7c10a3p+8 82
 normalized: weights 5e96508cbc137cae state ed21dbdaef0d39b9 losses 0x1.39b340a1aba9dp+8 139 0x1.cdce49bb1aad6p+5 245
 grouped: weights b0c2add56153d838 state bd0267f0b192a58b losses 0x1.ef18f9726f825p+7 152 0x1.40b9d4da4653ap+6 222
+dropout: weights cf9a1d1c29efa8ed state 9f804fdf94df03d5 losses 0x1.8c28751544f0fp+8 60 0x1.5d4905915f0f7p+8 77
 )");
 }
 

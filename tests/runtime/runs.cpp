@@ -209,6 +209,8 @@ class Rank {
     step_range.learning_rates = rates;
     step_range.stop = &stop_;
     step_range.before = now.epoch_sums;
+    step_range.seed = 7;
+    step_range.epoch = static_cast<std::uint32_t>(now.epoch);
     const StepRangeResult result = machine_.engine->run(step_range);
     now.epoch_sums = result.total;
     now.epoch_sums.flags = 0;

@@ -30,9 +30,9 @@ class Stopper : public Observer {
 };
 
 constexpr const char* kSettings[] = {"optimizer.momentum=0",    "optimizer.nesterov=true",
-                                       "optimizer.type=adamw",    "optimizer.type=rmsprop",
-                                       "optimizer.clip_norm=0.5", "optimizer.type=muon",
-                                       "average.type=ema",        "average.type=lookahead"};
+                                     "optimizer.type=adamw",    "optimizer.type=rmsprop",
+                                     "optimizer.clip_norm=0.5", "optimizer.type=muon",
+                                     "average.type=ema",        "average.type=lookahead"};
 
 TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
   std::mt19937 random(9);
@@ -43,7 +43,8 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
     const std::vector<Override> overrides{"train.batch=" + std::to_string(5 + random() % 40),
                                           "train.grain=" + std::to_string(1 + random() % 5),
                                           kSettings[trial]};
-    const ModelFile model = trial % 2 == 0 ? tiny_normalized_model(overrides) : tiny_model(overrides);
+    const ModelFile model =
+        trial % 2 == 0 ? tiny_normalized_model(overrides) : tiny_model(overrides);
     Observer observer;
     const auto engine = tiny_engine(model, *communicator);
     const TrainResult wanted =

@@ -64,8 +64,7 @@ ModelFile tiny_model(const std::vector<Override>& overrides) {
 
 ModelFile tiny_normalized_model(const std::vector<Override>& overrides) {
   std::string text = kTinyModel;
-  text.insert(text.find("activation"),
-              "\n[[layer]]\ntype = \"batch_norm2d\"\nname = \"norm1\"\n");
+  text.insert(text.find("activation"), "\n[[layer]]\ntype = \"batch_norm2d\"\nname = \"norm1\"\n");
   return parse_model_file(text, "tiny", overrides);
 }
 

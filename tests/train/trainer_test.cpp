@@ -12,6 +12,7 @@
 #include <random>
 
 #include "data/order.hpp"
+#include "tests/net/failure.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/support.hpp"
 #include "train/run_folder.hpp"
@@ -82,6 +83,24 @@ TEST(Trainer, StepRangesCoverEveryStepOnce) {
 
 // Stops after random steps and resumes until the run is done: bits and metrics are those of an
 // undisturbed run.
+TEST(Trainer, DropLastLeavesOutABatchThatIsNotFull) {
+  const TrainAndTest data = tiny_data(61);
+  const auto model = [](const std::string& batch) {
+    return tiny_model({"train.batch=" + batch, "train.drop_last=true"});
+  };
+  Session session;
+  session.begin(model("8"), data, {"synthetic", 0, 0}, "");
+  EXPECT_EQ(session.engine.steps, 3 * 7);
+  EXPECT_EQ(session.seen.progresses.back().samples, 56);
+  EXPECT_EQ(session.seen.progresses.back().seconds_left, 0);
+  const std::string message = failure_of([&] {
+                                Session().begin(model("64"), data, {"synthetic", 0, 0}, "");
+                              }).message;
+  EXPECT_EQ(message,
+            "the 61 training samples are no whole batch of 64 (train.drop_last leaves out a batch "
+            "that is not full): use a smaller train.batch, or train.drop_last=false");
+}
+
 TEST(Trainer, StopsAndResumesAnywhere) {
   std::mt19937 random(5);
   const TrainAndTest data = tiny_data(233);

@@ -99,8 +99,8 @@ std::string train_text(const TrainSettings& s) {
       "batch = {}\ngrain = {}\nepochs = {}\norder = \"{}\"\nseed = {}\ndrop_last = {}\n"
       "schedule = \"{}\"\nwarmup_epochs = {}\nstep_epochs = {}\nstep_factor = {}\n"
       "final_learning_rate = {}\n",
-      s.batch, s.grain, s.epochs, s.order, s.seed, s.drop_last, to_string(s.schedule), s.warmup_epochs,
-      s.step_epochs, s.step_factor, s.final_learning_rate);
+      s.batch, s.grain, s.epochs, s.order, s.seed, s.drop_last, to_string(s.schedule),
+      s.warmup_epochs, s.step_epochs, s.step_factor, s.final_learning_rate);
 }
 
 }  // namespace convoy

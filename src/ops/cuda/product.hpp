@@ -30,13 +30,13 @@ namespace convoy::cuda {
 
 // The memories to which a task may refer.
 enum class Memory : int {
-  workspace,   // activations, their gradients, argmaxes
-  parameters,  // arena
-  packed,      // weights as input gradients read them
-  partials,    // from which weight gradients are summed, for each sample or grain
-  kept,        // inputs and gradients of dense layers, for each sample
-  other,       // memory of the caller
-  one,         // 1.0F
+  workspace,     // activations, their gradients, argmaxes
+  parameters,    // arena
+  packed,        // weights as input gradients read them
+  partials,      // from which weight gradients are summed, for each sample or grain
+  kept,          // inputs and gradients of dense layers, for each sample
+  other,         // memory of the caller
+  one,           // 1.0F
   coefficients,  // of batch normalisations
   statistics,    // of the grains, in double
 };

@@ -56,9 +56,8 @@ void gradient_statistics(const BatchNorm2d& op, const StatisticsPass<Real>& pass
     return op.relu && !(pass.y[i] > 0) ? 0.0 : static_cast<double>(pass.dy[i]);
   };
   for (Index c = channels.begin; c < channels.end; ++c) {
-    pass.values[c] = sum_of_pixels(op.in, pass.samples, [&](double chain, Index pixel) {
-      return chain + dy(pixel * C + c);
-    });
+    pass.values[c] = sum_of_pixels(
+        op.in, pass.samples, [&](double chain, Index pixel) { return chain + dy(pixel * C + c); });
     pass.values[C + c] = sum_of_pixels(op.in, pass.samples, [&](double chain, Index pixel) {
       const Index i = pixel * C + c;
       return std::fma(dy(i), static_cast<double>(pass.x[i]) - pass.mean[c], chain);

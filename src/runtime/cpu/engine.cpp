@@ -245,7 +245,12 @@ class CpuEngine final : public Engine {
     if (track) track->step(step_range.first_step + step);
     Weights weights = generations_.weights();
     weights.coefficients = statistics_.coefficients();
-    const WorkerGroup::Work all{backend_, weights, normalizer_, list, {}, 0,
+    const WorkerGroup::Work all{backend_,
+                                weights,
+                                normalizer_,
+                                list,
+                                {},
+                                0,
                                 track ? track - membership.member : nullptr,
                                 context_of(step_range, step)};
     const WorkerGroup::Work work =

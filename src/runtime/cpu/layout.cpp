@@ -200,9 +200,8 @@ Layout choose_layout(const EngineOptions& options, const Plan& plan, Communicato
   // What a phase touches, on average over the phases.
   const Index floats =
       plan.workspace_floats() + plan.kept_floats() / static_cast<Index>(plan.phases().size());
-  const Index sample_bytes =
-      std::max<Index>(floats, 1) * static_cast<Index>(sizeof(float)) +
-      plan.workspace_argmaxes() * static_cast<Index>(sizeof(Argmax));
+  const Index sample_bytes = std::max<Index>(floats, 1) * static_cast<Index>(sizeof(float)) +
+                             plan.workspace_argmaxes() * static_cast<Index>(sizeof(Argmax));
   const Index microbatch_bytes =
       layout.members.all > 1 ? kGroupMicrobatchBytes : kThreadMicrobatchBytes;
   layout.share.grain = options.grain;

@@ -21,8 +21,7 @@ std::shared_ptr<std::byte[]> workspace_memory(const Plan& plan, const GroupConfi
 }  // namespace
 
 WorkerGroup::WorkerGroup(const Plan& plan, const GroupConfig& config, const GroupShare& share,
-                         float* slots, Communicator& communicator,
-                         BatchStatistics* statistics)
+                         float* slots, Communicator& communicator, BatchStatistics* statistics)
     : plan_(plan),
       config_(config),
       share_(share),
@@ -70,8 +69,7 @@ bool WorkerGroup::arrive_and_wait(int member, const Work& work, const Stage* sta
 
 bool WorkerGroup::run_stage(int member, const Stage& stage, const Work& work,
                             const Microbatch& microbatch) {
-  const Range units =
-      config_.members.part(stage_units(plan_, stage, microbatch.size()), member);
+  const Range units = config_.members.part(stage_units(plan_, stage, microbatch.size()), member);
   convoy::run_stage(plan_, stage, work.backend, weights_of(work, microbatch),
                     context_of(work, microbatch.samples), microbatch.workspace, microbatch.size(),
                     scratch_[static_cast<std::size_t>(member)].data(), units);
@@ -102,8 +100,8 @@ void WorkerGroup::compute_statistics(int member, const Stage& stage, const Work&
   };
   const Index reduction =
       std::ranges::find_if(plan_.reductions(), same) - plan_.reductions().begin();
-  tree::GroupedCounter& counter = statistics_counters_[static_cast<std::size_t>(member)]
-                                                      [static_cast<std::size_t>(reduction)];
+  tree::GroupedCounter& counter =
+      statistics_counters_[static_cast<std::size_t>(member)][static_cast<std::size_t>(reduction)];
   const Range units = split(stage_units(plan_, stage, 0), config_.members.local, member);
   const Range channels{units.begin * kColumnBlock,
                        std::min(units.end * kColumnBlock, input_shape(plan_.op(stage)).channels)};
@@ -174,10 +172,13 @@ void WorkerGroup::loss(int member, const Work& work, const Microbatch& microbatc
 void WorkerGroup::weight_gradient(int member, const Stage& stage, const Work& work,
                                   const Microbatch& microbatch) {
   const Index first = microbatch.samples.begin - work.list.range(work.grains).begin;
-  const bool waits = deferral_ && deferral_->keep(stage, microbatch.workspace, first, microbatch.size());
+  const bool waits =
+      deferral_ && deferral_->keep(stage, microbatch.workspace, first, microbatch.size());
   if (!waits) {
-    sum_weight_gradients(member, stage, work, layer_values(plan_, stage, context_of(work, microbatch.samples), microbatch.workspace),
-                         microbatch.grains, counter_);
+    sum_weight_gradients(
+        member, stage, work,
+        layer_values(plan_, stage, context_of(work, microbatch.samples), microbatch.workspace),
+        microbatch.grains, counter_);
   }
   if (Track* const track = work.track(member)) track->record_stage(stage_number(plan_, stage));
 }

@@ -49,9 +49,10 @@ class WorkerGroup {
               Communicator& communicator, BatchStatistics* statistics = nullptr);
   static Index slots_of(const GroupShare& share) { return tree::max_depth(share.grains); }
 
-  // Every member calls run() and evaluate() with the same arguments. `microbatches`: tensor-parallel
-  // ranks all do the number that the largest group needs, so that they arrive at the same barriers.
-  // `weights` must not change meanwhile. They return false where the barrier was aborted.
+  // Every member calls run() and evaluate() with the same arguments. `microbatches`:
+  // tensor-parallel ranks all do the number that the largest group needs, so that they arrive at
+  // the same barriers. `weights` must not change meanwhile. They return false where the barrier was
+  // aborted.
   struct Work {
     const Backend& backend;
     Weights weights;
@@ -59,7 +60,7 @@ class WorkerGroup {
     GrainList list;
     Range grains = {};
     Index microbatches = 0;
-    Track* tracks = nullptr;  // of the worker group's members; null: records nothing
+    Track* tracks = nullptr;   // of the worker group's members; null: records nothing
     StepContext context = {};  // but for its samples
 
     Track* track(int member) const { return tracks ? tracks + member : nullptr; }

@@ -15,9 +15,8 @@ WorkerGroups::WorkerGroups(const Plan& plan, const Layout& layout, Communicator&
   for (int g = 0; g < layout.groups; ++g) {
     const GroupConfig config{g, layout.members, tensor_ranks_ ? &*tensor_ranks_ : nullptr,
                              layout.spins};
-    groups_.push_back(std::make_unique<WorkerGroup>(plan, config, layout.share,
-                                                    slots ? slots->slots(g) : nullptr,
-                                                    communicator, statistics));
+    groups_.push_back(std::make_unique<WorkerGroup>(
+        plan, config, layout.share, slots ? slots->slots(g) : nullptr, communicator, statistics));
   }
   pieces_.resize(groups_.size());
 }
@@ -27,8 +26,8 @@ WorkerGroups::Membership WorkerGroups::of(int worker) const {
   return {*groups_[static_cast<std::size_t>(group)], group, worker % members_};
 }
 
-WorkerGroup::Work WorkerGroups::work_of(const Membership& membership,
-                                        const WorkerGroup::Work& all, Range mine) const {
+WorkerGroup::Work WorkerGroups::work_of(const Membership& membership, const WorkerGroup::Work& all,
+                                        Range mine) const {
   const auto groups = static_cast<Index>(groups_.size());
   const auto part_of = [&](Index group) {
     const Range part = split(mine.size(), groups, group);
@@ -40,8 +39,7 @@ WorkerGroup::Work WorkerGroups::work_of(const Membership& membership,
   // Tensor-parallel ranks compute the stages together, so worker groups with fewer microbatches
   // take part, too.
   for (Index g = 0; tensor_ranks_ && g < groups; ++g) {
-    work.microbatches =
-        std::max(work.microbatches, membership.group.microbatches_of(part_of(g)));
+    work.microbatches = std::max(work.microbatches, membership.group.microbatches_of(part_of(g)));
   }
   return work;
 }

@@ -18,8 +18,8 @@ class WorkerGroups {
   // `slots`: of the gradients (WorkerGroup), by group; null where the plan has no backward pass.
   // `statistics`: null where the plan has no reductions. `barrier`: of all workers of this rank.
   // Keeps references to all arguments but `layout`.
-  WorkerGroups(const Plan& plan, const Layout& layout, Communicator& communicator,
-               Barrier& barrier, GradientSum* slots, BatchStatistics* statistics);
+  WorkerGroups(const Plan& plan, const Layout& layout, Communicator& communicator, Barrier& barrier,
+               GradientSum* slots, BatchStatistics* statistics);
 
   // A worker's group, the group's number, and the worker's number in it.
   struct Membership {

@@ -52,8 +52,8 @@ class Compiler {
     out_.largest = std::max(out_.largest, size);
     return operand;
   }
-  // A value of the plan. What it keeps for all samples lies behind the values of a microbatch, which
-  // here has all samples, too.
+  // A value of the plan. What it keeps for all samples lies behind the values of a microbatch,
+  // which here has all samples, too.
   Operand workspace(const Location& location) const {
     const Index offset = (location.kept ? plan_.workspace_floats() : 0) + location.offset;
     return {Memory::workspace, static_cast<int>(location.size), offset * work_.samples};
@@ -190,13 +190,11 @@ class Compiler {
     r.values = values_of_grains_;
     values_of_grains_ += grains * 2 * channels;
     r.subtrees = out_.statistics_subtrees;
-    out_.statistics_subtrees +=
-        tree::max_depth(grains, op.group / work_.grain) * 2 * channels;
+    out_.statistics_subtrees += tree::max_depth(grains, op.group / work_.grain) * 2 * channels;
     const auto [forward, is_new] =
         forward_of_layer_.try_emplace(stage.layer, out_.forward_coefficients);
     r.forward = forward->second;
-    const Index groups =
-        op.group == 0 ? 1 : (batch_ + op.group - 1) / op.group;
+    const Index groups = op.group == 0 ? 1 : (batch_ + op.group - 1) / op.group;
     if (is_new) out_.forward_coefficients += groups * channels;
     out_.statistics_values = values_of_grains_;
     return r;

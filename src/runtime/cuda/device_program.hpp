@@ -56,8 +56,8 @@ class DeviceProgram {
   // [subtree][arena]
   const DeviceArray<float>& subtree_sums() const { return subtree_sums_; }
 
-  // Where other ranks have a part of the batch: the values of this rank's subtrees after a reduction
-  // code, and the coefficients, which the next codes read.
+  // Where other ranks have a part of the batch: the values of this rank's subtrees after a
+  // reduction code, and the coefficients, which the next codes read.
   const StatisticsReduction& reduction(int number) const {
     return compiled_.reductions[static_cast<std::size_t>(number)];
   }

@@ -136,11 +136,11 @@ __device__ inline void run_code(const Program& program, const StepRangeInput& in
     case CodeKind::fill:
       return fill(program, input, number.step, step_samples, memories, group);
     case CodeKind::task:
-      return run_task(program.tasks[code.index], memories,
-                      {step_samples.count, program.grain, part_of_step(input, number.step).first,
-                       program.set_samples, program.set_size,
-                       context_of(input, number.step, step_samples)},
-                      group);
+      return run_task(
+          program.tasks[code.index], memories,
+          {step_samples.count, program.grain, part_of_step(input, number.step).first,
+           program.set_samples, program.set_size, context_of(input, number.step, step_samples)},
+          group);
     case CodeKind::loss_largest:
       return loss_largest(program.loss, loss_arrays(program, step_samples, memories),
                           step_samples.count, group);

@@ -19,10 +19,10 @@ struct StatisticsReduction {
   bool backward = false;
   BatchNorm2d op;
   int channels = 1, pixels = 1;
-  int group_grains = 0;  // 0: the whole batch is one group
-  int set_samples = 0;   // Plan::group_samples()
-  Index coefficients_size = 0;  // of a set
-  Index coefficients = 0;  // offset of the operation in a set
+  int group_grains = 0;                          // 0: the whole batch is one group
+  int set_samples = 0;                           // Plan::group_samples()
+  Index coefficients_size = 0;                   // of a set
+  Index coefficients = 0;                        // offset of the operation in a set
   Index gamma = -1, beta = 0, running_mean = 0;  // in the arena; gamma -1: it has none
   Index values = 0;    // in StatisticsMemory::values, [grain][2][channels]
   Index subtrees = 0;  // in StatisticsMemory::subtrees, [subtree][2][channels]
@@ -39,8 +39,8 @@ struct StatisticsMemory {
 
 // The grains of this rank, among those of the batch.
 struct BatchGrains {
-  int grain = 1;          // samples
-  int samples = 0;        // of the batch
+  int grain = 1;           // samples
+  int samples = 0;         // of the batch
   int first = 0, end = 0;  // grains of this rank
 };
 
@@ -63,8 +63,8 @@ __device__ inline void push(Subtrees& stack, const StatisticsReduction& r, const
                             Index grain, const Moments& moments, Index group, Index size) {
   stack.grains[stack.depth] = {grain - group, grain - group + 1};
   stack.moments[stack.depth++] = moments;
-  while (stack.depth > 1 && tree::are_siblings(stack.grains[stack.depth - 2],
-                                               stack.grains[stack.depth - 1], size)) {
+  while (stack.depth > 1 &&
+         tree::are_siblings(stack.grains[stack.depth - 2], stack.grains[stack.depth - 1], size)) {
     const tree::Subtree right = stack.grains[--stack.depth];
     tree::Subtree& left = stack.grains[stack.depth - 1];
     Moments& into = stack.moments[stack.depth - 1];
@@ -105,8 +105,7 @@ __device__ void for_each_set(const StatisticsReduction& r, const StatisticsMemor
                              const BatchGrains& batch, Index first, Index end, const Write& write) {
   const Index samples = end * batch.grain < batch.samples ? end * batch.grain : batch.samples;
   const Index first_set = r.set_samples == 0 ? 0 : first * batch.grain / r.set_samples;
-  const Index end_set =
-      r.set_samples == 0 ? 1 : (samples + r.set_samples - 1) / r.set_samples;
+  const Index end_set = r.set_samples == 0 ? 1 : (samples + r.set_samples - 1) / r.set_samples;
   for (Index set = first_set; set < end_set; ++set) {
     write(memory.coefficients + set * r.coefficients_size + r.coefficients);
   }
@@ -149,8 +148,7 @@ __device__ inline void finish_backward(const StatisticsReduction& r, const Stati
       r, memory, batch, c, [&](int group, Index first, Index end, const Subtrees& stack) {
         const double sum_dy = stack.moments[0].mean, sum_dy_x = stack.moments[0].m2;
         const double n = values_of(r, batch, first, end);
-        const ForwardCoefficients& f =
-            memory.forward[r.forward + Index{group} * r.channels + c];
+        const ForwardCoefficients& f = memory.forward[r.forward + Index{group} * r.channels + c];
         double mean = 0;
         for_each_set(r, memory, batch, first, end,
                      [&](const float* set) { mean = means(set, r.channels)[c]; });

@@ -82,7 +82,8 @@ TEST_P(FiberDigest, IsThatOfTheCpuForOddSizes) {
 TEST_P(FiberDigest, IsThatOfTheRunThatWasNeverMoved) {
   Random random(7);
   for (int round = 0; round < rounds(4); ++round) {
-    const Sizes sizes = fitting(problem_, {random.pick(20, 60), random.pick(3, 12), random.pick(1, 5)});
+    const Sizes sizes =
+        fitting(problem_, {random.pick(20, 60), random.pick(3, 12), random.pick(1, 5)});
     const std::string wanted = train(problem_, sizes, RunLayout{}, {2, false});
     ASSERT_EQ(train(problem_, sizes, {2, true}, random,
                     [&] {

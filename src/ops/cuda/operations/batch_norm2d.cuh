@@ -37,8 +37,7 @@ __device__ inline void forward(const Normalizing& op, const Forward<float>& pass
                                const Samples& samples, const Group& group) {
   const int size = samples.count * op.size;
   for (int i = group.rank; i < size; i += group.size) {
-    const float* const c =
-        coefficients_of(samples, pass.parameters, i / op.size) + i % op.channels;
+    const float* const c = coefficients_of(samples, pass.parameters, i / op.size) + i % op.channels;
     pass.y[i] = std::fma(pass.x[i], *row(c, Coefficient::scale, op.channels),
                          *row(c, Coefficient::shift, op.channels));
   }
@@ -48,8 +47,7 @@ __device__ inline void input_gradient(const Normalizing& op, const InputGradient
                                       const Samples& samples, const Group& group) {
   const int size = samples.count * op.size;
   for (int i = group.rank; i < size; i += group.size) {
-    const float* const c =
-        coefficients_of(samples, pass.parameters, i / op.size) + i % op.channels;
+    const float* const c = coefficients_of(samples, pass.parameters, i / op.size) + i % op.channels;
     const float from_x = std::fma(pass.x[i], *row(c, Coefficient::x_factor, op.channels),
                                   *row(c, Coefficient::offset, op.channels));
     pass.dx[i] = std::fma(pass.dy[i], *row(c, Coefficient::dy_factor, op.channels), from_x);
@@ -58,8 +56,8 @@ __device__ inline void input_gradient(const Normalizing& op, const InputGradient
 
 // The statistics of each grain of this rank: values [grain][2][channels] in double.
 struct GrainStatistics {
-  Operand x, dy;      // dy: of the backward pass
-  Operand values;     // two floats of memory for each double
+  Operand x, dy;         // dy: of the backward pass
+  Operand values;        // two floats of memory for each double
   Operand coefficients;  // of the first set
   Normalizing op;
   bool backward = false;
@@ -116,10 +114,9 @@ __device__ inline void run(const GrainStatistics& task, const Memories& memories
       });
       continue;
     }
-    const double sum =
-        sum_of_pixels(task.height, task.width, count, [=](double chain, int pixel) {
-          return chain + static_cast<double>(x[Index{pixel} * C]);
-        });
+    const double sum = sum_of_pixels(task.height, task.width, count, [=](double chain, int pixel) {
+      return chain + static_cast<double>(x[Index{pixel} * C]);
+    });
     const double mean = sum / (static_cast<double>(count) * task.height * task.width);
     value[0] = mean;
     value[C] = sum_of_pixels(task.height, task.width, count, [=](double chain, int pixel) {

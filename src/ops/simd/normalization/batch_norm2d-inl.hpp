@@ -105,8 +105,7 @@ inline void statistics(const BatchNorm2d& op, const StatisticsPass<float>& pass,
   const HalfFloats half;
   const Index C = op.in.channels;
   const PixelRuns runs(op.in, pass.samples);
-  const auto n =
-      hn::Set(d, static_cast<double>(pass.samples * op.in.height * op.in.width));
+  const auto n = hn::Set(d, static_cast<double>(pass.samples * op.in.height * op.in.width));
   const Index end = std::min(units.end * kColumnBlock, C);
   for (Index c = units.begin * kColumnBlock; c < end; c += lanes(d)) {
     const auto mask = first_lanes(d, end - c);
@@ -153,8 +152,7 @@ inline void gradient_statistics(const BatchNorm2d& op, const StatisticsPass<floa
                                      })
             : sum_of_pixels<TwoSums>(runs, [&](Index pixel, TwoSums& chain) HWY_ATTR {
                 const Index at = pixel * C + c;
-                const auto is_above =
-                    hn::Gt(hn::MaskedLoad(in, half, y + at), hn::Zero(half));
+                const auto is_above = hn::Gt(hn::MaskedLoad(in, half, y + at), hn::Zero(half));
                 add(at, hn::IfThenElseZero(is_above, hn::MaskedLoad(in, half, pass.dy + at)),
                     chain);
               });
@@ -170,10 +168,8 @@ struct BatchNormForward {
     const Index C = op.in.channels;
     for (Index c = 0; c < C; c += lanes(d)) {
       const auto mask = first_lanes(d, C - c);
-      const auto scale =
-          hn::MaskedLoad(mask, d, row(pass.parameters, Coefficient::scale, C) + c);
-      const auto shift =
-          hn::MaskedLoad(mask, d, row(pass.parameters, Coefficient::shift, C) + c);
+      const auto scale = hn::MaskedLoad(mask, d, row(pass.parameters, Coefficient::scale, C) + c);
+      const auto shift = hn::MaskedLoad(mask, d, row(pass.parameters, Coefficient::shift, C) + c);
       for (Index unit = units.begin; unit < units.end; ++unit) {
         const auto x = hn::MaskedLoad(mask, d, pass.x + unit * C + c);
         auto y = hn::MulAdd(x, scale, shift);
