@@ -11,8 +11,9 @@
 /// std::printf("decay %g\n", ema.decay);
 /// @endcode
 ///
-/// The average begins as the initial weights and is changed after every step, behind the
-/// optimizer's update. src/optim/average.hpp states the order of all roundings.
+/// The average begins as the initial weights. It changes after the optimizer's update: of every
+/// step (Ema), or of every step whose number is a multiple of `steps` (Lookahead). That of frozen
+/// tensors never changes. src/optim/average.hpp states the order of all roundings.
 ///
 /// Buffers, such as the running statistics of a batch normalisation, are not averaged: those of the
 /// weights belong to both copies.

@@ -11,7 +11,8 @@
 /// @endcode
 ///
 /// Names, formulas and all defaults but the learning rate of SGD are those of PyTorch, which has no
-/// LARS. The headers in src/optim/ state the order of all roundings.
+/// LARS; PyTorch's Muon iterates in bfloat16 and refuses tensors that are no matrices. The headers
+/// in src/optim/ state the order of all roundings.
 #pragma once
 
 #include <optional>
@@ -78,7 +79,7 @@ struct Lars {
 
 /// Muon (`muon`; K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks",
 /// 2024): the update of a matrix is its momentum, made nearly orthogonal by Newton-Schulz
-/// iterations. The other tensors, such as biases, take their momentum as it is.
+/// iterations in single precision. The other tensors, such as biases, take their momentum as it is.
 struct Muon {
   double learning_rate = 0.001;  ///< multiplies the update
   double momentum = 0.95;        ///< decay of the mean of the gradients
@@ -112,8 +113,7 @@ struct OptimizerGroup {
   friend bool operator==(const OptimizerGroup&, const OptimizerGroup&) = default;
 };
 
-/// The name of an optimizer in a model file: "sgd", "adam", "adamw", "rmsprop",
-/// "lars", "muon".
+/// The name of an optimizer in a model file: "sgd", "adam", "adamw", "rmsprop", "lars", "muon".
 std::string_view type_name(const Optimizer& optimizer);
 
 /// Its learning rate at the start, before schedule and warm-up.

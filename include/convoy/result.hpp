@@ -53,7 +53,7 @@ struct TrainResult {
   std::string initial_weights_sha256;  ///< set on rank 0 if the run began with given weights
 };
 
-/// The weights or the biases of one layer.
+/// The weights, the biases or a buffer of one layer.
 struct NamedTensor {
   std::string name;           ///< "conv1.weight", "dense1.bias"
   std::vector<Index> shape;   ///< conv2d [row][column][channel][filter]; dense [input][output]

@@ -35,13 +35,14 @@ struct TrainSettings {
   Index grain = 4;                 ///< samples per leaf of the reduction tree (docs/determinism.md)
   Index epochs = 1;                ///< number of passes over all training samples
   std::string order = "shuffled";  ///< order of the samples: shuffled | sequential | shards:N
-  std::uint64_t seed = 1;          ///< seed for initial weights, sample order and validation split
+  std::uint64_t seed = 1;          ///< of initial weights, order, validation split and dropout
   bool drop_last = false;          ///< leave out the last batch of an epoch if it is not full
 
   Optimizer optimizer = {};                           ///< with its settings; SGD by default
   std::vector<OptimizerGroup> optimizer_groups = {};  ///< tensors with settings of their own
-  std::optional<double> clip_norm =
-      {};  ///< the largest norm of the gradient; a larger one is scaled
+  /// The largest norm of the mean gradient of a step, over all tensors that are not frozen; a
+  /// gradient with a larger norm is scaled to it. More than 0; none: no limit.
+  std::optional<double> clip_norm = {};
 
   Average average = {};  ///< of the weights over the steps; none by default
   /// The copy of the weights that evaluations read, where there is an average.

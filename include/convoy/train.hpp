@@ -141,9 +141,10 @@ class Trainer {
   std::string device() const;  ///< "cpu", or the GPU's name.
   std::string isa() const;     ///< The vector instructions.
 
-  /// Returns a copy of the current weights: for each layer its weight, then its bias. Every rank
-  /// gets them. `copy` chooses the trained weights or their average; where the model has no average
-  /// (average.hpp) both are the trained weights.
+  /// Returns a copy of the current weights: for each layer its weight, then its bias, then its
+  /// buffers (running statistics). Every rank gets them. `copy` chooses the trained weights or
+  /// their average; where the model has no average (average.hpp) both are the trained weights. The
+  /// buffers of both are the same.
   std::vector<NamedTensor> weights(WeightsCopy copy = WeightsCopy::trained) const;
 
  private:

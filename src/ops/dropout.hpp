@@ -9,8 +9,8 @@
 //
 // Element e of a sample is kept where its 32 random bits (base/random.hpp: Purpose::dropout, the
 // run's seed, the epoch, the number of the layer, the sample's number in the data set, e) are at
-// least rate * 2^32, rounded down. So the choice depends on nothing else, and the backward pass
-// computes it once more instead of keeping it.
+// least rate * 2^32, rounded down. So it depends on nothing else which numbers are kept, and the
+// backward pass computes that once more instead of storing it.
 #pragma once
 
 #include "base/random.hpp"

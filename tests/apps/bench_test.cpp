@@ -40,7 +40,7 @@ TEST_F(Bench, TheDocumentHasEveryStageAndTheSteps) {
   const Ended ended = bench({"lenet5", "--batch", "8", "--threads", "2", "--json", "--quiet"});
   EXPECT_EQ(ended.code, 0) << ended.err;
   const nlohmann::json json = document(ended);
-  EXPECT_EQ(json["schema"], "convoy.bench/1");
+  EXPECT_EQ(json["schema"], "convoy.bench/2");
   EXPECT_EQ(json["model"], "lenet5");
   EXPECT_EQ(json["data"], "synthetic");
   EXPECT_EQ(json["batch"], 8);

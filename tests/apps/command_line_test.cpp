@@ -276,7 +276,7 @@ TEST_F(CommandLine, InfoCountsAsTheDesignDoes) {
         Known{"lenet5", 61706, 2263920}, Known{"mnist-fast", 54458, 2154240}}) {
     const nlohmann::json json =
         document(run({"info", known.model, "--batch", "33", "--json"}, folder_));
-    EXPECT_EQ(json["schema"], "convoy.info/1");
+    EXPECT_EQ(json["schema"], "convoy.info/2");
     EXPECT_EQ(json["model"]["parameters"], known.parameters);
     EXPECT_EQ(json["model"]["flops_per_sample"], known.flops);
     EXPECT_EQ(json["model"]["arithmetic"], "fp32");

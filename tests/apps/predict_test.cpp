@@ -230,7 +230,7 @@ TEST_F(Predict, CheckpointsOutsideOfTheirRun) {
   EXPECT_EQ(sum, 0);
   EXPECT_EQ(static_cast<double>(correct) / document_of_given["samples"].get<double>(),
             document_of_given["accuracy"]);
-  EXPECT_EQ(trained["schema"], "convoy.eval/1");
+  EXPECT_EQ(trained["schema"], "convoy.eval/2");
 
   std::string damaged = read_file(*folder_ / "alone.safetensors");
   damaged[damaged.size() - 5] ^= 1;

@@ -61,7 +61,7 @@ TEST_F(Train, JsonHasEveryKey) {
         "epochs",     "train_seconds", "weights_sha256", "state_sha256", "checkpoint"}) {
     EXPECT_TRUE(result.contains(key)) << key;
   }
-  EXPECT_EQ(result["schema"], "convoy.train/1");
+  EXPECT_EQ(result["schema"], "convoy.train/2");
   EXPECT_EQ(result["status"], "done");
   EXPECT_EQ(result["samples"], 257);
   EXPECT_EQ(result["threads"], 1);

@@ -118,7 +118,7 @@ TEST(JsonNumbers, EpochsOfMetricsAreWhole) {
 
 TEST(JsonNumbers, ADocumentOfTrainIsChecked) {
   const json epoch{{"train_loss", 1}, {"test_loss", 1}, {"test_accuracy", 0.5}, {"seconds", 1}};
-  const json document{{"schema", "convoy.train/1"},
+  const json document{{"schema", "convoy.train/2"},
                       {"status", "done"},
                       {"train_seconds", 1.5},
                       {"samples", 100},

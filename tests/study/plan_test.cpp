@@ -192,7 +192,7 @@ constexpr const char* kEpoch =
 
 std::string train_document(std::string_view device, std::string_view profile) {
   return fmt::format(
-      R"_({{"schema": "convoy.train/1", "status": "done", "train_seconds": 2.0, "samples": 100,
+      R"_({{"schema": "convoy.train/2", "status": "done", "train_seconds": 2.0, "samples": 100,
   "batch": 32, "ranks": 1, "threads": 1, "contract": true, "isa": "sm_90 (a GPU)",
   "device": "{}", "launches_per_step": {}, "weights_sha256": "{}", "machine": {{"cpu": "a"}},
   "epochs": [{}, {}], "peak_memory_bytes": 5{}}})_",

@@ -251,7 +251,7 @@ std::string table(const BenchSubject& subject, const BenchResult& result) {
 
 Json document(const BenchSubject& subject, const BenchResult& result) {
   const TrainSettings& settings = subject.model.train;
-  Json json{{"schema", "convoy.bench/1"},
+  Json json{{"schema", "convoy.bench/2"},
             {"version", kVersion},
             {"model", subject.model.net.name()},
             {"data", subject.data},

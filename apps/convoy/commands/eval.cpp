@@ -93,7 +93,7 @@ int eval(const EvalOptions& options) {
         as_percent(result.accuracy), result.loss, confusion_text(matrix, names)));
     return kDone;
   }
-  write_json({{"schema", "convoy.eval/1"},
+  write_json({{"schema", "convoy.eval/2"},
               {"version", kVersion},
               {"checkpoint", options.checkpoint},
               {"file", found.file.string()},

@@ -274,7 +274,7 @@ int info(const InfoOptions& options) {
     write_stdout(model ? text_of_model(*model, work) : text_of_surroundings());
     return kDone;
   }
-  Json json{{"schema", "convoy.info/1"}, {"version", kVersion}};
+  Json json{{"schema", "convoy.info/2"}, {"version", kVersion}};
   if (model) json["model"] = json_of_model(*model, work);
   json.update(json_of_surroundings());
   write_json(json);

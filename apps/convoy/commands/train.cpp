@@ -49,7 +49,7 @@ Json best_json(const std::optional<BestEpoch>& best) {
 Json document(const TrainResult& result, const Run& run, const TrainAndTest& data,
               const Engine& engine, const Communicator& communicator, const TrainOptions& options) {
   const TrainSettings& settings = run.model.train;
-  Json json{{"schema", "convoy.train/1"},
+  Json json{{"schema", "convoy.train/2"},
             {"version", kVersion},
             {"status", to_string(result.status)},
             {"model", run.model.net.name()},

@@ -48,8 +48,8 @@ void take_no_profile(RunRecord& run, const nlohmann::json& j) {
 }
 
 RunRecord from_train_document(const nlohmann::json& j) {
-  if (text_in(j, "schema") != "convoy.train/1") {
-    throw std::invalid_argument("it is not convoy.train/1");
+  if (text_in(j, "schema") != "convoy.train/2") {
+    throw std::invalid_argument("it is not convoy.train/2");
   }
   if (text_in(j, "status") != "done") {
     throw std::invalid_argument(fmt::format("its status is {}", text_in(j, "status")));
