@@ -32,9 +32,17 @@ tiny_numbers: weights de16b5a559da557b state c33c3ec5758e0575 losses 0x1.1aea77e
 adam: weights fa91d11e85e37e52 state 99505db185ff2fc4 losses 0x1.a9d327ca6a49ep+8 62 0x1.4bda01babe3ddp+8 96
 adamw: weights df8d59141df7bdf3 state c23778dc8bdd3657 losses 0x1.4ff1ee97d075fp+8 111 0x1.355d6645f6b16p+8 136
 rmsprop: weights f067934ee6bd87fa state a6f9145e5fc1a2c6 losses 0x1.0d63813f90e1dp+9 79 0x1.f744dbc7c10a3p+8 82
+many_classes: weights b345c7c70c543ad4 state da15fc0058da39be losses 0x1.6f5acc6eab46bp+10 3 0x1.6e743003ae993p+10 3
 normalized: weights 5e96508cbc137cae state ed21dbdaef0d39b9 losses 0x1.39b340a1aba9dp+8 139 0x1.cdce49bb1aad6p+5 245
 grouped: weights b0c2add56153d838 state bd0267f0b192a58b losses 0x1.ef18f9726f825p+7 152 0x1.40b9d4da4653ap+6 222
 dropout: weights cf9a1d1c29efa8ed state 9f804fdf94df03d5 losses 0x1.8c28751544f0fp+8 60 0x1.5d4905915f0f7p+8 77
+clipped: weights c61ffaa16185c18b state 55ad83e5744521ab losses 0x1.4eef1b1b5b393p+8 110 0x1.3294fef7886c4p+8 141
+lars: weights c1389f3d537b9c5a state 5c43e6b14791008f losses 0x1.cc5cad4b6044fp+8 61 0x1.ee7b4dd736384p+8 73
+muon: weights c27e624862eb63c3 state cdef5d698b135a6f losses 0x1.0bfe1beb0097cp+9 33 0x1.d045cf6df4185p+8 59
+ema: weights df8d59141df7bdf3 state 9cc0f14686770f6e losses 0x1.4ff1ee97d075fp+8 111 0x1.355d6645f6b16p+8 136
+lookahead: weights 22faa638b4f6ea91 state 33006b4afb25c76b losses 0x1.7f4efe0792c03p+8 82 0x1.1fbdacb7d3fc8p+8 144
+muon_lookahead: weights aa886db8eeab51c0 state 854885df3458742c losses 0x1.0f1df1ae43d5bp+9 33 0x1.e5ea660b02f8ap+8 41
+everything: weights 82c0da476554efc9 state 9e7292312f7ef0ba losses 0x1.9b2ac4fab1ac8p+8 74 0x1.f59cb6bb0fb8fp+7 160
 )");
 }
 

@@ -82,8 +82,10 @@ TEST(Checkpoint, TheAverageHasTheBuffersOfTheWeights) {
   const TempFolder folder;
   const ModelFile model = tiny_normalized_model({"average.type=ema"});
   Checkpoint saved = some_checkpoint(model);
-  for (Index i = model.net.parameters_end(); i < model.net.arena_size(); ++i) {
-    saved.state.parameters[i] = saved.state.slots.back()[i] = static_cast<float>(i);
+  for (const ParameterTensor& tensor : model.net.tensors()) {
+    for (Index i = tensor.offset; tensor.is_buffer && i < tensor.offset + tensor.size; ++i) {
+      saved.state.parameters[i] = saved.state.slots.back()[i] = static_cast<float>(i);
+    }
   }
   save_checkpoint(folder / "c.safetensors", saved);
   const safetensors::Reader reader(folder / "c.safetensors");
