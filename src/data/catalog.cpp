@@ -142,10 +142,17 @@ TrainAndTest load_known(const Known& set) {
                   error.message(), "see to its permissions, or give another folder");
 }
 
+std::vector<std::string_view> names_of(const std::vector<Format>& all) {
+  std::vector<std::string_view> names;
+  for (const Format format : all) names.push_back(name_of(format));
+  return names;
+}
+
 // Reports a path that is not a folder but may lie in one.
 [[noreturn]] void report_file(const fs::path& file) {
   const std::string name = file.filename().string();
-  const bool is_part = is_wanted(name, Format::idx) || is_wanted(name, Format::cifar);
+  const bool is_part =
+      std::ranges::any_of(formats(), [&](Format format) { return is_wanted(name, format); });
   const fs::path parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
   if (is_part)
     throw UserError(Fault::not_found, fmt::format("{} is one file of a data set", file.string()),
@@ -153,15 +160,25 @@ TrainAndTest load_known(const Known& set) {
                     fmt::format("give that folder: --data {}", shell_path(parent)));
   throw UserError(
       Fault::not_found, fmt::format("{} is a file, not a data set", file.string()),
-      "a data set is a folder with files in MNIST's format (IDX) or in CIFAR-10's",
+      fmt::format("a data set is a folder with files in the format of {}",
+                  fmt::join(names_of(formats()), " or ")),
       fmt::format("write its images and labels as {}, and give their folder; docs/formats.md, "
                   "\"Data files\", has the bytes",
                   fmt::join(wanted_files(Format::idx), ", ")));
 }
 
-[[noreturn]] void report_incomplete(const fs::path& folder, const FolderFiles& idx,
-                                    const FolderFiles& cifar) {
-  const FolderFiles& files = cifar.any() && !idx.any() ? cifar : idx;
+// A format, and which of its files a folder has.
+struct FormatFiles {
+  Format format;
+  FolderFiles files;
+};
+bool is_complete(const FormatFiles& of) {
+  return of.files.complete();
+}
+
+[[noreturn]] void report_incomplete(const fs::path& folder, const std::vector<FormatFiles>& all) {
+  const auto begun = std::ranges::find_if(all, [](const auto& of) { return of.files.any(); });
+  const FolderFiles& files = begun == all.end() ? all.front().files : begun->files;
   const std::string problem = fmt::format("{} holds no data set", folder.string());
   if (files.unreadable) report_unreadable(folder, files.unreadable);
   if (!files.only_xz.empty())
@@ -169,10 +186,12 @@ TrainAndTest load_known(const Known& set) {
   if (files.any())
     throw UserError(Fault::not_found, fmt::format("{} is not complete", folder.string()),
                     "it " + spelled_out(files), "put the missing files there, plain or .gz");
-  throw UserError(Fault::not_found, problem, "none of the usual files is there",
-                  fmt::format("name a folder with {}, or with {}; plain or .gz",
-                              fmt::join(wanted_files(Format::idx), ", "),
-                              fmt::join(wanted_files(Format::cifar), ", ")));
+  std::vector<std::string> usual;
+  for (const FormatFiles& of : all)
+    usual.push_back(fmt::format("{}", fmt::join(wanted_files(of.format), ", ")));
+  throw UserError(
+      Fault::not_found, problem, "none of the usual files is there",
+      fmt::format("name a folder with {}; plain or .gz", fmt::join(usual, ", or with ")));
 }
 
 TrainAndTest load_folder(fs::path folder) {
@@ -184,14 +203,17 @@ TrainAndTest load_folder(fs::path folder) {
         Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
         error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
   if (!fs::is_directory(status)) report_file(folder);
-  const FolderFiles idx = find_files(folder, Format::idx),
-                    cifar = find_files(folder, Format::cifar);
-  if (idx.complete() && cifar.complete())
+  std::vector<FormatFiles> all;
+  for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
+  const auto first = std::ranges::find_if(all, is_complete);
+  if (first == all.end()) report_incomplete(folder, all);
+  const auto second = std::find_if(first + 1, all.end(), is_complete);
+  if (second != all.end())
     throw UserError(Fault::bad_data, fmt::format("{} holds two data sets", folder.string()),
-                    "files of MNIST's kind and of CIFAR-10's", "give each a folder of its own");
-  if (!idx.complete() && !cifar.complete()) report_incomplete(folder, idx, cifar);
-  const Format format = idx.complete() ? Format::idx : Format::cifar;
-  auto [train, test] = read_folder(folder, format, idx.complete() ? idx : cifar, {});
+                    fmt::format("files in the formats of {} and {}", name_of(first->format),
+                                name_of(second->format)),
+                    "give each a folder of its own");
+  auto [train, test] = read_folder(folder, first->format, first->files, {});
   if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
   return {fs::weakly_canonical(folder, error).filename().string(), folder, std::move(train),
           std::move(test)};

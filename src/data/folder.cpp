@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <utility>
 
@@ -100,44 +99,74 @@ std::vector<std::string> names_in(const fs::path& list) {
   return {};
 }
 
-Parts read_idx_folder(const fs::path& folder, const std::vector<fs::path>& files,
-                      std::vector<std::string> names) {
-  fs::path list;  // the file of the names; empty where the caller gave them
-  if (names.empty()) {
-    list = folder / "class_names.txt";
-    names = names_in(list);
-  }
-  auto [train, test] = read_idx({files[0], files[1]}, {files[2], files[3]},
-                                static_cast<Index>(names.size()), names, list);
+// The names of the classes, and the file that holds them; empty where the caller gave the names.
+struct ClassNames {
+  std::vector<std::string> names;
+  fs::path file;
+
+  Index count() const { return static_cast<Index>(names.size()); }
+};
+
+Parts read_idx_files(std::span<const fs::path> files, const ClassNames& classes) {
+  auto [train, test] =
+      read_idx({files[0], files[1]}, {files[2], files[3]}, classes.count(), classes.file);
   return {std::move(train), std::move(test)};
 }
 
-Parts read_cifar_folder(const fs::path& folder, std::span<const fs::path> files,
-                        std::vector<std::string> names) {
-  const fs::path list = folder / "batches.meta.txt";
-  if (names.empty()) names = names_in(list);
-  if (!names.empty() && static_cast<Index>(names.size()) != kCifarClasses)
-    throw UserError(Fault::bad_data, fmt::format("{} does not fit CIFAR-10", list.string()),
-                    fmt::format("{} names for {} classes", names.size(), kCifarClasses),
-                    fmt::format("write {} names, one a line, or remove the file", kCifarClasses));
-  Parts parts{read_cifar(files.first(kCifarTrainFiles)),
-              read_cifar(files.subspan(kCifarTrainFiles))};
-  parts.train.set_class_names(names);
-  parts.test.set_class_names(std::move(names));
-  return parts;
+Parts read_cifar_files(std::span<const fs::path> files, const ClassNames& /*classes*/) {
+  return {read_cifar(files.first(kCifarTrainFiles)), read_cifar(files.subspan(kCifarTrainFiles))};
+}
+
+struct FormatRow {
+  Format format;
+  std::string_view name;
+  std::vector<std::string> files;  // the usual names; read() gets the paths in this order
+  std::string_view names_file;     // names the classes of a user's set
+  Index classes;                   // 0: any number
+  Parts (*read)(std::span<const fs::path> files, const ClassNames& classes);
+};
+
+// An incomplete folder is compared with the first of these formats of which it holds a file.
+const std::vector<FormatRow>& rows() {
+  static const std::vector<FormatRow> all = {
+      {Format::idx,
+       "MNIST (IDX)",
+       {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte"},
+       "class_names.txt",
+       0,
+       read_idx_files},
+      {Format::cifar,
+       "CIFAR-10",
+       {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+        "data_batch_5.bin", "test_batch.bin"},
+       "batches.meta.txt",
+       kCifarClasses,
+       read_cifar_files},
+  };
+  return all;
+}
+
+const FormatRow& row_of(Format format) {
+  const auto row = std::ranges::find(rows(), format, &FormatRow::format);
+  CONVOY_ASSERT(row != rows().end());
+  return *row;
 }
 
 }  // namespace
 
+std::vector<Format> formats() {
+  std::vector<Format> all;
+  for (const FormatRow& row : rows()) all.push_back(row.format);
+  return all;
+}
+
+std::string_view name_of(Format format) {
+  return row_of(format).name;
+}
+
 std::vector<std::string> wanted_files(Format format) {
-  if (format == Format::idx)
-    return {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
-            "t10k-labels-idx1-ubyte"};
-  std::vector<std::string> names;
-  for (std::size_t i = 1; i <= kCifarTrainFiles; ++i)
-    names.push_back(fmt::format("data_batch_{}.bin", i));
-  names.push_back("test_batch.bin");
-  return names;
+  return row_of(format).files;
 }
 
 bool is_wanted(std::string_view name, Format format) {
@@ -171,8 +200,21 @@ FolderFiles find_files(const fs::path& folder, Format format) {
 Parts read_folder(const fs::path& folder, Format format, const FolderFiles& files,
                   std::vector<std::string> names) {
   CONVOY_ASSERT(files.complete());
-  return format == Format::idx ? read_idx_folder(folder, files.found, std::move(names))
-                               : read_cifar_folder(folder, files.found, std::move(names));
+  const FormatRow& row = row_of(format);
+  ClassNames classes{std::move(names), {}};
+  if (classes.names.empty()) {
+    classes.file = folder / row.names_file;
+    classes.names = names_in(classes.file);
+  }
+  if (row.classes != 0 && classes.count() != 0 && classes.count() != row.classes)
+    throw UserError(Fault::bad_data,
+                    fmt::format("{} does not fit {}", classes.file.string(), row.name),
+                    fmt::format("{} names for {} classes", classes.count(), row.classes),
+                    fmt::format("write {} names, one a line, or remove the file", row.classes));
+  Parts parts = row.read(files.found, classes);
+  parts.train.set_class_names(classes.names);
+  parts.test.set_class_names(std::move(classes.names));
+  return parts;
 }
 
 }  // namespace convoy

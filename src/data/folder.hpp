@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The files of a data set in a folder: which names they may have, which of them exist, and how they
-// are read.
+// are read. Each format is a row of the table in folder.cpp (docs/adding-a-data-format.md).
 #pragma once
 
 #include <filesystem>
@@ -27,18 +27,21 @@ struct FolderFiles {
   bool any() const { return missing.size() < found.size() || !only_xz.empty(); }
 };
 
+// All formats, in the order of messages.
+std::vector<Format> formats();
+// As in "files in the format of MNIST (IDX)".
+std::string_view name_of(Format format);
 std::vector<std::string> wanted_files(Format format);
 // Whether `name`, in any spelling and packing, is one of those files.
 bool is_wanted(std::string_view name, Format format);
 FolderFiles find_files(const std::filesystem::path& folder, Format format);
 
-// The class names of a known set; for a user's folder `names` is empty.
 struct Parts {
   Dataset train;
   Dataset test;
 };
-// `files` must be complete. Where `names` is empty, the names come from class_names.txt (IDX) or
-// batches.meta.txt (CIFAR-10).
+// `files` must be complete. `names` are the class names of a known set; where they are empty, they
+// come from the format's file of names, if it exists.
 Parts read_folder(const std::filesystem::path& folder, Format format, const FolderFiles& files,
                   std::vector<std::string> names);
 

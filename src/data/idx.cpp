@@ -233,7 +233,7 @@ IdxLabels read_idx_labels(const std::filesystem::path& path) {
 }
 
 IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-                  const std::vector<std::string>& names, const std::filesystem::path& names_file) {
+                  const std::filesystem::path& names_file) {
   Part a = read_part(train), b = read_part(test);
   if (a.images.shape != b.images.shape)
     throw UserError(
@@ -249,7 +249,6 @@ IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
   const auto dataset = [&](Part& part, const std::filesystem::path& labels) {
     Dataset data(part.images.shape, std::move(part.images.pixels), std::move(part.labels.labels),
                  classes);
-    data.set_class_names(names);
     data.set_label_file(labels);
     return data;
   };

@@ -57,10 +57,9 @@ struct IdxParts {
   Dataset test;
 };
 
-// `classes` 0 means as many as the labels of both parts need, at least 2. `names` may be empty;
-// `names_file` is the file that holds them, for the message about a label without a name.
+// `classes` 0 means as many as the labels of both parts need, at least 2. `names_file` is the file
+// that names the classes, if there is one, for the message about a label without a name.
 IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-                  const std::vector<std::string>& names,
                   const std::filesystem::path& names_file = {});
 
 }  // namespace convoy

@@ -61,7 +61,10 @@ StageTimes::StageTimes(const Plan& plan, const Backend& backend, const Dataset& 
 }
 
 StageFacts StageTimes::facts_of(const Stage& stage) const {
-  const Index microbatches = (grains() + share_.microbatch_grains - 1) / share_.microbatch_grains;
+  Index microbatches = 0;
+  for (Index g = 0; g < grains(); ++microbatches) {
+    g = share_.microbatch(g, {0, grains()}, plan_.group_samples()).end;
+  }
   const bool waits =
       deferral_ && std::any_of(deferral_->kept().begin(), deferral_->kept().end(),
                                [&](const auto& kept) { return kept.stage == &stage; });
@@ -96,11 +99,7 @@ void StageTimes::weight_gradient(const Stage& stage, const LayerValues& values, 
 
 void StageTimes::statistics(const Stage& stage, const Weights& weights, Range grains,
                             const Workspace& workspace) {
-  const auto reduction =
-      std::ranges::find_if(
-          plan_.reductions(),
-          [&](const BatchReduction& r) { return r.kind == stage.kind && r.layer == stage.layer; }) -
-      plan_.reductions().begin();
+  const Index reduction = stage.reduction;
   tree::GroupedCounter& counter = counters_[static_cast<std::size_t>(reduction)];
   const Index first = samples_of(grains).begin;
   const Range channels{0, input_shape(plan_.op(stage)).channels};
@@ -117,10 +116,8 @@ void StageTimes::statistics(const Stage& stage, const Weights& weights, Range gr
 void StageTimes::microbatch(const Phase& phase, Range grains) {
   const Range samples = samples_of(grains);
   const Workspace workspace = workspace_.from(samples.begin);
-  Weights weights{parameters_.data(), packed_.data(), statistics_.coefficients()};
-  if (const Index group = plan_.group_samples(); group > 0) {
-    weights.coefficients += samples.begin / group * plan_.coefficients_size();
-  }
+  const Weights of_batch{parameters_.data(), packed_.data(), statistics_.coefficients()};
+  const Weights weights = of_batch.of_samples(plan_, samples.begin);
   StepContext context{true, 1, 1, 1};
   context.samples = list_.data() + samples.begin;
   std::int64_t before = ticks();
@@ -154,15 +151,6 @@ void StageTimes::microbatch(const Phase& phase, Range grains) {
   for (Index g = grains.begin; g < grains.end; ++g) counter_.push({g, g + 1}, [](Index) {});
 }
 
-// The end of a microbatch that begins with grain `begin`.
-Index StageTimes::end_of_microbatch(Index begin) const {
-  Index end = std::min(begin + share_.microbatch_grains, grains());
-  if (const Index group = plan_.group_samples() / share_.grain; group > 0) {
-    end = std::min(end, (begin / group + 1) * group);
-  }
-  return end;
-}
-
 void StageTimes::step() {
   for (std::uint32_t& sample : list_) {
     sample = static_cast<std::uint32_t>(next_);
@@ -175,7 +163,7 @@ void StageTimes::step() {
       counters_[static_cast<std::size_t>(r)] = statistics_.counter(r, grains());
     }
     for (Index g = 0; g < grains();) {
-      const Range some{g, end_of_microbatch(g)};
+      const Range some = share_.microbatch(g, {0, grains()}, plan_.group_samples());
       microbatch(phase, some);
       g = some.end;
     }

@@ -38,7 +38,6 @@ class StageTimes {
  private:
   void step();
   void microbatch(const Phase& phase, Range grains);
-  Index end_of_microbatch(Index begin) const;
   void loss(Range grains, const Workspace& workspace);
   void statistics(const Stage& stage, const Weights& weights, Range grains,
                   const Workspace& workspace);

@@ -2,10 +2,11 @@
 // The net that evaluates. A batch normalisation uses its running statistics then, which do not
 // depend on the batch. One that alone reads a convolution or a dense layer is folded into it:
 //
-//   scale = gamma * (1 / sqrt(running_var + epsilon))          (ops/batch_norm2d.hpp)
+//   scale[c]         = gamma[c] * (1 / sqrt(running_var[c] + epsilon))
 //   weight' [tap][c] = weight[tap][c] * scale[c]
-//   bias' [c]        = (bias[c] - running_mean[c]) * scale[c] + beta[c]      (bias 0 if it has
-//   none)
+//   bias' [c]        = (bias[c] - running_mean[c]) * scale[c] + beta[c]
+//
+// where a bias that does not exist is 0,
 //
 // computed in double, each operation rounded, and the results rounded to float once. Any other
 // batch normalisation stays, as y = fma(x, scale, shift) with scale and shift rounded once. This is

@@ -57,9 +57,8 @@ Buffer<float> initial_parameters(const Net& net, std::uint64_t seed) {
   Buffer<float> arena(net.arena_size());
   for (const ParameterTensor& tensor : net.tensors()) {
     const Layer& layer = net.layers()[static_cast<std::size_t>(tensor.layer)];
-    if (std::holds_alternative<BatchNorm2d>(layer.op)) {
-      const bool is_one = tensor.name.ends_with(".weight") || tensor.name.ends_with(".running_var");
-      std::fill_n(arena.data() + tensor.offset, tensor.size, is_one ? 1.0F : 0.0F);
+    if (tensor.is_buffer || !has_initializers(layer.op)) {
+      std::fill_n(arena.data() + tensor.offset, tensor.size, tensor.initial);
       continue;
     }
     const ParameterShape shape = parameter_shape(layer.op);

@@ -146,7 +146,8 @@ void Net::place_block(int index) {
   blocks_.push_back({index, arena_size_, shape});
   if (shape.weights() > 0) {
     trained_.push_back({layer.name + ".weight", index, arena_size_, weight_shape(layer.op),
-                        shape.weights(), layer.weight_learning_rate_factor});
+                        shape.weights(), layer.weight_learning_rate_factor, false,
+                        initial_weight(layer.op)});
     tensors_.push_back(trained_.back());
   }
   if (shape.bias) {
@@ -164,13 +165,11 @@ void Net::place_block(int index) {
 
 void Net::place_buffers(int index) {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const auto* norm = std::get_if<BatchNorm2d>(&layer.op);
-  if (norm == nullptr) return;
-  const Index size = norm->in.channels;
+  const Index size = parameter_shape(layer.op).columns;
   buffers_[static_cast<std::size_t>(index)] = arena_size_;
-  for (const std::string_view name : {"running_mean", "running_var"}) {
-    tensors_.push_back(
-        {fmt::format("{}.{}", layer.name, name), index, arena_size_, {size}, size, 0, true});
+  for (const BufferTensor& buffer : convoy::buffers_of(layer.op)) {
+    tensors_.push_back({fmt::format("{}.{}", layer.name, buffer.name), index, arena_size_, {size},
+                        size, 0, true, buffer.initial});
     arena_size_ += size;
   }
   arena_size_ = align_floats(arena_size_);

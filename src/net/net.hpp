@@ -28,10 +28,12 @@ struct ParameterTensor {
   std::string name;  // "conv1.weight"
   int layer = 0;
   Index offset = 0;          // in the arena
-  std::vector<Index> shape;  // conv2d [ky][kx][c][f]; dense [k][n]; subsample [ky][kx][1 or c]
+  std::vector<Index> shape;  // conv2d [ky][kx][c][f]; dense [k][n]; subsample [ky][kx][1 or c];
+                             // batch_norm2d [c]
   Index size = 0;
   double learning_rate_factor = 1;
   bool is_buffer = false;
+  float initial = 0;  // of a buffer, or of a layer without initialisers
 };
 
 class Net {

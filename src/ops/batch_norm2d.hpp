@@ -7,22 +7,30 @@
 //   x [H][W][C]   y [H][W][C]   parameters: weight [C] (gamma) unless !scale, then bias [C] (beta)
 //   buffers: running_mean [C], running_var [C]; they begin with 0 and 1
 //
-// n counts the values of a channel in the samples of a group, N those of the same group where it
-// stands for the batch. Training:
+// Training, with n values of a channel in the samples of a group:
 //
-//   mean    = the mean of x                     m2 = the sum of (x - mean)^2
-//   inv_std = 1 / sqrt(m2 / n + epsilon)
-//   y       = fma(x, scale, shift)              scale = gamma * inv_std, shift = beta - mean *
-//   scale dbeta   = the sum of dy                     dgamma = (the sum of dy * (x - mean)) *
-//   inv_std dx      = fma(dy, dy_factor, fma(x, x_factor, offset))
-//               dy_factor = scale               x_factor = -scale * inv_std * (dgamma / n)
-//               offset    = -scale * (dbeta / n) - x_factor * mean
-//   running_mean = running_mean + momentum * (mean - running_mean), running_var likewise, with
-//               m2 / (n - 1); with several groups one group after the other, in order
+//   mean      = the mean of x
+//   m2        = the sum of (x - mean)^2
+//   inv_std   = 1 / sqrt(m2 / n + epsilon)
+//   scale     = gamma * inv_std
+//   shift     = beta - mean * scale
+//   y         = fma(x, scale, shift)
 //
-// All of it is computed in double, each operation rounded, from float x, dy, gamma and beta. Scale,
-// shift, dy_factor, x_factor, offset, dgamma, dbeta and the buffers are rounded to float once.
-// dgamma and dbeta of several groups are added in the order of the groups before that.
+//   dbeta     = the sum of dy
+//   dgamma    = (the sum of dy * (x - mean)) * inv_std
+//   dy_factor = scale
+//   x_factor  = -scale * inv_std * (dgamma / n)
+//   offset    = -scale * (dbeta / n) - x_factor * mean
+//   dx        = fma(dy, dy_factor, fma(x, x_factor, offset))
+//
+//   running_mean = running_mean + momentum * (mean - running_mean)
+//   running_var  = running_var + momentum * (m2 / (n - 1) - running_var)
+//
+// Statistics, scale, shift and the factors are computed in double, each operation rounded, from
+// float x, dy, gamma and beta, and rounded to float once; x_factor and offset use the scale before
+// it is rounded. y and dx are computed in float. With several groups, dgamma and dbeta are those of
+// the groups, added in order before they are rounded, and the running statistics take one group
+// after the other. The last group of a batch may be shorter.
 //
 // Order of additions, for each channel:
 //   of a grain   its samples in order; of a sample the segments of (rows: y, terms: x) in order,
@@ -74,6 +82,7 @@ struct OpTraits<BatchNorm2d> : OpDefaults<BatchNorm2d> {
   static constexpr PassFlops flops(const BatchNorm2d& op) {
     return {2 * op.in.size(), 4 * op.in.size(), 0};
   }
+  static constexpr bool reads_own_input(const BatchNorm2d& /*op*/) { return true; }
   static constexpr bool reads_own_output(const BatchNorm2d& op) { return op.relu; }
   // Its gradients come out of the reduction over the batch.
   static constexpr bool has_weight_gradient = false;
@@ -82,6 +91,8 @@ struct OpTraits<BatchNorm2d> : OpDefaults<BatchNorm2d> {
   static constexpr ParameterShape parameters(const BatchNorm2d& op) {
     return {op.scale ? 1 : 0, op.in.channels, true, 0, 0};
   }
+  static constexpr std::array<BufferTensor, 2> buffers = {{{"running_mean", 0}, {"running_var", 1}}};
+  static constexpr float initial_weight = 1;
   static std::vector<Index> weight_shape(const BatchNorm2d& op) { return {op.in.channels}; }
 
   template <class Self, class Visit>
@@ -93,7 +104,7 @@ struct OpTraits<BatchNorm2d> : OpDefaults<BatchNorm2d> {
   }
 };
 
-// What one worker or grain knows of a channel. In a backward pass: the two sums.
+// The statistics of some values of a channel.
 struct Moments {
   double mean = 0;
   double m2 = 0;  // sum of squared deviations from the mean

@@ -3,8 +3,9 @@
 // Overfitting", 2014), as torch.nn.Dropout: in training each number is dropped with the probability
 // `rate`, and the others are scaled, so that the mean stays. In an evaluation it does nothing.
 //
-//   y  = kept ? x * scale : +0       scale = 1 / (1 - rate), computed in double, rounded once
-//   dx = kept ? dy * scale : +0
+//   scale = 1 / (1 - rate), computed in double, rounded once
+//   y     = kept ? x * scale : +0
+//   dx    = kept ? dy * scale : +0
 //
 // Element e of a sample is kept where its 32 random bits (base/random.hpp: Purpose::dropout, the
 // run's seed, the epoch, the number of the layer, the sample's number in the data set, e) are at

@@ -65,6 +65,20 @@ std::vector<Index> weight_shape(const Op& op) {
       op);
 }
 
+std::span<const BufferTensor> buffers_of(const Op& op) {
+  return with_traits(op, []<class Traits>(const auto&, Traits) {
+    return std::span<const BufferTensor>(Traits::buffers);
+  });
+}
+
+bool has_initializers(const Op& op) {
+  return with_traits(op, [](const auto&, auto traits) { return traits.has_initializers; });
+}
+
+float initial_weight(const Op& op) {
+  return with_traits(op, [](const auto&, auto traits) { return traits.initial_weight; });
+}
+
 Index forward_units(const Op& op, Index samples) {
   return with_traits(op, [=](const auto& o, auto traits) {
     return unit_count(traits.forward_units, output_shape(o), samples);
@@ -95,6 +109,10 @@ bool keeps_argmax(const Op& op) {
 
 bool works_in_place(const Op& op) {
   return with_traits(op, [](const auto& o, auto traits) { return traits.works_in_place(o); });
+}
+
+bool reads_own_input(const Op& op) {
+  return with_traits(op, [](const auto& o, auto traits) { return traits.reads_own_input(o); });
 }
 
 bool reads_own_output(const Op& op) {

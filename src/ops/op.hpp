@@ -8,6 +8,7 @@
 // u writes elements [u * columns, (u + 1) * columns).
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -40,6 +41,9 @@ Shape output_shape(const Op& op);
 std::size_t input_count(const Op& op);  // layers that it reads
 ParameterShape parameter_shape(const Op& op);
 std::vector<Index> weight_shape(const Op& op);  // of the weight's tensor; empty: no parameters
+std::span<const BufferTensor> buffers_of(const Op& op);
+bool has_initializers(const Op& op);
+float initial_weight(const Op& op);  // where it has no initialisers
 
 Index forward_units(const Op& op, Index samples);
 Index input_gradient_units(const Op& op, Index samples);
@@ -51,6 +55,7 @@ UnitLayout input_gradient_layout(const Op& op, Index samples);
 
 bool keeps_argmax(const Op& op);      // needs Forward::argmax
 bool works_in_place(const Op& op);    // y may be x, and dx may be dy
+bool reads_own_input(const Op& op);   // the input gradient reads x
 bool reads_own_output(const Op& op);  // the input gradient reads y
 bool runs_on_cuda(const Op& op);
 Index packed_size(const Op& op);   // elements that pack() writes

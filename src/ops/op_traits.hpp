@@ -110,6 +110,12 @@ struct ParameterShape {
   constexpr Index size() const { return rows() * columns; }
 };
 
+// A buffer, and what each of its numbers begins with.
+struct BufferTensor {
+  std::string_view name;  // after the layer's name: "running_mean"
+  float initial = 0;
+};
+
 // The `type` of a layer in a model file, from which its settings begin. Layers without a name are
 // called by the short name and a number.
 template <class Op>
@@ -155,6 +161,10 @@ struct OpDefaults {
   static constexpr bool has_weight_gradient = true;
   // And whether a model file may choose how the parameters are initialised.
   static constexpr bool has_initializers = true;
+  // If not: what each weight begins with; biases begin with 0.
+  static constexpr float initial_weight = 0;
+  // Tensors of [columns] that steps of training write, and no gradient (Net::tensors()).
+  static constexpr std::array<BufferTensor, 0> buffers = {};
 
   // The layers that it reads, all of one shape.
   static constexpr std::size_t inputs = 1;
@@ -176,6 +186,8 @@ struct OpDefaults {
   static constexpr bool keeps_argmax(const Op& /*op*/) { return false; }
   // Whether y may be x, and dx may be dy.
   static constexpr bool works_in_place(const Op& /*op*/) { return false; }
+  // Whether the input gradient reads x.
+  static constexpr bool reads_own_input(const Op& /*op*/) { return false; }
   // Whether the input gradient reads y.
   static constexpr bool reads_own_output(const Op& /*op*/) { return false; }
   // Elements that pack() writes, and of private scratch that a pass may use.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One of the optimizers. Adding one adds its struct to convoy/optimizer.hpp, its header to this
-// folder, its name to kOptimizers, and its vector form to ops/simd/elementwise/update-inl.hpp.
+// One of the optimizers (docs/adding-an-optimizer.md).
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -20,13 +20,14 @@ struct NamedOptimizer {
   std::string_view name;
   Optimizer defaults;
 };
-inline constexpr std::array<NamedOptimizer, 6> kOptimizers = {
-    {{"sgd", Sgd{}},
-     {"adam", Adam{}},
-     {"adamw", Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}},
-     {"rmsprop", RmsProp{}},
-     {"lars", Lars{}},
-     {"muon", Muon{}}}};
+inline constexpr auto kOptimizers = std::to_array<NamedOptimizer>({
+    {"sgd", Sgd{}},
+    {"adam", Adam{}},
+    {"adamw", Adam{.weight_decay = 0.01, .decoupled_weight_decay = true}},
+    {"rmsprop", RmsProp{}},
+    {"lars", Lars{}},
+    {"muon", Muon{}},
+});
 
 // The functions of the variant take nothing that merely converts to it: an optimizer that lacks the
 // function of its own does not compile.

@@ -281,7 +281,7 @@ class PlanBuilder {
 
   void order_by_phase() {
     std::ranges::stable_sort(drafts_, {}, &Draft::phase);
-    for (const Draft& draft : drafts_) {
+    for (Draft& draft : drafts_) {
       const auto number = static_cast<Index>(&draft - drafts_.data());
       const auto phase = static_cast<std::size_t>(draft.phase);
       if (phase == plan_.phases_.size()) {
@@ -290,7 +290,8 @@ class PlanBuilder {
       }
       if (draft.stage.kind == StageKind::loss) plan_.loss_ = static_cast<std::size_t>(number);
       if (has_reduction(draft.stage.kind)) {
-        plan_.reductions_.push_back({draft.stage.kind, draft.stage.layer});
+        draft.stage.reduction = static_cast<int>(plan_.reductions_.size());
+        plan_.reductions_.push_back({draft.stage.kind, draft.stage.layer, number});
       }
       plan_.phases_.back().stages.end = number + 1;
       plan_.phases_.back().reductions.end = static_cast<Index>(plan_.reductions_.size());
@@ -375,7 +376,7 @@ class PlanBuilder {
   std::vector<int> last_;   // last layer of the stage that begins with a layer
 };
 
-Plan::Plan(const Net& net, Fusion fusion, PlanUse use) : net_(&net) {
+Plan::Plan(const Net& net, Fusion fusion, PlanUse use) : net_(&net), fusion_(fusion) {
   PlanBuilder(*this, net, fusion, use).build();
 }
 

@@ -68,7 +68,8 @@ struct Stage {
   Location other = {};  // its second input; in add_readers_gradients: the addend
   Location y = {};      // what it, or the last of the fused layers, wrote
   Location dy = {};
-  Location dx = {};  // in add_readers_gradients: the sum, and its first addend
+  Location dx = {};    // in add_readers_gradients: the sum, and its first addend
+  int reduction = -1;  // of statistics: its number in Plan::reductions()
 };
 
 // Values of a layer that are summed over the batch at the end of a phase, for each channel: mean
@@ -76,11 +77,13 @@ struct Stage {
 struct BatchReduction {
   StageKind kind = StageKind::statistics;
   int layer = 0;
+  Index stage = 0;  // that computes the values of grains: its number in Plan::stages()
 };
 
 // Stages that a worker group runs for all its grains, one microbatch after the other, before any of
-// the next phase. At its end the reductions add up what the grains of all workers have. After the
-// last phase the weight gradients are added up (runtime/gradient_sum.hpp).
+// the next phase. At its end the reductions add up what the grains of all workers have; any phase
+// may have some. After the last phase the weight gradients are added up, too
+// (runtime/gradient_sum.hpp).
 struct Phase {
   Range stages;      // numbers of Plan::stages()
   Range reductions;  // numbers of Plan::reductions()
@@ -91,6 +94,7 @@ class Plan {
   explicit Plan(const Net& net, Fusion fusion = Fusion::none, PlanUse use = PlanUse::training);
 
   const Net& net() const { return *net_; }
+  Fusion fusion() const { return fusion_; }
   // All stages, in the order of the phases: the forward pass, the loss, the backward pass.
   std::span<const Stage> stages() const { return stages_; }
   std::span<const Stage> forward() const { return stages().first(loss_); }
@@ -99,8 +103,8 @@ class Plan {
   // A net without an operation that needs the whole batch has one phase.
   std::span<const Phase> phases() const { return phases_; }
   std::span<const BatchReduction> reductions() const { return reductions_; }
-  // The largest number of samples that divides into whole groups of each batch normalisation; 0: no
-  // limit. A microbatch lies within a group.
+  // The smallest group of any batch normalisation, in samples, of which all others are multiples;
+  // 0: none has groups. A microbatch lies within a group.
   Index group_samples() const { return group_samples_; }
 
   const Location& input() const { return input_; }
@@ -134,6 +138,7 @@ class Plan {
  private:
   friend class PlanBuilder;
   const Net* net_;
+  Fusion fusion_;
   std::vector<Stage> stages_;
   std::size_t loss_ = 0;
   std::vector<Phase> phases_;
@@ -190,9 +195,18 @@ class Workspace {
 struct Weights {
   const float* parameters = nullptr;  // arena
   const float* packed = nullptr;      // Plan::packed_size() floats
-  // Plan::coefficients_size() floats for each Plan::group_samples() of the batch; those of the
-  // microbatch.
+  // Plan::coefficients_size() floats: those of the group of samples in which the microbatch lies.
   const float* coefficients = nullptr;
+
+  // The same for a microbatch that begins with sample `first` of the batch; here `coefficients` are
+  // those of the batch's first group.
+  Weights of_samples(const Plan& plan, Index first) const {
+    Weights weights = *this;
+    if (const Index samples = plan.group_samples(); samples > 0) {
+      weights.coefficients += first / samples * plan.coefficients_size();
+    }
+    return weights;
+  }
 };
 
 // The number of units into which a stage can be divided (weight_gradient: rows of the parameter
@@ -208,8 +222,7 @@ void stage_spans(const Plan& plan, const Stage& stage, Index samples, Range unit
                  const Span& span);
 
 // Runs units of a stage on the first `samples` of the workspace; not for a loss, a weight gradient
-// or statistics.
-// `context`: of these samples, but for its layer.
+// or statistics. `context` is that of these samples; its layer is set here.
 void run_stage(const Plan& plan, const Stage& stage, const Backend& backend, const Weights& weights,
                const StepContext& context, const Workspace& workspace, Index samples,
                float* scratch, Range units);

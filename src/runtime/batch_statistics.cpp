@@ -82,16 +82,20 @@ BatchStatistics::BatchStatistics(Communicator& communicator, const EngineOptions
   }
 }
 
-Index BatchStatistics::bytes(const Plan& plan, Index grain, Index batch, int ranks, int groups) {
+Index BatchStatistics::bytes(const Plan& plan, Index grain, Index batch, int ranks, int domains,
+                             int groups) {
   if (plan.reductions().empty()) return 0;
   const Index grains = (batch + grain - 1) / grain;
-  Index of_group = 0, of_domain = 0;
+  Index of_group = 0, of_domain = 0, merged = 0;
   for_each_reduction(plan, grain, (grains + ranks - 1) / ranks,
                      [&](Index doubles) { of_group += doubles; });
-  for_each_reduction(plan, grain, grains, [&](Index doubles) { of_domain += doubles; });
-  const Index coefficients = count_sets(plan, batch) * plan.coefficients_size();
-  return (groups * of_group + of_domain) * static_cast<Index>(sizeof(double)) +
-         2 * coefficients * static_cast<Index>(sizeof(float));
+  for_each_reduction(plan, grain, grains, [&](Index doubles) {
+    of_domain += doubles;
+    merged = std::max(merged, doubles);
+  });
+  const Index exchanged = domains > 1 ? domains * of_domain : 0;
+  return (groups * of_group + exchanged + merged) * static_cast<Index>(sizeof(double)) +
+         count_sets(plan, batch) * plan.coefficients_size() * static_cast<Index>(sizeof(float));
 }
 
 const BatchNorm2d& BatchStatistics::norm(Index reduction) const {
@@ -117,7 +121,7 @@ double* BatchStatistics::slot(int group, Index reduction,
   return values(local_rank(), group, reduction) + counter.depth() * doubles(reduction);
 }
 
-double BatchStatistics::values_in(Index reduction, Range grains, const GrainList& list) const {
+double BatchStatistics::value_count(Index reduction, Range grains, const GrainList& list) const {
   const Shape& in = norm(reduction).in;
   return static_cast<double>(list.range(grains).size() * in.height * in.width);
 }
@@ -135,8 +139,8 @@ void BatchStatistics::merge_pair(Index reduction, Range left_grains, Range right
     }
     return;
   }
-  const double left_n = values_in(reduction, left_grains, list);
-  const double right_n = values_in(reduction, right_grains, list);
+  const double left_n = value_count(reduction, left_grains, list);
+  const double right_n = value_count(reduction, right_grains, list);
   for (Index c = channels.begin; c < channels.end; ++c) {
     const Moments merged =
         convoy::merge(left_n, {left[c], left[C + c]}, right_n, {right[c], right[C + c]});
@@ -286,7 +290,7 @@ void BatchStatistics::finish_forward(Index reduction, Index groups, const GrainL
     double mean_so_far = static_cast<double>(now[buffers + c]);
     double variance_so_far = static_cast<double>(now[buffers + C + c]);
     for (Index g = 0; g < groups; ++g) {
-      const double n = values_in(reduction, grains_of_group(reduction, g, list.count()), list);
+      const double n = value_count(reduction, grains_of_group(reduction, g, list.count()), list);
       const double mean = merged_[static_cast<std::size_t>(g * 2 * C + c)];
       const double m2 = merged_[static_cast<std::size_t>(g * 2 * C + C + c)];
       const ForwardCoefficients f =
@@ -319,7 +323,7 @@ void BatchStatistics::finish_backward(Index reduction, Index groups, const Grain
   for (Index c = 0; c < C; ++c) {
     double dgamma = 0, dbeta = 0;
     for (Index g = 0; g < groups; ++g) {
-      const double n = values_in(reduction, grains_of_group(reduction, g, list.count()), list);
+      const double n = value_count(reduction, grains_of_group(reduction, g, list.count()), list);
       const double sum_dy = merged_[static_cast<std::size_t>(g * 2 * C + c)];
       const double sum_dy_x = merged_[static_cast<std::size_t>(g * 2 * C + C + c)];
       const ForwardCoefficients& f = forward_[layer][static_cast<std::size_t>(g * C + c)];

@@ -2,17 +2,16 @@
 // The reductions over the batch at the end of a phase (plan/plan.hpp): the statistics of batch
 // normalisations (ops/batch_norm2d.hpp), along the canonical tree over the grains of all ranks.
 //
-//   each worker group   computes the values of its grains and adds siblings: add()
+//   each worker group   computes the values of its grains and merges siblings: slot(), push()
 //   worker 0            finish(): merges the subtrees of all worker groups and ranks, and computes
 //   of each rank        the coefficients, running statistics and gradients from them
 //
 // The values are few (two for each channel), so every rank computes all results itself. Ranks that
 // share memory read each other's subtrees. Between memory domains the first rank of each sends the
-// subtrees of its domain to all others: one message to each for every phase with a reduction.
+// subtrees of its domain to all others: one message to each for every reduction.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,14 +24,17 @@
 
 namespace convoy {
 
+// The members of the worker groups call slot() and push() at the same time, each for its channels;
+// everything else belongs to worker 0, while all others wait.
 class BatchStatistics {
  public:
   // Collective. `groups`: worker groups of this rank. Keeps references to plan and communicator.
   BatchStatistics(Communicator& communicator, const EngineOptions& options, const Plan& plan,
                   int groups);
 
-  // The bytes that it allocates for each rank.
-  static Index bytes(const Plan& plan, Index grain, Index batch, int ranks, int groups);
+  // The bytes that it allocates for each rank. `ranks`, `domains`: among which the grains of a batch
+  // are divided; 1 for tensor-parallel ranks.
+  static Index bytes(const Plan& plan, Index grain, Index batch, int ranks, int domains, int groups);
 
   // A counter for the grains that a member of a worker group pushes in one phase.
   tree::GroupedCounter counter(Index reduction, Index grains) const {
@@ -45,11 +47,12 @@ class BatchStatistics {
             tree::GroupedCounter& counter) const;
 
   // Collective; worker 0 alone calls it after all members of all groups have pushed their grains of
-  // this phase. `now` and `next`: the arenas of the parameters that the step reads and writes; the
+  // this phase. Subtrees are merged left + right, and groups of samples are taken in order. `now` and `next`: the arenas of the parameters that the step reads and writes; the
   // running statistics are written to `next`, unless it is null.
   void finish(const Phase& phase, const GrainList& list, const float* now, float* next);
 
-  // The coefficients of all operations, for each Plan::group_samples() of the batch.
+  // The coefficients of all operations, for each Plan::group_samples() of the batch. Other workers
+  // read them after the barrier that follows finish().
   const float* coefficients() const { return coefficients_.data(); }
   // The gradient of a parameter block, over all samples [rows][columns]; null where it is a sum of
   // the weight gradients of grains instead.
@@ -72,9 +75,9 @@ class BatchStatistics {
   const BatchNorm2d& norm(Index reduction) const;
   Index doubles(Index reduction) const { return 2 * norm(reduction).in.channels; }
   Index group_grains(Index reduction) const { return norm(reduction).group / grain_; }
-  // A group of samples, and the number of values of a channel in it.
   Range grains_of_group(Index reduction, Index group, Index grains) const;
-  double values_in(Index reduction, Range grains, const GrainList& list) const;
+  // How many values of a channel these grains have.
+  double value_count(Index reduction, Range grains, const GrainList& list) const;
   double* values(Index local_rank, int group, Index reduction) const;
   double* values_of_domain(std::size_t domain, Index reduction) const;
   Range grains_of_domain(std::size_t domain, Index grains) const;

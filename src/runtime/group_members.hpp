@@ -3,6 +3,8 @@
 // are tensor parallel, on all others.
 #pragma once
 
+#include <algorithm>
+
 #include "base/tensor.hpp"
 
 namespace convoy {
@@ -35,6 +37,16 @@ struct GroupShare {
 
   Index microbatch_samples() const { return microbatch_grains * grain; }
   Index samples() const { return grains * grain; }
+
+  // The microbatch that begins with grain `begin` of the batch; it ends within [of), and within
+  // the group of `group_samples` samples in which it begins (0: no groups).
+  Range microbatch(Index begin, Range of, Index group_samples) const {
+    Index end = std::min(begin + microbatch_grains, of.end);
+    if (const Index group = group_samples / grain; group > 0) {
+      end = std::min(end, (begin / group + 1) * group);
+    }
+    return {begin, end};
+  }
 };
 
 }  // namespace convoy

@@ -32,10 +32,11 @@ class RecordedCommunicator final : public Communicator {
   bool claim_reporter() noexcept override { return inner_.claim_reporter(); }
 
  private:
-  // Worker 0's track while it exchanges a step's sums: between two such calls it does additions.
+  // Worker 0's track while it exchanges a step's sums, or statistics: between two such calls it does
+  // additions.
   Track* track(SyncPoint sync_point) {
-    return timeline_.recording() && sync_point == SyncPoint::exchange ? timeline_.tracks()
-                                                                      : nullptr;
+    const bool sums = sync_point == SyncPoint::exchange || sync_point == SyncPoint::statistics;
+    return timeline_.recording() && sums ? timeline_.tracks() : nullptr;
   }
   template <class T>
   void sum_of(std::span<T> values);

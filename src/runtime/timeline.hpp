@@ -27,7 +27,7 @@ enum class TimeKind : std::int32_t {
   input,          // filling in the samples
   waiting,        // for other workers: barriers of a rank and of a memory domain
   communication,  // messages between ranks
-  reduction,      // finishing the tree over the gradients
+  reduction,      // finishing the tree over gradients and statistics
   update,         // of the weights
   evaluation,     // this one and the next two: as a whole, outside of steps, by worker 0
   verification,

@@ -131,6 +131,7 @@ TEST(Op, NamesAreDistinctAndTraitsBelongToOneKind) {
       const bool activates = name == "relu" || name == "sigmoid" || name == "tanh";
       EXPECT_TRUE(works_in_place(op) || !activates);
       EXPECT_EQ(reads_own_output(op), activates);
+      EXPECT_EQ(reads_own_input(op), name == "batch_norm2d");
       EXPECT_EQ(input_count(op), name == "add" ? 2 : 1);
     }
   });

@@ -220,5 +220,43 @@ TEST(StepMetrics, AddsItsNumbersAndGathersItsFlags) {
   EXPECT_EQ(left.flags, std::uint32_t{StepMetrics::stop_requested | StepMetrics::not_finite});
 }
 
+// With groups, each has a tree of its own, and cover() knows what a counter holds.
+TEST(ReductionTree, GroupsHaveTreesOfTheirOwn) {
+  for (const Index group : {0, 1, 2, 4, 8, 32}) {
+    for (Index n = 1; n <= 70; ++n) {
+      for (Index begin = 0; begin < n; begin += 1 + n / 9) {
+        for (Index end = begin; end <= n; end += 1 + n / 7) {
+          GroupedCounter counter(n, group);
+          std::vector<Subtree> held;
+          Index deepest = 0;
+          for (Index g = begin; g < end; ++g) {
+            held.push_back({g, g + 1});
+            deepest = std::max(deepest, static_cast<Index>(held.size()));
+            counter.push({g, g + 1}, [&](Index i, const Subtree& left, const Subtree& right) {
+              ASSERT_EQ(static_cast<std::size_t>(i) + 2, held.size());
+              ASSERT_EQ(held[static_cast<std::size_t>(i)], left);
+              ASSERT_EQ(held.back(), right);
+              const Index size = group == 0 ? n : group, first = left.begin / size * size;
+              ASSERT_TRUE(are_siblings({left.begin - first, left.end - first},
+                                       {right.begin - first, right.end - first},
+                                       std::min(size, n - first)));
+              held.pop_back();
+              held.back().end = right.end;
+            });
+            ASSERT_EQ(counter.depth(), static_cast<Index>(held.size()));
+          }
+          std::vector<Subtree> covered;
+          cover({begin, end}, n, group, [&](const Subtree& s) { covered.push_back(s); });
+          ASSERT_EQ(covered, held) << n << " grains in groups of " << group;
+          ASSERT_LE(deepest, max_depth(end - begin, group));
+          if (begin > 0 || end < n) continue;
+          const Index groups = group == 0 ? 1 : (n + group - 1) / group;
+          ASSERT_EQ(static_cast<Index>(held.size()), groups);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace convoy::tree

@@ -18,6 +18,7 @@
 #include "runtime/cpu_engine.hpp"
 #include "tests/goldens/interpreter.hpp"
 #include "tests/ops/rounds.hpp"
+#include "tests/parallel/thread_communicator.hpp"
 #include "tests/plan/random_net.hpp"
 #include "tests/runtime/runs.hpp"
 #include "train/checkpoint.hpp"
@@ -362,6 +363,32 @@ TEST(Engine, FrozenTensorsAndTheirSlotsStay) {
     }
     EXPECT_GT(frozen, 2);
     EXPECT_GT(trained, 1);
+  }
+}
+
+// The loss is finite, since the normalised values are; a variance beyond single precision ends the
+// step.
+TEST(Engine, AStepWhoseStatisticsAreNotFiniteChangesNothing) {
+  const Net net("net", {4, 4, 1}, {1e18, {}, {}},
+                {make_layer("norm0", BatchNorm2d{}, {kNetInput}),
+                 make_layer("dense1", Dense{{}, 3, true}, {0})},
+                LossFunction::softmax_cross_entropy);
+  const Problem problem{"large numbers", net, Sgd{.momentum = 0.9}, 0.1F};
+  const Dataset data = data_for(problem, 16);
+  for (const std::vector<int>& domains : {std::vector<int>{1}, {2}, {1, 1}}) {
+    RunLayout layout;
+    layout.domains = domains;
+    run_ranks(domains, [&](Communicator& communicator) {
+      Machine machine(problem, {16, 8, 2}, layout, communicator);
+      const ModelState before = initial_state(problem);
+      machine.engine->set_state(before);
+      const StepRangeResult result = run_steps(*machine.engine, problem, data, 8, {0, 2});
+      EXPECT_EQ(result.outcome, Outcome::not_finite);
+      EXPECT_EQ(result.steps_done, 0);
+      EXPECT_TRUE(std::isfinite(result.last_loss));
+      EXPECT_TRUE(std::ranges::equal(machine.engine->state().parameters.span(),
+                                     before.parameters.span()));
+    });
   }
 }
 

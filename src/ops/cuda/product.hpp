@@ -2,8 +2,7 @@
 // What the file of an operation (operations/) uses to tell which work its passes are on a GPU:
 // where values lie, and products. An operation has one of two forms.
 //
-//   products   A pass is a list of products (and borders), which the micro-kernel (product.cuh)
-//   runs:
+//   products   A pass is a list of products (and borders) for the micro-kernel (product.cuh):
 //                ProductSteps lower_forward(const Op&, const Operands&, const Work&)
 //                ProductSteps lower_input_gradient(const Op&, const Operands&, const Work&)
 //                ProductSteps lower_weight_gradient(const Op&, const Operands&, const Work&)

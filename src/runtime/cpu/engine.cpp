@@ -259,6 +259,7 @@ class CpuEngine final : public Engine {
       if (!membership.group.run(membership.member, work, phase)) return false;
       if (phase.reductions.empty()) continue;
       if (!barrier(worker, [&] {
+            if (track && layout_.domain_workers > 1) track->record(TimeKind::waiting);
             // The ranks of a memory domain share the parameters, so one of them writes.
             float* const next =
                 leads_domain(communicator_) ? generations_.next_parameters() : nullptr;

@@ -50,15 +50,16 @@ MemoryNeed memory_need(const Plan& plan, const NetOptimizer& optimizer, const La
   }
   if (InferenceNet::differs(plan.net())) {
     const InferenceNet inference_net(plan.net());
-    const Plan inference(inference_net.net(), Fusion::none, PlanUse::inference);
+    const Plan inference(inference_net.net(), plan.fusion(), PlanUse::inference);
     group += Workspace::bytes(inference, share.microbatch_samples(), share.samples()) +
              layout.members.local * inference.scratch_floats() * kFloatBytes;
     need.rank += inference_net.net().arena_size() * kFloatBytes;
   }
   const Index batch = share.samples() * layout.groups * (one_set ? 1 : communicator.size());
-  need.rank += layout.groups * group + BatchStatistics::bytes(plan, share.grain, batch,
-                                                              one_set ? 1 : communicator.size(),
-                                                              layout.groups);
+  const int parts = one_set ? 1 : communicator.size();
+  const int domains = one_set ? 1 : static_cast<int>(communicator.domains().size());
+  need.rank += layout.groups * group +
+               BatchStatistics::bytes(plan, share.grain, batch, parts, domains, layout.groups);
   return need;
 }
 

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reduce and update parts of a step on the workers of a rank.
 //
-//   update    all workers    Where an update is elementwise: finishes the sum of the gradients of
-//   the
-//                            worker's slice of the arena and updates the weights there.
+//   update    all workers    Where an update is elementwise: finishes the sum of the gradients
+//                            of the worker's slice of the arena, updates the weights there.
 //
 // Where NetOptimizer::needs_whole_gradient(), two functions come before it, with a barrier of the
 // memory domain between them:
 //
-//   gather    all workers    Finishes the sum of the worker's slice, which the memory domain keeps
-//   as
-//                            a whole, and the squares of its rows (optim/norms.hpp).
+//   gather    all workers    Finishes the sum of the worker's slice, which the memory domain
+//                            keeps as a whole, and the squares of its rows (optim/norms.hpp).
 //   combine   worker 0       Computes the factors of all tensors.
 //             of each rank
-//   update    all workers    Updates the weights of the slice, and the matrices that the worker
-//   owns.
+//   update    all workers    Updates the weights of the slice, and the worker's matrices.
 #pragma once
 
 #include <memory>

@@ -70,19 +70,10 @@ bool WorkerGroup::arrive_and_wait(int member, const Work& work, const Stage* sta
 bool WorkerGroup::run_stage(int member, const Stage& stage, const Work& work,
                             const Microbatch& microbatch) {
   const Range units = config_.members.part(stage_units(plan_, stage, microbatch.size()), member);
-  convoy::run_stage(plan_, stage, work.backend, weights_of(work, microbatch),
+  convoy::run_stage(plan_, stage, work.backend, work.weights.of_samples(plan_, microbatch.samples.begin),
                     context_of(work, microbatch.samples), microbatch.workspace, microbatch.size(),
                     scratch_[static_cast<std::size_t>(member)].data(), units);
   return end_stage(member, work, stage, &stage);
-}
-
-// The weights, with the coefficients of the group of samples to which the microbatch belongs.
-Weights WorkerGroup::weights_of(const Work& work, const Microbatch& microbatch) const {
-  Weights weights = work.weights;
-  if (const Index samples = plan_.group_samples(); samples > 0) {
-    weights.coefficients += microbatch.samples.begin / samples * plan_.coefficients_size();
-  }
-  return weights;
 }
 
 StepContext WorkerGroup::context_of(const Work& work, Range samples) {
@@ -95,11 +86,7 @@ StepContext WorkerGroup::context_of(const Work& work, Range samples) {
 // does so for all of its grains.
 void WorkerGroup::compute_statistics(int member, const Stage& stage, const Work& work,
                                      const Microbatch& microbatch) {
-  const auto same = [&](const BatchReduction& r) {
-    return r.kind == stage.kind && r.layer == stage.layer;
-  };
-  const Index reduction =
-      std::ranges::find_if(plan_.reductions(), same) - plan_.reductions().begin();
+  const Index reduction = stage.reduction;
   tree::GroupedCounter& counter =
       statistics_counters_[static_cast<std::size_t>(member)][static_cast<std::size_t>(reduction)];
   const Range units = split(stage_units(plan_, stage, 0), config_.members.local, member);
@@ -108,7 +95,7 @@ void WorkerGroup::compute_statistics(int member, const Stage& stage, const Work&
   for (Index g = microbatch.grains.begin; g < microbatch.grains.end; ++g) {
     const Range samples = work.list.range({g, g + 1});
     const Index first = microbatch.samples.begin;
-    run_statistics(plan_, stage, work.backend, weights_of(work, microbatch), microbatch.workspace,
+    run_statistics(plan_, stage, work.backend, work.weights.of_samples(plan_, microbatch.samples.begin), microbatch.workspace,
                    {samples.begin - first, samples.end - first},
                    statistics_->slot(config_.number, reduction, counter), units);
     statistics_->push(config_.number, reduction, {g, g + 1}, channels, work.list, counter);
@@ -218,19 +205,10 @@ void WorkerGroup::push_grains(const Microbatch& microbatch, bool with_metrics) {
   if (config_.number == 0) communicator_.heartbeat();
 }
 
-// The grains of a microbatch that begins with grain `begin`. It lies within a group of samples.
-Range WorkerGroup::microbatch_from(Index begin, Range grains) const {
-  Index end = std::min(begin + share_.microbatch_grains, grains.end);
-  if (const Index group = plan_.group_samples() / share_.grain; group > 0) {
-    end = std::min(end, (begin / group + 1) * group);
-  }
-  return {begin, std::max(begin, end)};
-}
-
 Index WorkerGroup::microbatches_of(Range grains) const {
   Index count = 0;
   for (Index begin = grains.begin; begin < grains.end; ++count) {
-    begin = microbatch_from(begin, grains).end;
+    begin = share_.microbatch(begin, grains, plan_.group_samples()).end;
   }
   return count;
 }
@@ -244,7 +222,7 @@ bool WorkerGroup::for_each_microbatch(int member, const Work& work, const Functi
   const Index first = work.list.range(work.grains).begin;
   Index begin = work.grains.begin;
   for (Index m = 0; m < work.microbatches; ++m) {
-    const Range grains = microbatch_from(begin, work.grains);
+    const Range grains = share_.microbatch(begin, work.grains, plan_.group_samples());
     const Range samples = grains.empty() ? Range{} : work.list.range(grains);
     const Microbatch microbatch{grains, samples,
                                 workspace_.from(grains.empty() ? 0 : samples.begin - first)};

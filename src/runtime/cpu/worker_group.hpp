@@ -84,14 +84,12 @@ class WorkerGroup {
     Index size() const { return samples.size(); }
   };
 
-  Range microbatch_from(Index begin, Range grains) const;
   template <class Function>
   bool for_each_microbatch(int member, const Work& work, const Function& function);
   bool run_microbatch(int member, const Work& work, const Phase& phase,
                       const Microbatch& microbatch);
   void compute_statistics(int member, const Stage& stage, const Work& work,
                           const Microbatch& microbatch);
-  Weights weights_of(const Work& work, const Microbatch& microbatch) const;
   static StepContext context_of(const Work& work, Range samples);
   template <class Completion>
   bool arrive_and_wait(int member, const Work& work, const Stage* stage,

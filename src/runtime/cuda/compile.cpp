@@ -200,14 +200,11 @@ class Compiler {
     return r;
   }
 
-  // Sums the values of the grains, and after a backward pass updates the parameters.
+  // Codes that finish a reduction, and in a backward pass update the parameters.
   void build_reduction(int number) {
     const BatchReduction& reduction = plan_.reductions()[static_cast<std::size_t>(number)];
     const bool backward = reduction.kind == StageKind::gradient_statistics;
-    const auto same = [&](const Stage& stage) {
-      return stage.kind == reduction.kind && stage.layer == reduction.layer;
-    };
-    const Stage& stage = *std::ranges::find_if(plan_.stages(), same);
+    const Stage& stage = plan_.stages()[static_cast<std::size_t>(reduction.stage)];
     out_.codes.back().barrier_after = true;
     out_.codes.push_back({CodeKind::reduction, number, true, number_of(stage)});
     if (!backward) return;

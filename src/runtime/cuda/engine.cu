@@ -70,7 +70,6 @@ class SingleGpuEngine final : public CudaEngine {
         run_(gpu_, 1, "the state of a run"),
         host_run_(gpu_, 1),
         stop_(gpu_, 1) {
-    check_groups_fit(net, options.grain);
     if (InferenceNet::differs(net)) inference_.emplace(gpu_, net, optimizer_, options.grain);
     if (launching_ == Launching::graph) loop_ = step_.make_loop(run_.data());
     if (options.timeline) {
@@ -282,10 +281,10 @@ class SingleGpuEngine final : public CudaEngine {
     if (clock_) clock_->begin(step_range.first_step + step_range.steps.begin + step);
     for (std::size_t code = 0; code < step_.codes().size(); ++code) {
       step_.launch_code(static_cast<int>(code), run_.data());
-      if (clock_) clock_->after_code(code);
       if (communicator_.size() > 1 && step_.codes()[code].kind == cuda::CodeKind::reduction) {
         finish_statistics(step_range, step, step_.codes()[code].index);
       }
+      if (clock_) clock_->after_code(code);
     }
     launches_ += static_cast<Index>(step_.codes().size());
   }
@@ -404,6 +403,7 @@ std::unique_ptr<CudaEngine> make_cuda_engine(const Net& net, const NetOptimizer&
                                              const EngineOptions& options,
                                              Communicator& communicator) {
   cuda::check_cuda_options(options, communicator);
+  check_groups_fit(net, options.grain);
   return std::make_unique<SingleGpuEngine>(net, optimizer, options, communicator);
 }
 

@@ -38,6 +38,7 @@ void RankStatistics::after_reduction(int number, const GrainList& list, Range gr
   if (phase->reductions.begin == 0) model.read_parameters(now_.data());
   gpu_.wait([this] { communicator_.heartbeat(); });
   statistics_.finish(*phase, list, now_.data(), next_.data());
+  // Also those of phases to come, which write them again.
   model.write_next_buffers(next_.data());
   program.coefficients().write(gpu_, statistics_.coefficients(), program.coefficients().size());
   gpu_.wait();

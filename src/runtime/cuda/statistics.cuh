@@ -44,58 +44,65 @@ struct BatchGrains {
   int first = 0, end = 0;  // grains of this rank
 };
 
-// The partial results of a channel: a stack of subtrees.
-struct Subtrees {
-  static constexpr int kMost = 64;  // tree::max_depth(2^31)
-  tree::Subtree grains[kMost];      // of the group
-  Moments moments[kMost];
-  int depth = 0;
-};
-
-__device__ inline double values_of(const StatisticsReduction& r, const BatchGrains& batch,
-                                   Index first, Index end) {
+__device__ inline double value_count(const StatisticsReduction& r, const BatchGrains& batch,
+                                     Index first, Index end) {
   const Index last = end * batch.grain < batch.samples ? end * batch.grain : batch.samples;
   return static_cast<double>((last - first * batch.grain) * r.pixels);
 }
 
-// Adds a grain of the group that begins with grain `group` and has `size` grains.
-__device__ inline void push(Subtrees& stack, const StatisticsReduction& r, const BatchGrains& batch,
-                            Index grain, const Moments& moments, Index group, Index size) {
-  stack.grains[stack.depth] = {grain - group, grain - group + 1};
-  stack.moments[stack.depth++] = moments;
-  while (stack.depth > 1 &&
-         tree::are_siblings(stack.grains[stack.depth - 2], stack.grains[stack.depth - 1], size)) {
-    const tree::Subtree right = stack.grains[--stack.depth];
-    tree::Subtree& left = stack.grains[stack.depth - 1];
-    Moments& into = stack.moments[stack.depth - 1];
-    const Moments& from = stack.moments[stack.depth];
-    if (r.backward) {
-      into = {into.mean + from.mean, into.m2 + from.m2};
-    } else {
-      into = merge(values_of(r, batch, group + left.begin, group + left.end), into,
-                   values_of(r, batch, group + right.begin, group + right.end), from);
-    }
-    left.end = right.end;
-  }
+// The two values of a channel for a grain or a subtree, `stride` apart: mean and squared deviations,
+// or two sums.
+struct ChannelValues {
+  double first = 0, second = 0;
+};
+__device__ inline ChannelValues load(const double* at, int stride) {
+  return {at[0], at[stride]};
 }
 
-// Calls done(group's number, its first grain, its end, stack) for each group of samples, with the
-// subtrees that this rank's grains of it form.
+// The values of a range of grains and of the range behind it.
+__device__ inline ChannelValues merge_values(const StatisticsReduction& r, const BatchGrains& batch,
+                                             tree::Subtree left, const ChannelValues& a,
+                                             tree::Subtree right, const ChannelValues& b) {
+  if (r.backward) return {a.first + b.first, a.second + b.second};
+  const Moments merged =
+      merge(value_count(r, batch, left.begin, left.end), {a.first, a.second},
+            value_count(r, batch, right.begin, right.end), {b.first, b.second});
+  return {merged.mean, merged.m2};
+}
+
+// Adds up this rank's grains of each group of samples along the group's tree, and calls
+// done(group's number, its first grain, its end, values, subtrees): the values of the subtrees that
+// remain, 2 * channels apart. They replace those of the grains: a subtree lies where a grain of it
+// was, so that a thread needs no stack of its own.
 template <class Done>
 __device__ void for_each_group(const StatisticsReduction& r, const StatisticsMemory& memory,
                                const BatchGrains& batch, int channel, const Done& done) {
-  const int all = (batch.samples + batch.grain - 1) / batch.grain;
-  const int size = r.group_grains == 0 ? all : r.group_grains;
-  for (int grain = batch.first; grain < batch.end;) {
-    const int group = grain / size, first = group * size;
-    const int end = first + size < all ? first + size : all;
-    Subtrees stack;
+  const Index all = (batch.samples + batch.grain - 1) / batch.grain;
+  const Index size = r.group_grains == 0 ? all : r.group_grains;
+  const Index step = Index{2} * r.channels;
+  for (Index grain = batch.first; grain < batch.end;) {
+    const Index group = grain / size, first = group * size, mine = grain;
+    const Index end = first + size < all ? first + size : all;
+    double* const values = memory.values + r.values + (mine - batch.first) * step + channel;
+    Index depth = 0;
     for (; grain < end && grain < batch.end; ++grain) {
-      const double* const value =
-          memory.values + r.values + Index{grain - batch.first} * 2 * r.channels + channel;
-      push(stack, r, batch, grain, {value[0], value[r.channels]}, first, end - first);
+      ChannelValues sum = load(values + (grain - mine) * step, r.channels);
+      tree::Subtree subtree{grain, grain + 1};
+      // The left sibling is complete where this rank has its first grain.
+      while (depth > 0) {
+        const Index begin = subtree.begin - first, size_of_left = begin & -begin;
+        const tree::Subtree left{subtree.begin - size_of_left, subtree.begin};
+        if (left.begin < mine || !tree::are_siblings({left.begin - first, left.end - first},
+                                                     {begin, subtree.end - first}, end - first)) {
+          break;
+        }
+        sum = merge_values(r, batch, left, load(values + --depth * step, r.channels), subtree, sum);
+        subtree.begin = left.begin;
+      }
+      values[depth * step] = sum.first;
+      values[depth++ * step + r.channels] = sum.second;
     }
-    done(group, first, end, stack);
+    done(static_cast<int>(group), first, end, values, depth);
   }
 }
 
@@ -120,9 +127,9 @@ __device__ inline bool finish_forward(const StatisticsReduction& r, const Statis
   const double gamma = r.gamma < 0 ? 1 : static_cast<double>(now[r.gamma + c]);
   const auto beta = static_cast<double>(now[r.beta + c]);
   for_each_group(r, memory, batch, c,
-                 [&](int group, Index first, Index end, const Subtrees& stack) {
-                   const Moments& root = stack.moments[0];
-                   const double n = values_of(r, batch, first, end);
+                 [&](int group, Index first, Index end, const double* values, Index) {
+                   const Moments root{values[0], values[r.channels]};
+                   const double n = value_count(r, batch, first, end);
                    const ForwardCoefficients f =
                        forward_coefficients(r.op.epsilon, root.mean, root.m2 / n, gamma, beta);
                    memory.forward[r.forward + Index{group} * r.channels + c] = f;
@@ -145,9 +152,9 @@ __device__ inline void finish_backward(const StatisticsReduction& r, const Stati
                                        const BatchGrains& batch, int c) {
   double dgamma = 0, dbeta = 0;
   for_each_group(
-      r, memory, batch, c, [&](int group, Index first, Index end, const Subtrees& stack) {
-        const double sum_dy = stack.moments[0].mean, sum_dy_x = stack.moments[0].m2;
-        const double n = values_of(r, batch, first, end);
+      r, memory, batch, c, [&](int group, Index first, Index end, const double* values, Index) {
+        const double sum_dy = values[0], sum_dy_x = values[r.channels];
+        const double n = value_count(r, batch, first, end);
         const ForwardCoefficients& f = memory.forward[r.forward + Index{group} * r.channels + c];
         double mean = 0;
         for_each_set(r, memory, batch, first, end,
@@ -173,12 +180,14 @@ __device__ inline bool run(const StatisticsReduction& r, const StatisticsMemory&
   for (int c = group.rank; c < r.channels; c += group.size) {
     if (memory.subtrees != nullptr) {
       double* to = memory.subtrees + r.subtrees + c;
-      for_each_group(r, memory, batch, c, [&](int, Index, Index, const Subtrees& stack) {
-        for (int i = 0; i < stack.depth; ++i, to += Index{2} * r.channels) {
-          to[0] = stack.moments[i].mean;
-          to[r.channels] = stack.moments[i].m2;
+      const auto copy = [&](int, Index, Index, const double* values, Index subtrees) {
+        for (Index i = 0; i < subtrees; ++i, to += Index{2} * r.channels) {
+          const ChannelValues sum = load(values + i * 2 * r.channels, r.channels);
+          to[0] = sum.first;
+          to[r.channels] = sum.second;
         }
-      });
+      };
+      for_each_group(r, memory, batch, c, copy);
     } else if (r.backward) {
       finish_backward(r, memory, batch, c);
     } else {
