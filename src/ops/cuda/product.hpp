@@ -2,8 +2,8 @@
 // What the file of an operation (operations/) uses to tell which work its passes are on a GPU:
 // where values lie, and products. An operation has one of two forms.
 //
-//   products   A pass is a list of products (and borders), which the micro-kernel (product.cuh)
-//   runs:
+//   products   A pass is a list of products (and borders), which the micro-kernel runs
+//              (product.cuh):
 //                ProductSteps lower_forward(const Op&, const Operands&, const Work&)
 //                ProductSteps lower_input_gradient(const Op&, const Operands&, const Work&)
 //                ProductSteps lower_weight_gradient(const Op&, const Operands&, const Work&)
@@ -14,6 +14,7 @@
 //                void input_gradient(const Form&, const InputGradient<float>&, const Group&)
 //                void weight_gradient(const Form&, const float* x, const float* dy,
 //                                     float* partials, int stride, const Samples&, const Group&)
+//              The first two may take `const Samples&` before the group, too, if they need it.
 //
 // An operation with parameters also has Partials gradient_partials(const Op&, const Work&). (Dense
 // layers have neither this nor a weight gradient: gradient_sum.cuh computes theirs.)
