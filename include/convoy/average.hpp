@@ -11,8 +11,9 @@
 /// std::printf("decay %g\n", ema.decay);
 /// @endcode
 ///
-/// The average begins as the initial weights and is changed after every step, behind the
-/// optimizer's update. src/optim/average.hpp states the order of all roundings.
+/// The average begins as the initial weights. It is changed after the optimizer's update, by `ema`
+/// in every step and by `lookahead` in every `steps`-th; that of a frozen tensor never is.
+/// src/optim/average.hpp states the order of all roundings.
 ///
 /// Buffers, such as the running statistics of a batch normalisation, are not averaged: those of the
 /// weights belong to both copies.

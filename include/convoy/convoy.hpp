@@ -6,7 +6,7 @@
 /// | ------------- | ----------------------------------- | ---------------------------------------- |
 /// | model.hpp     | Model, load_model, parse_model      | a network and how to train it, from TOML |
 /// | settings.hpp  | TrainSettings                       | batch, epochs, learning rate ...         |
-/// | optimizer.hpp | Optimizer, Sgd, Adam, RmsProp       | what turns gradients into new weights    |
+/// | optimizer.hpp | Optimizer, Sgd, Adam, Muon ...      | what turns gradients into new weights    |
 /// | average.hpp   | Average, Ema, Lookahead             | averages of the weights over the steps   |
 /// | data.hpp      | Dataset, TrainAndTest, load_data    | images, from files or from your memory   |
 /// | train.hpp     | train, TrainOptions, Trainer        | from model and data to weights           |

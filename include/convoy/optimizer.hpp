@@ -112,8 +112,8 @@ struct OptimizerGroup {
   friend bool operator==(const OptimizerGroup&, const OptimizerGroup&) = default;
 };
 
-/// The name of an optimizer in a model file: "sgd", "adam", "adamw", "rmsprop",
-/// "lars", "muon".
+/// The name of an optimizer in a model file: "sgd", "adam", "adamw", "rmsprop", "lars",
+/// "muon".
 std::string_view type_name(const Optimizer& optimizer);
 
 /// Its learning rate at the start, before schedule and warm-up.

@@ -40,8 +40,9 @@ struct TrainSettings {
 
   Optimizer optimizer = {};                           ///< with its settings; SGD by default
   std::vector<OptimizerGroup> optimizer_groups = {};  ///< tensors with settings of their own
-  std::optional<double> clip_norm =
-      {};  ///< the largest norm of the gradient; a larger one is scaled
+  /// The largest norm of the mean gradient of a step, over all tensors that are not frozen; a
+  /// gradient with a larger one is scaled to it. None: no limit. More than 0.
+  std::optional<double> clip_norm = {};
 
   Average average = {};  ///< of the weights over the steps; none by default
   /// The copy of the weights that evaluations read, where there is an average.
