@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "base/tensor.hpp"
+
 namespace convoy {
 
 // [low, high]; an end that is open does not belong to it.
@@ -18,6 +20,12 @@ struct Interval {
     return (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
   }
   std::string text() const;  // "of at least 0 and less than 1"
+};
+
+// Of whole numbers; both ends belong to it.
+struct IndexRange {
+  Index low = 0;
+  Index high = 0;
 };
 
 inline constexpr Interval kNotNegative{0, HUGE_VAL};

@@ -16,7 +16,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::uint32_t kImages = 0x00000803, kLabels = 0x00000801;
+constexpr std::uint32_t kImages = 0x00000803;
 constexpr std::uint32_t kImagesOfChannels = 0x00000804;
 constexpr std::uint64_t kMagicBytes = 4;
 constexpr std::size_t kLabelsHeader = 8;  // bytes before the first label
@@ -40,6 +40,17 @@ constexpr std::array kTypes = {Type{kUnsignedBytes, "unsigned bytes", 1},
                                Type{0x0E, "64-bit floating-point numbers"}};
 
 enum class Content { images, labels, other };
+
+// "images (0x00000803)", "labels (0x00000801, 0x00000b01, 0x00000c01)"
+std::string magic_numbers(Content content) {
+  if (content == Content::images) return fmt::format("images ({:#010x})", kImages);
+  std::string text;
+  for (const Type& type : kTypes) {
+    if (type.bytes_of_label == 0) continue;
+    text += fmt::format("{}{:#010x}", text.empty() ? "" : ", ", type.code << 8 | 1);
+  }
+  return fmt::format("labels ({})", text);
+}
 
 // What the magic number of a file states: its type, and the number of dimensions.
 struct Magic {
@@ -84,8 +95,8 @@ Magic read_magic(DataFile& file, Content wanted) {
   file.read(bytes, "the magic number");
   const Magic found{big_endian(bytes.data())};
   if (found.content() == wanted) return found;
-  std::string why = fmt::format("its magic number at byte 0 is {:#010x}, not {:#010x}", found.value,
-                                wanted == Content::images ? kImages : kLabels);
+  std::string why = fmt::format("its magic number at byte 0 is {:#010x}, not that of {}",
+                                found.value, magic_numbers(wanted));
   if (found.is_idx())
     why += fmt::format(": {} of {} dimension{}", found.type()->name, found.dimensions(),
                        found.dimensions() == 1 ? "" : "s");

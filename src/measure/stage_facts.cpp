@@ -49,8 +49,7 @@ Index bytes_of(const Plan& plan, const Stage& stage, const Work& work, Index bat
     case StageKind::forward:
     case StageKind::input_gradient: {
       // A forward pass may read a second input with x, an input gradient x or y with dy.
-      const Index of_backward =
-          (reads_own_input(plan.op(stage)) ? in : 0) + (looks ? out : 0);
+      const Index of_backward = (reads_own_input(plan.op(stage)) ? in : 0) + (looks ? out : 0);
       const Index of_forward = stage.other.exists() ? in : 0;
       const Index other = stage.kind == StageKind::forward ? of_forward : of_backward;
       return kFloat * (batch * (in + other + out) + microbatches * work.parameters) +

@@ -50,8 +50,10 @@ void check_batch_fits(const Net& net, Index samples) {
         fmt::format("{}: a batch of {} sample{} has {}one value per channel", title, samples,
                     samples == 1 ? "" : "s", is_grouped ? "a group with " : ""),
         "one value has no variance",
-        "use a larger train.batch, train.drop_last=true if only the last batch of an epoch is so "
-        "short, or normalise an image of more than one pixel");
+        smallest == norm.group ? "use a larger group, or normalise an image of more than one pixel"
+                               : "use a larger train.batch, train.drop_last=true if only the last "
+                                 "batch of an epoch is "
+                                 "so short, or normalise an image of more than one pixel");
   });
 }
 

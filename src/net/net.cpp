@@ -168,8 +168,14 @@ void Net::place_buffers(int index) {
   const Index size = parameter_shape(layer.op).columns;
   buffers_[static_cast<std::size_t>(index)] = arena_size_;
   for (const BufferTensor& buffer : convoy::buffers_of(layer.op)) {
-    tensors_.push_back({fmt::format("{}.{}", layer.name, buffer.name), index, arena_size_, {size},
-                        size, 0, true, buffer.initial});
+    tensors_.push_back({fmt::format("{}.{}", layer.name, buffer.name),
+                        index,
+                        arena_size_,
+                        {size},
+                        size,
+                        0,
+                        true,
+                        buffer.initial});
     arena_size_ += size;
   }
   arena_size_ = align_floats(arena_size_);

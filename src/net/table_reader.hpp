@@ -9,25 +9,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/interval.hpp"
+#include "base/name_table.hpp"
 #include "base/tensor.hpp"
 #include "net/config_tree.hpp"
 
 namespace convoy {
-
-// The values of an enumeration, each with the name by which a file calls it.
-template <class Enum, std::size_t Count>
-using NameTable = std::array<std::pair<std::string_view, Enum>, Count>;
-
-template <class Enum, std::size_t Count>
-constexpr std::string_view name_of(const NameTable<Enum, Count>& names, Enum value) {
-  for (const auto& [name, known] : names) {
-    if (known == value) return name;
-  }
-  return {};
-}
 
 class TableReader {
  public:
@@ -46,6 +34,15 @@ class TableReader {
   bool flag(std::string_view key, bool fallback) const;
   std::string string(std::string_view key, std::string_view fallback) const;
   Extent extent(std::string_view key, Extent fallback, Index low, Index high) const;
+
+  // Replaces a setting where its key is there.
+  void read(std::string_view key, double& field, const Interval& interval) const {
+    field = number(key, field, interval);
+  }
+  void read(std::string_view key, Index& field, const IndexRange& range) const {
+    field = integer(key, field, range.low, range.high);
+  }
+  void read(std::string_view key, bool& field) const { field = flag(key, field); }
 
   // Reads a value that must be one of a few names.
   template <class Enum, std::size_t Count>

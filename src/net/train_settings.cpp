@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "base/check.hpp"
 #include "base/float_environment.hpp"
 
 namespace convoy {
@@ -45,6 +46,7 @@ NetOptimizer optimizer_of(const Net& net, const TrainSettings& settings) {
   const FloatEnvironment environment;  // the caller's rounding mode may differ
   NetOptimizer result{
       settings.optimizer, {}, settings.clip_norm, settings.average, settings.evaluate};
+  CONVOY_ASSERT(result.slots().size() <= std::size_t{kMostSlots});
   const std::vector<int> groups = groups_of_tensors(net, settings);
   std::size_t t = 0;
   for (const ParameterBlock& block : net.parameter_blocks()) {

@@ -91,7 +91,8 @@ struct OpTraits<BatchNorm2d> : OpDefaults<BatchNorm2d> {
   static constexpr ParameterShape parameters(const BatchNorm2d& op) {
     return {op.scale ? 1 : 0, op.in.channels, true, 0, 0};
   }
-  static constexpr std::array<BufferTensor, 2> buffers = {{{"running_mean", 0}, {"running_var", 1}}};
+  static constexpr std::array<BufferTensor, 2> buffers = {
+      {{"running_mean", 0}, {"running_var", 1}}};
   static constexpr float initial_weight = 1;
   static std::vector<Index> weight_shape(const BatchNorm2d& op) { return {op.in.channels}; }
 

@@ -104,6 +104,9 @@ struct ParameterShape {
   bool bias = false;
   Index fan_in = 0;
   Index fan_out = 0;
+  // Whether all columns are functions of the same inputs, so that the weights are the matrix of a
+  // linear map. (Muon updates matrices as a whole.)
+  bool is_map = true;
 
   constexpr Index weights() const { return taps * columns; }
   constexpr Index rows() const { return taps + (bias ? 1 : 0); }
@@ -125,11 +128,6 @@ struct ModelFileType {
   Op settings = {};
 };
 
-// Both ends belong to it.
-struct IndexRange {
-  Index low = 0;
-  Index high = 0;
-};
 // Of sides, strides, and numbers of channels or units; with these limits no product of two of them
 // overflows, and a typing error does not allocate an absurd amount of memory.
 inline constexpr Index kMaxSide = Index{1} << 24;

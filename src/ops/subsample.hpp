@@ -45,7 +45,7 @@ struct OpTraits<Subsample> : OpDefaults<Subsample> {
   }
   static constexpr ParameterShape parameters(const Subsample& op) {
     const Index area = op.kernel.area();
-    return {area, op.shared ? 1 : op.in.channels, op.bias, area, area};
+    return {area, op.shared ? 1 : op.in.channels, op.bias, area, area, false};
   }
   // [ky][kx][1 or c]
   static std::vector<Index> weight_shape(const Subsample& op) {

@@ -32,10 +32,6 @@ void visit_settings(Self& op, const Visit& visit) {
   visit("weight_decay", op.weight_decay, kNotNegativeFloat);
 }
 
-inline UpdateNeed update_need(const Adam& /*op*/) {
-  return UpdateNeed::elementwise;
-}
-
 inline std::span<const std::string_view> slots_of(const Adam& /*op*/) {
   static constexpr std::array<std::string_view, 2> kNames = {"exp_avg", "exp_avg_sq"};
   return kNames;

@@ -21,7 +21,7 @@ std::string_view type_name(const Average& average) {
 }
 
 std::string_view to_string(WeightsCopy copy) {
-  return copy == WeightsCopy::average ? "average" : "trained";
+  return name_of(kWeightsCopies, copy);
 }
 
 }  // namespace convoy

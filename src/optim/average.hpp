@@ -6,8 +6,8 @@
 //   a' = lerp(a, w', share)               (optim/update.hpp); where the share is 0, a' = a
 //   w' = a'                               lookahead, where the share is not 0
 //
-//   ema         share = 1 in step 1, so that a' = w', then 1 - decay, where
-//               with warm-up the decay is min(decay, (1 + t) / (10 + t))
+//   ema         share = 1 in step 1, so that a' = w' (-0 may become +0), then
+//               1 - decay, where with warm-up the decay is min(decay, (1 + t) / (10 + t))
 //   lookahead   share = factor in every step whose number is a multiple of `steps`, else 0
 //
 // The share is computed in double and rounded to Real once. In tensors that are frozen a stays as
@@ -21,15 +21,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/name_table.hpp"
 #include "convoy/average.hpp"
 #include "optim/update.hpp"
 
 namespace convoy {
-
-// The whole numbers that a setting may have.
-struct WholeInterval {
-  Index low, high;
-};
 
 template <class Self, class Visit>
 requires std::same_as<std::remove_const_t<Self>, NoAverage>
@@ -45,9 +41,13 @@ void visit_settings(Self& average, const Visit& visit) {
 template <class Self, class Visit>
 requires std::same_as<std::remove_const_t<Self>, Lookahead>
 void visit_settings(Self& average, const Visit& visit) {
-  visit("steps", average.steps, WholeInterval{1, std::numeric_limits<std::int32_t>::max()});
+  visit("steps", average.steps, IndexRange{1, std::numeric_limits<std::int32_t>::max()});
   visit("factor", average.factor, Interval{1e-37, 1});
 }
+
+// As files and options name them.
+inline constexpr NameTable<WeightsCopy, 2> kWeightsCopies = {
+    {{"average", WeightsCopy::average}, {"trained", WeightsCopy::trained}}};
 
 inline bool exists(const Average& average) {
   return !std::holds_alternative<NoAverage>(average);
@@ -71,6 +71,7 @@ inline AverageStep average_step(const std::same_as<Average> auto& average, Index
   return std::visit([=](const auto& a) { return average_step(a, step); }, average);
 }
 
+// Real is that of the weights: float in a training.
 template <class Real>
 struct AverageRule {
   Real share;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // LARS (Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of Convolutional Networks", 2017,
 // algorithm 1 with the local rate of equation 6). Each tensor, the weights or the bias of a layer,
-// has a local rate, by its norm |w| and that of its mean gradient |g| (norms.hpp), which multiplies
-// the learning rate:
+// has a local rate, by its norm |w| before the step and that of its mean gradient |g|, which
+// multiplies the learning rate. norms.hpp states how |w|, |g| and l * rate are rounded.
 //
 //   l = trust_coefficient * |w| / (|g| + decay * |w|), or 1 where |w| or |g| is 0
 //   g = fma(decay, w, g)                  unless the decay is 0
 //   v = fma(momentum, v, l * rate * g)    (momentum 0: v = l * rate * g)
 //   w' = w - v
 //
-// l and l * rate are computed in double; the latter is rounded once. The paper does not say what
+// l is computed in double: a product, the product and the sum of the divisor, and the quotient; and
+// so is l * rate, which is then rounded once. The paper does not say what
 // becomes of norms of 0: by its formula a bias that starts at 0 would never change, so its rate is
 // then the global one, as in other implementations.
 //
@@ -29,10 +30,6 @@ void visit_settings(Self& op, const Visit& visit) {
   visit("trust_coefficient", op.trust_coefficient, kPositiveFloat);
 }
 
-inline UpdateNeed update_need(const Lars& /*op*/) {
-  return UpdateNeed::tensor_norms;
-}
-
 inline std::span<const std::string_view> slots_of(const Lars& op) {
   static constexpr std::array<std::string_view, 1> kNames = {"momentum_buffer"};
   return std::span(kNames).first(has_momentum(op) ? 1 : 0);
@@ -42,6 +39,8 @@ inline StepFactors step_factors(const Lars& /*op*/, Index /*step*/) {
   return {};
 }
 
+// The factor of the learning rate of a tensor, by the norms of its weights and of its mean
+// gradient, after clipping. An optimizer with this function needs norms (NeedsNorms).
 CONVOY_HOST_DEVICE inline double local_rate(const Lars& op, double weight_norm,
                                             double gradient_norm, double decay) {
   if (weight_norm == 0 || gradient_norm == 0) return 1;

@@ -8,9 +8,10 @@
 //   w' = fma(-rate * ratio, o, w * (1 - rate * decay))
 //
 // The weights of a layer are a matrix [taps][columns], m inputs by n outputs, where both are more
-// than 1. Its ratio is sqrt(max(1, n / m)) or, with match_rms_adamw, 0.2 * sqrt(max(n, m)). Every
-// other tensor (a bias) has o = u and the ratio 1: SGD with the same momentum. The rate times the
-// ratio and 1 - rate * decay are computed in double and rounded once.
+// than 1 and all outputs have the same inputs (not those of a subsampling, whose channels are
+// independent). Its ratio is sqrt(max(1, n / m)) or, with match_rms_adamw, 0.2 * sqrt(max(n, m)).
+// Every other tensor (a bias) has o = u and the ratio 1: SGD with the same momentum. The rate times
+// the ratio and 1 - rate * decay are computed in double and rounded once.
 //
 // Slot: b.
 #pragma once
@@ -33,12 +34,8 @@ void visit_settings(Self& op, const Visit& visit) {
   visit("ns_b", op.ns_b, kCoefficient);
   visit("ns_c", op.ns_c, kCoefficient);
   visit("epsilon", op.epsilon, kPositiveFloat);
-  visit("ns_steps", op.ns_steps, Interval{0, double{kMostNewtonSchulzSteps}});
+  visit("ns_steps", op.ns_steps, IndexRange{0, kMostNewtonSchulzSteps});
   visit("match_rms_adamw", op.match_rms_adamw);
-}
-
-inline UpdateNeed update_need(const Muon& /*op*/) {
-  return UpdateNeed::whole_matrices;
 }
 
 inline std::span<const std::string_view> slots_of(const Muon& /*op*/) {
@@ -54,9 +51,10 @@ inline StepFactors step_factors(const Muon& /*op*/, Index /*step*/) {
 struct MatrixShape {
   Index taps = 0;
   Index columns = 0;
+  bool is_map = true;  // ParameterShape::is_map
 
   CONVOY_HOST_DEVICE Index size() const { return taps * columns; }
-  CONVOY_HOST_DEVICE bool is_matrix() const { return taps > 1 && columns > 1; }
+  CONVOY_HOST_DEVICE bool is_matrix() const { return is_map && taps > 1 && columns > 1; }
 };
 
 template <class Real>
@@ -84,7 +82,8 @@ CONVOY_HOST_DEVICE MuonRule<Real> make_rule(const Muon& op, const UpdateNumbers&
           static_cast<Real>(numbers.rate * ratio), op.nesterov};
 }
 
-// The factor of a matrix's learning rate.
+// The factor of the learning rate of a matrix, by its shape. An optimizer with this function
+// updates matrices as a whole (NeedsMatrices).
 CONVOY_HOST_DEVICE inline double rate_ratio(const Muon& op, const MatrixShape& shape) {
   const auto inputs = static_cast<double>(shape.taps), outputs = static_cast<double>(shape.columns);
   if (op.match_rms_adamw) return 0.2 * std::sqrt(inputs > outputs ? inputs : outputs);

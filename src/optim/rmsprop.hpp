@@ -29,10 +29,6 @@ void visit_settings(Self& op, const Visit& visit) {
   visit("weight_decay", op.weight_decay, kNotNegativeFloat);
 }
 
-inline UpdateNeed update_need(const RmsProp& /*op*/) {
-  return UpdateNeed::elementwise;
-}
-
 inline std::span<const std::string_view> slots_of(const RmsProp& op) {
   static constexpr std::array<std::string_view, 3> kCentered = {"square_avg", "grad_avg",
                                                                 "momentum_buffer"};

@@ -24,10 +24,6 @@ void visit_settings(Self& op, const Visit& visit) {
   visit("weight_decay", op.weight_decay, kNotNegativeFloat);
 }
 
-inline UpdateNeed update_need(const Sgd& /*op*/) {
-  return UpdateNeed::elementwise;
-}
-
 inline std::span<const std::string_view> slots_of(const Sgd& op) {
   static constexpr std::array<std::string_view, 1> kNames = {"momentum_buffer"};
   return std::span(kNames).first(has_momentum(op) ? 1 : 0);

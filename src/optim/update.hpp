@@ -2,9 +2,9 @@
 // What all optimizers have in common. An optimizer is a struct of settings (convoy/optimizer.hpp)
 // and a header in this folder, which has its formula and these functions:
 //
-//   visit_settings()   calls a function with the key, the field and the interval of each setting
+//   visit_settings()   calls a function with the key, the field and the limits of each setting: an
+//                      Interval of a double, an IndexRange of an Index; a bool has none
 //   slots_of()         names the values that it keeps for each weight ("slots")
-//   update_need()      says what the update of a weight depends on (UpdateNeed)
 //   step_factors()     computes what depends on the number of the step alone
 //   make_rule<Real>()  rounds all numbers of an update to Real, once. A rule has one function,
 //                      next(w, g, slots): the new value of the weight w by its gradient g. It
@@ -12,8 +12,12 @@
 //
 // Rules are elementwise: a new weight depends on the weight, its gradient and its slots alone,
 // so that every division of the arena gives the same bits. What depends on more elements is
-// computed before: factors of a tensor (norms.hpp), the orthogonal update of a matrix
-// (newton_schulz.hpp). Real is float for training; tests compare the rules in double with
+// computed before. An optimizer whose updates depend on more has one of two further functions:
+//
+//   local_rate()       the factor of the learning rate of a tensor, by its norms (norms.hpp)
+//   rate_ratio()       that of a matrix, which is updated as a whole (newton_schulz.hpp)
+//
+// Real is float for training; tests compare the rules in double with
 // PyTorch's.
 #pragma once
 
@@ -32,13 +36,6 @@
 namespace convoy {
 
 inline constexpr int kMostSlots = 3;  // of any optimizer
-
-// What the new value of a weight depends on, besides the weight, its gradient and its slots.
-enum class UpdateNeed {
-  elementwise,     // nothing
-  tensor_norms,    // the norms of its tensor (norms.hpp)
-  whole_matrices,  // where its tensor is a matrix, all gradients of the matrix
-};
 
 // What an average of the weights does in a step (optim/average.hpp).
 struct AverageStep {
@@ -73,7 +70,7 @@ struct BlockUpdate {
   friend bool operator==(const BlockUpdate&, const BlockUpdate&) = default;
 };
 
-// What the norms of a step give for a tensor (norms.hpp).
+// What the norms of a step give for a tensor (norms.hpp), in double.
 struct TensorFactors {
   double gradient = 1;  // multiplies the mean gradient
   double rate = 1;      // multiplies the learning rate
@@ -120,7 +117,8 @@ bool has_momentum(const Op& op) {
   return op.momentum > 0x1p-150;
 }
 
-// torch.lerp(from, to, share): exact at both ends, since the form changes at a share of 0.5.
+// torch.lerp(from, to, share): exact at both ends but for the sign of a zero, since the form
+// changes at a share of 0.5. The difference is rounded, then the fma.
 template <class Real>
 CONVOY_HOST_DEVICE Real lerp(Real from, Real to, Real share) {
   return share < Real{0.5} ? std::fma(share, to - from, from) : std::fma(share - 1, to - from, to);

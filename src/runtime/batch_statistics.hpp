@@ -32,9 +32,10 @@ class BatchStatistics {
   BatchStatistics(Communicator& communicator, const EngineOptions& options, const Plan& plan,
                   int groups);
 
-  // The bytes that it allocates for each rank. `ranks`, `domains`: among which the grains of a batch
-  // are divided; 1 for tensor-parallel ranks.
-  static Index bytes(const Plan& plan, Index grain, Index batch, int ranks, int domains, int groups);
+  // The bytes that it allocates for each rank. `ranks`, `domains`: among which the grains of a
+  // batch are divided; 1 for tensor-parallel ranks.
+  static Index bytes(const Plan& plan, Index grain, Index batch, int ranks, int domains,
+                     int groups);
 
   // A counter for the grains that a member of a worker group pushes in one phase.
   tree::GroupedCounter counter(Index reduction, Index grains) const {
@@ -47,8 +48,9 @@ class BatchStatistics {
             tree::GroupedCounter& counter) const;
 
   // Collective; worker 0 alone calls it after all members of all groups have pushed their grains of
-  // this phase. Subtrees are merged left + right, and groups of samples are taken in order. `now` and `next`: the arenas of the parameters that the step reads and writes; the
-  // running statistics are written to `next`, unless it is null.
+  // this phase. Subtrees are merged left + right, and groups of samples are taken in order. `now`
+  // and `next`: the arenas of the parameters that the step reads and writes; the running statistics
+  // are written to `next`, unless it is null.
   void finish(const Phase& phase, const GrainList& list, const float* now, float* next);
 
   // The coefficients of all operations, for each Plan::group_samples() of the batch. Other workers

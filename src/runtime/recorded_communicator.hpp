@@ -32,8 +32,8 @@ class RecordedCommunicator final : public Communicator {
   bool claim_reporter() noexcept override { return inner_.claim_reporter(); }
 
  private:
-  // Worker 0's track while it exchanges a step's sums, or statistics: between two such calls it does
-  // additions.
+  // Worker 0's track while it exchanges a step's sums, or statistics: between two such calls it
+  // does additions.
   Track* track(SyncPoint sync_point) {
     const bool sums = sync_point == SyncPoint::exchange || sync_point == SyncPoint::statistics;
     return timeline_.recording() && sums ? timeline_.tracks() : nullptr;

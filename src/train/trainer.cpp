@@ -361,6 +361,10 @@ RunTrainer RunTrainer::resume(const ModelFile& model, const TrainAndTest& data,
   return RunTrainer(std::move(state));
 }
 
+Index RunTrainer::samples_per_epoch() const {
+  return state_->samples_per_epoch;
+}
+
 const std::filesystem::path& RunTrainer::folder() const {
   return state_->path;
 }

@@ -55,6 +55,10 @@ class RunTrainer {
                            const DataSettings& data_settings, Engine& engine,
                            Communicator& communicator, const std::filesystem::path& folder);
 
+  // The samples that an epoch trains on: those that are not held out, without the last batch where
+  // train.drop_last leaves it out.
+  Index samples_per_epoch() const;
+
   // The run's folder, on all ranks; empty if nothing is written.
   const std::filesystem::path& folder() const;
 

@@ -77,6 +77,22 @@ TEST_F(Train, JsonHasEveryKey) {
   EXPECT_EQ(eval["loss"], result["epochs"][1]["test_loss"]);
 }
 
+// A batch that is not full is no part of an epoch where train.drop_last leaves it out.
+TEST_F(Train, CountsTheSamplesThatAnEpochTrainsOn) {
+  const auto run_with = [&](const Arguments& more, const std::string& out) {
+    Arguments all{"--epochs",      "1",     "--set", "train.batch=32", "--set",
+                  "train.grain=4", "--out", out,     "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    return train(all);
+  };
+  const Ended whole = run_with({"--set", "train.drop_last=true"}, "whole");
+  EXPECT_EQ(document(whole)["samples"], 256);
+  EXPECT_NE(whole.err.find(" 256 training images"), std::string::npos) << whole.err;
+  const Ended part = run_with({"--set", "train.drop_last=true", "--validation", "0.5"}, "part");
+  EXPECT_EQ(document(part)["samples"], 128);
+  EXPECT_EQ(document(run_with({}, "all"))["samples"], 257);
+}
+
 // Validation, test and eval measure the average, unless the model or the option names the trained
 // weights.
 TEST_F(Train, AnAverageIsWhatIsTested) {

@@ -318,6 +318,34 @@ TEST_F(FieldInitFrom, BeginsWithTheWeightsOfAnother) {
   EXPECT_EQ(source["initial_weights_sha256"], nullptr);
 }
 
+// The copy of the weights is the one that the source evaluates.
+TEST_F(FieldInitFrom, BeginsWithTheAverageUnlessTheSourceNamesItsWeights) {
+  const auto with_average = [&](const std::string& evaluate, const std::string& out) {
+    return trained({"--epochs", "1", "--set", "average.type=ema", "--set", "average.decay=0.9",
+                    "--set", "average.evaluate=" + evaluate, "--out", out});
+  };
+  const json source = with_average("average", "source");
+  const json other = with_average("trained", "other");
+  EXPECT_NE(source["average_sha256"], source["weights_sha256"]);
+  EXPECT_EQ(source["weights_sha256"], other["weights_sha256"]);
+  const auto still = [&](const std::string& from, const std::string& out) {
+    return trained(
+        {"--init-from", from, "--epochs", "1", "--set", "optimizer.learning_rate=0", "--out", out});
+  };
+  const json of_average = still("source", "a"), of_weights = still("other", "b");
+  EXPECT_EQ(of_average["weights_sha256"], source["average_sha256"]);
+  EXPECT_EQ(of_average["initial_weights_sha256"], source["average_sha256"]);
+  EXPECT_EQ(of_weights["weights_sha256"], other["weights_sha256"]);
+  EXPECT_EQ(of_weights["initial_weights_sha256"], other["weights_sha256"]);
+  const auto again = [&](const std::string& from, int code) {
+    return train({"--init-from", from, "--epochs", "1", "--set", "optimizer.learning_rate=0",
+                  "--out", "a", "--resume-if-present"},
+                 code);
+  };
+  again("source", 0);
+  EXPECT_TRUE(is_message(again("other", 2), "--init-from"));
+}
+
 TEST_F(FieldInitFrom, GivesTheSameBitsOnEveryLayoutAndAfterAStop) {
   const json source = trained({"--epochs", "1", "--out", "source"});
   const std::string file = source["checkpoint"];

@@ -73,11 +73,12 @@ std::string put_together(const Parts& parts) {
   return std::string(reinterpret_cast<const char*>(&length), kLengthBytes) + header + parts.data;
 }
 
-// The data of a model's parameters, under the prefix of their names.
-std::string tensors_of(const Parts& parts, const ModelFile& model, const std::string& prefix) {
+// The data of a model's tensors, under the prefix of their names. Buffers have no prefix.
+std::string tensors_of(const Parts& parts, std::span<const ParameterTensor> tensors,
+                       const std::string& prefix) {
   std::string all;
-  for (const ParameterTensor& tensor : model.net.parameter_tensors()) {
-    const auto found = parts.header.find(prefix + tensor.name);
+  for (const ParameterTensor& tensor : tensors) {
+    const auto found = parts.header.find((tensor.is_buffer ? "" : prefix) + tensor.name);
     if (found == parts.header.end() || !found->is_object()) continue;
     const json offsets = found->value("data_offsets", json());
     if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
@@ -104,13 +105,19 @@ void put_right(Parts& parts) {
   json& metadata = parts.metadata();
   try {
     const ModelFile model = parse_model_file(parts.text("model"), "model");
-    const std::string weights = tensors_of(parts, model, "");
+    const std::span<const ParameterTensor> tensors = model.net.tensors();
+    const std::span<const ParameterTensor> parameters = model.net.parameter_tensors();
+    const std::string weights = tensors_of(parts, tensors, "");
     const auto step =
         static_cast<std::int64_t>(std::strtoll(parts.text("step").c_str(), nullptr, 10));
     metadata["weights_sha256"] = digest_of(weights);
     std::string state = weights;
     for (const std::string_view slot : slots_of(model.train.optimizer)) {
-      state += tensors_of(parts, model, fmt::format("optimizer.{}.", slot));
+      state += tensors_of(parts, parameters, fmt::format("optimizer.{}.", slot));
+    }
+    if (exists(model.train.average)) {
+      state += tensors_of(parts, parameters, "average.");
+      metadata["average_sha256"] = digest_of(tensors_of(parts, tensors, "average."));
     }
     metadata["state_sha256"] =
         digest_of(state + std::string(reinterpret_cast<const char*>(&step), sizeof step));

@@ -167,14 +167,61 @@ weight_decay = 0
 """
 
 
+EMA = """
+[average]
+type = "ema"
+decay = 0.9
+warmup = true
+evaluate = "average"
+"""
+LOOKAHEAD = """
+[average]
+type = "lookahead"
+steps = 2
+factor = 0.25
+evaluate = "trained"
+"""
+POOL = """[[layer]]
+type = "max_pool2d"
+"""
+BATCH_NORM = TINY.replace(POOL, """[[layer]]
+type = "batch_norm2d"
+name = "n"
+momentum = 0.2
+epsilon = 1e-4
+group = 2
+
+""" + POOL)
+DROPOUT = TINY.replace(POOL, """[[layer]]
+type = "dropout"
+name = "o"
+rate = 0.25
+
+""" + POOL)
+
+
 def tiny_with(optimizer):
     """TINY with other settings in [optimizer] behind its learning rate."""
     return TINY.replace("momentum = 0.5\n", optimizer + "\n")
 
 
-def with_slots(*slots):
-    """The tensors of TINY, and those of an optimizer's slots."""
-    return TINY_TENSORS | {f"optimizer.{slot}.{name}": shape for slot in slots for name, shape in TINY_TENSORS.items()}
+def with_slots(*slots, net=None):
+    """The tensors of TINY or another net, and those of an optimizer's slots; buffers have none."""
+    net = net or TINY_TENSORS
+    parameters = {name: shape for name, shape in net.items() if ".running_" not in name}
+    return net | {f"optimizer.{slot}.{name}": shape for slot in slots for name, shape in parameters.items()}
+
+
+def with_average(*slots):
+    """The tensors of TINY, those of an optimizer's slots, and the average."""
+    return with_slots(*slots) | {f"average.{name}": shape for name, shape in TINY_TENSORS.items()}
+
+
+def with_batch_norm():
+    """The tensors of BATCH_NORM in file order: each layer has its buffers after its parameters."""
+    names = list(TINY_TENSORS.items())
+    norm = {f"n.{name}": [2] for name in ("weight", "bias", "running_mean", "running_var")}
+    return dict(names[:2]) | norm | dict(names[2:])
 
 
 def checkpoint(text, tensors, **changed):
@@ -206,6 +253,12 @@ def checkpoints():
     yield "good-centered", checkpoint(centered, with_slots("square_avg", "grad_avg", "momentum_buffer"))
     yield "good-muon", checkpoint(tiny_with('type = "muon"'), with_slots("momentum_buffer"))
     yield "good-plain", checkpoint(plain, TINY_TENSORS, class_names="[]")
+    yield "good-ema", checkpoint(TINY + EMA, with_average("momentum_buffer"))
+    yield "good-lookahead", checkpoint(adam + LOOKAHEAD, with_average("exp_avg", "exp_avg_sq"))
+    yield "good-batch-norm", checkpoint(BATCH_NORM, with_slots("momentum_buffer", net=with_batch_norm()))
+    yield "good-dropout", checkpoint(DROPOUT, with_slots("momentum_buffer"))
+    yield "no-average", checkpoint(TINY + EMA, with_slots("momentum_buffer"))
+    yield "no-buffers", checkpoint(BATCH_NORM, with_slots("momentum_buffer"))
     origin = {"data_name": "fashion-mnist", "data_limit": "10", "data_validation": "0.25",
               "test_sha256": "bb", "initial_weights_sha256": "cc"}
     yield "good-origin", checkpoint(TINY, with_slots("momentum_buffer"), **origin)
@@ -228,6 +281,10 @@ def models():
     yield "good-adamw", tiny_with('type = "adamw"\nbeta1 = 0.8\nbeta2 = 0.99\nepsilon = 1e-6\nweight_decay = 0.05').encode()
     yield "good-clipped-muon", tiny_with('type = "muon"\nns_steps = 3\nmatch_rms_adamw = true\nclip_norm = 0.5').encode()
     yield "good-groups", (TINY + GROUPS).encode()
+    yield "good-ema", (TINY + EMA).encode()
+    yield "good-lookahead", (TINY + LOOKAHEAD).encode()
+    yield "good-batch-norm", BATCH_NORM.encode()
+    yield "good-dropout", DROPOUT.encode()
     yield "good-other-optimizer", "\0".join([
         TINY + GROUPS, "optimizer.type=rmsprop", "optimizer.alpha=0.9", "optimizer.centered=true",
         "optimizer.group=[{ match = \"d*\", frozen = true }]"]).encode()

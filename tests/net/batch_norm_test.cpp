@@ -110,6 +110,8 @@ TEST(BatchNormModel, ABatchWithOneValuePerChannelIsRefused) {
                                           "value has no variance): use a larger train.batch, "
                                           "train.drop_last=true"));
   EXPECT_THAT(message(1, 8, 17), HasSubstr("a batch of 17 samples has a group with one value"));
+  EXPECT_THAT(message(1, 8, 17), HasSubstr("use a larger train.batch"));
+  EXPECT_THAT(message(1, 1, 16), HasSubstr("use a larger group, or normalise an image"));
 }
 
 // Every evaluation has this arithmetic: in double, rounded once.

@@ -158,12 +158,36 @@ TEST(OptimizerGoldens, GiveTheSameBitsOnEveryBackend) {
   }
 }
 
+// Passes have room for the slots of every optimizer with all that can be switched on.
+TEST(OptimizerGoldens, NoOptimizerHasMoreSlotsThanAPass) {
+  for (const NamedOptimizer& known : kOptimizers) {
+    Optimizer all = known.defaults;
+    std::visit(
+        [](auto& op) {
+          visit_settings(op, [](std::string_view, auto& field, const auto&...) {
+            using Field = std::decay_t<decltype(field)>;
+            field = static_cast<Field>(std::is_same_v<Field, double> ? 0.5 : 1);
+          });
+        },
+        all);
+    EXPECT_LE(slots_of(all).size(), std::size_t{kMostSlots}) << known.name;
+  }
+}
+
+// What an optimizer needs follows from the functions that its header has.
+TEST(OptimizerGoldens, NeedWhatTheirHeadersSay) {
+  for (const NamedOptimizer& known : kOptimizers) {
+    EXPECT_EQ(needs_norms(known.defaults), known.name == "lars") << known.name;
+    EXPECT_EQ(needs_matrices(known.defaults), known.name == "muon") << known.name;
+  }
+}
+
 // The configuration that has the name of an optimizer has PyTorch's defaults.
 TEST(OptimizerGoldens, HaveTheDefaultsOfConvoy) {
   const Goldens goldens;
   for (const NamedOptimizer& known : kOptimizers) {
     // whole_gradient_test.cpp has those of Muon; PyTorch has no LARS.
-    if (update_need(known.defaults) != UpdateNeed::elementwise) continue;
+    if (needs_norms(known.defaults) || needs_matrices(known.defaults)) continue;
     const auto golden = std::ranges::find(goldens.all, known.name, &Golden::name);
     ASSERT_NE(golden, goldens.all.end()) << known.name;
     Optimizer expected = golden->optimizer;

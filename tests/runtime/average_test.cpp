@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "runtime/engine.hpp"
+#include "tests/runtime/evaluated_copy.hpp"
 #include "tests/runtime/runs.hpp"
 #include "train/checkpoint.hpp"
 
@@ -31,36 +31,10 @@ TEST(EngineAverage, AnAverageBeginsAsTheWeights) {
   EXPECT_TRUE(std::ranges::all_of(state.slots[0].span(), [](float b) { return b == 0; }));
 }
 
-// The copy is chosen by the optimizer's settings: its evaluation is that of an engine whose weights
-// are that copy.
 TEST(EngineAverage, EvaluatesTheCopyThatIsNamed) {
   for (const char* name : {"ema", "lookahead", "everything"}) {
-    Problem problem = test::problem(name);
-    const Dataset data = data_for(problem, 40);
-    std::vector<std::uint32_t> samples(40);
-    std::iota(samples.begin(), samples.end(), 0U);
     for (const RunLayout& layout : kLayouts) {
-      SCOPED_TRACE(problem.name + ": " + describe(layout));
-      std::string of_copy[2];
-      for (const WeightsCopy copy : {WeightsCopy::average, WeightsCopy::trained}) {
-        problem.evaluate = copy;
-        Machine machine(problem, kSizes, layout);
-        machine.engine->set_state(initial_state(problem));
-        run_steps(*machine.engine, problem, data, 8, {0, 5});
-        std::string& bits = of_copy[copy == WeightsCopy::average ? 0 : 1];
-        bits = bits_of(machine.engine->evaluate(data, samples, true));
-
-        ModelState state = machine.engine->state();
-        Problem plain = problem;
-        plain.average = NoAverage{};
-        Machine other(plain, kSizes, layout);
-        ModelState weights{copy == WeightsCopy::average ? std::move(state.slots.back())
-                                                        : std::move(state.parameters),
-                           {}};
-        other.engine->set_state(weights);
-        EXPECT_EQ(bits_of(other.engine->evaluate(data, samples, true)), bits);
-      }
-      EXPECT_NE(of_copy[0], of_copy[1]);
+      expect_evaluates_the_named_copy(test::problem(name), kSizes, layout);
     }
   }
 }

@@ -386,8 +386,8 @@ TEST(Engine, AStepWhoseStatisticsAreNotFiniteChangesNothing) {
       EXPECT_EQ(result.outcome, Outcome::not_finite);
       EXPECT_EQ(result.steps_done, 0);
       EXPECT_TRUE(std::isfinite(result.last_loss));
-      EXPECT_TRUE(std::ranges::equal(machine.engine->state().parameters.span(),
-                                     before.parameters.span()));
+      EXPECT_TRUE(
+          std::ranges::equal(machine.engine->state().parameters.span(), before.parameters.span()));
     });
   }
 }

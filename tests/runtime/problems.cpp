@@ -257,6 +257,19 @@ Problem muon() {
   return problem;
 }
 
+// Muon where the weights of a layer have rows and columns, but are no matrix: each column has
+// inputs of its own.
+Problem muon_subsample() {
+  Problem problem{"muon_subsample",
+                  Net("muon_subsample", {9, 8, 2}, {},
+                      chain({Conv2d{{}, 5, {2, 1}, {1, 1}, {0, 0}, true},
+                             Subsample{{}, {2, 2}, {2, 2}, false, true}, Activation{{}, kTanh},
+                             Subsample{{}, {2, 2}, {2, 2}, true, true}, Dense{{}, 3, true}}),
+                      LossFunction::softmax_cross_entropy),
+                  Muon{}, 0.02F};
+  return problem;
+}
+
 // Averages of the weights. Training does not depend on the first, whose frozen tensors stay; the
 // second sets the weights.
 Problem ema() {
@@ -337,10 +350,10 @@ NetOptimizer Problem::net_optimizer() const {
 
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{
-      strided(),    classic(),      readers(),        branches(),  dense(),   large(),
-      thin(),       tiny_numbers(), adam(),           adamw(),     rmsprop(), many_classes(),
-      normalized(), grouped(),      dropout(),        clipped(),   lars(),    muon(),
-      ema(),        lookahead(),    muon_lookahead(), everything()};
+      strided(),    classic(),      readers(),        branches(),   dense(),         large(),
+      thin(),       tiny_numbers(), adam(),           adamw(),      rmsprop(),       many_classes(),
+      normalized(), grouped(),      dropout(),        clipped(),    lars(),          muon(),
+      ema(),        lookahead(),    muon_lookahead(), everything(), muon_subsample()};
   return all;
 }
 

@@ -142,8 +142,8 @@ TEST(RanksDigestOf, TheNetWithEverythingIsOneWithEachOptimizer) {
         }
       }
     }
-    const std::string continued = train(everything, sizes, {2, true}, random,
-                                        [&] { return random_layout_of_ranks(random); });
+    const std::string continued =
+        train(everything, sizes, {2, true}, random, [&] { return random_layout_of_ranks(random); });
     EXPECT_EQ(continued, train(everything, sizes, RunLayout{}, {2, false})) << known.name;
   }
 }

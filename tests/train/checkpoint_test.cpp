@@ -85,7 +85,7 @@ TEST(Checkpoint, TheAverageHasTheBuffersOfTheWeights) {
   for (const ParameterTensor& tensor : model.net.tensors()) {
     for (Index i = tensor.offset; tensor.is_buffer && i < tensor.offset + tensor.size; ++i) {
       for (Buffer<float>& slot : saved.state.slots) slot[i] = 0;  // an optimizer has none for them
-    saved.state.parameters[i] = saved.state.slots.back()[i] = static_cast<float>(i);
+      saved.state.parameters[i] = saved.state.slots.back()[i] = static_cast<float>(i);
     }
   }
   save_checkpoint(folder / "c.safetensors", saved);

@@ -81,8 +81,6 @@ TEST(Trainer, StepRangesCoverEveryStepOnce) {
   }
 }
 
-// Stops after random steps and resumes until the run is done: bits and metrics are those of an
-// undisturbed run.
 TEST(Trainer, DropLastLeavesOutABatchThatIsNotFull) {
   const TrainAndTest data = tiny_data(61);
   const auto model = [](const std::string& batch) {
@@ -93,6 +91,14 @@ TEST(Trainer, DropLastLeavesOutABatchThatIsNotFull) {
   EXPECT_EQ(session.engine.steps, 3 * 7);
   EXPECT_EQ(session.seen.progresses.back().samples, 56);
   EXPECT_EQ(session.seen.progresses.back().seconds_left, 0);
+  const auto samples = [&](const ModelFile& m, const DataSettings& settings) {
+    session.engine.made_with = m.train;
+    return RunTrainer(m, data, settings, session.engine, *session.communicator, "")
+        .samples_per_epoch();
+  };
+  EXPECT_EQ(samples(model("8"), {"synthetic", 0, 0}), 56);
+  EXPECT_EQ(samples(model("8"), {"synthetic", 50, 0.5}), 24);
+  EXPECT_EQ(samples(tiny_model({"train.batch=8"}), {"synthetic", 0, 0}), 61);
   const std::string message = failure_of([&] {
                                 Session().begin(model("64"), data, {"synthetic", 0, 0}, "");
                               }).message;
@@ -101,6 +107,8 @@ TEST(Trainer, DropLastLeavesOutABatchThatIsNotFull) {
             "that is not full): use a smaller train.batch, or train.drop_last=false");
 }
 
+// Stops after random steps and resumes until the run is done: bits and metrics are those of an
+// undisturbed run.
 TEST(Trainer, StopsAndResumesAnywhere) {
   std::mt19937 random(5);
   const TrainAndTest data = tiny_data(233);

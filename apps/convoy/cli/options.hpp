@@ -64,10 +64,9 @@ void add_checkpoint_choice(CLI::App& command, std::string& choice);
 // SystemError.
 FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& choice,
                                   bool quiet = false);
-// Adds the option that says which copy of the weights a command computes with.
-void add_weights_choice(CLI::App& command, std::string& weights);
-// Applies it to a checkpoint; `weights` is "", "average" or "trained". Throws UserError(usage).
-void choose_weights(FoundCheckpoint& found, const std::string& weights);
+// Adds the option that says which copy of the weights a command computes with, if not the one that
+// the model names (see choose_weights in train/checkpoint.hpp).
+void add_weights_choice(CLI::App& command, std::optional<WeightsCopy>& weights);
 // The run whose folder `path` is; nothing where it is another path, or where neither config.toml
 // nor a checkpoint can be read: choose_checkpoint() reports that.
 std::optional<FoundRun> run_in(const std::string& path);

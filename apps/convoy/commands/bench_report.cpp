@@ -234,7 +234,7 @@ void add_gpu(Json& json, const BenchResult& result, const StageResult& stage) {
 }
 
 // Whether the code that was measured has vector code for an operation. (A GPU needs none.)
-bool (*implements(const BenchResult& result))(const Op&) {
+HasCode implements(const BenchResult& result) {
   return (result.gpu ? reference::backend() : find_backend(result.isa)).implements;
 }
 

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 struct EvalOptions {
   std::string checkpoint;
   std::string choice;
-  std::string weights;
+  std::optional<WeightsCopy> weights;
   std::string data;
   Layout layout;
   bool json = false;
@@ -70,7 +70,7 @@ Json cells_of(const Confusion& matrix) {
 int eval(const EvalOptions& options) {
   const std::optional<FoundRun> run = run_in(options.checkpoint);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
-  choose_weights(found, options.weights);
+  choose_weights(found.checkpoint, options.weights, found.file.string());
   if (run) warn_of_lost_config(*run);
   const Checkpoint& checkpoint = found.checkpoint;
   const bool chosen = fs::is_directory(options.checkpoint);

@@ -7,7 +7,7 @@ namespace convoy::app {
 namespace {
 
 // "LINE: norm1 (batch_norm2d), norm2 (batch_norm2d)"
-std::string layers_without(const Net& net, bool (*has_code)(const Op&), std::string_view line) {
+std::string layers_without(const Net& net, HasCode has_code, std::string_view line) {
   std::string text;
   for (const Layer& layer : net.layers()) {
     if (has_code(layer.op)) continue;
@@ -18,8 +18,7 @@ std::string layers_without(const Net& net, bool (*has_code)(const Op&), std::str
 
 }  // namespace
 
-std::string missing_code(const Net& net, bool (*has_vector_code)(const Op&),
-                         bool (*has_gpu_code)(const Op&)) {
+std::string missing_code(const Net& net, HasCode has_vector_code, HasCode has_gpu_code) {
   return layers_without(net, has_vector_code, "Without vector code, so slow") +
          layers_without(net, has_gpu_code, "Without code for a GPU, so for --device cpu alone");
 }

@@ -9,8 +9,10 @@
 
 namespace convoy::app {
 
+// Tells whether there is code of some kind for an operation.
+using HasCode = bool (*)(const Op&);
+
 // A line for each kind of code that some layers lack; empty where all layers have all.
-std::string missing_code(const Net& net, bool (*has_vector_code)(const Op&),
-                         bool (*has_gpu_code)(const Op&));
+std::string missing_code(const Net& net, HasCode has_vector_code, HasCode has_gpu_code);
 
 }  // namespace convoy::app

@@ -21,7 +21,7 @@ namespace {
 struct PredictOptions {
   std::string checkpoint;
   std::string choice;
-  std::string weights;
+  std::optional<WeightsCopy> weights;
   std::vector<std::string> images;
   std::optional<Index> index;
   Index top = 3;
@@ -88,7 +88,7 @@ void check_standard_input(const PredictOptions& options) {
 int predict(const PredictOptions& options) {
   check_standard_input(options);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
-  choose_weights(found, options.weights);
+  choose_weights(found.checkpoint, options.weights, found.file.string());
   const WeightsCopy weights = evaluated_copy(found.checkpoint);
   if (const auto run = run_in(options.checkpoint)) warn_of_lost_config(*run);
   const std::string checkpoint_file = found.file.string();

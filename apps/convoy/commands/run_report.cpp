@@ -41,15 +41,27 @@ std::string epochs_of(const RunRecord& run) {
                        : fmt::format("{} of {}", run.epochs_done(), run.epochs_wanted());
 }
 
+// A setting of an optimizer or an average: ", weight decay 0.0005", or ", nesterov" if it is on.
+std::string in_words(std::string_view key) {
+  std::string words(key);
+  std::ranges::replace(words, '_', ' ');
+  return ", " + words;
+}
+template <class Number>
+std::string setting_in_words(std::string_view key, Number value) {
+  return fmt::format("{} {}", in_words(key), value);
+}
+std::string setting_in_words(std::string_view key, bool is_on) {
+  return in_words(key) + (is_on ? "" : " off");
+}
+
 // "ema, decay 0.999, warmup; tested: the average"
 std::string average_in_words(const TrainSettings& train) {
   std::string text(type_name(train.average));
   std::visit(
       [&](const auto& average) {
         visit_settings(average, [&](std::string_view key, const auto& field, const auto&...) {
-          const std::string value = fmt::format("{}", field);
-          if (value == "false") return;
-          text += value == "true" ? fmt::format(", {}", key) : fmt::format(", {} {}", key, value);
+          text += setting_in_words(key, field);
         });
       },
       train.average);
@@ -71,12 +83,8 @@ std::string optimizer_in_words(const TrainSettings& train) {
         });
         std::size_t i = 0;
         visit_settings(op, [&](std::string_view key, const auto& field, const auto&...) {
-          const std::string value = fmt::format("{}", field);
-          const bool is_usual = value == usual[i++];
-          if (is_usual && key != "learning_rate") return;
-          std::string words(key);
-          std::ranges::replace(words, '_', ' ');
-          text += value == "true" ? ", " + words : fmt::format(", {} {}", words, value);
+          const bool is_usual = fmt::format("{}", field) == usual[i++];
+          if (!is_usual || key == "learning_rate") text += setting_in_words(key, field);
         });
       },
       train.optimizer);

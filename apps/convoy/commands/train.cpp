@@ -24,13 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The number of samples that an epoch trains on.
-Index training_samples(const Run& run, const Dataset& train) {
-  const Index size = run.data.limit > 0 ? std::min(run.data.limit, train.size()) : train.size();
-  if (run.data.validation <= 0) return size;
-  return static_cast<Index>(hold_out(size, run.data.validation, run.model.train.seed).train.size());
-}
-
 // For the steps of this process; null if they did not run on a GPU.
 Json launches_per_step(const TrainResult& result, const Engine& engine) {
   const auto* gpu = dynamic_cast<const CudaEngine*>(&engine);
@@ -46,14 +39,15 @@ Json best_json(const std::optional<BestEpoch>& best) {
           {"checkpoint", best->checkpoint.string()}};
 }
 
-Json document(const TrainResult& result, const Run& run, const TrainAndTest& data,
-              const Engine& engine, const Communicator& communicator, const TrainOptions& options) {
+Json document(const TrainResult& result, const Run& run, const RunTrainer& trainer,
+              const std::string& data_name, const Engine& engine, const Communicator& communicator,
+              const TrainOptions& options) {
   const TrainSettings& settings = run.model.train;
   Json json{{"schema", "convoy.train/2"},
             {"version", kVersion},
             {"status", to_string(result.status)},
             {"model", run.model.net.name()},
-            {"data", data.name},
+            {"data", data_name},
             {"arithmetic", to_string(run.model.arithmetic)},
             {"seed", settings.seed},
             {"batch", settings.batch},
@@ -67,7 +61,7 @@ Json document(const TrainResult& result, const Run& run, const TrainAndTest& dat
             {"launches_per_step", launches_per_step(result, engine)},
             {"reduction", options.ranks.reduction},
             {"contract", options.ranks.reduction != "fast"},
-            {"samples", training_samples(run, data.train)},
+            {"samples", trainer.samples_per_epoch()},
             {"settings", to_json(settings)},
             {"machine", to_json(machine_facts())},
             {"peak_memory_bytes", peak_memory_bytes()}};
@@ -114,13 +108,14 @@ std::string layout_in_words(const Engine& engine, const Communicator& communicat
                      options.ranks.ranks_by, how, reduction, gpu ? "" : ", threads " + threads_by);
 }
 
-void announce(ProgressReport& report, const Run& run, const TrainAndTest& data,
-              const Engine& engine, const Communicator& communicator, const TrainOptions& options) {
+void announce(ProgressReport& report, const Run& run, const RunTrainer& trainer,
+              const std::string& data_name, const Engine& engine, const Communicator& communicator,
+              const TrainOptions& options) {
   const TrainSettings& settings = run.model.train;
   report.line(
       fmt::format("{} on {}: {} parameters, {} training images, batch {} in grains of {}",
-                  run.model.net.name(), data.name, with_commas(run.model.net.parameter_count()),
-                  with_commas(training_samples(run, data.train)), settings.batch, settings.grain));
+                  run.model.net.name(), data_name, with_commas(run.model.net.parameter_count()),
+                  with_commas(trainer.samples_per_epoch()), settings.batch, settings.grain));
   report.line(fmt::format("{}, {}; {} {}", layout_in_words(engine, communicator, options),
                           engine.isa(), run.resumed ? "continuing in" : "run folder",
                           run.folder.string()));
@@ -308,7 +303,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
       run.model.net, optimizer_of(run.model.net, run.model.train), layout, communicator);
   RunTrainer trainer = make_trainer(run, data, *engine, communicator, report);
   began = run.folder = trainer.folder();
-  announce(report, run, data, *engine, communicator, options);
+  announce(report, run, trainer, data.name, *engine, communicator, options);
   const TrainResult result = train_or_explain_resume(trainer, report, signals->requested(), every,
                                                      options.ranks.verify_every);
   const int code = conclude(report, run, result);
@@ -317,7 +312,7 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   if (!options.trace.empty()) save_trace(report, communicator, options, timings);
   if (!is_rank_zero()) return code;
   if (options.json) {
-    Json json = document(result, run, data, *engine, communicator, options);
+    Json json = document(result, run, trainer, data.name, *engine, communicator, options);
     if (options.profile)
       json["profile"] = profile_json(timings, run.model.net, run.model.train.batch, *engine);
     write_json(json);

@@ -16,8 +16,6 @@ const std::array<Average, 3>& averages() {
   static const std::array<Average, 3> all{Ema{}, Lookahead{}, NoAverage{}};
   return all;
 }
-constexpr NameTable<WeightsCopy, 2> kCopies = {
-    {{"average", WeightsCopy::average}, {"trained", WeightsCopy::trained}}};
 
 std::vector<std::string_view> setting_keys(const Average& average) {
   std::vector<std::string_view> keys;
@@ -50,18 +48,6 @@ void refuse_keys_of_others(const TableReader& reader, const Average& mine) {
   }
 }
 
-void read(const TableReader& reader, std::string_view key, double& field,
-          const Interval& interval) {
-  field = reader.number(key, field, interval);
-}
-void read(const TableReader& reader, std::string_view key, Index& field,
-          const WholeInterval& interval) {
-  field = reader.integer(key, field, interval.low, interval.high);
-}
-void read(const TableReader& reader, std::string_view key, bool& field) {
-  field = reader.flag(key, field);
-}
-
 }  // namespace
 
 std::vector<std::string_view> average_keys() {
@@ -78,12 +64,12 @@ void read_average(const ConfigValue& table, TrainSettings& settings) {
   refuse_keys_of_others(reader, settings.average);
   std::visit(
       [&](auto& average) {
-        visit_settings(average, [&](std::string_view key, auto& field, const auto&... interval) {
-          read(reader, key, field, interval...);
+        visit_settings(average, [&](std::string_view key, auto& field, const auto&... limits) {
+          reader.read(key, field, limits...);
         });
       },
       settings.average);
-  const WeightsCopy evaluate = reader.choice("evaluate", settings.evaluate, kCopies);
+  const WeightsCopy evaluate = reader.choice("evaluate", settings.evaluate, kWeightsCopies);
   if (exists(settings.average)) settings.evaluate = evaluate;
 }
 

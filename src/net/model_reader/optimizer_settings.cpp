@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "net/model_reader.hpp"
 #include "net/table_reader.hpp"
@@ -123,15 +122,8 @@ void read_optimizer(const ConfigValue& table, TrainSettings& settings) {
   settings.optimizer = named.defaults;
   std::visit(
       [&](auto& op) {
-        visit_settings(op, [&](std::string_view key, auto& field, const auto&... interval) {
-          if constexpr (sizeof...(interval) == 0) {
-            field = reader.flag(key, field);
-          } else if constexpr (std::is_same_v<std::decay_t<decltype(field)>, Index>) {
-            const auto& [low, high] = std::tie(interval.low..., interval.high...);
-            field = reader.integer(key, field, static_cast<Index>(low), static_cast<Index>(high));
-          } else {
-            field = reader.number(key, field, interval...);
-          }
+        visit_settings(op, [&](std::string_view key, auto& field, const auto&... limits) {
+          reader.read(key, field, limits...);
         });
       },
       settings.optimizer);

@@ -19,6 +19,7 @@ namespace convoy::cuda {
 struct ParameterSource {
   Index begin = 0;  // in the arena
   int rows = 0, taps = 0, columns = 0;
+  bool is_map = true;  // ParameterShape::is_map
   bool dense = false;
   bool is_reduced = false;  // the gradient is known: it came out of a reduction (statistics.cuh)
   // Convolutions: [sample or grain][count][block]
@@ -38,7 +39,7 @@ struct ParameterSource {
   Index gram = 0;
 
   CONVOY_HOST_DEVICE Index size() const { return Index{rows} * columns; }
-  CONVOY_HOST_DEVICE MatrixShape matrix() const { return {taps, columns}; }
+  CONVOY_HOST_DEVICE MatrixShape matrix() const { return {taps, columns, is_map}; }
 };
 
 // The grains of a step that belong to this rank, and how often each one is merged with those before

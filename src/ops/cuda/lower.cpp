@@ -15,10 +15,31 @@ concept HasProducts = requires(const OpType& op, const Operands& at, const Work&
 };
 
 template <class OpType>
+concept HasWeightGradientProducts = requires(const OpType& op, const Operands& at,
+                                             const Work& work) {
+  lower_weight_gradient(op, at, work);
+};
+template <class OpType>
+concept HasWeightGradientKernel = requires(const OpType& op, const float* x, float* partials,
+                                           const Samples& samples, const Group& group) {
+  weight_gradient(in_32_bits(op), x, x, partials, 0, samples, group);
+};
+template <class OpType>
+concept HasPartials = requires(const OpType& op, const Work& work) {
+  gradient_partials(op, work);
+};
+
+template <class OpType>
 consteval bool is_told_truly() {
   static_assert(OpTraits<OpType>::runs_on_cuda == (HasProducts<OpType> || HasKernels<OpType>),
                 "an operation has products or kernels (ops/cuda/product.hpp), unless its OpTraits "
                 "state runs_on_cuda = false");
+  static_assert(
+      !HasKernels<OpType> || !has_weight_gradient_v<OpType> || HasWeightGradientKernel<OpType>,
+      "an operation with kernels and a weight gradient has a kernel for that, too");
+  static_assert(
+      HasPartials<OpType> == (HasWeightGradientProducts<OpType> || HasWeightGradientKernel<OpType>),
+      "an operation states gradient_partials where its weight gradient is computed here");
   return true;
 }
 template <class... Ops>
@@ -80,9 +101,9 @@ Steps input_gradient(const Op& op, const Operands& operands, const Work& work) {
 Steps weight_gradient(const Op& op, const Operands& operands, const Work& work) {
   return std::visit(
       [&]<class T>(const T& o) -> Steps {
-        if constexpr (requires { lower_weight_gradient(o, operands, work); }) {
+        if constexpr (HasWeightGradientProducts<T>) {
           return steps_of(lower_weight_gradient(o, operands, work));
-        } else if constexpr (HasKernels<T> && is_trainable_v<T>) {
+        } else if constexpr (HasWeightGradientKernel<T>) {
           return kernel_steps(PassKind::weight_gradient, o, operands);
         } else {
           refuse(op);
@@ -93,8 +114,8 @@ Steps weight_gradient(const Op& op, const Operands& operands, const Work& work) 
 
 Partials partials_of(const Op& op, const Work& work) {
   return std::visit(
-      [&](const auto& o) -> Partials {
-        if constexpr (requires { gradient_partials(o, work); }) {
+      [&]<class T>(const T& o) -> Partials {
+        if constexpr (HasPartials<T>) {
           return gradient_partials(o, work);
         } else {
           CONVOY_ASSERT(false);

@@ -13,6 +13,7 @@
 //                void input_gradient(const Form&, const InputGradient<float>&, const Group&)
 //                void weight_gradient(const Form&, const float* x, const float* dy,
 //                                     float* partials, int stride, const Samples&, const Group&)
+//              The first two may take `const Samples&` before the group, too, if they need it.
 //
 // An operation with parameters also has Partials gradient_partials(const Op&, const Work&). (Dense
 // layers have neither this nor a weight gradient: gradient_sum.cuh computes theirs.)

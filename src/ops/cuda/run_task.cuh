@@ -37,6 +37,7 @@ __device__ void run_pass(const OneForm& op, const Pass& pass, const Memories& me
       input_gradient(op, how, group);
     }
   } else {
+    // (Only forms that have a weight gradient get such a pass: lower.cpp.)
     float* const partials = at(pass.partials);
     if constexpr (requires {
                     weight_gradient(op, partials, partials, partials, 0, samples, group);

@@ -21,11 +21,16 @@ inline DeviceOptimizer lower(const Optimizer& optimizer) {
   return {optimizer, static_cast<int>(slots_of(optimizer).size())};
 }
 
-// Muon's settings, for the codes that no other optimizer has.
-__device__ inline Muon muon_of(const DeviceOptimizer& optimizer) {
-  const auto* const muon = std::get_if<Muon>(&optimizer.op);
-  return muon != nullptr ? *muon : Muon{};
+// Muon's settings, for the codes that no other optimizer has; null if it is another.
+__device__ inline const Muon* muon_of(const DeviceOptimizer& optimizer) {
+  return std::get_if<Muon>(&optimizer.op);
 }
+template <class... Ops>
+consteval bool only_muon_needs_matrices(const std::variant<Ops...>* /*op*/) {
+  return ((!NeedsMatrices<Ops> || std::is_same_v<Ops, Muon>)&&...);
+}
+static_assert(only_muon_needs_matrices(static_cast<const Optimizer*>(nullptr)),
+              "the engines update matrices by the iterations of Muon alone");
 
 // The generations of the weights and of the optimizer's state (runtime/cpu/generations.hpp), as
 // arenas.

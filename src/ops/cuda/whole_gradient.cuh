@@ -4,6 +4,9 @@
 // gradient of a step is in one arena when they begin. Between two of them lies a barrier of the
 // grid.
 //
+// The products of Muon's iterations are loops of their own, not tasks of product.hpp, which are
+// made for the passes of layers. Their segments, and so their bits, are those of a dense layer.
+//
 // Traffic: a thread computes one number at a time (the squares of a row, an element of a product),
 // and reads from memory all that it is computed from. Grid: any.
 #pragma once
@@ -37,7 +40,7 @@ __device__ inline void row_squares(const WholeGradient& whole, const ParameterSo
   const Index begin = source.begin + row * source.columns;
   Squares squares;
   squares.gradient_sum = sum_of_squares(whole.gradient + begin, source.columns);
-  if (whole.norms.has_local_rates) {
+  if (whole.norms.has_local_rates()) {
     squares.weights = sum_of_squares(weights + begin, source.columns);
   }
   whole.row_squares[source.first_row + row] = squares;

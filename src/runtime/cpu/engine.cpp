@@ -223,7 +223,9 @@ class CpuEngine final : public Engine {
       step_update_.gather(worker, track);
       if (!barrier(worker, [&] {
             communicator_.barrier(SyncPoint::update);
+            if (track) track->record(TimeKind::waiting);
             step_update_.combine(step_metrics_.samples);
+            if (track) track->record(TimeKind::reduction);
           })) {
         return false;
       }

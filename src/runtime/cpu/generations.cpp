@@ -47,7 +47,7 @@ const TensorUpdate& Generations::settings_of(const ParameterBlock& block, bool i
   return optimizer_.blocks[number].of(is_bias);
 }
 
-// The rows are weights or the bias.
+// Of rows that are all weights or all the bias.
 UpdatePass<float> Generations::pass_of(const ParameterBlock& block, Range rows,
                                        const float* gradient_sum, const Step& step) const {
   const Index begin = block.offset + rows.begin * block.shape.columns;
@@ -103,7 +103,7 @@ bool Generations::update_matrix(const ParameterBlock& block, const float* gradie
       backend_.forward(dense, pass, {0, forward_units(dense, n)});
     };
     finite = convoy::update_matrix(std::get<Muon>(optimizer_.optimizer),
-                                   {block.shape.taps, block.shape.columns},
+                                   {block.shape.taps, block.shape.columns, block.shape.is_map},
                                    pass_of(block, rows, gradient_sum, step), scratch, product);
     finite = average_elements(block.offset, block.shape.weights(), step.factors.average) && finite;
   }

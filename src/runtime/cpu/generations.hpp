@@ -48,8 +48,8 @@ class Generations {
   bool update_rows(const ParameterBlock& block, Range rows, const float* gradient_sum,
                    const Step& step) const;
 
-  // The same for all weights of a block, with a rule that needs the whole matrix. `scratch`:
-  // newton_schulz_scratch() floats.
+  // The same for all weights of a block that are a matrix, by Muon, which the optimizer must be.
+  // `scratch`: newton_schulz_scratch() floats.
   bool update_matrix(const ParameterBlock& block, const float* gradient_sum, const Step& step,
                      float* scratch) const;
 

@@ -15,7 +15,7 @@
 namespace convoy {
 
 inline MatrixShape matrix_of(const ParameterBlock& block) {
-  return {block.shape.taps, block.shape.columns};
+  return {block.shape.taps, block.shape.columns, block.shape.is_map};
 }
 
 struct MatrixOwners {

@@ -6,6 +6,8 @@
 namespace convoy {
 namespace {
 
+// The sum of so many gradients, with the weights and slots that it updates, stays in the cache of a
+// core.
 constexpr Index kUpdateFloats = 1024;
 
 // The most rows that are summed or updated at once: at least one.
@@ -72,6 +74,7 @@ Range StepUpdate::slice_of(int worker) const {
                kFloatsPerLine);
 }
 
+// Calls work(some) for consecutive parts of the rows, each small enough for the cache.
 template <class Rows>
 void StepUpdate::for_rows(const ParameterBlock& block, Range rows, const Rows& work) const {
   for (Index begin = rows.begin; begin < rows.end; begin += most_rows(block)) {
@@ -94,7 +97,7 @@ void StepUpdate::gather(int worker, Track* track) {
       for (Index row = rows.begin; row < rows.end; ++row) {
         Squares& squares = row_squares_[first_rows_[b] + row];
         squares.gradient_sum = sum_of_squares(sum + (row - rows.begin) * columns, columns);
-        if (norms_.has_local_rates) {
+        if (norms_.has_local_rates()) {
           squares.weights = sum_of_squares(weights + block.offset + row * columns, columns);
         }
       }

@@ -38,14 +38,17 @@ class StepUpdate {
   // memory domain together are the arena.
   Range slice_of(int worker) const;
 
+  // Whether a step calls gather() and combine() before update().
   bool gathers() const { return optimizer_.needs_whole_gradient(); }
-  // All workers may call gather() at the same time, and update() likewise. `track`: the worker's,
-  // or null.
+  // All workers may call gather() at the same time, and update() likewise, in any order. They work
+  // on a few rows at a time, so that their sums stay in the cache. `track`: the worker's, or null.
   void gather(int worker, Track* track);
+  // One worker of each rank calls it, after all workers of the memory domain have gathered, since
+  // it reads the squares of all rows, and before any worker of the rank updates. `samples`: of the
+  // step, on all ranks.
   void combine(Index samples);
 
-  // Works on a few rows at a time, so that their sums stay in the cache. Returns whether all new
-  // weights are finite. `numbers`: without the factors of tensors.
+  // Returns whether all new weights are finite. `numbers.tensor_factors` must be null.
   bool update(int worker, Generations::Step numbers, Track* track);
 
   // Bytes that the workers of a memory domain need where gathers(), together.
@@ -71,7 +74,7 @@ class StepUpdate {
 
   // Where gathers(). The memory domain shares the first two.
   std::shared_ptr<float[]> gradient_;       // [arena]
-  std::shared_ptr<Squares[]> row_squares_;  // the rows of all blocks
+  std::shared_ptr<Squares[]> row_squares_;  // of the rows of all blocks, in order
   std::vector<Index> first_rows_;           // of each block
   std::vector<Squares> tensor_squares_;     // [block][weight, bias]
   std::vector<TensorFactors> tensor_factors_;

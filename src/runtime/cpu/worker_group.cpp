@@ -70,7 +70,8 @@ bool WorkerGroup::arrive_and_wait(int member, const Work& work, const Stage* sta
 bool WorkerGroup::run_stage(int member, const Stage& stage, const Work& work,
                             const Microbatch& microbatch) {
   const Range units = config_.members.part(stage_units(plan_, stage, microbatch.size()), member);
-  convoy::run_stage(plan_, stage, work.backend, work.weights.of_samples(plan_, microbatch.samples.begin),
+  convoy::run_stage(plan_, stage, work.backend,
+                    work.weights.of_samples(plan_, microbatch.samples.begin),
                     context_of(work, microbatch.samples), microbatch.workspace, microbatch.size(),
                     scratch_[static_cast<std::size_t>(member)].data(), units);
   return end_stage(member, work, stage, &stage);
@@ -95,7 +96,8 @@ void WorkerGroup::compute_statistics(int member, const Stage& stage, const Work&
   for (Index g = microbatch.grains.begin; g < microbatch.grains.end; ++g) {
     const Range samples = work.list.range({g, g + 1});
     const Index first = microbatch.samples.begin;
-    run_statistics(plan_, stage, work.backend, work.weights.of_samples(plan_, microbatch.samples.begin), microbatch.workspace,
+    run_statistics(plan_, stage, work.backend,
+                   work.weights.of_samples(plan_, microbatch.samples.begin), microbatch.workspace,
                    {samples.begin - first, samples.end - first},
                    statistics_->slot(config_.number, reduction, counter), units);
     statistics_->push(config_.number, reduction, {g, g + 1}, channels, work.list, counter);

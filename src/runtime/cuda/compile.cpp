@@ -258,6 +258,7 @@ class Compiler {
     source.rows = static_cast<int>(block.shape.rows());
     source.taps = static_cast<int>(block.shape.taps);
     source.columns = static_cast<int>(block.shape.columns);
+    source.is_map = block.shape.is_map;
     const auto number = static_cast<std::size_t>(&block - plan_.net().parameter_blocks().data());
     source.block = static_cast<int>(number);
     source.first_row = first_rows_[number];

@@ -50,8 +50,8 @@ __device__ inline double value_count(const StatisticsReduction& r, const BatchGr
   return static_cast<double>((last - first * batch.grain) * r.pixels);
 }
 
-// The two values of a channel for a grain or a subtree, `stride` apart: mean and squared deviations,
-// or two sums.
+// The two values of a channel for a grain or a subtree, `stride` apart: mean and squared
+// deviations, or two sums.
 struct ChannelValues {
   double first = 0, second = 0;
 };
@@ -64,9 +64,8 @@ __device__ inline ChannelValues merge_values(const StatisticsReduction& r, const
                                              tree::Subtree left, const ChannelValues& a,
                                              tree::Subtree right, const ChannelValues& b) {
   if (r.backward) return {a.first + b.first, a.second + b.second};
-  const Moments merged =
-      merge(value_count(r, batch, left.begin, left.end), {a.first, a.second},
-            value_count(r, batch, right.begin, right.end), {b.first, b.second});
+  const Moments merged = merge(value_count(r, batch, left.begin, left.end), {a.first, a.second},
+                               value_count(r, batch, right.begin, right.end), {b.first, b.second});
   return {merged.mean, merged.m2};
 }
 

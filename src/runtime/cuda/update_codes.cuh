@@ -34,7 +34,7 @@ __device__ inline void update_parameter(const Program& program, const StepRangeI
                                         Run& run, const StepNumber& number,
                                         const ParameterSource& source, int element, bool momentum) {
   const WholeGradient& whole = program.whole;
-  const Muon muon = muon_of(program.optimizer);
+  const Muon* const muon = muon_of(program.optimizer);
   const UpdateArrays arrays = update_arrays(program, number.current);
   const Parameter parameter = parameter_of(source, element);
   const bool of_matrix = source.orthogonal && !parameter.is_bias;
@@ -47,10 +47,10 @@ __device__ inline void update_parameter(const Program& program, const StepRangeI
   float& gradient = whole.gradient[parameter.index];
   bool finite = true;
   if (momentum) {
-    finite = momentum_of(muon, parameter.index, gradient, step, arrays, gradient);
+    finite = momentum_of(*muon, parameter.index, gradient, step, arrays, gradient);
   } else if (of_matrix) {
-    finite = apply_orthogonal(muon, source.update.weight, source.matrix(), source.packed, parameter,
-                              orthogonal(muon, whole, source, element), step, arrays);
+    finite = apply_orthogonal(*muon, source.update.weight, source.matrix(), source.packed,
+                              parameter, orthogonal(*muon, whole, source, element), step, arrays);
   } else {
     finite =
         update(program.optimizer, source.update, source.packed, parameter, gradient, step, arrays);
@@ -76,7 +76,7 @@ __device__ inline void run_update_code(const Program& program, const StepRangeIn
                                        Run& run, const StepNumber& number, const Code& code,
                                        const Group& group) {
   const WholeGradient& whole = program.whole;
-  const Muon muon = muon_of(program.optimizer);
+  const Muon* const muon = muon_of(program.optimizer);
   const auto rows = [](const ParameterSource& source) { return Index{source.rows}; };
   const auto tensors = [](const ParameterSource&) { return Index{2}; };
   const auto parameters = [](const ParameterSource& source) { return source.size(); };
@@ -102,7 +102,7 @@ __device__ inline void run_update_code(const Program& program, const StepRangeIn
       });
     case CodeKind::start_iterations:
       return for_sources(program, group, matrix, [&](const ParameterSource& source, Index i) {
-        start_iterations(muon, whole, source, i);
+        start_iterations(*muon, whole, source, i);
       });
     case CodeKind::gram:
       return for_sources(program, group, square, [&](const ParameterSource& source, Index i) {
@@ -110,11 +110,11 @@ __device__ inline void run_update_code(const Program& program, const StepRangeIn
       });
     case CodeKind::polynomial:
       return for_sources(program, group, square, [&](const ParameterSource& source, Index i) {
-        polynomial(muon, whole, source, i);
+        polynomial(*muon, whole, source, i);
       });
     case CodeKind::iterate:
       return for_sources(program, group, matrix, [&](const ParameterSource& source, Index i) {
-        iterate(muon, whole, source, i, code.index);
+        iterate(*muon, whole, source, i, code.index);
       });
     default:
       return for_sources(program, group, parameters, [&](const ParameterSource& source, Index i) {

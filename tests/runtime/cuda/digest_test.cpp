@@ -11,9 +11,9 @@
 #include <numeric>
 
 #include "net/model_file.hpp"
+#include "optim/optimizer.hpp"
 #include "plan/plan.hpp"
 #include "runtime/gpu/fiber_device.hpp"
-#include "optim/optimizer.hpp"
 #include "tests/ops/rounds.hpp"
 #include "tests/runtime/cuda/on_gpu.hpp"
 #include "tests/runtime/cuda/schedules.hpp"

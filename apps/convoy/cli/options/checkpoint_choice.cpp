@@ -2,9 +2,11 @@
 // The options --checkpoint best|last and --weights average|trained of the commands that read a run
 // folder.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "cli/help.hpp"
 #include "cli/options.hpp"
@@ -46,19 +48,21 @@ FoundCheckpoint choose_checkpoint(const std::string& path, const std::string& ch
   return found;
 }
 
-void add_weights_choice(CLI::App& command, std::string& weights) {
+void add_weights_choice(CLI::App& command, std::optional<WeightsCopy>& weights) {
+  std::vector<std::string> names;
+  for (const auto& [name, copy] : kWeightsCopies) names.emplace_back(name);
   command
-      .add_option("--weights", weights,
-                  "Copy of the weights to use, where the model has an [average]: that average, or "
-                  "the trained weights; default: as the model's key average.evaluate says")
-      ->check(one_of({"average", "trained"}))
-      ->type_name("average|trained");
-}
-
-void choose_weights(FoundCheckpoint& found, const std::string& weights) {
-  if (weights.empty()) return;
-  const WeightsCopy copy = weights == "average" ? WeightsCopy::average : WeightsCopy::trained;
-  choose_weights(found.checkpoint, copy, found.file.string());
+      .add_option_function<std::string>(
+          "--weights",
+          [&weights](const std::string& chosen) {
+            for (const auto& [name, copy] : kWeightsCopies) {
+              if (name == chosen) weights = copy;
+            }
+          },
+          "Copy of the weights to use, where the model has an [average]: that average, or "
+          "the trained weights; default: as the model's key average.evaluate says")
+      ->check(one_of(names))
+      ->type_name(fmt::format("{}", fmt::join(names, "|")));
 }
 
 std::optional<FoundRun> run_in(const std::string& path) {
