@@ -42,17 +42,17 @@ std::string epochs_of(const RunRecord& run) {
 }
 
 // A setting of an optimizer or an average: ", weight decay 0.0005", or ", nesterov" if it is on.
-std::string in_words(std::string_view key) {
+std::string key_in_words(std::string_view key) {
   std::string words(key);
   std::ranges::replace(words, '_', ' ');
   return ", " + words;
 }
 template <class Number>
 std::string setting_in_words(std::string_view key, Number value) {
-  return fmt::format("{} {}", in_words(key), value);
+  return fmt::format("{} {}", key_in_words(key), value);
 }
 std::string setting_in_words(std::string_view key, bool is_on) {
-  return in_words(key) + (is_on ? "" : " off");
+  return key_in_words(key) + (is_on ? "" : " off");
 }
 
 // "ema, decay 0.999, warmup; tested: the average"
