@@ -6,8 +6,7 @@
 /// | ------------- | ----------------------------------- | ---------------------------------------- |
 /// | model.hpp     | Model, load_model, parse_model      | a network and how to train it, from TOML |
 /// | settings.hpp  | TrainSettings                       | batch, epochs, learning rate ...         |
-/// | optimizer.hpp | Optimizer, Sgd, Adam, Muon ...      | what turns gradients into new weights    |
-/// | average.hpp   | Average, Ema, Lookahead             | averages of the weights over the steps   |
+/// | optimizer.hpp | Optimizer, Sgd, Muon, Average ...   | what turns gradients into new weights    |
 /// | data.hpp      | Dataset, TrainAndTest, load_data    | images, from files or from your memory   |
 /// | train.hpp     | train, TrainOptions, Trainer        | from model and data to weights           |
 /// | compute.hpp   | ComputeOptions, Device              | threads, GPU; never changes a weight     |
@@ -25,7 +24,6 @@
 /// together.
 #pragma once
 
-#include "convoy/average.hpp"
 #include "convoy/compute.hpp"
 #include "convoy/data.hpp"
 #include "convoy/error.hpp"

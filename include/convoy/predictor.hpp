@@ -21,7 +21,7 @@
 #include <string_view>
 #include <vector>
 
-#include "convoy/average.hpp"
+#include "convoy/optimizer.hpp"
 #include "convoy/shape.hpp"
 
 namespace convoy {

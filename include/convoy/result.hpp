@@ -46,7 +46,7 @@ struct TrainResult {
   Index steps = 0;                     ///< number of steps that this call did
   double train_seconds = 0;    ///< time of the steps of `epochs` and of the unfinished epoch
   std::string weights_sha256;  ///< of all weights, 64 hexadecimal digits (docs/determinism.md)
-  std::string average_sha256;  ///< of their average; empty where the model has none (average.hpp)
+  std::string average_sha256;  ///< of their average; empty where the model has none (optimizer.hpp)
   std::string state_sha256;    ///< of weights, optimizer state, average and number of steps
   std::filesystem::path checkpoint;    ///< the newest; on rank 0, if there is a run folder
   std::optional<BestEpoch> best;       ///< set if samples are held out and an epoch is complete

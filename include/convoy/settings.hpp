@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "convoy/average.hpp"
 #include "convoy/optimizer.hpp"
 #include "convoy/shape.hpp"
 

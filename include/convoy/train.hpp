@@ -23,11 +23,11 @@
 #include <string_view>
 #include <vector>
 
-#include "convoy/average.hpp"
 #include "convoy/compute.hpp"
 #include "convoy/data.hpp"
 #include "convoy/model.hpp"
 #include "convoy/observer.hpp"
+#include "convoy/optimizer.hpp"
 #include "convoy/result.hpp"
 #include "convoy/session.hpp"
 #include "convoy/shape.hpp"
@@ -143,8 +143,8 @@ class Trainer {
 
   /// Returns a copy of the current weights: for each layer its weight, then its bias, then its
   /// buffers (running statistics). Every rank gets them. `copy` chooses the trained weights or
-  /// their average; where the model has no average (average.hpp) both are the trained weights. The
-  /// buffers of both are the same.
+  /// their average; where the model has no average (optimizer.hpp) both are the trained weights.
+  /// The buffers of both are the same.
   std::vector<NamedTensor> weights(WeightsCopy copy = WeightsCopy::trained) const;
 
  private:

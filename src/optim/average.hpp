@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Averages of the weights over the steps (convoy/average.hpp). For every weight w an average a is
+// Averages of the weights over the steps (convoy/optimizer.hpp). For every weight w an average a is
 // kept, which begins as the initial weight. After the optimizer has computed the new weight w' of
 // step t, counted from 1:
 //
@@ -22,7 +22,7 @@
 #include <limits>
 
 #include "base/name_table.hpp"
-#include "convoy/average.hpp"
+#include "convoy/optimizer.hpp"
 #include "optim/update.hpp"
 
 namespace convoy {

@@ -80,8 +80,8 @@ TEST_F(Train, JsonHasEveryKey) {
 // A batch that is not full is no part of an epoch where train.drop_last leaves it out.
 TEST_F(Train, CountsTheSamplesThatAnEpochTrainsOn) {
   const auto run_with = [&](const Arguments& more, const std::string& out) {
-    Arguments all{"--data",         "synthetic", "--limit", "257",           "--epochs", "1",
-                  "--set",          "train.batch=32", "--set", "train.grain=4", "--out",    out};
+    Arguments all{"--data", "synthetic",      "--limit", "257",           "--epochs", "1",
+                  "--set",  "train.batch=32", "--set",   "train.grain=4", "--out",    out};
     all.insert(all.end(), more.begin(), more.end());
     return run(line(all), folder_);
   };

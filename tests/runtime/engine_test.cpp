@@ -369,7 +369,7 @@ TEST(Engine, FrozenTensorsAndTheirSlotsStay) {
 // The loss is finite, since the normalised values are; a variance beyond single precision ends the
 // step.
 TEST(Engine, AStepWhoseStatisticsAreNotFiniteChangesNothing) {
-  const Net net("net", {4, 4, 1}, {1e18, {}, {}},
+  const Net net("net", {4, 4, 1}, {1e19, {}, {}},
                 {make_layer("norm0", BatchNorm2d{}, {kNetInput}),
                  make_layer("dense1", Dense{{}, 3, true}, {0})},
                 LossFunction::softmax_cross_entropy);

@@ -87,7 +87,7 @@ TEST(Clipping, LeavesFrozenTensorsOutOfTheNorm) {
 
 TEST(Clipping, AGradientThatIsNotFiniteEndsTheStep) {
   Problem problem = plain(0.5);
-  problem.net = Net("huge", {8, 8, 2}, {1e38, {}, {}},
+  problem.net = Net("huge", {8, 8, 2}, {1e36, {}, {}},
                     std::vector<Layer>(test::problem("branches").net.layers()),
                     LossFunction::softmax_cross_entropy);
   const Step step = first_step(problem);
