@@ -21,6 +21,32 @@ void for_each_norm(const Net& net, const Check& check) {
   }
 }
 
+// The samples of the smallest group of a batch.
+Index smallest_group(const BatchNorm2d& norm, Index samples) {
+  if (norm.group == 0) return samples;
+  const Index rest = samples % norm.group;
+  return rest == 0 ? norm.group : rest;
+}
+
+void check_batch_fits(const Net& net, Index samples, bool is_last) {
+  if (samples == 0) return;
+  for_each_norm(net, [&](int layer, const std::string& title, const BatchNorm2d& norm) {
+    const Index smallest = smallest_group(norm, samples);
+    if (smallest * norm.in.height * norm.in.width > 1) return;
+    const std::string_view group = smallest == samples ? "" : "a group with ";
+    const std::string_view remedy = is_last                  ? "use train.drop_last=true"
+                                    : smallest == norm.group ? "use a larger group"
+                                    : smallest == samples    ? "use a larger train.batch"
+                                                             : "use a group that divides the batch";
+    throw LayerError(layer, group.empty() ? "" : "group",
+                     fmt::format("{}: {} of {} sample{} has {}one value per channel", title,
+                                 is_last ? "the last batch of an epoch" : "a batch", samples,
+                                 samples == 1 ? "" : "s", group),
+                     "one value has no variance",
+                     fmt::format("{}, or normalise an image of more than one pixel", remedy));
+  });
+}
+
 }  // namespace
 
 void check_groups_fit(const Net& net, Index grain) {
@@ -39,22 +65,9 @@ void check_groups_fit(const Net& net, Index grain) {
   });
 }
 
-void check_batch_fits(const Net& net, Index samples) {
-  for_each_norm(net, [&](int layer, const std::string& title, const BatchNorm2d& norm) {
-    const Index rest = norm.group == 0 ? samples : samples % norm.group;
-    const Index smallest = rest == 0 ? norm.group : rest;
-    if (smallest * norm.in.height * norm.in.width > 1) return;
-    const bool is_grouped = norm.group != 0 && samples > norm.group;
-    throw LayerError(
-        layer, norm.group == 0 ? "" : "group",
-        fmt::format("{}: a batch of {} sample{} has {}one value per channel", title, samples,
-                    samples == 1 ? "" : "s", is_grouped ? "a group with " : ""),
-        "one value has no variance",
-        smallest == norm.group ? "use a larger group, or normalise an image of more than one pixel"
-                               : "use a larger train.batch, train.drop_last=true if only the last "
-                                 "batch of an epoch is "
-                                 "so short, or normalise an image of more than one pixel");
-  });
+void check_batches_fit(const Net& net, Index batch, Index last) {
+  check_batch_fits(net, batch, false);
+  check_batch_fits(net, last, true);
 }
 
 }  // namespace convoy

@@ -9,8 +9,9 @@ namespace convoy {
 // Throws LayerError where the group of a batch normalisation is not the grain times a power of two.
 void check_groups_fit(const Net& net, Index grain);
 
-// Throws LayerError where a batch of `samples` samples has a group with one value per channel,
-// which has no variance.
-void check_batch_fits(const Net& net, Index samples);
+// Throws LayerError where a batch of `batch` samples, or the last batch of an epoch, of `last`
+// samples, has a group with one value per channel, which has no variance. 0: there is no such
+// batch.
+void check_batches_fit(const Net& net, Index batch, Index last);
 
 }  // namespace convoy

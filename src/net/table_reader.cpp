@@ -50,7 +50,7 @@ bool TableReader::flag(std::string_view key, bool fallback) const {
   if (value == nullptr) return fallback;
   if (const bool* given = std::get_if<bool>(&value->data)) return *given;
   fail(value->location, fmt::format("'{}' must be true or false, not {}", key, describe(*value)),
-       "", fmt::format("write {} = {}", key, fallback));
+       "", fmt::format("write {} = true or {} = false", key, key));
 }
 
 std::string TableReader::string(std::string_view key, std::string_view fallback) const {

@@ -91,8 +91,8 @@ void check_step_range(const Net& net, Index largest_batch, const StepRange& step
   const Index first = steps.begin * step_range.batch;
   const Index end = std::min(steps.end * step_range.batch, samples);
   if (!steps.empty()) {
-    check_batch_fits(net, std::min(step_range.batch, end - first));
-    check_batch_fits(net, end - (steps.end - 1) * step_range.batch);
+    const Index last = (end - first) % step_range.batch;
+    check_batches_fit(net, end - first == last ? 0 : step_range.batch, last);
   }
   check_data(net, *step_range.data,
              step_range.order.subspan(static_cast<std::size_t>(std::min(first, end)),

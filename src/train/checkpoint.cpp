@@ -170,7 +170,7 @@ class Loader {
     const std::string why = fmt::format("its schema is {}, not {}", schema, kSchema);
     if (is_intact && schema.starts_with("convoy.checkpoint/")) {
       throw OtherVersion(Fault::bad_data, problem, why,
-                         fmt::format("use Convoy {}, which wrote it", text("version")));
+                         fmt::format("use the build of Convoy {} that wrote it", text("version")));
     }
     throw UserError(Fault::bad_data, problem, why, "use another checkpoint");
   }

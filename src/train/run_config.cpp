@@ -108,11 +108,12 @@ std::string run_config_text(const RunIdentity& identity) {
 
 void check_order_version(Index order_version, std::string_view version, const fs::path& folder) {
   if (order_version == kOrderVersion) return;
-  throw OtherVersion(Fault::bad_data,
-                     fmt::format("the run {} cannot continue with the same bits", folder.string()),
-                     fmt::format("its order_version is {}, but Convoy {} has {}", order_version,
-                                 kVersion, kOrderVersion),
-                     fmt::format("use Convoy {}, or begin a new run", version));
+  throw OtherVersion(
+      Fault::bad_data,
+      fmt::format("the run {} cannot continue with the same bits", folder.string()),
+      fmt::format("its order_version is {}, but that of this Convoy is {}", order_version,
+                  kOrderVersion),
+      fmt::format("use the build of Convoy {} that wrote it, or begin a new run", version));
 }
 
 RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
@@ -130,7 +131,8 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
         fmt::format("the run {} has files of another version", file.parent_path().string()),
         fmt::format("the schema of its {} is {}, not {}", file.filename().string(), schema,
                     kSchema),
-        fmt::format("use Convoy {}, or begin a new run", string("run", "version")));
+        fmt::format("use the build of Convoy {} that wrote it, or begin a new run",
+                    string("run", "version")));
   }
   if (schema != kSchema) fail(file, "run.schema", fmt::format("it is not {}", kSchema));
   check_order_version(value_of<Index>(file, tail, "run", "order_version"), string("run", "version"),

@@ -171,6 +171,7 @@ void RunFolder::leave() noexcept {
 
 FoundCheckpoint RunFolder::take_newest_checkpoint() {
   FoundCheckpoint found = newest_checkpoint(folder_);
+  check_order_version(found.checkpoint.order_version, found.checkpoint.version, folder_);
   for (const fs::path& file : found.damaged_files) set_aside(file);
   std::error_code ignored;
   if (const fs::path best = best_checkpoint_of(folder_); fs::is_directory(best, ignored)) {

@@ -64,6 +64,7 @@ class RunFolder {
   std::filesystem::path checkpoint_file(Index step) const;
 
   // Like newest_checkpoint(), and renames damaged files to *.damaged, which are not read again.
+  // Throws OtherVersion, too, where the checkpoint is of another order version.
   // Files that could not be read stay as they are.
   FoundCheckpoint take_newest_checkpoint();
   void replace_identity(const RunIdentity& identity);

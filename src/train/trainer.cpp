@@ -186,8 +186,7 @@ void RunTrainer::State::check_data(const std::string& name) const {
         "train.drop_last leaves out a batch that is not full",
         "use a smaller train.batch, or train.drop_last=false");
   }
-  check_batch_fits(model.net, std::min(batch, samples_per_epoch));
-  if (samples_per_epoch % batch != 0) check_batch_fits(model.net, samples_per_epoch % batch);
+  check_batches_fit(model.net, samples_per_epoch < batch ? 0 : batch, samples_per_epoch % batch);
 }
 
 Checkpoint RunTrainer::State::checkpoint() const {

@@ -121,6 +121,9 @@ TEST_F(Train, AnAverageIsWhatIsTested) {
     return document(run(more, folder_));
   };
   const json by_model = eval({"a"}), by_option = eval({"a", "--weights", "trained"});
+  EXPECT_NE(run({"eval", "a"}, folder_).out.find(", average of the weights\n"), std::string::npos);
+  EXPECT_NE(run({"eval", "b"}, folder_).out.find(", trained weights\n"), std::string::npos);
+  EXPECT_EQ(run({"eval", "plain"}, folder_).out.find("weights"), std::string::npos);
   EXPECT_EQ(by_model["weights"], "average");
   EXPECT_EQ(by_model["loss"], average["epochs"][0]["test_loss"]);
   EXPECT_EQ(by_model["average_sha256"], average["average_sha256"]);

@@ -99,18 +99,25 @@ TEST(BatchNormModel, ABatchWithOneValuePerChannelIsRefused) {
                 make_layer("dense", Dense{{}, 2, true}, {0})},
                LossFunction::softmax_cross_entropy);
   };
-  const auto message = [&](Index side, Index group, Index samples) {
-    return failure_of([&] { check_batch_fits(net(side, group), samples); }).message;
+  const auto message = [&](Index side, Index group, Index batch, Index last = 0) {
+    return failure_of([&] { check_batches_fit(net(side, group), batch, last); }).message;
   };
   EXPECT_EQ(message(2, 0, 1), "");
   EXPECT_EQ(message(1, 0, 2), "");
   EXPECT_EQ(message(1, 8, 18), "");
   EXPECT_EQ(message(1, 8, 16), "");
+  EXPECT_EQ(message(1, 8, 16, 12), "");
+  EXPECT_EQ(message(1, 0, 0, 2), "");
   EXPECT_THAT(message(1, 0, 1), HasSubstr("a batch of 1 sample has one value per channel (one "
-                                          "value has no variance): use a larger train.batch, "
-                                          "train.drop_last=true"));
+                                          "value has no variance): use a larger train.batch, or "
+                                          "normalise an image of more than one pixel"));
   EXPECT_THAT(message(1, 8, 17), HasSubstr("a batch of 17 samples has a group with one value"));
-  EXPECT_THAT(message(1, 8, 17), HasSubstr("use a larger train.batch"));
+  EXPECT_THAT(message(1, 8, 17), HasSubstr("use a group that divides the batch, or"));
+  EXPECT_THAT(message(1, 0, 4, 1), HasSubstr("the last batch of an epoch of 1 sample has one"));
+  EXPECT_THAT(message(1, 0, 4, 1), HasSubstr("use train.drop_last=true, or"));
+  EXPECT_THAT(message(1, 4, 8, 5),
+              HasSubstr("the last batch of an epoch of 5 samples has a group"));
+  EXPECT_THAT(message(1, 4, 8, 5), HasSubstr("use train.drop_last=true, or"));
   EXPECT_THAT(message(1, 1, 16), HasSubstr("use a larger group, or normalise an image"));
 }
 

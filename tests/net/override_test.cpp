@@ -170,6 +170,7 @@ TEST(Override, OneMessageForEachMistake) {
       {"optimizer.momentun=0.9", "did you mean 'momentum'?"},
       {"momentum=0.9", "did you mean 'optimizer.momentum'?"},
       {"trian.momentum=0.9", "did you mean 'optimizer.momentum'?"},
+      {"averag.type=ema", "did you mean 'average.type'?"},
       {"scale=2", "did you mean 'input.scale'?"},
       {"layr.0.filters=2", "did you mean 'layer.0.filters'?"},
       {"qqqqqqqq=1", "use one of name"},

@@ -89,8 +89,8 @@ int eval(const EvalOptions& options) {
         "{} on {}, {} test images, after {} steps{}{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
         net.name(), printable(data.name), with_commas(data.test.size()),
         with_commas(checkpoint.position.step), chosen ? fmt::format(" ({})", in_words(found)) : "",
-        weights == WeightsCopy::average ? ", average of the weights" : "",
-        as_percent(result.accuracy), result.loss, confusion_text(matrix, names)));
+        copy_in_words(checkpoint.model.train, weights, ", ", ""), as_percent(result.accuracy),
+        result.loss, confusion_text(matrix, names)));
     return kDone;
   }
   write_json({{"schema", "convoy.eval/2"},

@@ -37,6 +37,14 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
           engine->warnings()};
 }
 
+std::string copy_in_words(const TrainSettings& train, WeightsCopy copy, std::string_view before,
+                          std::string_view after) {
+  if (!exists(train.average)) return "";
+  const bool is_average = copy == WeightsCopy::average;
+  return fmt::format("{}{}{}", before, is_average ? "average of the weights" : "trained weights",
+                     after);
+}
+
 std::vector<std::string> class_names(const Checkpoint& checkpoint) {
   std::vector<std::string> names = checkpoint.class_names;
   for (Index i = static_cast<Index>(names.size()); i < checkpoint.model.net.loss().classes; ++i) {

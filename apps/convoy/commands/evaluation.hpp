@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/options.hpp"
@@ -21,6 +22,11 @@ struct TestResult {
 // Throws UserError if data, model and layout do not fit each other.
 TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const Layout& layout,
                 bool with_probabilities = false);
+
+// `before`, then "average of the weights" or "trained weights", then `after`; empty where the model
+// has no average.
+std::string copy_in_words(const TrainSettings& train, WeightsCopy copy, std::string_view before,
+                          std::string_view after);
 
 // The names of the classes; a class without a name gets its number.
 std::vector<std::string> class_names(const Checkpoint& checkpoint);

@@ -10,6 +10,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation.hpp"
 #include "commands/launch.hpp"
 #include "commands/profile.hpp"
 #include "commands/run_choice.hpp"
@@ -149,8 +150,9 @@ int conclude(ProgressReport& report, const Run& run, const TrainResult& result) 
                                 counted(epochs, "epoch"), epochs == 1 ? "is" : "are"));
       }
       if (!result.epochs.empty()) {
-        report.line(fmt::format("done: test accuracy {}, {} of training, weights {}",
+        report.line(fmt::format("done: test accuracy {}{}, {} of training, weights {}",
                                 as_percent(result.epochs.back().test_accuracy),
+                                copy_in_words(run.model.train, run.model.train.evaluate, " (", ")"),
                                 as_duration(result.train_seconds),
                                 result.weights_sha256.substr(0, 16)));
       }

@@ -28,8 +28,8 @@ std::vector<std::string> split_at_dots(std::string_view key) {
   return parts;
 }
 
-// Suggests a key for one that begins with no section: the key whose last part is near to it, or
-// else the nearest whole key.
+// Suggests a key for one that begins with no section: the nearest whole key for one of several
+// parts, or else the key whose last part is near to it.
 std::string suggest_key(std::string_view key) {
   std::vector<std::string> whole{"name", "arithmetic", "layer.0.filters", "loss.type"};
   for (const std::string_view k : kInputKeys) whole.push_back(fmt::format("input.{}", k));
@@ -40,15 +40,15 @@ std::string suggest_key(std::string_view key) {
   std::vector<std::string_view> ends;
   for (const std::string_view k : candidates) ends.push_back(k.substr(k.rfind('.') + 1));
 
-  std::string_view near = nearest(key.substr(key.rfind('.') + 1), ends);
+  const bool has_parts = key.find('.') != std::string_view::npos;
+  std::string_view near = has_parts ? nearest(key, candidates) : std::string_view();
+  if (!near.empty()) return fmt::format("did you mean '{}'?", near);
+  near = nearest(key.substr(key.rfind('.') + 1), ends);
   for (std::size_t i = 0; i < ends.size() && !near.empty(); ++i) {
     if (ends[i] == near) return fmt::format("did you mean '{}'?", whole[i]);
   }
-  near = nearest(key, candidates);
-  return near.empty()
-             ? "use one of name, arithmetic, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY, "
-               "optimizer.KEY, average.KEY"
-             : fmt::format("did you mean '{}'?", near);
+  return "use one of name, arithmetic, input.KEY, layer.NAME.KEY, loss.KEY, train.KEY, "
+         "optimizer.KEY, average.KEY";
 }
 
 // Finds the table of a layer by its number (from 0) or name.
