@@ -11,6 +11,7 @@
 #include "api/access.hpp"
 #include "base/check.hpp"
 #include "data/dataset.hpp"
+#include "net/fit_batch.hpp"
 #include "runtime/cpu_engine.hpp"
 #include "train/find_checkpoint.hpp"
 
@@ -47,6 +48,7 @@ struct Predictor::State {
   State(Buffer<float> parameters, Checkpoint& checkpoint, int asked_threads)
       : model(std::move(checkpoint.model)),
         class_names(std::move(checkpoint.class_names)),
+        net(without_groups(model.net)),
         threads(asked_threads),
         communicator(alone()),
         one_image(make(Parallelism::tensor, std::move(parameters))) {}
@@ -59,7 +61,7 @@ struct Predictor::State {
     options.cpu.threads_by = threads_by;
     options.grain = 1;
     options.batch = threads_by == Parallelism::tensor ? 1 : one_image->threads();
-    auto engine = make_cpu_engine(model.net, optimizer_of(model.net, {}), options, *communicator);
+    auto engine = make_cpu_engine(net, optimizer_of(net, {}), options, *communicator);
     ModelState state;  // without slots: the predictor does not train
     state.parameters = std::move(parameters);
     engine->set_state(state);
@@ -85,6 +87,7 @@ struct Predictor::State {
   // The order of members matters: the engines refer to the net and to the communicator.
   ModelFile model;
   std::vector<std::string> class_names;
+  Net net;
   int threads;
   std::unique_ptr<Communicator> communicator;
   std::unique_ptr<Engine> one_image;

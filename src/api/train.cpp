@@ -15,6 +15,7 @@
 #include "parallel/collectives.hpp"
 #include "runtime/engine.hpp"
 #include "train/agreement.hpp"
+#include "train/data_fit.hpp"
 #include "train/find_checkpoint.hpp"
 #include "train/initial_weights.hpp"
 #include "train/run_folder.hpp"
@@ -93,7 +94,7 @@ void check_same_beginning(const TrainOptions& options, Communicator& communicato
 }
 
 EngineOptions engine_options(const ComputeOptions& compute, const TrainSettings& settings,
-                             Parallelism ranks_by) {
+                             const Dataset& train, Parallelism ranks_by) {
   EngineOptions options;
   options.device = compute.device;
   options.cpu.threads = compute.threads;
@@ -101,7 +102,7 @@ EngineOptions engine_options(const ComputeOptions& compute, const TrainSettings&
   options.ranks_by = ranks_by;
   options.cpu.oversubscribe = compute.oversubscribe;
   options.cpu.isa = compute.isa;
-  options.batch = settings.batch;
+  options.batch = largest_batch(settings, train);
   options.grain = settings.grain;
   return options;
 }
@@ -135,9 +136,10 @@ struct Trainer::State {
     const ModelFile& file = Access::file(model);
     resumed = continues_run(options, communicator);
     if (resumed) check_same_beginning(options, communicator);
-    engine = make_engine(file.net, optimizer_of(file.net, file.train),
-                         engine_options(options.compute, file.train, Access::ranks_by(*given)),
-                         communicator);
+    engine = make_engine(
+        file.net, optimizer_of(file.net, file.train),
+        engine_options(options.compute, file.train, data.train, Access::ranks_by(*given)),
+        communicator);
     trainer.emplace(make_trainer(file, data, options, resumed, *engine, communicator));
     warnings = engine->warnings();
   }

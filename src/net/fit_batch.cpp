@@ -65,6 +65,14 @@ void check_groups_fit(const Net& net, Index grain) {
   });
 }
 
+Net without_groups(const Net& net) {
+  std::vector<Layer> layers = net.layers();
+  for (Layer& layer : layers) {
+    if (auto* const norm = std::get_if<BatchNorm2d>(&layer.op)) norm->group = 0;
+  }
+  return {net.name(), net.input(), net.normalization(), std::move(layers), net.loss().function};
+}
+
 void check_batches_fit(const Net& net, Index batch, Index last) {
   check_batch_fits(net, batch, false);
   check_batch_fits(net, last, true);

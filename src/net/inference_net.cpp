@@ -10,16 +10,19 @@ const Layer& layer_of(const Net& net, int number) {
   return net.layers()[static_cast<std::size_t>(number)];
 }
 
-const ParameterBlock* block_of(const Net& net, int layer) {
+// Of a layer that has parameters.
+const ParameterBlock& block_of(const Net& net, int layer) {
   const auto& blocks = net.parameter_blocks();
-  const auto found = std::ranges::find(blocks, layer, &ParameterBlock::layer);
-  return found == blocks.end() ? nullptr : &*found;
+  return *std::ranges::lower_bound(blocks, layer, {}, &ParameterBlock::layer);
 }
 
-int count_readers(const Net& net, int layer) {
-  int readers = 0;
+// By layer.
+std::vector<int> count_readers(const Net& net) {
+  std::vector<int> readers(net.layers().size());
   for (const Layer& reader : net.layers()) {
-    readers += static_cast<int>(std::ranges::count(reader.inputs, layer));
+    for (const int input : reader.inputs) {
+      if (input != kNetInput) ++readers[static_cast<std::size_t>(input)];
+    }
   }
   return readers;
 }
@@ -31,7 +34,7 @@ struct Affine {
 Affine affine_of(const Net& net, int layer, const float* parameters, const float* buffers,
                  Index c) {
   const auto& op = std::get<BatchNorm2d>(layer_of(net, layer).op);
-  const ParameterBlock& block = *block_of(net, layer);
+  const ParameterBlock& block = block_of(net, layer);
   const float* const statistics = buffers + net.buffers_of(layer);
   const auto mean = static_cast<double>(statistics[c]);
   const auto variance = static_cast<double>(statistics[op.in.channels + c]);
@@ -49,20 +52,21 @@ bool InferenceNet::differs(const Net& net) {
 }
 
 // Whether a batch normalisation alone reads a convolution or a dense layer.
-bool InferenceNet::is_folded(int norm) const {
+bool InferenceNet::is_folded(int norm, std::span<const int> readers) const {
   const int input = layer_of(net_, norm).inputs[0];
-  if (input == kNetInput || count_readers(net_, input) != 1) return false;
+  if (input == kNetInput || readers[static_cast<std::size_t>(input)] != 1) return false;
   const Op& op = layer_of(net_, input).op;
   return std::holds_alternative<Conv2d>(op) || std::holds_alternative<Dense>(op);
 }
 
 InferenceNet::InferenceNet(const Net& net) : net_(net) {
+  const std::vector<int> readers = count_readers(net);
   std::vector<Layer> layers;
   std::vector<int> number_of;  // in `layers`, by layer of the net
   for (int i = 0; i < static_cast<int>(net.layers().size()); ++i) {
     Layer layer = layer_of(net, i);
     auto* const norm = std::get_if<BatchNorm2d>(&layer.op);
-    if (norm && is_folded(i)) {
+    if (norm && is_folded(i, readers)) {
       const int into = number_of[static_cast<std::size_t>(layer.inputs[0])];
       sources_[static_cast<std::size_t>(into)].norm = i;
       Op& op = layers[static_cast<std::size_t>(into)].op;
@@ -92,7 +96,7 @@ void InferenceNet::fold(const float* parameters, const float* buffers, float* fo
 void InferenceNet::fold_layer(const float* parameters, const float* buffers,
                               const ParameterBlock& block, const Source& source,
                               float* folded) const {
-  const ParameterBlock& from = *block_of(net_, source.layer);
+  const ParameterBlock& from = block_of(net_, source.layer);
   const Index columns = block.shape.columns, weights = block.shape.weights();
   float* const to = folded + block.offset;
   if (std::holds_alternative<BatchNorm2d>(layer_of(net_, source.layer).op)) {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "net/net.hpp"
@@ -40,7 +41,7 @@ class InferenceNet {
     std::optional<int> norm;  // the batch normalisation that is folded into it
   };
 
-  bool is_folded(int norm) const;
+  bool is_folded(int norm, std::span<const int> readers) const;
   void fold_layer(const float* parameters, const float* buffers, const ParameterBlock& block,
                   const Source& source, float* folded) const;
 

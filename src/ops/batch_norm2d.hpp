@@ -99,7 +99,7 @@ struct OpTraits<BatchNorm2d> : OpDefaults<BatchNorm2d> {
   template <class Self, class Visit>
   static constexpr void visit_keys(Self& op, const Visit& visit) {
     visit("momentum", op.momentum, 0.1, Interval{0, 1});
-    visit("epsilon", op.epsilon, 1e-5, kPositive);
+    visit("epsilon", op.epsilon, 1e-5, kPositiveFloat);
     visit("scale", op.scale, true);
     visit("group", op.group, Index{0}, IndexRange{0, kMaxSide});
   }

@@ -275,6 +275,20 @@ class Loader {
         state_sha256(net, checkpoint.state, checkpoint.position.step) != checkpoint.state_sha256) {
       fail("data", "the digest of the tensors does not match");
     }
+    check_finite(net.tensors(), checkpoint.state.parameters, "");
+    for (std::size_t s = 0; s < prefixes.size(); ++s) {
+      check_finite(net.parameter_tensors(), checkpoint.state.slots[s], prefixes[s]);
+    }
+  }
+
+  // A step whose result is not finite is not kept, so no run writes such a number.
+  void check_finite(std::span<const ParameterTensor> tensors, const Buffer<float>& arena,
+                    const std::string& prefix) const {
+    for (const ParameterTensor& tensor : tensors) {
+      if (std::ranges::all_of(part_of(arena, tensor), [](float v) { return std::isfinite(v); }))
+        continue;
+      fail(fmt::format("tensor {}{}", prefix, tensor.name), "a number is not finite");
+    }
   }
 
   void check_tensors(const Net& net, std::span<const std::string> prefixes) const {

@@ -88,6 +88,10 @@ void check_fit(const Net& net, const Dataset& train, const Dataset& test,
   check_classes(net, test, data_name);
 }
 
+Index largest_batch(const TrainSettings& settings, const Dataset& train) {
+  return std::clamp<Index>(train.size(), 1, settings.batch);
+}
+
 std::vector<std::string> label_warnings(const TrainAndTest& data) {
   if (data.train.empty()) return {};
   std::vector<std::string> warnings;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "convoy/settings.hpp"
 #include "data/catalog.hpp"
 #include "data/dataset.hpp"
 #include "net/net.hpp"
@@ -18,6 +19,9 @@ namespace convoy {
 // from 0, and its label), or if the data set has more classes than the net has outputs.
 void check_fit(const Net& net, const Dataset& train, const Dataset& test,
                std::string_view data_name);
+
+// The samples of the largest batch of a run: no more than there are to train on.
+Index largest_batch(const TrainSettings& settings, const Dataset& train);
 
 // Returns a sentence for each doubt about labels that fit: the labels begin with 1, some never
 // occur, all are equal, or a test label does not occur in training. The list is usually empty.

@@ -110,6 +110,32 @@ TEST_F(ApiPredictor, LoadsFromMemory) {
   expect_thrown(convoy::Fault::bad_data, "the bytes", [&] { load({}); });
 }
 
+// The groups of a batch normalisation concern batches of training alone: a predictor takes images
+// one by one, also where a group is no power of two.
+TEST(ApiGroups, PredictsWithTheRunningStatistics) {
+  const convoy::Model model = convoy::parse_model(R"(
+name = "grouped"
+input = { height = 28, width = 28, channels = 1 }
+layer = [{ type = "batch_norm2d", group = 12 }, { type = "dense", units = 10 }]
+loss = { type = "softmax_cross_entropy" }
+train = { batch = 24, grain = 3, epochs = 1 }
+)");
+  const ScratchFolder folder;
+  const convoy::TrainResult result =
+      convoy::train(model, few_clothes(), {.folder = folder / "run"});
+  for (const int threads : {1, 2}) {
+    convoy::Predictor predictor(folder / "run", threads);
+    const convoy::Dataset& test = few_clothes().test;
+    const Predicted all = predict_all(predictor, test);
+    Index correct = 0;
+    for (Index i = 0; i < test.size(); ++i) {
+      correct += all.labels[static_cast<std::size_t>(i)] == Index{test.label(i)} ? 1 : 0;
+    }
+    EXPECT_EQ(static_cast<double>(correct) / static_cast<double>(test.size()),
+              result.epochs.back().test_accuracy);
+  }
+}
+
 // An average has other weights, which predict unless the trained ones are asked for.
 TEST(ApiAverage, PredictsUnlessTheTrainedWeightsAreAskedFor) {
   using convoy::WeightsCopy;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 #include <span>
 
@@ -141,6 +142,26 @@ TEST(Checkpoint, DigestsSeeEveryNumber) {
       EXPECT_NE(state_sha256(model.net, c.state, 21), state) << tensor.name;
       slot[last] = -slot[last];
     }
+  }
+}
+
+// The digests fit, so that the file is whole; but no run writes such numbers.
+TEST(Checkpoint, NumbersThatAreNotFiniteAreRefused) {
+  const TempFolder folder;
+  const fs::path file = folder / "c.safetensors";
+  const ModelFile model = tiny_normalized_model({"optimizer.momentum=0.9"});
+  const auto refused = [&](const ParameterTensor& tensor, bool is_slot, float value) {
+    Checkpoint saved = some_checkpoint(model);
+    auto& arena = is_slot ? saved.state.slots[0] : saved.state.parameters;
+    arena[tensor.offset + tensor.size - 1] = value;
+    save_checkpoint(file, saved);
+    const std::string message = user_error(Fault::bad_data, [&] { load_checkpoint(file); });
+    EXPECT_NE(message.find(tensor.name + ": a number is not finite"), std::string::npos) << message;
+  };
+  for (const ParameterTensor& tensor : model.net.tensors()) {
+    refused(tensor, false, std::numeric_limits<float>::quiet_NaN());
+    refused(tensor, false, -std::numeric_limits<float>::infinity());
+    if (!tensor.is_buffer) refused(tensor, true, std::numeric_limits<float>::infinity());
   }
 }
 

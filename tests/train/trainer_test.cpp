@@ -15,6 +15,7 @@
 #include "tests/net/failure.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/support.hpp"
+#include "train/data_fit.hpp"
 #include "train/run_folder.hpp"
 
 namespace convoy {
@@ -144,6 +145,16 @@ TEST(Trainer, StopsAndResumesAnywhere) {
     EXPECT_EQ(load_checkpoint(whole / "checkpoints/best.safetensors").state_sha256,
               load_checkpoint(parts / "checkpoints/best.safetensors").state_sha256);
   }
+}
+
+// So that memory is not taken for samples that do not exist.
+TEST(Trainer, ABatchIsNoLargerThanTheSamples) {
+  TrainSettings settings;
+  settings.batch = 1'000'000;
+  EXPECT_EQ(largest_batch(settings, tiny_data(64).train), tiny_data(64).train.size());
+  EXPECT_EQ(largest_batch(settings, Dataset()), 1);
+  settings.batch = 7;
+  EXPECT_EQ(largest_batch(settings, tiny_data(64).train), 7);
 }
 
 TEST(Trainer, ACompleteRunTrainsNoFurtherButCanBeExtended) {

@@ -13,6 +13,7 @@ TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const La
   const Net& net = checkpoint.model.net;
   EngineOptions options = engine_options(layout, checkpoint.model.train);
   check_fit(net, {}, data.test, data.name);
+  options.batch = largest_batch(checkpoint.model.train, data.test);
   if (options.device == Device::cpu) {
     // With this batch all threads have grains to evaluate, however small the training batch was.
     const Index threads =

@@ -15,6 +15,7 @@
 #include "parallel/collectives.hpp"
 #include "runtime/timeline.hpp"
 #include "train/agreement.hpp"
+#include "train/data_fit.hpp"
 #include "train/schedule.hpp"
 #include "train/trainer/state.hpp"
 
@@ -152,7 +153,7 @@ class Training {
     step_range.order = order_;
     step_range.steps = {position().epoch_step, step_range_end()};
     step_range.first_step = position().step - position().epoch_step;
-    step_range.batch = state_.model.train.batch;
+    step_range.batch = largest_batch(state_.model.train, state_.train);
     learning_rates_.clear();
     for (Index i = 0; i < step_range.steps.size(); ++i) {
       learning_rates_.push_back(
