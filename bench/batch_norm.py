@@ -24,7 +24,7 @@ import convoy_runs
 
 # Images, passes over them, and the data set: about half a second each.
 NETS = {"tiny-relu": (28800, 4, "fashion-mnist"), "lenet5": (12800, 2, "fashion-mnist"),
-        "vgg-small": (1280, 2, "cifar10")}
+        "vgg-small": (1280, 2, "fashion-mnist")}
 THREADS = (1, 2)
 
 
