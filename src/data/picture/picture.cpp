@@ -64,13 +64,6 @@ std::vector<std::uint8_t> rgb_of(const std::vector<std::uint8_t>& grey) {
   return rgb;
 }
 
-Picture with_channels(Picture picture, Index channels) {
-  if (picture.shape.channels == channels) return picture;
-  picture.pixels = channels == 1 ? grey_of(picture.pixels) : rgb_of(picture.pixels);
-  picture.shape.channels = channels;
-  return picture;
-}
-
 }  // namespace
 
 void refuse_picture(const PictureFile& file, std::string_view why, std::string_view remedy) {
@@ -110,10 +103,10 @@ const char* to_string(PictureFormat format) {
 
 std::optional<PictureFormat> picture_format(std::span<const std::uint8_t> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
-                              std::min<std::size_t>(bytes.size(), 12));
+                              std::min(bytes.size(), kPictureSignature));
   if (text.starts_with("\x89PNG\r\n\x1a\n")) return PictureFormat::png;
   if (text.starts_with("\xff\xd8\xff")) return PictureFormat::jpeg;
-  if (text.starts_with("RIFF") && text.size() == 12 && text.ends_with("WEBP")) {
+  if (text.starts_with("RIFF") && text.size() == kPictureSignature && text.ends_with("WEBP")) {
     return PictureFormat::webp;
   }
   constexpr std::string_view kKinds = "2356";
@@ -125,6 +118,13 @@ std::optional<PictureFormat> picture_format(std::span<const std::uint8_t> bytes)
 
 bool can_decode(PictureFormat format) {
   return decoder_of(format).is_there;
+}
+
+Picture with_channels(Picture picture, Index channels) {
+  if (picture.shape.channels == channels) return picture;
+  picture.pixels = channels == 1 ? grey_of(picture.pixels) : rgb_of(picture.pixels);
+  picture.shape.channels = channels;
+  return picture;
 }
 
 Extent picture_size(const PictureFile& file, const PictureLimits& limits) {

@@ -66,7 +66,9 @@ enum class PictureFormat { png, jpeg, webp, pnm };
 
 // "PNG", "JPEG", "WebP", "PGM or PPM".
 const char* to_string(PictureFormat format);
-// Of a file that begins with these bytes (12 suffice); none: no picture that Convoy knows.
+// The first bytes of a file by which its format is known.
+inline constexpr std::size_t kPictureSignature = 12;
+// Of a file that begins with these bytes; none: no picture that Convoy knows.
 std::optional<PictureFormat> picture_format(std::span<const std::uint8_t> bytes);
 // Whether this build has the library for it.
 bool can_decode(PictureFormat format);
@@ -75,5 +77,7 @@ bool can_decode(PictureFormat format);
 Extent picture_size(const PictureFile& file, const PictureLimits& limits = {});
 // `channels` is 1 or 3.
 Picture decode_picture(const PictureFile& file, Index channels, const PictureLimits& limits = {});
+// Makes grey of RGB, or the reverse, where `channels` differs from those of the picture.
+Picture with_channels(Picture picture, Index channels);
 
 }  // namespace convoy

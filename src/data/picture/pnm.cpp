@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 namespace convoy {
 namespace {
@@ -79,13 +80,17 @@ std::uint8_t scaled(const PictureFile& file, Index value, Index largest) {
   return static_cast<std::uint8_t>((value * 255 + largest / 2) / largest);
 }
 
-void read_plain(const PictureFile& file, const PnmHeader& header, std::uint8_t* out,
-                std::size_t count) {
+// Both allocate no more than the file has bytes, whatever its header says.
+using Pixels = std::vector<std::uint8_t>;
+
+Pixels read_plain(const PictureFile& file, const PnmHeader& header, std::size_t count) {
   Reader reader{file, header.end};
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i] = scaled(file, reader.next_number(), header.largest);
+  Pixels pixels;
+  pixels.reserve(std::min(count, file.bytes.size()));
+  while (pixels.size() < count) {
+    pixels.push_back(scaled(file, reader.next_number(), header.largest));
   }
-  if (reader.next_character() == kEnd) return;
+  if (reader.next_character() == kEnd) return pixels;
   refuse_picture(file,
                  fmt::format("after its last number it has more than white space, from byte {} on",
                              reader.at - 1),
@@ -111,32 +116,27 @@ void read_plain(const PictureFile& file, const PnmHeader& header, std::uint8_t* 
       "raster");
 }
 
-void read_binary(const PictureFile& file, const PnmHeader& header, std::uint8_t* out,
-                 std::size_t count) {
+Pixels read_binary(const PictureFile& file, const PnmHeader& header, std::size_t count) {
   const auto bytes = file.bytes.subspan(header.end);
   const std::size_t raster = header.largest > 255 ? 2 * count : count;
   if (bytes.size() < raster) refuse_picture(file, "it ends too early");
-  if (header.largest == 255) {
-    std::copy_n(bytes.begin(), count, out);
-  } else {
+  Pixels pixels(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+  if (header.largest != 255) {
     for (std::size_t i = 0; i < count; ++i) {
       const Index value = raster == count ? bytes[i] : bytes[2 * i] * 256 + bytes[2 * i + 1];
-      out[i] = scaled(file, value, header.largest);
+      pixels[i] = scaled(file, value, header.largest);
     }
   }
   if (bytes.size() > raster) refuse_rest(file, header, raster);
+  return pixels;
 }
 
 StoredPicture decode(const PictureFile& file, Index /*channels*/, const PictureLimits& limits) {
   const PnmHeader header = read_header(file);
   check_limits(file, {header.height, header.width}, limits);
-  // Each value takes a byte of the file, at least, so that a header cannot ask for more memory.
   const auto count = static_cast<std::size_t>(header.height * header.width * header.channels);
-  if (count > file.bytes.size() - header.end) refuse_picture(file, "it ends too early");
-  StoredPicture result{{{header.height, header.width, header.channels}, {}}};
-  result.picture.pixels.resize(count);
-  (header.is_plain ? read_plain : read_binary)(file, header, result.picture.pixels.data(), count);
-  return result;
+  return {{{header.height, header.width, header.channels},
+           (header.is_plain ? read_plain : read_binary)(file, header, count)}};
 }
 
 PictureHeader header_of(const PictureFile& file) {
