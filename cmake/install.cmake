@@ -11,7 +11,7 @@ configure_package_config_file(cmake/convoyConfig.cmake.in ${PROJECT_BINARY_DIR}/
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/convoyConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/convoyConfig.cmake
-              ${PROJECT_BINARY_DIR}/convoyConfigVersion.cmake DESTINATION ${package_dir})
+              ${PROJECT_BINARY_DIR}/convoyConfigVersion.cmake cmake/FindWebP.cmake DESTINATION ${package_dir})
 
 include(cmake/pkg_config.cmake)
 

@@ -72,6 +72,16 @@ def images():
     yield "large.idx", idx(0x803, [0xFFFFFFFF, 3, 5], noise(pixels))
 
 
+def pictures():
+    goldens = json.loads((TOP / "tests/data/picture_goldens.json").read_text())
+    for kind, prefix in (("files", "good-"), ("refused", "")):
+        for golden in goldens[kind]:
+            yield prefix + golden["name"].replace(" ", "-").replace(",", ""), bytes.fromhex(golden["file"])
+    yield "good-plain.pgm", b"P2\n# comment\n5 3\n9\n" + b"1 2 3 4 5\n" * 3
+    yield "good-16.ppm", b"P6 5 3 65535\n" + noise(2 * 3 * 5 * 3)
+    yield "large.pgm", b"P5\n99999999 99999999\n255\n"
+
+
 def idx_files():
     yield "good-images", idx(0x803, [3, 2, 4], noise(24))
     yield "good-labels", idx(0x801, [10], bytes(range(10)))
@@ -457,7 +467,8 @@ def archives():
 
 TARGETS = {
     "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "idx": idx_files, "images": images,
-    "metrics": metrics, "model": models, "run_config": run_configs, "safetensors": safetensors_files,
+    "metrics": metrics, "model": models, "picture": pictures, "run_config": run_configs,
+    "safetensors": safetensors_files,
     "study_plan": study_plans, "study_record": study_records,
 }
 
@@ -478,7 +489,7 @@ def main():
         words = {"[[", "]]", "{}", "[]", '"""', "'''", "\\u0041", "1e308", "-1", "9223372036854775807"}
         for name, data in seeds():
             (place / name).write_bytes(data)
-            if name.startswith("good") and target not in ("cifar", "images", "idx", "archive"):
+            if name.startswith("good") and target not in ("cifar", "images", "idx", "archive", "picture"):
                 words |= words_of(data)
         lines = ('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in sorted(words))
         (folder / f"{target}.dict").write_text("\n".join(lines) + "\n")

@@ -143,8 +143,8 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
   add_weights_choice(*command, options->weights);
   command
       ->add_option("IMAGE", options->images,
-                   "PNG, PGM, PPM or IDX files (plain or gzip), of the size that the model reads; "
-                   "'-': standard input")
+                   "PNG, JPEG, WebP, PGM, PPM or IDX files (plain or gzip), of the size that the "
+                   "model reads; '-': standard input")
       ->required();
   command
       ->add_option("--index", options->index,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads pictures for a model: PNG, PGM and PPM (plain or binary) and IDX, each as it is or
+// Reads pictures for a model: those of data/picture/picture.hpp, and IDX files, each as it is or
 // gzip-compressed.
 #pragma once
 
@@ -21,12 +21,9 @@ struct Image {
 };
 
 // Reads all images of a file (or of standard input, "-"), or number `index` of an IDX file, for a
-// model that reads `shape`. Bytes are taken as they are (no gamma). Grey becomes R = G = B; RGB
-// becomes grey by (299 R + 587 G + 114 B) / 1000, rounded. A value v of a picture with the maximum
-// value m becomes 255 v / m, rounded to the nearest; 16-bit PNG has m = 65535. A picture of another
-// size is refused before memory is allocated for it. A picture with bytes after its last pixel is
-// refused, because they may mean that its raster begins elsewhere. Throws UserError(not_found |
-// bad_data | usage) and Error(io).
+// model that reads `shape`, by the rules of data/picture/picture.hpp. A picture of another size is
+// refused before memory is allocated for it, and so are bytes behind the images of an IDX file.
+// Throws UserError(not_found | bad_data | usage | unavailable) and Error(io).
 std::vector<Image> read_images(const std::string& file, const Shape& shape,
                                std::optional<Index> index);
 

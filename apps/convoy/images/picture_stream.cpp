@@ -36,12 +36,6 @@ std::span<const std::uint8_t> PictureStream::beginning(std::size_t count) {
   return std::span<const std::uint8_t>(buffer_).first(std::min(count, buffer_.size()));
 }
 
-int PictureStream::get() {
-  if (at_ == buffer_.size() && !fill()) return -1;
-  ++position_;
-  return buffer_[at_++];
-}
-
 std::size_t PictureStream::read(std::span<std::uint8_t> bytes) {
   std::size_t done = 0;
   while (done < bytes.size() && (at_ < buffer_.size() || fill())) {
@@ -51,7 +45,6 @@ std::size_t PictureStream::read(std::span<std::uint8_t> bytes) {
     at_ += step;
     done += step;
   }
-  position_ += done;
   return done;
 }
 
@@ -61,7 +54,6 @@ std::uint64_t PictureStream::rest(std::uint64_t most) {
     count += buffer_.size() - at_;
     at_ = buffer_.size();
   }
-  position_ += count;
   return std::min(count, most);
 }
 

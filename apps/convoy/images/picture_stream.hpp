@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a file of pictures byte by byte.
+// Reads a file of pictures from its beginning to its end.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,10 @@ class PictureStream {
   explicit PictureStream(const std::string& file);
 
   const std::string& name() const { return file_.name(); }
-  std::uint64_t position() const { return position_; }  // bytes taken
 
   // Returns the next `count` bytes, or fewer at the end, without taking them. Call it before the
   // first byte is taken, with a `count` of at most 64 KiB.
   std::span<const std::uint8_t> beginning(std::size_t count);
-  int get();                                        // the next byte; -1 at the end
   std::size_t read(std::span<std::uint8_t> bytes);  // returns their number
   // Takes the rest, and returns its size or `most`, whichever is less.
   std::uint64_t rest(std::uint64_t most);
@@ -34,7 +32,6 @@ class PictureStream {
   DataFile file_;
   std::vector<std::uint8_t> buffer_;
   std::size_t at_ = 0;
-  std::uint64_t position_ = 0;
 };
 
 }  // namespace convoy::app
