@@ -14,7 +14,9 @@
 #include "base/safe_text.hpp"
 #include "base/suggest.hpp"
 #include "data/folder.hpp"
+#include "data/npz.hpp"
 #include "data/synthetic.hpp"
+#include "data/zip.hpp"
 
 namespace convoy {
 namespace {
@@ -127,12 +129,16 @@ std::string unpack_remedy(const fs::path& folder) {
                   fmt::format("get it by one of{}", remedy));
 }
 
+TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
+  return {std::move(name), path, std::move(parts.train), std::move(parts.test),
+          std::move(parts.notes)};
+}
+
 TrainAndTest load_known(const Known& set) {
   for (const fs::path& folder : searched_folders(set.name)) {
     const FolderFiles files = find_files(folder, set.format);
     if (!files.complete()) continue;
-    auto [train, test] = read_folder(folder, set.format, files, set.classes);
-    return {set.name, folder, std::move(train), std::move(test)};
+    return named(set.name, folder, read_folder(folder, set.format, files, set.classes));
   }
   report_missing(set);
 }
@@ -160,7 +166,7 @@ std::vector<std::string_view> names_of(const std::vector<Format>& all) {
                     fmt::format("give that folder: --data {}", shell_path(parent)));
   throw UserError(
       Fault::not_found, fmt::format("{} is a file, not a data set", file.string()),
-      fmt::format("a data set is a folder with files in the format of {}",
+      fmt::format("a data set is an .npz file, or a folder with files in the format of {}",
                   fmt::join(names_of(formats()), " or ")),
       fmt::format("write its images and labels as {}, and give their folder; docs/formats.md, "
                   "\"Data files\", has the bytes",
@@ -194,7 +200,12 @@ bool is_complete(const FormatFiles& of) {
       fmt::format("name a folder with {}; plain or .gz", fmt::join(usual, ", or with ")));
 }
 
-TrainAndTest load_folder(fs::path folder) {
+// Whether the file is read as one that holds a whole data set.
+bool holds_set(const fs::path& file) {
+  return file.extension() == ".npz" || begins_as_zip(file);
+}
+
+TrainAndTest load_path(fs::path folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   if (error == std::errc::permission_denied) report_unreadable(folder, error);
@@ -202,6 +213,8 @@ TrainAndTest load_folder(fs::path folder) {
     throw UserError(
         Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
         error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
+  if (!fs::is_directory(status) && holds_set(folder))
+    return named(folder.stem().string(), folder, read_npz(folder));
   if (!fs::is_directory(status)) report_file(folder);
   std::vector<FormatFiles> all;
   for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
@@ -213,10 +226,9 @@ TrainAndTest load_folder(fs::path folder) {
                     fmt::format("files in the formats of {} and {}", name_of(first->format),
                                 name_of(second->format)),
                     "give each a folder of its own");
-  auto [train, test] = read_folder(folder, first->format, first->files, {});
+  Parts parts = read_folder(folder, first->format, first->files, {});
   if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
-  return {fs::weakly_canonical(folder, error).filename().string(), folder, std::move(train),
-          std::move(test)};
+  return named(fs::weakly_canonical(folder, error).filename().string(), folder, std::move(parts));
 }
 
 std::string meant(std::string_view name, std::span<const std::string_view> all) {
@@ -245,21 +257,22 @@ TrainAndTest load_data(std::string_view name_or_folder) {
     return {kSynthetic,
             {},
             synthetic(SyntheticPart::train, kSyntheticTrain),
-            synthetic(SyntheticPart::test, kSyntheticTest)};
+            synthetic(SyntheticPart::test, kSyntheticTest),
+            {}};
   if (const Known* set = find_known(name_or_folder)) return load_known(*set);
   std::error_code error;
   if (name_or_folder.find('/') != std::string_view::npos || fs::exists(name_or_folder, error))
-    return load_folder(name_or_folder);
+    return load_path(name_or_folder);
   const auto all = names();
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
                   meant(name_or_folder, all),
-                  fmt::format("use {}, or a folder's path", joined(all)));
+                  fmt::format("use {}, or the path of a folder or of an .npz file", joined(all)));
 }
 
 std::string lasting_name(const std::string& name_or_folder) {
   if (name_or_folder == kSynthetic || find_known(name_or_folder)) return name_or_folder;
   std::error_code ignored;  // load_data() reports it
-  if (!fs::is_directory(name_or_folder, ignored)) return name_or_folder;
+  if (!fs::exists(name_or_folder, ignored)) return name_or_folder;
   return absolute_name(name_or_folder);
 }
 

@@ -12,6 +12,7 @@
 #include "data/cifar.hpp"
 #include "data/data_file.hpp"
 #include "data/idx.hpp"
+#include "data/npz.hpp"
 
 namespace convoy {
 namespace {
@@ -108,13 +109,15 @@ struct ClassNames {
 };
 
 Parts read_idx_files(std::span<const fs::path> files, const ClassNames& classes) {
-  auto [train, test] =
-      read_idx({files[0], files[1]}, {files[2], files[3]}, classes.count(), classes.file);
-  return {std::move(train), std::move(test)};
+  return read_idx({files[0], files[1]}, {files[2], files[3]}, classes.count(), classes.file);
 }
 
 Parts read_cifar_files(std::span<const fs::path> files, const ClassNames& /*classes*/) {
   return {read_cifar(files.first(kCifarTrainFiles)), read_cifar(files.subspan(kCifarTrainFiles))};
+}
+
+Parts read_npy_arrays(std::span<const fs::path> files, const ClassNames& classes) {
+  return read_npy_files(files, classes.count(), classes.file);
 }
 
 struct FormatRow {
@@ -143,6 +146,12 @@ const std::vector<FormatRow>& rows() {
        "batches.meta.txt",
        kCifarClasses,
        read_cifar_files},
+      {Format::npy,
+       "NumPy (.npy)",
+       {"train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy"},
+       "class_names.txt",
+       0,
+       read_npy_arrays},
   };
   return all;
 }

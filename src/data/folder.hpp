@@ -9,11 +9,11 @@
 #include <system_error>
 #include <vector>
 
-#include "data/dataset.hpp"
+#include "data/parts.hpp"
 
 namespace convoy {
 
-enum class Format { idx, cifar };
+enum class Format { idx, cifar, npy };
 
 // The files that a format needs and that a folder has (a small list, e.g. train and test images and
 // labels).
@@ -36,10 +36,6 @@ std::vector<std::string> wanted_files(Format format);
 bool is_wanted(std::string_view name, Format format);
 FolderFiles find_files(const std::filesystem::path& folder, Format format);
 
-struct Parts {
-  Dataset train;
-  Dataset test;
-};
 // `files` must be complete. `names` are the class names of a known set; where they are empty, they
 // come from the format's file of names, if it exists.
 Parts read_folder(const std::filesystem::path& folder, Format format, const FolderFiles& files,

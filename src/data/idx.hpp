@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.hpp"
+#include "data/parts.hpp"
 
 namespace convoy {
 
@@ -34,32 +34,16 @@ inline constexpr std::size_t kLongestIdxHeader = 20;
 // columns), or of 4 (these and channels), which pictures have and data sets do not.
 std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginning);
 
-struct IdxImages {
-  Index count = 0;
-  Shape shape;
-  std::vector<std::uint8_t> pixels;
-};
-IdxImages read_idx_images(const std::filesystem::path& file);
-
-struct IdxLabels {
-  std::vector<Label> labels;
-  std::size_t bytes = 1;  // of each label in the file: 1, 2 or 4
-};
-IdxLabels read_idx_labels(const std::filesystem::path& file);
+ImageArray read_idx_images(const std::filesystem::path& file);
+LabelArray read_idx_labels(const std::filesystem::path& file);
 
 struct IdxFiles {
   std::filesystem::path images;
   std::filesystem::path labels;
 };
 
-struct IdxParts {
-  Dataset train;
-  Dataset test;
-};
-
-// `classes` 0 means as many as the labels of both parts need, at least 2. `names_file` is the file
-// that names the classes, if there is one, for the message about a label without a name.
-IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-                  const std::filesystem::path& names_file = {});
+// Reads both parts of a set and makes them fit each other (make_parts()).
+Parts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
+               const std::filesystem::path& names_file = {});
 
 }  // namespace convoy

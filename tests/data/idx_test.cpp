@@ -52,7 +52,7 @@ TEST_F(Idx, PlainAndGzipReadAlikeWhateverTheNameSays) {
         random_bytes(std::size_t{count} * rows * columns, random(), 1 + random() % 256);
     const Bytes file = idx(kImages, {count, rows, columns}, body);
     for (const path& name : {put("plain.gz", file), put("packed", gzip(file))}) {
-      const IdxImages images = read_idx_images(name);
+      const ImageArray images = read_idx_images(name);
       EXPECT_EQ(images.count, count);
       EXPECT_EQ(images.shape, (Shape{rows, columns, 1}));
       EXPECT_EQ(images.pixels, body);
@@ -70,7 +70,7 @@ TEST_F(Idx, GzipOfSeveralStreamsIsOneFile) {
     Bytes packed = gzip(Bytes(file.begin(), file.begin() + cut));
     const Bytes rest = gzip(Bytes(file.begin() + cut, file.end()));
     packed.insert(packed.end(), rest.begin(), rest.end());
-    const IdxImages images = read_idx_images(put("packed", packed));
+    const ImageArray images = read_idx_images(put("packed", packed));
     EXPECT_TRUE(std::equal(images.pixels.begin(), images.pixels.end(), file.begin() + 16));
   }
 }
@@ -152,7 +152,7 @@ TEST_F(Idx, LabelsMayHaveSeveralBytes) {
     wanted.back() = beyond - 1;
     const Bytes file = idx_labels_of(bits, wanted);
     for (const path& name : {put("plain", file), put("packed", gzip(file))}) {
-      const IdxLabels read = read_idx_labels(name);
+      const LabelArray read = read_idx_labels(name);
       EXPECT_EQ(read.labels, Labels(wanted.begin(), wanted.end()));
       EXPECT_EQ(read.bytes, static_cast<std::size_t>(bits / 8));
     }
@@ -241,9 +241,8 @@ class IdxPairs : public Idx {
 
 TEST_F(IdxPairs, ClassesAreCountedOverBothParts) {
   const auto classes = [&](const Bytes& train, const Bytes& test) {
-    const IdxParts parts =
-        read_idx(part("a", train, static_cast<std::uint32_t>(train.size())),
-                 part("b", test, static_cast<std::uint32_t>(test.size())), 0, {});
+    const Parts parts = read_idx(part("a", train, static_cast<std::uint32_t>(train.size())),
+                                 part("b", test, static_cast<std::uint32_t>(test.size())), 0, {});
     EXPECT_EQ(parts.train.classes(), parts.test.classes());
     return parts.train.classes();
   };
@@ -271,7 +270,7 @@ TEST_F(IdxPairs, MoreThan256ClassesAreReadFromWiderLabels) {
   const IdxFiles train{put("images", idx_images(3, 4, 4)),
                        put("labels", idx_labels_of(16, {0, 299, 256}))};
   const IdxFiles test = part("b", {7}, 1);
-  const IdxParts parts = read_idx(train, test, 0, {});
+  const Parts parts = read_idx(train, test, 0, {});
   EXPECT_EQ(parts.train.classes(), 300);
   EXPECT_EQ(parts.test.classes(), 300);
   EXPECT_EQ(parts.train.label(1), 299);

@@ -201,13 +201,13 @@ TEST_F(DataFiles, AnOverlongClassNameIsRefusedWithItsLine) {
 }
 
 TEST_F(DataFiles, AFileInPlaceOfADataSetIsSaidToBeThere) {
-  const fs::path archive = write_file(folder_ / "x.npz", "PK");
+  const fs::path archive = write_file(folder_ / "x.tar", "ustar");
   const fs::path here = fs::current_path();
   fs::current_path(folder_.path());
-  for (const std::string& name : {std::string("x.npz"), archive.string()}) {
+  for (const std::string& name : {std::string("x.tar"), archive.string()}) {
     const auto [fault, message] = error_of([&] { load_data(name); });
     EXPECT_EQ(fault, Fault::not_found);
-    expect_words(message, {"x.npz is a file", "train-images-idx3-ubyte", "docs/formats.md"});
+    expect_words(message, {"x.tar is a file", "train-images-idx3-ubyte", "docs/formats.md"});
     EXPECT_EQ(message.find("unknown"), std::string::npos) << message;
   }
   fs::current_path(here);

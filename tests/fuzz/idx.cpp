@@ -7,7 +7,7 @@
 bool convoy::fuzz::takes(Input input) {
   const MemoryFile file(input);
   const bool images = reads([&] {
-    const IdxImages read = read_idx_images(file.path());
+    const ImageArray read = read_idx_images(file.path());
     if (static_cast<Index>(read.pixels.size()) != read.count * read.shape.size()) {
       report("pixels are missing");
     }

@@ -12,6 +12,7 @@ import random
 import struct
 import sys
 import tarfile
+import zipfile
 import zlib
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -94,6 +95,55 @@ def cifar():
     yield "good-zeros.gz", packed(bytes(3073 * 40))
     yield "label", bytes([10]) + bytes(3072)
     yield "part.gz", packed(record[:-1])
+
+
+def npy(kind, shape, numbers, order=False, version=1):
+    """An array in NumPy's format; the target needs no NumPy."""
+    text = f"{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}"
+    begin = b"\x93NUMPY" + bytes([version, 0])
+    text += " " * (-(len(begin) + 5 + len(text)) % 64) + "\n"
+    return begin + struct.pack("<H" if version == 1 else "<I", len(text)) + text.encode() + numbers
+
+
+def npy_files():
+    yield "good-images", npy("|u1", (2, 3, 4), noise(24))
+    yield "good-colours", npy("|u1", (2, 3, 4, 3), noise(72), True)
+    yield "good-floats", npy("<f4", (1, 2, 2), struct.pack("<4f", 0, 1, 2, 255), version=2)
+    yield "good-big-endian", npy(">f8", (1, 1, 2), struct.pack(">2d", 3, 255), version=3)
+    yield "good-labels", npy("|u1", (5,), bytes(range(5)))
+    yield "good-column", npy("<i8", (3, 1), struct.pack("<3q", 0, 300, 65535))
+    yield "good-packed.gz", packed(npy("<u2", (3, 2, 2), struct.pack("<12H", *range(12)), True))
+    yield "fraction", npy("<f4", (1, 1, 2), struct.pack("<2f", 0.5, 2))
+    yield "negative", npy("<i2", (2,), struct.pack("<2h", 0, -1))
+    yield "large", npy("<f8", (1 << 62, 1 << 62, 4), noise(24))
+    yield "objects", npy("|O", (2,), noise(24))
+
+
+def npz(method, arrays, limit=zipfile.ZIP64_LIMIT):
+    """`limit` 0: every size and offset stands in a zip64 part."""
+    old, zipfile.ZIP64_LIMIT = zipfile.ZIP64_LIMIT, limit
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, content in arrays.items():
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), content, method)
+    zipfile.ZIP64_LIMIT = old
+    return stream.getvalue()
+
+
+def npz_files():
+    parts = {
+        "train_images": npy("|u1", (2, 3, 4), noise(24)), "train_labels": npy("|u1", (2, 1), bytes([0, 1])),
+        "test_images": npy("|u1", (1, 3, 4), noise(12)), "test_labels": npy("<i8", (1,), bytes(8)),
+    }
+    keras = dict(zip(("x_train", "y_train", "x_test", "y_test"), parts.values()))
+    yield "good-stored", npz(zipfile.ZIP_STORED, parts)
+    yield "good-deflated", npz(zipfile.ZIP_DEFLATED, parts | {"val_images": parts["test_images"]})
+    yield "good-keras", npz(zipfile.ZIP_DEFLATED, keras)
+    yield "good-zip64", npz(zipfile.ZIP_STORED, parts, 0)
+    yield "bzip2", npz(zipfile.ZIP_BZIP2, parts)
+    yield "other", npz(zipfile.ZIP_STORED, {"arr_0": parts["train_images"]})
+    yield "zeros", npz(zipfile.ZIP_DEFLATED, parts | {"test_images": npy("|u1", (1, 3, 4), bytes(1_000_000))})
+    yield "cut", npz(zipfile.ZIP_STORED, parts)[:-1]
 
 
 def safetensors(header, data):
@@ -457,7 +507,7 @@ def archives():
 
 TARGETS = {
     "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "idx": idx_files, "images": images,
-    "metrics": metrics, "model": models, "run_config": run_configs, "safetensors": safetensors_files,
+    "metrics": metrics, "model": models, "npy": npy_files, "npz": npz_files, "run_config": run_configs, "safetensors": safetensors_files,
     "study_plan": study_plans, "study_record": study_records,
 }
 
@@ -478,7 +528,7 @@ def main():
         words = {"[[", "]]", "{}", "[]", '"""', "'''", "\\u0041", "1e308", "-1", "9223372036854775807"}
         for name, data in seeds():
             (place / name).write_bytes(data)
-            if name.startswith("good") and target not in ("cifar", "images", "idx", "archive"):
+            if name.startswith("good") and target not in ("cifar", "images", "idx", "archive", "npz"):
                 words |= words_of(data)
         lines = ('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in sorted(words))
         (folder / f"{target}.dict").write_text("\n".join(lines) + "\n")
