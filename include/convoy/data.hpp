@@ -112,9 +112,9 @@ struct TrainAndTest {
   std::vector<std::string> notes = {};
 };
 
-/// Loads the data set "fashion-mnist", "mnist", "cifar10" or "synthetic" (which is made in memory),
-/// a folder that holds the usual file names of one of these formats, plain or gzip-compressed, or
-/// an .npz file with the arrays of MedMNIST or of Keras (docs/data.md).
+/// Loads a data set that catalog() lists, such as "fashion-mnist" or "synthetic" (which is made in
+/// memory), a folder that holds the usual file names of one of these formats, plain or
+/// gzip-compressed, or an .npz file with the arrays of MedMNIST or of Keras (docs/data.md).
 ///
 /// A name is looked up in $CONVOY_DATA/NAME, then in the user's data folder
 /// ($XDG_DATA_HOME or ~/.local/share)/convoy/NAME, then in the data folders of the system. The
@@ -136,6 +136,10 @@ struct CatalogEntry {
   std::string description;                      ///< one line for people
   std::vector<std::filesystem::path> searched;  ///< in this order; empty if made in memory
   std::filesystem::path found;                  ///< its folder; empty if it is not on this machine
+  std::string licence;             ///< what its authors say of its use; empty if made in memory
+  std::string citation;            ///< the publication to cite; empty if made in memory
+  std::vector<std::string> files;  ///< the usual names of its files; empty if made in memory
+  bool can_be_fetched = false;     ///< whether `convoy fetch` downloads it
 };
 
 /// Lists the known data sets, and where they are. It reads no images. Thread-safe.

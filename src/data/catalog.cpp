@@ -14,6 +14,7 @@
 #include "base/safe_text.hpp"
 #include "base/suggest.hpp"
 #include "data/folder.hpp"
+#include "data/known_sets.hpp"
 #include "data/npz.hpp"
 #include "data/synthetic.hpp"
 #include "data/zip.hpp"
@@ -26,46 +27,9 @@ namespace fs = std::filesystem;
 constexpr const char* kSynthetic = "synthetic";
 constexpr Index kSyntheticTrain = 1024, kSyntheticTest = 256;
 
-struct Known {
-  std::string name;
-  std::string description;
-  Format format;
-  std::vector<std::string> classes;
-  std::string package;  // Debian package, installed below kSystemFolder; may be empty
-};
-
-constexpr const char* kSystemFolder = "/usr/share/datasets";
-
-const std::vector<Known>& known() {
-  static const std::vector<Known> sets = {
-      {"fashion-mnist",
-       "clothes, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
-       Format::idx,
-       {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
-        "Ankle boot"},
-       "dataset-fashion-mnist"},
-      {"mnist",
-       "handwritten digits, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
-       Format::idx,
-       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
-       ""},
-      {"cifar10",
-       "small photographs, 32 x 32 x 3, 10 classes, 50000 + 10000 images",
-       Format::cifar,
-       {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
-       ""},
-  };
-  return sets;
-}
-
-const Known* find_known(std::string_view name) {
-  const auto it = std::ranges::find(known(), name, &Known::name);
-  return it == known().end() ? nullptr : &*it;
-}
-
 std::vector<std::string_view> names() {
   std::vector<std::string_view> all;
-  for (const Known& set : known()) all.push_back(set.name);
+  for (const KnownSet& set : known_sets()) all.push_back(set.name);
   all.emplace_back(kSynthetic);
   return all;
 }
@@ -77,7 +41,8 @@ std::optional<fs::path> folder_of(const char* variable) {
 }
 
 // The folders of the user's own copies; the first variable that is set comes first.
-std::vector<fs::path> user_folders(const std::string& name) {
+std::vector<fs::path> user_folders(const KnownSet& set) {
+  const std::string& name = set.folder_name();
   std::vector<fs::path> folders;
   if (const auto data = folder_of("CONVOY_DATA")) folders.push_back(*data / name);
   auto share = folder_of("XDG_DATA_HOME");
@@ -87,9 +52,9 @@ std::vector<fs::path> user_folders(const std::string& name) {
   return folders;
 }
 
-std::vector<fs::path> searched_folders(const std::string& name) {
-  std::vector<fs::path> folders = user_folders(name);
-  folders.push_back(fs::path(kSystemFolder) / name);
+std::vector<fs::path> searched_folders(const KnownSet& set) {
+  std::vector<fs::path> folders = user_folders(set);
+  folders.push_back(fs::path(kSystemFolder) / set.folder_name());
   return folders;
 }
 
@@ -104,10 +69,10 @@ std::string unpack_remedy(const fs::path& folder) {
   return fmt::format("unpack the files with `unxz -k {}/*.xz`", shell_path(folder));
 }
 
-[[noreturn]] void report_missing(const Known& set) {
+[[noreturn]] void report_missing(const KnownSet& set) {
   std::string searched, remedy;
   bool is_all_seen = true;
-  for (const fs::path& folder : searched_folders(set.name)) {
+  for (const fs::path& folder : searched_folders(set)) {
     const FolderFiles files = find_files(folder, set.format);
     const bool is_seen = !files.unreadable;
     is_all_seen = is_all_seen && is_seen;
@@ -119,14 +84,16 @@ std::string unpack_remedy(const fs::path& folder) {
   }
   if (!is_all_seen) remedy += "\n  see to the permissions of the folder that cannot be read";
   if (!set.package.empty()) remedy += fmt::format("\n  apt-get install {}", set.package);
-  remedy += fmt::format("\n  convoy fetch {}", set.name);
-  remedy += fmt::format("\n  or put {} (plain or .gz) into a folder DIR/{} and set CONVOY_DATA=DIR",
-                        fmt::join(wanted_files(set.format), ", "), set.name);
-  throw UserError(is_all_seen ? Fault::not_found : Fault::io,
-                  fmt::format("the data set {} is not {}", set.name,
-                              is_all_seen ? "on this machine" : "where this user may read it"),
-                  fmt::format("searched:{}\n", searched),
-                  fmt::format("get it by one of{}", remedy));
+  if (set.can_be_fetched) remedy += fmt::format("\n  convoy fetch {}", set.name);
+  remedy += fmt::format("\n  {}put {} (plain or .gz) into a folder DIR/{} and set CONVOY_DATA=DIR",
+                        remedy.empty() ? "" : "or ", fmt::join(wanted_files(set.format), ", "),
+                        set.folder_name());
+  throw UserError(
+      is_all_seen ? Fault::not_found : Fault::io,
+      fmt::format("the data set {} is not {}", set.name,
+                  is_all_seen ? "on this machine" : "where this user may read it"),
+      fmt::format("searched:{}\n", searched),
+      fmt::format("get it by{}{}", std::ranges::count(remedy, '\n') > 1 ? " one of" : "", remedy));
 }
 
 TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
@@ -134,8 +101,8 @@ TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
           std::move(parts.notes)};
 }
 
-TrainAndTest load_known(const Known& set) {
-  for (const fs::path& folder : searched_folders(set.name)) {
+TrainAndTest load_known(const KnownSet& set) {
+  for (const fs::path& folder : searched_folders(set)) {
     const FolderFiles files = find_files(folder, set.format);
     if (!files.complete()) continue;
     return named(set.name, folder, read_folder(folder, set.format, files, set.classes));
@@ -167,7 +134,7 @@ std::vector<std::string_view> names_of(const std::vector<Format>& all) {
   throw UserError(
       Fault::not_found, fmt::format("{} is a file, not a data set", file.string()),
       fmt::format("a data set is an .npz file, or a folder with files in the format of {}",
-                  fmt::join(names_of(formats()), " or ")),
+                  fmt::join(names_of(common_formats()), " or ")),
       fmt::format("write its images and labels as {}, and give their folder; docs/formats.md, "
                   "\"Data files\", has the bytes",
                   fmt::join(wanted_files(Format::idx), ", ")));
@@ -193,11 +160,11 @@ bool is_complete(const FormatFiles& of) {
     throw UserError(Fault::not_found, fmt::format("{} is not complete", folder.string()),
                     "it " + spelled_out(files), "put the missing files there, plain or .gz");
   std::vector<std::string> usual;
-  for (const FormatFiles& of : all)
-    usual.push_back(fmt::format("{}", fmt::join(wanted_files(of.format), ", ")));
-  throw UserError(
-      Fault::not_found, problem, "none of the usual files is there",
-      fmt::format("name a folder with {}; plain or .gz", fmt::join(usual, ", or with ")));
+  for (const Format format : common_formats())
+    usual.push_back(fmt::format("{}", fmt::join(wanted_files(format), ", ")));
+  throw UserError(Fault::not_found, problem, "none of the usual files is there",
+                  fmt::format("name a folder with {}; plain or .gz (docs/data.md has all layouts)",
+                              fmt::join(usual, ", or with ")));
 }
 
 // Whether the file is read as one that holds a whole data set.
@@ -259,7 +226,7 @@ TrainAndTest load_data(std::string_view name_or_folder) {
             synthetic(SyntheticPart::train, kSyntheticTrain),
             synthetic(SyntheticPart::test, kSyntheticTest),
             {}};
-  if (const Known* set = find_known(name_or_folder)) return load_known(*set);
+  if (const KnownSet* set = find_known_set(name_or_folder)) return load_known(*set);
   std::error_code error;
   if (name_or_folder.find('/') != std::string_view::npos || fs::exists(name_or_folder, error))
     return load_path(name_or_folder);
@@ -270,7 +237,7 @@ TrainAndTest load_data(std::string_view name_or_folder) {
 }
 
 std::string lasting_name(const std::string& name_or_folder) {
-  if (name_or_folder == kSynthetic || find_known(name_or_folder)) return name_or_folder;
+  if (name_or_folder == kSynthetic || find_known_set(name_or_folder)) return name_or_folder;
   std::error_code ignored;  // load_data() reports it
   if (!fs::exists(name_or_folder, ignored)) return name_or_folder;
   return absolute_name(name_or_folder);
@@ -278,38 +245,39 @@ std::string lasting_name(const std::string& name_or_folder) {
 
 std::string lasting_name(const TrainAndTest& data) {
   if (data.folder.empty()) return data.name;
-  if (const Known* set = find_known(data.name)) {
-    if (std::ranges::count(searched_folders(set->name), data.folder) > 0) return data.name;
+  if (const KnownSet* set = find_known_set(data.name)) {
+    if (std::ranges::count(searched_folders(*set), data.folder) > 0) return data.name;
   }
   return absolute_name(data.folder);
 }
 
 std::vector<CatalogEntry> catalog() {
   std::vector<CatalogEntry> entries;
-  for (const Known& set : known()) {
-    CatalogEntry entry{set.name, set.description, searched_folders(set.name), {}};
+  for (const KnownSet& set : known_sets()) {
+    CatalogEntry entry{set.name,    set.description, searched_folders(set),    {},
+                       set.licence, set.citation,    wanted_files(set.format), set.can_be_fetched};
     const auto complete = [&](const fs::path& f) { return find_files(f, set.format).complete(); };
     const auto it = std::ranges::find_if(entry.searched, complete);
     if (it != entry.searched.end()) entry.found = *it;
     entries.push_back(std::move(entry));
   }
-  entries.push_back({kSynthetic,
-                     fmt::format("made in memory, 28 x 28 x 1, 10 classes, {} + {} images",
-                                 kSyntheticTrain, kSyntheticTest),
-                     {},
-                     {}});
+  CatalogEntry& made = entries.emplace_back();
+  made.name = kSynthetic;
+  made.description = fmt::format("made in memory, 28 x 28 x 1, 10 classes, {} + {} images",
+                                 kSyntheticTrain, kSyntheticTest);
   return entries;
 }
 
 fs::path fetch_folder(std::string_view name) {
-  const Known* set = find_known(name);
-  if (!set) {
-    auto all = names();
-    std::erase(all, kSynthetic);
+  const KnownSet* set = find_known_set(name);
+  if (!set || !set->can_be_fetched) {
+    std::vector<std::string_view> all;
+    for (const KnownSet& known : known_sets())
+      if (known.can_be_fetched) all.push_back(known.name);
     throw UserError(Fault::usage, fmt::format("'{}' cannot be fetched", name), meant(name, all),
                     fmt::format("choose one of {}", joined(all)));
   }
-  for (const fs::path& folder : user_folders(set->name))
+  for (const fs::path& folder : user_folders(*set))
     if (may_write(folder)) return folder;
   throw UserError(Fault::not_found, fmt::format("no writable folder for {}", name),
                   "CONVOY_DATA, XDG_DATA_HOME and HOME name none",

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// IDX, the format of MNIST and Fashion-MNIST; plain or gzip. All integers are big-endian, those of
-// the header have 32 bits:
+// IDX, the format of MNIST and of the sets that follow it; plain or gzip. All integers are
+// big-endian, those of the header have 32 bits:
 //   images  0x00000803, count, rows, columns, then count * rows * columns bytes
 //   labels  0x00000801, count, then count bytes
 //           0x00000B01 the same with count signed integers of 16 bits, 0x00000C01 of 32 bits
-//   images of several channels (pictures only)  0x00000804, count, rows, columns, channels, then
+//   images of several channels  0x00000804, count, rows, columns, channels, then
 //           count * rows * columns * channels bytes
+//   extended labels of QMNIST  0x00000C02, count, 8, then count rows of 8 signed integers of 32
+//           bits; the first of each row is the class, and the others are not read
 // A file whose size differs from what its header states throws UserError(bad_data), before anything
 // larger than the file's content is allocated.
 #pragma once
@@ -31,15 +33,18 @@ struct IdxHeader {
 inline constexpr std::size_t kLongestIdxHeader = 20;
 // `beginning`: the first kLongestIdxHeader bytes of a file, or all of a shorter one. Returns
 // nothing where they are no header of images: unsigned bytes of 3 dimensions (count, rows,
-// columns), or of 4 (these and channels), which pictures have and data sets do not.
+// columns), or of 4 (these and channels).
 std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginning);
 
 ImageArray read_idx_images(const std::filesystem::path& file);
-LabelArray read_idx_labels(const std::filesystem::path& file);
+inline constexpr std::size_t kQmnistColumns = 8;
+// `columns`: 1, or kQmnistColumns for extended labels.
+LabelArray read_idx_labels(const std::filesystem::path& file, std::size_t columns = 1);
 
 struct IdxFiles {
   std::filesystem::path images;
   std::filesystem::path labels;
+  std::size_t label_columns = 1;
 };
 
 // Reads both parts of a set and makes them fit each other (make_parts()).

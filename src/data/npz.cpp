@@ -78,10 +78,11 @@ PartArrays arrays_of(const ZipArchive& archive, const char* images, const char* 
 std::vector<std::string> notes_about(const ZipArchive& archive) {
   if (!archive.has(member(kValidationImages))) return {};
   const NpyHeader header = read_npy_header(*archive.open(member(kValidationImages)));
-  return {
-      fmt::format("its {} images of {} are not used; --validation FRACTION holds training "
-                  "images out",
-                  header.shape.empty() ? 0 : header.shape[0], kValidationImages)};
+  const std::uint64_t count = header.shape.empty() ? 0 : header.shape[0];
+  return {fmt::format(
+      "its {} {} of {} {} not used; --validation FRACTION holds training images "
+      "out",
+      count, count == 1 ? "image" : "images", kValidationImages, count == 1 ? "is" : "are")};
 }
 
 }  // namespace

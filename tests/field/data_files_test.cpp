@@ -159,7 +159,7 @@ TEST_F(DataFiles, NoRemedyAsksForAnIntactCopyOfAnIntactFile) {
   };
   const std::string page = "<!DOCTYPE html><html><body>404</body></html>";
   const Case images[] = {
-      {idx(0x804, {1, 2, 3, 3}, Bytes(18)), "4 dimensions", "3 dimensions"},
+      {idx(0x805, {1, 1, 2, 3, 3}, Bytes(18)), "5 dimensions", "3 dimensions"},
       {idx(0xD03, {1, 1, 1}, Bytes(4)), "32-bit floating-point", "unsigned bytes"},
       {idx_labels({1, 2, 3}), "holds labels instead of images", "exchanged"},
       {Bytes(page.begin(), page.end()), "something else", "put a file of images"},

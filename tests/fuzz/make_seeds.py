@@ -85,7 +85,17 @@ def idx_files():
     yield "large.gz", packed(idx(0x801, [0x7FFFFFFF], noise(24)))
     yield "zeros.gz", packed(idx(0x801, [3_000_000], bytes(2_000_000)))
     yield "trailing", idx(0x801, [10], bytes(11))
+    yield "good-channels", idx(0x804, [2, 3, 4, 3], noise(72))
+    yield "good-extended", idx(0xC02, [2, 8], struct.pack(">16i", *range(16)))
+    yield "columns", idx(0xC02, [8, 2], struct.pack(">16i", *range(16)))
     yield "xz", b"\xfd7zXZ\0" + noise(10)
+
+
+def emnist():
+    yield "good-images", idx(0x803, [3, 2, 4], noise(24))
+    yield "good-channels.gz", packed(idx(0x804, [30, 2, 4, 3], noise(720)))
+    yield "large", idx(0x803, [0xFFFFFFFF, 1, 1], noise(24))
+    yield "trailing", idx(0x803, [3, 2, 4], noise(25))
 
 
 def cifar():
@@ -95,6 +105,15 @@ def cifar():
     yield "good-zeros.gz", packed(bytes(3073 * 40))
     yield "label", bytes([10]) + bytes(3072)
     yield "part.gz", packed(record[:-1])
+
+
+def cifar100():
+    record = bytes([3, 44]) + noise(3072)
+    yield "good-one", record
+    yield "good-two.gz", packed(record + bytes([19, 99]) + bytes(3072))
+    yield "fine", bytes([19, 100]) + bytes(3072)
+    yield "coarse", bytes([20, 0]) + bytes(3072)
+    yield "part", record[:-1]
 
 
 def npy(kind, shape, numbers, order=False, version=1):
@@ -506,7 +525,8 @@ def archives():
 
 
 TARGETS = {
-    "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "idx": idx_files, "images": images,
+    "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "cifar100": cifar100,
+    "emnist": emnist, "idx": idx_files, "images": images,
     "metrics": metrics, "model": models, "npy": npy_files, "npz": npz_files, "run_config": run_configs, "safetensors": safetensors_files,
     "study_plan": study_plans, "study_record": study_records,
 }
@@ -528,7 +548,7 @@ def main():
         words = {"[[", "]]", "{}", "[]", '"""', "'''", "\\u0041", "1e308", "-1", "9223372036854775807"}
         for name, data in seeds():
             (place / name).write_bytes(data)
-            if name.startswith("good") and target not in ("cifar", "images", "idx", "archive", "npz"):
+            if name.startswith("good") and target not in ("archive", "cifar", "cifar100", "emnist", "idx", "images", "npz"):
                 words |= words_of(data)
         lines = ('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in sorted(words))
         (folder / f"{target}.dict").write_text("\n".join(lines) + "\n")
