@@ -104,18 +104,22 @@ class Dataset {
 /// The training images and the test images of a data set.
 struct TrainAndTest {
   std::string name = {};              ///< "fashion-mnist", or the folder's name
-  std::filesystem::path folder = {};  ///< the folder that was read; empty if there was none
+  std::filesystem::path folder = {};  ///< the folder or .npz file that was read; empty if none
   Dataset train = {};                 ///< the images from which the weights are learned
   Dataset test = {};  ///< the images that are measured after each epoch; may be empty
+  /// What the reader did that a user would not expect, a sentence each; usually empty. A Trainer
+  /// adds them to its warnings.
+  std::vector<std::string> notes = {};
 };
 
-/// Loads the data set "fashion-mnist", "mnist", "cifar10" or "synthetic" (which is made in memory),
-/// or a folder that holds the usual file names of one of these formats, plain or gzip-compressed.
+/// Loads a data set that catalog() lists, such as "fashion-mnist" or "synthetic" (which is made in
+/// memory), a folder that holds the usual file names of one of these formats, plain or
+/// gzip-compressed, or an .npz file with the arrays of MedMNIST or of Keras (docs/data.md).
 ///
 /// A name is looked up in $CONVOY_DATA/NAME, then in the user's data folder
 /// ($XDG_DATA_HOME or ~/.local/share)/convoy/NAME, then in the data folders of the system. The
-/// first folder that holds all files is read. An argument counts as a folder if it contains a '/',
-/// or if such a folder exists and it is no known name. The classes of a folder are the lines of its
+/// first folder that holds all files is read. An argument counts as a path if it contains a '/',
+/// or if it exists and is no known name. The classes of a folder are the lines of its
 /// class_names.txt; without that file their number follows from the labels, and is at least 2.
 ///
 /// Throws UserError: `not_found` (the message lists the folders, the file names and how to get
@@ -132,6 +136,10 @@ struct CatalogEntry {
   std::string description;                      ///< one line for people
   std::vector<std::filesystem::path> searched;  ///< in this order; empty if made in memory
   std::filesystem::path found;                  ///< its folder; empty if it is not on this machine
+  std::string licence;             ///< what its authors say of its use; empty if made in memory
+  std::string citation;            ///< the publication to cite; empty if made in memory
+  std::vector<std::string> files;  ///< the usual names of its files; empty if made in memory
+  bool can_be_fetched = false;     ///< whether `convoy fetch` downloads it
 };
 
 /// Lists the known data sets, and where they are. It reads no images. Thread-safe.

@@ -14,7 +14,10 @@
 #include "base/safe_text.hpp"
 #include "base/suggest.hpp"
 #include "data/folder.hpp"
+#include "data/known_sets.hpp"
+#include "data/npz.hpp"
 #include "data/synthetic.hpp"
+#include "data/zip.hpp"
 
 namespace convoy {
 namespace {
@@ -24,46 +27,9 @@ namespace fs = std::filesystem;
 constexpr const char* kSynthetic = "synthetic";
 constexpr Index kSyntheticTrain = 1024, kSyntheticTest = 256;
 
-struct Known {
-  std::string name;
-  std::string description;
-  Format format;
-  std::vector<std::string> classes;
-  std::string package;  // Debian package, installed below kSystemFolder; may be empty
-};
-
-constexpr const char* kSystemFolder = "/usr/share/datasets";
-
-const std::vector<Known>& known() {
-  static const std::vector<Known> sets = {
-      {"fashion-mnist",
-       "clothes, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
-       Format::idx,
-       {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
-        "Ankle boot"},
-       "dataset-fashion-mnist"},
-      {"mnist",
-       "handwritten digits, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
-       Format::idx,
-       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
-       ""},
-      {"cifar10",
-       "small photographs, 32 x 32 x 3, 10 classes, 50000 + 10000 images",
-       Format::cifar,
-       {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
-       ""},
-  };
-  return sets;
-}
-
-const Known* find_known(std::string_view name) {
-  const auto it = std::ranges::find(known(), name, &Known::name);
-  return it == known().end() ? nullptr : &*it;
-}
-
 std::vector<std::string_view> names() {
   std::vector<std::string_view> all;
-  for (const Known& set : known()) all.push_back(set.name);
+  for (const KnownSet& set : known_sets()) all.push_back(set.name);
   all.emplace_back(kSynthetic);
   return all;
 }
@@ -75,7 +41,8 @@ std::optional<fs::path> folder_of(const char* variable) {
 }
 
 // The folders of the user's own copies; the first variable that is set comes first.
-std::vector<fs::path> user_folders(const std::string& name) {
+std::vector<fs::path> user_folders(const KnownSet& set) {
+  const std::string& name = set.folder_name();
   std::vector<fs::path> folders;
   if (const auto data = folder_of("CONVOY_DATA")) folders.push_back(*data / name);
   auto share = folder_of("XDG_DATA_HOME");
@@ -85,9 +52,9 @@ std::vector<fs::path> user_folders(const std::string& name) {
   return folders;
 }
 
-std::vector<fs::path> searched_folders(const std::string& name) {
-  std::vector<fs::path> folders = user_folders(name);
-  folders.push_back(fs::path(kSystemFolder) / name);
+std::vector<fs::path> searched_folders(const KnownSet& set) {
+  std::vector<fs::path> folders = user_folders(set);
+  folders.push_back(fs::path(kSystemFolder) / set.folder_name());
   return folders;
 }
 
@@ -102,10 +69,10 @@ std::string unpack_remedy(const fs::path& folder) {
   return fmt::format("unpack the files with `unxz -k {}/*.xz`", shell_path(folder));
 }
 
-[[noreturn]] void report_missing(const Known& set) {
+[[noreturn]] void report_missing(const KnownSet& set) {
   std::string searched, remedy;
   bool is_all_seen = true;
-  for (const fs::path& folder : searched_folders(set.name)) {
+  for (const fs::path& folder : searched_folders(set)) {
     const FolderFiles files = find_files(folder, set.format);
     const bool is_seen = !files.unreadable;
     is_all_seen = is_all_seen && is_seen;
@@ -117,22 +84,28 @@ std::string unpack_remedy(const fs::path& folder) {
   }
   if (!is_all_seen) remedy += "\n  see to the permissions of the folder that cannot be read";
   if (!set.package.empty()) remedy += fmt::format("\n  apt-get install {}", set.package);
-  remedy += fmt::format("\n  convoy fetch {}", set.name);
-  remedy += fmt::format("\n  or put {} (plain or .gz) into a folder DIR/{} and set CONVOY_DATA=DIR",
-                        fmt::join(wanted_files(set.format), ", "), set.name);
-  throw UserError(is_all_seen ? Fault::not_found : Fault::io,
-                  fmt::format("the data set {} is not {}", set.name,
-                              is_all_seen ? "on this machine" : "where this user may read it"),
-                  fmt::format("searched:{}\n", searched),
-                  fmt::format("get it by one of{}", remedy));
+  if (set.can_be_fetched) remedy += fmt::format("\n  convoy fetch {}", set.name);
+  remedy += fmt::format("\n  {}put {} (plain or .gz) into a folder DIR/{} and set CONVOY_DATA=DIR",
+                        remedy.empty() ? "" : "or ", fmt::join(wanted_files(set.format), ", "),
+                        set.folder_name());
+  throw UserError(
+      is_all_seen ? Fault::not_found : Fault::io,
+      fmt::format("the data set {} is not {}", set.name,
+                  is_all_seen ? "on this machine" : "where this user may read it"),
+      fmt::format("searched:{}\n", searched),
+      fmt::format("get it by{}{}", std::ranges::count(remedy, '\n') > 1 ? " one of" : "", remedy));
 }
 
-TrainAndTest load_known(const Known& set) {
-  for (const fs::path& folder : searched_folders(set.name)) {
+TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
+  return {std::move(name), path, std::move(parts.train), std::move(parts.test),
+          std::move(parts.notes)};
+}
+
+TrainAndTest load_known(const KnownSet& set) {
+  for (const fs::path& folder : searched_folders(set)) {
     const FolderFiles files = find_files(folder, set.format);
     if (!files.complete()) continue;
-    auto [train, test] = read_folder(folder, set.format, files, set.classes);
-    return {set.name, folder, std::move(train), std::move(test)};
+    return named(set.name, folder, read_folder(folder, set.format, files, set.classes));
   }
   report_missing(set);
 }
@@ -160,8 +133,8 @@ std::vector<std::string_view> names_of(const std::vector<Format>& all) {
                     fmt::format("give that folder: --data {}", shell_path(parent)));
   throw UserError(
       Fault::not_found, fmt::format("{} is a file, not a data set", file.string()),
-      fmt::format("a data set is a folder with files in the format of {}",
-                  fmt::join(names_of(formats()), " or ")),
+      fmt::format("a data set is an .npz file, or a folder with files in the format of {}",
+                  fmt::join(names_of(common_formats()), " or ")),
       fmt::format("write its images and labels as {}, and give their folder; docs/formats.md, "
                   "\"Data files\", has the bytes",
                   fmt::join(wanted_files(Format::idx), ", ")));
@@ -187,14 +160,19 @@ bool is_complete(const FormatFiles& of) {
     throw UserError(Fault::not_found, fmt::format("{} is not complete", folder.string()),
                     "it " + spelled_out(files), "put the missing files there, plain or .gz");
   std::vector<std::string> usual;
-  for (const FormatFiles& of : all)
-    usual.push_back(fmt::format("{}", fmt::join(wanted_files(of.format), ", ")));
-  throw UserError(
-      Fault::not_found, problem, "none of the usual files is there",
-      fmt::format("name a folder with {}; plain or .gz", fmt::join(usual, ", or with ")));
+  for (const Format format : common_formats())
+    usual.push_back(fmt::format("{}", fmt::join(wanted_files(format), ", ")));
+  throw UserError(Fault::not_found, problem, "none of the usual files is there",
+                  fmt::format("name a folder with {}; plain or .gz (docs/data.md has all layouts)",
+                              fmt::join(usual, ", or with ")));
 }
 
-TrainAndTest load_folder(fs::path folder) {
+// Whether the file is read as one that holds a whole data set.
+bool holds_set(const fs::path& file) {
+  return file.extension() == ".npz" || begins_as_zip(file);
+}
+
+TrainAndTest load_path(fs::path folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   if (error == std::errc::permission_denied) report_unreadable(folder, error);
@@ -202,6 +180,8 @@ TrainAndTest load_folder(fs::path folder) {
     throw UserError(
         Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
         error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
+  if (!fs::is_directory(status) && holds_set(folder))
+    return named(folder.stem().string(), folder, read_npz(folder));
   if (!fs::is_directory(status)) report_file(folder);
   std::vector<FormatFiles> all;
   for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
@@ -213,10 +193,9 @@ TrainAndTest load_folder(fs::path folder) {
                     fmt::format("files in the formats of {} and {}", name_of(first->format),
                                 name_of(second->format)),
                     "give each a folder of its own");
-  auto [train, test] = read_folder(folder, first->format, first->files, {});
+  Parts parts = read_folder(folder, first->format, first->files, {});
   if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
-  return {fs::weakly_canonical(folder, error).filename().string(), folder, std::move(train),
-          std::move(test)};
+  return named(fs::weakly_canonical(folder, error).filename().string(), folder, std::move(parts));
 }
 
 std::string meant(std::string_view name, std::span<const std::string_view> all) {
@@ -245,58 +224,60 @@ TrainAndTest load_data(std::string_view name_or_folder) {
     return {kSynthetic,
             {},
             synthetic(SyntheticPart::train, kSyntheticTrain),
-            synthetic(SyntheticPart::test, kSyntheticTest)};
-  if (const Known* set = find_known(name_or_folder)) return load_known(*set);
+            synthetic(SyntheticPart::test, kSyntheticTest),
+            {}};
+  if (const KnownSet* set = find_known_set(name_or_folder)) return load_known(*set);
   std::error_code error;
   if (name_or_folder.find('/') != std::string_view::npos || fs::exists(name_or_folder, error))
-    return load_folder(name_or_folder);
+    return load_path(name_or_folder);
   const auto all = names();
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
                   meant(name_or_folder, all),
-                  fmt::format("use {}, or a folder's path", joined(all)));
+                  fmt::format("use {}, or the path of a folder or of an .npz file", joined(all)));
 }
 
 std::string lasting_name(const std::string& name_or_folder) {
-  if (name_or_folder == kSynthetic || find_known(name_or_folder)) return name_or_folder;
+  if (name_or_folder == kSynthetic || find_known_set(name_or_folder)) return name_or_folder;
   std::error_code ignored;  // load_data() reports it
-  if (!fs::is_directory(name_or_folder, ignored)) return name_or_folder;
+  if (!fs::exists(name_or_folder, ignored)) return name_or_folder;
   return absolute_name(name_or_folder);
 }
 
 std::string lasting_name(const TrainAndTest& data) {
   if (data.folder.empty()) return data.name;
-  if (const Known* set = find_known(data.name)) {
-    if (std::ranges::count(searched_folders(set->name), data.folder) > 0) return data.name;
+  if (const KnownSet* set = find_known_set(data.name)) {
+    if (std::ranges::count(searched_folders(*set), data.folder) > 0) return data.name;
   }
   return absolute_name(data.folder);
 }
 
 std::vector<CatalogEntry> catalog() {
   std::vector<CatalogEntry> entries;
-  for (const Known& set : known()) {
-    CatalogEntry entry{set.name, set.description, searched_folders(set.name), {}};
+  for (const KnownSet& set : known_sets()) {
+    CatalogEntry entry{set.name,    set.description, searched_folders(set),    {},
+                       set.licence, set.citation,    wanted_files(set.format), set.can_be_fetched};
     const auto complete = [&](const fs::path& f) { return find_files(f, set.format).complete(); };
     const auto it = std::ranges::find_if(entry.searched, complete);
     if (it != entry.searched.end()) entry.found = *it;
     entries.push_back(std::move(entry));
   }
-  entries.push_back({kSynthetic,
-                     fmt::format("made in memory, 28 x 28 x 1, 10 classes, {} + {} images",
-                                 kSyntheticTrain, kSyntheticTest),
-                     {},
-                     {}});
+  CatalogEntry& made = entries.emplace_back();
+  made.name = kSynthetic;
+  made.description = fmt::format("made in memory, 28 x 28 x 1, 10 classes, {} + {} images",
+                                 kSyntheticTrain, kSyntheticTest);
   return entries;
 }
 
 fs::path fetch_folder(std::string_view name) {
-  const Known* set = find_known(name);
-  if (!set) {
-    auto all = names();
-    std::erase(all, kSynthetic);
+  const KnownSet* set = find_known_set(name);
+  if (!set || !set->can_be_fetched) {
+    std::vector<std::string_view> all;
+    for (const KnownSet& known : known_sets())
+      if (known.can_be_fetched) all.push_back(known.name);
     throw UserError(Fault::usage, fmt::format("'{}' cannot be fetched", name), meant(name, all),
                     fmt::format("choose one of {}", joined(all)));
   }
-  for (const fs::path& folder : user_folders(set->name))
+  for (const fs::path& folder : user_folders(*set))
     if (may_write(folder)) return folder;
   throw UserError(Fault::not_found, fmt::format("no writable folder for {}", name),
                   "CONVOY_DATA, XDG_DATA_HOME and HOME name none",

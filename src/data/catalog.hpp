@@ -11,10 +11,10 @@
 namespace convoy {
 
 // Returns the name under which load_data() finds the same data from any working directory: a known
-// name or a missing path unchanged, a folder as an absolute path.
+// name or a missing path unchanged, a folder or file as an absolute path.
 std::string lasting_name(const std::string& name_or_folder);
 // The same for data that was loaded: its name if it lies where that name is searched, or in no
-// folder (synthetic, or from memory); else its folder as an absolute path.
+// folder (synthetic, or from memory); else its folder or file as an absolute path.
 std::string lasting_name(const TrainAndTest& data);
 
 // Returns the folder into which `convoy fetch` writes `name`: the first of `searched` that the user

@@ -110,15 +110,14 @@ struct DataFile::Source {
 };
 
 DataFile::DataFile(const std::filesystem::path& path)
-    : name_(path.string()),
-      remedy_("put an intact copy of the file in its place"),
+    : Content(path.string(), "put an intact copy of the file in its place"),
       source_(std::make_unique<Source>()) {
   Source& s = *source_;
   // O_NONBLOCK: open() must not wait where the path is a pipe.
   s.descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   s.is_ours = true;
   struct stat facts {};
-  if (s.descriptor < 0 || ::fstat(s.descriptor, &facts) != 0) fail_to_open(name_, errno);
+  if (s.descriptor < 0 || ::fstat(s.descriptor, &facts) != 0) fail_to_open(name(), errno);
   if (!S_ISREG(facts.st_mode))
     refuse(S_ISDIR(facts.st_mode) ? "is a folder, not a file" : "is not a regular file", "",
            "put the file in its place, or name another file");
@@ -127,7 +126,7 @@ DataFile::DataFile(const std::filesystem::path& path)
 }
 
 DataFile::DataFile(int descriptor, std::string name, std::string remedy)
-    : name_(std::move(name)), remedy_(std::move(remedy)), source_(std::make_unique<Source>()) {
+    : Content(std::move(name), std::move(remedy)), source_(std::make_unique<Source>()) {
   source_->descriptor = descriptor;
   open();
 }
@@ -137,7 +136,7 @@ DataFile::~DataFile() = default;
 void DataFile::open() {
   Source& s = *source_;
   std::array<std::uint8_t, 6> first{};
-  const std::size_t got = s.read(first.data(), first.size(), name_);
+  const std::size_t got = s.read(first.data(), first.size(), name());
   if (got == 0) refuse("is empty", "0 bytes");
   s.head.assign(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(got));
   for (const Packed& packed : kPacked) {
@@ -145,7 +144,7 @@ void DataFile::open() {
     if (beginning.starts_with(packed.beginning))
       refuse(fmt::format("is {}", packed.what), "",
              s.is_ours ? fmt::format("unpack it with `{0} {1} >{1}.unpacked`", packed.unpack,
-                                     shell_path(name_))
+                                     shell_path(name()))
                        : fmt::format("unpack it first, with `{}`", packed.unpack));
   }
   if (got < 2 || first[0] != 0x1F || first[1] != 0x8B) return;
@@ -155,29 +154,23 @@ void DataFile::open() {
   s.compressed.resize(kChunk);
 }
 
-void DataFile::refuse(std::string_view problem, std::string_view why,
-                      std::string_view remedy) const {
-  throw UserError(Fault::bad_data, fmt::format("{} {}", name_, problem), why,
-                  remedy.empty() ? remedy_ : remedy);
-}
-
 std::size_t DataFile::read_some(std::span<std::uint8_t> out) {
   Source& s = *source_;
   std::size_t done = 0;
   if (!s.gzip) {
-    done = s.read(out.data(), out.size(), name_);
+    done = s.read(out.data(), out.size(), name());
     position_ += done;
     return done;
   }
   z_stream& z = s.zlib;
   while (done < out.size()) {
-    if (z.avail_in == 0 && !s.refill(name_)) {
+    if (z.avail_in == 0 && !s.refill(name())) {
       if (s.between_members) break;
       refuse("is truncated",
              fmt::format("its gzip stream stops after {} bytes of content", position_));
     }
     if (s.between_members) {
-      const std::uint64_t zeros = s.skip_zeros(name_);
+      const std::uint64_t zeros = s.skip_zeros(name());
       if (zeros > 0 && z.avail_in == 0) break;
       if (zeros > 0)
         refuse("is damaged", fmt::format("gzip: {} zero bytes stand between two members, after {} "
@@ -219,7 +212,7 @@ void DataFile::expect_end() {
 
 std::uint64_t DataFile::count() const {
   CONVOY_ASSERT(source_->is_ours);
-  DataFile again(name_);
+  DataFile again(name());
   std::vector<std::uint8_t> scratch(kChunk);
   while (again.read_some(scratch) == scratch.size()) {
   }

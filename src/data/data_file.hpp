@@ -14,12 +14,11 @@
 #include <string>
 #include <string_view>
 
+#include "data/content.hpp"
+
 namespace convoy {
 
-// Sizes and positions are those of the content, after decompression. Every member that reads throws
-// Error(io) where the system cannot read (permission, a failing disk), and UserError(bad_data)
-// where the gzip data are damaged. Threads must not share an object.
-class DataFile {
+class DataFile final : public Content {
  public:
   // Also throws UserError(not_found) where the file does not exist, and UserError(bad_data) where
   // it is not a regular file or is empty.
@@ -28,37 +27,27 @@ class DataFile {
   // Messages call it `name`, and say `remedy` where its content is wrong. size() must not be
   // called.
   DataFile(int descriptor, std::string name, std::string remedy);
-  ~DataFile();
+  ~DataFile() override;
 
-  const std::string& name() const { return name_; }
+  // For a plain file it is the file's size. A gzip trailer can be wrong, so the content is counted;
+  // `expected` is returned without counting where the trailer agrees with it and the compression
+  // ratio is an ordinary one. So a header alone never decides how much memory is allocated.
+  std::uint64_t size(std::optional<std::uint64_t> expected) const override;
+  using Content::size;
 
-  // The number of bytes of the content. For a plain file it is the file's size. A gzip trailer can
-  // be wrong, so the content is counted; `expected` is returned without counting where the trailer
-  // agrees with it and the compression ratio is an ordinary one. So a header alone never decides
-  // how much memory is allocated.
-  std::uint64_t size(std::optional<std::uint64_t> expected = std::nullopt) const;
-
-  // Fills `out`. `what` names the place in the error for a file that ends too early.
-  void read(std::span<std::uint8_t> out, std::string_view what);
+  void read(std::span<std::uint8_t> out, std::string_view what) override;
 
   // Fills `out` as far as the content reaches, and returns the number of bytes; it is smaller than
   // `out` only at the end.
   std::size_t read_some(std::span<std::uint8_t> out);
 
-  // Checks that the content ends here; throws where more follows or the end is damaged.
-  void expect_end();
-
-  // Throws UserError(bad_data) with this file, the reason and the remedy (by default: to put an
-  // intact copy in its place).
-  [[noreturn]] void refuse(std::string_view problem, std::string_view why,
-                           std::string_view remedy = "") const;
+  void expect_end() override;
 
  private:
   struct Source;
   void open();  // reads the first bytes
   std::uint64_t count() const;
 
-  std::string name_, remedy_;
   std::unique_ptr<Source> source_;
   std::uint64_t position_ = 0;
 };

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -11,7 +13,9 @@
 #include "base/safe_text.hpp"
 #include "data/cifar.hpp"
 #include "data/data_file.hpp"
+#include "data/emnist.hpp"
 #include "data/idx.hpp"
+#include "data/npz.hpp"
 
 namespace convoy {
 namespace {
@@ -19,6 +23,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kCifarTrainFiles = 5;
+// In the order of kEmnistSplits.
+constexpr Format kEmnistFormats[] = {Format::emnist_byclass,  Format::emnist_bymerge,
+                                     Format::emnist_balanced, Format::emnist_letters,
+                                     Format::emnist_digits,   Format::emnist_mnist};
 
 // Whether `path` exists. Sets `unreadable` where the system does not tell.
 bool there(const fs::path& path, std::error_code& unreadable) {
@@ -29,13 +37,18 @@ bool there(const fs::path& path, std::error_code& unreadable) {
 }
 
 // The names that are in use for one file, the usual one first: some archives have
-// train-images.idx3-ubyte, and the name of labels of several bytes says so.
+// train-images.idx3-ubyte, the name of labels of several bytes says so, and so does that of images
+// of several channels.
 std::vector<std::string> spellings(const std::string& name) {
   const auto kind = name.find("-idx");
   if (kind == std::string::npos) return {name};
   constexpr std::string_view kLabels = "-labels-idx1-";
   const auto labels = name.find(kLabels);
   std::vector<std::string> all{name};
+  if (const auto images = name.find("-images-idx3-"); images != std::string::npos) {
+    all.push_back(name);
+    all.back()[images + std::string_view("-images-idx").size()] = '4';
+  }
   if (labels != std::string::npos) {
     for (const char* type : {"short", "int"})
       all.push_back(name.substr(0, labels) + std::string(kLabels) + type);
@@ -108,27 +121,66 @@ struct ClassNames {
 };
 
 Parts read_idx_files(std::span<const fs::path> files, const ClassNames& classes) {
-  auto [train, test] =
-      read_idx({files[0], files[1]}, {files[2], files[3]}, classes.count(), classes.file);
-  return {std::move(train), std::move(test)};
+  return read_idx({files[0], files[1]}, {files[2], files[3]}, classes.count(), classes.file);
 }
 
 Parts read_cifar_files(std::span<const fs::path> files, const ClassNames& /*classes*/) {
   return {read_cifar(files.first(kCifarTrainFiles)), read_cifar(files.subspan(kCifarTrainFiles))};
 }
 
+Parts read_qmnist_files(std::span<const fs::path> files, const ClassNames& classes) {
+  return read_idx({files[0], files[1], kQmnistColumns}, {files[2], files[3], kQmnistColumns},
+                  classes.count());
+}
+
+Parts read_npy_arrays(std::span<const fs::path> files, const ClassNames& classes) {
+  return read_npy_files(files, classes.count(), classes.file);
+}
+
+// Messages about folders list the common formats. A folder of a user's own is compared with these
+// and with the rare ones.
+enum class Listing { common, rare, by_name_alone };
+
 struct FormatRow {
   Format format;
   std::string_view name;
   std::vector<std::string> files;  // the usual names; read() gets the paths in this order
-  std::string_view names_file;     // names the classes of a user's set
+  std::string_view names_file;     // names the classes of a user's set; may be empty
   Index classes;                   // 0: any number
-  Parts (*read)(std::span<const fs::path> files, const ClassNames& classes);
+  std::function<Parts(std::span<const fs::path> files, const ClassNames& classes)> read;
+  Listing listing = Listing::common;
+  std::vector<std::string> class_names = {};  // of this format; empty: those of the file
 };
 
+FormatRow row_of_emnist(Format format, const EmnistSplit& split) {
+  return {format,
+          split.title,
+          emnist_files(split),
+          "",
+          static_cast<Index>(split.classes.size()),
+          [&split](std::span<const fs::path> files, const ClassNames& /*classes*/) {
+            return read_emnist(split, files);
+          },
+          Listing::rare,
+          emnist_class_names(split)};
+}
+
+FormatRow row_of_cifar100(Format format, Cifar100Labels labels) {
+  const bool is_fine = labels == Cifar100Labels::fine;
+  return {format,
+          "CIFAR-100",
+          {"train.bin", "test.bin"},
+          is_fine ? "fine_label_names.txt" : "coarse_label_names.txt",
+          is_fine ? kCifar100FineClasses : kCifar100CoarseClasses,
+          [labels](std::span<const fs::path> files, const ClassNames& /*classes*/) -> Parts {
+            return {read_cifar100(files[0], labels), read_cifar100(files[1], labels)};
+          },
+          is_fine ? Listing::common : Listing::by_name_alone};
+}
+
 // An incomplete folder is compared with the first of these formats of which it holds a file.
-const std::vector<FormatRow>& rows() {
-  static const std::vector<FormatRow> all = {
+std::vector<FormatRow> make_rows() {
+  std::vector<FormatRow> all = {
       {Format::idx,
        "MNIST (IDX)",
        {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
@@ -136,6 +188,15 @@ const std::vector<FormatRow>& rows() {
        "class_names.txt",
        0,
        read_idx_files},
+      {Format::qmnist,
+       "QMNIST",
+       {"qmnist-train-images-idx3-ubyte", "qmnist-train-labels-idx2-int",
+        "qmnist-test-images-idx3-ubyte", "qmnist-test-labels-idx2-int"},
+       "",
+       10,
+       read_qmnist_files,
+       Listing::rare,
+       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
       {Format::cifar,
        "CIFAR-10",
        {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
@@ -143,7 +204,22 @@ const std::vector<FormatRow>& rows() {
        "batches.meta.txt",
        kCifarClasses,
        read_cifar_files},
+      row_of_cifar100(Format::cifar100, Cifar100Labels::fine),
+      row_of_cifar100(Format::cifar100_coarse, Cifar100Labels::coarse),
+      {Format::npy,
+       "NumPy (.npy)",
+       {"train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy"},
+       "class_names.txt",
+       0,
+       read_npy_arrays},
   };
+  for (std::size_t i = 0; i < std::size(kEmnistSplits); ++i)
+    all.push_back(row_of_emnist(kEmnistFormats[i], kEmnistSplits[i]));
+  return all;
+}
+
+const std::vector<FormatRow>& rows() {
+  static const std::vector<FormatRow> all = make_rows();
   return all;
 }
 
@@ -157,7 +233,15 @@ const FormatRow& row_of(Format format) {
 
 std::vector<Format> formats() {
   std::vector<Format> all;
-  for (const FormatRow& row : rows()) all.push_back(row.format);
+  for (const FormatRow& row : rows())
+    if (row.listing != Listing::by_name_alone) all.push_back(row.format);
+  return all;
+}
+
+std::vector<Format> common_formats() {
+  std::vector<Format> all;
+  for (const FormatRow& row : rows())
+    if (row.listing == Listing::common) all.push_back(row.format);
   return all;
 }
 
@@ -202,10 +286,11 @@ Parts read_folder(const fs::path& folder, Format format, const FolderFiles& file
   CONVOY_ASSERT(files.complete());
   const FormatRow& row = row_of(format);
   ClassNames classes{std::move(names), {}};
-  if (classes.names.empty()) {
+  if (classes.names.empty() && !row.names_file.empty()) {
     classes.file = folder / row.names_file;
     classes.names = names_in(classes.file);
   }
+  if (classes.names.empty()) classes.names = row.class_names;
   if (row.classes != 0 && classes.count() != 0 && classes.count() != row.classes)
     throw UserError(Fault::bad_data,
                     fmt::format("{} does not fit {}", classes.file.string(), row.name),

@@ -9,11 +9,24 @@
 #include <system_error>
 #include <vector>
 
-#include "data/dataset.hpp"
+#include "data/parts.hpp"
 
 namespace convoy {
 
-enum class Format { idx, cifar };
+enum class Format {
+  idx,
+  qmnist,
+  emnist_byclass,
+  emnist_bymerge,
+  emnist_balanced,
+  emnist_letters,
+  emnist_digits,
+  emnist_mnist,
+  cifar,
+  cifar100,
+  cifar100_coarse,
+  npy,
+};
 
 // The files that a format needs and that a folder has (a small list, e.g. train and test images and
 // labels).
@@ -27,8 +40,11 @@ struct FolderFiles {
   bool any() const { return missing.size() < found.size() || !only_xz.empty(); }
 };
 
-// All formats, in the order of messages.
+// All formats that a folder of its own may have, in the order of messages. (The coarse labels of
+// CIFAR-100 are in the files of the fine ones; the name of the known set chooses them.)
 std::vector<Format> formats();
+// Those of them that messages list.
+std::vector<Format> common_formats();
 // As in "files in the format of MNIST (IDX)".
 std::string_view name_of(Format format);
 std::vector<std::string> wanted_files(Format format);
@@ -36,12 +52,8 @@ std::vector<std::string> wanted_files(Format format);
 bool is_wanted(std::string_view name, Format format);
 FolderFiles find_files(const std::filesystem::path& folder, Format format);
 
-struct Parts {
-  Dataset train;
-  Dataset test;
-};
 // `files` must be complete. `names` are the class names of a known set; where they are empty, they
-// come from the format's file of names, if it exists.
+// come from the format's file of names, if it exists, or are those of the format.
 Parts read_folder(const std::filesystem::path& folder, Format format, const FolderFiles& files,
                   std::vector<std::string> names);
 

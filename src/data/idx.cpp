@@ -8,18 +8,16 @@
 #include <string_view>
 #include <utility>
 
-#include "base/check.hpp"
 #include "base/memory.hpp"
 #include "data/data_file.hpp"
-#include "data/labels.hpp"
 
 namespace convoy {
 namespace {
 
 constexpr std::uint32_t kImages = 0x00000803;
 constexpr std::uint32_t kImagesOfChannels = 0x00000804;
+constexpr std::uint32_t kExtendedLabels = 0x00000C02;
 constexpr std::uint64_t kMagicBytes = 4;
-constexpr std::size_t kLabelsHeader = 8;  // bytes before the first label
 
 std::uint32_t big_endian(const std::uint8_t* b) {
   return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
@@ -39,11 +37,14 @@ constexpr std::array kTypes = {Type{kUnsignedBytes, "unsigned bytes", 1},
                                Type{0x0D, "32-bit floating-point numbers"},
                                Type{0x0E, "64-bit floating-point numbers"}};
 
-enum class Content { images, labels, other };
+enum class Kind { images, labels, extended_labels, other };
 
 // "images (0x00000803)", "labels (0x00000801, 0x00000b01, 0x00000c01)"
-std::string magic_numbers(Content content) {
-  if (content == Content::images) return fmt::format("images ({:#010x})", kImages);
+std::string magic_numbers(Kind kind) {
+  if (kind == Kind::images)
+    return fmt::format("images ({:#010x}, {:#010x})", kImages, kImagesOfChannels);
+  if (kind == Kind::extended_labels)
+    return fmt::format("extended labels ({:#010x})", kExtendedLabels);
   std::string text;
   for (const Type& type : kTypes) {
     if (type.bytes_of_label == 0) continue;
@@ -63,50 +64,65 @@ struct Magic {
     const auto found = std::ranges::find(kTypes, value >> 8 & 0xFF, &Type::code);
     return found == kTypes.end() ? nullptr : &*found;
   }
-  Content content() const {
-    if (value == kImages) return Content::images;
-    return is_idx() && dimensions() == 1 && type()->bytes_of_label > 0 ? Content::labels
-                                                                       : Content::other;
+  Kind kind() const {
+    if (value == kImages || value == kImagesOfChannels) return Kind::images;
+    if (value == kExtendedLabels) return Kind::extended_labels;
+    return is_idx() && dimensions() == 1 && type()->bytes_of_label > 0 ? Kind::labels : Kind::other;
   }
 };
 
-std::string_view to_string(Content content) {
-  return content == Content::images   ? "images"
-         : content == Content::labels ? "labels"
-                                      : "something else";
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::images:
+      return "images";
+    case Kind::labels:
+      return "labels";
+    case Kind::extended_labels:
+      return "extended labels";
+    default:
+      return "something else";
+  }
 }
 
-std::string remedy_for(Magic found, Content wanted) {
-  if (found.content() != Content::other)
+std::string remedy_for(Magic found, Kind wanted) {
+  if (found.kind() == Kind::extended_labels && wanted == Kind::labels)
+    return "keep the names of QMNIST's four files, which say that its labels are extended";
+  if (found.kind() != Kind::other)
     return fmt::format("put the file of {} in its place; perhaps the two are exchanged",
                        to_string(wanted));
   if (!found.is_idx())
     return fmt::format("put a file of {} in its place (IDX: docs/formats.md, \"Data files\")",
                        to_string(wanted));
-  return wanted == Content::images
-             ? "write the images as unsigned bytes of 3 dimensions: count, rows and columns of one "
-               "channel"
-             : "write the labels as unsigned bytes, or as 16-bit or 32-bit integers, of 1 "
-               "dimension: a class number for each image";
+  switch (wanted) {
+    case Kind::images:
+      return "write the images as unsigned bytes of 3 dimensions (count, rows and columns) or of 4 "
+             "(these and channels)";
+    case Kind::extended_labels:
+      return "write the labels as 32-bit integers of 2 dimensions: count, and 8 columns";
+    default:
+      return "write the labels as unsigned bytes, or as 16-bit or 32-bit integers, of 1 dimension: "
+             "a class number for each image";
+  }
 }
 
-Magic read_magic(DataFile& file, Content wanted) {
+Magic read_magic(DataFile& file, Kind wanted) {
   std::array<std::uint8_t, kMagicBytes> bytes{};
   file.read(bytes, "the magic number");
   const Magic found{big_endian(bytes.data())};
-  if (found.content() == wanted) return found;
+  if (found.kind() == wanted) return found;
   std::string why = fmt::format("its magic number at byte 0 is {:#010x}, not that of {}",
                                 found.value, magic_numbers(wanted));
   if (found.is_idx())
     why += fmt::format(": {} of {} dimension{}", found.type()->name, found.dimensions(),
                        found.dimensions() == 1 ? "" : "s");
-  file.refuse(fmt::format("holds {} instead of {}", to_string(found.content()), to_string(wanted)),
+  file.refuse(fmt::format("holds {} instead of {}", to_string(found.kind()), to_string(wanted)),
               why, remedy_for(found, wanted));
 }
 
-// Reads the numbers after the magic number, each of which is at least 1.
+// Reads the next numbers of the header, which begin at byte `at`; each is at least 1.
 template <std::size_t N>
-std::array<std::uint64_t, N> read_sizes(DataFile& file, const std::array<const char*, N>& names) {
+std::array<std::uint64_t, N> read_sizes(DataFile& file, const std::array<const char*, N>& names,
+                                        std::uint64_t at = kMagicBytes) {
   std::array<std::uint8_t, 4 * N> bytes{};
   file.read(bytes, "the header");
   std::array<std::uint64_t, N> sizes{};
@@ -114,7 +130,7 @@ std::array<std::uint64_t, N> read_sizes(DataFile& file, const std::array<const c
     sizes[i] = big_endian(bytes.data() + 4 * i);
     if (sizes[i] == 0)
       file.refuse("holds nothing",
-                  fmt::format("the number of {} at byte {} is 0", names[i], kMagicBytes + 4 * i));
+                  fmt::format("the number of {} at byte {} is 0", names[i], at + 4 * i));
   }
   return sizes;
 }
@@ -143,47 +159,17 @@ std::int64_t label_at(std::span<const std::uint8_t> bytes) {
   return bytes.size() == 1 ? std::int64_t{value} : static_cast<std::int32_t>(value);
 }
 
-struct Part {
-  IdxImages images;
-  IdxLabels labels;
-};
-
-Part read_part(const IdxFiles& files) {
-  Part part;
-  part.labels = read_idx_labels(files.labels);
-  part.images = read_idx_images(files.images);
-  if (part.images.count != static_cast<Index>(part.labels.labels.size()))
-    throw UserError(
-        Fault::bad_data,
-        fmt::format("{} and {} do not belong together", files.images.string(),
-                    files.labels.string()),
-        fmt::format("{} images and {} labels", part.images.count, part.labels.labels.size()),
-        "put files of the same set side by side");
-  return part;
+// The bytes of an image, or so many that no file has them.
+std::uint64_t image_bytes(const std::array<std::uint64_t, 4>& sizes) {
+  std::uint64_t bytes = 0;
+  const bool is_large = __builtin_mul_overflow(sizes[1] * sizes[2], sizes[3], &bytes);
+  return is_large ? UINT64_MAX : bytes;
 }
 
-void check_labels(const std::filesystem::path& file, const IdxLabels& read, Index classes,
-                  const std::filesystem::path& names_file) {
-  const std::vector<Label>& labels = read.labels;
-  const auto wrong = std::ranges::find_if(labels, [&](Label l) { return l >= classes; });
-  if (wrong == labels.end()) return;
-  const auto sample = static_cast<std::size_t>(wrong - labels.begin());
-  const std::string doubt = doubts_about_labels(labels);
-  const bool begins_with_one = doubt.starts_with("label 0 never");
-  throw UserError(
-      Fault::bad_data, fmt::format("{} holds a label that is out of range", file.string()),
-      fmt::format("label {} of sample {}, at byte {}; {} {} class{}{}{}", *wrong, sample,
-                  kLabelsHeader + sample * read.bytes,
-                  names_file.empty() ? "there are" : names_file.filename().string() + " names",
-                  classes, classes == 1 ? "" : "es", begins_with_one ? "; " : "",
-                  begins_with_one ? doubt : ""),
-      names_file.empty()
-          ? "number the classes from 0, or put an intact copy of the file in its place"
-          : fmt::format("number the classes from 0 and name each in {}", names_file.string()));
-}
-
-Index classes_shown(const IdxLabels& read) {
-  return Index{*std::ranges::max_element(read.labels)} + 1;  // a file has at least one label
+PartArrays read_part(const IdxFiles& files) {
+  LabelArray labels = read_idx_labels(files.labels, files.label_columns);
+  return {read_idx_images(files.images), std::move(labels), files.images.string(),
+          files.labels.string()};
 }
 
 }  // namespace
@@ -200,41 +186,56 @@ std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginnin
   return IdxHeader{size(0), {size(1), size(2), dimensions == 4 ? size(3) : 1}, bytes};
 }
 
-IdxImages read_idx_images(const std::filesystem::path& path) {
-  constexpr std::uint64_t kHeader = 16;
+ImageArray read_idx_images(const std::filesystem::path& path) {
   DataFile file(path);
-  read_magic(file, Content::images);
+  const bool has_channels = read_magic(file, Kind::images).value == kImagesOfChannels;
   const auto [count, rows, columns] = read_sizes(file, std::array{"images", "rows", "columns"});
-  check_size(file, kHeader, count, rows * columns,  // 32-bit numbers: no overflow
-             fmt::format("{} images of {} x {}", count, rows, columns));
-  IdxImages images;
+  const std::uint64_t channels =
+      has_channels ? read_sizes(file, std::array{"channels"}, kMagicBytes + 12)[0] : 1;
+  check_size(file, kMagicBytes + (has_channels ? 16 : 12), count,
+             image_bytes({count, rows, columns, channels}),
+             fmt::format("{} images of {} x {}{}", count, rows, columns,
+                         has_channels ? fmt::format(" x {}", channels) : std::string()));
+  ImageArray images;
   images.count = static_cast<Index>(count);
-  images.shape = {static_cast<Index>(rows), static_cast<Index>(columns), 1};
-  check_room(count * rows * columns, fmt::format("the images of {}", file.name()));
-  images.pixels.resize(count * rows * columns);
+  images.shape = {static_cast<Index>(rows), static_cast<Index>(columns),
+                  static_cast<Index>(channels)};
+  const std::uint64_t bytes = count * rows * columns * channels;
+  check_room(bytes, fmt::format("the images of {}", file.name()));
+  images.pixels.resize(bytes);
   file.read(images.pixels, "the images");
   file.expect_end();
   return images;
 }
 
-IdxLabels read_idx_labels(const std::filesystem::path& path) {
+LabelArray read_idx_labels(const std::filesystem::path& path, std::size_t columns) {
   DataFile file(path);
-  const std::size_t each = read_magic(file, Content::labels).type()->bytes_of_label;
+  const bool is_extended = columns > 1;
+  const Magic magic = read_magic(file, is_extended ? Kind::extended_labels : Kind::labels);
+  const std::size_t each = magic.type()->bytes_of_label, step = each * columns;
   const auto [count] = read_sizes(file, std::array{"labels"});
-  check_size(file, kLabelsHeader, count, each, fmt::format("{} labels", count));
+  const std::size_t header = kMagicBytes + (is_extended ? 8 : 4);
+  if (is_extended) {
+    const auto [stated] = read_sizes(file, std::array{"columns"}, kMagicBytes + 4);
+    if (stated != columns)
+      file.refuse("holds labels of another kind",
+                  fmt::format("{} columns, and QMNIST has {}", stated, columns),
+                  "put a file of QMNIST's extended labels in its place");
+  }
+  check_size(file, header, count, step, fmt::format("{} labels", count));
   check_room(count * sizeof(Label), fmt::format("the labels of {}", file.name()));
-  IdxLabels result{std::vector<Label>(count), each};
+  LabelArray result{std::vector<Label>(count), header, step};
   constexpr std::size_t kAtOnce = 4096;
-  std::vector<std::uint8_t> bytes(kAtOnce * each);
+  std::vector<std::uint8_t> bytes(kAtOnce * step);
   for (std::size_t first = 0; first < count; first += kAtOnce) {
     const auto part = std::span(result.labels).subspan(first, std::min(kAtOnce, count - first));
-    file.read(std::span(bytes).first(part.size() * each), "the labels");
+    file.read(std::span(bytes).first(part.size() * step), "the labels");
     for (std::size_t i = 0; i < part.size(); ++i) {
-      const std::int64_t label = label_at(std::span(bytes).subspan(i * each, each));
+      const std::int64_t label = label_at(std::span(bytes).subspan(i * step, each));
       if (label < 0 || label >= kMostClasses)
         file.refuse("holds a label that is out of range",
                     fmt::format("label {} of sample {}, at byte {}; labels are from 0 to {}", label,
-                                first + i, kLabelsHeader + (first + i) * each, kMostClasses - 1),
+                                first + i, header + (first + i) * step, kMostClasses - 1),
                     "number the classes from 0, or put an intact copy of the file in its place");
       part[i] = static_cast<Label>(label);
     }
@@ -243,27 +244,13 @@ IdxLabels read_idx_labels(const std::filesystem::path& path) {
   return result;
 }
 
-IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-                  const std::filesystem::path& names_file) {
-  Part a = read_part(train), b = read_part(test);
-  if (a.images.shape != b.images.shape)
-    throw UserError(
-        Fault::bad_data,
-        fmt::format("{} and {} do not belong together", train.images.string(),
-                    test.images.string()),
-        fmt::format("images of {} and of {}", to_string(a.images.shape), to_string(b.images.shape)),
-        "put files of the same set side by side");
-  if (classes == 0)
-    classes = std::max({Index{2}, classes_shown(a.labels), classes_shown(b.labels)});
-  check_labels(train.labels, a.labels, classes, names_file);
-  check_labels(test.labels, b.labels, classes, names_file);
-  const auto dataset = [&](Part& part, const std::filesystem::path& labels) {
-    Dataset data(part.images.shape, std::move(part.images.pixels), std::move(part.labels.labels),
-                 classes);
-    data.set_label_file(labels);
-    return data;
-  };
-  return {dataset(a, train.labels), dataset(b, test.labels)};
+Parts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
+               const std::filesystem::path& names_file) {
+  PartArrays train_arrays = read_part(train);
+  Parts parts = make_parts(std::move(train_arrays), read_part(test), classes, names_file);
+  parts.train.set_label_file(train.labels);
+  parts.test.set_label_file(test.labels);
+  return parts;
 }
 
 }  // namespace convoy

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// IDX, the format of MNIST and Fashion-MNIST; plain or gzip. All integers are big-endian, those of
-// the header have 32 bits:
+// IDX, the format of MNIST and of the sets that follow it; plain or gzip. All integers are
+// big-endian, those of the header have 32 bits:
 //   images  0x00000803, count, rows, columns, then count * rows * columns bytes
 //   labels  0x00000801, count, then count bytes
 //           0x00000B01 the same with count signed integers of 16 bits, 0x00000C01 of 32 bits
-//   images of several channels (pictures only)  0x00000804, count, rows, columns, channels, then
+//   images of several channels  0x00000804, count, rows, columns, channels, then
 //           count * rows * columns * channels bytes
+//   extended labels of QMNIST  0x00000C02, count, 8, then count rows of 8 signed integers of 32
+//           bits; the first of each row is the class, and the others are not read
 // A file whose size differs from what its header states throws UserError(bad_data), before anything
 // larger than the file's content is allocated.
 #pragma once
@@ -18,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.hpp"
+#include "data/parts.hpp"
 
 namespace convoy {
 
@@ -31,35 +33,22 @@ struct IdxHeader {
 inline constexpr std::size_t kLongestIdxHeader = 20;
 // `beginning`: the first kLongestIdxHeader bytes of a file, or all of a shorter one. Returns
 // nothing where they are no header of images: unsigned bytes of 3 dimensions (count, rows,
-// columns), or of 4 (these and channels), which pictures have and data sets do not.
+// columns), or of 4 (these and channels).
 std::optional<IdxHeader> parse_idx_header(std::span<const std::uint8_t> beginning);
 
-struct IdxImages {
-  Index count = 0;
-  Shape shape;
-  std::vector<std::uint8_t> pixels;
-};
-IdxImages read_idx_images(const std::filesystem::path& file);
-
-struct IdxLabels {
-  std::vector<Label> labels;
-  std::size_t bytes = 1;  // of each label in the file: 1, 2 or 4
-};
-IdxLabels read_idx_labels(const std::filesystem::path& file);
+ImageArray read_idx_images(const std::filesystem::path& file);
+inline constexpr std::size_t kQmnistColumns = 8;
+// `columns`: 1, or kQmnistColumns for extended labels.
+LabelArray read_idx_labels(const std::filesystem::path& file, std::size_t columns = 1);
 
 struct IdxFiles {
   std::filesystem::path images;
   std::filesystem::path labels;
+  std::size_t label_columns = 1;
 };
 
-struct IdxParts {
-  Dataset train;
-  Dataset test;
-};
-
-// `classes` 0 means as many as the labels of both parts need, at least 2. `names_file` is the file
-// that names the classes, if there is one, for the message about a label without a name.
-IdxParts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-                  const std::filesystem::path& names_file = {});
+// Reads both parts of a set and makes them fit each other (make_parts()).
+Parts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
+               const std::filesystem::path& names_file = {});
 
 }  // namespace convoy

@@ -26,6 +26,7 @@ struct Report {
   std::vector<Index> sizes;  // of train, of test: samples, height, width, channels, classes
   std::vector<std::string> train_classes, test_classes;
   std::string train_labels, test_labels;  // the files that hold the labels
+  std::vector<std::string> notes;
 };
 
 std::vector<std::string> texts(std::span<const Index> numbers) {
@@ -51,15 +52,16 @@ std::string encode(const Report& report) {
                                         pack(report.train_classes),
                                         pack(report.test_classes),
                                         report.train_labels,
-                                        report.test_labels};
+                                        report.test_labels,
+                                        pack(report.notes)};
   return pack(fields);
 }
 
 Report decode(std::string_view text) {
   auto fields = unpack(text);
-  fields.resize(9);
+  fields.resize(10);
   return {fields[0],         fields[1],         fields[2], fields[3], numbers(unpack(fields[4])),
-          unpack(fields[5]), unpack(fields[6]), fields[7], fields[8]};
+          unpack(fields[5]), unpack(fields[6]), fields[7], fields[8], unpack(fields[9])};
 }
 
 void append_sizes(const Dataset& data, std::vector<Index>& sizes) {
@@ -95,6 +97,7 @@ Report read(std::string_view name_or_folder, TrainAndTest& data) {
   report.test_classes = data.test.class_names();
   report.train_labels = data.train.label_file().native();
   report.test_labels = data.test.label_file().native();
+  report.notes = data.notes;
   return report;
 }
 
@@ -191,7 +194,7 @@ TrainAndTest load_data(Communicator& communicator, std::string_view name_or_fold
   SharedPart test(communicator, sizes.subspan(5), found.test_classes, found.test_labels);
   if (reads) test.fill(data.test);
   communicator.barrier(SyncPoint::start);
-  return {found.name, found.folder, train.view(), test.view()};
+  return {found.name, found.folder, train.view(), test.view(), found.notes};
 }
 
 std::string shared_sha256(Communicator& communicator, const Dataset& data) {

@@ -153,7 +153,8 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
       order(parse_order(model.train.order)),
       initial_weights_sha256(run_initial_weights_sha256) {
   check_engine(engine, model);
-  warnings = label_warnings(data);
+  warnings = data.notes;
+  std::ranges::move(label_warnings(data), std::back_inserter(warnings));
   std::iota(test_samples.begin(), test_samples.end(), 0u);
   const auto samples = static_cast<Index>(split.train.size());
   const Index batch = model.train.batch;

@@ -181,6 +181,68 @@ TEST_F(Catalog, CifarFoldersAreRead) {
   EXPECT_EQ(error_of([&] { load_data(folder); }).first, Fault::bad_data);
 }
 
+TEST_F(Catalog, TheSetsOfMnistsFamilyHaveNames) {
+  write_idx_folder(folder_ / "data/kmnist");
+  EXPECT_EQ(load_data("kmnist").train.class_names()[9], "wo");
+  const fs::path qmnist = folder_ / "data/qmnist";
+  for (const std::string part : {"train", "test"}) {
+    Bytes labels = testing::idx(0xC02, {2, 8}, Bytes(64));
+    labels[12 + 32 + 3] = 7;
+    write_file(qmnist / ("qmnist-" + part + "-images-idx3-ubyte.gz"), gzip(idx_images(2, 5, 3)));
+    write_file(qmnist / ("qmnist-" + part + "-labels-idx2-int"), labels);
+  }
+  for (const std::string& name : {std::string("qmnist"), qmnist.string()}) {
+    const TrainAndTest data = load_data(name);
+    EXPECT_EQ(data.train.label(1), 7);
+    EXPECT_EQ(data.test.classes(), 10);
+    EXPECT_EQ(data.test.class_names()[7], "7");
+  }
+}
+
+TEST_F(Catalog, ImagesOfChannelsAreFoundByTheirNames) {
+  const fs::path folder = folder_ / "colours";
+  write_file(folder / "train-images-idx4-ubyte", testing::idx(0x804, {1, 2, 2, 3}, Bytes(12)));
+  write_file(folder / "train-labels-idx1-ubyte", idx_labels({1}));
+  write_file(folder / "t10k-images.idx4-ubyte", testing::idx(0x804, {1, 2, 2, 3}, Bytes(12)));
+  write_file(folder / "t10k-labels-idx1-ubyte", idx_labels({0}));
+  EXPECT_EQ(load_data(folder.string()).test.image_shape(), (Shape{2, 2, 3}));
+}
+
+TEST_F(Catalog, TheNameChoosesTheLabelsOfCifar100) {
+  const fs::path folder = folder_ / "data/cifar100";
+  Bytes record(3074, 5);
+  record[0] = 19;
+  record[1] = 99;
+  for (const char* name : {"train.bin", "test.bin"}) write_file(folder / name, record);
+  std::string names;
+  for (int i = 0; i < 100; ++i) names += "fine " + std::to_string(i) + "\n";
+  write_file(folder / "fine_label_names.txt", names);
+  for (const std::string& name : {std::string("cifar100"), folder.string()}) {
+    const TrainAndTest data = load_data(name);
+    EXPECT_EQ(data.train.label(0), 99);
+    EXPECT_EQ(data.train.class_names()[99], "fine 99");
+  }
+  const TrainAndTest coarse = load_data("cifar100-coarse");
+  EXPECT_EQ(coarse.train.label(0), 19);
+  EXPECT_EQ(coarse.train.classes(), 20);
+  EXPECT_TRUE(coarse.train.class_names().empty());
+  EXPECT_EQ(lasting_name(coarse), "cifar100-coarse");
+  write_file(folder / "coarse_label_names.txt", "a\nb\n");
+  EXPECT_EQ(error_of([] { load_data("cifar100-coarse"); }).first, Fault::bad_data);
+}
+
+TEST_F(Catalog, EveryKnownSetHasItsFacts) {
+  for (const CatalogEntry& entry : catalog()) {
+    if (entry.searched.empty()) continue;  // synthetic
+    EXPECT_FALSE(entry.licence.empty()) << entry.name;
+    EXPECT_FALSE(entry.citation.empty()) << entry.name;
+    EXPECT_GE(entry.files.size(), 2U) << entry.name;
+    const auto [fault, message] = error_of([&] { load_data(entry.name); });
+    if (fault != Fault::not_found) continue;  // Debian has it
+    EXPECT_EQ(message.find("convoy fetch") != std::string::npos, entry.can_be_fetched) << message;
+  }
+}
+
 TEST_F(Catalog, WhatIsMissingIsSaidWithTheWayToGetIt) {
   const auto says = [](const std::string& name, const std::vector<std::string>& words) {
     const auto [fault, message] = error_of([&] { load_data(name); });
@@ -247,6 +309,7 @@ TEST_F(Catalog, FetchWritesWhereTheUserMay) {
   const ScopedVariable data("CONVOY_DATA", write_file(folder_ / "file", "x").string());
   EXPECT_EQ(fetch_folder("mnist"), folder_ / "share/convoy/mnist");
   EXPECT_EQ(error_of([] { fetch_folder("synthetic"); }).first, Fault::usage);
+  EXPECT_EQ(error_of([] { fetch_folder("kmnist"); }).first, Fault::usage);
   const auto [fault, message] = error_of([] { fetch_folder("cifar-10"); });
   EXPECT_EQ(fault, Fault::usage);
   EXPECT_NE(message.find("did you mean cifar10?"), std::string::npos) << message;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/data/files.hpp"
 
 namespace convoy {
@@ -80,6 +82,43 @@ TEST(Cifar, WhatIsNotMadeOfRecordsIsRefused) {
   packed = gzip(whole);
   packed.resize(packed.size() - 5);
   refused(packed, "truncated");
+}
+
+// Of the two labels of a record of CIFAR-100, one is the class.
+TEST(Cifar100, FineOrCoarseLabelsAreTheClasses) {
+  const TempFolder folder;
+  constexpr std::size_t kBytes = 3074;
+  Bytes bytes = random_bytes(40 * kBytes, 4);
+  for (std::size_t r = 0; r < 40; ++r) {
+    bytes[r * kBytes] %= 20;
+    bytes[r * kBytes + 1] %= 100;
+  }
+  const path file = write_file(folder / "train.bin", gzip(bytes));
+  const Dataset fine = read_cifar100(file, Cifar100Labels::fine);
+  const Dataset coarse = read_cifar100(file, Cifar100Labels::coarse);
+  ASSERT_EQ(fine.size(), 40);
+  EXPECT_EQ(fine.classes(), 100);
+  EXPECT_EQ(coarse.classes(), 20);
+  EXPECT_TRUE(std::ranges::equal(fine.pixels(), coarse.pixels()));
+  for (std::size_t r = 0; r < 40; ++r) {
+    EXPECT_EQ(coarse.label(static_cast<Index>(r)), bytes[r * kBytes]);
+    EXPECT_EQ(fine.label(static_cast<Index>(r)), bytes[r * kBytes + 1]);
+    EXPECT_EQ(fine.image(static_cast<Index>(r))[5 * 3 + 2], bytes[r * kBytes + 2 + 2048 + 5]);
+  }
+  const auto refused = [&](const Bytes& wrong, const std::string& word) {
+    const path bad = write_file(folder / "bad", wrong);
+    const auto [fault, message] = error_of([&] { read_cifar100(bad, Cifar100Labels::fine); });
+    EXPECT_EQ(fault, Fault::bad_data);
+    EXPECT_NE(message.find(word), std::string::npos) << message;
+  };
+  Bytes wrong = bytes;
+  wrong[kBytes] = 20;  // coarse labels are checked where fine ones are used
+  refused(wrong, "label 20 of record 1, at byte 3074; there are 20 classes");
+  wrong = bytes;
+  wrong[kBytes + 1] = 100;
+  refused(wrong, "label 100 of record 1, at byte 3075; there are 100 classes");
+  refused(records(2, 1), "is not a CIFAR-100 file");
+  refused(Bytes(bytes.begin(), bytes.end() - 1), "truncated");
 }
 
 }  // namespace

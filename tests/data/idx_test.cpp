@@ -52,7 +52,7 @@ TEST_F(Idx, PlainAndGzipReadAlikeWhateverTheNameSays) {
         random_bytes(std::size_t{count} * rows * columns, random(), 1 + random() % 256);
     const Bytes file = idx(kImages, {count, rows, columns}, body);
     for (const path& name : {put("plain.gz", file), put("packed", gzip(file))}) {
-      const IdxImages images = read_idx_images(name);
+      const ImageArray images = read_idx_images(name);
       EXPECT_EQ(images.count, count);
       EXPECT_EQ(images.shape, (Shape{rows, columns, 1}));
       EXPECT_EQ(images.pixels, body);
@@ -70,7 +70,7 @@ TEST_F(Idx, GzipOfSeveralStreamsIsOneFile) {
     Bytes packed = gzip(Bytes(file.begin(), file.begin() + cut));
     const Bytes rest = gzip(Bytes(file.begin() + cut, file.end()));
     packed.insert(packed.end(), rest.begin(), rest.end());
-    const IdxImages images = read_idx_images(put("packed", packed));
+    const ImageArray images = read_idx_images(put("packed", packed));
     EXPECT_TRUE(std::equal(images.pixels.begin(), images.pixels.end(), file.begin() + 16));
   }
 }
@@ -109,7 +109,8 @@ TEST_F(Idx, SwappedAndForeignFilesAreRefused) {
   expect_refused(idx_labels({1, 2, 3}), "holds labels instead of images");
   expect_refused(idx_images(3, 4, 5), "holds images instead of labels", true);
   expect_refused(gzip(idx_labels({1, 2, 3})), "holds labels instead of images");
-  expect_refused(idx(0x804, {1, 2, 3, 4}, Bytes(24)), "0x00000804");
+  expect_refused(idx(0x805, {1, 2, 3, 4, 1}, Bytes(24)), "0x00000805");
+  expect_refused(idx(0xC02, {3, 8}, Bytes(96)), "keep the names of QMNIST's four files", true);
   const std::string page = "<!DOCTYPE html><html><body>404</body></html>";
   expect_refused(Bytes(page.begin(), page.end()), "something else");
   expect_refused({0xFD, '7', 'z', 'X', 'Z', 0, 1, 2, 3}, "xz -dc");
@@ -152,7 +153,7 @@ TEST_F(Idx, LabelsMayHaveSeveralBytes) {
     wanted.back() = beyond - 1;
     const Bytes file = idx_labels_of(bits, wanted);
     for (const path& name : {put("plain", file), put("packed", gzip(file))}) {
-      const IdxLabels read = read_idx_labels(name);
+      const LabelArray read = read_idx_labels(name);
       EXPECT_EQ(read.labels, Labels(wanted.begin(), wanted.end()));
       EXPECT_EQ(read.bytes, static_cast<std::size_t>(bits / 8));
     }
@@ -173,6 +174,52 @@ TEST_F(Idx, LabelsMayHaveSeveralBytes) {
   expect_refused(idx(0x901, {3}, {1, 2, 3}), "signed bytes of 1 dimension", true);
   expect_refused(idx(0xD01, {1}, {1, 2, 3, 4}), "16-bit or 32-bit integers", true);
   expect_refused(idx(0xC02, {1, 1}, {1, 2, 3, 4}), "32-bit integers of 2 dimensions", true);
+}
+
+TEST_F(Idx, ImagesMayHaveSeveralChannels) {
+  const Bytes pixels = random_bytes(std::size_t{7} * 3 * 4 * 5, 2);
+  const Bytes file = idx(0x804, {7, 3, 4, 5}, pixels);
+  for (const path& name : {put("plain", file), put("packed", gzip(file))}) {
+    const ImageArray images = read_idx_images(name);
+    EXPECT_EQ(images.count, 7);
+    EXPECT_EQ(images.shape, (Shape{3, 4, 5}));
+    EXPECT_EQ(images.pixels, pixels);
+  }
+  for (std::size_t size = 1; size < file.size(); ++size)
+    expect_refused(Bytes(file.begin(), file.begin() + static_cast<Index>(size)), "truncated");
+  expect_refused(idx(0x804, {7, 3, 4, 0}, {}), "number of channels at byte 16 is 0");
+  for (const std::uint32_t channels : {1U << 31, 0xFFFFFFFF, 1U << 16}) {
+    expect_refused(idx(0x804, {0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, channels}, pixels), "header");
+    expect_refused(idx(0x804, {1, 1U << 16, 1U << 16, channels}, pixels), "header");
+  }
+}
+
+TEST_F(Idx, TheFirstOfEightColumnsIsTheClass) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < 5000; ++i)
+    for (std::int64_t column = 0; column < 8; ++column)
+      rows.push_back(column == 0 ? i % 10 : -1 - i * column);
+  Bytes file = idx(0xC02, {5000, 8}, {});
+  const Bytes body = idx_labels_of(32, rows);
+  file.insert(file.end(), body.begin() + 8, body.end());
+  for (const path& name : {put("plain", file), put("packed", gzip(file))}) {
+    const LabelArray read = read_idx_labels(name, kQmnistColumns);
+    ASSERT_EQ(read.labels.size(), 5000U);
+    for (std::size_t i = 0; i < 5000; ++i) ASSERT_EQ(read.labels[i], i % 10);
+    EXPECT_EQ(read.header + 3 * read.bytes, 12U + 3 * 32);
+  }
+  const auto refused = [&](const Bytes& bytes, const std::string& word) {
+    const path name = put("wrong", bytes);
+    const auto [fault, message] = error_of([&] { read_idx_labels(name, kQmnistColumns); });
+    EXPECT_EQ(fault, Fault::bad_data);
+    EXPECT_NE(message.find(word), std::string::npos) << message;
+  };
+  refused(Bytes(file.begin(), file.end() - 1), "truncated");
+  refused(idx(0xC02, {8, 5}, Bytes(160)), "5 columns, and QMNIST has 8");
+  refused(idx_labels({1, 2}), "holds labels instead of extended labels");
+  refused(idx(0xC02, {0xFFFFFFFF, 8}, Bytes(32)), "truncated");
+  file[12 + 32] = 1;  // the class of sample 1 is beyond all labels
+  refused(file, "label 16777217 of sample 1, at byte 44");
 }
 
 TEST_F(Idx, HoldingNothingIsRefused) {
@@ -241,9 +288,8 @@ class IdxPairs : public Idx {
 
 TEST_F(IdxPairs, ClassesAreCountedOverBothParts) {
   const auto classes = [&](const Bytes& train, const Bytes& test) {
-    const IdxParts parts =
-        read_idx(part("a", train, static_cast<std::uint32_t>(train.size())),
-                 part("b", test, static_cast<std::uint32_t>(test.size())), 0, {});
+    const Parts parts = read_idx(part("a", train, static_cast<std::uint32_t>(train.size())),
+                                 part("b", test, static_cast<std::uint32_t>(test.size())), 0, {});
     EXPECT_EQ(parts.train.classes(), parts.test.classes());
     return parts.train.classes();
   };
@@ -271,7 +317,7 @@ TEST_F(IdxPairs, MoreThan256ClassesAreReadFromWiderLabels) {
   const IdxFiles train{put("images", idx_images(3, 4, 4)),
                        put("labels", idx_labels_of(16, {0, 299, 256}))};
   const IdxFiles test = part("b", {7}, 1);
-  const IdxParts parts = read_idx(train, test, 0, {});
+  const Parts parts = read_idx(train, test, 0, {});
   EXPECT_EQ(parts.train.classes(), 300);
   EXPECT_EQ(parts.test.classes(), 300);
   EXPECT_EQ(parts.train.label(1), 299);

@@ -159,7 +159,7 @@ TEST_F(DataFiles, NoRemedyAsksForAnIntactCopyOfAnIntactFile) {
   };
   const std::string page = "<!DOCTYPE html><html><body>404</body></html>";
   const Case images[] = {
-      {idx(0x804, {1, 2, 3, 3}, Bytes(18)), "4 dimensions", "3 dimensions"},
+      {idx(0x805, {1, 1, 2, 3, 3}, Bytes(18)), "5 dimensions", "3 dimensions"},
       {idx(0xD03, {1, 1, 1}, Bytes(4)), "32-bit floating-point", "unsigned bytes"},
       {idx_labels({1, 2, 3}), "holds labels instead of images", "exchanged"},
       {Bytes(page.begin(), page.end()), "something else", "put a file of images"},
@@ -201,13 +201,13 @@ TEST_F(DataFiles, AnOverlongClassNameIsRefusedWithItsLine) {
 }
 
 TEST_F(DataFiles, AFileInPlaceOfADataSetIsSaidToBeThere) {
-  const fs::path archive = write_file(folder_ / "x.npz", "PK");
+  const fs::path archive = write_file(folder_ / "x.tar", "ustar");
   const fs::path here = fs::current_path();
   fs::current_path(folder_.path());
-  for (const std::string& name : {std::string("x.npz"), archive.string()}) {
+  for (const std::string& name : {std::string("x.tar"), archive.string()}) {
     const auto [fault, message] = error_of([&] { load_data(name); });
     EXPECT_EQ(fault, Fault::not_found);
-    expect_words(message, {"x.npz is a file", "train-images-idx3-ubyte", "docs/formats.md"});
+    expect_words(message, {"x.tar is a file", "train-images-idx3-ubyte", "docs/formats.md"});
     EXPECT_EQ(message.find("unknown"), std::string::npos) << message;
   }
   fs::current_path(here);

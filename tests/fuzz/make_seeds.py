@@ -12,6 +12,7 @@ import random
 import struct
 import sys
 import tarfile
+import zipfile
 import zlib
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -94,7 +95,17 @@ def idx_files():
     yield "large.gz", packed(idx(0x801, [0x7FFFFFFF], noise(24)))
     yield "zeros.gz", packed(idx(0x801, [3_000_000], bytes(2_000_000)))
     yield "trailing", idx(0x801, [10], bytes(11))
+    yield "good-channels", idx(0x804, [2, 3, 4, 3], noise(72))
+    yield "good-extended", idx(0xC02, [2, 8], struct.pack(">16i", *range(16)))
+    yield "columns", idx(0xC02, [8, 2], struct.pack(">16i", *range(16)))
     yield "xz", b"\xfd7zXZ\0" + noise(10)
+
+
+def emnist():
+    yield "good-images", idx(0x803, [3, 2, 4], noise(24))
+    yield "good-channels.gz", packed(idx(0x804, [30, 2, 4, 3], noise(720)))
+    yield "large", idx(0x803, [0xFFFFFFFF, 1, 1], noise(24))
+    yield "trailing", idx(0x803, [3, 2, 4], noise(25))
 
 
 def cifar():
@@ -104,6 +115,64 @@ def cifar():
     yield "good-zeros.gz", packed(bytes(3073 * 40))
     yield "label", bytes([10]) + bytes(3072)
     yield "part.gz", packed(record[:-1])
+
+
+def cifar100():
+    record = bytes([3, 44]) + noise(3072)
+    yield "good-one", record
+    yield "good-two.gz", packed(record + bytes([19, 99]) + bytes(3072))
+    yield "fine", bytes([19, 100]) + bytes(3072)
+    yield "coarse", bytes([20, 0]) + bytes(3072)
+    yield "part", record[:-1]
+
+
+def npy(kind, shape, numbers, order=False, version=1):
+    """An array in NumPy's format; the target needs no NumPy."""
+    text = f"{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}"
+    begin = b"\x93NUMPY" + bytes([version, 0])
+    text += " " * (-(len(begin) + 5 + len(text)) % 64) + "\n"
+    return begin + struct.pack("<H" if version == 1 else "<I", len(text)) + text.encode() + numbers
+
+
+def npy_files():
+    yield "good-images", npy("|u1", (2, 3, 4), noise(24))
+    yield "good-colours", npy("|u1", (2, 3, 4, 3), noise(72), True)
+    yield "good-floats", npy("<f4", (1, 2, 2), struct.pack("<4f", 0, 1, 2, 255), version=2)
+    yield "good-big-endian", npy(">f8", (1, 1, 2), struct.pack(">2d", 3, 255), version=3)
+    yield "good-labels", npy("|u1", (5,), bytes(range(5)))
+    yield "good-column", npy("<i8", (3, 1), struct.pack("<3q", 0, 300, 65535))
+    yield "good-packed.gz", packed(npy("<u2", (3, 2, 2), struct.pack("<12H", *range(12)), True))
+    yield "fraction", npy("<f4", (1, 1, 2), struct.pack("<2f", 0.5, 2))
+    yield "negative", npy("<i2", (2,), struct.pack("<2h", 0, -1))
+    yield "large", npy("<f8", (1 << 62, 1 << 62, 4), noise(24))
+    yield "objects", npy("|O", (2,), noise(24))
+
+
+def npz(method, arrays, limit=zipfile.ZIP64_LIMIT):
+    """`limit` 0: every size and offset stands in a zip64 part."""
+    old, zipfile.ZIP64_LIMIT = zipfile.ZIP64_LIMIT, limit
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, content in arrays.items():
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), content, method)
+    zipfile.ZIP64_LIMIT = old
+    return stream.getvalue()
+
+
+def npz_files():
+    parts = {
+        "train_images": npy("|u1", (2, 3, 4), noise(24)), "train_labels": npy("|u1", (2, 1), bytes([0, 1])),
+        "test_images": npy("|u1", (1, 3, 4), noise(12)), "test_labels": npy("<i8", (1,), bytes(8)),
+    }
+    keras = dict(zip(("x_train", "y_train", "x_test", "y_test"), parts.values()))
+    yield "good-stored", npz(zipfile.ZIP_STORED, parts)
+    yield "good-deflated", npz(zipfile.ZIP_DEFLATED, parts | {"val_images": parts["test_images"]})
+    yield "good-keras", npz(zipfile.ZIP_DEFLATED, keras)
+    yield "good-zip64", npz(zipfile.ZIP_STORED, parts, 0)
+    yield "bzip2", npz(zipfile.ZIP_BZIP2, parts)
+    yield "other", npz(zipfile.ZIP_STORED, {"arr_0": parts["train_images"]})
+    yield "zeros", npz(zipfile.ZIP_DEFLATED, parts | {"test_images": npy("|u1", (1, 3, 4), bytes(1_000_000))})
+    yield "cut", npz(zipfile.ZIP_STORED, parts)[:-1]
 
 
 def safetensors(header, data):
@@ -466,9 +535,10 @@ def archives():
 
 
 TARGETS = {
-    "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "idx": idx_files, "images": images,
-    "metrics": metrics, "model": models, "picture": pictures, "run_config": run_configs,
-    "safetensors": safetensors_files,
+    "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "cifar100": cifar100,
+    "emnist": emnist, "idx": idx_files, "images": images,
+    "metrics": metrics, "model": models, "npy": npy_files, "npz": npz_files, "picture": pictures,
+    "run_config": run_configs, "safetensors": safetensors_files,
     "study_plan": study_plans, "study_record": study_records,
 }
 
@@ -489,7 +559,8 @@ def main():
         words = {"[[", "]]", "{}", "[]", '"""', "'''", "\\u0041", "1e308", "-1", "9223372036854775807"}
         for name, data in seeds():
             (place / name).write_bytes(data)
-            if name.startswith("good") and target not in ("cifar", "images", "idx", "archive", "picture"):
+            if name.startswith("good") and target not in ("archive", "cifar", "cifar100", "emnist", "idx", "images", "npz",
+                                                          "picture"):
                 words |= words_of(data)
         lines = ('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in sorted(words))
         (folder / f"{target}.dict").write_text("\n".join(lines) + "\n")

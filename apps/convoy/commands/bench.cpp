@@ -101,10 +101,11 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command
-      ->add_option("--data", options->data,
-                   "fashion-mnist, mnist, cifar10, synthetic, or a folder with the files of one; "
-                   "default: synthetic images of the shape that the model reads")
-      ->type_name("NAME|DIR");
+      ->add_option(
+          "--data", options->data,
+          "A set that 'convoy info' lists, a folder with the files of one, or an .npz file; "
+          "default: synthetic images of the shape that the model reads")
+      ->type_name("NAME|DIR|FILE");
   command->add_option("--seconds", options->seconds, "Measure for about this long")
       ->check(CLI::Validator(
           [](const std::string& text) {

@@ -131,7 +131,7 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
   command
       ->add_option("--data", options->data,
                    "Data to test on; default: the data that the run was trained on")
-      ->type_name("NAME|DIR")
+      ->type_name("NAME|DIR|FILE")
       ->group(kDataGroup);
   add_layout(*command, options->layout,
              {"Layout (changes speed, never the result)", "threads", "one GPU"});

@@ -160,7 +160,9 @@ std::vector<std::string> devices() {
 
 // How to get a data set that is not on this machine.
 std::string how_to_get(const CatalogEntry& entry) {
-  return fmt::format("not on this machine; to get it: convoy fetch {}", entry.name);
+  return entry.can_be_fetched
+             ? fmt::format("not on this machine; to get it: convoy fetch {}", entry.name)
+             : fmt::format("not on this machine; to see its files: convoy info {}", entry.name);
 }
 
 // "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 141.0 GB"
@@ -182,6 +184,29 @@ std::vector<Row> gpu_rows() {
   const std::string library = cuda_library();
   rows.push_back({"  GPU library", library.empty() ? "none: built without CUDA" : library});
   return rows;
+}
+
+// The facts of a known data set.
+std::string text_of(const CatalogEntry& entry) {
+  if (entry.searched.empty()) return fmt::format("{}: {}\n", entry.name, entry.description);
+  std::vector<std::string> folders;
+  for (const auto& folder : entry.searched) folders.push_back(folder.string());
+  std::vector<Row> rows{
+      {"  found in", entry.found.empty() ? how_to_get(entry) : entry.found.string()},
+      {"  searched", fmt::format("{}", fmt::join(folders, ", "))},
+      {"  files", fmt::format("{}; plain or .gz", fmt::join(entry.files, ", "))},
+      {"  licence", entry.licence},
+      {"  citation", entry.citation}};
+  if (entry.found.empty() && !entry.can_be_fetched)
+    rows[0][1] = "not on this machine: put its files into one of the folders that are searched";
+  return fmt::format("{}: {}\n{}", entry.name, entry.description, aligned(rows, {false, false}));
+}
+
+// Null for a name that no known data set has.
+std::optional<CatalogEntry> find_data_set(const std::string& name) {
+  for (CatalogEntry& entry : catalog())
+    if (entry.name == name) return std::move(entry);
+  return std::nullopt;
 }
 
 std::string text_of_surroundings() {
@@ -227,7 +252,11 @@ Json json_of_surroundings() {
         {{"name", entry.name},
          {"description", entry.description},
          {"found", entry.found.empty() ? Json(nullptr) : Json(entry.found.string())},
-         {"searched", std::move(searched)}});
+         {"searched", std::move(searched)},
+         {"files", entry.files},
+         {"licence", entry.licence},
+         {"citation", entry.citation},
+         {"can_be_fetched", entry.can_be_fetched}});
   }
   json["machine"] = to_json(machine_facts());
   json["isas"] = available_isas();
@@ -244,8 +273,9 @@ std::string names(const std::string& kind) {
   std::vector<std::string> list;
   if (kind == "models") {
     for (const ModelEntry& model : known_models()) list.push_back(model.name);
-  } else if (kind == "data") {
-    for (const CatalogEntry& entry : catalog()) list.push_back(entry.name);
+  } else if (kind == "data" || kind == "fetch") {
+    for (const CatalogEntry& entry : catalog())
+      if (kind == "data" || entry.can_be_fetched) list.push_back(entry.name);
   } else {
     list = available_isas();
     list.insert(list.begin(), "auto");
@@ -260,7 +290,8 @@ int info(const InfoOptions& options) {
   }
   std::optional<ModelFile> model;
   Work work;
-  if (!options.model.empty()) {
+  const std::optional<CatalogEntry> data = find_data_set(options.model);
+  if (!options.model.empty() && !data) {
     model = load_model_file(options.model, options.set);
     work = {options.batch.value_or(model->train.batch), model->train.grain};
   } else if (options.batch) {
@@ -271,7 +302,9 @@ int info(const InfoOptions& options) {
                     "name one, for example: convoy info lenet5 --set layer.conv1.filters=12");
   }
   if (!options.json) {
-    write_stdout(model ? text_of_model(*model, work) : text_of_surroundings());
+    write_stdout(model  ? text_of_model(*model, work)
+                 : data ? text_of(*data)
+                        : text_of_surroundings());
     return kDone;
   }
   Json json{{"schema", "convoy.info/2"}, {"version", kVersion}};
@@ -285,11 +318,14 @@ int info(const InfoOptions& options) {
 
 void add_info(CLI::App& app, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand(
-      "info", "Show a model's layers and work, the known models and data sets, and this machine");
+      "info",
+      "Show a model's layers and work, a data set's facts, or all models and data sets and this "
+      "machine");
   auto options = std::make_shared<InfoOptions>();
   command->add_option(
       "MODEL", options->model,
-      "A model's name or a .toml file; default: list models, data sets and the machine");
+      "A model's name or a .toml file, or a data set's name; default: list models, data sets and "
+      "the machine");
   command->add_option("--batch", options->batch, "Show the work of a batch of N samples")
       ->check(whole_number(1))
       ->type_name("N");
@@ -301,10 +337,10 @@ void add_info(CLI::App& app, std::function<int()>& action) {
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
   command->add_option("--names", options->names, "")
-      ->check(one_of({"models", "data", "isas"}))
+      ->check(one_of({"models", "data", "fetch", "isas"}))
       ->group("");  // only for the completion, not in the help
   command->footer(
-      "Examples:\n  convoy info\n  convoy info lenet5 --batch 256\n"
+      "Examples:\n  convoy info\n  convoy info lenet5 --batch 256\n  convoy info kmnist\n"
       "  convoy info lenet5 --set layer.conv1.filters=12");
   command->callback([options, &action] { action = [options] { return info(*options); }; });
 }

@@ -120,7 +120,7 @@ void add_report(CLI::App& app, std::function<int()>& action) {
   command
       ->add_option("--data", options->data,
                    "Test all runs on this data; default: each on the data that it was trained on")
-      ->type_name("NAME|DIR")
+      ->type_name("NAME|DIR|FILE")
       ->group(kDataGroup);
   command->add_option("--out", options->out, "File to write; an existing one is replaced")
       ->type_name("FILE")

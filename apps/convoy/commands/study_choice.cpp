@@ -108,7 +108,7 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
           "A model (see 'convoy info'), or a file that describes a study; default: tiny-relu")
       ->type_name("");
   command.add_option("--data", options.data, "Same as for 'convoy train'; default: fashion-mnist")
-      ->type_name("NAME|DIR")
+      ->type_name("NAME|DIR|FILE")
       ->group(kDataGroup);
   const auto add = [&](const char* name, auto& value, const char* text, const char* type) {
     return command.add_option(name, value, text)->type_name(type)->group(kStudyGroup);

@@ -56,8 +56,9 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
 void add_data_options(CLI::App& command, TrainOptions& options) {
   command
       .add_option("--data", options.data,
-                  "fashion-mnist, mnist, cifar10, synthetic, or a folder with the files of one")
-      ->type_name("NAME|DIR")
+                  "A set that 'convoy info' lists, a folder with the files of one, or an .npz file "
+                  "(docs/data.md)")
+      ->type_name("NAME|DIR|FILE")
       ->capture_default_str()
       ->group(kDataGroup);
   command
