@@ -87,11 +87,12 @@ TEST(Resume, ValidationSamplesOfTheDataSetAreThoseOfTheRun) {
   Observer observer;
   const TempFolder folder;
   const fs::path run = folder / "run";
-  RunTrainer trainer(model, data, settings, *tiny_engine(model, *communicator), *communicator, run);
-  EXPECT_EQ(trainer.samples_per_epoch(), 40);
   const auto engine = tiny_engine(model, *communicator);
-  const TrainResult wanted =
-      RunTrainer(model, data, settings, *engine, *communicator, folder / "whole").train(observer);
+  const TrainResult wanted = [&] {  // the trainer holds the folder
+    RunTrainer trainer(model, data, settings, *engine, *communicator, run);
+    EXPECT_EQ(trainer.samples_per_epoch(), 40);
+    return trainer.train(observer);
+  }();
   ASSERT_TRUE(wanted.epochs.back().validation_loss.has_value());
   const Evaluation held_out = engine->evaluate(data.train, data.validation);
   EXPECT_EQ(*wanted.epochs.back().validation_loss, held_out.metrics.loss / 4);
@@ -102,11 +103,11 @@ TEST(Resume, ValidationSamplesOfTheDataSetAreThoseOfTheRun) {
     EXPECT_EQ(content(result.epochs), content(wanted.epochs));
   });
   const std::string digest = validation_sha256(data.validation);
-  EXPECT_EQ(open_run(folder / "whole").data.validation_sha256, digest);
+  EXPECT_EQ(open_run(run).data.validation_sha256, digest);
   EXPECT_EQ(load_checkpoint(wanted.checkpoint).data.validation_sha256, digest);
   data.validation.back() = 59;
   const std::string message = user_error(Fault::usage, [&] {
-    RunTrainer::resume(model, data, settings, *engine, *communicator, folder / "whole");
+    RunTrainer::resume(model, data, settings, *engine, *communicator, run);
   });
   EXPECT_NE(message.find("the data set holds out other samples"), std::string::npos) << message;
 }
