@@ -184,6 +184,10 @@ void NewFile::cut(std::uint64_t bytes) {
   }
 }
 
+void NewFile::sync() {
+  if (retry([&] { return ::fsync(descriptor_.get()); }) < 0) fail("fsync", temporary_);
+}
+
 void NewFile::lock() {
   const int error = convoy::lock(descriptor_);
   if (error != 0 && !means_no_locks(error)) {

@@ -49,6 +49,7 @@ class NewFile {
   void reserve(std::uint64_t bytes);
   void cut(std::uint64_t bytes);  // makes it as long as that
   void make_read_only();          // for all users; those without permission to read get none
+  void sync();                    // what is written so far
   void lock();  // as try_lock() does: is_locked() tells others that it is still being written
   // Open for reading and writing, until it is kept.
   const FileDescriptor& descriptor() const { return descriptor_; }

@@ -17,18 +17,16 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/clock.hpp"
 #include "base/durable_file.hpp"
 #include "convoy/compute.hpp"
 #include "data/picture/decoder.hpp"
 #include "data/picture/resize.hpp"
+#include "data/pictures/picture_progress.hpp"
 
 namespace convoy {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
-
-constexpr double kProgressSeconds = 0.1;
 
 // Bytes that threads may hold at once. Who wants more than there is waits until nobody holds any.
 class Budget {
@@ -75,7 +73,8 @@ std::vector<std::uint8_t> read_file(const Listing& listing, const ListedPicture&
                                     const std::string& name) {
   const InputFile file = open_input(listing.root / picture.path, "picture");
   struct stat facts {};
-  if (::fstat(file.descriptor.get(), &facts) != 0) throw SystemError(Fault::io, "fstat", name, errno);
+  if (::fstat(file.descriptor.get(), &facts) != 0)
+    throw SystemError(Fault::io, "fstat", name, errno);
   if (file.size != picture.bytes || nanoseconds(facts.st_mtim) != picture.modified_ns) {
     throw UserError(Fault::io, fmt::format("cannot use {}", name),
                     "it changed after its folder was listed",
@@ -88,10 +87,10 @@ std::vector<std::uint8_t> read_file(const Listing& listing, const ListedPicture&
 
 void check_size(const ListedPicture& picture, const std::string& name) {
   if (picture.bytes <= kMostPictureBytes) return;
-  refuse_picture({{}, name},
-                 fmt::format("it has {} bytes; at most {} are read", picture.bytes,
-                             kMostPictureBytes),
-                 "make the picture smaller");
+  refuse_picture(
+      {{}, name},
+      fmt::format("it has {} bytes; at most {} are read", picture.bytes, kMostPictureBytes),
+      "make the picture smaller");
 }
 
 // To decode a picture of this size, and to resize first its rows and then its columns.
@@ -215,30 +214,6 @@ class Decoders {
   std::vector<std::jthread> threads_;
 };
 
-class Progressing {
- public:
-  Progressing(const DataOptions& options, std::size_t total)
-      : options_(options), total_(static_cast<Index>(total)) {}
-
-  // Throws where the caller asked for a stop.
-  void at(std::size_t done) {
-    if (options_.stop != nullptr && options_.stop->load()) {
-      throw UserError(Fault::stopped, "stopped while pictures were decoded",
-                      fmt::format("{} of {} are done", done, total_),
-                      "start again; nothing was saved");
-    }
-    const bool is_last = static_cast<Index>(done) == total_;
-    if (!options_.progress || (since_report_.seconds() < kProgressSeconds && !is_last)) return;
-    options_.progress({static_cast<Index>(done), total_, since_start_.seconds()});
-    since_report_.restart();
-  }
-
- private:
-  const DataOptions& options_;
-  Index total_;
-  Stopwatch since_start_, since_report_;
-};
-
 std::size_t window_of(const Shape& shape, int threads, const DecodeLimits& limits) {
   constexpr std::uint64_t kMost = 4096;
   const auto fits = limits.image_bytes / static_cast<std::uint64_t>(shape.size());
@@ -252,10 +227,9 @@ Shape shape_of_pictures(const Listing& listing, const DataOptions& options) {
   Shape shape = options.input;
   if (shape.channels == 0) shape.channels = 3;
   if (shape.channels != 1 && shape.channels != 3) {
-    throw UserError(Fault::bad_data,
-                    fmt::format("pictures cannot be an input of {}", to_string(shape)),
-                    "a picture has 1 channel (grey) or 3 (red, green, blue)",
-                    "give the input 1 or 3 channels");
+    throw UserError(
+        Fault::bad_data, fmt::format("pictures cannot be an input of {}", to_string(shape)),
+        "a picture has 1 channel (grey) or 3 (red, green, blue)", "give the input 1 or 3 channels");
   }
   if (shape.height > 0) return shape;
   shape.height = shape.width = 1;  // where no picture can be read
@@ -276,7 +250,8 @@ BadPictures decode_all(const Listing& listing, const Shape& shape, const DataOpt
                        const std::function<void(Bytes)>& take, const DecodeLimits& limits) {
   const std::size_t total = listing.pictures.size();
   const int wanted = options.threads > 0 ? options.threads : usable_cores();
-  const int threads = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(wanted), total));
+  const int threads =
+      static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(wanted), total));
   Job job{listing,
           shape,
           options.resize,
@@ -284,7 +259,7 @@ BadPictures decode_all(const Listing& listing, const Shape& shape, const DataOpt
           Budget(limits.file_bytes),
           Budget(limits.picture_bytes)};
   BadPictures bad;
-  Progressing progress(options, total);
+  PictureProgress progress(options, total);
   progress.at(0);
   Decoders decoders(job, threads, window_of(shape, threads, limits));
   for (std::size_t picture = 0; picture < total;) {

@@ -34,6 +34,7 @@ constexpr std::size_t kNumbersAt = 16, kNumbers = 8;
 constexpr std::size_t kKeyAt = 80, kDigestAt = 144, kHexDigits = 64, kZerosAt = 208;
 constexpr std::size_t kHeader = 4096;
 constexpr std::size_t kLongestMessage = 8192;  // a path has up to 4096 bytes
+constexpr std::uint64_t kSyncedAtOnce = std::uint64_t{256} << 20;
 constexpr std::string_view kEnding = ".pictures";
 
 // The numbers of the header, in their order.
@@ -70,8 +71,7 @@ std::vector<std::byte> list_of(std::span<const BadPicture> bad) {
   std::vector<std::byte> list;
   const auto append = [&](ByteSpan bytes) { list.insert(list.end(), bytes.begin(), bytes.end()); };
   for (const BadPicture& picture : bad) {
-    const std::string_view message =
-        std::string_view(picture.message).substr(0, kLongestMessage);
+    const std::string_view message = std::string_view(picture.message).substr(0, kLongestMessage);
     const std::uint64_t numbers[] = {picture.picture, message.size()};
     append(LittleEndian<std::uint64_t>(std::span<const std::uint64_t>(numbers)).bytes());
     append(std::as_bytes(std::span(message)));
@@ -95,7 +95,7 @@ class KeyText {
 // A reader of one file.
 class Reading {
  public:
-  explicit Reading(const InputFile& file) : file_(file) {}
+  Reading(const InputFile& file, PictureProgress& progress) : file_(file), progress_(progress) {}
 
   [[noreturn]] void refuse(std::string_view why) const {
     throw UserError(Fault::bad_data,
@@ -107,7 +107,7 @@ class Reading {
     if (file_.size < kHeader) refuse("it is too short");
     read_at(file_, 0, header_);
     const Numbers numbers = checked_numbers(key, listed);
-    check_digest();
+    check_digest(listed);
     return {{static_cast<Index>(numbers.height), static_cast<Index>(numbers.width),
              static_cast<Index>(numbers.channels)},
             static_cast<Index>(numbers.images),
@@ -144,7 +144,7 @@ class Reading {
     return numbers;
   }
 
-  void check_digest() {
+  void check_digest(std::size_t listed) {
     constexpr std::size_t kChunk = std::size_t{1} << 20;
     Sha256 digest;
     std::vector<std::byte> chunk(std::min(kChunk, file_.size - kHeader));
@@ -152,6 +152,8 @@ class Reading {
       chunk.resize(std::min(kChunk, file_.size - at));
       read_at(file_, at, chunk);
       digest.update(ByteSpan(chunk));
+      const double part = static_cast<double>(at) / static_cast<double>(file_.size);
+      progress_.at(static_cast<std::size_t>(part * static_cast<double>(listed)));
     }
     digest.update(ByteSpan(header_).first(kDigestAt));
     if (digest.hex() != text_at(header_, kDigestAt, kHexDigits)) refuse("its digest is wrong");
@@ -188,6 +190,7 @@ class Reading {
   }
 
   const InputFile& file_;
+  PictureProgress& progress_;
   Header header_{};
   std::size_t images_end_ = kHeader;
 };
@@ -259,13 +262,14 @@ fs::path picture_cache_file(const fs::path& folder, std::string_view key) {
 }
 
 PictureCacheContent read_picture_cache(const InputFile& file, std::string_view key,
-                                       std::size_t listed) {
-  return Reading(file).content(key, listed);
+                                       std::size_t listed, PictureProgress& progress) {
+  return Reading(file, progress).content(key, listed);
 }
 
-CachedPictures open_picture_cache(const fs::path& path, std::string_view key, std::size_t listed) {
+CachedPictures open_picture_cache(const fs::path& path, std::string_view key, std::size_t listed,
+                                  PictureProgress& progress) {
   const InputFile file = open_input(path, "file of decoded pictures");
-  PictureCacheContent content = read_picture_cache(file, key, listed);
+  PictureCacheContent content = read_picture_cache(file, key, listed, progress);
   return {mapped_images(file.descriptor, path, content.image, content.images),
           std::move(content.bad), file.size};
 }
@@ -278,6 +282,7 @@ struct PictureCacheWriter::State {
   NewFile fresh;
   Sha256 digest = {};
   Index images = 0;
+  std::uint64_t unsynced = 0;  // bytes
 };
 
 PictureCacheWriter::PictureCacheWriter(const fs::path& file, std::string key, const Shape& image,
@@ -290,8 +295,7 @@ PictureCacheWriter::PictureCacheWriter(const fs::path& file, std::string key, co
     throw UserError(Fault::unavailable, "the pictures are too many",
                     fmt::format("{} of {}", listed, to_string(image)), "give a smaller input");
   }
-  state_ = std::shared_ptr<State>(
-      new State{file, std::move(key), image, listed, NewFile(file)});
+  state_ = std::shared_ptr<State>(new State{file, std::move(key), image, listed, NewFile(file)});
   state_->fresh.lock();
   state_->fresh.reserve(kHeader + bytes);
   state_->fresh.write(Header{});
@@ -303,6 +307,11 @@ void PictureCacheWriter::add(std::span<const std::uint8_t> image) {
   state_->digest.update(bytes);
   state_->fresh.write(bytes);
   ++state_->images;
+  // In parts, so that the caller is heard of between them.
+  state_->unsynced += bytes.size();
+  if (state_->unsynced < kSyncedAtOnce) return;
+  state_->fresh.sync();
+  state_->unsynced = 0;
 }
 
 CachedPictures PictureCacheWriter::finish(std::vector<BadPicture> bad, bool keeps) {

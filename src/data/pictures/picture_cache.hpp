@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "base/durable_file.hpp"
+#include "data/pictures/picture_progress.hpp"
 #include "data/pictures/picture_set.hpp"
 
 namespace convoy {
@@ -45,8 +46,7 @@ std::string picture_cache_key(const Listing& listing, const DataOptions& options
 // ~/.cache), which is empty where neither variable names a folder.
 std::filesystem::path picture_cache_folder(const std::string& option);
 
-std::filesystem::path picture_cache_file(const std::filesystem::path& folder,
-                                         std::string_view key);
+std::filesystem::path picture_cache_file(const std::filesystem::path& folder, std::string_view key);
 
 struct PictureCacheContent {
   Shape image;
@@ -55,10 +55,10 @@ struct PictureCacheContent {
 };
 
 // Reads all of the file, and checks every byte. Throws UserError(bad_data) where it is not a whole
-// file of `key` with `listed` pictures, and SystemError(io). Memory: the list of bad pictures, at
-// most as long as the file.
+// file of `key` with `listed` pictures, and SystemError(io). `progress` is told how far it is.
+// Memory: the list of bad pictures, at most as long as the file.
 PictureCacheContent read_picture_cache(const InputFile& file, std::string_view key,
-                                       std::size_t listed);
+                                       std::size_t listed, PictureProgress& progress);
 
 struct CachedPictures {
   Source source;
@@ -69,7 +69,7 @@ struct CachedPictures {
 // Does the same, and maps the images. The mapping stays valid when the file is removed or another
 // one gets its name; see map_file() for what happens where another program shortens it.
 CachedPictures open_picture_cache(const std::filesystem::path& file, std::string_view key,
-                                  std::size_t listed);
+                                  std::size_t listed, PictureProgress& progress);
 
 // Writes a file as a NewFile of the same folder, whose space it reserves first. Unless finish()
 // returns, nothing remains. Every call throws SystemError(io).

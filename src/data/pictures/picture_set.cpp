@@ -62,11 +62,13 @@ void complete(PictureSet& set, const Listing& listing, const DataOptions& option
 // The set as the cache has it; nothing if it has to be made. A file that is there and cannot be
 // used is noted.
 std::optional<PictureSet> found_in_cache(const fs::path& file, const std::string& key,
-                                         const Listing& listing, std::vector<std::string>& notes) {
+                                         const Listing& listing, const DataOptions& options,
+                                         std::vector<std::string>& notes) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return std::nullopt;
+  PictureProgress progress(options, listing.pictures.size());
   try {
-    CachedPictures found = open_picture_cache(file, key, listing.pictures.size());
+    CachedPictures found = open_picture_cache(file, key, listing.pictures.size(), progress);
     PictureSet set;
     set.source = std::move(found.source);
     set.bad = std::move(found.bad);
@@ -74,6 +76,7 @@ std::optional<PictureSet> found_in_cache(const fs::path& file, const std::string
     set.cache_bytes = found.bytes;
     return set;
   } catch (const Error& error) {
+    if (error.fault() == Fault::stopped) throw;
     notes.push_back(fmt::format("{}; the pictures are decoded again", error.problem()));
     return std::nullopt;
   }
@@ -101,8 +104,8 @@ PictureSet decoded_in_memory(const Listing& listing, const Shape& shape,
 }
 
 [[noreturn]] void fail_to_write(const fs::path& folder, std::string_view why) {
-  throw UserError(Fault::io,
-                  fmt::format("decoded pictures cannot be kept in {}", folder.string()), why,
+  throw UserError(Fault::io, fmt::format("decoded pictures cannot be kept in {}", folder.string()),
+                  why,
                   "make room there, or give another folder with --cache DIR; with --cache none "
                   "they are in memory");
 }
@@ -126,18 +129,17 @@ std::unique_ptr<PictureCacheWriter> writer_of(const fs::path& file, const std::s
     }
     why = error.message();
   }
-  notes.push_back(fmt::format("decoded pictures are in memory alone, because {} cannot be written "
-                              "({}); --cache DIR names another folder for them",
-                              folder.empty() ? "the user's cache" : folder.string(), why));
+  notes.push_back(
+      fmt::format("decoded pictures are in memory alone, because {} cannot be written "
+                  "({}); --cache DIR names another folder for them",
+                  folder.empty() ? "the user's cache" : folder.string(), why));
   return nullptr;
 }
 
-PictureSet decoded_to_file(PictureCacheWriter& writer, const fs::path& file,
-                           const Listing& listing, const Shape& shape,
-                           const DataOptions& options) {
-  BadPictures bad = decode_all(listing, shape, options, [&](std::span<const std::uint8_t> image) {
-    writer.add(image);
-  });
+PictureSet decoded_to_file(PictureCacheWriter& writer, const fs::path& file, const Listing& listing,
+                           const Shape& shape, const DataOptions& options) {
+  BadPictures bad = decode_all(listing, shape, options,
+                               [&](std::span<const std::uint8_t> image) { writer.add(image); });
   const bool keeps = bad.are_lasting;
   CachedPictures made = writer.finish(std::move(bad.list), keeps);
   PictureSet set;
@@ -178,7 +180,7 @@ PictureSet load_pictures(const Listing& listing, const DataOptions& options) {
     key = picture_cache_key(listing, options);
     if (!folder.empty()) {
       file = picture_cache_file(folder, key);
-      set = found_in_cache(file, key, listing, notes);
+      set = found_in_cache(file, key, listing, options, notes);
     }
   }
   if (!set) {

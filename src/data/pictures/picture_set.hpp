@@ -16,8 +16,8 @@ namespace convoy {
 
 // A picture that cannot be used.
 struct BadPicture {
-  std::size_t picture = 0;  // an index of Listing::pictures
-  std::string message = {};     // the problem and the reason, with the picture's path
+  std::size_t picture = 0;   // an index of Listing::pictures
+  std::string message = {};  // the problem and the reason, with the picture's path
 };
 
 struct PictureSet {
