@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/data_settings.hpp"
+
+namespace convoy {
+
+const char* to_string(BadImages bad_images) {
+  return bad_images == BadImages::stop ? "stop" : "skip";
+}
+
+std::optional<BadImages> bad_images_from(std::string_view name) {
+  for (const BadImages known : {BadImages::stop, BadImages::skip}) {
+    if (name == to_string(known)) return known;
+  }
+  return std::nullopt;
+}
+
+DataOptions data_options(const ModelFile& model, const DataSettings& settings) {
+  DataOptions options;
+  options.input = model.net.input();
+  options.test_fraction = settings.test_fraction;
+  options.validation = settings.validation;
+  options.seed = static_cast<std::uint64_t>(model.train.seed);
+  options.bad_images = settings.bad_images;
+  return options;
+}
+
+}  // namespace convoy
