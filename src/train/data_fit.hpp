@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks that images and labels fit a net, and finds what is doubtful about labels that do.
+// How images are read for a model; checks that images and labels fit a net, and what is doubtful
+// about labels that do.
 #pragma once
 
 #include <string>
@@ -9,9 +10,15 @@
 #include "convoy/settings.hpp"
 #include "data/catalog.hpp"
 #include "data/dataset.hpp"
+#include "net/model_file.hpp"
 #include "net/net.hpp"
+#include "train/data_settings.hpp"
 
 namespace convoy {
+
+// The options with which load_data() reads images for this model and these settings of a run; the
+// seed is that of the run. Where pictures are cached, and who is told of progress, is the caller's.
+DataOptions data_options(const ModelFile& model, const DataSettings& settings = {});
 
 // Either part may be empty, and is then not checked. `data_name` is for messages. Throws
 // UserError(bad_data) if the images have another shape than the net's input, if a label is beyond

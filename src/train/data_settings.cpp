@@ -14,14 +14,4 @@ std::optional<BadImages> bad_images_from(std::string_view name) {
   return std::nullopt;
 }
 
-DataOptions data_options(const ModelFile& model, const DataSettings& settings) {
-  DataOptions options;
-  options.input = model.net.input();
-  options.test_fraction = settings.test_fraction;
-  options.validation = settings.validation;
-  options.seed = static_cast<std::uint64_t>(model.train.seed);
-  options.bad_images = settings.bad_images;
-  return options;
-}
-
 }  // namespace convoy

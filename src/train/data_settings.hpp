@@ -7,7 +7,6 @@
 
 #include "base/tensor.hpp"
 #include "convoy/data.hpp"
-#include "net/model_file.hpp"
 
 namespace convoy {
 
@@ -16,6 +15,8 @@ struct DataSettings {
   std::string name;       // as given: a catalog name or a folder
   Index limit = 0;        // the first `limit` training samples; 0: all
   double validation = 0;  // fraction of them held out
+  // Digest of the samples that the data set itself holds out (validation_sha256()); empty if none.
+  std::string validation_sha256 = {};
   // Of class folders and lists of pictures, as in DataOptions.
   double test_fraction = 0;
   BadImages bad_images = BadImages::stop;
@@ -24,9 +25,5 @@ struct DataSettings {
 // "stop", "skip"
 const char* to_string(BadImages bad_images);
 std::optional<BadImages> bad_images_from(std::string_view name);
-
-// How load_data() reads the data of a run: what its model and its settings state. Where the
-// pictures are cached, and who is told of progress, is the caller's.
-DataOptions data_options(const ModelFile& model, const DataSettings& settings);
 
 }  // namespace convoy

@@ -77,6 +77,12 @@ bool has(const ConfigTable& root, std::string_view table, std::string_view key) 
   return entries != nullptr && find(*entries, key) != nullptr;
 }
 
+// A text that may be missing; it is empty then.
+std::string optional_text(const fs::path& file, const ConfigTable& root, std::string_view table,
+                          std::string_view key) {
+  return has(root, table, key) ? value_of<std::string>(file, root, table, key) : std::string();
+}
+
 void read_pictures(const fs::path& file, const ConfigTable& root, DataSettings& data) {
   if (has(root, "data", "test_fraction")) {
     data.test_fraction = value_of<double>(file, root, "data", "test_fraction");
@@ -96,20 +102,14 @@ void read_pictures(const fs::path& file, const ConfigTable& root, DataSettings& 
 DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
   DataSettings data{value_of<std::string>(file, root, "data", "name"),
                     value_of<Index>(file, root, "data", "limit"),
-                    value_of<double>(file, root, "data", "validation")};
+                    value_of<double>(file, root, "data", "validation"),
+                    optional_text(file, root, "data", "validation_sha256")};
   if (data.limit < 0) fail(file, "data.limit", fmt::format("it is {}", data.limit));
   if (!(data.validation >= 0 && data.validation < 1)) {
     fail(file, "data.validation", fmt::format("it is {}", data.validation));
   }
   read_pictures(file, root, data);
   return data;
-}
-
-// The digest of the initial weights; empty if there is none.
-std::string initial_weights(const fs::path& file, const ConfigTable& tail) {
-  constexpr const char* kKey = "initial_weights_sha256";
-  if (!has(tail, "run", kKey)) return {};
-  return value_of<std::string>(file, tail, "run", kKey);
 }
 
 }  // namespace
@@ -123,11 +123,13 @@ std::string run_config_text(const RunIdentity& identity) {
   if (data.bad_images != BadImages::stop) {
     text += fmt::format("bad_images = \"{}\"\n", to_string(data.bad_images));
   }
-  text += fmt::format(
-      "train_sha256 = {}\ntest_sha256 = {}\n"
-      "\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n",
-      quoted(identity.train_sha256), quoted(identity.test_sha256), kSchema, kOrderVersion,
-      kVersion);
+  text += fmt::format("train_sha256 = {}\ntest_sha256 = {}\n", quoted(identity.train_sha256),
+                      quoted(identity.test_sha256));
+  if (!data.validation_sha256.empty()) {
+    text += fmt::format("validation_sha256 = {}\n", quoted(data.validation_sha256));
+  }
+  text += fmt::format("\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n", kSchema,
+                      kOrderVersion, kVersion);
   if (!identity.initial_weights_sha256.empty()) {
     text += fmt::format("initial_weights_sha256 = {}\n", quoted(identity.initial_weights_sha256));
   }
@@ -167,7 +169,8 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
                       file.parent_path());
   RunIdentity identity{parse_model_file(text.substr(0, cut), file.string()),
                        data_settings(file, tail), string("data", "train_sha256"),
-                       string("data", "test_sha256"), initial_weights(file, tail)};
+                       string("data", "test_sha256"),
+                       optional_text(file, tail, "run", "initial_weights_sha256")};
   return identity;
 }
 
