@@ -16,6 +16,8 @@
 #include "data/folder.hpp"
 #include "data/known_sets.hpp"
 #include "data/npz.hpp"
+#include "data/pictures/listing.hpp"
+#include "data/pictures/load_listing.hpp"
 #include "data/synthetic.hpp"
 #include "data/zip.hpp"
 
@@ -103,6 +105,7 @@ TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
 }
 
 TrainAndTest load_known(const KnownSet& set, const DataOptions& options) {
+  refuse_test_fraction(options, set.name);
   for (const fs::path& folder : searched_folders(set)) {
     const FolderFiles files = find_files(folder, set.format);
     if (!files.complete()) continue;
@@ -163,14 +166,27 @@ bool is_complete(const FormatFiles& of) {
   std::vector<std::string> usual;
   for (const Format format : common_formats())
     usual.push_back(fmt::format("{}", fmt::join(wanted_files(format), ", ")));
-  throw UserError(Fault::not_found, problem, "none of the usual files is there",
-                  fmt::format("name a folder with {}; plain or .gz (docs/data.md has all layouts)",
-                              fmt::join(usual, ", or with ")));
+  throw UserError(
+      Fault::not_found, problem, "none of the usual files is there",
+      fmt::format("name a folder with {}; plain or .gz; or with a folder of pictures for "
+                  "each class (docs/data.md has all layouts)",
+                  fmt::join(usual, ", or with ")));
 }
 
 // Whether the file is read as one that holds a whole data set.
 bool holds_set(const fs::path& file) {
   return file.extension() == ".npz" || begins_as_zip(file);
+}
+
+std::string name_of_folder(fs::path folder) {
+  if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
+  std::error_code ignored;
+  return fs::weakly_canonical(folder, ignored).filename().string();
+}
+
+// Without its endings, as in birds.csv.gz.
+std::string name_of_list(const fs::path& file) {
+  return file.extension() == ".gz" ? file.stem().stem().string() : file.stem().string();
 }
 
 TrainAndTest load_path(fs::path folder, const DataOptions& options) {
@@ -181,12 +197,18 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
     throw UserError(
         Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
         error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
-  if (!fs::is_directory(status) && holds_set(folder))
+  if (!fs::is_directory(status) && holds_set(folder)) {
+    refuse_test_fraction(options, folder.string());
     return named(folder.stem().string(), folder, read_npz(folder, options));
+  }
+  if (!fs::is_directory(status) && is_list_name(folder.filename().string()))
+    return load_listing(list_file(folder), name_of_list(folder), folder, options);
   if (!fs::is_directory(status)) report_file(folder);
   std::vector<FormatFiles> all;
   for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
   const auto first = std::ranges::find_if(all, is_complete);
+  if (first == all.end() && holds_class_folders(folder))
+    return load_listing(list_class_folders(folder), name_of_folder(folder), folder, options);
   if (first == all.end()) report_incomplete(folder, all);
   const auto second = std::find_if(first + 1, all.end(), is_complete);
   if (second != all.end())
@@ -194,9 +216,10 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
                     fmt::format("files in the formats of {} and {}", name_of(first->format),
                                 name_of(second->format)),
                     "give each a folder of its own");
+  refuse_test_fraction(options, folder.string());
   Parts parts = read_folder(folder, first->format, first->files, {}, options);
   if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
-  return named(fs::weakly_canonical(folder, error).filename().string(), folder, std::move(parts));
+  return named(name_of_folder(folder), folder, std::move(parts));
 }
 
 std::string meant(std::string_view name, std::span<const std::string_view> all) {
@@ -244,6 +267,7 @@ TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& optio
   check_options(options);
   if (name_or_folder == kSynthetic) {
     refuse_array_options(options, kSynthetic);
+    refuse_test_fraction(options, kSynthetic);
     return {kSynthetic,
             {},
             synthetic(SyntheticPart::train, kSyntheticTrain),
