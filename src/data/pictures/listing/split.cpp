@@ -14,7 +14,8 @@ namespace {
 
 void check_fraction(double fraction, const char* what) {
   if (fraction >= 0 && fraction < 1) return;
-  throw UserError(Fault::usage, fmt::format("cannot take {} of the pictures for {}", fraction, what),
+  throw UserError(Fault::usage,
+                  fmt::format("cannot take {} of the pictures for {}", fraction, what),
                   "a fraction is from 0 to below 1", "choose one such as 0.2");
 }
 
