@@ -139,7 +139,7 @@ TEST_F(ListFile, NumbersAreTheClasses) {
   EXPECT_EQ(numbers.classes[10], "10");
   EXPECT_THAT(paths(numbers), ElementsAre("1.png 10", "2.png 2", "sub/3.png 10"));
   EXPECT_THAT(numbers.notes,
-              ElementsAre("9 of 11 classes have no pictures: 0, 1, 3, 4, 5 and 4 more."));
+              ElementsAre("9 of 11 classes have no pictures: 0, 1, 3, 4, 5 and 4 more"));
   const Listing names = listing("1.png,10\n2.png,2\nsub/3.png,x\n");
   EXPECT_THAT(names.classes, ElementsAre("10", "2", "x"));
   EXPECT_THAT(refusal("1.png,0\n2.png,0\n"), HasSubstr("its only class is 0"));

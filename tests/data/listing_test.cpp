@@ -119,7 +119,7 @@ TEST(ClassFolders, OtherFilesAreCountedAndNoted) {
   ASSERT_EQ(listing.notes.size(), 2u);
   EXPECT_THAT(listing.notes[0], HasSubstr("4 files in the class folders are not read"));
   EXPECT_THAT(listing.notes[0], HasSubstr("2 .bmp, 1 .txt, 1 others"));
-  EXPECT_THAT(listing.notes[1], HasSubstr("2 files beside the class folders are not read."));
+  EXPECT_THAT(listing.notes[1], HasSubstr("2 files beside the class folders are not read"));
 }
 
 TEST(ClassFolders, NestedFoldersBelongToTheirClass) {
@@ -183,7 +183,7 @@ TEST(ClassFolders, ClassesThatTrainLacksAreRefused) {
 
 TEST(ClassFolders, ClassesThatTestLacksAreNoted) {
   const Tree tree({"train/a/1.png", "train/b/1.png", "test/a/1.png"});
-  EXPECT_THAT(tree.listing().notes, ElementsAre("The test part has no pictures of a class: b."));
+  EXPECT_THAT(tree.listing().notes, ElementsAre("the test part has no pictures of a class: b"));
 }
 
 TEST(ClassFolders, OneClassIsRefused) {
@@ -210,14 +210,14 @@ TEST(ClassFolders, AmbiguousLayoutsAreRefused) {
 TEST(ClassFolders, OtherFoldersBesideTrainAndTestWithoutClassesAreNoted) {
   const Tree tree({"train/a/1.png", "train/b/1.png", "unlabelled/1.png", "test/9.png"});
   EXPECT_THAT(tree.listing().notes,
-              ElementsAre("Folders beside train are not read: unlabelled.",
-                          "The folder test is not read, because it holds no class folders."));
+              ElementsAre("folders beside train are not read: unlabelled",
+                          "the folder test is not read, because it holds no class folders"));
   EXPECT_FALSE(tree.listing().has_test);
 }
 
 TEST(ClassFolders, NamesThatDifferInCaseAreNoted) {
   const Tree tree({"Cat/1.png", "cat/1.png"});
-  EXPECT_THAT(tree.listing().notes, ElementsAre("The classes Cat and cat differ in case only."));
+  EXPECT_THAT(tree.listing().notes, ElementsAre("the classes Cat and cat differ in case only"));
 }
 
 TEST(ClassFolders, ClassNamesAreUtf8) {

@@ -103,7 +103,7 @@ TEST(Split, PartsOfTheLayoutStay) {
 TEST(Split, EmptyPartsAreNotedOrRefused) {
   Listing none = make_listing(10);
   split(none, 0, 0, 1);
-  EXPECT_THAT(none.notes, ::testing::ElementsAre(HasSubstr("There are no test pictures")));
+  EXPECT_THAT(none.notes, ::testing::ElementsAre(HasSubstr("there are no test pictures")));
   Listing few = make_listing(2);
   split(few, 1e-9, 1e-9, 1);
   EXPECT_EQ(few.notes.size(), 2u);

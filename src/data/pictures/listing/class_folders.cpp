@@ -187,16 +187,16 @@ void FolderWalk::finish(const std::string& name) {
     std::vector<std::string> texts;
     for (const auto& [count, ending] : most) texts.push_back(fmt::format("{} {}", count, ending));
     note(fmt::format(
-        "{} {} not read, because {} not end as a PNG, JPEG, WebP, PGM or PPM file does: {}.",
+        "{} {} not read, because {} not end as a PNG, JPEG, WebP, PGM or PPM file does: {}",
         others_, others_ == 1 ? "file in the class folders is" : "files in the class folders are",
         others_ == 1 ? "its name does" : "their names do", some_of(texts, 5)));
   }
   if (stray_ > 0)
-    note(fmt::format("{} beside the class folders {} not read.",
+    note(fmt::format("{} beside the class folders {} not read",
                      stray_ == 1 ? "1 file" : fmt::format("{} files", stray_),
                      stray_ == 1 ? "is" : "are"));
   if (!loops_.empty())
-    note(fmt::format("Links to a folder above themselves are left out: {}.", some_of(loops_, 5)));
+    note(fmt::format("links to a folder above themselves are left out: {}", some_of(loops_, 5)));
 }
 
 // DIR/train/CLASS and so on; `inside` are the entries of DIR, `train` those of DIR/train.
@@ -226,7 +226,7 @@ void list_parts(FolderWalk& walk, Listing& listing, const std::vector<FolderEntr
                     "keep one of them");
   if (!unread.empty())
     listing.notes.push_back(
-        fmt::format("Folders beside train are not read: {}.", some_of(unread, 5)));
+        fmt::format("folders beside train are not read: {}", some_of(unread, 5)));
   walk.take_part("train", train, PicturePart::train);
   for (const PartFolder& part : kPartFolders) {
     if (part.part == PicturePart::train || !find_folder(inside, part.name)) continue;
@@ -234,7 +234,7 @@ void list_parts(FolderWalk& walk, Listing& listing, const std::vector<FolderEntr
     const auto classes = walk.entries(name);
     if (std::ranges::none_of(classes, is_folder))
       listing.notes.push_back(
-          fmt::format("The folder {} is not read, because it holds no class folders.", name));
+          fmt::format("the folder {} is not read, because it holds no class folders", name));
     else
       walk.take_part(name, classes, part.part);
   }

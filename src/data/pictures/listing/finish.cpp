@@ -70,7 +70,7 @@ void note_similar_names(Listing& listing) {
     const auto [at, is_new] = seen.emplace(std::move(lower), name);
     if (!is_new)
       listing.notes.push_back(
-          fmt::format("The classes {} and {} differ in case only.", at->second, name));
+          fmt::format("the classes {} and {} differ in case only", at->second, name));
   }
 }
 
@@ -80,7 +80,7 @@ void note_missing_classes(Listing& listing, const Counts& counts, PicturePart pa
   const auto missing =
       classes_with(listing, [&](std::size_t i) { return counts[0][i] > 0 && of_part[i] == 0; });
   if (!missing.empty())
-    listing.notes.push_back(fmt::format("The {} part has no pictures of {}: {}.", name_of(part),
+    listing.notes.push_back(fmt::format("the {} part has no pictures of {}: {}", name_of(part),
                                         missing.size() == 1 ? "a class" : "some classes",
                                         some_of(missing, 5)));
 }
@@ -108,7 +108,7 @@ void check_classes(Listing& listing, const std::string& name, const Counts& coun
            fmt::format("no pictures of {} {}", empty.size() == 1 ? "the class" : "the classes",
                        some_of(empty)),
            "add pictures, or remove the class");
-  listing.notes.push_back(fmt::format("{} of {} classes {} no pictures: {}.", empty.size(),
+  listing.notes.push_back(fmt::format("{} of {} classes {} no pictures: {}", empty.size(),
                                       listing.classes.size(), empty.size() == 1 ? "has" : "have",
                                       some_of(empty, 5)));
 }
