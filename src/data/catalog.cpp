@@ -16,6 +16,8 @@
 #include "data/folder.hpp"
 #include "data/known_sets.hpp"
 #include "data/npz.hpp"
+#include "data/pictures/listing.hpp"
+#include "data/pictures/load_listing.hpp"
 #include "data/synthetic.hpp"
 #include "data/zip.hpp"
 
@@ -163,14 +165,27 @@ bool is_complete(const FormatFiles& of) {
   std::vector<std::string> usual;
   for (const Format format : common_formats())
     usual.push_back(fmt::format("{}", fmt::join(wanted_files(format), ", ")));
-  throw UserError(Fault::not_found, problem, "none of the usual files is there",
-                  fmt::format("name a folder with {}; plain or .gz (docs/data.md has all layouts)",
-                              fmt::join(usual, ", or with ")));
+  throw UserError(
+      Fault::not_found, problem, "none of the usual files is there",
+      fmt::format("name a folder with {}; plain or .gz; or with a folder of pictures for "
+                  "each class (docs/data.md has all layouts)",
+                  fmt::join(usual, ", or with ")));
 }
 
 // Whether the file is read as one that holds a whole data set.
 bool holds_set(const fs::path& file) {
   return file.extension() == ".npz" || begins_as_zip(file);
+}
+
+std::string name_of_folder(fs::path folder) {
+  if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
+  std::error_code ignored;
+  return fs::weakly_canonical(folder, ignored).filename().string();
+}
+
+// Without its endings, as in birds.csv.gz.
+std::string name_of_list(const fs::path& file) {
+  return file.extension() == ".gz" ? file.stem().stem().string() : file.stem().string();
 }
 
 TrainAndTest load_path(fs::path folder, const DataOptions& options) {
@@ -183,6 +198,10 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
         error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
   if (!fs::is_directory(status) && holds_set(folder))
     return named(folder.stem().string(), folder, read_npz(folder, options));
+  if (std::optional<Listing> listing = listing_of(folder))
+    return load_listing(std::move(*listing),
+                        fs::is_directory(status) ? name_of_folder(folder) : name_of_list(folder),
+                        folder, options);
   if (!fs::is_directory(status)) report_file(folder);
   std::vector<FormatFiles> all;
   for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
@@ -196,7 +215,7 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
                     "give each a folder of its own");
   Parts parts = read_folder(folder, first->format, first->files, {}, options);
   if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
-  return named(fs::weakly_canonical(folder, error).filename().string(), folder, std::move(parts));
+  return named(name_of_folder(folder), folder, std::move(parts));
 }
 
 std::string meant(std::string_view name, std::span<const std::string_view> all) {
@@ -257,6 +276,15 @@ TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& optio
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
                   meant(name_or_folder, all),
                   fmt::format("use {}, or the path of a folder or of an .npz file", joined(all)));
+}
+
+std::optional<Listing> listing_of(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error))
+    return is_list_name(path.filename().string()) ? std::optional(list_file(path)) : std::nullopt;
+  const auto is_there = [&](Format format) { return find_files(path, format).complete(); };
+  if (std::ranges::any_of(formats(), is_there) || !holds_class_folders(path)) return std::nullopt;
+  return list_class_folders(path);
 }
 
 std::string lasting_name(const std::string& name_or_folder) {

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/durable_file.hpp"
 #include "study/record.hpp"
-#include "train/durable_file.hpp"
 
 namespace convoy::study {
 

@@ -103,6 +103,12 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
     metadata["data_limit"] = std::to_string(checkpoint.data.limit);
     metadata["data_validation"] = fmt::format("{}", checkpoint.data.validation);
     metadata["test_sha256"] = checkpoint.test_sha256;
+    if (checkpoint.data.test_fraction > 0) {
+      metadata["data_test_fraction"] = fmt::format("{}", checkpoint.data.test_fraction);
+    }
+    if (checkpoint.data.bad_images != BadImages::stop) {
+      metadata["data_bad_images"] = to_string(checkpoint.data.bad_images);
+    }
     if (!checkpoint.data.validation_sha256.empty())
       metadata["validation_sha256"] = checkpoint.data.validation_sha256;
   }
@@ -244,6 +250,19 @@ class Loader {
 
   bool has(const std::string& key) const { return reader_.metadata().contains(key); }
 
+  void read_pictures(DataSettings& data) const {
+    if (has("data_test_fraction")) {
+      data.test_fraction = real("data_test_fraction");
+      if (data.test_fraction >= 1)
+        fail("metadata, key data_test_fraction", "it is not from 0 to less than 1");
+    }
+    if (has("data_bad_images")) {
+      const auto bad_images = bad_images_from(text("data_bad_images"));
+      if (!bad_images) fail("metadata, key data_bad_images", "it is neither stop nor skip");
+      data.bad_images = *bad_images;
+    }
+  }
+
   void read_origin(Checkpoint& checkpoint) const {
     if (has("data_name")) {
       checkpoint.data = {text("data_name"), count("data_limit"), real("data_validation"),
@@ -251,6 +270,7 @@ class Loader {
       checkpoint.test_sha256 = text("test_sha256");
       if (checkpoint.data.validation >= 1)
         fail("metadata, key data_validation", "it is not from 0 to less than 1");
+      read_pictures(checkpoint.data);
     }
     if (has("initial_weights_sha256")) {
       checkpoint.initial_weights_sha256 = text("initial_weights_sha256");

@@ -76,11 +76,13 @@ void check_classes(const Net& net, const Dataset& data, std::string_view data_na
 
 }  // namespace
 
-DataOptions data_options(const ModelFile& model, double validation) {
+DataOptions data_options(const ModelFile& model, const DataSettings& settings) {
   DataOptions options;
   options.input = model.net.input();
   options.resize = model.files.resize.value_or(options.resize);
-  options.validation = validation;
+  options.test_fraction = settings.test_fraction;
+  options.validation = settings.validation;
+  options.bad_images = settings.bad_images;
   options.seed = model.train.seed;
   options.transpose = model.files.transpose;
   options.first_label = model.files.first_label;

@@ -12,12 +12,13 @@
 #include "data/dataset.hpp"
 #include "net/model_file.hpp"
 #include "net/net.hpp"
+#include "train/data_settings.hpp"
 
 namespace convoy {
 
-// The options with which load_data() reads images for this model. `validation` is the fraction that
-// a run holds out; the seed is that of the run.
-DataOptions data_options(const ModelFile& model, double validation = 0);
+// The options with which load_data() reads images for this model and these settings of a run; the
+// seed is that of the run. Where pictures are cached, and who is told of progress, is the caller's.
+DataOptions data_options(const ModelFile& model, const DataSettings& settings = {});
 
 // Either part may be empty, and is then not checked. `data_name` is for messages. Throws
 // UserError(bad_data) if the images have another shape than the net's input, if a label is beyond

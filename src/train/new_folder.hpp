@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/durable_file.hpp"
+#include "base/durable_file.hpp"
 #include "train/taken.hpp"
 
 namespace convoy {

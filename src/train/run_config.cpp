@@ -70,13 +70,32 @@ T value_of(const fs::path& file, const ConfigTable& root, std::string_view table
   fail(file, fmt::format("{}.{}", table, key), "it is missing or has the wrong type");
 }
 
+// Whether the table has the key, which is optional.
+bool has(const ConfigTable& root, std::string_view table, std::string_view key) {
+  const ConfigValue* section = find(root, table);
+  const auto* entries = section == nullptr ? nullptr : std::get_if<ConfigTable>(&section->data);
+  return entries != nullptr && find(*entries, key) != nullptr;
+}
+
 // A text that may be missing; it is empty then.
 std::string optional_text(const fs::path& file, const ConfigTable& root, std::string_view table,
                           std::string_view key) {
-  const ConfigValue* section = find(root, table);
-  const auto* entries = section == nullptr ? nullptr : std::get_if<ConfigTable>(&section->data);
-  if (entries == nullptr || find(*entries, key) == nullptr) return {};
-  return value_of<std::string>(file, root, table, key);
+  return has(root, table, key) ? value_of<std::string>(file, root, table, key) : std::string();
+}
+
+void read_pictures(const fs::path& file, const ConfigTable& root, DataSettings& data) {
+  if (has(root, "data", "test_fraction")) {
+    data.test_fraction = value_of<double>(file, root, "data", "test_fraction");
+    if (!(data.test_fraction >= 0 && data.test_fraction < 1)) {
+      fail(file, "data.test_fraction", fmt::format("it is {}", data.test_fraction));
+    }
+  }
+  if (has(root, "data", "bad_images")) {
+    const auto text = value_of<std::string>(file, root, "data", "bad_images");
+    const auto bad_images = bad_images_from(text);
+    if (!bad_images) fail(file, "data.bad_images", fmt::format("it is {}", text));
+    data.bad_images = *bad_images;
+  }
 }
 
 // The settings that choose the data. Their ranges are those of the command line.
@@ -89,18 +108,25 @@ DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
   if (!(data.validation >= 0 && data.validation < 1)) {
     fail(file, "data.validation", fmt::format("it is {}", data.validation));
   }
+  read_pictures(file, root, data);
   return data;
 }
 
 }  // namespace
 
 std::string run_config_text(const RunIdentity& identity) {
-  std::string text = fmt::format(
-      "{}{}name = {}\nlimit = {}\nvalidation = {}\ntrain_sha256 = {}\ntest_sha256 = {}\n",
-      identity.model.text, kTail, quoted(identity.data.name), identity.data.limit,
-      identity.data.validation, quoted(identity.train_sha256), quoted(identity.test_sha256));
-  if (!identity.data.validation_sha256.empty()) {
-    text += fmt::format("validation_sha256 = {}\n", quoted(identity.data.validation_sha256));
+  const DataSettings& data = identity.data;
+  std::string text =
+      fmt::format("{}{}name = {}\nlimit = {}\nvalidation = {}\n", identity.model.text, kTail,
+                  quoted(data.name), data.limit, data.validation);
+  if (data.test_fraction > 0) text += fmt::format("test_fraction = {}\n", data.test_fraction);
+  if (data.bad_images != BadImages::stop) {
+    text += fmt::format("bad_images = \"{}\"\n", to_string(data.bad_images));
+  }
+  text += fmt::format("train_sha256 = {}\ntest_sha256 = {}\n", quoted(identity.train_sha256),
+                      quoted(identity.test_sha256));
+  if (!data.validation_sha256.empty()) {
+    text += fmt::format("validation_sha256 = {}\n", quoted(data.validation_sha256));
   }
   text += fmt::format("\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n", kSchema,
                       kOrderVersion, kVersion);

@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "base/durable_file.hpp"
 #include "convoy/observer.hpp"
 #include "train/checkpoint.hpp"
-#include "train/durable_file.hpp"
 #include "train/find_checkpoint.hpp"
 #include "train/new_folder.hpp"
 #include "train/run_config.hpp"

@@ -18,8 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/durable_file.hpp"
 #include "base/tensor.hpp"
-#include "train/durable_file.hpp"
 
 namespace convoy::safetensors {
 

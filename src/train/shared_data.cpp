@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/durable_file.hpp"
+#include "data/pictures/mapped_file.hpp"
 #include "parallel/collectives.hpp"
 
 namespace convoy {
@@ -24,7 +26,8 @@ struct Report {
   std::string fault;  // empty: no error
   std::string message;
   std::string name, folder;
-  std::vector<Index> sizes;  // of train, of test: kSizes numbers (append_sizes())
+  std::vector<Index> sizes;           // of train, of test: kSizes numbers (append_sizes())
+  std::string train_file, test_file;  // MappedPlace::file of the images; empty: they are in memory
   std::vector<std::string> train_classes, test_classes;
   std::string train_labels, test_labels;  // the files that hold the labels
   std::vector<std::string> notes;
@@ -51,6 +54,8 @@ std::string encode(const Report& report) {
                                         report.name,
                                         report.folder,
                                         pack(texts(report.sizes)),
+                                        report.train_file,
+                                        report.test_file,
                                         pack(report.train_classes),
                                         pack(report.test_classes),
                                         report.train_labels,
@@ -62,26 +67,37 @@ std::string encode(const Report& report) {
 
 Report decode(std::string_view text) {
   auto fields = unpack(text);
-  fields.resize(11);
+  fields.resize(13);
   return {fields[0],
           fields[1],
           fields[2],
           fields[3],
           numbers(unpack(fields[4])),
-          unpack(fields[5]),
-          unpack(fields[6]),
-          fields[7],
-          fields[8],
-          unpack(fields[9]),
-          numbers(unpack(fields[10]))};
+          fields[5],
+          fields[6],
+          unpack(fields[7]),
+          unpack(fields[8]),
+          fields[9],
+          fields[10],
+          unpack(fields[11]),
+          numbers(unpack(fields[12]))};
 }
 
-// What SharedPart needs to know of one part of the data.
-constexpr std::size_t kSizes = 6;
-void append_sizes(const Dataset& data, std::vector<Index>& sizes) {
+// What SharedPart needs to know of one part of the data: its numbers, and `file` where its images
+// are in a file.
+constexpr std::size_t kSizes = 9;
+void append_sizes(const Dataset& data, std::vector<Index>& sizes, std::string& file) {
   const Shape image = data.image_shape();
+  const Source& source = data.source();
+  Index bytes = 0, offset = 0;  // of the mapping; of the images in it
+  if (const auto place = mapped_place(source.owner)) {
+    file = place->file.native();
+    bytes = static_cast<Index>(place->bytes);
+    offset = static_cast<Index>(static_cast<const std::uint8_t*>(source.data) -
+                                static_cast<const std::uint8_t*>(source.owner.get()));
+  }
   sizes.insert(sizes.end(), {data.size(), image.height, image.width, image.channels, data.classes(),
-                             static_cast<Index>(data.pixel_type())});
+                             static_cast<Index>(data.pixel_type()), source.images, bytes, offset});
 }
 
 Report failed(Fault fault, std::string_view message) {
@@ -105,8 +121,8 @@ Report read(std::string_view name_or_folder, const DataOptions& options, TrainAn
   Report report;
   report.name = data.name;
   report.folder = data.folder.native();
-  append_sizes(data.train, report.sizes);
-  append_sizes(data.test, report.sizes);
+  append_sizes(data.train, report.sizes, report.train_file);
+  append_sizes(data.test, report.sizes, report.test_file);
   report.train_classes = data.train.class_names();
   report.test_classes = data.test.class_names();
   report.train_labels = data.train.label_file().native();
@@ -148,37 +164,46 @@ void throw_where_failed(const Communicator& communicator, std::span<const Report
 
 // The samples of one part of the data in memory that the memory domain shares: the labels, then the
 // pixels of one sample after the other. Its first rank copies them there and frees its own copy.
+// Where the images are in a file that the first rank has mapped, all ranks map it, and the block
+// has the place of each sample's image in the file.
 class SharedPart {
  public:
-  SharedPart(Communicator& communicator, std::span<const Index> sizes,
+  SharedPart(Communicator& communicator, std::span<const Index> sizes, std::string file,
              std::vector<std::string> class_names, std::string label_file)
-      : source_{static_cast<PixelType>(sizes[5]), {sizes[1], sizes[2], sizes[3]}, sizes[0]},
-        each_(source_.image.size() *
-              static_cast<Index>(source_.type == PixelType::u8 ? 1 : sizeof(float))),
-        label_bytes_(whole_lines(sizes[0] * static_cast<Index>(sizeof(Label)))),
+      : samples_(sizes[0]),
+        source_{static_cast<PixelType>(sizes[5]), {sizes[1], sizes[2], sizes[3]}, sizes[6]},
+        file_(std::move(file)),
+        mapped_bytes_(sizes[7]),
+        offset_(sizes[8]),
+        each_(static_cast<Index>(is_mapped() ? sizeof(std::uint32_t) : bytes_of_image())),
+        label_bytes_(whole_lines(samples_ * static_cast<Index>(sizeof(Label)))),
         classes_(sizes[4]),
         class_names_(std::move(class_names)),
         label_file_(std::move(label_file)),
-        block_(allocate<std::uint8_t>(communicator, label_bytes_ + sizes[0] * each_)) {
-    source_.data = block_.get() + label_bytes_;
-    source_.owner = block_;
-  }
+        block_(allocate<std::uint8_t>(communicator, label_bytes_ + samples_ * each_)) {}
+
+  bool is_mapped() const { return !file_.empty(); }
 
   void fill(Dataset& data) {
     std::ranges::copy(data.labels(), labels());
     std::uint8_t* out = block_.get() + label_bytes_;
-    for (Index sample = 0; sample < data.size(); ++sample, out += each_) {
-      const void* image = source_.type == PixelType::u8
-                              ? static_cast<const void*>(data.image(sample).data())
-                              : data.image_f32(sample).data();
-      std::memcpy(out, image, static_cast<std::size_t>(each_));
+    for (Index sample = 0; sample < samples_; ++sample, out += each_) {
+      const auto image = static_cast<std::uint32_t>(
+          data.samples().empty() ? sample : data.samples()[static_cast<std::size_t>(sample)]);
+      const auto* pixels = static_cast<const std::uint8_t*>(data.source().data);
+      std::memcpy(out,
+                  is_mapped() ? static_cast<const void*>(&image)
+                              : pixels + std::size_t{image} * bytes_of_image(),
+                  static_cast<std::size_t>(each_));
     }
-    data = Dataset();
+    if (!is_mapped()) data = Dataset();
   }
 
+  // The part as a rank of the domain has it. Where it is mapped, the first rank still holds its
+  // own.
   Dataset view() const {
-    if (source_.images == 0) return {};
-    Dataset data(source_, {labels(), static_cast<std::size_t>(source_.images)}, classes_, block_);
+    if (samples_ == 0) return {};
+    Dataset data = is_mapped() ? in_file() : in_memory();
     data.set_class_names(class_names_);
     data.set_label_file(label_file_);
     return data;
@@ -189,14 +214,55 @@ class SharedPart {
     constexpr auto kLine = static_cast<Index>(kAlignment);
     return (bytes + kLine - 1) / kLine * kLine;
   }
+  std::size_t bytes_of_image() const {
+    return static_cast<std::size_t>(source_.image.size()) *
+           (source_.type == PixelType::u8 ? 1 : sizeof(float));
+  }
   Label* labels() const { return reinterpret_cast<Label*>(block_.get()); }
+  std::span<const Label> all_labels() const {
+    return {labels(), static_cast<std::size_t>(samples_)};
+  }
 
+  Dataset in_memory() const {
+    Source source = source_;
+    source.images = samples_;
+    source.data = block_.get() + label_bytes_;
+    source.owner = block_;
+    return Dataset(source, all_labels(), classes_, block_);
+  }
+
+  Dataset in_file() const {
+    const InputFile input = open_input(file_, "file of decoded pictures");
+    const auto bytes = static_cast<std::size_t>(mapped_bytes_);
+    const auto start = map_file(input.descriptor, bytes, file_);
+    Source source = source_;
+    source.data = start.get() + offset_;
+    source.owner = start;
+    std::vector<std::uint32_t> images(static_cast<std::size_t>(samples_));
+    std::memcpy(images.data(), block_.get() + label_bytes_, images.size() * sizeof(images[0]));
+    const std::span<const Label> labels = all_labels();
+    return Dataset(source, std::move(images), {labels.begin(), labels.end()}, classes_);
+  }
+
+  Index samples_;
   Source source_;
-  Index each_, label_bytes_, classes_;  // each_: bytes of an image
+  std::string file_;
+  Index mapped_bytes_, offset_;
+  Index each_, label_bytes_, classes_;  // each_: bytes of a sample behind the labels
   std::vector<std::string> class_names_;
   std::string label_file_;
   std::shared_ptr<std::uint8_t[]> block_;
 };
+
+// The options, with a progress that tells the other ranks that this one is alive.
+DataOptions with_heartbeat(const DataOptions& options, Communicator& communicator) {
+  DataOptions beating = options;
+  beating.progress = [&](const LoadProgress& progress) {
+    communicator.heartbeat();
+    if (options.progress) options.progress(progress);
+  };
+  return beating;
+}
 
 }  // namespace
 
@@ -205,7 +271,8 @@ TrainAndTest load_data(Communicator& communicator, std::string_view name_or_fold
   if (communicator.size() == 1) return load_data(name_or_folder, options);
   TrainAndTest data;
   const bool reads = leads_domain(communicator);
-  const Report mine = reads ? read(name_or_folder, options, data) : Report();
+  const Report mine =
+      reads ? read(name_or_folder, with_heartbeat(options, communicator), data) : Report();
   communicator.heartbeat();
   const auto told = all_gather(communicator, reads ? encode(mine) : "", SyncPoint::start);
   std::vector<Report> reports;
@@ -217,13 +284,19 @@ TrainAndTest load_data(Communicator& communicator, std::string_view name_or_fold
 
   const Report& found = reports[static_cast<std::size_t>(domain_index(communicator))];
   const std::span<const Index> sizes = found.sizes;
-  SharedPart train(communicator, sizes.first(kSizes), found.train_classes, found.train_labels);
+  SharedPart train(communicator, sizes.first(kSizes), found.train_file, found.train_classes,
+                   found.train_labels);
   if (reads) train.fill(data.train);
-  SharedPart test(communicator, sizes.subspan(kSizes), found.test_classes, found.test_labels);
+  SharedPart test(communicator, sizes.subspan(kSizes), found.test_file, found.test_classes,
+                  found.test_labels);
   if (reads) test.fill(data.test);
   communicator.barrier(SyncPoint::start);
-  return {found.name,  found.folder, train.view(),
-          test.view(), found.notes,  {found.validation.begin(), found.validation.end()}};
+  TrainAndTest shared{found.name,   found.folder,
+                      train.view(), test.view(),
+                      found.notes,  {found.validation.begin(), found.validation.end()}};
+  // The reader holds its mapping until all others have theirs.
+  if (train.is_mapped() || test.is_mapped()) communicator.barrier(SyncPoint::start);
+  return shared;
 }
 
 std::string shared_sha256(Communicator& communicator, const Dataset& data) {

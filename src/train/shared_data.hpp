@@ -13,9 +13,10 @@ namespace convoy {
 // Works as load_data(name, options), collective over all ranks: the first rank of each memory
 // domain reads its host's files, and all ranks of the memory domain share them in one block of
 // memory, which lives as long as any Dataset over it. While the block is filled, the reader holds
-// the part that it copies (training, then test) twice. If a reader fails, all ranks throw
-// SharedError; it names the rank if other readers did not fail. agreement.hpp checks that memory
-// domains found the same data.
+// the part that it copies (training, then test) twice. Pictures with a cache are not copied: all
+// ranks map the file of the reader. While it decodes, it gives a heartbeat. If a reader fails, all
+// ranks throw SharedError; it names the rank if other readers did not fail. agreement.hpp checks
+// that memory domains found the same data.
 TrainAndTest load_data(Communicator& communicator, std::string_view name_or_folder,
                        const DataOptions& options = {});
 

@@ -81,6 +81,14 @@ void check_same_run(const ModelFile& model, const DataSettings& settings, bool s
     difference =
         fmt::format("--validation is {}, not {}", identity.data.validation, settings.validation);
   }
+  if (difference.empty() && settings.test_fraction != identity.data.test_fraction) {
+    difference = fmt::format("--test-fraction is {}, not {}", identity.data.test_fraction,
+                             settings.test_fraction);
+  }
+  if (difference.empty() && settings.bad_images != identity.data.bad_images) {
+    difference = fmt::format("--bad-images is {}, not {}", to_string(identity.data.bad_images),
+                             to_string(settings.bad_images));
+  }
   if (difference.empty() && settings.validation_sha256 != identity.data.validation_sha256) {
     difference = "the data set holds out other samples";
   }
@@ -180,9 +188,10 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
   test_sha256 = shared_sha256(communicator, test);
   RunFacts facts;
   facts.model = model.text;
-  facts.data = fmt::format("limit {}\nvalidation {}\nvalidation samples {}\ninitial weights {}",
-                           settings.limit, settings.validation, settings.validation_sha256,
-                           initial_weights_sha256);
+  facts.data = fmt::format(
+      "limit {}\nvalidation {}\nvalidation samples {}\ntest fraction {}\ninitial weights {}",
+      settings.limit, settings.validation, settings.validation_sha256, settings.test_fraction,
+      initial_weights_sha256);
   facts.layout = fmt::format("grain {}\nrun folder {}", engine.grain(), keeps ? "yes" : "no");
   facts.train_sha256 = train_sha256;
   facts.test_sha256 = test_sha256;

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/durable_file.hpp"
 #include "tests/train/support.hpp"
-#include "train/durable_file.hpp"
 
 namespace {
 

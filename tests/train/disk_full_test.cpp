@@ -6,10 +6,10 @@
 
 #include <optional>
 
+#include "base/durable_file.hpp"
 #include "tests/train/fake_engine.hpp"
 #include "tests/train/small_disk.hpp"
 #include "tests/train/support.hpp"
-#include "train/durable_file.hpp"
 #include "train/run_folder.hpp"
 
 namespace convoy {

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <span>
 
-#include "train/durable_file.hpp"
+#include "base/durable_file.hpp"
 
 namespace convoy::app {
 namespace {

@@ -13,13 +13,13 @@
 #include <string_view>
 #include <utility>
 
+#include "base/durable_file.hpp"
 #include "cli/output.hpp"
 #include "internal.hpp"
 #include "supervision/launcher_call.hpp"
 #include "supervision/process_tree.hpp"
 #include "supervision/ranks.hpp"
 #include "supervision/supervisor.hpp"
-#include "train/durable_file.hpp"
 
 namespace convoy::app {
 namespace {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <span>
 
-#include "train/durable_file.hpp"
+#include "base/durable_file.hpp"
 
 namespace convoy::app {
 

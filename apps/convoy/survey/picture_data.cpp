@@ -14,14 +14,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The listing of a list, or of a folder that no other format reads; nothing for other data.
-std::optional<Listing> listing_of(const std::string& name) {
-  for (const CatalogEntry& entry : catalog())
-    if (entry.name == name) return std::nullopt;
+// As load_data() chooses what a name means: a known name first.
+std::optional<Listing> find_listing(const std::string& name) {
+  const bool is_known =
+      std::ranges::any_of(catalog(), [&](const CatalogEntry& entry) { return entry.name == name; });
   std::error_code error;
-  if (is_list_name(name) && fs::is_regular_file(name, error)) return list_file(name);
-  if (fs::is_directory(name, error) && holds_class_folders(name)) return list_class_folders(name);
-  return std::nullopt;
+  if (is_known || !fs::exists(name, error)) return std::nullopt;
+  return listing_of(name);
 }
 
 std::vector<std::uint8_t> read_picture(const fs::path& path) {
@@ -65,7 +64,7 @@ struct PictureData::State {
 
 PictureData::PictureData(const std::string& name) : state_(std::make_unique<State>()) {
   State& state = *state_;
-  state.listing = listing_of(name);
+  state.listing = find_listing(name);
   if (state.listing) {
     const fs::path path = fs::absolute(name).lexically_normal();
     state.name =

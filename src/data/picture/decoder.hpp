@@ -2,6 +2,7 @@
 // What the decoder of one format does; picture.cpp does the rest for all of them.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/check.hpp"
@@ -30,6 +31,7 @@ struct PictureDecoder {
   // Calls check_limits() before it allocates memory for the pixels.
   StoredPicture (*decode)(const PictureFile& file, Index channels, const PictureLimits& limits);
   bool is_there = true;
+  std::string (*version)() = nullptr;  // of the library, where there is one
 };
 
 // Each is in a file of its own; the libraries' ones have a second one for builds without the

@@ -120,6 +120,16 @@ bool can_decode(PictureFormat format) {
   return decoder_of(format).is_there;
 }
 
+std::string picture_rules() {
+  constexpr int kRules = 1;
+  std::string all = fmt::format("rules {}", kRules);
+  for (const PictureDecoder* decoder : {&kPngDecoder, &kJpegDecoder, &kWebpDecoder}) {
+    all += fmt::format(", {} {}", decoder->library,
+                       decoder->version == nullptr ? "is missing" : decoder->version());
+  }
+  return all;
+}
+
 Picture with_channels(Picture picture, Index channels) {
   if (picture.shape.channels == channels) return picture;
   picture.pixels = channels == 1 ? grey_of(picture.pixels) : rgb_of(picture.pixels);

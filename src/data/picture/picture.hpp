@@ -73,6 +73,10 @@ std::optional<PictureFormat> picture_format(std::span<const std::uint8_t> bytes)
 // Whether this build has the library for it.
 bool can_decode(PictureFormat format);
 
+// The rules above, as a number that grows with each change of them, and the libraries with their
+// versions: what the bytes of a decoded picture depend on, beside its file.
+std::string picture_rules();
+
 // Height and width as they will be after decoding; reads the header alone.
 Extent picture_size(const PictureFile& file, const PictureLimits& limits = {});
 // `channels` is 1 or 3.

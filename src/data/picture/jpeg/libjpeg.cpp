@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <csetjmp>
+#include <string>
 #include <string_view>
 
 #include "data/picture/exif.hpp"
@@ -185,8 +186,15 @@ StoredPicture decode(const PictureFile& file, Index channels, const PictureLimit
   return result;
 }
 
+// The library does not tell its version while it runs.
+#define CONVOY_TEXT_OF(tokens) #tokens
+#define CONVOY_EXPANDED_TEXT_OF(macro) CONVOY_TEXT_OF(macro)
+std::string version() {
+  return CONVOY_EXPANDED_TEXT_OF(LIBJPEG_TURBO_VERSION);
+}
+
 }  // namespace
 
-const PictureDecoder kJpegDecoder{"libjpeg-turbo", header_of, decode};
+const PictureDecoder kJpegDecoder{"libjpeg-turbo", header_of, decode, true, version};
 
 }  // namespace convoy

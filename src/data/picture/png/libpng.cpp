@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <string>
 #include <string_view>
 
 #include "data/picture/exif.hpp"
@@ -152,8 +153,12 @@ StoredPicture decode(const PictureFile& file, Index channels, const PictureLimit
   return result;
 }
 
+std::string version() {
+  return png_get_libpng_ver(nullptr);
+}
+
 }  // namespace
 
-const PictureDecoder kPngDecoder{"libpng", header_of, decode};
+const PictureDecoder kPngDecoder{"libpng", header_of, decode, true, version};
 
 }  // namespace convoy

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <new>
+#include <string>
 
 #include "data/picture/exif.hpp"
 #include "data/picture/webp.hpp"
@@ -81,8 +82,13 @@ StoredPicture decode(const PictureFile& file, Index /*channels*/, const PictureL
   return result;
 }
 
+std::string version() {
+  const auto number = static_cast<unsigned>(WebPGetDecoderVersion());
+  return fmt::format("{}.{}.{}", number >> 16, number >> 8 & 0xFF, number & 0xFF);
+}
+
 }  // namespace
 
-const PictureDecoder kWebpDecoder{"libwebp", header_of, decode};
+const PictureDecoder kWebpDecoder{"libwebp", header_of, decode, true, version};
 
 }  // namespace convoy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "train/durable_file.hpp"
+#include "base/durable_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -146,7 +146,7 @@ int FileDescriptor::close() {
 NewFile::NewFile(fs::path file) : file_(std::move(file)) {
   do {
     temporary_ = temporary_for(file_);
-    descriptor_ = try_open(temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+    descriptor_ = try_open(temporary_, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
   } while (!descriptor_.is_open() && errno == EEXIST);
   if (!descriptor_.is_open()) fail("open", temporary_);
 }
@@ -157,6 +157,49 @@ NewFile::~NewFile() {
 
 void NewFile::write(std::span<const std::byte> bytes) {
   write_all(descriptor_, temporary_, bytes);
+}
+
+void NewFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto written = retry([&] {
+      return ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    });
+    if (written < 0) fail("write", temporary_);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+}
+
+void NewFile::reserve(std::uint64_t bytes) {
+  int error = EINTR;
+  while (error == EINTR) {
+    error = ::posix_fallocate(descriptor_.get(), 0, static_cast<off_t>(bytes));
+  }
+  if (error != 0) throw SystemError(Fault::io, "posix_fallocate", temporary_.string(), error);
+}
+
+void NewFile::cut(std::uint64_t bytes) {
+  if (retry([&] { return ::ftruncate(descriptor_.get(), static_cast<off_t>(bytes)); }) != 0) {
+    fail("ftruncate", temporary_);
+  }
+}
+
+void NewFile::sync() {
+  if (retry([&] { return ::fsync(descriptor_.get()); }) < 0) fail("fsync", temporary_);
+}
+
+void NewFile::lock() {
+  const int error = convoy::lock(descriptor_);
+  if (error != 0 && !means_no_locks(error)) {
+    throw SystemError(Fault::io, "flock", temporary_.string(), error);
+  }
+}
+
+void NewFile::make_read_only() {
+  constexpr mode_t kReading = S_IRUSR | S_IRGRP | S_IROTH;
+  struct stat facts {};
+  if (::fstat(descriptor_.get(), &facts) != 0) fail("fstat", temporary_);
+  if (::fchmod(descriptor_.get(), facts.st_mode & kReading) != 0) fail("fchmod", temporary_);
 }
 
 void NewFile::rename() {

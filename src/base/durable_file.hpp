@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -42,6 +43,17 @@ class NewFile {
   NewFile& operator=(const NewFile&) = delete;
 
   void write(std::span<const std::byte> bytes);
+  // Overwrites from `offset` on; write() goes on where it was.
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+  // Allocates the space of the first `bytes` bytes, so that writing them cannot fill the disk.
+  void reserve(std::uint64_t bytes);
+  void cut(std::uint64_t bytes);  // makes it as long as that
+  void make_read_only();          // for all users; those without permission to read get none
+  void sync();                    // what is written so far
+  void lock();  // as try_lock() does: is_locked() tells others that it is still being written
+  // Open for reading and writing, until it is kept.
+  const FileDescriptor& descriptor() const { return descriptor_; }
+
   void keep();  // complete after a kill; after a power failure perhaps an older one, or empty
   void keep_synced();  // complete after a power failure, too: syncs the file, then its folder
 

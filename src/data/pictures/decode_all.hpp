@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decodes and resizes many pictures by several threads, in a fixed order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "data/pictures/picture_set.hpp"
+
+namespace convoy {
+
+// Bounds of the memory that all threads together take. A larger picture is decoded while no other
+// one is, and a picture's own limits are those of picture.hpp.
+struct DecodeLimits {
+  std::uint64_t file_bytes = std::uint64_t{512} << 20;     // of files
+  std::uint64_t picture_bytes = std::uint64_t{512} << 20;  // of what decoders allocate
+  std::uint64_t image_bytes = std::uint64_t{64} << 20;     // of resized images that wait
+};
+
+struct BadPictures {
+  std::vector<BadPicture> list;  // in the order of the listing
+  // Whether they will be bad the next time, too: none was out of reach or changed meanwhile.
+  bool are_lasting = true;
+};
+
+// Which shape the images have: that of options.input; where its height is 0, that of the first
+// picture whose size can be read; channels 0 are 3. Throws UserError(bad_data) for other channels
+// than 1 and 3.
+Shape shape_of_pictures(const Listing& listing, const DataOptions& options);
+
+// Calls `take` for each picture that can be used, in the order of the listing, with its image
+// [height][width][channels]. `shape` is that of shape_of_pictures(). `take` and options.progress
+// are called by the calling thread. Throws UserError(stopped), and what they throw; all threads
+// have ended by then.
+BadPictures decode_all(const Listing& listing, const Shape& shape, const DataOptions& options,
+                       const std::function<void(std::span<const std::uint8_t>)>& take,
+                       const DecodeLimits& limits = {});
+
+}  // namespace convoy

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/pictures/load_listing.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/check.hpp"
+#include "base/memory.hpp"
+#include "data/pictures/picture_set.hpp"
+
+namespace convoy {
+namespace {
+
+// The images of one part.
+struct Chosen {
+  std::vector<std::uint32_t> images;
+  std::vector<Label> labels;
+};
+
+Dataset dataset_of(const Source& source, Chosen chosen, const std::vector<std::string>& classes) {
+  if (chosen.images.empty()) return {};
+  Dataset data(source, std::move(chosen.images), std::move(chosen.labels),
+               static_cast<Index>(classes.size()));
+  data.set_class_names(classes);
+  return data;
+}
+
+std::string note_of_cache(const PictureSet& set) {
+  return fmt::format("decoded pictures are kept in {} ({}), so the next start decodes none",
+                     set.cache_file.string(), memory_in_words(static_cast<Index>(set.cache_bytes)));
+}
+
+// Names all of them.
+std::string note_of_bad(const PictureSet& set) {
+  std::string note =
+      fmt::format("{} picture{} cannot be used and {} left out:", set.bad.size(),
+                  set.bad.size() == 1 ? "" : "s", set.bad.size() == 1 ? "is" : "are");
+  for (const BadPicture& picture : set.bad) note += "\n  " + picture.message;
+  return note;
+}
+
+}  // namespace
+
+TrainAndTest load_listing(Listing listing, const std::string& name,
+                          const std::filesystem::path& folder, const DataOptions& options) {
+  split(listing, options.test_fraction, options.validation, options.seed);
+  const PictureSet set = load_pictures(listing, options);
+  Chosen train, test;
+  TrainAndTest data{.name = name, .folder = folder, .notes = listing.notes};
+  for (std::size_t image = 0; image < set.pictures.size(); ++image) {
+    const ListedPicture& picture = listing.pictures[set.pictures[image]];
+    Chosen& part = picture.part == PicturePart::test ? test : train;
+    if (picture.part == PicturePart::validation) {
+      data.validation.push_back(static_cast<std::uint32_t>(train.images.size()));
+    }
+    part.images.push_back(static_cast<std::uint32_t>(image));
+    part.labels.push_back(picture.label);
+  }
+  if (train.images.size() == data.validation.size()) {
+    throw UserError(Fault::bad_data, fmt::format("{} has no training pictures", folder.string()),
+                    "none of them can be used", "replace them");
+  }
+  data.train = dataset_of(set.source, std::move(train), listing.classes);
+  data.test = dataset_of(set.source, std::move(test), listing.classes);
+  data.notes.insert(data.notes.end(), set.notes.begin(), set.notes.end());
+  if (set.is_made && !set.cache_file.empty()) data.notes.push_back(note_of_cache(set));
+  if (!set.bad.empty()) data.notes.push_back(note_of_bad(set));
+  return data;
+}
+
+}  // namespace convoy
