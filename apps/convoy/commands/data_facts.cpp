@@ -94,17 +94,16 @@ std::string text_of(const PictureData& data, const Survey& survey) {
 Json json_of(const PictureData& data, const Survey& survey) {
   Json classes = Json::array(), bad = Json::array();
   for (std::size_t i = 0; i < data.classes().size(); ++i) {
-    Json row{{"name", printable(data.classes()[i])}};
+    Json row{{"name", data.classes()[i]}};
     row.update(counts_of(survey.counts[i]));
     classes.push_back(std::move(row));
   }
   for (const Survey::Bad& picture : survey.bad)
-    bad.push_back(
-        {{"picture", printable(picture.picture)}, {"message", printable(picture.message)}});
+    bad.push_back({{"picture", picture.picture}, {"message", picture.message}});
   Json notes = Json::array();
-  for (const std::string& note : data.notes()) notes.push_back(printable(note));
-  return {{"name", printable(data.name())},
-          {"found", data.place().empty() ? Json(nullptr) : Json(printable(data.place().string()))},
+  for (const std::string& note : data.notes()) notes.push_back(note);
+  return {{"name", data.name()},
+          {"found", data.place().empty() ? Json(nullptr) : Json(data.place().string())},
           {"images", counts_of(survey.total)},
           {"classes", std::move(classes)},
           {"sizes",
