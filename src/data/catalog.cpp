@@ -105,6 +105,7 @@ TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
 }
 
 TrainAndTest load_known(const KnownSet& set, const DataOptions& options) {
+  refuse_test_fraction(options, set.name);
   for (const fs::path& folder : searched_folders(set)) {
     const FolderFiles files = find_files(folder, set.format);
     if (!files.complete()) continue;
@@ -196,8 +197,10 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
     throw UserError(
         Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
         error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
-  if (!fs::is_directory(status) && holds_set(folder))
+  if (!fs::is_directory(status) && holds_set(folder)) {
+    refuse_test_fraction(options, folder.string());
     return named(folder.stem().string(), folder, read_npz(folder, options));
+  }
   if (std::optional<Listing> listing = listing_of(folder))
     return load_listing(std::move(*listing),
                         fs::is_directory(status) ? name_of_folder(folder) : name_of_list(folder),
@@ -213,6 +216,7 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
                     fmt::format("files in the formats of {} and {}", name_of(first->format),
                                 name_of(second->format)),
                     "give each a folder of its own");
+  refuse_test_fraction(options, folder.string());
   Parts parts = read_folder(folder, first->format, first->files, {}, options);
   if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
   return named(name_of_folder(folder), folder, std::move(parts));
@@ -263,6 +267,7 @@ TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& optio
   check_options(options);
   if (name_or_folder == kSynthetic) {
     refuse_array_options(options, kSynthetic);
+    refuse_test_fraction(options, kSynthetic);
     return {kSynthetic,
             {},
             synthetic(SyntheticPart::train, kSyntheticTrain),

@@ -201,4 +201,12 @@ void refuse_array_options(const DataOptions& options, std::string_view format) {
                   "it concerns IDX files and arrays alone", "leave the key out");
 }
 
+void refuse_test_fraction(const DataOptions& options, std::string_view name) {
+  if (options.test_fraction == 0) return;
+  throw UserError(
+      Fault::usage,
+      fmt::format("the test fraction {} cannot be taken of {}", options.test_fraction, name),
+      "the data have test images of their own", "leave --test-fraction out");
+}
+
 }  // namespace convoy

@@ -64,5 +64,7 @@ Parts make_parts(SetArrays arrays, Index classes, const std::filesystem::path& n
 // Throws UserError(usage) where the options say how arrays are stored: in this format, that does
 // not depend on anything.
 void refuse_array_options(const DataOptions& options, std::string_view format);
+// The same where they say which pictures become test images: in data that state it themselves.
+void refuse_test_fraction(const DataOptions& options, std::string_view name);
 
 }  // namespace convoy

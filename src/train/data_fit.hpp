@@ -17,7 +17,7 @@
 namespace convoy {
 
 // The options with which load_data() reads images for this model and these settings of a run; the
-// seed is that of the run. Where pictures are cached, and who is told of progress, is the caller's.
+// seed is that of the run. Where pictures are cached, and the progress, are the caller's.
 DataOptions data_options(const ModelFile& model, const DataSettings& settings = {});
 
 // Either part may be empty, and is then not checked. `data_name` is for messages. Throws

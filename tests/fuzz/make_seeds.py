@@ -5,6 +5,7 @@ in FOLDER. The target must accept files whose names begin with good-; the others
 TARGET.dict beside the folders lists words that the target knows."""
 
 import gzip
+import hashlib
 import io
 import json
 import pathlib
@@ -71,6 +72,28 @@ def images():
     yield "good-rgb.idx", idx(0x804, [2, 3, 5, 3], noise(6 * pixels))
     yield "good-packed.idx", packed(idx(0x803, [2, 3, 5], noise(2 * pixels)))
     yield "large.idx", idx(0x803, [0xFFFFFFFF, 3, 5], noise(pixels))
+
+
+def picture_caches():
+    """Three listed pictures of 2 x 2 x 1, of which the last ones are bad."""
+
+    def cache(bad, message=b"cannot use it", version=1):
+        images = 3 - bad
+        body = noise(4 * images)
+        for i in range(images, 3):
+            body += struct.pack("<QQ", i, len(message)) + message
+        head = b"convoy.pictures\0" + struct.pack("<8Q", version, 4096 + len(body), 2, 2, 1, 3, images, bad)
+        head += b"a" * 64
+        digest = hashlib.sha256(body + head).hexdigest().encode()
+        return (head + digest).ljust(4096, b"\0") + body
+
+    yield "good-all", cache(0)
+    yield "good-bad", cache(2)
+    yield "good-none", cache(3)
+    yield "version", cache(1, version=2)
+    yield "long", cache(1, b"x" * 9000)
+    yield "cut", cache(1)[:-3]
+    yield "header", cache(0)[:4096]
 
 
 def pictures():
@@ -550,6 +573,7 @@ TARGETS = {
     "archive": archives, "checkpoint": checkpoints, "cifar": cifar, "cifar100": cifar100,
     "emnist": emnist, "idx": idx_files, "images": images,
     "metrics": metrics, "model": models, "npy": npy_files, "npz": npz_files, "picture": pictures,
+    "picture_cache": picture_caches,
     "picture_list": picture_lists,
     "run_config": run_configs, "safetensors": safetensors_files,
     "study_plan": study_plans, "study_record": study_records,

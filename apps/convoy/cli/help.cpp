@@ -77,6 +77,17 @@ std::string description_of(const CLI::Option& option) {
          (standard.empty() ? std::string() : fmt::format("; default: {}", standard));
 }
 
+CLI::Validator fraction() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        double value = 0;
+        return CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1
+                   ? std::string()
+                   : text + " is not a number from 0 to less than 1";
+      },
+      "");
+}
+
 CLI::Validator whole_number(long long lowest, long long highest) {
   return CLI::Validator(
       [lowest, highest](const std::string& text) {

@@ -30,6 +30,9 @@ std::string description_of(const CLI::Option& option);
 CLI::Validator whole_number(long long lowest,
                             long long highest = std::numeric_limits<long long>::max());
 
+// Accepts a number from 0 to less than 1.
+CLI::Validator fraction();
+
 // Accepts one of these words.
 CLI::Validator one_of(std::vector<std::string> words);
 

@@ -57,6 +57,17 @@ void add_ranks(CLI::App& command, RanksLayout& layout, const LayoutHelp& help);
 // Throws UserError(usage) for a text of another form.
 Index slots_of_hosts(std::string_view hosts);
 
+// How class folders and lists of pictures are read. What is not given is that of the run, or the
+// default.
+struct PictureOptions {
+  std::optional<double> test_fraction;
+  std::string bad_images;
+  std::string cache;
+};
+void add_picture_options(CLI::App& command, PictureOptions& options);
+// Sets what is given.
+void apply(const PictureOptions& options, DataSettings& settings);
+
 // Adds the option that says which checkpoint of a run folder a command reads.
 void add_checkpoint_choice(CLI::App& command, std::string& choice);
 // Reads the chosen checkpoint. Says on stderr which files were skipped and, unless quiet, which

@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "commands/bench_report.hpp"
 #include "commands/commands.hpp"
+#include "commands/data_loading.hpp"
 #include "study/machine.hpp"
 
 namespace convoy::app {
@@ -21,6 +22,7 @@ struct BenchOptions {
   std::optional<Index> batch;
   std::vector<std::string> set;
   std::string data;
+  PictureOptions pictures;
   Layout layout;
   double seconds = 10;
   std::string svg;
@@ -38,7 +40,11 @@ ModelFile chosen_model(const BenchOptions& options) {
 // The images and their name.
 std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const ModelFile& model) {
   if (options.data.empty()) return {measure::images_for(model.net), "synthetic"};
-  const TrainAndTest data = load_data(options.data, data_options(model));
+  DataSettings settings;
+  apply(options.pictures, settings);
+  DataLoading loading(options.quiet);
+  const TrainAndTest data =
+      load_data(options.data, loading.options(data_options(model, settings), options.pictures));
   check_fit(model.net, data.train, {}, data.name);
   return {data.train, data.name};
 }
@@ -105,7 +111,9 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
           "--data", options->data,
           "A set that 'convoy info' lists, a folder with the files of one, or an .npz file; "
           "default: synthetic images of the shape that the model reads")
-      ->type_name("NAME|DIR|FILE");
+      ->type_name("NAME|DIR|FILE")
+      ->group(kDataGroup);
+  add_picture_options(*command, options->pictures);
   command->add_option("--seconds", options->seconds, "Measure for about this long")
       ->check(CLI::Validator(
           [](const std::string& text) {

@@ -9,6 +9,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
+#include "commands/data_loading.hpp"
 #include "commands/evaluation.hpp"
 #include "report/metrics.hpp"
 
@@ -22,6 +23,7 @@ struct EvalOptions {
   std::string choice;
   std::optional<WeightsCopy> weights;
   std::string data;
+  PictureOptions pictures;
   Layout layout;
   bool json = false;
 };
@@ -67,6 +69,24 @@ Json cells_of(const Confusion& matrix) {
   return cells;
 }
 
+// The run's data are split as in the run. (What it held out of the training images does not matter
+// here.)
+TrainAndTest test_data(const EvalOptions& options, const std::optional<FoundRun>& run,
+                       const Checkpoint& checkpoint) {
+  DataSettings settings;
+  if (options.data.empty()) {
+    settings = checkpoint.data;
+    settings.name = data_of_run(options.checkpoint, run);
+    settings.validation = 0;
+  } else {
+    settings.name = options.data;
+  }
+  apply(options.pictures, settings);
+  DataLoading loading(options.json);
+  return load_data(settings.name,
+                   loading.options(data_options(checkpoint.model, settings), options.pictures));
+}
+
 int eval(const EvalOptions& options) {
   const std::optional<FoundRun> run = run_in(options.checkpoint);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
@@ -78,9 +98,7 @@ int eval(const EvalOptions& options) {
   const Net& net = checkpoint.model.net;
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
-  const TrainAndTest data =
-      load_data(options.data.empty() ? data_of_run(options.checkpoint, run) : options.data,
-                data_options(checkpoint.model));
+  const TrainAndTest data = test_data(options, run, checkpoint);
   const TestResult result = test(checkpoint, data, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;
@@ -134,6 +152,7 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
                    "Data to test on; default: the data that the run was trained on")
       ->type_name("NAME|DIR|FILE")
       ->group(kDataGroup);
+  add_picture_options(*command, options->pictures);
   add_layout(*command, options->layout,
              {"Layout (changes speed, never the result)", "threads", "one GPU"});
   command->add_flag("--json", options->json, "Print one JSON document on stdout")

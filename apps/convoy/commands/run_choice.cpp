@@ -74,7 +74,9 @@ bool is_empty_folder(const fs::path& path) {
 }
 
 DataSettings data_settings(const TrainOptions& options) {
-  return {lasting_name(options.data), options.limit, options.validation};
+  DataSettings settings{lasting_name(options.data), options.limit, options.validation};
+  apply(options.pictures, settings);
+  return settings;
 }
 
 // Names derived from a folder's name are some bytes longer, and file systems allow 255.
@@ -127,7 +129,7 @@ ModelFile with_epochs(const ModelFile& model, std::string_view source, Index epo
 Run rest_of_run(const fs::path& folder, const TrainOptions& options, const CLI::App& given) {
   FoundRun config = open_run(folder);
   const bool knows_data = !config.data.name.empty();
-  for (const char* name : {"--validation", "--limit"}) {
+  for (const char* name : {"--validation", "--limit", "--test-fraction", "--bad-images"}) {
     if (knows_data && given.count(name) > 0) refuse_with_resume(name);
   }
   if (!knows_data && given.count("--data") == 0) {
@@ -185,6 +187,8 @@ std::string to_message(const Run& run) {
                                run.data.name,
                                fmt::format("{}", run.data.limit),
                                fmt::format("{}", run.data.validation),
+                               fmt::format("{}", run.data.test_fraction),
+                               to_string(run.data.bad_images),
                                run.folder.string(),
                                run.resumed ? "resumed" : "",
                                run.taken == Taken::numbered ? "numbered" : "",
@@ -194,13 +198,12 @@ std::string to_message(const Run& run) {
 
 Run from_message(std::string_view message) {
   const std::vector<std::string> words = unpack(message);
-  if (words.size() != 8) throw SystemError(Fault::peer, "reading the run", "rank 0", "cut off");
-  return {parse_model_file(words[0], "the run's model"),
-          {words[1], std::stoll(words[2]), std::stod(words[3])},
-          words[4],
-          !words[5].empty(),
-          words[6].empty() ? Taken::refused : Taken::numbered,
-          words[7]};
+  if (words.size() != 10) throw SystemError(Fault::peer, "reading the run", "rank 0", "cut off");
+  DataSettings data{words[1], std::stoll(words[2]), std::stod(words[3])};
+  data.test_fraction = std::stod(words[4]);
+  data.bad_images = bad_images_from(words[5]).value_or(BadImages::stop);
+  return {parse_model_file(words[0], "the run's model"),       data,    words[6], !words[7].empty(),
+          words[8].empty() ? Taken::refused : Taken::numbered, words[9]};
 }
 
 }  // namespace

@@ -70,10 +70,13 @@ double RunRecord::seconds() const {
   return sum;
 }
 
-const TrainAndTest& TestData::of(const std::string& name, const ModelFile& model) {
-  const DataOptions options = data_options(model);
+const TrainAndTest& TestData::of(const std::string& name, const ModelFile& model,
+                                 const DataSettings& settings) {
+  DataOptions options = data_options(model, settings);
+  options.validation = 0;  // concerns the training images alone
   const std::string key = fmt::format(
-      "{} {} {} {} {} {}", to_string(options.input), static_cast<int>(options.resize), options.seed,
+      "{} {} {} {} {} {} {} {}", options.test_fraction, to_string(settings.bad_images),
+      to_string(options.input), static_cast<int>(options.resize), options.seed,
       static_cast<int>(options.transpose.value_or(false)), options.first_label.value_or(-1), name);
   const auto found = loaded_.find(key);
   return found != loaded_.end() ? found->second
@@ -111,7 +114,8 @@ void evaluate(RunRecord& run, TestData& data, const std::string& name) {
   run.data = name.empty() ? run.config.data.name : name;
   const TrainAndTest* found = nullptr;
   try {
-    found = &data.of(run.data, run.tested.checkpoint.model);
+    found = &data.of(run.data, run.tested.checkpoint.model,
+                     name.empty() ? run.config.data : DataSettings());
   } catch (const UserError& error) {
     if (!name.empty() || error.fault() != Fault::not_found) throw;
     run.why_not = error.what();

@@ -49,13 +49,14 @@ struct RunRecord {
   double seconds() const;  // of training, including the unfinished epoch
 };
 
-// Test data by name or folder, as a model reads them. Each is read once.
+// Test data by name or folder, as a model and the settings of a run read them. Each is read once.
 class TestData {
  public:
-  const TrainAndTest& of(const std::string& name, const ModelFile& model);
+  const TrainAndTest& of(const std::string& name, const ModelFile& model,
+                         const DataSettings& settings);
 
  private:
-  // By the name, and what of the model decides how data are read.
+  // By the name, and what of the two decides how data are read.
   std::map<std::string, TrainAndTest> loaded_;
 };
 

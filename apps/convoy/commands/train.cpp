@@ -10,6 +10,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
+#include "commands/data_loading.hpp"
 #include "commands/evaluation.hpp"
 #include "commands/launch.hpp"
 #include "commands/profile.hpp"
@@ -285,6 +286,20 @@ TrainResult train_or_explain_resume(RunTrainer& trainer, Observer& observer,
   }
 }
 
+// Reads the data. A stop that is asked for meanwhile ends a program of one rank without a run.
+TrainAndTest load(const Run& run, const TrainOptions& options, Communicator& communicator,
+                  const StopSignals& signals) {
+  DataLoading loading(options.quiet || !is_rank_zero(), signals.requested());
+  TrainAndTest data =
+      load_data(communicator, run.data.name,
+                loading.options(data_options(run.model, run.data), options.pictures));
+  if (communicator.size() == 1 && signals.requested()->load()) {
+    throw UserError(Fault::stopped, "stopped before the first step", "",
+                    "start again; nothing was saved");
+  }
+  return data;
+}
+
 // Does the run on this rank. `began` is set to the folder as soon as it belongs to this job.
 int run_job(const CLI::App& command, const TrainOptions& options, Communicator& communicator,
             std::optional<StopSignals>& signals, fs::path& began) {
@@ -295,12 +310,11 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   const std::unique_ptr<Timeline> timeline = timeline_for(options);
   EngineOptions layout = engine_options(options.layout, options.ranks, run.model.train);
   layout.timeline = timeline.get();
-  const TrainAndTest data =
-      load_data(communicator, run.data.name, data_options(run.model, run.data));
-  layout.batch = largest_batch(run.model.train, data.train);
-
   const bool quiet = options.quiet || !is_rank_zero();
   if (!signals) signals.emplace(quiet);
+  const TrainAndTest data = load(run, options, communicator, *signals);
+  layout.batch = largest_batch(run.model.train, data.train);
+
   ProgressReport report(STDERR_FILENO, quiet ? ProgressStyle::quiet : ProgressStyle::automatic,
                         run.model.train.epochs);
   const std::unique_ptr<Engine> engine = make_engine(
@@ -332,7 +346,7 @@ int train(const CLI::App& command, const TrainOptions& options) {
   const int ranks = is_rank() ? options.ranks.ranks : ranks_to_start(options);
   if (ranks > 1 || (ranks == 1 && is_rank())) return launch(command, options, ranks);
   if (!is_rank()) warn_of_fewer_ranks(options, 1);
-  std::optional<StopSignals> signals;  // without ranks: set when the data is read
+  std::optional<StopSignals> signals;  // without ranks: set before the data is read
   RanksOptions together = ranks_options(options.ranks);
   if (is_rank()) {
     signals.emplace(options.quiet || is_supervised() || !is_rank_zero());

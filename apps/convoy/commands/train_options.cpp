@@ -55,9 +55,10 @@ void add_problem_options(CLI::App& command, TrainOptions& options) {
 
 void add_data_options(CLI::App& command, TrainOptions& options) {
   command
-      .add_option("--data", options.data,
-                  "A set that 'convoy info' lists, a folder with the files of one, or an .npz file "
-                  "(docs/data.md)")
+      .add_option(
+          "--data", options.data,
+          "A set that 'convoy info' lists, a folder with the files of one or with a folder of "
+          "pictures for each class, an .npz file, or a .csv list (docs/data.md)")
       ->type_name("NAME|DIR|FILE")
       ->capture_default_str()
       ->group(kDataGroup);
@@ -65,20 +66,14 @@ void add_data_options(CLI::App& command, TrainOptions& options) {
       .add_option(
           "--validation", options.validation,
           "Hold out this fraction of the training images; used to choose the best checkpoint")
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            double value = 0;
-            return CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1
-                       ? std::string()
-                       : text + " is not a number from 0 to less than 1";
-          },
-          ""))
+      ->check(fraction())
       ->type_name("FRACTION")
       ->group(kDataGroup);
   command.add_option("--limit", options.limit, "Use only the first N training images")
       ->check(whole_number(1))
       ->type_name("N")
       ->group(kDataGroup);
+  add_picture_options(command, options.pictures);
 }
 
 void add_output_options(CLI::App& command, TrainOptions& options) {

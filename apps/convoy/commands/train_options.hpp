@@ -20,6 +20,7 @@ struct TrainOptions {
   std::string data = "fashion-mnist";
   double validation = 0;
   Index limit = 0;
+  PictureOptions pictures;
   Layout layout;
   RanksLayout ranks;
   std::string out;

@@ -28,7 +28,8 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-// Bytes that threads may hold at once. Who wants more than there is waits until nobody holds any.
+// Bytes that threads may hold at once. A share that is larger than all of them waits until no other
+// one is held.
 class Budget {
  public:
   explicit Budget(std::uint64_t most) : most_(most) {}

@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "base/memory.hpp"
+#include "data/parts.hpp"
 #include "data/pictures/picture_set.hpp"
 
 namespace convoy {
@@ -46,6 +47,14 @@ std::string note_of_bad(const PictureSet& set) {
 
 TrainAndTest load_listing(Listing listing, const std::string& name,
                           const std::filesystem::path& folder, const DataOptions& options) {
+  refuse_array_options(options, "pictures");
+  if (listing.has_validation && options.validation > 0) {
+    throw UserError(
+        Fault::usage,
+        fmt::format("the validation {} cannot be held out of these data", options.validation),
+        fmt::format("{} has validation pictures of its own", folder.string()),
+        "leave --validation out");
+  }
   split(listing, options.test_fraction, options.validation, options.seed);
   const PictureSet set = load_pictures(listing, options);
   Chosen train, test;

@@ -17,7 +17,7 @@ namespace convoy {
 // memory of the process that the kernel cannot take back (RLIMIT_DATA, RssAnon).
 //
 // Reading a page that the file no longer has, or that its disk cannot give, raises SIGBUS; so map
-// only files that nobody shortens, which have at least `bytes` bytes. `file` is for messages.
+// only files that no program shortens, which have at least `bytes` bytes. `file` is for messages.
 // Throws SystemError(io).
 std::shared_ptr<const std::uint8_t> map_file(const FileDescriptor& descriptor, std::size_t bytes,
                                              const std::filesystem::path& file);

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program trains on folders of pictures: the weights follow from the pixels and the split, not
+// from the cache, the threads or the ranks; a run remembers how its pictures were split.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "data/catalog.hpp"
+#include "net/model_file.hpp"
+#include "tests/apps/program.hpp"
+#include "tests/data/archives.hpp"
+#include "train/data_fit.hpp"
+
+namespace convoy::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Bytes;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Bytes pgm(unsigned height, unsigned width, unsigned seed) {
+  const std::string header = fmt::format("P5 {} {} 255\n", width, height);
+  Bytes bytes(header.begin(), header.end());
+  const Bytes pixels = testing::random_bytes(std::size_t{height} * width, seed);
+  bytes.insert(bytes.end(), pixels.begin(), pixels.end());
+  return bytes;
+}
+
+class PictureData : public ::testing::Test {
+ protected:
+  PictureData() {
+    for (unsigned i = 0; i < 120; ++i) {
+      const std::string name = fmt::format("pictures/{}/{}.pgm", "abc"[i % 3], i);
+      testing::write_file(folder_.path / name, pgm(20 + i % 17, 15 + i % 23, i));
+    }
+  }
+
+  void add_broken() {
+    testing::write_file(folder_.path / "pictures/a/broken.png", std::string("no picture"));
+    testing::write_file(folder_.path / "pictures/b/bomb.pgm", std::string("P5 65535 65535 255\nx"));
+  }
+
+  Ended train(const Arguments& more, const std::string& data = "pictures") {
+    Arguments arguments{"train", "tiny-relu", "--data", data, "--json", "--set", "train.batch=16"};
+    for (const auto& [name, value] : {std::pair("--epochs", "2"), {"--cache", "cache"}}) {
+      if (std::ranges::count(more, std::string(name)) == 0) {
+        arguments.insert(arguments.end(), {name, value});
+      }
+    }
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments, folder_);
+  }
+
+  nlohmann::json trained(const Arguments& more) { return document(train(more)); }
+
+  std::size_t cache_files() const {
+    std::error_code ignored;
+    const fs::directory_iterator files(folder_.path / "cache", ignored);
+    return ignored ? 0 : static_cast<std::size_t>(std::distance(begin(files), end(files)));
+  }
+
+  // The decoded pixels as arrays.
+  std::string npz() const {
+    DataSettings settings;
+    settings.test_fraction = 0.2;
+    DataOptions options = data_options(load_model_file("tiny-relu"), settings);
+    options.cache = "none";
+    const TrainAndTest data = load_data((folder_.path / "pictures").string(), options);
+    std::vector<testing::Member> members;
+    for (const auto& [name, part] : {std::pair("train", data.train), {"test", data.test}}) {
+      Bytes pixels, labels;
+      for (Index i = 0; i < part.size(); ++i) {
+        pixels.insert(pixels.end(), part.image(i).begin(), part.image(i).end());
+        labels.push_back(static_cast<std::uint8_t>(part.label(i)));
+      }
+      members.push_back({fmt::format("{}_images.npy", name),
+                         testing::npy("|u1", fmt::format("({}, 28, 28)", part.size()), pixels)});
+      members.push_back({fmt::format("{}_labels.npy", name),
+                         testing::npy("|u1", fmt::format("({},)", part.size()), labels)});
+    }
+    return testing::write_file(folder_.path / "pictures.npz", testing::zip(members)).string();
+  }
+
+  ScratchFolder folder_;
+};
+
+TEST_F(PictureData, TheWeightsDependOnThePixelsAlone) {
+  const Arguments split{"--test-fraction", "0.2"};
+  const auto with = [&](Arguments more) {
+    more.insert(more.end(), split.begin(), split.end());
+    return trained(more)["weights_sha256"];
+  };
+  const auto wanted = with({"--threads", "1"});
+  EXPECT_EQ(cache_files(), 1U);
+  EXPECT_EQ(with({"--threads", "2"}), wanted) << "warm";
+  EXPECT_EQ(with({"--cache", "none", "--threads", "2"}), wanted);
+  EXPECT_EQ(with({"--ranks", "3", "--oversubscribe", "--threads", "1"}), wanted) << "warm";
+  EXPECT_EQ(with({"--ranks", "3", "--oversubscribe", "--threads", "1", "--cache", "new"}), wanted)
+      << "cold";
+  EXPECT_EQ(with({"--ranks", "2", "--oversubscribe", "--threads", "1", "--cache", "none"}), wanted);
+  EXPECT_EQ(document(train({}, npz()))["weights_sha256"], wanted);
+  EXPECT_EQ(cache_files(), 1U);
+  EXPECT_NE(trained({"--test-fraction", "0.3"})["weights_sha256"], wanted);
+  EXPECT_EQ(cache_files(), 1U) << "another split decodes nothing";
+}
+
+TEST_F(PictureData, TheFirstStartSaysWhereTheCacheIs) {
+  const Ended cold = train({"--test-fraction", "0.2"});
+  EXPECT_THAT(cold.err, HasSubstr("decoded pictures are kept in "));
+  EXPECT_THAT(train({"--test-fraction", "0.2"}).err, Not(HasSubstr("decoded pictures are kept")));
+}
+
+TEST_F(PictureData, BadPicturesStopTheProgramOrAreLeftOut) {
+  add_broken();
+  const Ended stopped = train({"--test-fraction", "0.2"});
+  EXPECT_EQ(stopped.code, 65);
+  EXPECT_TRUE(is_message(stopped, "2 of 122 pictures in "));
+  EXPECT_THAT(stopped.err, HasSubstr("pictures/a/broken.png"));
+  EXPECT_THAT(stopped.err, HasSubstr("pictures/b/bomb.pgm"));
+  EXPECT_FALSE(fs::exists(folder_.path / "runs"));
+  const Ended skipped = train({"--test-fraction", "0.2", "--bad-images", "skip"});
+  EXPECT_EQ(skipped.code, 0) << skipped.err;
+  EXPECT_THAT(skipped.err, HasSubstr("2 pictures cannot be used and are left out:"));
+  EXPECT_THAT(skipped.err, HasSubstr("pictures/b/bomb.pgm"));
+}
+
+TEST_F(PictureData, ARunContinuesAndIsTestedWithItsOwnSplit) {
+  add_broken();
+  const Arguments choice{"--test-fraction", "0.25", "--validation", "0.2", "--bad-images", "skip"};
+  const auto with = [&](Arguments more) {
+    more.insert(more.end(), choice.begin(), choice.end());
+    return trained(more);
+  };
+  const auto whole = with({"--epochs", "3", "--out", "whole"});
+  with({"--epochs", "1", "--out", "parts"});
+  const std::string config = read_file(folder_.path / "parts/config.toml");
+  EXPECT_THAT(config, HasSubstr("test_fraction = 0.25\nbad_images = \"skip\"\n"));
+  fs::remove(folder_.path / "parts/config.toml");  // checkpoints hold the same
+  const Ended rest =
+      run({"train", "--resume", "parts", "--epochs", "3", "--json", "--cache", "cache"}, folder_);
+  EXPECT_EQ(document(rest)["weights_sha256"], whole["weights_sha256"]);
+  const Ended tested =
+      run({"eval", "parts", "--json", "--checkpoint", "last", "--cache", "cache"}, folder_);
+  EXPECT_EQ(document(tested)["accuracy"], whole["epochs"].back()["test_accuracy"]);
+  EXPECT_EQ(run({"train", "--resume", "parts", "--test-fraction", "0.3"}, folder_).code, 2);
+}
+
+TEST_F(PictureData, AFractionOfDataWithTestImagesIsRefused) {
+  const Ended ended = run({"train", "--data", "synthetic", "--test-fraction", "0.2"}, folder_);
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_TRUE(is_message(ended, "the test fraction 0.2 cannot be taken of synthetic"));
+}
+
+TEST_F(PictureData, CtrlCWhilePicturesAreDecodedLeavesNothing) {
+  for (unsigned i = 0; i < 60; ++i) {  // about two seconds of work
+    testing::write_file(folder_.path / fmt::format("pictures/a/large-{}.pgm", i),
+                        pgm(3000, 3000, i));
+  }
+  Child child(convoy({"train", "tiny-relu", "--data", "pictures", "--cache", "cache", "--out",
+                      "run", "--threads", "1"}),
+              folder_.path);
+  for (int tries = 0; cache_files() == 0 && tries < 2000; ++tries) ::usleep(1000);
+  child.signal(SIGINT);
+  const Ended ended = child.wait();
+  EXPECT_EQ(ended.code, 75) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("stopped while pictures were read"));
+  EXPECT_EQ(cache_files(), 0U);
+  EXPECT_FALSE(fs::exists(folder_.path / "run"));
+}
+
+}  // namespace
+}  // namespace convoy::test
