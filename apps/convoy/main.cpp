@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   add_eval(app, action);
   add_predict(app, action);
   add_info(app, action);
+  add_new(app, action);
   add_fetch(app, action);
   add_bench(app, action);
   add_study(app, action);

@@ -201,14 +201,14 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
     refuse_test_fraction(options, folder.string());
     return named(folder.stem().string(), folder, read_npz(folder, options));
   }
-  if (!fs::is_directory(status) && is_list_name(folder.filename().string()))
-    return load_listing(list_file(folder), name_of_list(folder), folder, options);
+  if (std::optional<Listing> listing = listing_of(folder))
+    return load_listing(std::move(*listing),
+                        fs::is_directory(status) ? name_of_folder(folder) : name_of_list(folder),
+                        folder, options);
   if (!fs::is_directory(status)) report_file(folder);
   std::vector<FormatFiles> all;
   for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
   const auto first = std::ranges::find_if(all, is_complete);
-  if (first == all.end() && holds_class_folders(folder))
-    return load_listing(list_class_folders(folder), name_of_folder(folder), folder, options);
   if (first == all.end()) report_incomplete(folder, all);
   const auto second = std::find_if(first + 1, all.end(), is_complete);
   if (second != all.end())
@@ -281,6 +281,15 @@ TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& optio
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
                   meant(name_or_folder, all),
                   fmt::format("use {}, or the path of a folder or of an .npz file", joined(all)));
+}
+
+std::optional<Listing> listing_of(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error))
+    return is_list_name(path.filename().string()) ? std::optional(list_file(path)) : std::nullopt;
+  const auto is_there = [&](Format format) { return find_files(path, format).complete(); };
+  if (std::ranges::any_of(formats(), is_there) || !holds_class_folders(path)) return std::nullopt;
+  return list_class_folders(path);
 }
 
 std::string lasting_name(const std::string& name_or_folder) {

@@ -31,7 +31,7 @@ class Completion : public ::testing::Test {
 };
 
 TEST_F(Completion, Words) {
-  EXPECT_EQ(offered("''"), "train eval predict info fetch bench study report\n");
+  EXPECT_EQ(offered("''"), "train eval predict info new fetch bench study report\n");
   EXPECT_EQ(offered("tr"), "train\n");
   EXPECT_EQ(offered("train tiny-r"), "tiny-relu\n");
   EXPECT_EQ(offered("train --resume-"), "--resume-if-present\n");

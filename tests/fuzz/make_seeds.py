@@ -106,6 +106,18 @@ def pictures():
     yield "large.pgm", b"P5\n99999999 99999999\n255\n"
 
 
+def picture_lists():
+    yield "good-comma", b"a.png,cat\nsub/b.png,dog\n"
+    yield "good-header", b"\xef\xbb\xbfpath;label;split\r\na.png;0;train\r\n\r\nb.png;12;val"
+    yield "good-tabs", b"id\tclass\tfilename\n1\tthe cat\ta b.png\n"
+    yield "good-quotes", b'"a,\n""b"".png", "cat"\nc.png,dog\n'
+    yield "good-parts", b"a,x,training\nb,y,TEST\nc,x,validation\n"
+    yield "fields", b"a,x\nb\n"
+    yield "open-quote", b'a,"x\n'
+    yield "no-label", b"path,size\na,1\n"
+    yield "utf-16", "a,x\n".encode("utf-16")
+
+
 def idx_files():
     yield "good-images", idx(0x803, [3, 2, 4], noise(24))
     yield "good-labels", idx(0x801, [10], bytes(range(10)))
@@ -564,6 +576,7 @@ TARGETS = {
     "emnist": emnist, "idx": idx_files, "images": images,
     "metrics": metrics, "model": models, "npy": npy_files, "npz": npz_files, "picture": pictures,
     "picture_cache": picture_caches,
+    "picture_list": picture_lists,
     "run_config": run_configs, "safetensors": safetensors_files,
     "study_plan": study_plans, "study_record": study_records,
 }

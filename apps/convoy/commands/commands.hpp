@@ -15,6 +15,7 @@ void add_train(CLI::App& app, std::vector<std::string> command_line, std::functi
 void add_eval(CLI::App& app, std::function<int()>& action);
 void add_predict(CLI::App& app, std::function<int()>& action);
 void add_info(CLI::App& app, std::function<int()>& action);
+void add_new(CLI::App& app, std::function<int()>& action);
 void add_bench(CLI::App& app, std::function<int()>& action);
 void add_study(CLI::App& app, std::function<int()>& action);
 void add_report(CLI::App& app, std::function<int()>& action);

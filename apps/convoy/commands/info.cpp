@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// convoy info: describes a model, and what this machine and build have.
+// convoy info: describes a model or a data set, and what this machine and build have.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -11,8 +11,10 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
+#include "commands/data_facts.hpp"
 #include "commands/missing_code.hpp"
 #include "report/metrics.hpp"
+#include "survey/contact_sheet.hpp"
 
 namespace convoy::app {
 namespace {
@@ -21,6 +23,7 @@ struct InfoOptions {
   std::string model;
   std::vector<std::string> set;
   std::optional<Index> batch;
+  std::string data, sheet;
   std::string names;
   bool json = false;
 };
@@ -283,11 +286,35 @@ std::string names(const std::string& kind) {
   return fmt::format("{}\n", fmt::join(list, "\n"));
 }
 
+// Of the data set that --data gives, not of the catalog.
+int info_of_data(const InfoOptions& options) {
+  if (!options.model.empty() || options.batch || !options.set.empty())
+    throw UserError(Fault::usage, "--data takes no MODEL and no options of one",
+                    "it shows what a data set looks like", "for example: convoy info --data mnist");
+  if (!options.sheet.empty()) check_writable(options.sheet);
+  const PictureData data(options.data);
+  const Survey survey = survey_with_progress(data);
+  if (!options.sheet.empty()) save_file(options.sheet, contact_sheet(data));
+  if (!options.json) {
+    write_stdout(text_of(data, survey));
+    return kDone;
+  }
+  Json json{{"schema", "convoy.info/2"}, {"version", kVersion}};
+  json["data_set"] = json_of(data, survey);
+  json.update(json_of_surroundings());
+  write_json(json);
+  return kDone;
+}
+
 int info(const InfoOptions& options) {
   if (!options.names.empty()) {
     write_stdout(names(options.names));
     return kDone;
   }
+  if (!options.data.empty()) return info_of_data(options);
+  if (!options.sheet.empty())
+    throw UserError(Fault::usage, "--sheet needs --data", "it shows images of a data set",
+                    "for example: convoy info --data mnist --sheet mnist.png");
   std::optional<ModelFile> model;
   Work work;
   const std::optional<CatalogEntry> data = find_data_set(options.model);
@@ -334,6 +361,17 @@ void add_info(CLI::App& app, std::function<int()>& action) {
                    "Override any key of the model file, as 'convoy train' does; repeatable")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command
+      ->add_option("--data", options->data,
+                   "Read a data set, and show its classes, counts and sizes, and the mean and "
+                   "standard deviation of its channels")
+      ->type_name("NAME|DIR|FILE")
+      ->group(kDataGroup);
+  command
+      ->add_option("--sheet", options->sheet,
+                   "Write a PNG with ten images of each class, a row for each")
+      ->type_name("FILE")
+      ->group(kDataGroup);
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
   command->add_option("--names", options->names, "")
@@ -341,6 +379,7 @@ void add_info(CLI::App& app, std::function<int()>& action) {
       ->group("");  // only for the completion, not in the help
   command->footer(
       "Examples:\n  convoy info\n  convoy info lenet5 --batch 256\n  convoy info kmnist\n"
+      "  convoy info --data pets --sheet pets.png\n"
       "  convoy info lenet5 --set layer.conv1.filters=12");
   command->callback([options, &action] { action = [options] { return info(*options); }; });
 }

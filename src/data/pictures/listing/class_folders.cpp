@@ -110,9 +110,10 @@ Label FolderWalk::label_of(const std::string& name, PicturePart part) {
   const std::string root = listing_.root.string();
   if (const auto known = labels_.find(name); known != labels_.end()) return known->second;
   if (part != PicturePart::train)
-    throw UserError(Fault::bad_data, fmt::format("cannot use {}", root),
-                    fmt::format("the {} part has the class {}, which train lacks", name_of(part), name),
-                    "a net cannot learn a class without pictures: add some, or remove the class");
+    throw UserError(
+        Fault::bad_data, fmt::format("cannot use {}", root),
+        fmt::format("the {} part has the class {}, which train lacks", name_of(part), name),
+        "a net cannot learn a class without pictures: add some, or remove the class");
   if (!is_utf8(name))
     throw UserError(Fault::bad_data, fmt::format("cannot use {}", (listing_.root / name).string()),
                     "the name of a class has to be UTF-8", "rename the folder");
@@ -173,11 +174,11 @@ void FolderWalk::take_file(const FolderEntry& entry, std::string path, Label lab
 
 void FolderWalk::finish(const std::string& name) {
   if (!dangling_.empty())
-    throw UserError(Fault::not_found, fmt::format("cannot use {}", name),
-                    fmt::format("{} {} nowhere: {}", dangling_.size(),
-                                dangling_.size() == 1 ? "link leads" : "links lead",
-                                some_of(dangling_)),
-                    "fetch the files to which they should lead, or remove the links");
+    throw UserError(
+        Fault::not_found, fmt::format("cannot use {}", name),
+        fmt::format("{} {} nowhere: {}", dangling_.size(),
+                    dangling_.size() == 1 ? "link leads" : "links lead", some_of(dangling_)),
+        "fetch the files to which they should lead, or remove the links");
   const auto note = [&](std::string text) { listing_.notes.push_back(std::move(text)); };
   if (others_ > 0) {
     std::vector<std::pair<std::size_t, std::string>> most;
@@ -185,16 +186,17 @@ void FolderWalk::finish(const std::string& name) {
     std::ranges::stable_sort(most, std::greater(), &std::pair<std::size_t, std::string>::first);
     std::vector<std::string> texts;
     for (const auto& [count, ending] : most) texts.push_back(fmt::format("{} {}", count, ending));
-    note(fmt::format("{} {} not read, because {} not end as a PNG, JPEG, WebP, PGM or PPM file does: {}.",
-                     others_, others_ == 1 ? "file in the class folders is" : "files in the class folders are",
-                     others_ == 1 ? "its name does" : "their names do", some_of(texts, 5)));
+    note(fmt::format(
+        "{} {} not read, because {} not end as a PNG, JPEG, WebP, PGM or PPM file does: {}",
+        others_, others_ == 1 ? "file in the class folders is" : "files in the class folders are",
+        others_ == 1 ? "its name does" : "their names do", some_of(texts, 5)));
   }
   if (stray_ > 0)
-    note(fmt::format("{} beside the class folders {} not read.",
+    note(fmt::format("{} beside the class folders {} not read",
                      stray_ == 1 ? "1 file" : fmt::format("{} files", stray_),
                      stray_ == 1 ? "is" : "are"));
   if (!loops_.empty())
-    note(fmt::format("Links to a folder above themselves are left out: {}.", some_of(loops_, 5)));
+    note(fmt::format("links to a folder above themselves are left out: {}", some_of(loops_, 5)));
 }
 
 // DIR/train/CLASS and so on; `inside` are the entries of DIR, `train` those of DIR/train.
@@ -212,18 +214,19 @@ void list_parts(FolderWalk& walk, Listing& listing, const std::vector<FolderEntr
     }
   }
   if (mixed && !unread.empty())
-    throw UserError(Fault::bad_data, fmt::format("cannot use {}", listing.root.string()),
-                    fmt::format("train holds pictures and folders, so it may be a class like {}, or "
-                                "the training part",
-                                unread.front()),
-                    "move the pictures of train into class folders, or its folders elsewhere");
+    throw UserError(
+        Fault::bad_data, fmt::format("cannot use {}", listing.root.string()),
+        fmt::format("train holds pictures and folders, so it may be a class like {}, or "
+                    "the training part",
+                    unread.front()),
+        "move the pictures of train into class folders, or its folders elsewhere");
   if (validation.size() > 1)
     throw UserError(Fault::bad_data, fmt::format("cannot use {}", listing.root.string()),
                     fmt::format("several folders for validation: {}", some_of(validation)),
                     "keep one of them");
   if (!unread.empty())
     listing.notes.push_back(
-        fmt::format("Folders beside train are not read: {}.", some_of(unread, 5)));
+        fmt::format("folders beside train are not read: {}", some_of(unread, 5)));
   walk.take_part("train", train, PicturePart::train);
   for (const PartFolder& part : kPartFolders) {
     if (part.part == PicturePart::train || !find_folder(inside, part.name)) continue;
@@ -231,7 +234,7 @@ void list_parts(FolderWalk& walk, Listing& listing, const std::vector<FolderEntr
     const auto classes = walk.entries(name);
     if (std::ranges::none_of(classes, is_folder))
       listing.notes.push_back(
-          fmt::format("The folder {} is not read, because it holds no class folders.", name));
+          fmt::format("the folder {} is not read, because it holds no class folders", name));
     else
       walk.take_part(name, classes, part.part);
   }

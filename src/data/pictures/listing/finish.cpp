@@ -70,17 +70,17 @@ void note_similar_names(Listing& listing) {
     const auto [at, is_new] = seen.emplace(std::move(lower), name);
     if (!is_new)
       listing.notes.push_back(
-          fmt::format("The classes {} and {} differ in case only.", at->second, name));
+          fmt::format("the classes {} and {} differ in case only", at->second, name));
   }
 }
 
 // A class of train that another part lacks; the part has pictures.
 void note_missing_classes(Listing& listing, const Counts& counts, PicturePart part) {
   const auto& of_part = counts[static_cast<std::size_t>(part)];
-  const auto missing = classes_with(
-      listing, [&](std::size_t i) { return counts[0][i] > 0 && of_part[i] == 0; });
+  const auto missing =
+      classes_with(listing, [&](std::size_t i) { return counts[0][i] > 0 && of_part[i] == 0; });
   if (!missing.empty())
-    listing.notes.push_back(fmt::format("The {} part has no pictures of {}: {}.", name_of(part),
+    listing.notes.push_back(fmt::format("the {} part has no pictures of {}: {}", name_of(part),
                                         missing.size() == 1 ? "a class" : "some classes",
                                         some_of(missing, 5)));
 }
@@ -91,9 +91,8 @@ void check_classes(Listing& listing, const std::string& name, const Counts& coun
     return counts[static_cast<std::size_t>(part)][i];
   };
   for (const PicturePart part : {PicturePart::validation, PicturePart::test}) {
-    const auto alone = classes_with(listing, [&](std::size_t i) {
-      return of(part, i) > 0 && of(PicturePart::train, i) == 0;
-    });
+    const auto alone = classes_with(
+        listing, [&](std::size_t i) { return of(part, i) > 0 && of(PicturePart::train, i) == 0; });
     if (!alone.empty())
       refuse(name,
              fmt::format("no training picture has {} {}, which the {} part has",
@@ -101,15 +100,15 @@ void check_classes(Listing& listing, const std::string& name, const Counts& coun
                          name_of(part)),
              "a net cannot learn a class without pictures: add some, or remove the class");
   }
-  const auto empty = classes_with(
-      listing, [&](std::size_t i) { return of(PicturePart::train, i) == 0; });
+  const auto empty =
+      classes_with(listing, [&](std::size_t i) { return of(PicturePart::train, i) == 0; });
   if (empty.empty()) return;
   if (!classes_are_numbers)
     refuse(name,
            fmt::format("no pictures of {} {}", empty.size() == 1 ? "the class" : "the classes",
                        some_of(empty)),
            "add pictures, or remove the class");
-  listing.notes.push_back(fmt::format("{} of {} classes {} no pictures: {}.", empty.size(),
+  listing.notes.push_back(fmt::format("{} of {} classes {} no pictures: {}", empty.size(),
                                       listing.classes.size(), empty.size() == 1 ? "has" : "have",
                                       some_of(empty, 5)));
 }
@@ -118,7 +117,8 @@ void sort_by_hash(std::vector<ListedPicture>& pictures) {
   PathHash hash;
   std::vector<std::pair<std::uint64_t, std::size_t>> order;
   order.reserve(pictures.size());
-  for (std::size_t i = 0; i < pictures.size(); ++i) order.emplace_back(hash(pictures[i].path)[0], i);
+  for (std::size_t i = 0; i < pictures.size(); ++i)
+    order.emplace_back(hash(pictures[i].path)[0], i);
   std::ranges::sort(order, [&](const auto& a, const auto& b) {
     return a.first != b.first ? a.first < b.first
                               : pictures[a.second].path < pictures[b.second].path;

@@ -71,8 +71,9 @@ class ListReader {
 // The path relative to the list's folder, without "." and double slashes.
 std::string ListReader::path_of(const ListRow& row) const {
   fs::path path(row.path);
-  const std::string where = "write paths relative to the folder of the list, and below it; links "
-                            "may lead elsewhere";
+  const std::string where =
+      "write paths relative to the folder of the list, and below it; links "
+      "may lead elsewhere";
   if (path.is_absolute()) {
     path = path.lexically_relative(fs::absolute(listing_.root).lexically_normal());
     if (path.empty() || *path.begin() == "..")
@@ -189,10 +190,10 @@ Listing list_parts_of(const fs::path& folder, const std::vector<PartList>& lists
   listing.root = folder;
   for (std::size_t i = 1; i < lists.size(); ++i)
     if (lists[i].part == lists[i - 1].part)
-      throw UserError(Fault::bad_data, fmt::format("cannot use {}", folder.string()),
-                      fmt::format("{} and {} are lists of the same part", lists[i - 1].name,
-                                  lists[i].name),
-                      "keep one of them");
+      throw UserError(
+          Fault::bad_data, fmt::format("cannot use {}", folder.string()),
+          fmt::format("{} and {} are lists of the same part", lists[i - 1].name, lists[i].name),
+          "keep one of them");
   ListReader reader(listing);
   for (const PartList& list : lists) reader.take(folder / list.name, list.part);
   reader.finish();

@@ -162,8 +162,7 @@ PicturePart part_of(const Records& records, const Record& record, std::string_vi
   if (name == "train" || name == "training") return PicturePart::train;
   if (name == "test" || name == "testing") return PicturePart::test;
   if (name == "val" || name == "valid" || name == "validation") return PicturePart::validation;
-  records.refuse(record.line, fmt::format("\"{}\" is no part", text),
-                 "write train, val or test");
+  records.refuse(record.line, fmt::format("\"{}\" is no part", text), "write train, val or test");
 }
 
 ListRow row_of(const Records& records, Record& record, const Columns& columns) {
@@ -203,10 +202,10 @@ std::vector<ListRow> list_rows(std::string_view text, const std::string& name) {
       columns = columns_by_number(records, record);
     }
     if (record.fields.size() != fields)
-      records.refuse(record.line,
-                     fmt::format("{} fields, where the first line has {}", record.fields.size(),
-                                 fields),
-                     "put fields that hold the separator in quotes");
+      records.refuse(
+          record.line,
+          fmt::format("{} fields, where the first line has {}", record.fields.size(), fields),
+          "put fields that hold the separator in quotes");
     if (rows.size() == kMostListedFiles)
       records.refuse(record.line, fmt::format("more than {} pictures", kMostListedFiles));
     rows.push_back(row_of(records, record, *columns));

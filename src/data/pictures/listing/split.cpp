@@ -14,7 +14,8 @@ namespace {
 
 void check_fraction(double fraction, const char* what) {
   if (fraction >= 0 && fraction < 1) return;
-  throw UserError(Fault::usage, fmt::format("cannot take {} of the pictures for {}", fraction, what),
+  throw UserError(Fault::usage,
+                  fmt::format("cannot take {} of the pictures for {}", fraction, what),
                   "a fraction is from 0 to below 1", "choose one such as 0.2");
 }
 
@@ -38,17 +39,17 @@ void check_parts(Listing& listing, double test_fraction, double validation) {
                     "take smaller fractions for test and validation");
   if (count(listing, PicturePart::test) == 0)
     note(test_fraction > 0
-             ? fmt::format("No picture is in the {} of the pictures for the test.", test_fraction)
-             : "There are no test pictures; --test-fraction 0.2 takes some of the others.");
+             ? fmt::format("no picture is in the {} of the pictures for the test", test_fraction)
+             : "there are no test pictures; --test-fraction 0.2 takes some of the others");
   if (validation > 0 && count(listing, PicturePart::validation) == 0)
-    note(fmt::format("No picture is in the {} of the pictures for validation.", validation));
+    note(fmt::format("no picture is in the {} of the pictures for validation", validation));
   std::vector<bool> is_trained(listing.classes.size());
   for (const ListedPicture& picture : listing.pictures)
     if (picture.part == PicturePart::train) is_trained[picture.label] = true;
   const auto untrained = std::ranges::count(is_trained, false);
   if (untrained == 0) return;
   const auto first = std::ranges::find(is_trained, false) - is_trained.begin();
-  note(fmt::format("{} of {} classes {} no training pictures, for example {}.", untrained,
+  note(fmt::format("{} of {} classes {} no training pictures, for example {}", untrained,
                    listing.classes.size(), untrained == 1 ? "has" : "have",
                    listing.classes[static_cast<std::size_t>(first)]));
 }
