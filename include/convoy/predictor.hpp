@@ -69,6 +69,8 @@ class Predictor {
   Shape image_shape() const;
   /// The number of classes.
   Index outputs() const;
+  /// The number of threads that compute.
+  int threads() const;
   /// The names of the classes, by label, as in the training data; empty if they were not known.
   const std::vector<std::string>& class_names() const;
 

@@ -126,6 +126,10 @@ Index Predictor::outputs() const {
   return state_->model.net.loss().classes;
 }
 
+int Predictor::threads() const {
+  return state_->one_image->threads();
+}
+
 const std::vector<std::string>& Predictor::class_names() const {
   return state_->class_names;
 }
