@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What class folders and lists have in common.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "data/pictures/listing.hpp"
+
+namespace convoy {
+
+// "a, b, c and 5 more": at most `most` of them.
+std::string some_of(std::span<const std::string> names, std::size_t most = 20);
+
+// "train", "validation" or "test".
+std::string_view name_of(PicturePart part);
+
+// Checks the classes of a listing that is otherwise complete (listing.hpp, "classes"), sorts its
+// pictures, sets has_test and has_validation, and adds notes. `classes_are_numbers`: classes
+// without any picture are noted; else they are refused.
+void finish_listing(Listing& listing, const std::string& name, bool classes_are_numbers);
+
+}  // namespace convoy
