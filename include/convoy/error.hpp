@@ -33,6 +33,7 @@ enum class Fault {
   unavailable = 69,  ///< this machine or build lacks a device or a service
   internal = 70,     ///< Convoy has a bug
   io = 74,           ///< reading or writing failed (the disk is full, a permission is missing)
+  stopped = 75,      ///< the caller asked for a stop
   peer = 77,         ///< another rank failed or hangs
 };
 

@@ -43,7 +43,12 @@ bool should_print(const Error& error) {
 }
 
 TrainAndTest load_data(std::string_view name_or_folder, Session& session) {
-  return load_data(detail::Access::communicator(session), name_or_folder);
+  return load_data(name_or_folder, DataOptions(), session);
+}
+
+TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& options,
+                       Session& session) {
+  return load_data(detail::Access::communicator(session), name_or_folder, options);
 }
 
 std::string_view version() noexcept {

@@ -220,6 +220,10 @@ bool may_write(const fs::path& folder) {
 }  // namespace
 
 TrainAndTest load_data(std::string_view name_or_folder) {
+  return load_data(name_or_folder, DataOptions());
+}
+
+TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& /*options*/) {
   if (name_or_folder == kSynthetic)
     return {kSynthetic,
             {},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of the public data sets that have a name: their sizes, their licence, who made
-// them. All facts are those that their authors publish; none of them changes what is read.
+// What is known of the public data sets that have a name: their sizes, their licence, their
+// authors. All facts are those that the authors publish; none of them changes what is read.
 #pragma once
 
 #include <string>

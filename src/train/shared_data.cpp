@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -23,10 +24,11 @@ struct Report {
   std::string fault;  // empty: no error
   std::string message;
   std::string name, folder;
-  std::vector<Index> sizes;  // of train, of test: samples, height, width, channels, classes
+  std::vector<Index> sizes;  // of train, of test: kSizes numbers (append_sizes())
   std::vector<std::string> train_classes, test_classes;
   std::string train_labels, test_labels;  // the files that hold the labels
   std::vector<std::string> notes;
+  std::vector<Index> validation;
 };
 
 std::vector<std::string> texts(std::span<const Index> numbers) {
@@ -53,21 +55,33 @@ std::string encode(const Report& report) {
                                         pack(report.test_classes),
                                         report.train_labels,
                                         report.test_labels,
-                                        pack(report.notes)};
+                                        pack(report.notes),
+                                        pack(texts(report.validation))};
   return pack(fields);
 }
 
 Report decode(std::string_view text) {
   auto fields = unpack(text);
-  fields.resize(10);
-  return {fields[0],         fields[1],         fields[2], fields[3], numbers(unpack(fields[4])),
-          unpack(fields[5]), unpack(fields[6]), fields[7], fields[8], unpack(fields[9])};
+  fields.resize(11);
+  return {fields[0],
+          fields[1],
+          fields[2],
+          fields[3],
+          numbers(unpack(fields[4])),
+          unpack(fields[5]),
+          unpack(fields[6]),
+          fields[7],
+          fields[8],
+          unpack(fields[9]),
+          numbers(unpack(fields[10]))};
 }
 
+// What SharedPart needs to know of one part of the data.
+constexpr std::size_t kSizes = 6;
 void append_sizes(const Dataset& data, std::vector<Index>& sizes) {
   const Shape image = data.image_shape();
-  sizes.insert(sizes.end(),
-               {data.size(), image.height, image.width, image.channels, data.classes()});
+  sizes.insert(sizes.end(), {data.size(), image.height, image.width, image.channels, data.classes(),
+                             static_cast<Index>(data.pixel_type())});
 }
 
 Report failed(Fault fault, std::string_view message) {
@@ -77,9 +91,9 @@ Report failed(Fault fault, std::string_view message) {
   return report;
 }
 
-Report read(std::string_view name_or_folder, TrainAndTest& data) {
+Report read(std::string_view name_or_folder, const DataOptions& options, TrainAndTest& data) {
   try {
-    data = load_data(name_or_folder);
+    data = load_data(name_or_folder, options);
   } catch (const Error& error) {
     return failed(error.fault(), error.what());
   } catch (const std::filesystem::filesystem_error& error) {
@@ -98,6 +112,7 @@ Report read(std::string_view name_or_folder, TrainAndTest& data) {
   report.train_labels = data.train.label_file().native();
   report.test_labels = data.test.label_file().native();
   report.notes = data.notes;
+  report.validation.assign(data.validation.begin(), data.validation.end());
   return report;
 }
 
@@ -131,41 +146,53 @@ void throw_where_failed(const Communicator& communicator, std::span<const Report
                                        in_words(readers, communicator.size()), bad->message));
 }
 
-// The images of one part of the data in memory that the memory domain shares: the labels, then the
-// pixels. Its first rank copies them there and frees its own copy.
+// The samples of one part of the data in memory that the memory domain shares: the labels, then the
+// pixels of one sample after the other. Its first rank copies them there and frees its own copy.
 class SharedPart {
  public:
   SharedPart(Communicator& communicator, std::span<const Index> sizes,
              std::vector<std::string> class_names, std::string label_file)
-      : image_{sizes[1], sizes[2], sizes[3]},
-        pixels_(sizes[0] * image_.size()),
-        labels_(sizes[0]),
-        label_bytes_(labels_ * static_cast<Index>(sizeof(Label))),
+      : source_{static_cast<PixelType>(sizes[5]), {sizes[1], sizes[2], sizes[3]}, sizes[0]},
+        each_(source_.image.size() *
+              static_cast<Index>(source_.type == PixelType::u8 ? 1 : sizeof(float))),
+        label_bytes_(whole_lines(sizes[0] * static_cast<Index>(sizeof(Label)))),
         classes_(sizes[4]),
         class_names_(std::move(class_names)),
         label_file_(std::move(label_file)),
-        block_(allocate<std::uint8_t>(communicator, label_bytes_ + pixels_)) {}
+        block_(allocate<std::uint8_t>(communicator, label_bytes_ + sizes[0] * each_)) {
+    source_.data = block_.get() + label_bytes_;
+    source_.owner = block_;
+  }
 
   void fill(Dataset& data) {
     std::ranges::copy(data.labels(), labels());
-    std::ranges::copy(data.pixels(), pixels());
+    std::uint8_t* out = block_.get() + label_bytes_;
+    for (Index sample = 0; sample < data.size(); ++sample, out += each_) {
+      const void* image = source_.type == PixelType::u8
+                              ? static_cast<const void*>(data.image(sample).data())
+                              : data.image_f32(sample).data();
+      std::memcpy(out, image, static_cast<std::size_t>(each_));
+    }
     data = Dataset();
   }
 
   Dataset view() const {
-    Dataset data(image_, {pixels(), static_cast<std::size_t>(pixels_)},
-                 {labels(), static_cast<std::size_t>(labels_)}, classes_, block_);
+    if (source_.images == 0) return {};
+    Dataset data(source_, {labels(), static_cast<std::size_t>(source_.images)}, classes_, block_);
     data.set_class_names(class_names_);
     data.set_label_file(label_file_);
     return data;
   }
 
  private:
+  static Index whole_lines(Index bytes) {
+    constexpr auto kLine = static_cast<Index>(kAlignment);
+    return (bytes + kLine - 1) / kLine * kLine;
+  }
   Label* labels() const { return reinterpret_cast<Label*>(block_.get()); }
-  std::uint8_t* pixels() const { return block_.get() + label_bytes_; }
 
-  Shape image_;
-  Index pixels_, labels_, label_bytes_, classes_;
+  Source source_;
+  Index each_, label_bytes_, classes_;  // each_: bytes of an image
   std::vector<std::string> class_names_;
   std::string label_file_;
   std::shared_ptr<std::uint8_t[]> block_;
@@ -173,11 +200,12 @@ class SharedPart {
 
 }  // namespace
 
-TrainAndTest load_data(Communicator& communicator, std::string_view name_or_folder) {
-  if (communicator.size() == 1) return load_data(name_or_folder);
+TrainAndTest load_data(Communicator& communicator, std::string_view name_or_folder,
+                       const DataOptions& options) {
+  if (communicator.size() == 1) return load_data(name_or_folder, options);
   TrainAndTest data;
   const bool reads = leads_domain(communicator);
-  const Report mine = reads ? read(name_or_folder, data) : Report();
+  const Report mine = reads ? read(name_or_folder, options, data) : Report();
   communicator.heartbeat();
   const auto told = all_gather(communicator, reads ? encode(mine) : "", SyncPoint::start);
   std::vector<Report> reports;
@@ -189,12 +217,13 @@ TrainAndTest load_data(Communicator& communicator, std::string_view name_or_fold
 
   const Report& found = reports[static_cast<std::size_t>(domain_index(communicator))];
   const std::span<const Index> sizes = found.sizes;
-  SharedPart train(communicator, sizes.first(5), found.train_classes, found.train_labels);
+  SharedPart train(communicator, sizes.first(kSizes), found.train_classes, found.train_labels);
   if (reads) train.fill(data.train);
-  SharedPart test(communicator, sizes.subspan(5), found.test_classes, found.test_labels);
+  SharedPart test(communicator, sizes.subspan(kSizes), found.test_classes, found.test_labels);
   if (reads) test.fill(data.test);
   communicator.barrier(SyncPoint::start);
-  return {found.name, found.folder, train.view(), test.view(), found.notes};
+  return {found.name,  found.folder, train.view(),
+          test.view(), found.notes,  {found.validation.begin(), found.validation.end()}};
 }
 
 std::string shared_sha256(Communicator& communicator, const Dataset& data) {

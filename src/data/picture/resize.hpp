@@ -23,11 +23,12 @@
 #include <optional>
 #include <string_view>
 
+#include "convoy/data.hpp"
 #include "data/picture/picture.hpp"
 
 namespace convoy {
 
-// How a picture of h x w becomes one of H x W.
+// How a picture of h x w becomes one of H x W (`Resize` is declared in convoy/data.hpp).
 //
 //   stretch  to H x W, which distorts it where the ratios differ
 //   fit      the longer side fits: to H' x W' with W' = W, H' = max(floor(h W / w), 1) where
@@ -38,7 +39,6 @@ namespace convoy {
 //            else W' = W, H' = floor(h W / w). The middle is cut out: it begins (H' - H) / 2 rows
 //            and (W' - W) / 2 columns in, a half rounded to the even number. (So do torchvision's
 //            Resize(n) and CenterCrop(n) in turn.)
-enum class Resize { stretch, fit, crop };
 
 const char* to_string(Resize resize);
 std::optional<Resize> resize_from(std::string_view name);
