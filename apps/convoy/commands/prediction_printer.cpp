@@ -17,12 +17,11 @@ double fraction(const Hits& hits) {
   return static_cast<double>(hits.right) / static_cast<double>(hits.images);
 }
 
-// "accuracy 93.10 % (931 of 1,000 images in folders that have the name of a class)"
+// "accuracy 93.10 % (931 of 1,000 images whose class is known)"
 std::string accuracy_line(const Hits& hits) {
-  return fmt::format(
-      "accuracy {} ({} of {} {} the name of a class)\n", as_percent(fraction(hits)),
-      with_commas(hits.right), with_commas(hits.images),
-      hits.images == 1 ? "image, in a folder that has" : "images in folders that have");
+  return fmt::format("accuracy {} ({} of {} whose class is known)\n", as_percent(fraction(hits)),
+                     with_commas(hits.right),
+                     hits.images == 1 ? "1 image" : with_commas(hits.images) + " images");
 }
 
 // The most probable classes, the predicted one first.
@@ -70,7 +69,7 @@ class Lines final : public PredictionPrinter {
       is_first = false;
     }
     if (image.truth && *image.truth != prediction.label)
-      line += fmt::format("; its folder: {}", names_.of(static_cast<std::size_t>(*image.truth)));
+      line += fmt::format("; it is {}", names_.of(static_cast<std::size_t>(*image.truth)));
     text_ += printable(line) + "\n";
   }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "data/pictures/listing.hpp"
 #include "images/standard_input.hpp"
 #include "runtime/cpu/workers.hpp"
 
@@ -44,41 +45,42 @@ struct ImageReader::Ahead {
 ImageReader::ImageReader(std::vector<std::string> inputs, ReaderOptions options)
     : inputs_(std::move(inputs)), options_(std::move(options)) {}
 
-// The next file, of a folder or of the command line; nothing at the end. Sets file_name_ before it
-// throws an Error of one file.
-std::optional<std::string> ImageReader::next_name() {
+// The folder or list that `input` names; null of a file.
+std::unique_ptr<FileNames> ImageReader::names_of(const std::string& input) const {
+  const bool is_list = !is_folder(input) && is_list_name(input);
+  if (!is_list && !is_folder(input)) return nullptr;
+  if (options_.index)
+    throw UserError(
+        Fault::usage, fmt::format("--index {} does not fit {}", *options_.index, input),
+        "it names several files; --index needs a file of several images (IDX, .npy, .npz, CIFAR)",
+        "leave --index out");
+  return is_list ? names_in_list(input, options_.class_names)
+                 : names_in_folder(input, options_.class_names);
+}
+
+// The next file, of a folder or of the command line; nothing at the end. Where it throws an Error,
+// name_ is the input that the error is about.
+std::optional<FileName> ImageReader::next_name() {
   for (;;) {
-    if (folder_) {
-      file_name_ = folder_name_;
-      if (const auto path = folder_->next()) {
-        ++names_;
-        truth_ = class_by_folder(*path, folder_name_, options_.class_names);
-        return path->string();
+    if (names_) {
+      name_ = {names_input_, {}};
+      if (auto name = names_->next()) {
+        has_names_ = true;
+        return name;
       }
-      const Index others = folder_->other_files();
-      folder_.reset();
-      if (others > 0 && names_ > 0)
-        notes_.push_back(fmt::format("{} {} in {} {} left out, because of {} names", others,
-                                     others == 1 ? "file" : "files", folder_name_,
-                                     others == 1 ? "is" : "are", others == 1 ? "its" : "their"));
-      if (names_ == 0)
-        refuse_image(folder_name_, "it holds no pictures",
+      if (const std::string note = names_->note(); !note.empty()) notes_.push_back(note);
+      names_.reset();
+      if (!has_names_)
+        refuse_image(names_input_, "it holds no pictures",
                      "give a folder with files called *.png, *.jpg, *.jpeg, *.webp, *.pgm, *.ppm "
                      "or *.pnm, or name the files");
     }
     if (next_input_ == inputs_.size()) return std::nullopt;
-    const std::string& input = inputs_[next_input_++];
-    truth_.reset();
-    if (!is_folder(input)) return input;
-    file_name_ = folder_name_ = input;
-    if (options_.index)
-      throw UserError(Fault::usage,
-                      fmt::format("--index {} does not fit {}", *options_.index, input),
-                      "it is a folder; --index needs a file of several images (IDX, .npy, .npz, "
-                      "CIFAR)",
-                      "leave --index out");
-    folder_ = std::make_unique<FolderPictures>(input);
-    names_ = 0;
+    name_ = {inputs_[next_input_++], {}};
+    names_ = names_of(name_.file);
+    if (!names_) return name_;
+    names_input_ = name_.file;
+    has_names_ = false;
   }
 }
 
@@ -88,21 +90,21 @@ std::optional<ImageReader::Ahead> ImageReader::read_one() {
     for (;;) {
       if (!file_) {
         ++number_;
-        const auto name = next_name();
+        auto name = next_name();
         if (!name) return std::nullopt;
-        file_name_ = *name;
-        file_ = open_image_file(file_name_, options_.index);
+        name_ = std::move(*name);
+        file_ = open_image_file(name_.file, options_.index);
       }
       if (file_->next(ahead.stored)) break;
       file_.reset();
     }
   } catch (const Error& error) {
     file_.reset();
-    ++names_;  // of a folder: it held something, of which a message tells
-    ahead.problem = unused(file_name_, error);
+    has_names_ = true;  // the message names a file
+    ahead.problem = unused(name_.file, error);
   }
   ahead.number = number_;
-  ahead.image = {file_name_, ahead.stored.index, truth_, {}};
+  ahead.image = {name_.file, ahead.stored.index, name_.truth, {}};
   return ahead;
 }
 

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "images/folder_pictures.hpp"
+#include "images/file_names.hpp"
 #include "images/image_file.hpp"
 #include "images/model_input.hpp"
 
@@ -19,7 +19,7 @@ namespace convoy::app {
 struct Image {
   std::string file;                  // as given; in a folder: its path, which begins as given
   std::optional<Index> index;        // in a file of several images
-  std::optional<Index> truth;        // the class that the folder of the picture names
+  std::optional<Index> truth;        // the class that its folder or its list names
   std::vector<std::uint8_t> pixels;  // as model_input()
 };
 
@@ -32,7 +32,7 @@ struct UnusedFile {
 struct ReaderOptions {
   InputRule rule;
   std::optional<Index> index;            // as `wanted` of open_image_file()
-  std::vector<std::string> class_names;  // those that name the folders of a class
+  std::vector<std::string> class_names;  // by which folders and lists name a class
   int threads = 1;                       // that decode
 };
 
@@ -41,8 +41,8 @@ struct ReaderOptions {
 // pictures that were read ahead, and by what one file may take (see ImageFile).
 class ImageReader {
  public:
-  // `inputs`: files (see open_image_file()), folders, of which all pictures are read (see
-  // FolderPictures), and "-".
+  // `inputs`: files (see open_image_file()), folders and lists of pictures (see file_names.hpp),
+  // and "-".
   ImageReader(std::vector<std::string> inputs, ReaderOptions options);
 
   // The next image, or the next file or image that cannot be used, in the order of `inputs`;
@@ -50,28 +50,28 @@ class ImageReader {
   using Item = std::variant<Image, UnusedFile>;
   std::optional<Item> next();
 
-  // Sentences about files of folders that were left out because of their names; complete at the
-  // end.
+  // Sentences about files of folders that were left out; complete at the end.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   struct Ahead;
-  std::optional<std::string> next_name();
+  std::optional<FileName> next_name();
+  std::unique_ptr<FileNames> names_of(const std::string& input) const;
   std::optional<Ahead> read_one();
   void read_ahead();
 
   std::vector<std::string> inputs_;
   ReaderOptions options_;
   std::size_t next_input_ = 0;
-  // The folder that is read, if one is; as given; the number of names that it gave.
-  std::unique_ptr<FolderPictures> folder_;
-  std::string folder_name_;
-  Index names_ = 0;
-  // The file that is read, if one is; its number, counted from 1; that of the last one that could
-  // not be used, whose other images are left out.
+  // The folder or list that is read, if one is, and whether anything in it was named.
+  std::unique_ptr<FileNames> names_;
+  std::string names_input_;
+  bool has_names_ = false;
+  // The file that is read, if one is.
   std::unique_ptr<ImageFile> file_;
-  std::string file_name_;
-  std::optional<Index> truth_;
+  FileName name_;
+  // Its number, counted from 1, and that of the last one that could not be used, whose other images
+  // are left out.
   std::uint64_t number_ = 0, unused_ = 0;
   std::deque<Item> ready_;
   std::vector<std::string> notes_;
