@@ -158,7 +158,7 @@ struct TrainAndTest {
   /// adds them to its warnings.
   std::vector<std::string> notes = {};
   /// The samples of `train` that are held out, as the data set itself states it; ascending, each
-  /// once. A run with such data takes no other fraction (TrainOptions::validation).
+  /// once. TrainOptions::validation holds out no others then.
   std::vector<std::uint32_t> validation = {};
 };
 
@@ -179,8 +179,8 @@ struct LoadProgress {
   double seconds = 0;  ///< since the first was begun
 };
 
-/// How a data set is read. The options of pictures concern class folders and lists of pictures
-/// alone, the other formats state what they need.
+/// How a data set is read (data_options() of train.hpp makes those of a model). The options of
+/// pictures concern class folders and lists of pictures alone; other formats say all this.
 struct DataOptions {
   /// The size of the model's input, to which pictures are resized. All 0: pictures keep their size,
   /// and all must have the same.
@@ -189,7 +189,9 @@ struct DataOptions {
   /// The fraction of pictures that become test images, where the layout states none. The file name
   /// and the seed decide about each.
   double test_fraction = 0;
-  double validation = 0;                   ///< the same for TrainAndTest::validation
+  /// The same for TrainAndTest::validation. Arrays that have validation images of their own throw
+  /// UserError(usage) unless it is 0; for all other formats TrainOptions::validation says it.
+  double validation = 0;
   std::uint64_t seed = 0;                  ///< of both
   BadImages bad_images = BadImages::stop;  ///< what happens to pictures that cannot be read
   /// The folder of decoded pictures; "": that of the user's cache; "none": no cache.
@@ -208,6 +210,8 @@ struct DataOptions {
   /// The label of the first class in IDX files and arrays, from which labels are counted; nothing:
   /// as the format implies, usually 0.
   std::optional<Index> first_label = {};
+  /// The factor of the model for each pixel, so that a note can say where it does not fit.
+  double scale = 1.0 / 255;
 };
 
 /// Loads a data set that catalog() lists, such as "fashion-mnist" or "synthetic" (which is made in

@@ -86,6 +86,11 @@ class Predictor {
   void predict(std::span<const std::uint8_t> images, std::span<Index> labels,
                std::span<float> probabilities = {});
 
+  /// Does the same with images of floating-point numbers, [n][height][width][channels], to which
+  /// the model applies what it applies to bytes. They must be finite.
+  void predict(std::span<const float> images, std::span<Index> labels,
+               std::span<float> probabilities = {});
+
  private:
   friend struct detail::Access;
   struct State;

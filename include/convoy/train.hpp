@@ -62,10 +62,12 @@ struct TrainOptions {
   /// What happens if the run folder exists.
   Resume resume = Resume::never;
 
-  /// Trains on the first `limit` samples; 0 trains on all.
+  /// Trains on the first `limit` samples; 0 trains on all. Where the data set states which samples
+  /// are held out, these are not counted.
   Index limit = 0;
   /// Holds out this fraction of them (from 0, below 1), chosen by the seed. The held-out samples
-  /// are measured after each epoch, and determine which epoch was best.
+  /// are measured after each epoch, and determine which epoch was best. 0 where the data set states
+  /// them itself (TrainAndTest::validation).
   double validation = 0;
   /// A checkpoint file or a run folder whose weights a new run begins with (of the average and the
   /// trained weights, those that its model's evaluations read); empty: random weights.
@@ -151,6 +153,10 @@ class Trainer {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Returns the options with which load_data() reads images for this model: the size of its input
+/// and the other keys of `[input]` that concern files (docs/formats.md). Thread-safe.
+DataOptions data_options(const Model& model);
 
 /// Returns the model of the run in `folder`, with the settings that it was begun with. Throws
 /// UserError (`not_found`, `bad_data`), SystemError(io). Thread-safe.

@@ -56,6 +56,15 @@ void check(const TrainOptions& options) {
   }
 }
 
+// The data set's own samples would be held out whatever the fraction is.
+void check_validation(const TrainOptions& options, const TrainAndTest& data) {
+  if (options.validation == 0 || data.validation.empty()) return;
+  refuse(
+      fmt::format("TrainOptions::validation is {}", options.validation),
+      fmt::format("the data set {} itself holds out {} samples", data.name, data.validation.size()),
+      "leave it 0");
+}
+
 // Checked first, because ranks with different options would wait for different things.
 void agree_on(const TrainOptions& options, Communicator& communicator) {
   const ComputeOptions& compute = options.compute;
@@ -130,6 +139,7 @@ struct Trainer::State {
         Session* given)
       : model(run_model), options(run_options) {
     check(options);
+    check_validation(options, data);
     if (given == nullptr) given = &own.emplace(Session::alone());
     Communicator& communicator = Access::communicator(*given);
     agree_on(options, communicator);
@@ -222,6 +232,10 @@ TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptio
 TrainResult train(const Model& model, const TrainAndTest& data, const TrainOptions& options,
                   Observer& observer, Session& session) {
   return Trainer(model, data, options, session).run(observer);
+}
+
+DataOptions data_options(const Model& model) {
+  return data_options(Access::file(model));
 }
 
 Model model_of_run(const fs::path& folder) {

@@ -97,15 +97,16 @@ std::string unpack_remedy(const fs::path& folder) {
 }
 
 TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
-  return {std::move(name), path, std::move(parts.train), std::move(parts.test),
-          std::move(parts.notes)};
+  return {std::move(name),        path,
+          std::move(parts.train), std::move(parts.test),
+          std::move(parts.notes), std::move(parts.validation)};
 }
 
-TrainAndTest load_known(const KnownSet& set) {
+TrainAndTest load_known(const KnownSet& set, const DataOptions& options) {
   for (const fs::path& folder : searched_folders(set)) {
     const FolderFiles files = find_files(folder, set.format);
     if (!files.complete()) continue;
-    return named(set.name, folder, read_folder(folder, set.format, files, set.classes));
+    return named(set.name, folder, read_folder(folder, set.format, files, set.classes, options));
   }
   report_missing(set);
 }
@@ -172,7 +173,7 @@ bool holds_set(const fs::path& file) {
   return file.extension() == ".npz" || begins_as_zip(file);
 }
 
-TrainAndTest load_path(fs::path folder) {
+TrainAndTest load_path(fs::path folder, const DataOptions& options) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   if (error == std::errc::permission_denied) report_unreadable(folder, error);
@@ -181,7 +182,7 @@ TrainAndTest load_path(fs::path folder) {
         Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
         error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
   if (!fs::is_directory(status) && holds_set(folder))
-    return named(folder.stem().string(), folder, read_npz(folder));
+    return named(folder.stem().string(), folder, read_npz(folder, options));
   if (!fs::is_directory(status)) report_file(folder);
   std::vector<FormatFiles> all;
   for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
@@ -193,7 +194,7 @@ TrainAndTest load_path(fs::path folder) {
                     fmt::format("files in the formats of {} and {}", name_of(first->format),
                                 name_of(second->format)),
                     "give each a folder of its own");
-  Parts parts = read_folder(folder, first->format, first->files, {});
+  Parts parts = read_folder(folder, first->format, first->files, {}, options);
   if (!folder.has_filename()) folder = folder.parent_path();  // "digits/"
   return named(fs::weakly_canonical(folder, error).filename().string(), folder, std::move(parts));
 }
@@ -217,23 +218,41 @@ bool may_write(const fs::path& folder) {
   return fs::is_directory(there, error) && ::access(there.c_str(), W_OK | X_OK) == 0;
 }
 
+void check_options(const DataOptions& options) {
+  const auto refuse = [](const std::string& problem, std::string_view remedy) {
+    throw UserError(Fault::usage, problem, "", remedy);
+  };
+  for (const double fraction : {options.test_fraction, options.validation})
+    if (!(fraction >= 0 && fraction < 1))
+      refuse(fmt::format("{} of the images cannot be held out", fraction),
+             "give a number from 0 to less than 1");
+  if (options.first_label && (*options.first_label < 0 || *options.first_label >= kMostClasses))
+    refuse(fmt::format("the first label cannot be {}", *options.first_label),
+           fmt::format("give a label from 0 to {}", kMostClasses - 1));
+  if (options.threads < 0)
+    refuse(fmt::format("{} threads cannot read data", options.threads),
+           "give a number of threads, or 0 for the default");
+}
+
 }  // namespace
 
 TrainAndTest load_data(std::string_view name_or_folder) {
   return load_data(name_or_folder, DataOptions());
 }
 
-TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& /*options*/) {
-  if (name_or_folder == kSynthetic)
+TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& options) {
+  check_options(options);
+  if (name_or_folder == kSynthetic) {
+    refuse_array_options(options, kSynthetic);
     return {kSynthetic,
             {},
             synthetic(SyntheticPart::train, kSyntheticTrain),
-            synthetic(SyntheticPart::test, kSyntheticTest),
-            {}};
-  if (const KnownSet* set = find_known_set(name_or_folder)) return load_known(*set);
+            synthetic(SyntheticPart::test, kSyntheticTest)};
+  }
+  if (const KnownSet* set = find_known_set(name_or_folder)) return load_known(*set, options);
   std::error_code error;
   if (name_or_folder.find('/') != std::string_view::npos || fs::exists(name_or_folder, error))
-    return load_path(name_or_folder);
+    return load_path(name_or_folder, options);
   const auto all = names();
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
                   meant(name_or_folder, all),

@@ -5,8 +5,8 @@
 //   emnist-SPLIT-test-images-idx3-ubyte   emnist-SPLIT-test-labels-idx1-ubyte
 // Two things differ from MNIST. The images are stored column by column, so they look mirrored and
 // turned; they are transposed when read. The labels of `letters` begin with 1; they are counted
-// from 0 when read. Files that were changed already should have the names of MNIST's files, under
-// which nothing is changed.
+// from 0 when read, unless the options say something else. Files that were changed already should
+// have the names of MNIST's files, under which nothing is changed.
 #pragma once
 
 #include <filesystem>
@@ -43,6 +43,7 @@ std::vector<std::string> emnist_files(const EmnistSplit& split);
 std::vector<std::string> emnist_class_names(const EmnistSplit& split);
 
 // Throws what read_idx() does; a note says what was changed.
-Parts read_emnist(const EmnistSplit& split, std::span<const std::filesystem::path> files);
+Parts read_emnist(const EmnistSplit& split, std::span<const std::filesystem::path> files,
+                  DataOptions options = {});
 
 }  // namespace convoy

@@ -59,6 +59,14 @@ std::vector<std::string> spellings(const std::string& name) {
   return all;
 }
 
+// The file of this name, or else that of this name and .gz; empty where neither is there.
+fs::path plain_or_gzip(const fs::path& folder, const std::string& name,
+                       std::error_code& unreadable) {
+  for (const char* ending : {"", ".gz"})
+    if (there(folder / (name + ending), unreadable)) return folder / (name + ending);
+  return {};
+}
+
 // The names of the classes, and the file that holds them; empty where the caller gave the names.
 struct ClassNames {
   std::vector<std::string> names;
@@ -67,21 +75,27 @@ struct ClassNames {
   Index count() const { return static_cast<Index>(names.size()); }
 };
 
-Parts read_idx_files(std::span<const fs::path> files, const ClassNames& classes) {
-  return read_idx({files[0], files[1]}, {files[2], files[3]}, classes.count(), classes.file);
+Parts read_idx_files(std::span<const fs::path> files, const ClassNames& classes,
+                     const DataOptions& options) {
+  return read_idx({files[0], files[1]}, {files[2], files[3]}, classes.count(), classes.file,
+                  options);
 }
 
-Parts read_cifar_files(std::span<const fs::path> files, const ClassNames& /*classes*/) {
+Parts read_cifar_files(std::span<const fs::path> files, const ClassNames& /*classes*/,
+                       const DataOptions& options) {
+  refuse_array_options(options, "CIFAR-10");
   return {read_cifar(files.first(kCifarTrainFiles)), read_cifar(files.subspan(kCifarTrainFiles))};
 }
 
-Parts read_qmnist_files(std::span<const fs::path> files, const ClassNames& classes) {
+Parts read_qmnist_files(std::span<const fs::path> files, const ClassNames& classes,
+                        const DataOptions& options) {
   return read_idx({files[0], files[1], kQmnistColumns}, {files[2], files[3], kQmnistColumns},
-                  classes.count());
+                  classes.count(), {}, options);
 }
 
-Parts read_npy_arrays(std::span<const fs::path> files, const ClassNames& classes) {
-  return read_npy_files(files, classes.count(), classes.file);
+Parts read_npy_arrays(std::span<const fs::path> files, const ClassNames& classes,
+                      const DataOptions& options) {
+  return read_npy_files(files, classes.count(), classes.file, options);
 }
 
 // Messages about folders list the common formats. A folder of a user's own is compared with these
@@ -94,7 +108,9 @@ struct FormatRow {
   std::vector<std::string> files;  // the usual names; read() gets the paths in this order
   std::string_view names_file;     // names the classes of a user's set; may be empty
   Index classes;                   // 0: any number
-  std::function<Parts(std::span<const fs::path> files, const ClassNames& classes)> read;
+  std::function<Parts(std::span<const fs::path> files, const ClassNames& classes,
+                      const DataOptions& options)>
+      read;
   Listing listing = Listing::common;
   std::vector<std::string> class_names = {};  // of this format; empty: those of the file
 };
@@ -105,9 +121,8 @@ FormatRow row_of_emnist(Format format, const EmnistSplit& split) {
           emnist_files(split),
           "",
           static_cast<Index>(split.classes.size()),
-          [&split](std::span<const fs::path> files, const ClassNames& /*classes*/) {
-            return read_emnist(split, files);
-          },
+          [&split](std::span<const fs::path> files, const ClassNames& /*classes*/,
+                   const DataOptions& options) { return read_emnist(split, files, options); },
           Listing::rare,
           emnist_class_names(split)};
 }
@@ -119,7 +134,9 @@ FormatRow row_of_cifar100(Format format, Cifar100Labels labels) {
           {"train.bin", "test.bin"},
           is_fine ? "fine_label_names.txt" : "coarse_label_names.txt",
           is_fine ? kCifar100FineClasses : kCifar100CoarseClasses,
-          [labels](std::span<const fs::path> files, const ClassNames& /*classes*/) -> Parts {
+          [labels](std::span<const fs::path> files, const ClassNames& /*classes*/,
+                   const DataOptions& options) -> Parts {
+            refuse_array_options(options, "CIFAR-100");
             return {read_cifar100(files[0], labels), read_cifar100(files[1], labels)};
           },
           is_fine ? Listing::common : Listing::by_name_alone};
@@ -215,9 +232,12 @@ FolderFiles find_files(const fs::path& folder, Format format) {
   for (const std::string& name : wanted_files(format)) {
     fs::path found, packed;
     for (const std::string& spelling : spellings(name)) {
-      for (const char* ending : {"", ".gz"})
-        if (found.empty() && there(folder / (spelling + ending), files.unreadable))
-          found = folder / (spelling + ending);
+      const fs::path of_spelling = plain_or_gzip(folder, spelling, files.unreadable);
+      if (found.empty()) {
+        found = of_spelling;
+      } else if (!of_spelling.empty() && files.doubled.empty()) {
+        files.doubled = {found.filename().string(), of_spelling.filename().string()};
+      }
       if (packed.empty() && there(folder / (spelling + ".xz"), files.unreadable))
         packed = spelling + ".xz";
     }
@@ -229,8 +249,12 @@ FolderFiles find_files(const fs::path& folder, Format format) {
 }
 
 Parts read_folder(const fs::path& folder, Format format, const FolderFiles& files,
-                  std::vector<std::string> names) {
+                  std::vector<std::string> names, const DataOptions& options) {
   CONVOY_ASSERT(files.complete());
+  if (!files.doubled.empty())
+    throw UserError(Fault::bad_data, fmt::format("{} holds one file twice", folder.string()),
+                    fmt::format("{} and {}", files.doubled[0], files.doubled[1]),
+                    "keep the one that belongs to the others");
   const FormatRow& row = row_of(format);
   ClassNames classes{std::move(names), {}};
   if (classes.names.empty() && !row.names_file.empty()) {
@@ -243,7 +267,7 @@ Parts read_folder(const fs::path& folder, Format format, const FolderFiles& file
                     fmt::format("{} does not fit {}", classes.file.string(), row.name),
                     fmt::format("{} names for {} classes", classes.count(), row.classes),
                     fmt::format("write {} names, one a line, or remove the file", row.classes));
-  Parts parts = row.read(files.found, classes);
+  Parts parts = row.read(files.found, classes, options);
   parts.train.set_class_names(classes.names);
   parts.test.set_class_names(std::move(classes.names));
   return parts;

@@ -34,6 +34,7 @@ struct FolderFiles {
   std::vector<std::filesystem::path> found;  // in the order of wanted_files; empty path: missing
   std::vector<std::string> missing;
   std::vector<std::string> only_xz;  // missing, but present with .xz at the end
+  std::vector<std::string> doubled;  // the two names under which one file is there, if it is
   std::error_code unreadable;        // set: why the system cannot list the folder
 
   bool complete() const { return missing.empty(); }
@@ -55,6 +56,6 @@ FolderFiles find_files(const std::filesystem::path& folder, Format format);
 // `files` must be complete. `names` are the class names of a known set; where they are empty, they
 // come from the format's file of names, if it exists, or are those of the format.
 Parts read_folder(const std::filesystem::path& folder, Format format, const FolderFiles& files,
-                  std::vector<std::string> names);
+                  std::vector<std::string> names, const DataOptions& options);
 
 }  // namespace convoy

@@ -245,9 +245,9 @@ LabelArray read_idx_labels(const std::filesystem::path& path, std::size_t column
 }
 
 Parts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-               const std::filesystem::path& names_file) {
-  PartArrays train_arrays = read_part(train);
-  Parts parts = make_parts(std::move(train_arrays), read_part(test), classes, names_file);
+               const std::filesystem::path& names_file, const DataOptions& options) {
+  SetArrays arrays{read_part(train), read_part(test)};
+  Parts parts = make_parts(std::move(arrays), classes, names_file, options);
   parts.train.set_label_file(train.labels);
   parts.test.set_label_file(test.labels);
   return parts;

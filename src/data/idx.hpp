@@ -49,6 +49,6 @@ struct IdxFiles {
 
 // Reads both parts of a set and makes them fit each other (make_parts()).
 Parts read_idx(const IdxFiles& train, const IdxFiles& test, Index classes,
-               const std::filesystem::path& names_file = {});
+               const std::filesystem::path& names_file = {}, const DataOptions& options = {});
 
 }  // namespace convoy

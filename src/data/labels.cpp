@@ -45,7 +45,7 @@ std::string doubts_about_labels(std::span<const Label> labels) {
   const std::vector<std::string> gaps = gaps_in(occurring);
   if (gaps.empty()) return "";
   if (gaps.size() == 1 && gaps[0] == "0")
-    return "label 0 never occurs: do the labels begin with 1?";
+    return "label 0 never occurs: do the labels begin with 1? Then set input.first_label=1";
   const bool is_one = gaps.size() == 1 && gaps[0].find(' ') == std::string::npos;
   std::string text = is_one ? "label " : "labels ";
   for (std::size_t i = 0; i < gaps.size(); ++i) {

@@ -165,26 +165,48 @@ Shape image_shape(const Content& content, const NpyHeader& header) {
       fmt::format("write the {} as {}", wanted, wanted == "images" ? "np.uint8" : "integers"));
 }
 
-// Reads the pixels that are not simply bytes in their final order.
-void convert_pixels(Content& content, const NpyHeader& header, std::span<std::uint8_t> pixels) {
+[[noreturn]] void refuse_pixel(const Content& content, const NpyHeader& header, std::size_t i,
+                               double number, std::string_view rule, std::string_view remedy) {
+  content.refuse("holds a number that is no pixel",
+                 fmt::format("number {} at byte {} is {}; {}", i, header.bytes + i * header.item,
+                             number, rule),
+                 remedy);
+}
+
+// Reads bytes in their final order, or other integers that are whole and from 0 to 255.
+void read_integers(Content& content, const NpyHeader& header, std::span<std::uint8_t> pixels) {
+  if (header.kind == 'u' && header.item == 1 && !header.is_fortran_order)
+    return content.read(pixels, "the images");
   Positions positions(header.shape, header.is_fortran_order);
-  double largest = 0;
   read_numbers(content, header, pixels.size(), "the images", [&](std::size_t i, double number) {
     if (!is_whole(number, kLargestByte))
-      content.refuse("holds a number that is no pixel",
-                     fmt::format("number {} at byte {} is {}; pixels are whole and from 0 to 255",
-                                 i, header.bytes + i * header.item, number),
-                     "write the images as np.uint8, for example with "
-                     "np.rint(255 * x).astype(np.uint8) where x is from 0 to 1");
-    largest = std::max(largest, number);
+      refuse_pixel(content, header, i, number, "integers that are pixels are from 0 to 255",
+                   "write the images as np.uint8, or as np.float32 where they have another range");
     pixels[positions.next()] = static_cast<std::uint8_t>(number);
   });
-  if (header.kind == 'f' && largest <= 1)
-    content.refuse(
-        "holds no pixel above 1",
-        "its floating-point numbers are all 0 or 1, so they were probably divided by 255",
-        "write the images as np.uint8, for example with "
-        "np.rint(255 * x).astype(np.uint8)");
+}
+
+// Reads floating-point numbers, and makes bytes of them where all are.
+void read_floats(Content& content, const NpyHeader& header, std::size_t count, ImageArray& images) {
+  images.floats.resize(count);
+  Positions positions(header.shape, header.is_fortran_order);
+  bool are_bytes = true;
+  double largest = 0;
+  read_numbers(content, header, count, "the images", [&](std::size_t i, double number) {
+    const auto rounded = static_cast<float>(number);
+    if (!std::isfinite(rounded))
+      refuse_pixel(content, header, i, number, "pixels are finite in single precision",
+                   "replace such numbers, for example with np.nan_to_num");
+    are_bytes = are_bytes && is_whole(number, kLargestByte);
+    largest = std::max(largest, number);
+    images.floats[positions.next()] = rounded;
+  });
+  images.is_dim = largest <= 1;
+  if (!are_bytes) return;
+  images.pixels.resize(count);
+  std::ranges::transform(images.floats, images.pixels.begin(),
+                         [](float pixel) { return static_cast<std::uint8_t>(pixel); });
+  images.floats = {};
 }
 
 }  // namespace
@@ -223,11 +245,15 @@ ImageArray read_npy_images(Content& content) {
   images.shape = image_shape(content, header);
   const std::size_t count = check_size(content, header);
   images.count = static_cast<Index>(header.shape[0]);
-  check_room(count, fmt::format("the images of {}", content.name()));
-  images.pixels.resize(count);
-  const bool is_bytes = header.kind == 'u' && header.item == 1 && !header.is_fortran_order;
-  is_bytes ? content.read(images.pixels, "the images")
-           : convert_pixels(content, header, images.pixels);
+  const bool is_float = header.kind == 'f';
+  check_room(count * (is_float ? sizeof(float) + 1 : 1),
+             fmt::format("the images of {}", content.name()));
+  if (is_float) {
+    read_floats(content, header, count, images);
+  } else {
+    images.pixels.resize(count);
+    read_integers(content, header, images.pixels);
+  }
   content.expect_end();
   return images;
 }

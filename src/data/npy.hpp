@@ -36,9 +36,9 @@ NpyHeader read_npy_header(Content& content);
 
 // The shape is [count][height][width], or [count][height][width][channels] where the channels are
 // not the second of four indices (at most 4 rows and more than 4 channels are taken for that).
-// The numbers are integers or floating-point numbers that are whole and from 0 to 255. Where they
-// are floating-point numbers and none is above 1, they are refused, because they are probably
-// pixels that were divided by 255.
+// Numbers that are whole and from 0 to 255, throughout the array, are bytes. Other floating-point
+// numbers are floats, rounded to nearest; they must be finite, as floats too. Other integers are
+// refused.
 ImageArray read_npy_images(Content& content);
 
 // The shape is [count] or [count][1], and the numbers are whole and from 0 to kMostClasses - 1.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +23,7 @@ namespace {
 using Names = std::array<const char*, 4>;
 constexpr Names kOfMedMnist = {"train_images", "train_labels", "test_images", "test_labels"};
 constexpr Names kOfKeras = {"x_train", "y_train", "x_test", "y_test"};
-constexpr const char* kValidationImages = "val_images";
+constexpr const char *kValidationImages = "val_images", *kValidationLabels = "val_labels";
 
 std::string member(const char* array) {
   return fmt::format("{}.npy", array);
@@ -74,20 +75,23 @@ PartArrays arrays_of(const ZipArchive& archive, const char* images, const char* 
   return arrays_of(*archive.open(member(images)), *archive.open(member(labels)));
 }
 
-// What a user should know about the arrays that are not read.
-std::vector<std::string> notes_about(const ZipArchive& archive) {
-  if (!archive.has(member(kValidationImages))) return {};
-  const NpyHeader header = read_npy_header(*archive.open(member(kValidationImages)));
-  const std::uint64_t count = header.shape.empty() ? 0 : header.shape[0];
-  return {fmt::format(
-      "its {} {} of {} {} not used; --validation FRACTION holds training images "
-      "out",
-      count, count == 1 ? "image" : "images", kValidationImages, count == 1 ? "is" : "are")};
+// MedMNIST's validation images, if the archive has them.
+std::optional<PartArrays> validation_of(const ZipArchive& archive) {
+  const bool has_images = archive.has(member(kValidationImages));
+  const bool has_labels = archive.has(member(kValidationLabels));
+  if (!has_images && !has_labels) return std::nullopt;
+  if (!has_images || !has_labels)
+    archive.refuse(
+        "is not complete",
+        fmt::format("it has {} without {}", has_images ? kValidationImages : kValidationLabels,
+                    has_images ? kValidationLabels : kValidationImages),
+        "write both arrays, or none of them");
+  return arrays_of(archive, kValidationImages, kValidationLabels);
 }
 
 }  // namespace
 
-Parts read_npz(const std::filesystem::path& file) {
+Parts read_npz(const std::filesystem::path& file, const DataOptions& options) {
   const ZipArchive archive(file);
   const bool is_of_keras = missing(archive, kOfKeras).empty();
   const bool is_of_medmnist = missing(archive, kOfMedMnist).empty();
@@ -97,21 +101,19 @@ Parts read_npz(const std::filesystem::path& file) {
                    "write an archive of its own for each");
   if (!is_of_keras && !is_of_medmnist) report_missing(archive);
   const Names& names = is_of_keras ? kOfKeras : kOfMedMnist;
-  PartArrays train = arrays_of(archive, names[0], names[1]);
-  Parts parts = make_parts(std::move(train), arrays_of(archive, names[2], names[3]), 0, {});
-  for (const std::string& note : notes_about(archive))
-    parts.notes.push_back(fmt::format("{}: {}", file.string(), note));
-  return parts;
+  SetArrays arrays{arrays_of(archive, names[0], names[1]), arrays_of(archive, names[2], names[3])};
+  if (is_of_medmnist) arrays.validation = validation_of(archive);
+  return make_parts(std::move(arrays), 0, {}, options);
 }
 
 Parts read_npy_files(std::span<const std::filesystem::path> files, Index classes,
-                     const std::filesystem::path& names_file) {
+                     const std::filesystem::path& names_file, const DataOptions& options) {
   const auto part = [&](std::size_t first) {
     DataFile images(files[first]), labels(files[first + 1]);
     return arrays_of(images, labels);
   };
-  PartArrays train = part(0);
-  Parts parts = make_parts(std::move(train), part(2), classes, names_file);
+  SetArrays arrays{part(0), part(2)};
+  Parts parts = make_parts(std::move(arrays), classes, names_file, options);
   parts.train.set_label_file(files[1]);
   parts.test.set_label_file(files[3]);
   return parts;

@@ -3,8 +3,9 @@
 // in the format .npy. The names of the arrays are those of MedMNIST or those of Keras:
 //   train_images  train_labels  test_images  test_labels
 //   x_train       y_train       x_test       y_test
-// Arrays of other names are not read. Those of MedMNIST's validation images (val_images and
-// val_labels) are not, either, and a note says so.
+// MedMNIST's validation images, if they are there, are held out (Parts::validation):
+//   val_images  val_labels
+// Arrays of other names are not read.
 #pragma once
 
 #include <filesystem>
@@ -16,11 +17,11 @@ namespace convoy {
 
 // Throws UserError(bad_data) where the file is no such archive, and for the reasons of
 // read_npy_images(), read_npy_labels() and make_parts().
-Parts read_npz(const std::filesystem::path& file);
+Parts read_npz(const std::filesystem::path& file, const DataOptions& options = {});
 
 // The same arrays, each in a file NAME.npy, plain or gzip: the images of training, their labels,
 // those of the test. `classes` and `names_file` are as for make_parts().
 Parts read_npy_files(std::span<const std::filesystem::path> files, Index classes,
-                     const std::filesystem::path& names_file);
+                     const std::filesystem::path& names_file, const DataOptions& options = {});
 
 }  // namespace convoy

@@ -7,9 +7,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "base/check.hpp"
+#include "base/digest.hpp"
 #include "base/float_environment.hpp"
 #include "base/random.hpp"
 
@@ -129,6 +131,35 @@ Split hold_out(Index size, double fraction, std::uint64_t seed) {
   for (std::uint32_t i = 0; i < samples.size(); ++i)
     (validates[i] ? split.validation : split.train).push_back(i);
   return split;
+}
+
+Split hold_out(Index size, std::span<const std::uint32_t> validation, Index limit) {
+  const auto refuse = [](const std::string& why) {
+    throw UserError(
+        Fault::bad_data, "the data set's validation samples cannot be held out", why,
+        "give samples of the training part in ascending order, and leave some to train");
+  };
+  if (std::ranges::adjacent_find(validation, std::ranges::greater_equal{}) != validation.end())
+    refuse("they do not ascend");
+  if (!validation.empty() && Index{validation.back()} >= size)
+    refuse(fmt::format("sample {} of {}", validation.back(), size));
+  if (static_cast<Index>(validation.size()) == size && size > 0) refuse("they are all samples");
+  Split split{{}, {validation.begin(), validation.end()}};
+  const Index most = limit == 0 ? size : limit;
+  auto held = validation.begin();
+  for (std::uint32_t i = 0; i < size && static_cast<Index>(split.train.size()) < most; ++i) {
+    const bool is_held = held != validation.end() && *held == i;
+    if (is_held) ++held;
+    if (!is_held) split.train.push_back(i);
+  }
+  return split;
+}
+
+std::string validation_sha256(std::span<const std::uint32_t> validation) {
+  if (validation.empty()) return "";
+  Sha256 digest;
+  digest.update(validation);
+  return digest.hex();
 }
 
 }  // namespace convoy

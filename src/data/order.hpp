@@ -43,4 +43,12 @@ struct Split {
 };
 Split hold_out(Index size, double fraction, std::uint64_t seed);
 
+// The same where the data set says which samples validate. The first `limit` of the others train;
+// all of them where it is 0. Throws UserError(bad_data) unless `validation` ascends, each sample is
+// below `size`, and some are left.
+Split hold_out(Index size, std::span<const std::uint32_t> validation, Index limit);
+
+// SHA-256 of these samples, as little-endian numbers of 32 bits; empty if there are none.
+std::string validation_sha256(std::span<const std::uint32_t> validation);
+
 }  // namespace convoy

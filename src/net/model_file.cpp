@@ -22,9 +22,13 @@ constexpr NameTable<LossFunction, 2> kLosses = {
 
 constexpr NameTable<Arithmetic, 1> kArithmetics = {{{"fp32", Arithmetic::fp32}}};
 
+constexpr NameTable<Resize, 3> kResizes = {
+    {{"stretch", Resize::stretch}, {"fit", Resize::fit}, {"crop", Resize::crop}}};
+
 struct Input {
   Shape shape;
   Normalization normalization;
+  InputFiles files;
 };
 
 // Reads a number for all channels, or an array with one number per channel.
@@ -86,6 +90,15 @@ void check_normalization(const TableReader& input, const Normalization& n, Index
   }
 }
 
+InputFiles read_files(const TableReader& input) {
+  InputFiles files;
+  if (input.has("resize")) files.resize = input.choice("resize", Resize::stretch, kResizes);
+  if (input.has("transpose")) files.transpose = input.flag("transpose", false);
+  if (input.has("first_label"))
+    files.first_label = input.integer("first_label", 0, 0, kMostClasses - 1);
+  return files;
+}
+
 Input read_input(const ConfigValue& value) {
   constexpr Index kMost = 1 << 16;
   const TableReader reader(value, "[input]", kInputKeys);
@@ -100,6 +113,7 @@ Input read_input(const ConfigValue& value) {
   n.mean = read_channels(reader, "mean", input.shape.channels, {-HUGE_VAL, HUGE_VAL});
   n.stddev = read_channels(reader, "std", input.shape.channels, {0, HUGE_VAL, true});
   check_normalization(reader, n, input.shape.channels);
+  input.files = read_files(reader);
   return input;
 }
 
@@ -206,7 +220,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
     throw UserError(error.fault(), source, "", error.what());
   }
   if (model.has("optimizer")) check_groups(*net, *model.find("optimizer"), train);
-  return {*std::move(net), train, arithmetic, model_text(model, arithmetic, train)};
+  return {*std::move(net), train, arithmetic, model_text(model, arithmetic, train), input.files};
 }
 
 }  // namespace convoy

@@ -3,22 +3,32 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "convoy/data.hpp"
 #include "convoy/model.hpp"
 #include "net/net.hpp"
 #include "net/train_settings.hpp"
 
 namespace convoy {
 
+// What the table [input] says of files of images; nothing where it lacks the key.
+struct InputFiles {
+  std::optional<bool> transpose;     // DataOptions::transpose
+  std::optional<Index> first_label;  // DataOptions::first_label
+  std::optional<Resize> resize;      // DataOptions::resize
+};
+
 struct ModelFile {
   Net net;
   TrainSettings train;
   Arithmetic arithmetic = Arithmetic::fp32;
   std::string text;  // the file with all overrides applied, normalised: parses to the same model
+  InputFiles files = {};
 };
 
 // Throws UserError(bad_data) with file, line, layer and remedy. Unknown keys are errors, which name

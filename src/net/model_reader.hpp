@@ -17,8 +17,8 @@ namespace convoy {
 
 inline constexpr std::array<std::string_view, 8> kModelKeys = {
     "name", "arithmetic", "input", "layer", "loss", "train", "optimizer", "average"};
-inline constexpr std::array<std::string_view, 6> kInputKeys = {"height", "width", "channels",
-                                                               "scale",  "mean",  "std"};
+inline constexpr std::array<std::string_view, 9> kInputKeys = {
+    "height", "width", "channels", "scale", "mean", "std", "resize", "transpose", "first_label"};
 inline constexpr std::array<std::string_view, 1> kLossKeys = {"type"};
 inline constexpr std::array<std::string_view, 11> kTrainKeys = {"batch",
                                                                 "grain",

@@ -32,22 +32,16 @@ void check(const Normalization& normalization, Index channels) {
       refuse("input.stddev cannot be used", fmt::format("{} is not a positive number", deviation));
 }
 
-// The formula of one channel.
-struct Affine {
-  double scale, mean, stddev;
-};
-
 Affine affine_of(const Normalization& normalization, std::size_t channel) {
   return {normalization.scale, normalization.mean.empty() ? 0.0 : normalization.mean[channel],
           normalization.stddev.empty() ? 1.0 : normalization.stddev[channel]};
 }
 
-float normalized(const Affine& affine, Index channel, Index byte) {
-  const double value = (static_cast<double>(byte) * affine.scale - affine.mean) / affine.stddev;
-  const auto rounded = static_cast<float>(value);
+float entry(const Affine& affine, Index channel, Index byte) {
+  const float rounded = normalized(affine, static_cast<double>(byte));
   if (!std::isfinite(rounded))
     refuse("the input cannot be normalised",
-           fmt::format("byte {} of channel {} becomes {}", byte, channel, value));
+           fmt::format("byte {} of channel {} becomes {}", byte, channel, rounded));
   return rounded;
 }
 
@@ -95,9 +89,10 @@ Normalize make_normalize(const Normalization& normalization, Index channels) {
   op.channels = alike ? 1 : channels;
   std::vector<Coefficients> all;
   for (Index c = 0; c < op.channels; ++c) {
-    const Affine affine = affine_of(normalization, static_cast<std::size_t>(c));
+    const Affine& affine =
+        op.affine.emplace_back(affine_of(normalization, static_cast<std::size_t>(c)));
     for (Index byte = 0; byte < Normalize::kBytes; ++byte)
-      op.table.push_back(normalized(affine, c, byte));
+      op.table.push_back(entry(affine, c, byte));
     const float* row = op.table.data() + c * Normalize::kBytes;
     if (const auto found = coefficients_of(affine, row)) all.push_back(*found);
   }

@@ -103,6 +103,8 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
     metadata["data_limit"] = std::to_string(checkpoint.data.limit);
     metadata["data_validation"] = fmt::format("{}", checkpoint.data.validation);
     metadata["test_sha256"] = checkpoint.test_sha256;
+    if (!checkpoint.data.validation_sha256.empty())
+      metadata["validation_sha256"] = checkpoint.data.validation_sha256;
   }
   if (!checkpoint.initial_weights_sha256.empty()) {
     metadata["initial_weights_sha256"] = checkpoint.initial_weights_sha256;
@@ -244,7 +246,8 @@ class Loader {
 
   void read_origin(Checkpoint& checkpoint) const {
     if (has("data_name")) {
-      checkpoint.data = {text("data_name"), count("data_limit"), real("data_validation")};
+      checkpoint.data = {text("data_name"), count("data_limit"), real("data_validation"),
+                         has("validation_sha256") ? text("validation_sha256") : std::string()};
       checkpoint.test_sha256 = text("test_sha256");
       if (checkpoint.data.validation >= 1)
         fail("metadata, key data_validation", "it is not from 0 to less than 1");

@@ -76,6 +76,18 @@ void check_classes(const Net& net, const Dataset& data, std::string_view data_na
 
 }  // namespace
 
+DataOptions data_options(const ModelFile& model, double validation) {
+  DataOptions options;
+  options.input = model.net.input();
+  options.resize = model.files.resize.value_or(options.resize);
+  options.validation = validation;
+  options.seed = model.train.seed;
+  options.transpose = model.files.transpose;
+  options.first_label = model.files.first_label;
+  options.scale = model.net.normalization().scale;
+  return options;
+}
+
 void check_fit(const Net& net, const Dataset& train, const Dataset& test,
                std::string_view data_name) {
   check_shape(net, train, "training", data_name);

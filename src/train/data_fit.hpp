@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks that images and labels fit a net, and finds what is doubtful about labels that do.
+// How images are read for a model; checks that images and labels fit a net, and what is doubtful
+// about labels that do.
 #pragma once
 
 #include <string>
@@ -9,9 +10,14 @@
 #include "convoy/settings.hpp"
 #include "data/catalog.hpp"
 #include "data/dataset.hpp"
+#include "net/model_file.hpp"
 #include "net/net.hpp"
 
 namespace convoy {
+
+// The options with which load_data() reads images for this model. `validation` is the fraction that
+// a run holds out; the seed is that of the run.
+DataOptions data_options(const ModelFile& model, double validation = 0);
 
 // Either part may be empty, and is then not checked. `data_name` is for messages. Throws
 // UserError(bad_data) if the images have another shape than the net's input, if a label is beyond

@@ -12,6 +12,8 @@ struct DataSettings {
   std::string name;       // as given: a catalog name or a folder
   Index limit = 0;        // the first `limit` training samples; 0: all
   double validation = 0;  // fraction of them held out
+  // Digest of the samples that the data set itself holds out (validation_sha256()); empty if none.
+  std::string validation_sha256 = {};
 };
 
 }  // namespace convoy

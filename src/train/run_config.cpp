@@ -70,11 +70,21 @@ T value_of(const fs::path& file, const ConfigTable& root, std::string_view table
   fail(file, fmt::format("{}.{}", table, key), "it is missing or has the wrong type");
 }
 
+// A text that may be missing; it is empty then.
+std::string optional_text(const fs::path& file, const ConfigTable& root, std::string_view table,
+                          std::string_view key) {
+  const ConfigValue* section = find(root, table);
+  const auto* entries = section == nullptr ? nullptr : std::get_if<ConfigTable>(&section->data);
+  if (entries == nullptr || find(*entries, key) == nullptr) return {};
+  return value_of<std::string>(file, root, table, key);
+}
+
 // The settings that choose the data. Their ranges are those of the command line.
 DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
   DataSettings data{value_of<std::string>(file, root, "data", "name"),
                     value_of<Index>(file, root, "data", "limit"),
-                    value_of<double>(file, root, "data", "validation")};
+                    value_of<double>(file, root, "data", "validation"),
+                    optional_text(file, root, "data", "validation_sha256")};
   if (data.limit < 0) fail(file, "data.limit", fmt::format("it is {}", data.limit));
   if (!(data.validation >= 0 && data.validation < 1)) {
     fail(file, "data.validation", fmt::format("it is {}", data.validation));
@@ -82,24 +92,18 @@ DataSettings data_settings(const fs::path& file, const ConfigTable& root) {
   return data;
 }
 
-// The digest of the initial weights; empty if there is none.
-std::string initial_weights(const fs::path& file, const ConfigTable& tail) {
-  constexpr const char* kKey = "initial_weights_sha256";
-  const ConfigValue* run = find(tail, "run");
-  const auto* entries = run == nullptr ? nullptr : std::get_if<ConfigTable>(&run->data);
-  if (entries == nullptr || find(*entries, kKey) == nullptr) return {};
-  return value_of<std::string>(file, tail, "run", kKey);
-}
-
 }  // namespace
 
 std::string run_config_text(const RunIdentity& identity) {
   std::string text = fmt::format(
-      "{}{}name = {}\nlimit = {}\nvalidation = {}\ntrain_sha256 = {}\ntest_sha256 = {}\n"
-      "\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n",
+      "{}{}name = {}\nlimit = {}\nvalidation = {}\ntrain_sha256 = {}\ntest_sha256 = {}\n",
       identity.model.text, kTail, quoted(identity.data.name), identity.data.limit,
-      identity.data.validation, quoted(identity.train_sha256), quoted(identity.test_sha256),
-      kSchema, kOrderVersion, kVersion);
+      identity.data.validation, quoted(identity.train_sha256), quoted(identity.test_sha256));
+  if (!identity.data.validation_sha256.empty()) {
+    text += fmt::format("validation_sha256 = {}\n", quoted(identity.data.validation_sha256));
+  }
+  text += fmt::format("\n[run]\nschema = \"{}\"\norder_version = {}\nversion = \"{}\"\n", kSchema,
+                      kOrderVersion, kVersion);
   if (!identity.initial_weights_sha256.empty()) {
     text += fmt::format("initial_weights_sha256 = {}\n", quoted(identity.initial_weights_sha256));
   }
@@ -139,7 +143,8 @@ RunIdentity parse_run_config(std::string_view text, const fs::path& file) {
                       file.parent_path());
   RunIdentity identity{parse_model_file(text.substr(0, cut), file.string()),
                        data_settings(file, tail), string("data", "train_sha256"),
-                       string("data", "test_sha256"), initial_weights(file, tail)};
+                       string("data", "test_sha256"),
+                       optional_text(file, tail, "run", "initial_weights_sha256")};
   return identity;
 }
 

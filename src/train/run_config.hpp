@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.toml of a run folder: the model's text unchanged, then
 //
-//   [data]   name, limit, validation, train_sha256, test_sha256
+//   [data]   name, limit, validation, train_sha256, test_sha256, and validation_sha256 if the data
+//            set itself holds samples out
 //   [run]    schema = "convoy.run/2", order_version, version, and initial_weights_sha256 if the run
 //            began with the weights of another
 #pragma once

@@ -38,12 +38,23 @@ void check_engine(const Engine& engine, const ModelFile& model) {
                   "make it with the model's grain and optimizer_of(model.net, model.train)");
 }
 
-Dataset limited(const Dataset& data, Index limit) {
+// The images that the run reads. Those that the data set itself holds out may lie behind the limit,
+// which split_of() sees to then.
+Dataset limited(const TrainAndTest& all, Index limit) {
+  const Dataset& data = all.train;
   if (limit < 0) {
     throw UserError(Fault::usage, fmt::format("the limit {} is negative", limit), "",
                     "give the number of training samples to use, or 0 for all");
   }
-  return limit > 0 && limit < data.size() ? data.first(limit) : data;
+  const bool is_limited = limit > 0 && limit < data.size() && all.validation.empty();
+  return is_limited ? data.first(limit) : data;
+}
+
+// The training images, and which of them validate.
+Split split_of(const TrainAndTest& data, const Dataset& train, const DataSettings& settings,
+               std::uint64_t seed) {
+  if (data.validation.empty()) return hold_out(train.size(), settings.validation, seed);
+  return hold_out(train.size(), data.validation, settings.limit);
 }
 
 // The model's text with another number of epochs, to compare the texts of one run.
@@ -69,6 +80,9 @@ void check_same_run(const ModelFile& model, const DataSettings& settings, bool s
   if (difference.empty() && settings.validation != identity.data.validation) {
     difference =
         fmt::format("--validation is {}, not {}", identity.data.validation, settings.validation);
+  }
+  if (difference.empty() && settings.validation_sha256 != identity.data.validation_sha256) {
+    difference = "the data set holds out other samples";
   }
   if (difference.empty() && settings.name != identity.data.name && !same_data) {
     difference = fmt::format("--data is {}, not {}", identity.data.name, settings.name);
@@ -146,13 +160,14 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
       communicator(run_communicator),
       keeps(run_keeps),
       settings(run_settings),
-      train(limited(data.train, settings.limit)),
+      train(limited(data, settings.limit)),
       test(data.test),
-      split(hold_out(train.size(), settings.validation, model.train.seed)),
+      split(split_of(data, train, settings, model.train.seed)),
       test_samples(static_cast<std::size_t>(test.size())),
       order(parse_order(model.train.order)),
       initial_weights_sha256(run_initial_weights_sha256) {
   check_engine(engine, model);
+  settings.validation_sha256 = validation_sha256(data.validation);
   warnings = data.notes;
   std::ranges::move(label_warnings(data), std::back_inserter(warnings));
   std::iota(test_samples.begin(), test_samples.end(), 0u);
@@ -165,8 +180,9 @@ RunTrainer::State::State(const ModelFile& run_model, const TrainAndTest& data,
   test_sha256 = shared_sha256(communicator, test);
   RunFacts facts;
   facts.model = model.text;
-  facts.data = fmt::format("limit {}\nvalidation {}\ninitial weights {}", settings.limit,
-                           settings.validation, initial_weights_sha256);
+  facts.data = fmt::format("limit {}\nvalidation {}\nvalidation samples {}\ninitial weights {}",
+                           settings.limit, settings.validation, settings.validation_sha256,
+                           initial_weights_sha256);
   facts.layout = fmt::format("grain {}\nrun folder {}", engine.grain(), keeps ? "yes" : "no");
   facts.train_sha256 = train_sha256;
   facts.test_sha256 = test_sha256;
@@ -221,7 +237,7 @@ RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
   engine.set_state(first_state(engine.optimizer(), std::move(parameters)));
   if (!state_->keeps) return;
   state_->path = on_first_rank(communicator, [&] {
-    const RunIdentity identity{model, data_settings, state_->train_sha256, state_->test_sha256,
+    const RunIdentity identity{model, state_->settings, state_->train_sha256, state_->test_sha256,
                                state_->initial_weights_sha256};
     state_->folder.emplace(
         RunFolder::create(folder, identity, state_->checkpoint(), beginning.taken));

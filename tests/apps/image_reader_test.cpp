@@ -84,7 +84,7 @@ class ImageReaderTest : public ::testing::Test {
       ADD_FAILURE() << bad->message;
       return {};
     }
-    return std::get<Image>(items[0]).pixels;
+    return std::get<Image>(items[0]).pixels.bytes;
   }
 
   UnusedFile refusal(const Bytes& file, const Shape& shape = kGrey) {
@@ -133,7 +133,7 @@ TEST_F(ImageReaderTest, CifarIsKnownByItsSizeAndLabels) {
   const auto items =
       all({put("file", joined({{9}, planes, {10}, planes, {1}, planes}))}, options(shape));
   ASSERT_EQ(items.size(), 2u);
-  EXPECT_EQ(std::get<Image>(items[0]).pixels, pixels);
+  EXPECT_EQ(std::get<Image>(items[0]).pixels.bytes, pixels);
   EXPECT_NE(std::get<UnusedFile>(items[1]).message.find("record 1"), std::string::npos);
 }
 
@@ -147,7 +147,7 @@ TEST_F(ImageReaderTest, ImagesOfAnotherSizeAreResized) {
     for (const Bytes& file :
          {pgm(40, 30, grey), idx(3, {1, 30, 40}, grey), npy("|u1", "(1, 30, 40)", grey)}) {
       const auto items = all({put("file", file)}, rule);
-      EXPECT_EQ(std::get<Image>(items.at(0)).pixels, wanted) << name;
+      EXPECT_EQ(std::get<Image>(items.at(0)).pixels.bytes, wanted) << name;
     }
   }
   EXPECT_EQ(pixels_of(pgm(10'000, 1, Bytes(10'000, 7)), kGrey), Bytes(30, 7));
@@ -161,9 +161,10 @@ TEST_F(ImageReaderTest, InvertComesBeforeResizing) {
   const Bytes grey = noise(kGrey.size());
   Bytes inverted = grey;
   for (std::uint8_t& v : inverted) v = static_cast<std::uint8_t>(255 - v);
-  EXPECT_EQ(std::get<Image>(all({put("a", pgm(5, 6, grey))}, rule).at(0)).pixels, inverted);
+  EXPECT_EQ(std::get<Image>(all({put("a", pgm(5, 6, grey))}, rule).at(0)).pixels.bytes, inverted);
   rule.rule.resize = Resize::fit;
-  const Bytes fitted = std::get<Image>(all({put("b", pgm(5, 1, Bytes(5, 55)))}, rule).at(0)).pixels;
+  const Bytes fitted =
+      std::get<Image>(all({put("b", pgm(5, 1, Bytes(5, 55)))}, rule).at(0)).pixels.bytes;
   Bytes wanted(30, 0);
   std::fill_n(wanted.begin() + 10, 5, 200);
   EXPECT_EQ(fitted, wanted);
@@ -235,7 +236,7 @@ TEST_F(ImageReaderTest, OrderIsThatOfTheCommandLineOnAnyNumberOfThreads) {
       EXPECT_EQ(bad->message, std::get<UnusedFile>(b[i]).message);
       EXPECT_EQ(bad->file, inputs[std::min<std::size_t>(i, i < 400 ? i : 401)]);
     } else {
-      EXPECT_EQ(std::get<Image>(a[i]).pixels, std::get<Image>(b[i]).pixels);
+      EXPECT_EQ(std::get<Image>(a[i]).pixels.bytes, std::get<Image>(b[i]).pixels.bytes);
       EXPECT_EQ(std::get<Image>(a[i]).file, inputs[std::min<std::size_t>(i, 400)]);
     }
   }
@@ -262,7 +263,7 @@ TEST_F(ImageReaderTest, OneImageOfAFile) {
   ASSERT_EQ(items.size(), 3u);
   for (const auto& item : items) {
     EXPECT_EQ(std::get<Image>(item).index, 1);
-    EXPECT_EQ(std::get<Image>(item).pixels, Bytes(three.begin() + 30, three.begin() + 60));
+    EXPECT_EQ(std::get<Image>(item).pixels.bytes, Bytes(three.begin() + 30, three.begin() + 60));
   }
   second.index = 3;
   for (const auto& item : all(inputs, second))

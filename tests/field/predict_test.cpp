@@ -46,7 +46,7 @@ class Pictures : public ::testing::Test {
  protected:
   std::vector<std::uint8_t> pixels_of(const std::string& bytes, const Shape& shape = kShape) {
     const auto item = only_item(bytes, shape);
-    if (const auto* image = std::get_if<app::Image>(&item)) return image->pixels;
+    if (const auto* image = std::get_if<app::Image>(&item)) return image->pixels.bytes;
     ADD_FAILURE() << std::get<app::UnusedFile>(item).message;
     return {};
   }

@@ -33,7 +33,8 @@ bool convoy::fuzz::takes(Input input) {
           if (!is_small(image)) continue;
           const app::InputRule rule{.shape = shape, .invert = i % 2 == 1};
           const auto pixels = app::model_input(image, "the input", rule);
-          if (static_cast<Index>(pixels.size()) != shape.size()) report("pixels are missing");
+          if (static_cast<Index>(pixels.bytes.size() + pixels.floats.size()) != shape.size())
+            report("pixels are missing");
         }
       });
     }

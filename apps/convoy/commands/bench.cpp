@@ -36,10 +36,10 @@ ModelFile chosen_model(const BenchOptions& options) {
 }
 
 // The images and their name.
-std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const Net& net) {
-  if (options.data.empty()) return {measure::images_for(net), "synthetic"};
-  const TrainAndTest data = load_data(options.data);
-  check_fit(net, data.train, {}, data.name);
+std::pair<Dataset, std::string> chosen_data(const BenchOptions& options, const ModelFile& model) {
+  if (options.data.empty()) return {measure::images_for(model.net), "synthetic"};
+  const TrainAndTest data = load_data(options.data, data_options(model));
+  check_fit(model.net, data.train, {}, data.name);
   return {data.train, data.name};
 }
 
@@ -54,7 +54,7 @@ void tell(const BenchOptions& options, LiveLine& line, std::string_view model, i
 int bench(const BenchOptions& options) {
   const ModelFile model = chosen_model(options);
   const EngineOptions engine = engine_options(options.layout, model.train);
-  const auto [data, data_name] = chosen_data(options, model.net);
+  const auto [data, data_name] = chosen_data(options, model);
   if (!options.svg.empty()) check_writable(options.svg);
   const auto measure = engine.device == Device::cuda ? measure::cuda_bench : measure::bench;
   const study::OtherLoad others;

@@ -79,7 +79,8 @@ int eval(const EvalOptions& options) {
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
   const TrainAndTest data =
-      load_data(options.data.empty() ? data_of_run(options.checkpoint, run) : options.data);
+      load_data(options.data.empty() ? data_of_run(options.checkpoint, run) : options.data,
+                data_options(checkpoint.model));
   const TestResult result = test(checkpoint, data, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;

@@ -59,17 +59,25 @@ class Batch {
       : predictor_(predictor), printer_(printer) {}
 
   void add(Image image) {
-    pixels_.insert(pixels_.end(), image.pixels.begin(), image.pixels.end());
+    const bool is_float = !image.pixels.floats.empty();
+    if (is_float != !floats_.empty()) predict();  // those before it
+    append(image.pixels.bytes, bytes_);
+    append(image.pixels.floats, floats_);
     image.pixels = {};
     images_.push_back(std::move(image));
-    if (images_.size() == kMost || pixels_.size() >= kMostBytes) predict();
+    if (images_.size() == kMost || std::max(bytes_.size(), floats_.size()) >= kMostNumbers)
+      predict();
   }
 
   void predict() {
     const auto classes = static_cast<std::size_t>(predictor_.outputs());
     labels_.resize(images_.size());
     probabilities_.resize(images_.size() * classes);
-    predictor_.predict(pixels_, labels_, probabilities_);
+    if (floats_.empty()) {
+      predictor_.predict(bytes_, labels_, probabilities_);
+    } else {
+      predictor_.predict(floats_, labels_, probabilities_);
+    }
     for (std::size_t i = 0; i < images_.size(); ++i) {
       const auto& truth = images_[i].truth;
       if (truth) ++hits_.images;
@@ -80,19 +88,26 @@ class Batch {
     }
     printer_.flush();
     images_.clear();
-    pixels_.clear();
+    bytes_.clear();
+    floats_.clear();
   }
 
   const Hits& hits() const { return hits_; }
 
  private:
   static constexpr std::size_t kMost = 256;
-  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  static constexpr std::size_t kMostNumbers = std::size_t{64} << 20;
+
+  template <class T>
+  static void append(const std::vector<T>& more, std::vector<T>& all) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
 
   Predictor& predictor_;
   PredictionPrinter& printer_;
   std::vector<Image> images_;
-  std::vector<std::uint8_t> pixels_;
+  std::vector<std::uint8_t> bytes_;  // of all images, or else
+  std::vector<float> floats_;
   std::vector<Index> labels_;
   std::vector<float> probabilities_;
   Hits hits_;
@@ -119,6 +134,7 @@ int predict(const PredictOptions& options) {
   const WeightsCopy weights = evaluated_copy(found.checkpoint);
   if (const auto run = run_in(options.checkpoint)) warn_of_lost_config(*run);
   const bool chosen = std::filesystem::is_directory(options.checkpoint);
+  const InputFiles files = found.checkpoint.model.files;
   Predictor predictor = detail::Access::predictor(std::move(found.checkpoint), options.threads);
   const auto printer =
       printer_for(options, predictor,
@@ -129,11 +145,13 @@ int predict(const PredictOptions& options) {
                    {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
                    {"weights", to_string(weights)},
                    {"class_names", predictor.class_names()}});
-  ImageReader reader(options.images,
-                     {.rule = {.shape = predictor.image_shape(), .invert = options.invert},
-                      .index = options.index,
-                      .class_names = names_of_folders(predictor),
-                      .threads = predictor.threads()});
+  ImageReader reader(options.images, {.rule = {.shape = predictor.image_shape(),
+                                               .resize = files.resize.value_or(Resize::stretch),
+                                               .transpose = files.transpose,
+                                               .invert = options.invert},
+                                      .index = options.index,
+                                      .class_names = names_of_folders(predictor),
+                                      .threads = predictor.threads()});
   Batch batch(predictor, *printer);
   std::vector<UnusedFile> unused;
   while (auto item = reader.next()) {

@@ -17,6 +17,23 @@ namespace fs = std::filesystem;
 constexpr std::size_t kConfused = 24;
 constexpr Index kMostProbabilities = Index{1} << 26;
 
+// An image to draw. Of floats the smallest number becomes black and the largest one white.
+std::vector<std::uint8_t> bytes_of(const Dataset& data, Index sample) {
+  if (data.pixel_type() == PixelType::u8) {
+    const std::span<const std::uint8_t> image = data.image(sample);
+    return {image.begin(), image.end()};
+  }
+  constexpr double kWhite = 255;
+  const std::span<const float> image = data.image_f32(sample);
+  const auto [low, high] = std::ranges::minmax(image);
+  const double range = double{high} - double{low};
+  std::vector<std::uint8_t> bytes;
+  for (const float pixel : image)
+    bytes.push_back(static_cast<std::uint8_t>(
+        range > 0 ? std::lround((double{pixel} - double{low}) / range * kWhite) : 0));
+  return bytes;
+}
+
 std::vector<ConfusedImage> most_confused(const Dataset& test, const TestResult& result,
                                          Index classes) {
   const auto probability = [&](Index sample, Index label) {
@@ -35,7 +52,7 @@ std::vector<ConfusedImage> most_confused(const Dataset& test, const TestResult& 
   const Shape shape = test.image_shape();
   const bool drawable = shape.channels == 1 || shape.channels == 3;
   for (ConfusedImage& image : images) {
-    if (drawable) image.png = png_of(shape, test.image(image.sample));
+    if (drawable) image.png = png_of(shape, bytes_of(test, image.sample));
   }
   return images;
 }
@@ -53,10 +70,14 @@ double RunRecord::seconds() const {
   return sum;
 }
 
-const TrainAndTest& TestData::operator[](const std::string& name) {
-  const auto found = loaded_.find(name);
+const TrainAndTest& TestData::of(const std::string& name, const ModelFile& model) {
+  const DataOptions options = data_options(model);
+  const std::string key = fmt::format(
+      "{} {} {} {} {} {}", to_string(options.input), static_cast<int>(options.resize), options.seed,
+      static_cast<int>(options.transpose.value_or(false)), options.first_label.value_or(-1), name);
+  const auto found = loaded_.find(key);
   return found != loaded_.end() ? found->second
-                                : loaded_.emplace(name, load_data(name)).first->second;
+                                : loaded_.emplace(key, load_data(name, options)).first->second;
 }
 
 RunRecord::RunRecord(fs::path run_folder, const std::string& choice, bool quiet)
@@ -90,7 +111,7 @@ void evaluate(RunRecord& run, TestData& data, const std::string& name) {
   run.data = name.empty() ? run.config.data.name : name;
   const TrainAndTest* found = nullptr;
   try {
-    found = &data[run.data];
+    found = &data.of(run.data, run.tested.checkpoint.model);
   } catch (const UserError& error) {
     if (!name.empty() || error.fault() != Fault::not_found) throw;
     run.why_not = error.what();

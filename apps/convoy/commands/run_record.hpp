@@ -49,12 +49,13 @@ struct RunRecord {
   double seconds() const;  // of training, including the unfinished epoch
 };
 
-// Test data by name or folder. Each is read once.
+// Test data by name or folder, as a model reads them. Each is read once.
 class TestData {
  public:
-  const TrainAndTest& operator[](const std::string& name);
+  const TrainAndTest& of(const std::string& name, const ModelFile& model);
 
  private:
+  // By the name, and what of the model decides how data are read.
   std::map<std::string, TrainAndTest> loaded_;
 };
 

@@ -190,7 +190,8 @@ bool run_and_report(Study& study, const study::StudyFolder& folder,
 int run(const CLI::App& command, const StudyOptions& options) {
   const StudyPlan plan = choose_study(command, options);
   const fs::path out = options.out.empty() ? default_folder(options) : fs::path(options.out);
-  const TrainAndTest data = load_data(plan.data);
+  const TrainAndTest data =
+      load_data(plan.data, data_options(model_of(plan, plan.experiments.front())));
   Study study = new_study(plan, data);
   if (options.dry_run) {
     print_dry_run(study, data, out);

@@ -295,7 +295,8 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
   const std::unique_ptr<Timeline> timeline = timeline_for(options);
   EngineOptions layout = engine_options(options.layout, options.ranks, run.model.train);
   layout.timeline = timeline.get();
-  const TrainAndTest data = load_data(communicator, run.data.name);
+  const TrainAndTest data =
+      load_data(communicator, run.data.name, data_options(run.model, run.data.validation));
   layout.batch = largest_batch(run.model.train, data.train);
 
   const bool quiet = options.quiet || !is_rank_zero();

@@ -33,7 +33,9 @@ class PictureImage final : public ImageFile {
 
   bool next(StoredImage& image) override {
     if (!file_) return false;
-    image = {.index = {}, .shape = {}, .bytes = whole(*file_), .is_picture = true};
+    image = {};
+    image.bytes = whole(*file_);
+    image.is_picture = true;
     file_.reset();
     return true;
   }

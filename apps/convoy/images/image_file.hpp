@@ -2,7 +2,7 @@
 // The images of one file, one after the other: a picture (data/picture/picture.hpp), an IDX file of
 // images, an array in the format .npy or one in an .npz archive, or the binary version of CIFAR-10
 // or CIFAR-100. All but .npz may be gzip-compressed. The first bytes tell the format, never the
-// name; CIFAR, which has none of its own, is known by its size and by its labels.
+// name; CIFAR has no signature, and is known by its size and by its labels.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,11 @@ struct StoredImage {
   std::optional<Index> index;       // in a file that can hold several, counted from 0
   Shape shape;                      // of the pixels
   std::vector<std::uint8_t> bytes;  // [height][width][channels]; of a picture: its whole file
+  std::vector<float> floats;        // the same numbers instead, if they are no bytes
   bool is_picture = false;          // `bytes` have to be decoded, and `shape` is not known
+  // Of IDX and NumPy's formats, in which images may be stored column by column; nothing where that
+  // cannot be. True: the file has a name by which a data set's images are known to be so (EMNIST).
+  std::optional<bool> is_by_columns;
 };
 
 // Errors are UserError(bad_data), "cannot use FILE (why): remedy", and Error(io). A file whose

@@ -17,10 +17,10 @@
 namespace convoy::app {
 
 struct Image {
-  std::string file;                  // as given; in a folder: its path, which begins as given
-  std::optional<Index> index;        // in a file of several images
-  std::optional<Index> truth;        // the class that its folder or its list names
-  std::vector<std::uint8_t> pixels;  // as model_input()
+  std::string file;            // as given; in a folder: its path, which begins as given
+  std::optional<Index> index;  // in a file of several images
+  std::optional<Index> truth;  // the class that its folder or its list names
+  Pixels pixels;               // by model_input()
 };
 
 struct UnusedFile {

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "data/cifar.hpp"
+#include "data/emnist.hpp"
 #include "data/idx.hpp"
 #include "data/npy.hpp"
 #include "data/picture/picture.hpp"
@@ -40,10 +42,19 @@ void check_limits(const std::string& name, Index count, const Shape& shape) {
                              kLimits.most_pixels, kLimits.most_side));
 }
 
+bool has_name_of_emnist(const std::string& file) {
+  std::string name = std::filesystem::path(file).filename().string();
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  return std::ranges::any_of(kEmnistSplits, [&](const EmnistSplit& split) {
+    const std::vector<std::string> files = emnist_files(split);
+    return std::ranges::find(files, name) != files.end();
+  });
+}
+
 class IdxSeries final : public ImageSeries {
  public:
   IdxSeries(std::unique_ptr<BufferedFile> file, const IdxHeader& header)
-      : file_(std::move(file)), header_(header) {
+      : file_(std::move(file)), header_(header), is_by_columns_(has_name_of_emnist(name())) {
     check_limits(name(), header.count, header.shape);
     check_size();
     std::array<std::uint8_t, kLongestIdxHeader> taken{};
@@ -53,7 +64,11 @@ class IdxSeries final : public ImageSeries {
   const std::string& name() const override { return file_->name(); }
   Index count() const override { return header_.count; }
   Shape shape() const override { return header_.shape; }
-  void read(std::span<std::uint8_t> pixels) override { file_->read(pixels, "an image"); }
+  void read(StoredImage& image) override {
+    image.bytes.resize(static_cast<std::size_t>(header_.shape.size()));
+    file_->read(image.bytes, "an image");
+    image.is_by_columns = is_by_columns_;
+  }
   void expect_end() override { file_->expect_end(); }
 
  private:
@@ -79,6 +94,7 @@ class IdxSeries final : public ImageSeries {
 
   std::unique_ptr<BufferedFile> file_;
   IdxHeader header_;
+  bool is_by_columns_;
 };
 
 // The whole array is in memory, because its numbers may be in any order.
@@ -92,10 +108,17 @@ class ArraySeries final : public ImageSeries {
   const std::string& name() const override { return name_; }
   Index count() const override { return images_.count; }
   Shape shape() const override { return images_.shape; }
-  void read(std::span<std::uint8_t> pixels) override {
-    std::copy_n(images_.pixels.begin() + static_cast<std::ptrdiff_t>(at_), pixels.size(),
-                pixels.begin());
-    at_ += pixels.size();
+  void read(StoredImage& image) override {
+    const auto size = static_cast<std::size_t>(images_.shape.size());
+    const auto take = [&](const auto& all, auto& out) {
+      if (all.empty()) return;
+      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(at_ * size);
+      out.assign(begin, begin + static_cast<std::ptrdiff_t>(size));
+    };
+    take(images_.pixels, image.bytes);
+    take(images_.floats, image.floats);
+    image.is_by_columns = false;
+    ++at_;
   }
   void expect_end() override {}
 
@@ -115,14 +138,15 @@ class CifarSeries final : public ImageSeries {
   const std::string& name() const override { return file_->name(); }
   Index count() const override { return count_; }
   Shape shape() const override { return kCifarImage; }
-  void read(std::span<std::uint8_t> pixels) override {
+  void read(StoredImage& image) override {
     file_->read(bytes_, "a record");
     if (wrong_cifar_label(record_, bytes_) < record_.labels())
       refuse_image(name(),
                    fmt::format("record {} has a label that {} does not have", at_, record_.name),
                    "give a file of images, or the binary version of CIFAR");
     ++at_;
-    read_cifar_pixels(std::span(bytes_).subspan(record_.labels()), pixels);
+    image.bytes.resize(static_cast<std::size_t>(kCifarImage.size()));
+    read_cifar_pixels(std::span(bytes_).subspan(record_.labels()), image.bytes);
   }
   void expect_end() override { file_->expect_end(); }
 
@@ -150,11 +174,10 @@ class Selected final : public ImageFile {
       : series_(std::move(series)), wanted_(wanted) {}
 
   bool next(StoredImage& image) override {
+    image = {};
     image.shape = series_->shape();
-    image.is_picture = false;
     while (at_ < series_->count()) {
-      image.bytes.resize(static_cast<std::size_t>(image.shape.size()));
-      series_->read(image.bytes);
+      series_->read(image);
       image.index = at_++;
       if (!wanted_ || image.index == wanted_) return true;
     }

@@ -20,8 +20,8 @@ class ImageSeries {
   virtual const std::string& name() const = 0;  // of the file, for messages
   virtual Index count() const = 0;              // at least 1
   virtual Shape shape() const = 0;              // of each image, within PictureLimits
-  // Reads the next image; `pixels` is [height][width][channels]. Called count() times at most.
-  virtual void read(std::span<std::uint8_t> pixels) = 0;
+  // Reads the next image: its numbers and is_by_columns. Called count() times at most.
+  virtual void read(StoredImage& image) = 0;
   // Checks that nothing follows the last image.
   virtual void expect_end() = 0;
 };

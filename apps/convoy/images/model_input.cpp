@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "data/parts.hpp"
 #include "data/picture/picture.hpp"
 
 namespace convoy::app {
@@ -35,11 +36,38 @@ Picture decoded(const StoredImage& image, const std::string& name, Index channel
   return decode_picture(file, channels);
 }
 
+// Such numbers have no smallest and largest value, and no rule for their mean that pictures share.
+std::vector<float> check_floats(std::vector<float> floats, const Shape& shape,
+                                const std::string& name, const InputRule& rule) {
+  if (rule.invert)
+    throw UserError(Fault::usage, fmt::format("--invert does not fit {}", name),
+                    "its pixels are no bytes, so it is not known what white is",
+                    "invert them where you made the file");
+  if (shape == rule.shape) return floats;
+  refuse_image(
+      name,
+      fmt::format("its images are {} (height x width x channels) of floating-point numbers; "
+                  "the model reads {}",
+                  to_string(shape), to_string(rule.shape)),
+      "write images of that size, or bytes, which are resized");
+}
+
+// Where the image is stored by columns.
+void transpose(StoredImage& image) {
+  ImageArray array{1, image.shape, std::move(image.bytes), std::move(image.floats)};
+  transpose(array);
+  image.shape = array.shape;
+  image.bytes = std::move(array.pixels);
+  image.floats = std::move(array.floats);
+}
+
 }  // namespace
 
-std::vector<std::uint8_t> model_input(StoredImage image, const std::string& name,
-                                      const InputRule& rule) {
+Pixels model_input(StoredImage image, const std::string& name, const InputRule& rule) {
   const Shape& wanted = rule.shape;
+  if (image.is_by_columns && rule.transpose.value_or(*image.is_by_columns)) transpose(image);
+  if (!image.floats.empty())
+    return {{}, check_floats(std::move(image.floats), image.shape, name, rule)};
   Picture picture{image.shape, {}};
   if (image.is_picture) {
     check_channels(name, 1, wanted);
@@ -54,8 +82,9 @@ std::vector<std::uint8_t> model_input(StoredImage image, const std::string& name
   if (rule.invert) {
     for (std::uint8_t& value : picture.pixels) value = static_cast<std::uint8_t>(255 - value);
   }
-  if (picture.shape == wanted) return std::move(picture.pixels);
-  return resized(picture, {wanted.height, wanted.width}, rule.resize).pixels;
+  if (picture.shape != wanted)
+    picture = resized(picture, {wanted.height, wanted.width}, rule.resize);
+  return {std::move(picture.pixels), {}};
 }
 
 }  // namespace convoy::app

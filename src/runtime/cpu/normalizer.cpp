@@ -18,12 +18,18 @@ Normalizer::Normalizer(const Normalization& normalization, Index channels, const
 void Normalizer::fill(const Dataset& data, std::span<const std::uint32_t> samples, float* x,
                       Label* labels) const {
   const Index size = data.image_shape().size();
+  if (labels)
+    for (std::size_t i = 0; i < samples.size(); ++i) labels[i] = data.label(samples[i]);
+  if (data.pixel_type() == PixelType::f32) {
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      normalize(normalize_, size, data.image_f32(samples[i]).data(),
+                x + static_cast<Index>(i) * size);
+    return;
+  }
   for (const std::uint32_t sample : samples) prefetch(data.image(sample));
-  for (std::size_t i = 0; i < samples.size(); ++i) {
+  for (std::size_t i = 0; i < samples.size(); ++i)
     backend_.normalize(normalize_, size, data.image(samples[i]).data(),
                        x + static_cast<Index>(i) * size);
-    if (labels) labels[i] = data.label(samples[i]);
-  }
 }
 
 }  // namespace convoy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills the input of a grain with the normalised bytes of its images, NHWC.
+// Fills the input of a grain with the normalised pixels of its images, NHWC.
 #pragma once
 
 #include <cstdint>

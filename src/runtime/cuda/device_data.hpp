@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets on a GPU: the bytes of the files, and a table with the value of each byte. A data set
-// is copied once. The two that were used last stay, as a run has one for training and one for
-// tests.
+// Data sets on a GPU: the pixels of the samples, a table with the value of each byte, and the
+// formula for pixels that are floats. A data set is copied once. The two that were used last stay,
+// as a run has one for training and one for tests.
 #pragma once
 
 #include <list>
@@ -9,6 +9,7 @@
 
 #include "data/dataset.hpp"
 #include "net/net.hpp"
+#include "ops/normalize.hpp"
 #include "runtime/cuda/device_array.hpp"
 #include "runtime/cuda/program.hpp"
 
@@ -23,15 +24,17 @@ class DeviceData {
 
  private:
   struct Copy {
-    Dataset data;  // kept, so that no other data set can have the same address
-    DeviceArray<std::uint8_t> pixels;
+    Dataset data;                     // kept, so that no other data set can have the same address
+    DeviceArray<std::uint8_t> bytes;  // of one of these two is the size 0
+    DeviceArray<float> floats;
     DeviceArray<Label> labels;
   };
 
   gpu::Gpu& gpu_;
   const Index image_;
-  Index table_rows_ = 1;
+  Index formulas_ = 1;
   DeviceArray<float> table_;
+  DeviceArray<Affine> affine_;
   std::list<Copy> copies_;  // the last used first
 };
 

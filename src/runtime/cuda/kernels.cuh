@@ -45,8 +45,8 @@ __device__ inline StepContext context_of(const StepRangeInput& input, int step,
   return context;
 }
 
-// A thread converts one element at a time: it reads a byte and writes a float. Neighbouring threads
-// take neighbouring elements.
+// A thread converts one element at a time: it reads a byte or a float and writes a float.
+// Neighbouring threads take neighbouring elements.
 __device__ inline void fill(const Program& program, const StepRangeInput& input, int step,
                             const StepSamples& step_samples, const Memories& memories,
                             const Group& group) {
@@ -57,8 +57,10 @@ __device__ inline void fill(const Program& program, const StepRangeInput& input,
   const int size = step_samples.count * images.image;
   for (int i = group.rank; i < size; i += group.size) {
     const int sample = i / images.image, element = i - sample * images.image;
-    const std::uint8_t byte = images.pixels[Index{order[sample]} * images.image + element];
-    x[i] = images.table[element % images.table_rows * 256 + byte];
+    const Index pixel = Index{order[sample]} * images.image + element;
+    const int formula = element % images.formulas;
+    x[i] = images.bytes ? images.table[formula * 256 + images.bytes[pixel]]
+                        : normalized(images.affine[formula], images.floats[pixel]);
   }
   for (int i = group.rank; i < step_samples.count; i += group.size)
     labels[i] = images.labels[order[i]];

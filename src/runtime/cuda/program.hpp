@@ -8,6 +8,7 @@
 #include "ops/cuda/task.hpp"
 #include "ops/cuda/whole_gradient.cuh"
 #include "ops/loss.hpp"
+#include "ops/normalize.hpp"
 #include "runtime/cuda/statistics.cuh"
 
 namespace convoy::cuda {
@@ -50,13 +51,15 @@ struct Ends {
   Operand input, labels, logits, dlogits, exponentials, terms, largest, totals;
 };
 
-// The images of a data set.
+// The samples of a data set: their pixels are bytes, or floats where `bytes` is null.
 struct Images {
-  const std::uint8_t* pixels = nullptr;  // [sample][image]
-  const Label* labels = nullptr;         // [sample]
-  const float* table = nullptr;          // [channels or 1][256]: the value of each byte
-  int image = 0;                         // bytes
-  int table_rows = 1;
+  const std::uint8_t* bytes = nullptr;  // [sample][image]
+  const float* floats = nullptr;        // [sample][image]
+  const Label* labels = nullptr;        // [sample]
+  const float* table = nullptr;         // [formulas][256]: the value of each byte
+  const Affine* affine = nullptr;       // [formulas]: the formula for floats
+  int image = 0;                        // numbers
+  int formulas = 1;                     // 1, or one for each channel
 };
 
 // The part of a batch that this rank computes.
