@@ -88,8 +88,8 @@ class Predictor {
 
   /// Does the same with images of floating-point numbers, [n][height][width][channels], to which
   /// the model applies what it applies to bytes. They must be finite.
-  void predict(std::span<const float> images, std::span<Index> labels,
-               std::span<float> probabilities = {});
+  void predict_f32(std::span<const float> images, std::span<Index> labels,
+                   std::span<float> probabilities = {});
 
  private:
   friend struct detail::Access;

@@ -195,8 +195,8 @@ void Predictor::predict(std::span<const std::uint8_t> images, std::span<Index> l
   state_->predict(images, labels, probabilities);
 }
 
-void Predictor::predict(std::span<const float> images, std::span<Index> labels,
-                        std::span<float> probabilities) {
+void Predictor::predict_f32(std::span<const float> images, std::span<Index> labels,
+                            std::span<float> probabilities) {
   state_->predict(images, labels, probabilities);
 }
 

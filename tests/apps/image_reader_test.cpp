@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <numeric>
+#include <bit>
 #include <random>
 
 #include "data/picture/picture.hpp"
@@ -139,19 +139,56 @@ TEST_F(ImageReaderTest, CifarIsKnownByItsSizeAndLabels) {
 
 TEST_F(ImageReaderTest, ImagesOfAnotherSizeAreResized) {
   const Bytes grey = noise(40 * 30);
-  for (const auto& [resize, name] :
-       {std::pair(Resize::stretch, "stretch"), {Resize::fit, "fit"}, {Resize::crop, "crop"}}) {
+  for (const auto resize : {Resize{}, Resize::fit, Resize::crop}) {
     const Bytes wanted = resized({{30, 40, 1}, grey}, {6, 5}, resize).pixels;
     app::ReaderOptions rule = options(kGrey);
     rule.rule.resize = resize;
     for (const Bytes& file :
          {pgm(40, 30, grey), idx(3, {1, 30, 40}, grey), npy("|u1", "(1, 30, 40)", grey)}) {
       const auto items = all({put("file", file)}, rule);
-      EXPECT_EQ(std::get<Image>(items.at(0)).pixels.bytes, wanted) << name;
+      EXPECT_EQ(std::get<Image>(items.at(0)).pixels.bytes, wanted) << to_string(resize);
     }
   }
   EXPECT_EQ(pixels_of(pgm(10'000, 1, Bytes(10'000, 7)), kGrey), Bytes(30, 7));
   EXPECT_EQ(pixels_of(pgm(1, 10'000, Bytes(10'000, 7)), kGrey), Bytes(30, 7));
+}
+
+TEST_F(ImageReaderTest, FloatsAreAsTheyAreStored) {
+  std::vector<float> floats;
+  Bytes numbers;
+  for (int i = 0; i < 60; ++i) {
+    floats.push_back(static_cast<float>(i) / 7 - 3);
+    append(numbers, std::bit_cast<std::uint32_t>(floats.back()), 4);
+  }
+  const Bytes array = npy("<f4", "(2, 6, 5)", numbers);
+  const auto items =
+      all({put("a.npy", array), put("b.npz", zip({{"x.npy", array, true}}))}, options(kGrey));
+  ASSERT_EQ(items.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto begin = floats.begin() + static_cast<std::ptrdiff_t>(30 * (i % 2));
+    EXPECT_EQ(std::get<Image>(items[i]).pixels.floats, std::vector<float>(begin, begin + 30));
+    EXPECT_TRUE(std::get<Image>(items[i]).pixels.bytes.empty());
+  }
+  EXPECT_NE(refusal(array, {7, 5, 1}).message.find("the model reads 7 x 5 x 1"), std::string::npos);
+  app::ReaderOptions inverted = options(kGrey);
+  inverted.rule.invert = true;
+  EXPECT_EQ(std::get<UnusedFile>(all({put("a.npy", array)}, inverted).at(0)).fault, Fault::usage);
+}
+
+TEST_F(ImageReaderTest, ArraysThatAreStoredByColumnsAreTransposed) {
+  const Bytes grey = noise(30), turned = fortran(grey, 6, 5);
+  app::ReaderOptions rule = options(kGrey);
+  rule.rule.transpose = true;
+  const std::string emnist =
+      put("emnist-letters-test-images-idx3-ubyte", idx(3, {1, 5, 6}, turned));
+  for (const std::string& file :
+       {put("idx", idx(3, {1, 5, 6}, turned)), put("a.npy", npy("|u1", "(1, 5, 6)", turned)),
+        put("picture", pgm(5, 6, grey)), emnist})
+    EXPECT_EQ(std::get<Image>(all({file}, rule).at(0)).pixels.bytes, grey) << file;
+  EXPECT_EQ(std::get<Image>(all({emnist}, options(kGrey)).at(0)).pixels.bytes, grey);
+  rule.rule.transpose = false;
+  rule.rule.shape = {5, 6, 1};
+  EXPECT_EQ(std::get<Image>(all({emnist}, rule).at(0)).pixels.bytes, turned);
 }
 
 // Dark drawings get a dark border, as the training images have.
@@ -271,6 +308,25 @@ TEST_F(ImageReaderTest, OneImageOfAFile) {
   const auto others = all({put("p/a.pgm", pgm(5, 6, noise(30))), folder_ / "p"}, second);
   ASSERT_EQ(others.size(), 2u);
   for (const auto& item : others) EXPECT_EQ(std::get<UnusedFile>(item).fault, Fault::usage);
+}
+
+TEST_F(ImageReaderTest, AListNamesPicturesAndTheirClasses) {
+  for (const char* name : {"l/b.pgm", "l/sub/a.pgm", "l/c.pgm"}) put(name, pgm(5, 6, noise(30)));
+  app::ReaderOptions rule = options(kGrey);
+  rule.class_names = {"dog", "cat"};
+  const std::string list = put("l/list.csv", bytes_of("path,label\nsub/a.pgm,cat\nc.pgm,bird\n"
+                                                      "b.pgm,dog\n"));
+  const auto items = all({list}, rule);
+  ASSERT_EQ(items.size(), 3u);
+  const std::pair<const char*, std::optional<Index>> wanted[] = {
+      {"l/b.pgm", 0}, {"l/c.pgm", {}}, {"l/sub/a.pgm", 1}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(std::get<Image>(items[i]).file, folder_ / wanted[i].first);
+    EXPECT_EQ(std::get<Image>(items[i]).truth, wanted[i].second);
+  }
+  const auto bad = all({put("bad.csv", bytes_of("x")), list}, rule);
+  ASSERT_EQ(bad.size(), 4u);
+  EXPECT_EQ(std::get<UnusedFile>(bad[0]).file, folder_ / "bad.csv");
 }
 
 class FolderTest : public ImageReaderTest {

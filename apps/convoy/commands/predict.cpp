@@ -76,7 +76,7 @@ class Batch {
     if (floats_.empty()) {
       predictor_.predict(bytes_, labels_, probabilities_);
     } else {
-      predictor_.predict(floats_, labels_, probabilities_);
+      predictor_.predict_f32(floats_, labels_, probabilities_);
     }
     for (std::size_t i = 0; i < images_.size(); ++i) {
       const auto& truth = images_[i].truth;
