@@ -116,15 +116,17 @@ class Batch {
 std::unique_ptr<PredictionPrinter> printer_for(const PredictOptions& options,
                                                const Predictor& predictor, const Json& head) {
   constexpr Index kUsualTop = 3;
+  const Index top = std::min(options.top.value_or(options.form() == Form::csv ? 1 : kUsualTop),
+                             predictor.outputs());
   switch (options.form()) {
     case Form::csv:
-      return print_csv(predictor.class_names(), options.top.value_or(1));
+      return print_csv(predictor.class_names(), top);
     case Form::json:
-      return print_json(predictor.class_names(), options.top.value_or(kUsualTop), head);
+      return print_json(predictor.class_names(), top, head);
     case Form::lines:
       break;
   }
-  return print_lines(predictor.class_names(), options.top.value_or(kUsualTop));
+  return print_lines(predictor.class_names(), top);
 }
 
 int predict(const PredictOptions& options) {

@@ -86,40 +86,30 @@ class Lines final : public PredictionPrinter {
 // Lines of RFC 4180 that end with a line feed, as programs on this system expect it.
 class Csv final : public PredictionPrinter {
  public:
-  Csv(std::vector<std::string> names, Index top)
-      : top_(std::min(top, static_cast<Index>(kMostClasses))), names_(std::move(names)) {}
+  Csv(Names names, Index top) : names_(std::move(names)), top_(top) {
+    text_ = "file,index,class,name,probability";
+    for (Index i = 2; i <= top; ++i) text_ += fmt::format(",class_{0},name_{0},probability_{0}", i);
+    text_ += "\n";
+  }
 
   void add(const ImagePrediction& prediction) override {
-    const auto classes = most_probable(prediction, top_);
-    begin(classes.size());
     const Image& image = prediction.image;
     text_ += csv_field(printable(image.file)) + ",";
     if (image.index) text_ += fmt::format("{}", *image.index);
-    for (const std::size_t label : classes)
+    for (const std::size_t label : most_probable(prediction, top_))
       text_ += fmt::format(",{},{},{}", label, csv_field(printable(names_.of(label))),
                            prediction.probabilities[label]);
     text_ += "\n";
   }
 
   void end(const std::vector<UnusedFile>& /*unused*/, const Hits& hits) override {
-    begin(static_cast<std::size_t>(top_));
     flush();
     if (hits.images > 0) write_stderr(accuracy_line(hits));
   }
 
  private:
-  // Writes the titles, if that was not done: class, name, probability, class_2, name_2 ...
-  void begin(std::size_t classes) {
-    if (std::exchange(has_begun_, true)) return;
-    text_ = "file,index,class,name,probability";
-    for (std::size_t i = 2; i <= classes; ++i)
-      text_ += fmt::format(",class_{0},name_{0},probability_{0}", i);
-    text_ += "\n";
-  }
-
-  Index top_;
   Names names_;
-  bool has_begun_ = false;
+  Index top_;
 };
 
 // One member of a JSON document, as text. (File names need not be UTF-8; JSON must be.)
@@ -184,7 +174,7 @@ std::unique_ptr<PredictionPrinter> print_lines(std::vector<std::string> class_na
 }
 
 std::unique_ptr<PredictionPrinter> print_csv(std::vector<std::string> class_names, Index top) {
-  return std::make_unique<Csv>(std::move(class_names), top);
+  return std::make_unique<Csv>(Names(std::move(class_names)), top);
 }
 
 std::unique_ptr<PredictionPrinter> print_json(std::vector<std::string> class_names, Index top,

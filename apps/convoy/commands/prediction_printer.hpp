@@ -39,7 +39,7 @@ class PredictionPrinter {
   std::string text_;
 };
 
-// `class_names` may be empty. `top`: the number of classes that are named.
+// `class_names` may be empty. `top`: the number of classes that are named, all of them at most.
 std::unique_ptr<PredictionPrinter> print_lines(std::vector<std::string> class_names, Index top);
 std::unique_ptr<PredictionPrinter> print_csv(std::vector<std::string> class_names, Index top);
 // `head`: the document's first keys.

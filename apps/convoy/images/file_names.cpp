@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "data/pictures/listing.hpp"
@@ -24,18 +25,28 @@ bool has_name_of_picture(std::string_view name) {
   return is_picture_name(name);
 }
 
-std::optional<Index> number_of(const std::string& name, const std::vector<std::string>& names) {
-  const auto found = std::ranges::find(names, name);
-  if (found == names.end()) return std::nullopt;
-  return found - names.begin();
-}
+// The numbers of classes by their names; of two equal names the first one counts.
+class ClassNumbers {
+ public:
+  explicit ClassNumbers(const std::vector<std::string>& names) {
+    Index number = 0;
+    for (const std::string& name : names) numbers_.emplace(name, number++);
+  }
+  std::optional<Index> of(const std::string& name) const {
+    const auto found = numbers_.find(name);
+    return found == numbers_.end() ? std::nullopt : std::optional<Index>(found->second);
+  }
+
+ private:
+  std::unordered_map<std::string, Index> numbers_;
+};
 
 class NamesInFolder final : public FileNames {
  public:
-  NamesInFolder(std::string folder, std::vector<std::string> class_names)
+  NamesInFolder(std::string folder, const std::vector<std::string>& class_names)
       : start_(std::move(folder)),
         top_(fs::absolute(start_ / "").lexically_normal().parent_path()),
-        class_names_(std::move(class_names)) {}
+        numbers_(class_names) {}
 
   std::optional<FileName> next() override {
     if (!has_started_) start();
@@ -99,14 +110,14 @@ class NamesInFolder final : public FileNames {
   std::optional<Index> truth_of(const fs::path& file) const {
     fs::path folder = (top_ / file.lexically_relative(start_)).lexically_normal().parent_path();
     for (;; folder = folder.parent_path()) {
-      const auto number = number_of(folder.filename().string(), class_names_);
+      const auto number = numbers_.of(folder.filename().string());
       if (number || folder == top_ || !folder.has_relative_path()) return number;
     }
   }
 
   fs::path start_;
   fs::path top_;  // the same folder, absolute
-  std::vector<std::string> class_names_;
+  ClassNumbers numbers_;
   bool has_started_ = false;
   std::vector<Level> levels_;
   std::size_t left_ = kMostListedFiles;
@@ -118,8 +129,8 @@ class NamesInList final : public FileNames {
   NamesInList(const std::string& list, const std::vector<std::string>& class_names)
       : listing_(list_file(list)) {
     std::ranges::sort(listing_.pictures, {}, &ListedPicture::path);
-    for (const std::string& name : listing_.classes)
-      classes_.push_back(number_of(name, class_names));
+    const ClassNumbers numbers(class_names);
+    for (const std::string& name : listing_.classes) classes_.push_back(numbers.of(name));
   }
 
   std::optional<FileName> next() override {
@@ -139,8 +150,8 @@ class NamesInList final : public FileNames {
 }  // namespace
 
 std::unique_ptr<FileNames> names_in_folder(const std::string& folder,
-                                           std::vector<std::string> class_names) {
-  return std::make_unique<NamesInFolder>(folder, std::move(class_names));
+                                           const std::vector<std::string>& class_names) {
+  return std::make_unique<NamesInFolder>(folder, class_names);
 }
 
 std::unique_ptr<FileNames> names_in_list(const std::string& list,

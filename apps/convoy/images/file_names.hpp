@@ -34,7 +34,7 @@ class FileNames {
 // above the picture, up to `folder` itself, whose name is one of `class_names`. (The name of the
 // folder "." is that of the current one.)
 std::unique_ptr<FileNames> names_in_folder(const std::string& folder,
-                                           std::vector<std::string> class_names);
+                                           const std::vector<std::string>& class_names);
 
 // Of a CSV or TSV list with labels, in the order of the paths as bytes. The class is that of the
 // same name in `class_names`. Throws the errors of list_file().
