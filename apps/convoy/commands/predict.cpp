@@ -38,7 +38,10 @@ struct PredictOptions {
   Form form() const { return json ? Form::json : csv ? Form::csv : Form::lines; }
 };
 
-void check_standard_input(const PredictOptions& options) {
+void check_options(const PredictOptions& options) {
+  if (options.csv && options.json)
+    throw UserError(Fault::usage, "--csv with --json", "each of them prints all of stdout",
+                    "leave one of them out");
   if (std::count(options.images.begin(), options.images.end(), kStandardInput) < 2) return;
   throw UserError(Fault::usage, "- is given twice", "standard input can be read once",
                   "leave one of them out");
@@ -130,7 +133,7 @@ std::unique_ptr<PredictionPrinter> printer_for(const PredictOptions& options,
 }
 
 int predict(const PredictOptions& options) {
-  check_standard_input(options);
+  check_options(options);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
   choose_weights(found.checkpoint, options.weights, found.file.string());
   const WeightsCopy weights = evaluated_copy(found.checkpoint);
@@ -210,13 +213,12 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
       ->check(whole_number(1))
       ->type_name("N")
       ->group(kOutputGroup);
-  CLI::Option* csv = command
-                         ->add_flag("--csv", options->csv,
-                                    "Print a table on stdout: file,index,class,name,probability")
-                         ->group(kOutputGroup);
+  command
+      ->add_flag("--csv", options->csv,
+                 "Print a table on stdout: file,index,class,name,probability")
+      ->group(kOutputGroup);
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
-      ->group(kOutputGroup)
-      ->excludes(csv);
+      ->group(kOutputGroup);
   command->footer(
       "A picture of another size than the model's input is resized. Light and dark must be as in\n"
       "the training images (white on black for mnist and fashion-mnist): Convoy does not guess "
