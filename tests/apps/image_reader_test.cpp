@@ -336,15 +336,16 @@ class FolderTest : public ImageReaderTest {
     app::ReaderOptions rule = options(kGrey);
     rule.class_names = std::move(classes);
     app::ImageReader reader({folder_ / folder}, rule);
+    const auto below = [&](const std::string& file) {
+      return std::filesystem::path(file).lexically_relative(folder_ / folder).string();
+    };
     std::vector<std::string> result;
     while (auto item = reader.next()) {
       if (const auto* image = std::get_if<Image>(&*item)) {
-        std::string name = std::filesystem::relative(image->file, folder_.path / folder);
-        if (image->truth) name += "=" + std::to_string(*image->truth);
-        result.push_back(name);
+        const auto& truth = image->truth;
+        result.push_back(below(image->file) + (truth ? "=" + std::to_string(*truth) : ""));
       } else {
-        const std::string& file = std::get<UnusedFile>(*item).file;
-        result.push_back("!" + std::filesystem::relative(file, folder_.path / folder).string());
+        result.push_back("!" + below(std::get<UnusedFile>(*item).file));
       }
     }
     notes_ = reader.notes();

@@ -54,7 +54,7 @@ bool has_name_of_emnist(const std::string& file) {
 class IdxSeries final : public ImageSeries {
  public:
   IdxSeries(std::unique_ptr<BufferedFile> file, const IdxHeader& header)
-      : file_(std::move(file)), header_(header), is_by_columns_(has_name_of_emnist(name())) {
+      : file_(std::move(file)), header_(header), is_by_columns_(has_name_of_emnist(file_->name())) {
     check_limits(name(), header.count, header.shape);
     check_size();
     std::array<std::uint8_t, kLongestIdxHeader> taken{};
