@@ -69,6 +69,8 @@ class Predictor {
   Shape image_shape() const;
   /// The number of classes.
   Index outputs() const;
+  /// The number of threads that compute.
+  int threads() const;
   /// The names of the classes, by label, as in the training data; empty if they were not known.
   const std::vector<std::string>& class_names() const;
 
@@ -83,6 +85,11 @@ class Predictor {
   /// whole number of images, `usage` if another span has the wrong size.
   void predict(std::span<const std::uint8_t> images, std::span<Index> labels,
                std::span<float> probabilities = {});
+
+  /// Does the same with images of floating-point numbers, [n][height][width][channels], to which
+  /// the model applies what it applies to bytes. They must be finite.
+  void predict_f32(std::span<const float> images, std::span<Index> labels,
+                   std::span<float> probabilities = {});
 
  private:
   friend struct detail::Access;

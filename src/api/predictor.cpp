@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include "api/access.hpp"
@@ -32,8 +33,6 @@ Buffer<float> take_evaluated(Checkpoint& checkpoint) {
 
 // The most images that are evaluated at once; their scores take memory.
 constexpr std::size_t kMostAtOnce = 256;
-constexpr std::array<Label, kMostAtOnce>
-    kNoLabels{};  // a data set needs labels; these are not read
 constexpr auto kSamples = [] {
   std::array<std::uint32_t, kMostAtOnce> samples{};
   std::iota(samples.begin(), samples.end(), 0u);
@@ -77,12 +76,21 @@ struct Predictor::State {
   }
 
   // Takes at most kMostAtOnce images.
-  Evaluation evaluate(std::span<const std::uint8_t> images, std::size_t count,
-                      bool with_probabilities) {
-    const Dataset data(model.net.input(), images, std::span(kNoLabels).first(count),
-                       model.net.loss().classes);
+  template <class Pixel>
+  Evaluation evaluate(std::span<const Pixel> images, std::size_t count, bool with_probabilities) {
+    constexpr bool is_bytes = std::is_same_v<Pixel, std::uint8_t>;
+    const Source source{.type = is_bytes ? PixelType::u8 : PixelType::f32,
+                        .image = model.net.input(),
+                        .images = static_cast<Index>(count),
+                        .data = images.data(),
+                        .owner = {}};
+    const Dataset data(source, {}, std::vector<Label>(count), model.net.loss().classes);
     return engine_for(count).evaluate(data, std::span(kSamples).first(count), with_probabilities);
   }
+
+  template <class Pixel>
+  void predict(std::span<const Pixel> images, std::span<Index> labels,
+               std::span<float> probabilities);
 
   // The order of members matters: the engines refer to the net and to the communicator.
   ModelFile model;
@@ -126,6 +134,10 @@ Index Predictor::outputs() const {
   return state_->model.net.loss().classes;
 }
 
+int Predictor::threads() const {
+  return state_->one_image->threads();
+}
+
 const std::vector<std::string>& Predictor::class_names() const {
   return state_->class_names;
 }
@@ -149,16 +161,17 @@ Prediction Predictor::predict(std::span<const std::uint8_t> image) {
   return prediction;
 }
 
-void Predictor::predict(std::span<const std::uint8_t> images, std::span<Index> labels,
-                        std::span<float> probabilities) {
-  const auto size = static_cast<std::size_t>(image_shape().size());
-  const auto classes = static_cast<std::size_t>(outputs());
+template <class Pixel>
+void Predictor::State::predict(std::span<const Pixel> images, std::span<Index> labels,
+                               std::span<float> probabilities) {
+  const auto size = static_cast<std::size_t>(model.net.input().size());
+  const auto classes = static_cast<std::size_t>(model.net.loss().classes);
   const std::size_t count = images.size() / size;
   if (images.size() % size != 0) {
     throw UserError(Fault::bad_data,
-                    fmt::format("{} bytes are not a whole number of images for model {}",
-                                images.size(), model_name()),
-                    fmt::format("each has {} bytes", size), "give whole images");
+                    fmt::format("{} pixel values are not a whole number of images for model {}",
+                                images.size(), model.net.name()),
+                    fmt::format("each has {}", size), "give whole images");
   }
   const auto check = [&](std::string_view what, std::size_t given, std::size_t wanted) {
     if (given == 0 || given == wanted) return;
@@ -171,10 +184,20 @@ void Predictor::predict(std::span<const std::uint8_t> images, std::span<Index> l
   for (std::size_t first = 0; first < count; first += kMostAtOnce) {
     const std::size_t here = std::min(kMostAtOnce, count - first);
     const Evaluation evaluation =
-        state_->evaluate(images.subspan(first * size, here * size), here, !probabilities.empty());
+        evaluate(images.subspan(first * size, here * size), here, !probabilities.empty());
     if (!labels.empty()) std::ranges::copy(evaluation.predictions, labels.data() + first);
     std::ranges::copy(evaluation.probabilities, probabilities.data() + first * classes);
   }
+}
+
+void Predictor::predict(std::span<const std::uint8_t> images, std::span<Index> labels,
+                        std::span<float> probabilities) {
+  state_->predict(images, labels, probabilities);
+}
+
+void Predictor::predict_f32(std::span<const float> images, std::span<Index> labels,
+                            std::span<float> probabilities) {
+  state_->predict(images, labels, probabilities);
 }
 
 }  // namespace convoy

@@ -23,6 +23,7 @@ class Content {
   Content& operator=(const Content&) = delete;
 
   const std::string& name() const { return name_; }
+  const std::string& remedy() const { return remedy_; }
 
   // The number of bytes. Where a header states `expected`, the result has been compared with the
   // bytes that are there, so a header alone never decides how much memory is allocated.

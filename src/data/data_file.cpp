@@ -128,6 +128,9 @@ DataFile::DataFile(const std::filesystem::path& path)
 DataFile::DataFile(int descriptor, std::string name, std::string remedy)
     : Content(std::move(name), std::move(remedy)), source_(std::make_unique<Source>()) {
   source_->descriptor = descriptor;
+  struct stat facts {};
+  if (::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode))
+    source_->file_bytes = static_cast<std::uint64_t>(facts.st_size);
   open();
 }
 
@@ -211,11 +214,16 @@ void DataFile::expect_end() {
 }
 
 std::uint64_t DataFile::count() const {
-  CONVOY_ASSERT(source_->is_ours);
-  DataFile again(name());
+  const int descriptor = source_->descriptor;
+  const off_t position = ::lseek(descriptor, 0, SEEK_CUR);
+  if (position < 0 || ::lseek(descriptor, 0, SEEK_SET) != 0)
+    throw SystemError(Fault::io, "seek", name(), errno);
+  DataFile again(descriptor, name(), remedy());
   std::vector<std::uint8_t> scratch(kChunk);
   while (again.read_some(scratch) == scratch.size()) {
   }
+  if (::lseek(descriptor, position, SEEK_SET) != position)
+    throw SystemError(Fault::io, "seek", name(), errno);
   return again.position_;
 }
 

@@ -23,9 +23,9 @@ class DataFile final : public Content {
   // Also throws UserError(not_found) where the file does not exist, and UserError(bad_data) where
   // it is not a regular file or is empty.
   explicit DataFile(const std::filesystem::path& path);
-  // Reads the rest of an open descriptor (for example a pipe), which the caller still owns.
-  // Messages call it `name`, and say `remedy` where its content is wrong. size() must not be
-  // called.
+  // Reads an open descriptor, which the caller still owns, from its position on. Messages call it
+  // `name`, and say `remedy` where its content is wrong. size() may only be called where it is that
+  // of a regular file whose position was 0.
   DataFile(int descriptor, std::string name, std::string remedy);
   ~DataFile() override;
 

@@ -78,7 +78,6 @@ Index classes_shown(const PartArrays& part) {
   return Index{*std::ranges::max_element(part.labels.labels)} + 1;  // a file has a label
 }
 
-// Exchanges rows and columns of every image.
 template <class T>
 void transpose(const Shape& shape, std::vector<T>& pixels) {
   const auto height = static_cast<std::size_t>(shape.height);
@@ -93,12 +92,6 @@ void transpose(const Shape& shape, std::vector<T>& pixels) {
           *out++ = pixels[begin + (y * width + x) * channels + c];
     std::ranges::copy(image, pixels.begin() + static_cast<std::ptrdiff_t>(begin));
   }
-}
-
-void transpose(ImageArray& images) {
-  transpose(images.shape, images.pixels);
-  transpose(images.shape, images.floats);
-  std::swap(images.shape.height, images.shape.width);
 }
 
 template <class T>
@@ -158,6 +151,12 @@ std::string note_about_scale(const PartArrays& train, double scale) {
 }
 
 }  // namespace
+
+void transpose(ImageArray& images) {
+  transpose(images.shape, images.pixels);
+  transpose(images.shape, images.floats);
+  std::swap(images.shape.height, images.shape.width);
+}
 
 Parts make_parts(SetArrays arrays, Index classes, const std::filesystem::path& names_file,
                  const DataOptions& options) {

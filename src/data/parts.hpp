@@ -24,6 +24,9 @@ struct ImageArray {
   bool is_dim = false;               // of an array of floating-point numbers: none is above 1
 };
 
+// Exchanges rows and columns of every image.
+void transpose(ImageArray& images);
+
 // Labels, and where they stand in their file: label i begins at byte `header` + i * `bytes`.
 struct LabelArray {
   std::vector<Label> labels;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include "base/check.hpp"
 #include "data/zip_member.hpp"
@@ -57,7 +58,10 @@ bool complete_from_extra(ZipEntry& entry, std::span<const std::uint8_t> extra) {
 
 }  // namespace
 
-ZipArchive::ZipArchive(const std::filesystem::path& path) : name_(path.string()) {
+ZipArchive::ZipArchive(const std::filesystem::path& path) : ZipArchive(path, path.string()) {}
+
+ZipArchive::ZipArchive(const std::filesystem::path& path, std::string name)
+    : name_(std::move(name)) {
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat facts {};
   if (descriptor_ < 0 || ::fstat(descriptor_, &facts) != 0) {

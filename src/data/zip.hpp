@@ -33,6 +33,8 @@ class ZipArchive {
  public:
   // Reads the central directory. Throws as a DataFile does where the file cannot be read.
   explicit ZipArchive(const std::filesystem::path& path);
+  // Messages call the file `name`.
+  ZipArchive(const std::filesystem::path& path, std::string name);
   ~ZipArchive();
   ZipArchive(const ZipArchive&) = delete;
   ZipArchive& operator=(const ZipArchive&) = delete;

@@ -57,19 +57,6 @@ std::string no_formula(std::string_view raw) {
   return begins_formula && !is_number(text) ? "'" + text : text;
 }
 
-std::string csv_field(std::string_view raw) {
-  std::string text = no_formula(raw);
-  const bool plain = text.find_first_of(",\"\n") == std::string::npos && !text.starts_with(' ') &&
-                     !text.ends_with(' ');
-  if (plain) return text;
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"') result += '"';
-    result += c;
-  }
-  return result + "\"";
-}
-
 // Only long names are broken into lines.
 std::string html_cell(std::string_view tag, std::string_view scope, bool number,
                       std::string_view text) {
@@ -130,6 +117,19 @@ std::string to_text(const Table& table, TextTarget target) {
     text += "|\n";
   }
   return text;
+}
+
+std::string csv_field(std::string_view raw) {
+  std::string text = no_formula(raw);
+  const bool plain = text.find_first_of(",\"\n") == std::string::npos && !text.starts_with(' ') &&
+                     !text.ends_with(' ');
+  if (plain) return text;
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"') result += '"';
+    result += c;
+  }
+  return result + "\"";
 }
 
 std::string to_csv(const Table& table) {

@@ -30,6 +30,8 @@ std::string to_text(const Table& table, TextTarget target);
 // A cell that a spreadsheet would take for a formula, and that is not a number, begins with an
 // apostrophe.
 std::string to_csv(const Table& table);
+// One cell of it, quoted where that is necessary.
+std::string csv_field(std::string_view raw);
 
 // Floating `table` environments with booktabs rules, at most as wide as the text and not longer
 // than a page. Columns of plain numbers use siunitx.

@@ -69,6 +69,21 @@ TEST_F(ApiPredictor, ManyAtOnceAreTheSameAsOneByOne) {
   }
 }
 
+TEST_F(ApiPredictor, FloatsThatAreBytesGiveTheSame) {
+  convoy::Predictor predictor(*folder_ / "run", 2);
+  const convoy::Dataset few = images().first(20);
+  const std::vector<float> floats(few.pixels().begin(), few.pixels().end());
+  std::vector<convoy::Index> labels(20);
+  std::vector<float> probabilities(200);
+  predictor.predict_f32(floats, labels, probabilities);
+  const Predicted wanted = predict_all(predictor, few);
+  EXPECT_EQ(labels, wanted.labels);
+  EXPECT_EQ(probabilities, wanted.probabilities);
+  EXPECT_EQ(predictor.threads(), convoy::Predictor(*folder_ / "run", 2).threads());
+  expect_thrown(convoy::Fault::bad_data, "not a whole number of images",
+                [&] { predictor.predict_f32(std::span(floats).first(783), {}); });
+}
+
 TEST_F(ApiPredictor, PredictsAsTheProgram) {
   // IDX: the magic number of images of bytes, and three sizes.
   const convoy::Dataset few = images().first(20);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// One picture in every format gives the same probabilities; damaged files give a message.
+// One picture in every format gives the same probabilities, alone and in a folder; damaged files
+// give a message.
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <filesystem>
 #include <random>
+#include <sstream>
 
 #include "tests/apps/program.hpp"
 
@@ -157,14 +160,11 @@ TEST_F(Predict, ImagesOfAnIdxFile) {
 }
 
 TEST_F(Predict, WhatDoesNotFitIsRefused) {
-  const std::string wide(28 * 30, 'x'), bytes = picture(1);
+  const std::string bytes = picture(1);
   struct Case {
     std::string file, named;
   };
   const Case cases[] = {
-      {png(28, 30, 1, 8, wide), "28 x 30"},
-      {"P5 30 28 255 " + wide, "28 x 30"},
-      {idx({wide}, 28, 30), "28 x 30"},
       {"P5 999999999 999999999 255 ", "999999999"},
       {idx({bytes}, 28, 28).substr(0, 500), "image 0 of 1"},
       {big_endian(0x803) + big_endian(0xffffffff) + big_endian(28) + big_endian(28) + bytes,
@@ -201,6 +201,134 @@ TEST_F(Predict, DamagedFilesGetAMessage) {
     if (round % 3 == 0) file.resize(dice() % file.size());
     const Ended ended = predicted(file);
     EXPECT_TRUE(ended.code == 0 || ended.code == 65) << ended.code << ended.err;
+  }
+}
+
+// Pictures of one size and of another, some in folders that are called as classes are (by number).
+class PredictFolder : public Predict {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(pictures_);
+    for (int i = 0; i < 30; ++i) {
+      const auto folder = pictures_ / std::to_string(i % 11);
+      std::filesystem::create_directories(folder);
+      const int side = i % 3 == 0 ? 50 : 28;
+      std::string bytes;
+      for (unsigned part = 0; part < 4; ++part) bytes += picture(static_cast<unsigned>(i) + part);
+      write_file(folder / (std::to_string(i) + ".png"),
+                 png(side, side, 1, 8, bytes.substr(0, static_cast<std::size_t>(side * side))));
+    }
+  }
+  void TearDown() override { std::filesystem::remove_all(pictures_); }
+
+  static Ended predict(Arguments more) {
+    more.insert(more.begin(), {"predict", "run"});
+    return run(more, *folder_);
+  }
+
+  const std::filesystem::path pictures_ = folder_->path / "pictures";
+};
+
+TEST_F(PredictFolder, AFolderIsItsPicturesOneByOneOnAnyNumberOfThreads) {
+  const json one = document(predict({"pictures", "--json", "--threads", "1"}));
+  EXPECT_EQ(document(predict({"pictures", "--json", "--threads", "2"})), one);
+  ASSERT_EQ(one["images"].size(), 30u);
+  std::int64_t right = 0, known = 0;
+  for (const json& image : one["images"]) {
+    const std::string file = image["file"];
+    const json alone = document(predict({file, "--json"}))["images"][0];
+    EXPECT_EQ(alone["probabilities"], image["probabilities"]) << file;
+    EXPECT_EQ(alone["truth"], nullptr);
+    const int folder = std::stoi(std::filesystem::path(file).parent_path().filename());
+    EXPECT_EQ(image["truth"], folder < 10 ? json(folder) : json(nullptr)) << file;
+    if (folder < 10) ++known;
+    if (image["class"] == folder) ++right;
+  }
+  EXPECT_EQ(one["accuracy_images"], known);
+  EXPECT_EQ(one["accuracy"], static_cast<double>(right) / static_cast<double>(known));
+  EXPECT_EQ(document(predict({"pictures/0/0.png", "--json"}))["accuracy"], nullptr);
+
+  const Ended text = predict({"pictures"});
+  EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), 31);
+  const std::string wanted = "accuracy ", counts = std::to_string(right) + " of 28 images";
+  EXPECT_NE(text.out.find("\naccuracy "), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find(counts), std::string::npos) << text.out;
+}
+
+TEST_F(PredictFolder, CsvHasALineForEachImage) {
+  std::filesystem::rename(pictures_ / "1/1.png", pictures_ / "1/=1, \"x\".png");
+  std::filesystem::rename(pictures_ / "2/2.png", folder_->path / "=2.png");
+  const json all = document(predict({"pictures", "=2.png", "--json"}));
+  const Ended one = predict({"pictures", "=2.png", "--csv"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_NE(one.err.find("accuracy"), std::string::npos);
+  std::istringstream lines(one.out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "file,index,class,name,probability");
+  for (const json& image : all["images"]) {
+    ASSERT_TRUE(std::getline(lines, line));
+    std::string file = image["file"];
+    if (file.find('"') != std::string::npos) file = "\"pictures/1/=1, \"\"x\"\".png\"";
+    if (file == "=2.png") file = "'=2.png";
+    const std::string number = std::to_string(image["class"].get<int>());
+    const std::string begin = file + ",," + number + "," + number + ",";
+    EXPECT_TRUE(line.starts_with(begin)) << line;
+    EXPECT_EQ(std::stof(line.substr(begin.size())), image["top"][0]["probability"].get<float>());
+  }
+  EXPECT_FALSE(std::getline(lines, line));
+
+  const Ended two = predict({"=2.png", "--csv", "--top", "2"});
+  EXPECT_TRUE(two.out.starts_with(
+      "file,index,class,name,probability,class_2,name_2,probability_2\n'=2.png,,"))
+      << two.out;
+  EXPECT_EQ(std::count(two.out.begin(), two.out.end(), ','), 14);
+  EXPECT_EQ(predict({"pictures", "--csv", "--json"}).code, 2);
+  const Ended none = predict({"nowhere", "--csv"});
+  EXPECT_EQ(none.code, 66);
+  EXPECT_EQ(none.out, "file,index,class,name,probability\n");
+}
+
+TEST_F(PredictFolder, FilesThatCannotBeUsedAreNamedInOrder) {
+  write_file(pictures_ / "0/bad.png", "no picture");
+  write_file(pictures_ / "5/notes.txt", "");
+  std::filesystem::create_directories(folder_->path / "empty");
+  const Ended ended = predict({"empty", "pictures", "nowhere", "--json"});
+  EXPECT_EQ(ended.code, 65);
+  const json result = document(ended);
+  EXPECT_EQ(result["images"].size(), 30u);
+  ASSERT_EQ(result["errors"].size(), 3u);
+  EXPECT_EQ(result["errors"][0]["file"], "empty");
+  EXPECT_EQ(result["errors"][1]["file"], "pictures/0/bad.png");
+  EXPECT_EQ(result["errors"][2]["code"], 66);
+  EXPECT_NE(ended.err.find("1 file in pictures is left out"), std::string::npos) << ended.err;
+}
+
+TEST_F(PredictFolder, InvertIsThePictureOf255Minus) {
+  const std::string bytes = picture(5);
+  std::string inverted = bytes;
+  for (char& byte : inverted) byte = static_cast<char>(255 - static_cast<unsigned char>(byte));
+  const json wanted = probabilities("P5 28 28 255 " + inverted);
+  EXPECT_NE(wanted, probabilities("P5 28 28 255 " + bytes));
+  const json got = document(predicted("P5 28 28 255 " + bytes, {"--invert", "--json"}));
+  EXPECT_EQ(got["images"][0]["probabilities"], wanted);
+}
+
+TEST_F(PredictFolder, StandardInputIsAnyKindOfFile) {
+  const std::string bytes = picture(1);
+  const std::string text = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 28, 28), }\n";
+  const std::string npy =
+      std::string("\x93NUMPY\1\0", 8) + static_cast<char>(text.size()) + '\0' + text + bytes;
+  const json wanted = probabilities("P5 28 28 255 " + bytes);
+  for (const std::string& file : {npy, idx({bytes}, 28, 28), "P5 28 28 255 " + bytes}) {
+    write_file(*folder_ / "stdin", file);
+    for (const char* script :
+         {"\"$CONVOY\" predict run - --json <stdin", "cat stdin | \"$CONVOY\" predict run - --json",
+          "gzip -c stdin | \"$CONVOY\" predict run - --json"}) {
+      const json image = document(run_script(script, *folder_))["images"][0];
+      EXPECT_EQ(image["file"], "-");
+      EXPECT_EQ(image["probabilities"], wanted);
+    }
   }
 }
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "images/images.hpp"
+#include "images/image_reader.hpp"
 #include "tests/apps/program.hpp"
 
 namespace convoy::test {
@@ -45,23 +45,30 @@ std::string gzip(const std::string& bytes) {
 class Pictures : public ::testing::Test {
  protected:
   std::vector<std::uint8_t> pixels_of(const std::string& bytes, const Shape& shape = kShape) {
-    write_file(folder_ / "picture", bytes);
-    const std::vector<app::Image> images =
-        app::read_images(folder_ / "picture", shape, std::nullopt);
-    EXPECT_EQ(images.size(), 1u);
-    return images.at(0).pixels;
+    const auto item = only_item(bytes, shape);
+    if (const auto* image = std::get_if<app::Image>(&item)) return image->pixels.bytes;
+    ADD_FAILURE() << std::get<app::UnusedFile>(item).message;
+    return {};
   }
 
   // The message of the refusal.
   std::string refusal(const std::string& bytes) {
-    try {
-      pixels_of(bytes);
-    } catch (const UserError& error) {
-      EXPECT_EQ(error.fault(), Fault::bad_data);
-      return error.what();
+    const auto item = only_item(bytes, kShape);
+    if (const auto* file = std::get_if<app::UnusedFile>(&item)) {
+      EXPECT_EQ(file->fault, Fault::bad_data);
+      return file->message;
     }
     ADD_FAILURE() << "it was read";
     return "";
+  }
+
+  app::ImageReader::Item only_item(const std::string& bytes, const Shape& shape) {
+    write_file(folder_ / "picture", bytes);
+    app::ImageReader reader({folder_ / "picture"},
+                            {.rule = {.shape = shape}, .index = {}, .class_names = {}});
+    auto item = reader.next().value();
+    EXPECT_FALSE(reader.next().has_value());
+    return item;
   }
 
   ScratchFolder folder_;

@@ -72,6 +72,13 @@ def images():
     yield "good-rgb.idx", idx(0x804, [2, 3, 5, 3], noise(6 * pixels))
     yield "good-packed.idx", packed(idx(0x803, [2, 3, 5], noise(2 * pixels)))
     yield "large.idx", idx(0x803, [0xFFFFFFFF, 3, 5], noise(pixels))
+    array = npy("|u1", (2, 4, 6), noise(48))
+    yield "good.npy", array
+    yield "good-test.npz", npz(zipfile.ZIP_DEFLATED, {"test_images": array, "other": array})
+    yield "good-only.npz", npz(zipfile.ZIP_STORED, {"a": array, "labels": npy("|u1", (2,), bytes(2))})
+    yield "two.npz", npz(zipfile.ZIP_STORED, {"a": array, "b": array})
+    yield "good-cifar10.bin", b"".join(bytes([label]) + noise(3072) for label in (0, 9))
+    yield "good-cifar100.bin", b"".join(bytes([19, label]) + noise(3072) for label in (0, 99))
 
 
 def picture_caches():

@@ -4,19 +4,24 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
+#include <limits>
+#include <span>
 #include <utility>
+#include <variant>
 
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
-#include "images/images.hpp"
-#include "report/metrics.hpp"
+#include "commands/prediction_printer.hpp"
+#include "images/image_reader.hpp"
+#include "images/standard_input.hpp"
 
 namespace convoy::app {
 namespace {
+
+enum class Form { lines, csv, json };
 
 struct PredictOptions {
   std::string checkpoint;
@@ -24,112 +29,148 @@ struct PredictOptions {
   std::optional<WeightsCopy> weights;
   std::vector<std::string> images;
   std::optional<Index> index;
-  Index top = 3;
+  bool invert = false;
+  int threads = 0;
+  std::optional<Index> top;
+  bool csv = false;
   bool json = false;
+
+  Form form() const { return json ? Form::json : csv ? Form::csv : Form::lines; }
 };
 
-std::string name_of(const Predictor& predictor, std::size_t label) {
-  const std::vector<std::string>& names = predictor.class_names();
-  return label < names.size() ? names[label] : fmt::format("{}", label);
-}
-
-// The most probable classes, the predicted one first.
-std::vector<std::size_t> most_probable(const Prediction& prediction, Index count) {
-  const std::vector<float>& p = prediction.probabilities;
-  const auto label = static_cast<std::size_t>(prediction.label);
-  std::vector<std::size_t> classes(p.size());
-  std::iota(classes.begin(), classes.end(), std::size_t{0});
-  std::stable_sort(classes.begin(), classes.end(), [&](auto a, auto b) {
-    return a != b && (a == label || (b != label && p[a] > p[b]));
-  });
-  classes.resize(std::min(classes.size(), static_cast<std::size_t>(count)));
-  return classes;
-}
-
-// "a.png: 9 Ankle boot 97.31 %, Sneaker 2.40 %, Sandal 0.20 %"
-std::string line(const Predictor& predictor, const Image& image, const Prediction& prediction,
-                 Index top) {
-  const std::string number = fmt::format("{}", prediction.label);
-  std::string text = image.file;
-  if (image.index) text += fmt::format("[{}]", *image.index);
-  text += fmt::format(": {}", number);
-  if (prediction.name != number) text += " " + prediction.name;
-  bool is_first = true;
-  for (const std::size_t label : most_probable(prediction, top)) {
-    if (!is_first) text += ", " + name_of(predictor, label);
-    text += " " + as_percent(double{prediction.probabilities[label]});
-    is_first = false;
-  }
-  return printable(text) + "\n";
-}
-
-Json entry(const Predictor& predictor, const Image& image, const Prediction& prediction,
-           Index top) {
-  Json ranking = Json::array();
-  for (const std::size_t label : most_probable(prediction, top)) {
-    ranking.push_back({{"class", label},
-                       {"name", name_of(predictor, label)},
-                       {"probability", prediction.probabilities[label]}});
-  }
-  return {{"file", image.file},
-          {"index", image.index ? Json(*image.index) : Json(nullptr)},
-          {"class", prediction.label},
-          {"name", prediction.name},
-          {"probabilities", prediction.probabilities},
-          {"top", std::move(ranking)}};
-}
-
-void check_standard_input(const PredictOptions& options) {
+void check_options(const PredictOptions& options) {
+  if (options.csv && options.json)
+    throw UserError(Fault::usage, "--csv with --json", "each of them prints all of stdout",
+                    "leave one of them out");
   if (std::count(options.images.begin(), options.images.end(), kStandardInput) < 2) return;
   throw UserError(Fault::usage, "- is given twice", "standard input can be read once",
                   "leave one of them out");
 }
 
+// The classes by which folders are known: their names, or else their numbers.
+std::vector<std::string> names_of_folders(const Predictor& predictor) {
+  std::vector<std::string> names = predictor.class_names();
+  for (auto label = static_cast<Index>(names.size()); label < predictor.outputs(); ++label)
+    names.push_back(fmt::format("{}", label));
+  return names;
+}
+
+// Images that are predicted together.
+class Batch {
+ public:
+  Batch(Predictor& predictor, PredictionPrinter& printer)
+      : predictor_(predictor), printer_(printer) {}
+
+  void add(Image image) {
+    const bool is_float = !image.pixels.floats.empty();
+    if (is_float != !floats_.empty()) predict();  // those before it
+    append(image.pixels.bytes, bytes_);
+    append(image.pixels.floats, floats_);
+    image.pixels = {};
+    images_.push_back(std::move(image));
+    if (images_.size() == kMost || std::max(bytes_.size(), floats_.size()) >= kMostNumbers)
+      predict();
+  }
+
+  void predict() {
+    const auto classes = static_cast<std::size_t>(predictor_.outputs());
+    labels_.resize(images_.size());
+    probabilities_.resize(images_.size() * classes);
+    if (floats_.empty()) {
+      predictor_.predict(bytes_, labels_, probabilities_);
+    } else {
+      predictor_.predict_f32(floats_, labels_, probabilities_);
+    }
+    for (std::size_t i = 0; i < images_.size(); ++i) {
+      const auto& truth = images_[i].truth;
+      if (truth) ++hits_.images;
+      if (truth == labels_[i]) ++hits_.right;
+      printer_.add({.image = images_[i],
+                    .label = labels_[i],
+                    .probabilities = std::span(probabilities_).subspan(i * classes, classes)});
+    }
+    printer_.flush();
+    images_.clear();
+    bytes_.clear();
+    floats_.clear();
+  }
+
+  const Hits& hits() const { return hits_; }
+
+ private:
+  static constexpr std::size_t kMost = 256;
+  static constexpr std::size_t kMostNumbers = std::size_t{64} << 20;
+
+  template <class T>
+  static void append(const std::vector<T>& more, std::vector<T>& all) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+
+  Predictor& predictor_;
+  PredictionPrinter& printer_;
+  std::vector<Image> images_;
+  std::vector<std::uint8_t> bytes_;  // of all images, or else
+  std::vector<float> floats_;
+  std::vector<Index> labels_;
+  std::vector<float> probabilities_;
+  Hits hits_;
+};
+
+std::unique_ptr<PredictionPrinter> printer_for(const PredictOptions& options,
+                                               const Predictor& predictor, const Json& head) {
+  constexpr Index kUsualTop = 3;
+  const Index top = std::min(options.top.value_or(options.form() == Form::csv ? 1 : kUsualTop),
+                             predictor.outputs());
+  switch (options.form()) {
+    case Form::csv:
+      return print_csv(predictor.class_names(), top);
+    case Form::json:
+      return print_json(predictor.class_names(), top, head);
+    case Form::lines:
+      break;
+  }
+  return print_lines(predictor.class_names(), top);
+}
+
 int predict(const PredictOptions& options) {
-  check_standard_input(options);
+  check_options(options);
   FoundCheckpoint found = choose_checkpoint(options.checkpoint, options.choice);
   choose_weights(found.checkpoint, options.weights, found.file.string());
   const WeightsCopy weights = evaluated_copy(found.checkpoint);
   if (const auto run = run_in(options.checkpoint)) warn_of_lost_config(*run);
-  const std::string checkpoint_file = found.file.string();
   const bool chosen = std::filesystem::is_directory(options.checkpoint);
-  Predictor predictor = detail::Access::predictor(std::move(found.checkpoint), 1);
-  Json images = Json::array(), errors = Json::array();
-  int code = kDone;
-  for (const std::string& file : options.images) {
-    std::vector<Image> read;
-    try {
-      read = read_images(file, predictor.image_shape(), options.index);
-    } catch (const Error& error) {  // of one file: continue with the others
-      if (error.fault() == Fault::usage) throw;
-      if (code == kDone) code = static_cast<int>(error.fault());
-      write_message(error.what());
-      errors.push_back(
-          {{"file", file}, {"code", static_cast<int>(error.fault())}, {"message", error.what()}});
+  const InputFiles files = found.checkpoint.model.files;
+  Predictor predictor = detail::Access::predictor(std::move(found.checkpoint), options.threads);
+  const auto printer =
+      printer_for(options, predictor,
+                  {{"schema", "convoy.predict/1"},
+                   {"version", kVersion},
+                   {"checkpoint", options.checkpoint},
+                   {"file", found.file.string()},
+                   {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
+                   {"weights", to_string(weights)},
+                   {"class_names", predictor.class_names()}});
+  ImageReader reader(options.images, {.rule = {.shape = predictor.image_shape(),
+                                               .resize = files.resize.value_or(Resize::stretch),
+                                               .transpose = files.transpose,
+                                               .invert = options.invert},
+                                      .index = options.index,
+                                      .class_names = names_of_folders(predictor),
+                                      .threads = predictor.threads()});
+  Batch batch(predictor, *printer);
+  std::vector<UnusedFile> unused;
+  while (auto item = reader.next()) {
+    if (auto* image = std::get_if<Image>(&*item)) {
+      batch.add(std::move(*image));
+    } else {
+      unused.push_back(std::get<UnusedFile>(std::move(*item)));
+      write_message(unused.back().message);
     }
-    std::string text;
-    for (const Image& image : read) {
-      const Prediction prediction = predictor.predict(image.pixels);
-      if (options.json) {
-        images.push_back(entry(predictor, image, prediction, options.top));
-      } else {
-        text += line(predictor, image, prediction, options.top);
-      }
-    }
-    if (!options.json) write_stdout(text);
   }
-  if (options.json) {
-    write_json({{"schema", "convoy.predict/1"},
-                {"version", kVersion},
-                {"checkpoint", options.checkpoint},
-                {"file", checkpoint_file},
-                {"choice", chosen ? Json(found.is_best ? "best" : "last") : Json(nullptr)},
-                {"weights", to_string(weights)},
-                {"class_names", predictor.class_names()},
-                {"images", std::move(images)},
-                {"errors", std::move(errors)}});
-  }
-  return code;
+  batch.predict();
+  printer->end(unused, batch.hits());
+  for (const std::string& note : reader.notes()) write_warning(note);
+  return unused.empty() ? kDone : static_cast<int>(unused.front().fault);
 }
 
 }  // namespace
@@ -143,30 +184,56 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
   add_weights_choice(*command, options->weights);
   command
       ->add_option("IMAGE", options->images,
-                   "PNG, JPEG, WebP, PGM, PPM or IDX files (plain or gzip), of the size that the "
-                   "model reads; '-': standard input")
+                   "Pictures of any size (PNG, JPEG, WebP, PGM, PPM), files of many images (IDX, "
+                   ".npy, .npz, CIFAR), each plain or gzip, folders of pictures; '-': standard "
+                   "input")
       ->required();
   command
       ->add_option("--index", options->index,
-                   "Classify image number N (from 0) of an IDX file; default: all of them")
+                   "Classify image number N (from 0) of a file of many images; default: all of "
+                   "them")
       ->check(whole_number(0))
       ->type_name("N")
       ->group(kDataGroup);
-  command->add_option("--top", options->top, "Name the N most probable classes of each image")
+  command
+      ->add_flag("--invert", options->invert,
+                 "Turn light and dark round (v becomes 255 - v), for dark drawings on light paper "
+                 "where the training images are light on dark")
+      ->group(kDataGroup);
+  command
+      ->add_option("--threads", options->threads,
+                   "Number of threads that decode and compute; default: as of convoy train. The "
+                   "result never depends on it")
+      ->check(whole_number(1, std::numeric_limits<int>::max()))
+      ->type_name("N")
+      ->group("Layout");
+  command
+      ->add_option("--top", options->top,
+                   "Name the N most probable classes of each image; default: 3, with --csv 1")
       ->check(whole_number(1))
       ->type_name("N")
-      ->capture_default_str()
+      ->group(kOutputGroup);
+  command
+      ->add_flag("--csv", options->csv,
+                 "Print a table on stdout: file,index,class,name,probability")
       ->group(kOutputGroup);
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
   command->footer(
-      "Pixel values are not inverted, so light and dark must be as in the training images\n"
-      "(white on black for mnist and fashion-mnist). If a file cannot be used, it is named on\n"
-      "stderr and the others are predicted; the exit code is that of the first such file (65: bad\n"
-      "data, 66: not found, 74: cannot be read).\n\n"
-      "Examples:\n  convoy predict runs/a shoe.png shirt.pgm\n"
+      "A picture of another size than the model's input is resized. Light and dark must be as in\n"
+      "the training images (white on black for mnist and fashion-mnist): Convoy does not guess "
+      "it,\n"
+      "and --invert turns them round. In a folder all pictures are read, also those of folders in\n"
+      "it, in the order of their names; where these folders are called as the classes, the last\n"
+      "line says how many images were predicted right. If a file cannot be used, it is named on\n"
+      "stderr and the others are predicted; the exit code is that of the first such file (2: "
+      "--index\n"
+      "does not fit, 65: bad data, 66: not found, 69: this build cannot read it, 74: cannot be\n"
+      "read).\n\n"
+      "Examples:\n  convoy predict runs/a shoe.png shirt.jpg\n"
+      "  convoy predict runs/a photos --csv >photos.csv\n"
       "  convoy predict runs/a t10k-images-idx3-ubyte.gz --index 7 --json\n"
-      "  convoy predict runs/a - --top 5 <shoe.png");
+      "  convoy predict runs/a - --top 5 --invert <scan.png");
   command->callback([options, &action] { action = [options] { return predict(*options); }; });
 }
 
