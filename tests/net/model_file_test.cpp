@@ -388,6 +388,11 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
        "m.toml:36: [[optimizer.group]]: no tensor is left for the pattern '*.bias'",
        {"no group before it has taken"}},
       {"batch = 8",
+       "[[optimizer.group]]\nmatch = \"*.bias\"\nfrozen = true\n"
+       "[[optimizer.group]]\nmatch = \"*\"\nfrozen = true",
+       "m.toml:37: [[optimizer.group]]: every tensor of the model is frozen",
+       {"at least one tensor"}},
+      {"batch = 8",
        "[average]\ndecay = 0.9",
        "m.toml:34: [average]: missing key 'type'",
        {"type = \"ema\""}},

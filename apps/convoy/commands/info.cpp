@@ -97,6 +97,18 @@ struct Work {
   Index workers() const { return (batch + grain - 1) / grain; }
 };
 
+// The settings of training as the model file's tables with all defaults, indented.
+std::string text_of_settings(const ModelFile& model) {
+  std::string text;
+  for (std::size_t at = model.text.find("\n[train]\n") + 1; at < model.text.size();) {
+    const std::size_t end = std::min(model.text.find('\n', at), model.text.size());
+    const std::string line = printable(model.text.substr(at, end - at));
+    text += line.empty() ? "\n" : fmt::format("  {}\n", line);
+    at = end + 1;
+  }
+  return text;
+}
+
 std::string text_of_model(const ModelFile& model, const Work& work) {
   const Net& net = model.net;
   std::vector<std::vector<std::string>> rows{
@@ -119,13 +131,14 @@ std::string text_of_model(const ModelFile& model, const Work& work) {
       "{}: input {}, loss {}, arithmetic {}\n\n{}\n"
       "The three right-hand columns are FLOPs per sample. Training takes {} per sample and\n"
       "{} per step of {}; predicting takes {} per sample.\n"
-      "A batch of {} in grains of {} has work for up to {} {} (data parallel).\n{}",
+      "A batch of {} in grains of {} has work for up to {} {} (data parallel).\n{}\n"
+      "Trained with:\n\n{}",
       net.name(), to_string(net.input()), to_string(net.loss().function),
       to_string(model.arithmetic),
       aligned(rows, {false, false, false, false, true, true, true, true}), with_commas(flops),
       with_commas(flops * work.batch), work.batch, with_commas(sum.forward_flops), work.batch,
       work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers",
-      missing_code(net, backends().front()->implements, runs_on_cuda));
+      missing_code(net, backends().front()->implements, runs_on_cuda), text_of_settings(model));
 }
 
 Json json_of_model(const ModelFile& model, const Work& work) {

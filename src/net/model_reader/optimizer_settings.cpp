@@ -134,11 +134,12 @@ void read_optimizer(const ConfigValue& table, TrainSettings& settings) {
 }
 
 void check_groups(const Net& net, const ConfigValue& table, const TrainSettings& settings) {
+  if (settings.optimizer_groups.empty()) return;
   const std::vector<int> group_of = groups_of_tensors(net, settings);
+  const auto& groups =
+      std::get<ConfigArray>(find(std::get<ConfigTable>(table.data), "group")->data);
   for (std::size_t g = 0; g < settings.optimizer_groups.size(); ++g) {
     if (std::ranges::count(group_of, static_cast<int>(g)) != 0) continue;
-    const auto& groups =
-        std::get<ConfigArray>(find(std::get<ConfigTable>(table.data), "group")->data);
     std::string names;
     for (const ParameterTensor& tensor : net.parameter_tensors()) {
       names += fmt::format("{}{}", names.empty() ? "" : ", ", tensor.name);
@@ -148,6 +149,15 @@ void check_groups(const Net& net, const ConfigValue& table, const TrainSettings&
                         settings.optimizer_groups[g].match),
             fmt::format("the model has {}", names),
             "give a pattern that matches one of them, and that no group before it has taken");
+  }
+  const bool has_buffers = net.tensors().size() > net.parameter_tensors().size();
+  const bool all_frozen = std::ranges::all_of(group_of, [&](int g) {
+    return g >= 0 && settings.optimizer_groups[static_cast<std::size_t>(g)].frozen;
+  });
+  if (all_frozen && !has_buffers) {
+    fail_at(groups.back().location, "[[optimizer.group]]: every tensor of the model is frozen",
+            "no step of training would change anything",
+            "leave at least one tensor out of the groups with frozen = true");
   }
 }
 
