@@ -30,7 +30,7 @@ class CommandLine : public ::testing::Test {
 
 TEST_F(CommandLine, MistakesAreNamed) {
   const Mistake mistakes[] = {
-      {{}, "train, eval, predict, info, fetch, bench, study, report"},
+      {{}, "train, eval, predict, info, new, fetch, bench, study, report"},
       {{"trian"}, "did you mean train?"},
       {{"evla", "x"}, "did you mean eval?"},
       {{"--verison"}, "did you mean --version?"},
@@ -187,7 +187,7 @@ TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
 
 TEST_F(CommandLine, HelpAndVersionGoToStdout) {
   const Arguments lines[] = {{"--help"},          {"--version"},         {"train", "--help"},
-                             {"eval", "--help"},  {"predict", "--help"}, {"info", "--help"},
+                             {"eval", "--help"},  {"predict", "--help"}, {"info", "--help"}, {"new", "--help"},
                              {"fetch", "--help"}, {"bench", "--help"},   {"train", "x", "-h"}};
   for (const Arguments& line : lines) {
     const Ended ended = run(line, folder_);

@@ -24,8 +24,8 @@ bool reads_file(Input input, std::size_t listed) {
   return reads([&] {
     const DataOptions options;
     PictureProgress progress(options, listed);
-    const InputFile file{"cache", {}, input.size(),
-                         reinterpret_cast<const std::byte*>(input.data())};
+    const InputFile file{
+        "cache", {}, input.size(), reinterpret_cast<const std::byte*>(input.data())};
     const PictureCacheContent content = read_picture_cache(file, kKey, listed, progress);
     const auto images = static_cast<std::size_t>(content.images);
     const auto bytes = static_cast<std::size_t>(content.image.size());

@@ -63,7 +63,7 @@ std::string input(const Extent& size, const Survey& survey) {
       per_channel(survey.mean), per_channel(usable(survey.stddev)));
 }
 
-std::string blocks(Extent& map) {
+std::string blocks(Extent map) {
   std::string result;
   Index filters = 32;
   for (; std::min(map.height, map.width) >= kSmallestMap;
@@ -113,16 +113,17 @@ Extent input_size(const PictureData& data, const Survey& survey) {
 
 std::string new_model(const PictureData& data, const Survey& survey,
                       const NewModelOptions& options) {
-  Extent map = input_size(data, survey);
-  if (options.size && !data.are_pictures() && *options.size != map)
+  const Extent own = input_size(data, survey);
+  if (options.size && !data.are_pictures() && *options.size != own)
     throw UserError(Fault::usage, fmt::format("--size {} does not fit", text(*options.size)),
                     fmt::format("the images of {} are {}, and images of arrays are not resized",
-                                data.name(), text(map)),
+                                data.name(), text(own)),
                     "leave --size out");
-  map = options.size.value_or(map);
-  std::string result = header(data, survey, options) +
-                       fmt::format("name = \"{}\"\n\n", model_name(data.name())) +
-                       input(map, survey) + blocks(map);
+  const Extent size = options.size.value_or(own);
+  std::string result = header(data, survey, options);
+  result += fmt::format("name = \"{}\"\n\n", model_name(data.name()));
+  result += input(size, survey);
+  result += blocks(size);
   result += fmt::format(
       "[[layer]]                     # while training, each number is 0 with this probability\n"
       "type = \"dropout\"\nrate = 0.25\n\n"
