@@ -41,12 +41,12 @@ std::vector<double> usable(std::vector<double> stddev) {
 }
 
 std::string header(const PictureData& data, const Survey& survey, const NewModelOptions& options) {
-  const std::string place = printable(shell_path(options.data));
+  const std::string path = printable(shell_path(options.data));
   std::string result = fmt::format(
       "# A first model for {}: {} training images, {} classes.\n"
       "# Made by convoy new --data {}; every line may be changed (docs/formats.md).\n#\n"
       "#   convoy train THIS.toml --data {}\n\n",
-      printable(data.name()), survey.total[0], data.classes().size(), place, place);
+      printable(data.name()), survey.total[0], data.classes().size(), path, path);
   return result;
 }
 
