@@ -70,7 +70,7 @@ Survey survey_with_progress(const PictureData& data) {
 std::string text_of(const PictureData& data, const Survey& survey) {
   const Index all = survey.total[0] + survey.total[1] + survey.total[2];
   std::vector<Row> facts;
-  if (!data.place().empty()) facts.push_back({"  found in", data.place().string()});
+  if (!data.path().empty()) facts.push_back({"  found in", data.path().string()});
   facts.insert(
       facts.end(),
       {Row{"  images", fmt::format("{}: {} for training, {} for validation, {} for the test",
@@ -103,7 +103,7 @@ Json json_of(const PictureData& data, const Survey& survey) {
   Json notes = Json::array();
   for (const std::string& note : data.notes()) notes.push_back(note);
   return {{"name", data.name()},
-          {"found", data.place().empty() ? Json(nullptr) : Json(data.place().string())},
+          {"found", data.path().empty() ? Json(nullptr) : Json(data.path().string())},
           {"images", counts_of(survey.total)},
           {"classes", std::move(classes)},
           {"sizes",

@@ -49,7 +49,7 @@ struct PictureData::State {
   std::optional<Listing> listing;
   TrainAndTest arrays;
   std::string name;
-  fs::path place;
+  fs::path path;
   std::vector<std::string> classes;
 
   std::size_t train() const { return static_cast<std::size_t>(arrays.train.size()); }
@@ -57,7 +57,7 @@ struct PictureData::State {
   const Dataset& part_of(std::size_t image) const {
     return is_train(image) ? arrays.train : arrays.test;
   }
-  Index place_of(std::size_t image) const {
+  Index index_of(std::size_t image) const {
     return static_cast<Index>(is_train(image) ? image : image - train());
   }
 };
@@ -69,13 +69,13 @@ PictureData::PictureData(const std::string& name) : state_(std::make_unique<Stat
     const fs::path path = fs::absolute(name).lexically_normal();
     state.name =
         path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-    state.place = name;
+    state.path = name;
     state.classes = state.listing->classes;
     return;
   }
   state.arrays = load_data(name);
   state.name = state.arrays.name;
-  state.place = state.arrays.folder;
+  state.path = state.arrays.folder;
   state.classes = names_of(state.arrays.train);
 }
 
@@ -86,8 +86,8 @@ const std::string& PictureData::name() const {
   return state_->name;
 }
 
-const fs::path& PictureData::place() const {
-  return state_->place;
+const fs::path& PictureData::path() const {
+  return state_->path;
 }
 
 const std::vector<std::string>& PictureData::classes() const {
@@ -109,7 +109,7 @@ std::size_t PictureData::size() const {
 
 Label PictureData::label(std::size_t image) const {
   return state_->listing ? state_->listing->pictures[image].label
-                         : state_->part_of(image).label(state_->place_of(image));
+                         : state_->part_of(image).label(state_->index_of(image));
 }
 
 PicturePart PictureData::part(std::size_t image) const {
@@ -123,7 +123,7 @@ PicturePart PictureData::part(std::size_t image) const {
 std::string PictureData::title(std::size_t image) const {
   if (state_->listing) return state_->listing->pictures[image].path;
   return fmt::format("{} image {}", state_->is_train(image) ? "training" : "test",
-                     state_->place_of(image));
+                     state_->index_of(image));
 }
 
 Pixels PictureData::image(std::size_t image) const {
@@ -139,9 +139,9 @@ Pixels PictureData::image(std::size_t image) const {
   const Dataset& data = state_->part_of(image);
   pixels.shape = data.image_shape();
   if (data.pixel_type() == PixelType::f32)
-    pixels.floats = data.image_f32(state_->place_of(image));
+    pixels.floats = data.image_f32(state_->index_of(image));
   else
-    pixels.stored_bytes = data.image(state_->place_of(image));
+    pixels.stored_bytes = data.image(state_->index_of(image));
   return pixels;
 }
 

@@ -35,8 +35,8 @@ class PictureData {
   PictureData(PictureData&&) noexcept;
   PictureData& operator=(PictureData&&) = delete;
 
-  const std::string& name() const;             // "mnist", or that of the folder or file
-  const std::filesystem::path& place() const;  // empty for data that is made in memory
+  const std::string& name() const;            // "mnist", or that of the folder or file
+  const std::filesystem::path& path() const;  // empty for data that is made in memory
   const std::vector<std::string>& classes() const;
   const std::vector<std::string>& notes() const;
   // Whether the images may have different sizes, and are resized to the model's input.

@@ -25,9 +25,9 @@ struct ImageFacts {
   std::exception_ptr other;               // what is no problem of the image
 };
 
-// Adds up one channel after the other: bytes exactly, floats in order.
+// Sums one channel after the other: bytes exactly, floats in order.
 template <class Number, class Sum>
-void add_up(std::span<const Number> pixels, Index channels, double scale, ImageFacts& facts) {
+void sum_channels(std::span<const Number> pixels, Index channels, double scale, ImageFacts& facts) {
   const auto step = static_cast<std::size_t>(channels);
   const double count = static_cast<double>(pixels.size() / step);
   for (std::size_t channel = 0; channel < step; ++channel) {
@@ -57,10 +57,11 @@ ImageFacts facts_of(const PictureData& data, std::size_t image) {
     if (data.part(image) != PicturePart::train) return facts;
     if (pixels.are_floats()) {
       facts.is_grey = pixels.shape.channels == 1;
-      add_up<float, double>(pixels.floats, pixels.shape.channels, 1, facts);
+      sum_channels<float, double>(pixels.floats, pixels.shape.channels, 1, facts);
     } else {
       facts.is_grey = is_grey(pixels.shape, pixels.u8());
-      add_up<std::uint8_t, std::uint64_t>(pixels.u8(), pixels.shape.channels, 1.0 / 255, facts);
+      sum_channels<std::uint8_t, std::uint64_t>(pixels.u8(), pixels.shape.channels, 1.0 / 255,
+                                                facts);
     }
   } catch (const UserError& error) {
     facts.problem = std::string(error.problem());
