@@ -187,8 +187,9 @@ TEST_F(CommandLine, WhatBelongsToTheRunDoesNotGoWithResume) {
 
 TEST_F(CommandLine, HelpAndVersionGoToStdout) {
   const Arguments lines[] = {{"--help"},          {"--version"},         {"train", "--help"},
-                             {"eval", "--help"},  {"predict", "--help"}, {"info", "--help"}, {"new", "--help"},
-                             {"fetch", "--help"}, {"bench", "--help"},   {"train", "x", "-h"}};
+                             {"eval", "--help"},  {"predict", "--help"}, {"info", "--help"},
+                             {"new", "--help"},   {"fetch", "--help"},   {"bench", "--help"},
+                             {"train", "x", "-h"}};
   for (const Arguments& line : lines) {
     const Ended ended = run(line, folder_);
     EXPECT_EQ(ended.code, 0);

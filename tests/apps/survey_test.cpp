@@ -181,21 +181,21 @@ TEST_F(SurveyOfPets, TheProgramShowsAndTrains) {
     add("cat/" + std::to_string(i) + ".ppm", ppm(9 + i % 2, 12, 200 - i, 100, 50));
     add("dog/" + std::to_string(i) + ".ppm", ppm(9, 12, 50 + i, 100, 150));
   }
-  const Ended shown = run(convoy({"info", "--data", "pets", "--sheet", "pets.png"}), folder);
+  const Ended shown = run({"info", "--data", "pets", "--sheet", "pets.png"}, folder);
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_THAT(shown.out, HasSubstr("pets: 2 classes"));
   EXPECT_THAT(shown.out, HasSubstr("32: 32 for training, 0 for validation, 0 for the test"));
   EXPECT_THAT(shown.out, HasSubstr("9 x 12 to 10 x 12, the median 9 x 12; 24 are 9 x 12"));
   EXPECT_TRUE(std::filesystem::exists(folder / "pets.png"));
-  const auto json = document(run(convoy({"info", "--data", "pets", "--json"}), folder));
+  const auto json = document(run({"info", "--data", "pets", "--json"}, folder));
   EXPECT_EQ(json["data_set"]["images"]["train"], 32);
   EXPECT_EQ(json["data_set"]["classes"][1]["name"], "dog");
 
-  const Ended made = run(convoy({"new", "--data", "pets", "--epochs", "4"}), folder);
+  const Ended made = run({"new", "--data", "pets", "--epochs", "4"}, folder);
   EXPECT_EQ(made.code, 0) << made.err;
   write_file(folder / "pets.toml", made.out);
-  const Ended trained = run(convoy({"train", "pets.toml", "--data", "pets", "--test-fraction",
-                                    "0.25", "--out", "run", "--threads", "1", "--json"}),
+  const Ended trained = run({"train", "pets.toml", "--data", "pets", "--test-fraction", "0.25",
+                             "--cache", "none", "--out", "run", "--threads", "1", "--json"},
                             folder);
   EXPECT_EQ(trained.code, 0) << trained.err;
   const auto epochs = document(trained)["epochs"];
@@ -204,13 +204,12 @@ TEST_F(SurveyOfPets, TheProgramShowsAndTrains) {
 }
 
 TEST_F(SurveyOfPets, UsageIsChecked) {
+  EXPECT_TRUE(is_message(run({"info", "--sheet", "x.png"}, folder), "--sheet needs --data"));
   EXPECT_TRUE(
-      is_message(run(convoy({"info", "--sheet", "x.png"}), folder), "--sheet needs --data"));
-  EXPECT_TRUE(is_message(run(convoy({"info", "lenet5", "--data", "synthetic"}), folder),
-                         "--data takes no MODEL"));
-  EXPECT_TRUE(is_message(run(convoy({"new", "--data", "synthetic", "--size", "0"}), folder),
+      is_message(run({"info", "lenet5", "--data", "synthetic"}, folder), "--data takes no MODEL"));
+  EXPECT_TRUE(is_message(run({"new", "--data", "synthetic", "--size", "0"}, folder),
                          "--size 0 is no size"));
-  EXPECT_TRUE(is_message(run(convoy({"new", "--data", "synthetic", "--size", "32x"}), folder),
+  EXPECT_TRUE(is_message(run({"new", "--data", "synthetic", "--size", "32x"}, folder),
                          "--size 32x is no size"));
 }
 

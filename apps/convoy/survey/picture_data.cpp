@@ -57,7 +57,7 @@ struct PictureData::State {
   const Dataset& part_of(std::size_t image) const {
     return is_train(image) ? arrays.train : arrays.test;
   }
-  Index index_in_part(std::size_t image) const {
+  Index index_of(std::size_t image) const {
     return static_cast<Index>(is_train(image) ? image : image - train());
   }
 };
@@ -109,7 +109,7 @@ std::size_t PictureData::size() const {
 
 Label PictureData::label(std::size_t image) const {
   return state_->listing ? state_->listing->pictures[image].label
-                         : state_->part_of(image).label(state_->index_in_part(image));
+                         : state_->part_of(image).label(state_->index_of(image));
 }
 
 PicturePart PictureData::part(std::size_t image) const {
@@ -123,7 +123,7 @@ PicturePart PictureData::part(std::size_t image) const {
 std::string PictureData::title(std::size_t image) const {
   if (state_->listing) return state_->listing->pictures[image].path;
   return fmt::format("{} image {}", state_->is_train(image) ? "training" : "test",
-                     state_->index_in_part(image));
+                     state_->index_of(image));
 }
 
 Pixels PictureData::image(std::size_t image) const {
@@ -139,9 +139,9 @@ Pixels PictureData::image(std::size_t image) const {
   const Dataset& data = state_->part_of(image);
   pixels.shape = data.image_shape();
   if (data.pixel_type() == PixelType::f32)
-    pixels.floats = data.image_f32(state_->index_in_part(image));
+    pixels.floats = data.image_f32(state_->index_of(image));
   else
-    pixels.stored_bytes = data.image(state_->index_in_part(image));
+    pixels.stored_bytes = data.image(state_->index_of(image));
   return pixels;
 }
 

@@ -35,7 +35,7 @@ class PictureData {
   PictureData(PictureData&&) noexcept;
   PictureData& operator=(PictureData&&) = delete;
 
-  const std::string& name() const;             // "mnist", or that of the folder or file
+  const std::string& name() const;            // "mnist", or that of the folder or file
   const std::filesystem::path& path() const;  // empty for data that is made in memory
   const std::vector<std::string>& classes() const;
   const std::vector<std::string>& notes() const;

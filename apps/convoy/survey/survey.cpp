@@ -60,7 +60,8 @@ ImageFacts facts_of(const PictureData& data, std::size_t image) {
       sum_channels<float, double>(pixels.floats, pixels.shape.channels, 1, facts);
     } else {
       facts.is_grey = is_grey(pixels.shape, pixels.u8());
-      sum_channels<std::uint8_t, std::uint64_t>(pixels.u8(), pixels.shape.channels, 1.0 / 255, facts);
+      sum_channels<std::uint8_t, std::uint64_t>(pixels.u8(), pixels.shape.channels, 1.0 / 255,
+                                                facts);
     }
   } catch (const UserError& error) {
     facts.problem = std::string(error.problem());
