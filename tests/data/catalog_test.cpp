@@ -120,6 +120,34 @@ TEST_F(Catalog, WiderLabelsAreFoundByTheirNames) {
   EXPECT_EQ(data.train.classes(), 65536);
 }
 
+TEST_F(Catalog, OneFileUnderTwoNamesIsRefused) {
+  const fs::path folder = folder_ / "twice";
+  write_idx_folder(folder);
+  for (const char* other : {"train-labels-idx1-short.gz", "train-labels.idx1-ubyte"}) {
+    write_file(folder / other, idx_labels({0}));
+    const auto [fault, message] = error_of([&] { load_data(folder.string()); });
+    EXPECT_EQ(fault, Fault::bad_data);
+    EXPECT_NE(
+        message.find("holds one file twice (train-labels-idx1-ubyte and " + std::string(other)),
+        std::string::npos)
+        << message;
+    fs::remove(folder / other);
+  }
+  EXPECT_NO_THROW(load_data(folder.string()));
+}
+
+TEST_F(Catalog, KeysOfArraysAreRefusedForOtherData) {
+  DataOptions options;
+  options.transpose = false;
+  const auto [fault, message] = error_of([&] { load_data("synthetic", options); });
+  EXPECT_EQ(fault, Fault::usage);
+  EXPECT_NE(message.find("input.transpose is set for data of synthetic"), std::string::npos)
+      << message;
+  DataOptions wrong;
+  wrong.first_label = kMostClasses;
+  EXPECT_EQ(error_of([&] { load_data("synthetic", wrong); }).first, Fault::usage);
+}
+
 TEST_F(Catalog, ANameIsFoundWhereTheHeaderSays) {
   const fs::path user = folder_ / "share/convoy/mnist", own = folder_ / "data/mnist";
   write_idx_folder(user);

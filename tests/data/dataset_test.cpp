@@ -67,6 +67,76 @@ TEST(Dataset, FirstIsTheDataSetOfThoseSamples) {
   EXPECT_EQ(Dataset().first(3).size(), 0);
 }
 
+// A source of floats with 4 images, of which samples are a choice in another order.
+struct Floats {
+  std::vector<float> pixels;
+  Source source;
+
+  Floats() : pixels(4 * 12) {
+    for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = 0.25F * static_cast<float>(i) - 3;
+    source = {PixelType::f32, kImage, 4, pixels.data()};
+  }
+};
+
+TEST(Dataset, SamplesAreImagesOfASource) {
+  const Floats floats;
+  const Bytes bytes = random_bytes(4 * 12, 1);
+  const std::vector<std::uint32_t> samples{3, 0, 3};
+  const Dataset of_floats(floats.source, samples, {1, 2, 3}, kClasses);
+  const Dataset of_bytes({PixelType::u8, kImage, 4, bytes.data()}, samples, {1, 2, 3}, kClasses);
+  EXPECT_EQ(of_floats.pixel_type(), PixelType::f32);
+  ASSERT_EQ(of_floats.size(), 3);
+  for (Index i = 0; i < 3; ++i) {
+    const std::size_t at = samples[static_cast<std::size_t>(i)] * 12;
+    EXPECT_EQ(of_bytes.image(i).data(), bytes.data() + at);
+    EXPECT_EQ(of_floats.image_f32(i).data(), floats.pixels.data() + at);
+    EXPECT_EQ(of_bytes.label(i), i + 1);
+  }
+  EXPECT_EQ(of_bytes.first(2).samples().size(), 2U);
+  EXPECT_EQ(of_bytes.first(2).image(1).data(), bytes.data());
+  Bytes chosen;
+  for (const std::uint32_t sample : samples)
+    chosen.insert(chosen.end(), bytes.begin() + sample * 12, bytes.begin() + sample * 12 + 12);
+  EXPECT_EQ(of_bytes.sha256(), Dataset(kImage, chosen, Labels{1, 2, 3}, kClasses).sha256());
+}
+
+TEST(Dataset, DigestOfFloatsIsThatOfTheDocumentedBytes) {
+  const Floats floats;
+  Bytes bytes;
+  for (const char c : std::string("convoy.dataset/2"))
+    bytes.push_back(static_cast<std::uint8_t>(c));
+  for (const int value : {2, 3, 2, 2, 5}) {
+    bytes.push_back(static_cast<std::uint8_t>(value));
+    bytes.resize(bytes.size() + 7);
+  }
+  for (const std::size_t image : {2U, 1U}) {
+    const auto part = std::as_bytes(std::span(floats.pixels).subspan(image * 12, 12));
+    for (const std::byte byte : part) bytes.push_back(static_cast<std::uint8_t>(byte));
+  }
+  bytes.insert(bytes.end(), {4, 0});
+  EXPECT_EQ(Dataset(floats.source, {2, 1}, {4, 0}, 5).sha256(),
+            sha256(std::as_bytes(std::span(bytes))));
+}
+
+TEST(Dataset, RefusesSamplesThatDoNotFitTheirSource) {
+  const Floats floats;
+  const auto refused = [](const Source& source, std::vector<std::uint32_t> samples, Labels labels,
+                          const std::string& word) {
+    const auto [fault, message] =
+        error_of([&] { Dataset(source, std::move(samples), std::move(labels), kClasses); });
+    EXPECT_EQ(fault, Fault::bad_data);
+    EXPECT_NE(message.find(word), std::string::npos) << message;
+  };
+  refused(floats.source, {0, 4}, {0, 1}, "sample 1 is image 4 of 4");
+  refused(floats.source, {0, 1}, {0}, "1 labels for 2 images");
+  refused(floats.source, {}, {0, 1}, "2 labels for 4 images");
+  refused(floats.source, {0}, {5}, "label 5 of sample 0");
+  Source shifted = floats.source;
+  shifted.data = reinterpret_cast<const char*>(floats.pixels.data()) + 2;
+  refused(shifted, {0}, {0}, "not aligned");
+  EXPECT_EQ(Dataset(floats.source, {}, {0, 1, 2, 3}, kClasses).size(), 4);
+}
+
 // The bytes as docs/formats.md gives them, put together by hand: a label has one byte with up to
 // 256 classes, as in releases whose labels were bytes, and two with more.
 TEST(Dataset, DigestIsThatOfTheDocumentedBytes) {

@@ -70,6 +70,27 @@ TEST(Emnist, LabelsOfOtherSplitsStayAsTheyAre) {
   EXPECT_EQ(parts.notes[0].find("labels"), std::string::npos) << parts.notes[0];
 }
 
+// The keys of a model override what the names of the files imply.
+TEST(Emnist, OptionsSayThatFilesWereChanged) {
+  const TempFolder folder;
+  const EmnistSplit& letters = split_called("letters");
+  const Bytes pixels = random_bytes(24, 1);
+  const auto files = write_split(folder.path(), letters, {1, 25, 13}, pixels);
+  DataOptions options;
+  options.transpose = false;
+  const Parts parts = read_emnist(letters, files, options);
+  EXPECT_EQ(parts.train.image_shape(), (Shape{4, 2, 1}));
+  EXPECT_EQ(Bytes(parts.train.pixels().begin(), parts.train.pixels().end()), pixels);
+  EXPECT_EQ(parts.train.label(1), 24);
+  ASSERT_EQ(parts.notes.size(), 1U);
+  EXPECT_EQ(parts.notes[0], "EMNIST's labels begin with 1 and were counted from 0");
+  write_file(files[3], idx_labels({25}));
+  options.first_label = 0;
+  const Parts unchanged = read_emnist(letters, files, options);
+  EXPECT_EQ(unchanged.train.label(1), 25);
+  EXPECT_TRUE(unchanged.notes.empty());
+}
+
 TEST(Emnist, LabelsOutOfRangeAreRefused) {
   const TempFolder folder;
   const EmnistSplit& letters = split_called("letters");

@@ -326,6 +326,36 @@ TEST_F(IdxPairs, MoreThan256ClassesAreReadFromWiderLabels) {
   EXPECT_NE(message.find("label 299 of sample 1, at byte 10"), std::string::npos) << message;
 }
 
+TEST_F(IdxPairs, OptionsTransposeImagesAndCountLabelsFromTheFirst) {
+  const Bytes pixels = random_bytes(2 * 12, 1);  // 2 images of 3 rows and 4 columns
+  const IdxFiles train{put("images", idx(0x803, {2, 3, 4}, pixels)),
+                       put("labels", idx_labels({3, 7}))};
+  const IdxFiles test{put("test-images", idx(0x803, {1, 3, 4}, random_bytes(12, 2))),
+                      put("test-labels", idx_labels({5}))};
+  DataOptions options;
+  options.transpose = true;
+  options.first_label = 3;
+  const Parts parts = read_idx(train, test, 0, {}, options);
+  EXPECT_EQ(parts.train.image_shape(), (Shape{4, 3, 1}));
+  for (std::size_t image = 0; image < 2; ++image)
+    for (std::size_t y = 0; y < 4; ++y)
+      for (std::size_t x = 0; x < 3; ++x)
+        EXPECT_EQ(parts.train.image(static_cast<Index>(image))[y * 3 + x],
+                  pixels[image * 12 + x * 4 + y]);
+  EXPECT_EQ(Labels(parts.train.labels().begin(), parts.train.labels().end()), (Labels{0, 4}));
+  EXPECT_EQ(parts.test.label(0), 2);
+  EXPECT_EQ(parts.train.classes(), 5);
+  options.first_label = 6;
+  const auto [fault, message] = error_of([&] { read_idx(train, test, 0, {}, options); });
+  EXPECT_EQ(fault, Fault::bad_data);
+  EXPECT_NE(message.find("label 3 of sample 0, at byte 8; the first class has the label 6"),
+            std::string::npos)
+      << message;
+  options.first_label = 3;  // messages have the label of the file
+  const std::string words = error_of([&] { read_idx(train, test, 4, {}, options); }).second;
+  EXPECT_NE(words.find("label 7 of sample 1, at byte 9"), std::string::npos) << words;
+}
+
 TEST_F(IdxPairs, FilesOfDifferentSetsDoNotPair) {
   const IdxFiles good = part("a", {0, 1, 2}, 3);
   for (const std::uint32_t images : {2U, 4U}) {

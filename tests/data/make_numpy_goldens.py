@@ -114,15 +114,28 @@ def array(values):
     return stream.getvalue().hex()
 
 
+def floats():
+    """Arrays of numbers that are no bytes throughout, and the floats in the order of the last index."""
+    images = pixels(2, (3, 5))
+    arrays = {
+        "divided": images.astype(np.float32) / 255,
+        "centred": images - 127.5,
+        "big_endian_fortran_order": np.asfortranarray((images / 3).astype(">f4")),
+        "one_is_above_255": np.where(images == images.max(), 256.0, images),
+    }
+    for name, values in arrays.items():
+        yield {"name": name, "file": array(values), "floats": values.astype("<f4").tobytes().hex(), "is_dim": bool(values.max() <= 1)}
+
+
 def refused():
     """Arrays that are no images, and a part of the message about each."""
     images = pixels(2, (3, 5))
     ragged = np.empty(2, dtype=object)
-    yield "divided", array(images.astype(np.float32) / 255), "pixels are whole and from 0 to 255"
-    yield "zeros_and_ones", array((images > 99).astype(np.float32)), "divided by 255"
     yield "not_finite", array(np.full((1, 2, 2), np.nan)), "number 0 at byte 128 is nan"
-    yield "negative", array(images.astype(np.int8) // 2 - 100), "pixels are whole"
-    yield "sixteen_bits", array(images.astype(np.uint16) * 257), "pixels are whole"
+    yield "infinite", array(np.array([[[0, 1, -np.inf]]], np.float32)), "number 2 at byte 136 is -inf"
+    yield "beyond_single_precision", array(np.full((1, 1, 1), 1e39)), "number 0 at byte 128 is 1e+39"
+    yield "negative", array(images.astype(np.int8) // 2 - 100), "from 0 to 255"
+    yield "sixteen_bits", array(images.astype(np.uint16) * 257), "from 0 to 255"
     yield "objects", array(ragged), "Python objects"
     yield "records", array(np.zeros((2, 3, 5), dtype=[("r", "u1"), ("g", "u1")])), "records"
     yield "complex", array(images.astype(np.complex64)), "'<c8'"
@@ -138,6 +151,7 @@ def refused():
 def main():
     goldens = {
         "archives": dict(archives()),
+        "floats": list(floats()),
         "refused": [{"name": name, "file": data, "says": words} for name, data, words in refused()],
     }
     text = json.dumps(goldens, indent=1)

@@ -125,6 +125,21 @@ TEST(HoldOut, DependsOnTheSeed) {
   EXPECT_NE(hold_out(1000, 0.1, 1).validation, hold_out(1000, 0.1, 2).validation);
 }
 
+TEST(HoldOut, TakesTheSamplesThatTheDataSetStates) {
+  const Samples stated{1, 2, 7};
+  const Split all = hold_out(9, stated, 0);
+  EXPECT_EQ(all.validation, stated);
+  EXPECT_EQ(all.train, (Samples{0, 3, 4, 5, 6, 8}));
+  EXPECT_EQ(hold_out(9, stated, 100).train, all.train);
+  const Split limited = hold_out(9, stated, 2);  // of those that train
+  EXPECT_EQ(limited.validation, stated);
+  EXPECT_EQ(limited.train, (Samples{0, 3}));
+  for (const Samples& wrong : {Samples{2, 1}, Samples{1, 1}, Samples{9}, ascending(9)})
+    EXPECT_EQ(error_of([&] { hold_out(9, wrong, 0); }).first, Fault::bad_data);
+  EXPECT_EQ(validation_sha256({}), "");
+  EXPECT_NE(validation_sha256(stated), validation_sha256(Samples{1, 2, 8}));
+}
+
 TEST(HoldOut, RefusesToLeaveNothing) {
   for (const double fraction : {-0.1, 1.0, 1.5, std::numeric_limits<double>::quiet_NaN()})
     EXPECT_EQ(error_of([&] { hold_out(10, fraction, 1); }).first, Fault::usage);

@@ -10,9 +10,9 @@ bool convoy::fuzz::takes(Input input) {
   const bool images = reads([&] {
     DataFile content(file.path());
     const ImageArray read = read_npy_images(content);
-    if (static_cast<Index>(read.pixels.size()) != read.count * read.shape.size()) {
-      report("pixels are missing");
-    }
+    const auto numbers = static_cast<std::size_t>(read.count * read.shape.size());
+    if (read.pixels.size() + read.floats.size() != numbers) report("pixels are missing");
+    if (!read.pixels.empty() && !read.floats.empty()) report("pixels are bytes and floats");
   });
   const bool labels = reads([&] {
     DataFile content(file.path());

@@ -217,6 +217,9 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
        "m.toml:6: [input]: 'mean' has 1 values",
        {"2 channels"}},
       {"channels = 2", "channels = 2\nstd = [1, 0]", "m.toml:6: [input]: 'std' is 0", {"above 0"}},
+      {"channels = 2", "channels = 2\nresize = \"pad\"", "m.toml:6: [input]", {"stretch", "crop"}},
+      {"channels = 2", "channels = 2\ntranspose = 1", "m.toml:6: [input]: 'transpose'", {}},
+      {"channels = 2", "channels = 2\nfirst_label = -1", "m.toml:6: [input]: 'first_label'", {}},
       {"channels = 2", "channels = 2\nscale = inf", "m.toml:6: [input]: 'scale' is inf", {}},
       {"type = \"conv2d\"",
        "type = \"conv2\"",
@@ -442,6 +445,29 @@ TEST(ModelFile, NamesFileLineLayerAndRemedy) {
 }
 
 // It is a part of the identity, so the normalised text states it where the file does not.
+// They are in the text only where the file has them, so texts of other models stay as they are.
+TEST(ModelFile, KeysAboutFilesOfImagesAreOptional) {
+  const ModelFile usual = parse_model_file(kModel, "m.toml");
+  EXPECT_FALSE(usual.files.transpose || usual.files.first_label || usual.files.resize);
+  for (const char* key : {"transpose", "first_label", "resize"})
+    EXPECT_EQ(usual.text.find(key), std::string::npos);
+  const ModelFile set = parse_model_file(
+      replaced("channels = 2",
+               "channels = 2\ntranspose = false\nfirst_label = 1\nresize = \"fit\""),
+      "m.toml");
+  EXPECT_EQ(set.files.transpose, std::optional(false));
+  EXPECT_EQ(set.files.first_label, std::optional<Index>(1));
+  EXPECT_EQ(set.files.resize, std::optional(Resize::fit));
+  EXPECT_THAT(set.text, HasSubstr("transpose = false\nfirst_label = 1\nresize = \"fit\"\n"));
+  const ModelFile again = parse_model_file(set.text, "the text");
+  EXPECT_EQ(again.text, set.text);
+  EXPECT_EQ(again.files.resize, std::optional(Resize::fit));
+  const std::vector<Override> overrides{"input.first_label=2", "input.transpose=true"};
+  const ModelFile overridden = parse_model_file(kModel, "m.toml", overrides);
+  EXPECT_EQ(overridden.files.first_label, std::optional<Index>(2));
+  EXPECT_EQ(overridden.files.transpose, std::optional(true));
+}
+
 TEST(ModelFile, TheTextStatesTheArithmetic) {
   const ModelFile model = parse_model_file(kModel, "m.toml");
   EXPECT_EQ(model.arithmetic, Arithmetic::fp32);

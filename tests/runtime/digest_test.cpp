@@ -199,6 +199,18 @@ TEST(EngineDigestOf, TheMostClassesIsOneForAllWaysOfDividing) {
   EXPECT_EQ(machine.engine->evaluate(data, samples).predictions, std::vector<std::uint16_t>{65535});
 }
 
+TEST(EngineDigestOf, FloatsWithTheValuesOfBytesIsThatOfTheBytes) {
+  const Sizes sizes{57, 12, 4};
+  for (const char* name : {"strided", "classic"}) {
+    Problem problem = test::problem(name);
+    const std::string wanted = train(problem, sizes, RunLayout{});
+    problem.pixels = Pixels::bytes_as_floats;
+    EXPECT_EQ(train(problem, sizes, RunLayout{}), wanted) << name;
+    problem.pixels = Pixels::floats;
+    EXPECT_NE(train(problem, sizes, RunLayout{}), wanted) << name;
+  }
+}
+
 TEST(EngineDigestOf, ProblemsThatShouldHoldDenormalsDo) {
   const Problem& problem = test::problem("tiny_numbers");
   Machine machine(problem, {60, 12, 4}, {});

@@ -322,6 +322,14 @@ Problem everything() {
   return problem;
 }
 
+// Pixels that are floats.
+Problem float_pixels() {
+  Problem problem = strided();
+  problem.name = "float_pixels";
+  problem.pixels = Pixels::floats;
+  return problem;
+}
+
 }  // namespace
 
 Sizes fitting(const Problem& problem, Sizes sizes) {
@@ -350,10 +358,11 @@ NetOptimizer Problem::net_optimizer() const {
 
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{
-      strided(),    classic(),      readers(),        branches(),   dense(),         large(),
-      thin(),       tiny_numbers(), adam(),           adamw(),      rmsprop(),       many_classes(),
-      normalized(), grouped(),      dropout(),        clipped(),    lars(),          muon(),
-      ema(),        lookahead(),    muon_lookahead(), everything(), muon_subsample()};
+      strided(),        classic(),      readers(),        branches(),    dense(),
+      large(),          thin(),         tiny_numbers(),   adam(),        adamw(),
+      rmsprop(),        many_classes(), normalized(),     grouped(),     dropout(),
+      clipped(),        lars(),         muon(),           ema(),         lookahead(),
+      muon_lookahead(), everything(),   muon_subsample(), float_pixels()};
   return all;
 }
 

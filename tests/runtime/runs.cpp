@@ -98,9 +98,29 @@ void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunL
   engine = convoy::make_engine(problem.net, problem.net_optimizer(), options, communicator);
 }
 
+namespace {
+
+// The images of `data` as floats, the last one first in their source.
+Dataset as_floats(const Dataset& data, Pixels pixels) {
+  const auto floats = std::make_shared<std::vector<float>>();
+  std::vector<std::uint32_t> samples;
+  for (Index i = data.size(); i-- > 0;) {
+    samples.push_back(static_cast<std::uint32_t>(i));
+    for (const std::uint8_t byte : data.image(i))
+      floats->push_back(pixels == Pixels::floats ? 1.37F * byte - 20.3F : byte);
+  }
+  return {Source{PixelType::f32, data.image_shape(), data.size(), floats->data(), floats},
+          std::move(samples),
+          {data.labels().begin(), data.labels().end()},
+          data.classes()};
+}
+
+}  // namespace
+
 Dataset data_for(const Problem& problem, Index samples) {
   const Index classes = problem.net.loss().classes;
   const Dataset data = synthetic(SyntheticPart::train, samples, problem.net.input(), classes);
+  if (problem.pixels != Pixels::bytes) return as_floats(data, problem.pixels);
   if (classes <= 256) return data;
   std::vector<Label> labels;
   for (const Label label : data.labels()) labels.push_back(static_cast<Label>(classes - 1 - label));

@@ -16,6 +16,10 @@
 
 namespace convoy::test {
 
+// The pixels of a problem's data: bytes; floats of the same values; or floats that no bytes have,
+// in a source that has them in another order.
+enum class Pixels { bytes, bytes_as_floats, floats };
+
 struct Problem {
   std::string name;
   Net net;
@@ -25,6 +29,7 @@ struct Problem {
   std::optional<double> clip_norm = {};
   Average average = {};
   WeightsCopy evaluate = WeightsCopy::average;
+  Pixels pixels = Pixels::bytes;
 
   NetOptimizer net_optimizer() const;
 };

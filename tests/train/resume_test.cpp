@@ -6,6 +6,7 @@
 #include <random>
 
 #include "convoy/predictor.hpp"
+#include "data/order.hpp"
 #include "parallel/collectives.hpp"
 #include "tests/parallel/thread_communicator.hpp"
 #include "tests/train/support.hpp"
@@ -73,6 +74,42 @@ TEST(Resume, AnyLayoutGivesTheBitsOfTheUninterruptedRun) {
     EXPECT_EQ(result.state_sha256, wanted.state_sha256);
     EXPECT_EQ(content(result.epochs), content(wanted.epochs));
   }
+}
+
+// Validation samples that the data set states are those of the run, on every layout; a run
+// continues with the same ones only, also where only its checkpoint says which they were.
+TEST(Resume, ValidationSamplesOfTheDataSetAreThoseOfTheRun) {
+  TrainAndTest data = tiny_data(61, 20);
+  data.validation = {0, 7, 8, 60};
+  const DataSettings settings{"synthetic", 40, 0};
+  const ModelFile model = tiny_model({"train.epochs=2"});
+  const auto communicator = alone();
+  Observer observer;
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  const auto engine = tiny_engine(model, *communicator);
+  const TrainResult wanted = [&] {  // the trainer holds the folder
+    RunTrainer trainer(model, data, settings, *engine, *communicator, run);
+    EXPECT_EQ(trainer.samples_per_epoch(), 40);
+    return trainer.train(observer);
+  }();
+  ASSERT_TRUE(wanted.epochs.back().validation_loss.has_value());
+  const Evaluation held_out = engine->evaluate(data.train, data.validation);
+  EXPECT_EQ(*wanted.epochs.back().validation_loss, held_out.metrics.loss / 4);
+  test::run_ranks({2, 1}, [&](Communicator& ranks) {
+    const TrainResult result =
+        RunTrainer(model, data, settings, *tiny_engine(model, ranks), ranks, "").train(observer);
+    EXPECT_EQ(result.weights_sha256, wanted.weights_sha256);
+    EXPECT_EQ(content(result.epochs), content(wanted.epochs));
+  });
+  const std::string digest = validation_sha256(data.validation);
+  EXPECT_EQ(open_run(run).data.validation_sha256, digest);
+  EXPECT_EQ(load_checkpoint(wanted.checkpoint).data.validation_sha256, digest);
+  data.validation.back() = 59;
+  const std::string message = user_error(Fault::usage, [&] {
+    RunTrainer::resume(model, data, settings, *engine, *communicator, run);
+  });
+  EXPECT_NE(message.find("the data set holds out other samples"), std::string::npos) << message;
 }
 
 // Rank 0 alone writes a folder; all ranks stop after the same step, and continue together.

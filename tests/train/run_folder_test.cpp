@@ -43,6 +43,17 @@ TEST(RunFolder, SaysWhatTheRunIs) {
   EXPECT_EQ(names_in(folder / "deep/er"), std::vector<std::string>{"run"});
 }
 
+// The key is optional: a run without it has the text that it always had.
+TEST(RunFolder, SaysWhichSamplesTheDataSetHoldsOut) {
+  RunIdentity identity = some_identity();
+  const std::string usual = run_config_text(identity);
+  EXPECT_EQ(usual.find("validation_sha256"), std::string::npos);
+  EXPECT_EQ(parse_run_config(usual, "config.toml").data.validation_sha256, "");
+  identity.data.validation_sha256 = std::string(64, 'c');
+  EXPECT_EQ(parse_run_config(run_config_text(identity), "config.toml").data.validation_sha256,
+            std::string(64, 'c'));
+}
+
 TEST(RunFolder, RefusesWhatExists) {
   const TempFolder folder;
   create(folder / "run");

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "parallel/collectives.hpp"
-#include "tests/data/files.hpp"
+#include "tests/data/archives.hpp"
 #include "tests/parallel/thread_communicator.hpp"
 
 namespace convoy {
@@ -49,8 +49,15 @@ void expect_equal(const Dataset& a, const Dataset& b) {
   EXPECT_EQ(a.image_shape(), b.image_shape());
   EXPECT_EQ(a.classes(), b.classes());
   EXPECT_EQ(a.class_names(), b.class_names());
-  EXPECT_TRUE(std::ranges::equal(a.pixels(), b.pixels()));
   EXPECT_TRUE(std::ranges::equal(a.labels(), b.labels()));
+  ASSERT_EQ(a.pixel_type(), b.pixel_type());
+  ASSERT_EQ(a.size(), b.size());
+  for (Index i = 0; i < a.size(); ++i) {
+    const bool is_same = a.pixel_type() == PixelType::u8
+                             ? std::ranges::equal(a.image(i), b.image(i))
+                             : std::ranges::equal(a.image_f32(i), b.image_f32(i));
+    EXPECT_TRUE(is_same) << i;
+  }
 }
 
 void expect_equal(const TrainAndTest& a, const TrainAndTest& b) {
@@ -58,6 +65,23 @@ void expect_equal(const TrainAndTest& a, const TrainAndTest& b) {
   EXPECT_EQ(a.folder, b.folder);
   expect_equal(a.train, b.train);
   expect_equal(a.test, b.test);
+  EXPECT_EQ(a.notes, b.notes);
+  EXPECT_EQ(a.validation, b.validation);
+}
+
+// Training images that are floats, test images that are bytes, an odd number of labels, validation
+// images, and a note.
+void write_archive(const fs::path& file) {
+  testing::Bytes floats;
+  for (int i = 0; i < 3 * 15; ++i) testing::append(floats, 0x3F000000U + 77U * unsigned(i), 4);
+  write_file(
+      file,
+      testing::zip({{"train_images.npy", testing::npy("<f4", "(3, 5, 3)", floats)},
+                    {"train_labels.npy", testing::npy("|u1", "(3,)", {0, 2, 1})},
+                    {"val_images.npy", testing::npy("|u1", "(1, 5, 3)", testing::Bytes(15))},
+                    {"val_labels.npy", testing::npy("|u1", "(1,)", {2})},
+                    {"test_images.npy", testing::npy("|u1", "(1, 5, 3)", testing::Bytes(15, 9))},
+                    {"test_labels.npy", testing::npy("|u1", "(1,)", {2})}}));
 }
 
 TEST(SharedData, IsWhatOneRankAloneReads) {
@@ -65,7 +89,12 @@ TEST(SharedData, IsWhatOneRankAloneReads) {
   const fs::path folder = temporary / "digits", many = temporary / "many";
   write_folder(folder);
   write_folder_of_many_classes(many);
-  for (const std::string& name : {std::string("synthetic"), folder.string(), many.string()}) {
+  const fs::path archive = temporary / "floats.npz";
+  write_archive(archive);
+  EXPECT_EQ(load_data(archive.string()).train.pixel_type(), PixelType::f32);
+  EXPECT_EQ(load_data(archive.string()).notes.size(), 1U);
+  for (const std::string& name :
+       {std::string("synthetic"), folder.string(), many.string(), archive.string()}) {
     const TrainAndTest expected = load_data(name);
     for (const auto& job : kJobs) {
       test::run_ranks(job, [&](Communicator& communicator) {

@@ -212,7 +212,11 @@ void tell_facts(Page& page, const RunRecord& run) {
   const DataSettings& data = run.config.data;
   std::string samples = data.name;
   if (data.limit > 0) samples += fmt::format(", the first {}", counted(data.limit, "sample"));
-  if (data.validation > 0) samples += fmt::format(", {} held out", as_percent(data.validation));
+  if (!data.validation_sha256.empty()) {
+    samples += ", its validation images held out";
+  } else if (data.validation > 0) {
+    samples += fmt::format(", {} held out", as_percent(data.validation));
+  }
   std::vector<std::pair<std::string, std::string>> facts{
       {"folder", run.folder.string()},
       {"model", fmt::format("{}, {}", run.config.model.net.name(),
