@@ -184,7 +184,7 @@ struct LoadProgress {
 struct DataOptions {
   /// The size of the model's input, to which pictures are resized. All 0: pictures keep their size,
   /// and all must have the same.
-  Shape input = {};
+  Shape input = {.height = 0, .width = 0, .channels = 0};
   Resize resize = Resize::stretch;  ///< how pictures of another size become that size
   /// The fraction of pictures that become test images, where the layout states none. The file name
   /// and the seed decide about each.

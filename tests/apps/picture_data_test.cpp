@@ -157,9 +157,9 @@ TEST_F(PictureData, AFractionOfDataWithTestImagesIsRefused) {
 }
 
 TEST_F(PictureData, CtrlCWhilePicturesAreDecodedLeavesNothing) {
+  const Bytes large = pgm(3000, 3000, 1);
   for (unsigned i = 0; i < 60; ++i) {  // about two seconds of work
-    testing::write_file(folder_.path / fmt::format("pictures/a/large-{}.pgm", i),
-                        pgm(3000, 3000, i));
+    testing::write_file(folder_.path / fmt::format("pictures/a/large-{}.pgm", i), large);
   }
   Child child(convoy({"train", "tiny-relu", "--data", "pictures", "--cache", "cache", "--out",
                       "run", "--threads", "1"}),

@@ -361,7 +361,7 @@ TEST_F(PictureSets, APictureThatChangedMeanwhileIsNotCached) {
 TEST_F(PictureSets, WithoutASizeAllHaveThatOfTheFirst) {
   add("a.ppm", ppm(6, 4, 1));
   add("b.ppm", ppm(6, 4, 2));
-  options_.input = {0, 0, 0};
+  options_.input = DataOptions().input;
   for (const char* cache : {"cold", "warm", "none"}) {
     if (cache == std::string("none")) options_.cache = cache;
     EXPECT_EQ(load().source.image, (Shape{6, 4, 3})) << cache;
