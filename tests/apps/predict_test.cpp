@@ -204,13 +204,13 @@ TEST_F(Predict, DamagedFilesGetAMessage) {
   }
 }
 
-// Pictures of one size and of another, some in folders that are called as classes are (by number).
+// Pictures of one size and of another, most in folders that are called as classes are.
 class PredictFolder : public Predict {
  protected:
   void SetUp() override {
     std::filesystem::create_directories(pictures_);
     for (int i = 0; i < 30; ++i) {
-      const auto folder = pictures_ / std::to_string(i % 11);
+      const auto folder = pictures_ / ("pattern " + std::to_string(i % 11));
       std::filesystem::create_directories(folder);
       const int side = i % 3 == 0 ? 50 : 28;
       std::string bytes;
@@ -239,25 +239,29 @@ TEST_F(PredictFolder, AFolderIsItsPicturesOneByOneOnAnyNumberOfThreads) {
     const json alone = document(predict({file, "--json"}))["images"][0];
     EXPECT_EQ(alone["probabilities"], image["probabilities"]) << file;
     EXPECT_EQ(alone["truth"], nullptr);
-    const int folder = std::stoi(std::filesystem::path(file).parent_path().filename());
-    EXPECT_EQ(image["truth"], folder < 10 ? json(folder) : json(nullptr)) << file;
-    if (folder < 10) ++known;
-    if (image["class"] == folder) ++right;
+    const std::string folder = std::filesystem::path(file).parent_path().filename();
+    const bool is_class = folder != "pattern 10";
+    EXPECT_EQ(image["truth"].is_null(), !is_class) << file;
+    if (is_class) {
+      ++known;
+      EXPECT_EQ(one["class_names"][image["truth"].get<std::size_t>()], folder);
+    }
+    if (image["name"] == folder) ++right;
   }
   EXPECT_EQ(one["accuracy_images"], known);
   EXPECT_EQ(one["accuracy"], static_cast<double>(right) / static_cast<double>(known));
-  EXPECT_EQ(document(predict({"pictures/0/0.png", "--json"}))["accuracy"], nullptr);
+  EXPECT_EQ(document(predict({"pictures/pattern 0/0.png", "--json"}))["accuracy"], nullptr);
 
   const Ended text = predict({"pictures"});
   EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), 31);
-  const std::string wanted = "accuracy ", counts = std::to_string(right) + " of 28 images";
+  const std::string counts = std::to_string(right) + " of 28 images";
   EXPECT_NE(text.out.find("\naccuracy "), std::string::npos) << text.out;
   EXPECT_NE(text.out.find(counts), std::string::npos) << text.out;
 }
 
 TEST_F(PredictFolder, CsvHasALineForEachImage) {
-  std::filesystem::rename(pictures_ / "1/1.png", pictures_ / "1/=1, \"x\".png");
-  std::filesystem::rename(pictures_ / "2/2.png", folder_->path / "=2.png");
+  std::filesystem::rename(pictures_ / "pattern 1/1.png", pictures_ / "pattern 1/=1, \"x\".png");
+  std::filesystem::rename(pictures_ / "pattern 2/2.png", folder_->path / "=2.png");
   const json all = document(predict({"pictures", "=2.png", "--json"}));
   const Ended one = predict({"pictures", "=2.png", "--csv"});
   ASSERT_EQ(one.code, 0) << one.err;
@@ -269,10 +273,10 @@ TEST_F(PredictFolder, CsvHasALineForEachImage) {
   for (const json& image : all["images"]) {
     ASSERT_TRUE(std::getline(lines, line));
     std::string file = image["file"];
-    if (file.find('"') != std::string::npos) file = "\"pictures/1/=1, \"\"x\"\".png\"";
+    if (file.find('"') != std::string::npos) file = "\"pictures/pattern 1/=1, \"\"x\"\".png\"";
     if (file == "=2.png") file = "'=2.png";
-    const std::string number = std::to_string(image["class"].get<int>());
-    const std::string begin = file + ",," + number + "," + number + ",";
+    const std::string begin = file + ",," + std::to_string(image["class"].get<int>()) + "," +
+                              image["name"].get<std::string>() + ",";
     EXPECT_TRUE(line.starts_with(begin)) << line;
     EXPECT_EQ(std::stof(line.substr(begin.size())), image["top"][0]["probability"].get<float>());
   }
@@ -290,8 +294,8 @@ TEST_F(PredictFolder, CsvHasALineForEachImage) {
 }
 
 TEST_F(PredictFolder, FilesThatCannotBeUsedAreNamedInOrder) {
-  write_file(pictures_ / "0/bad.png", "no picture");
-  write_file(pictures_ / "5/notes.txt", "");
+  write_file(pictures_ / "pattern 0/bad.png", "no picture");
+  write_file(pictures_ / "pattern 5/notes.txt", "");
   std::filesystem::create_directories(folder_->path / "empty");
   const Ended ended = predict({"empty", "pictures", "nowhere", "--json"});
   EXPECT_EQ(ended.code, 65);
@@ -299,7 +303,7 @@ TEST_F(PredictFolder, FilesThatCannotBeUsedAreNamedInOrder) {
   EXPECT_EQ(result["images"].size(), 30u);
   ASSERT_EQ(result["errors"].size(), 3u);
   EXPECT_EQ(result["errors"][0]["file"], "empty");
-  EXPECT_EQ(result["errors"][1]["file"], "pictures/0/bad.png");
+  EXPECT_EQ(result["errors"][1]["file"], "pictures/pattern 0/bad.png");
   EXPECT_EQ(result["errors"][2]["code"], 66);
   EXPECT_NE(ended.err.find("1 file in pictures is left out"), std::string::npos) << ended.err;
 }
