@@ -248,7 +248,8 @@ TEST_F(ImageReaderTest, ABombIsRefusedBeforeItsPixels) {
   const auto crc = ::crc32(0, chunk.data(), static_cast<uInt>(chunk.size()));
   for (int shift = 24; shift >= 0; shift -= 8)
     file.push_back(static_cast<std::uint8_t>(crc >> shift));
-  append(file, Bytes(64, 0));
+  append(file, bytes_of(std::string("\0\0\0\x40IDAT", 8)));
+  append(file, Bytes(68, 0));
   EXPECT_NE(refusal(file).message.find("65535"), std::string::npos);
   EXPECT_NE(refusal(bytes_of("P5 65535 65535 255 ")).message.find("65535"), std::string::npos);
 }

@@ -185,8 +185,8 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
   command
       ->add_option("IMAGE", options->images,
                    "Pictures of any size (PNG, JPEG, WebP, PGM, PPM), files of many images (IDX, "
-                   ".npy, .npz, CIFAR), each plain or gzip, folders of pictures; '-': standard "
-                   "input")
+                   ".npy, .npz, CIFAR), folders of pictures, CSV and TSV lists of them; '-': "
+                   "standard input")
       ->required();
   command
       ->add_option("--index", options->index,
@@ -202,8 +202,8 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
       ->group(kDataGroup);
   command
       ->add_option("--threads", options->threads,
-                   "Number of threads that decode and compute; default: as of convoy train. The "
-                   "result never depends on it")
+                   "Number of threads that decode and compute, which never changes a result; "
+                   "default: OMP_NUM_THREADS, else the cores that this process may use")
       ->check(whole_number(1, std::numeric_limits<int>::max()))
       ->type_name("N")
       ->group("Layout");
