@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/float_environment.hpp"
 #include "base/safe_text.hpp"
 #include "base/suggest.hpp"
 #include "data/folder.hpp"
@@ -264,6 +265,7 @@ TrainAndTest load_data(std::string_view name_or_folder) {
 }
 
 TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& options) {
+  const FloatEnvironment environment;  // the caller's rounding mode may differ
   check_options(options);
   if (name_or_folder == kSynthetic) {
     refuse_array_options(options, kSynthetic);

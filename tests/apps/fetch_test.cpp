@@ -357,7 +357,13 @@ TEST_F(FetchArchive, WrongArchivesLeaveNothingBehind) {
 
 TEST(RemoteSets, AreKnownToTheCatalogToo) {
   for (const CatalogEntry& entry : catalog()) {
-    if (entry.searched.empty()) continue;
+    if (!entry.can_be_fetched) {
+      const auto [fault, message] = error_of([&] { remote_set(entry.name); });
+      EXPECT_EQ(fault, Fault::usage);
+      EXPECT_EQ(message.find("no public data set"), std::string::npos) << message;
+      EXPECT_EQ(message.find("made in memory") != std::string::npos, entry.searched.empty());
+      continue;
+    }
     const RemoteSet& set = remote_set(entry.name);
     EXPECT_FALSE(set.mirrors.empty());
     for (const RemoteFile& file : set.files) {

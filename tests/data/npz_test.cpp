@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -114,6 +115,26 @@ TEST_F(Npz, NumbersThatAreNoBytesAreFloats) {
     EXPECT_TRUE(images.pixels.empty());
     EXPECT_EQ(images.is_dim, golden["is_dim"].get<bool>());
   }
+}
+
+// Doubles are rounded to floats to the nearest, whatever the calling program has set.
+TEST_F(Npz, TheCallersRoundingModeHasNoEffect) {
+  std::vector<double> numbers;
+  for (int i = 0; i < 12; ++i) numbers.push_back(0.1 * (i + 1));
+  Bytes bytes(numbers.size() * sizeof(double));
+  std::memcpy(bytes.data(), numbers.data(), bytes.size());
+  const fs::path file = put(zip({{"train_images.npy", npy("<f8", "(2, 2, 3)", bytes)},
+                                 {"train_labels.npy", npy("|u1", "(2,)", {0, 1})},
+                                 {"test_images.npy", npy("<f8", "(2, 2, 3)", bytes)},
+                                 {"test_labels.npy", npy("|u1", "(2,)", {0, 1})}}));
+  std::fesetround(FE_UPWARD);
+  const TrainAndTest data = load_data(file.string());
+  const bool is_kept = std::fegetround() == FE_UPWARD;
+  std::fesetround(FE_TONEAREST);
+  EXPECT_TRUE(is_kept);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    EXPECT_EQ(data.train.image_f32(static_cast<Index>(i / 6))[i % 6],
+              static_cast<float>(numbers[i]));
 }
 
 // A set of 2 training images, 2 of validation (of which `change` changes the images or the labels)

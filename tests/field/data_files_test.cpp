@@ -124,7 +124,7 @@ TEST_F(DataFiles, DoubtsAboutLabelsAreWords) {
       {{1, 0}, ""},
       {{3, 3, 3}, "all labels are 3"},
       {{0}, "all labels are 0"},
-      {{2, 1, 3, 2}, "label 0 never occurs: do the labels begin with 1?"},
+      {{2, 1, 3, 2}, "label 0 never occurs: do the labels begin with 1? Then set input.first_label=1"},
       {{0, 2}, "label 1 never occurs"},
       {{0, 4, 1}, "labels 2 to 3 never occur"},
       {{1, 2, 4}, "labels 0 and 3 never occur"},

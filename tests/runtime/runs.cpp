@@ -100,14 +100,15 @@ void Machine::make_engine(const Problem& problem, const Sizes& sizes, const RunL
 
 namespace {
 
-// The images of `data` as floats, the last one first in their source.
+// The images of `data` as floats, the last one first in their source. All operations are exact, so
+// the caller's rounding mode has no effect.
 Dataset as_floats(const Dataset& data, Pixels pixels) {
   const auto floats = std::make_shared<std::vector<float>>();
   std::vector<std::uint32_t> samples;
   for (Index i = data.size(); i-- > 0;) {
     samples.push_back(static_cast<std::uint32_t>(i));
     for (const std::uint8_t byte : data.image(i))
-      floats->push_back(pixels == Pixels::floats ? 1.37F * byte - 20.3F : byte);
+      floats->push_back(pixels == Pixels::floats ? 1.375F * byte - 20.25F : byte);
   }
   return {Source{PixelType::f32, data.image_shape(), data.size(), floats->data(), floats},
           std::move(samples),

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fetch/fetch_catalog.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "cli/address.hpp"
 #include "internal.hpp"
 
@@ -71,8 +75,18 @@ const RemoteSet& remote_set(std::string_view name) {
     if (set.name == name) return set;
     names.push_back(set.name);
   }
-  throw UserError(Fault::usage, "cannot fetch '" + shown_address(name) + "'",
-                  "there is no public data set of this name", did_you_mean(name, names));
+  const std::string problem = "cannot fetch '" + shown_address(name) + "'";
+  const std::vector<CatalogEntry> known = catalog();
+  const auto entry = std::ranges::find(known, name, &CatalogEntry::name);
+  if (entry != known.end() && entry->searched.empty())
+    throw UserError(Fault::usage, problem, "it is made in memory", "train on it as it is");
+  if (entry != known.end())
+    throw UserError(Fault::usage, problem, "Convoy knows no verified digests of its files",
+                    fmt::format("get them from its authors; convoy info {} has their names, and "
+                                "the folders in which they are searched",
+                                entry->name));
+  throw UserError(Fault::usage, problem, "there is no public data set of this name",
+                  did_you_mean(name, names));
 }
 
 }  // namespace convoy::app

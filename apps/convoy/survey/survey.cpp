@@ -183,7 +183,8 @@ Survey survey(const PictureData& data, int threads,
     if (progress) progress(begin + count);
   }
   summary.finish();
-  result.are_floats = data.size() > 0 && data.image(0).are_floats();
+  // Only arrays have floats, and all of their images can be read.
+  result.are_floats = !data.are_pictures() && data.image(0).are_floats();
   return result;
 }
 
