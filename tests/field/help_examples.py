@@ -33,7 +33,11 @@ class Place:
             (folder / "bin/mpirun").symlink_to(launcher)
         (folder / "studies").symlink_to(ROOT / "studies")
         write_sets(folder / "data")
-        for name, picture in (("shoe.png", png()), ("shirt.pgm", pgm())):
+        pictures = {"shoe.png": png(), "shirt.pgm": pgm(), "scan.png": png(), "photos/1.png": png(), "photos/2.pgm": pgm()}
+        pictures["shirt.jpg"] = pictures["shirt.pgm"]  # the first bytes say what it is
+        pictures |= {f"pets/{name}/{i}.png": png() for name in ("cat", "dog") for i in range(20)}
+        for name, picture in pictures.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(picture)
         images = "t10k-images-idx3-ubyte.gz"
         (folder / images).write_bytes((folder / "data/mnist" / images).read_bytes())

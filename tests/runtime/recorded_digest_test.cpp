@@ -44,7 +44,7 @@ lookahead: weights 22faa638b4f6ea91 state 33006b4afb25c76b losses 0x1.7f4efe0792
 muon_lookahead: weights aa886db8eeab51c0 state 854885df3458742c losses 0x1.0f1df1ae43d5bp+9 33 0x1.e5ea660b02f8ap+8 41
 everything: weights 82c0da476554efc9 state 9e7292312f7ef0ba losses 0x1.9b2ac4fab1ac8p+8 74 0x1.f59cb6bb0fb8fp+7 160
 muon_subsample: weights b9557db759d393c8 state 844247202d46bfa5 losses 0x1.0e1826c9cf8e8p+8 126 0x1.03c4654da53c6p+8 145
-float_pixels: weights b7ec6727a877fef5 state 45cf27abbfdbdd69 losses 0x1.71a1a3e31ffabp+8 97 0x1.6849b78d26ee3p+8 96
+float_pixels: weights b99b309a069299b4 state 0f8be2e96b6f6e0a losses 0x1.716d58b78ef72p+8 97 0x1.6b28ea0aac6b1p+8 95
 )");
 }
 
