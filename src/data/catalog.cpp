@@ -16,6 +16,7 @@
 #include "base/suggest.hpp"
 #include "data/folder.hpp"
 #include "data/known_sets.hpp"
+#include "data/not_a_set.hpp"
 #include "data/npz.hpp"
 #include "data/pictures/listing.hpp"
 #include "data/pictures/load_listing.hpp"
@@ -61,17 +62,6 @@ std::vector<fs::path> searched_folders(const KnownSet& set) {
   return folders;
 }
 
-std::string spelled_out(const FolderFiles& files) {
-  if (files.unreadable) return fmt::format("cannot be read: {}", files.unreadable.message());
-  if (!files.only_xz.empty())
-    return fmt::format("holds {} only compressed with xz", fmt::join(files.only_xz, ", "));
-  return fmt::format("lacks {}", fmt::join(files.missing, ", "));
-}
-
-std::string unpack_remedy(const fs::path& folder) {
-  return fmt::format("unpack the files with `unxz -k {}/*.xz`", shell_path(folder));
-}
-
 [[noreturn]] void report_missing(const KnownSet& set) {
   std::string searched, remedy;
   bool is_all_seen = true;
@@ -83,7 +73,7 @@ std::string unpack_remedy(const fs::path& folder) {
         fmt::format("\n  {}{}", folder.string(),
                     files.any() || !is_seen ? ", which " + spelled_out(files) : std::string());
     if (!files.only_xz.empty() && remedy.empty())
-      remedy = fmt::format("\n  {}", unpack_remedy(folder));
+      remedy = fmt::format("\n  {}", unxz_remedy(folder));
   }
   if (!is_all_seen) remedy += "\n  see to the permissions of the folder that cannot be read";
   if (!set.package.empty()) remedy += fmt::format("\n  apt-get install {}", set.package);
@@ -115,67 +105,13 @@ TrainAndTest load_known(const KnownSet& set, const DataOptions& options) {
   report_missing(set);
 }
 
-[[noreturn]] void report_unreadable(const fs::path& folder, const std::error_code& error) {
-  throw UserError(Fault::io, fmt::format("the data folder {} cannot be read", folder.string()),
-                  error.message(), "see to its permissions, or give another folder");
-}
-
-std::vector<std::string_view> names_of(const std::vector<Format>& all) {
-  std::vector<std::string_view> names;
-  for (const Format format : all) names.push_back(name_of(format));
-  return names;
-}
-
-// Reports a path that is not a folder but may lie in one.
-[[noreturn]] void report_file(const fs::path& file) {
-  const std::string name = file.filename().string();
-  const bool is_part =
-      std::ranges::any_of(formats(), [&](Format format) { return is_wanted(name, format); });
-  const fs::path parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (is_part)
-    throw UserError(Fault::not_found, fmt::format("{} is one file of a data set", file.string()),
-                    "a data set is a folder with files for training and test",
-                    fmt::format("give that folder: --data {}", shell_path(parent)));
-  throw UserError(
-      Fault::not_found, fmt::format("{} is a file, not a data set", file.string()),
-      fmt::format("a data set is an .npz file, or a folder with files in the format of {}",
-                  fmt::join(names_of(common_formats()), " or ")),
-      fmt::format("write its images and labels as {}, and give their folder; docs/formats.md, "
-                  "\"Data files\", has the bytes",
-                  fmt::join(wanted_files(Format::idx), ", ")));
-}
-
-// A format, and which of its files a folder has.
-struct FormatFiles {
-  Format format;
-  FolderFiles files;
-};
 bool is_complete(const FormatFiles& of) {
   return of.files.complete();
 }
 
-[[noreturn]] void report_incomplete(const fs::path& folder, const std::vector<FormatFiles>& all) {
-  const auto begun = std::ranges::find_if(all, [](const auto& of) { return of.files.any(); });
-  const FolderFiles& files = begun == all.end() ? all.front().files : begun->files;
-  const std::string problem = fmt::format("{} holds no data set", folder.string());
-  if (files.unreadable) report_unreadable(folder, files.unreadable);
-  if (!files.only_xz.empty())
-    throw UserError(Fault::not_found, problem, "it " + spelled_out(files), unpack_remedy(folder));
-  if (files.any())
-    throw UserError(Fault::not_found, fmt::format("{} is not complete", folder.string()),
-                    "it " + spelled_out(files), "put the missing files there, plain or .gz");
-  std::vector<std::string> usual;
-  for (const Format format : common_formats())
-    usual.push_back(fmt::format("{}", fmt::join(wanted_files(format), ", ")));
-  throw UserError(
-      Fault::not_found, problem, "none of the usual files is there",
-      fmt::format("name a folder with {}; plain or .gz; or with a folder of pictures for "
-                  "each class (docs/data.md has all layouts)",
-                  fmt::join(usual, ", or with ")));
-}
-
 // Whether the file is read as one that holds a whole data set.
 bool holds_set(const fs::path& file) {
+  if (is_archive_name(file.filename().string())) return false;
   return file.extension() == ".npz" || begins_as_zip(file);
 }
 
@@ -193,11 +129,12 @@ std::string name_of_list(const fs::path& file) {
 TrainAndTest load_path(fs::path folder, const DataOptions& options) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
-  if (error == std::errc::permission_denied) report_unreadable(folder, error);
+  if (error == std::errc::permission_denied) refuse_unreadable(folder, error);
   if (error)
     throw UserError(
-        Fault::not_found, fmt::format("the data folder {} does not exist", folder.string()),
-        error.message(), fmt::format("give a folder that exists, or one of {}", joined(names())));
+        Fault::not_found, fmt::format("{} does not exist", folder.string()), error.message(),
+        fmt::format("give a folder, a list (.csv, .tsv) or an .npz file that exists, or one of {}",
+                    joined(names())));
   if (!fs::is_directory(status) && holds_set(folder)) {
     refuse_test_fraction(options, folder.string());
     return named(folder.stem().string(), folder, read_npz(folder, options));
@@ -206,11 +143,11 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
     return load_listing(std::move(*listing),
                         fs::is_directory(status) ? name_of_folder(folder) : name_of_list(folder),
                         folder, options);
-  if (!fs::is_directory(status)) report_file(folder);
+  if (!fs::is_directory(status)) refuse_file(folder);
   std::vector<FormatFiles> all;
   for (const Format format : formats()) all.push_back({format, find_files(folder, format)});
   const auto first = std::ranges::find_if(all, is_complete);
-  if (first == all.end()) report_incomplete(folder, all);
+  if (first == all.end()) refuse_folder(folder, all);
   const auto second = std::find_if(first + 1, all.end(), is_complete);
   if (second != all.end())
     throw UserError(Fault::bad_data, fmt::format("{} holds two data sets", folder.string()),
@@ -224,6 +161,8 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
 }
 
 std::string meant(std::string_view name, std::span<const std::string_view> all) {
+  if (const std::string sets = sets_in_folder(name); !sets.empty())
+    return fmt::format("{} is the folder of {}", name, sets);
   const std::string_view near = nearest(name, all);
   return near.empty() ? std::string() : fmt::format("did you mean {}?", near);
 }
@@ -282,7 +221,9 @@ TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& optio
   const auto all = names();
   throw UserError(Fault::not_found, fmt::format("unknown data set '{}'", name_or_folder),
                   meant(name_or_folder, all),
-                  fmt::format("use {}, or the path of a folder or of an .npz file", joined(all)));
+                  fmt::format("use {}, or the path of a folder, of a list (.csv, .tsv) or of an "
+                              ".npz file",
+                              joined(all)));
 }
 
 std::optional<Listing> listing_of(const fs::path& path) {

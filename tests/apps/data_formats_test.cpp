@@ -126,6 +126,11 @@ TEST_F(DataFormats, FloatsTrainAndANoteOfAReaderIsAWarning) {
   const std::string file = archive("<f4", numbers, false);
   const Ended ended = train(file);
   EXPECT_NE(ended.err.find("set input.scale=1"), std::string::npos) << ended.err;
+  for (const char* command : {"info", "new"}) {  // there is no model yet
+    const Ended shown = run({command, "--data", file}, folder_);
+    EXPECT_EQ(shown.code, 0);
+    EXPECT_EQ(shown.err, "");
+  }
   const Ended scaled = train(file, {"--set", "input.scale=1", "--out", folder_ / "run"});
   EXPECT_EQ(scaled.err.find("input.scale"), std::string::npos) << scaled.err;
   const nlohmann::json wanted = document(scaled);

@@ -64,5 +64,16 @@ TEST(Info, NamesLayersWithoutCode) {
             "subsample1 (subsample)\n");
 }
 
+TEST(Info, SaysWhatIsNoModel) {
+  const ScratchFolder folder;
+  write_file(folder / "list.csv", "x");
+  EXPECT_TRUE(is_message(run({"info", "emnist"}, folder), "it is the folder of emnist-byclass, "));
+  EXPECT_TRUE(is_message(run({"fetch", "emnist"}, folder), "it is the folder of emnist-byclass, "));
+  EXPECT_TRUE(is_message(run({"info", "."}, folder), "convoy info --data ."));
+  EXPECT_TRUE(is_message(run({"info", "list.csv"}, folder), "convoy info --data list.csv"));
+  EXPECT_TRUE(is_message(run({"info", "lenet"}, folder), "did you mean 'lenet5'?"));
+  EXPECT_TRUE(is_message(run({"info", "unheard-of"}, folder), "neither a model nor a data set"));
+}
+
 }  // namespace
 }  // namespace convoy::test

@@ -116,6 +116,8 @@ TEST_F(PictureData, TheWeightsDependOnThePixelsAlone) {
 TEST_F(PictureData, TheFirstStartSaysWhereTheCacheIs) {
   const Ended cold = train({"--test-fraction", "0.2"});
   EXPECT_THAT(cold.err, HasSubstr("decoded pictures are kept in "));
+  EXPECT_THAT(cold.err, HasSubstr(" kB), so the next start"));
+  EXPECT_THAT(cold.err, Not(HasSubstr(".pictures")));
   EXPECT_THAT(train({"--test-fraction", "0.2"}).err, Not(HasSubstr("decoded pictures are kept")));
 }
 

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <iterator>
+#include <sstream>
 
 #include "base/check.hpp"
 #include "survey/contact_sheet.hpp"
@@ -17,6 +19,7 @@ namespace {
 
 using app::PictureData;
 using app::Survey;
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -70,6 +73,8 @@ TEST_F(SurveyOfPets, CountsSizesAndStatistics) {
   EXPECT_NEAR(one.stddev[2], 0, 1e-7);
   ASSERT_EQ(one.bad.size(), 1u);
   EXPECT_EQ(one.bad[0].picture, "train/dog/cut.png");
+  EXPECT_EQ(one.bad[0].label, 1);
+  EXPECT_THAT(one.unreadable, ElementsAre(1, 0, 0));
   EXPECT_THAT(one.bad[0].message, HasSubstr("cut.png"));
   const Survey four = app::survey(data, 4);
   EXPECT_EQ(one.mean, four.mean);
@@ -201,6 +206,75 @@ TEST_F(SurveyOfPets, TheProgramShowsAndTrains) {
   const auto epochs = document(trained)["epochs"];
   ASSERT_EQ(epochs.size(), 4u);
   EXPECT_LT(epochs[3]["train_loss"].get<double>(), epochs[0]["train_loss"].get<double>());
+}
+
+// The line of the model's header that trains it.
+std::vector<std::string> command_in(const std::string& model) {
+  const auto begin = model.find("#   convoy train ") + 11;
+  std::istringstream words(model.substr(begin, model.find('\n', begin) - begin));
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+TEST_F(SurveyOfPets, TheCommandOfTheHeaderTrains) {
+  for (int i = 0; i < 16; ++i) {
+    add("cat/" + std::to_string(i) + ".ppm", ppm(9, 12, 200 - i, 100, 50));
+    add("dog/" + std::to_string(i) + ".ppm", ppm(9, 12, 50 + i, 100, 150));
+  }
+  add("dog/cut.ppm", "P6 9 9 255\n");
+  const Ended made = run({"new", "--data", "pets", "--epochs", "2", "--size", "8x16"}, folder);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("pets: 32 training images, 2 classes"));
+  EXPECT_THAT(made.out, HasSubstr("convoy new --data pets --size 8x16 --epochs 2;"));
+  EXPECT_THAT(made.out, HasSubstr("\n# resize = "));
+  write_file(folder / "pets.toml", made.out);
+  std::vector<std::string> command = command_in(made.out);
+  ASSERT_THAT(command, ElementsAre("train", _, "--data", "pets", "--test-fraction", "0.2",
+                                   "--bad-images", "skip"));
+  command[1] = "pets.toml";  // the program's stdout was another file
+  command.insert(command.end(), {"--cache", "none", "--out", "run", "--threads", "1"});
+  const Ended trained = run(command, folder);
+  EXPECT_EQ(trained.code, 0) << trained.err;
+}
+
+TEST_F(SurveyOfPets, UnreadablePicturesAreCountedApart) {
+  add("train/cat/1.ppm", ppm(9, 12, 200, 100, 50));
+  add("train/dog/1.ppm", ppm(9, 12, 50, 100, 150));
+  add("train/dog/2.ppm", "P6 9 9 255\n");
+  const Ended shown = run({"info", "--data", "pets"}, folder);
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("1 of them: 1 for training, 0 for validation, 0 for the test"));
+  EXPECT_THAT(shown.out, ::testing::ContainsRegex("1 +dog +2 +0 +0 +1\n"));
+}
+
+// The header names the file into which the shell writes the model.
+TEST_F(SurveyOfPets, TheHeaderKnowsItsFile) {
+  const PictureData data("synthetic");
+  const std::string text =
+      app::new_model(data, app::survey(data, 1),
+                     {.data = "synthetic", .file = "my model.toml", .size = {}, .epochs = {}});
+  EXPECT_THAT(text, HasSubstr("convoy train 'my model.toml' --data synthetic\n"));
+  EXPECT_THAT(text, Not(HasSubstr("resize")));
+}
+
+// Labels 1 to 3: the last layer has 3 units, and labels are counted from 1.
+TEST_F(SurveyOfPets, LabelsThatBeginWithOneAreCountedFromOne) {
+  const std::string images =
+      std::string("\x00\x00\x08\x03\x00\x00\x00\x03\x00\x00\x00\x08\x00\x00\x00\x08", 16);
+  const std::string labels = std::string("\x00\x00\x08\x01\x00\x00\x00\x03\x01\x02\x03", 11);
+  std::string pixels;
+  for (int i = 0; i < 3 * 64; ++i) pixels += static_cast<char>(i);
+  for (const char* part : {"train", "t10k"}) {
+    add(std::string(part) + "-images-idx3-ubyte", images + pixels);
+    add(std::string(part) + "-labels-idx1-ubyte", labels);
+  }
+  const PictureData data(pets());
+  const std::string text =
+      app::new_model(data, app::survey(data, 1), {.data = "pets", .size = {}, .epochs = 1});
+  const ModelFile model = parse_model_file(text, "new.toml");
+  EXPECT_EQ(model.files.first_label, 1);
+  EXPECT_EQ(model.net.loss().classes, 3);
+  EXPECT_THAT(text, HasSubstr("3 training images, 3 classes"));
+  EXPECT_EQ(load_data(pets(), data_options(model, {})).train.classes(), 3);
 }
 
 TEST_F(SurveyOfPets, UsageIsChecked) {

@@ -292,7 +292,35 @@ TEST_F(Catalog, WhatIsMissingIsSaidWithTheWayToGetIt) {
   says((folder_ / "nowhere").string(), {(folder_ / "nowhere").string(), "does not exist"});
   fs::create_directories(folder_ / "empty");
   says((folder_ / "empty").string(), {"train-images-idx3-ubyte", "data_batch_1.bin"});
+  says((folder_ / "nowhere").string(), {".csv", ".tsv", ".npz"});
+  says("imagenet", {".csv", ".tsv", ".npz"});
+  says("emnist", {"is the folder of", "emnist-byclass", "emnist-mnist"});
   says(write_file(folder_ / "file", "x").string(), {"is a file, not a data set"});
+}
+
+TEST_F(Catalog, WhatIsNearToADataSetIsSaidToBeSo) {
+  const auto says = [&](const std::string& file, const std::vector<std::string>& words) {
+    const std::string path = write_file(folder_ / file, "x").string();
+    const auto [fault, message] = error_of([&] { load_data(path); });
+    EXPECT_EQ(fault, Fault::not_found) << message;
+    for (const std::string& word : words)
+      EXPECT_NE(message.find(word), std::string::npos) << message << "\n wanted: " << word;
+  };
+  says("x.png", {"one picture", "a folder of its own", "convoy predict RUN"});
+  says("x.tar.gz", {"an archive", "tar -xf"});
+  says("pets.zip", {"an archive", "unzip"});
+  says("m.txt", {".csv", ".tsv", ".npz"});
+  says("x.npy", {"one array", "train_images.npy"});
+  const auto folder_says = [&](const std::string& file, const std::string& word) {
+    const fs::path folder = write_file(folder_ / file, "x").parent_path();
+    const auto [fault, message] = error_of([&] { load_data(folder.string()); });
+    EXPECT_EQ(fault, Fault::not_found) << message;
+    EXPECT_NE(message.find(word), std::string::npos) << message << "\n wanted: " << word;
+  };
+  folder_says("flat/1.png", "put the pictures of each class into a folder of its own");
+  folder_says("keras/x_train.npy", "mv x_train.npy train_images.npy");
+  folder_says("list/birds.csv", "list/birds.csv");
+  folder_says("other/notes.md", "put the pictures of each class into a folder of its own");
 }
 
 TEST_F(Catalog, AnIncompleteFolderIsSaidToBeSo) {

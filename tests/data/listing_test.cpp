@@ -111,6 +111,15 @@ TEST(ClassFolders, HiddenFilesAreLeftOutSilently) {
   EXPECT_THAT(tree.listing().notes, IsEmpty());
 }
 
+TEST(ClassFolders, AListBesideThemIsNamed) {
+  const Tree tree({"a/1.png", "b/1.png", "birds.csv", "a/inner.csv"});
+  const Listing listing = tree.listing();
+  ASSERT_EQ(listing.notes.size(), 3u);
+  EXPECT_THAT(listing.notes[1], HasSubstr("1 file beside the class folders is not read"));
+  EXPECT_THAT(listing.notes[2], HasSubstr("birds.csv lies there"));
+  EXPECT_THAT(listing.notes[2], HasSubstr("--data " + (listing.root / "birds.csv").string()));
+}
+
 TEST(ClassFolders, OtherFilesAreCountedAndNoted) {
   const Tree tree(
       {"a/1.png", "a/1.txt", "a/2.bmp", "a/3.BMP", "a/none", "b/1.png", "readme.md", "loose.png"});

@@ -32,6 +32,24 @@ std::string text_of_channels(const Survey& survey) {
                                 : std::to_string(survey.channels);
 }
 
+Row row_of_unreadable(const Survey& survey) {
+  const Survey::Counts& counts = survey.unreadable;
+  return {"  unreadable",
+          fmt::format("{} of them: {} for training, {} for validation, {} for the test",
+                      with_commas(std::ssize(survey.bad)), with_commas(counts[0]),
+                      with_commas(counts[1]), with_commas(counts[2]))};
+}
+
+// A last column; the first row is the head of the table.
+void add_unreadable(const Survey& survey, std::vector<Row>& classes,
+                    std::vector<bool>& to_the_right) {
+  std::vector<Index> counts(survey.counts.size());
+  for (const Survey::Bad& picture : survey.bad) ++counts[picture.label];
+  classes[0].emplace_back("unreadable");
+  for (std::size_t i = 0; i < counts.size(); ++i) classes[i + 1].push_back(with_commas(counts[i]));
+  to_the_right.push_back(true);
+}
+
 void warn_of_bad(const Survey& survey) {
   if (survey.bad.empty()) return;
   std::string text = fmt::format("{} {} be read:", with_commas(std::ssize(survey.bad)),
@@ -68,27 +86,28 @@ Survey survey_with_progress(const PictureData& data) {
 }
 
 std::string text_of(const PictureData& data, const Survey& survey) {
-  const Index all = survey.total[0] + survey.total[1] + survey.total[2];
   std::vector<Row> facts;
   if (!data.path().empty()) facts.push_back({"  found in", data.path().string()});
   facts.insert(
       facts.end(),
       {Row{"  images", fmt::format("{}: {} for training, {} for validation, {} for the test",
-                                   with_commas(all), with_commas(survey.total[0]),
+                                   with_commas(survey.all()), with_commas(survey.total[0]),
                                    with_commas(survey.total[1]), with_commas(survey.total[2]))},
        Row{"  height x width", text_of_sizes(survey)}, Row{"  channels", text_of_channels(survey)},
        Row{"  mean", four_digits(survey.mean) +
                          (survey.are_floats ? "" : "  (of bytes / 255, for training)")},
        Row{"  std", four_digits(survey.stddev)}});
+  if (!survey.bad.empty()) facts.insert(facts.end() - 4, row_of_unreadable(survey));
   std::vector<Row> classes{{"  label", "class", "train", "validation", "test"}};
   for (std::size_t i = 0; i < data.classes().size(); ++i) {
     const Survey::Counts& counts = survey.counts[i];
     classes.push_back({fmt::format("  {}", i), data.classes()[i], with_commas(counts[0]),
                        with_commas(counts[1]), with_commas(counts[2])});
   }
+  std::vector<bool> to_the_right{true, false, true, true, true};
+  if (!survey.bad.empty()) add_unreadable(survey, classes, to_the_right);
   return fmt::format("{}: {} classes\n{}\n{}", data.name(), data.classes().size(),
-                     aligned(facts, {false, false}),
-                     aligned(classes, {true, false, true, true, true}));
+                     aligned(facts, {false, false}), aligned(classes, to_the_right));
 }
 
 Json json_of(const PictureData& data, const Survey& survey) {

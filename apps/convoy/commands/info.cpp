@@ -13,6 +13,7 @@
 #include "commands/commands.hpp"
 #include "commands/data_facts.hpp"
 #include "commands/missing_code.hpp"
+#include "commands/no_model.hpp"
 #include "report/metrics.hpp"
 #include "survey/contact_sheet.hpp"
 
@@ -332,6 +333,7 @@ int info(const InfoOptions& options) {
   Work work;
   const std::optional<CatalogEntry> data = find_data_set(options.model);
   if (!options.model.empty() && !data) {
+    check_is_model(options.model);
     model = load_model_file(options.model, options.set);
     work = {options.batch.value_or(model->train.batch), model->train.grain};
   } else if (options.batch) {

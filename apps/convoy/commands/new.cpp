@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // convoy new: writes a first model for a data set.
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
@@ -40,8 +42,20 @@ Extent size_of(const std::string& text) {
   return {side(view.substr(0, cross)), side(view.substr(cross + 1))};
 }
 
+// The file that stdout leads to, below the current folder if it lies there; empty if stdout is no
+// file, or its name is not known.
+std::string file_of_stdout() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path file = fs::read_symlink("/proc/self/fd/1", error);
+  if (error || !fs::is_regular_file(file, error)) return "";
+  const fs::path here = file.lexically_relative(fs::current_path(error));
+  return (here.empty() || *here.begin() == ".." ? file : here).string();
+}
+
 int make_new(const NewOptions& options) {
-  NewModelOptions wanted{.data = options.data, .size = {}, .epochs = options.epochs};
+  NewModelOptions wanted{
+      .data = options.data, .file = file_of_stdout(), .size = {}, .epochs = options.epochs};
   if (!options.size.empty()) wanted.size = size_of(options.size);
   const PictureData data(options.data);
   const Survey survey = survey_with_progress(data);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cli/address.hpp"
+#include "data/not_a_set.hpp"
 #include "internal.hpp"
 
 namespace convoy::app {
@@ -85,6 +86,9 @@ const RemoteSet& remote_set(std::string_view name) {
                     fmt::format("get them from its authors; convoy info {} has their names, and "
                                 "the folders in which they are searched",
                                 entry->name));
+  if (const std::string inside = sets_in_folder(name); !inside.empty())
+    throw UserError(Fault::usage, problem, fmt::format("it is the folder of {}", inside),
+                    "convoy info and one of these names say how to get it");
   throw UserError(Fault::usage, problem, "there is no public data set of this name",
                   did_you_mean(name, names));
 }

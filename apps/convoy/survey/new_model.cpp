@@ -40,27 +40,62 @@ std::vector<double> usable(std::vector<double> stddev) {
   return stddev;
 }
 
-std::string header(const PictureData& data, const Survey& survey, const NewModelOptions& options) {
-  const std::string path = printable(shell_path(options.data));
-  std::string result = fmt::format(
-      "# A first model for {}: {} training images, {} classes.\n"
-      "# Made by convoy new --data {}; every line may be changed (docs/formats.md).\n#\n"
-      "#   convoy train THIS.toml --data {}\n\n",
-      printable(data.name()), survey.total[0], data.classes().size(), path, path);
+// The label of the first class: 1 where the labels of arrays begin with 1, as the names of classes
+// cannot say it.
+Index first_label(const PictureData& data, const Survey& survey) {
+  if (data.are_pictures() || data.classes().size() < 3 || data.classes()[0] != "0") return 0;
+  const auto is_used = [](const Survey::Counts& counts) { return counts != Survey::Counts{}; };
+  return !is_used(survey.counts[0]) && is_used(survey.counts[1]) ? 1 : 0;
+}
+
+Index classes_of(const PictureData& data, const Survey& survey) {
+  return std::ssize(data.classes()) - first_label(data, survey);
+}
+
+// Of the command that trains.
+std::string needed_options(const PictureData& data, const Survey& survey) {
+  std::string result;
+  if (data.are_pictures() && survey.total[2] == 0) result += " --test-fraction 0.2";
+  if (!survey.bad.empty()) result += " --bad-images skip";
   return result;
 }
 
-std::string input(const Extent& size, const Survey& survey) {
+std::string header(const PictureData& data, const Survey& survey, const NewModelOptions& options) {
+  const std::string path = printable(shell_path(options.data));
+  const std::string file = options.file.empty() ? model_name(data.name()) + ".toml"
+                                                : printable(shell_path(options.file));
+  return fmt::format(
+      "# A first model for {}: {} training images, {} classes.\n"
+      "# Made by convoy new --data {}{}{}; every line may be changed (docs/formats.md).\n#\n"
+      "#   convoy train {} --data {}{}\n\n",
+      printable(data.name()), survey.readable_for_training(), classes_of(data, survey), path,
+      options.size ? fmt::format(" --size {}", text(*options.size)) : "",
+      options.epochs ? fmt::format(" --epochs {}", *options.epochs) : "", file, path,
+      needed_options(data, survey));
+}
+
+std::string how_files_are_read(const PictureData& data, const Survey& survey) {
+  if (data.are_pictures())
+    return "# resize = \"stretch\"           # or \"fit\", into a black border; or \"crop\", the "
+           "middle\n";
+  const Index first = first_label(data, survey);
+  return first == 0
+             ? ""
+             : fmt::format("first_label = {}               # no image has a lower one\n", first);
+}
+
+std::string input(const PictureData& data, const Extent& size, const Survey& survey) {
   return fmt::format(
       "[input]\nheight = {}\nwidth = {}\nchannels = {}{}\n{}mean = {}   # of the training images\n"
-      "std = {}\n\n",
+      "std = {}\n{}\n",
       size.height, size.width, survey.channels,
       survey.channels == 1   ? "                  # grey"
       : survey.channels == 3 ? "                  # red, green, blue"
                              : "",
       survey.are_floats ? "scale = 1.0\n"
                         : "scale = 0.00392156862745098   # 1 / 255: bytes become 0 to 1\n",
-      per_channel(survey.mean), per_channel(usable(survey.stddev)));
+      per_channel(survey.mean), per_channel(usable(survey.stddev)),
+      how_files_are_read(data, survey));
 }
 
 std::string blocks(Extent map) {
@@ -85,7 +120,7 @@ std::string blocks(Extent map) {
 }
 
 std::string training(const Survey& survey, const NewModelOptions& options) {
-  const Index images = survey.total[0];
+  const Index images = survey.readable_for_training();
   const Index batch = images >= 1000 ? 32 : images >= 100 ? 16 : 8;
   const Index epochs = options.epochs.value_or(std::clamp<Index>(kSamples / images, 5, 50));
   return fmt::format(
@@ -122,14 +157,14 @@ std::string new_model(const PictureData& data, const Survey& survey,
   const Extent size = options.size.value_or(own);
   std::string result = header(data, survey, options);
   result += fmt::format("name = \"{}\"\n\n", model_name(data.name()));
-  result += input(size, survey);
+  result += input(data, size, survey);
   result += blocks(size);
   result += fmt::format(
       "[[layer]]                     # while training, each number is 0 with this probability\n"
       "type = \"dropout\"\nrate = 0.25\n\n"
       "[[layer]]                     # a score for each class\n"
       "type = \"dense\"\nunits = {}\nweight_init = \"xavier_uniform\"\n\n",
-      data.classes().size());
+      classes_of(data, survey));
   return result + training(survey, options);
 }
 

@@ -73,7 +73,9 @@ PictureData::PictureData(const std::string& name) : state_(std::make_unique<Stat
     state.classes = state.listing->classes;
     return;
   }
-  state.arrays = load_data(name);
+  DataOptions options;
+  options.scale = 1;  // there is no model yet whose factor could be wrong
+  state.arrays = load_data(name, options);
   state.name = state.arrays.name;
   state.path = state.arrays.folder;
   state.classes = names_of(state.arrays.train);

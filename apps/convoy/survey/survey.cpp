@@ -99,7 +99,8 @@ void Summary::add(std::size_t image, const ImageFacts& facts) {
   ++survey_.counts[data_.label(image)][part];
   ++survey_.total[part];
   if (!facts.problem.empty()) {
-    survey_.bad.push_back({data_.title(image), facts.problem});
+    ++survey_.unreadable[part];
+    survey_.bad.push_back({data_.title(image), facts.problem, data_.label(image)});
     return;
   }
   ++sizes_[{facts.shape.height, facts.shape.width}];

@@ -15,6 +15,7 @@ struct Survey {
   using Counts = std::array<Index, 3>;  // by PicturePart
   std::vector<Counts> counts;           // of each class; pictures that cannot be read included
   Counts total = {};                    // of all classes
+  Counts unreadable = {};               // of these, by PicturePart
 
   // Height and width of the images that can be read.
   Extent smallest, largest;  // by area; of equal ones the lower
@@ -35,8 +36,12 @@ struct Survey {
 
   struct Bad {
     std::string picture, message;
+    Label label = 0;
   };
   std::vector<Bad> bad;  // pictures that cannot be read, in the order of the data set
+
+  Index readable_for_training() const { return total[0] - unreadable[0]; }
+  Index all() const { return total[0] + total[1] + total[2]; }
 };
 
 // Reads all images by up to `threads` threads; 0: one for each usable core. The result does not

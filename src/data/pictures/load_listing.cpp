@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -30,8 +31,11 @@ Dataset dataset_of(const Source& source, Chosen chosen, const std::vector<std::s
 }
 
 std::string note_of_cache(const PictureSet& set) {
+  const auto kilobytes = static_cast<double>(set.cache_bytes) * 1e-3;
   return fmt::format("decoded pictures are kept in {} ({}), so the next start decodes none",
-                     set.cache_file.string(), memory_in_words(static_cast<Index>(set.cache_bytes)));
+                     set.cache_file.parent_path().string(),
+                     kilobytes < 1000 ? fmt::format("{:.0f} kB", std::ceil(kilobytes))
+                                      : memory_in_words(static_cast<Index>(set.cache_bytes)));
 }
 
 // Names all of them.

@@ -8,9 +8,11 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/safe_text.hpp"
 #include "data/class_names.hpp"
 #include "data/pictures/listing.hpp"
 #include "data/pictures/listing/finish.hpp"
@@ -60,9 +62,14 @@ class FolderWalk {
   void take_part(const std::string& folder, const std::vector<FolderEntry>& inside,
                  PicturePart part);
 
-  // Counts the files among `inside`, which lie beside class folders.
-  void count_stray(const std::vector<FolderEntry>& inside) {
-    for (const FolderEntry& entry : inside) stray_ += !is_folder(entry);
+  // Counts the files among `inside`, the entries of `folder`, which lie beside class folders.
+  void count_stray(const std::string& folder, const std::vector<FolderEntry>& inside) {
+    for (const FolderEntry& entry : inside) {
+      if (is_folder(entry)) continue;
+      ++stray_;
+      if (entry.kind == EntryKind::file && is_list_name(entry.name))
+        lists_.push_back(fs::path(folder) / entry.name);
+    }
   }
 
   // Adds what was counted to the notes. Throws where links lead nowhere.
@@ -87,6 +94,7 @@ class FolderWalk {
   std::vector<Place> above_;  // the folders around the one that is read
   std::size_t left_ = kMostListedFiles;
   std::size_t stray_ = 0, others_ = 0;
+  std::vector<fs::path> lists_;  // among the stray files
   std::map<std::string, std::size_t> other_endings_;
   std::vector<std::string> dangling_, loops_;
 };
@@ -128,7 +136,7 @@ Label FolderWalk::label_of(const std::string& name, PicturePart part) {
 
 void FolderWalk::take_part(const std::string& folder, const std::vector<FolderEntry>& inside,
                            PicturePart part) {
-  count_stray(inside);
+  count_stray(folder, inside);
   if (!folder.empty()) enter(place_of(listing_.root / folder));
   for (const FolderEntry& entry : inside) {
     if (!is_folder(entry)) continue;
@@ -195,6 +203,11 @@ void FolderWalk::finish(const std::string& name) {
     note(fmt::format("{} beside the class folders {} not read",
                      stray_ == 1 ? "1 file" : fmt::format("{} files", stray_),
                      stray_ == 1 ? "is" : "are"));
+  for (const fs::path& list : std::span(lists_).first(std::min<std::size_t>(lists_.size(), 5)))
+    note(
+        fmt::format("{} lies there, and the folders say the classes: if it is the list of the "
+                    "pictures, give it with --data {}",
+                    list.filename().string(), shell_path(listing_.root / list)));
   if (!loops_.empty())
     note(fmt::format("links to a folder above themselves are left out: {}", some_of(loops_, 5)));
 }
@@ -301,7 +314,7 @@ Listing list_class_folders(const fs::path& root) {
   if (const auto lists = part_lists(inside); !has_parts && !lists.empty())
     return list_parts_of(root, lists);
   if (has_parts) {
-    walk.count_stray(inside);
+    walk.count_stray("", inside);
     list_parts(walk, listing, inside, train);
   } else {
     walk.take_part("", inside, PicturePart::train);
