@@ -13,6 +13,7 @@ struct NewModelOptions {
   std::string data;            // as the user gave it, for the comments
   std::optional<Extent> size;  // of the input; nothing: input_size()
   std::optional<Index> epochs;
+  InputFiles keys = {};  // how arrays are stored; written into [input]
 };
 
 // The size of the input. Images of arrays keep theirs. For pictures: their size, if all have one
