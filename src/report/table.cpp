@@ -48,13 +48,14 @@ bool is_number(std::string_view text) {
 }
 
 // A spreadsheet would compute a cell that begins with =, +, - or @ (it may skip blanks before it).
-// An apostrophe, which it does not show, makes the cell a text.
+// An apostrophe, which it does not show, makes the cell a text. A lone sign, such as the "-" of
+// standard input, is no formula.
 std::string no_formula(std::string_view raw) {
   std::string text = printable_lines(raw);
   const std::size_t first = text.find_first_not_of(" \t\n");
   const bool begins_formula =
       first != std::string::npos && std::string_view("=+-@").find(text[first]) != std::string::npos;
-  return begins_formula && !is_number(text) ? "'" + text : text;
+  return begins_formula && text.size() > 1 && !is_number(text) ? "'" + text : text;
 }
 
 // Only long names are broken into lines.

@@ -78,6 +78,7 @@ void check_words(const StudyPlan& plan, const Experiment& experiment, Fault faul
   };
   check("the model", plan.model, "if it is a file, write ./ in front");
   check("the data", plan.data, "if it is a folder, write ./ in front");
+  check("the cache", plan.cache, "write ./ in front");
   for (const std::string& set : experiment.set) check("the setting", set, "write KEY=VALUE");
 }
 
@@ -188,6 +189,10 @@ std::vector<std::string> train_words(const StudyPlan& plan, const Configuration&
   const auto add = [&](const char* option, const auto& value) {
     words.insert(words.end(), {option, fmt::format("{}", value)});
   };
+  if (plan.test_fraction > 0) add("--test-fraction", plan.test_fraction);
+  if (plan.validation > 0) add("--validation", plan.validation);
+  if (plan.bad_images != "stop") add("--bad-images", plan.bad_images);
+  if (!plan.cache.empty()) add("--cache", plan.cache);
   if (experiment.batch) {
     const bool grows = experiment.scaling == Scaling::weak;
     add("--batch", *experiment.batch * (grows ? grid.workers() : 1));

@@ -53,7 +53,12 @@ struct StudyPlan {
   std::string name;
   std::string model = "tiny-relu";
   std::string data = "fashion-mnist";
-  std::string device = "cpu";  // cuda: one GPU for each rank
+  // How the data are read; as of `convoy train`.
+  double test_fraction = 0;
+  double validation = 0;
+  std::string bad_images = "stop";  // stop | skip
+  std::string cache;                // "": that of the user
+  std::string device = "cpu";       // cuda: one GPU for each rank
   int repeats = 5;
   std::uint64_t seed = 1;                 // determines the order of the runs
   std::optional<double> target_accuracy;  // empty: the highest that all runs of an experiment reach

@@ -164,6 +164,10 @@ Json json_of(const StudyPlan& plan) {
             {"target_accuracy", optional(plan.target_accuracy)},
             {"launcher", plan.launcher},
             {"experiments", Json::array()}};
+  if (plan.test_fraction > 0) json["test_fraction"] = plan.test_fraction;
+  if (plan.validation > 0) json["validation"] = plan.validation;
+  if (plan.bad_images != StudyPlan().bad_images) json["bad_images"] = plan.bad_images;
+  if (!plan.cache.empty()) json["cache"] = plan.cache;
   for (const Experiment& e : plan.experiments) json["experiments"].push_back(json_of(e));
   return json;
 }
@@ -173,6 +177,11 @@ StudyPlan plan_of(const nlohmann::json& j) {
   plan.name = text_in(j, "name");
   plan.model = text_in(j, "model");
   plan.data = text_in(j, "data");
+  // These four are only there where they are not the default.
+  if (j.contains("test_fraction")) plan.test_fraction = real_in(j, "test_fraction", 0, 1);
+  if (j.contains("validation")) plan.validation = real_in(j, "validation", 0, 1);
+  if (j.contains("bad_images")) plan.bad_images = text_in(j, "bad_images");
+  if (j.contains("cache")) plan.cache = text_in(j, "cache");
   plan.device = text_in(j, "device");
   plan.repeats = whole_in<int>(j, "repeats", 1);
   plan.seed = whole_in<std::uint64_t>(j, "seed", 0, std::numeric_limits<std::int64_t>::max());

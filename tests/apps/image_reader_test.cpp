@@ -11,6 +11,7 @@
 #include <random>
 
 #include "data/picture/picture.hpp"
+#include "images/scale_check.hpp"
 #include "tests/apps/program.hpp"
 #include "tests/data/archives.hpp"
 
@@ -403,6 +404,71 @@ TEST_F(FolderTest, TheNearestFolderThatIsAClassIsTheTruth) {
   EXPECT_EQ(names("f/test/dog/", classes), std::vector<std::string>{"deep/2.pgm=1"});
   EXPECT_EQ(names("f/test/dog/.", classes), std::vector<std::string>{"deep/2.pgm=1"});
   EXPECT_EQ(names("f/test/dog/deep", classes), std::vector<std::string>{"2.pgm"});
+}
+
+TEST_F(ImageReaderTest, LabelsOfTheFileAreTheTruth) {
+  using Truths = std::vector<std::optional<Index>>;
+  const auto truths = [&](const Bytes& file, app::ReaderOptions how, Index classes) {
+    how.class_names.resize(static_cast<std::size_t>(classes));
+    Truths found;
+    for (const auto& item : all({put("file", file)}, how)) {
+      const auto* image = std::get_if<Image>(&item);
+      found.push_back(image == nullptr ? std::optional<Index>(-1) : image->truth);
+    }
+    return found;
+  };
+  const Bytes two = npy("|u1", "(2, 6, 5)", noise(2 * kGrey.size()));
+  const auto npz = [&](const std::string& shape, const Bytes& labels) {
+    return zip({{"test_images.npy", two}, {"test_labels.npy", npy("|u1", shape, labels)}});
+  };
+  app::ReaderOptions grey = options(kGrey);
+  EXPECT_EQ(truths(npz("(2, 1)", {1, 9}), grey, 10), (Truths{1, 9}));
+  EXPECT_EQ(truths(npz("(2, 1)", {1, 9}), grey, 9), (Truths{1, {}})) << "no class of the model";
+  EXPECT_EQ(truths(npz("(2, 2)", {1, 0, 0, 1}), grey, 10), (Truths{{}, {}})) << "several classes";
+  EXPECT_EQ(truths(npz("(1,)", {1}), grey, 10), (Truths{{}, {}})) << "of other images";
+  grey.data.first_label = 1;
+  EXPECT_EQ(truths(npz("(2,)", {1, 0}), grey, 10), (Truths{0, {}}));
+  const Bytes pixels = noise(32 * 32 * 3);
+  const app::ReaderOptions rgb = options({32, 32, 3});
+  EXPECT_EQ(truths(joined({{7}, pixels, {2}, pixels}), rgb, 10), (Truths{7, 2}));
+  const Bytes cifar100 = joined({{11, 98}, pixels, {19, 1}, pixels});
+  EXPECT_EQ(truths(cifar100, rgb, 100), (Truths{98, 1}));
+  EXPECT_EQ(truths(cifar100, rgb, 20), (Truths{11, 19})) << "the coarse labels";
+}
+
+// A model that divides bytes by 255 sees floats from 0 to 1 as black; one that takes floats from 0
+// to 1 sees bytes as far beyond white.
+TEST_F(ImageReaderTest, NumbersThatDoNotFitTheScaleAreSaidOnceForAFile) {
+  const Image bytes{"a.npy", 0, {}, {{200}, {}}}, picture{"a.png", {}, {}, {{200}, {}}};
+  const Image dim{"f.npy", 0, {}, {{}, {0.5F}}, true}, bright{"g.npy", 0, {}, {{}, {0.5F}}, false};
+  app::ScaleCheck of_bytes(Normalization{});
+  EXPECT_FALSE(of_bytes.doubt(bytes));
+  EXPECT_FALSE(of_bytes.doubt(bright));
+  EXPECT_TRUE(of_bytes.doubt(dim)->starts_with("f.npy: no number is above 1"));
+  EXPECT_FALSE(of_bytes.doubt(dim));
+  app::ScaleCheck of_floats(Normalization{.scale = 1, .mean = {}, .stddev = {}});
+  EXPECT_FALSE(of_floats.doubt(dim));
+  EXPECT_TRUE(of_floats.doubt(bytes)->starts_with("a.npy: its pixels are bytes"));
+  EXPECT_FALSE(of_floats.doubt(bytes));
+  EXPECT_TRUE(of_floats.doubt(picture));
+  EXPECT_FALSE(of_floats.doubt({"b.png", {}, {}, {{200}, {}}})) << "once for all pictures";
+  app::ScaleCheck of_raw(Normalization{.scale = 1, .mean = {33}, .stddev = {78}});
+  EXPECT_FALSE(of_raw.doubt(bytes)) << "a mean in the units of bytes";
+}
+
+TEST_F(ImageReaderTest, AnArraySaysWhetherAllItsNumbersAreDim) {
+  const auto is_dim = [&](float second) {
+    Bytes numbers;
+    for (const float number : {0.25F, second}) {
+      const auto bits = std::bit_cast<std::uint32_t>(number);
+      for (int shift = 0; shift < 32; shift += 8)
+        numbers.push_back(static_cast<std::uint8_t>(bits >> shift));
+    }
+    const auto items = all({put("file", npy("<f4", "(2, 1, 1)", numbers))}, options({1, 1, 1}));
+    return std::get<Image>(items.at(0)).is_dim;
+  };
+  EXPECT_TRUE(is_dim(0.5F));
+  EXPECT_FALSE(is_dim(7.5F));
 }
 
 }  // namespace

@@ -179,5 +179,37 @@ TEST_F(PictureData, CtrlCWhilePicturesAreDecodedLeavesNothing) {
   EXPECT_FALSE(fs::exists(folder_.path / "run"));
 }
 
+TEST_F(PictureData, StudiesAndReportsReadThemAsTheRunsDo) {
+  if (std::system("command -v gnuplot >/dev/null") != 0) GTEST_SKIP() << "no gnuplot here";
+  add_broken();
+  const Ended stopped =
+      run({"study", "tiny-relu", "--data", "pictures", "--dry-run", "--cache", "cache"}, folder_);
+  EXPECT_EQ(stopped.code, 65);
+  EXPECT_TRUE(is_message(stopped, "broken.png"));
+  const Ended ended =
+      run({"study",           "tiny-relu", "--data",       "pictures", "--layouts",    "1x1",
+           "--epochs",        "1",         "--repeats",    "1",        "--bad-images", "skip",
+           "--test-fraction", "0.25",      "--validation", "0.2",      "--cache",      "cache",
+           "--out",           "s",         "--json"},
+          folder_);
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const nlohmann::json study = document(ended);
+  EXPECT_EQ(study["plan"]["bad_images"], "skip");
+  const nlohmann::json one =
+      trained({"--bad-images", "skip", "--test-fraction", "0.25", "--validation", "0.2", "--epochs",
+               "1", "--set", "train.batch=32", "--out", "run"});
+  EXPECT_EQ(study["runs"][0]["weights_sha256"], one["weights_sha256"]);
+  EXPECT_EQ(cache_files(), 1u) << "one cache serves all";
+  fs::remove_all(folder_.path / "cache");
+  const Ended report = run({"report", "run", "--cache", "other"}, folder_);
+  ASSERT_EQ(report.code, 0) << report.err;
+  EXPECT_TRUE(fs::is_directory(folder_.path / "other"));
+  EXPECT_FALSE(fs::exists(folder_.path / "cache"));
+  EXPECT_THAT(read_file(folder_ / "report.html"),
+              HasSubstr("25.00 % of the pictures made test images, without pictures that cannot"));
+  const Ended with_study = run({"report", "s", "--cache", "other"}, folder_);
+  EXPECT_TRUE(is_message(with_study, "--cache with a study"));
+}
+
 }  // namespace
 }  // namespace convoy::test

@@ -269,7 +269,7 @@ TEST_F(PredictFolder, CsvHasALineForEachImage) {
   std::istringstream lines(one.out);
   std::string line;
   std::getline(lines, line);
-  EXPECT_EQ(line, "file,index,class,name,probability");
+  EXPECT_EQ(line, "file,index,class,name,probability,truth");
   for (const json& image : all["images"]) {
     ASSERT_TRUE(std::getline(lines, line));
     std::string file = image["file"];
@@ -279,18 +279,21 @@ TEST_F(PredictFolder, CsvHasALineForEachImage) {
                               image["name"].get<std::string>() + ",";
     EXPECT_TRUE(line.starts_with(begin)) << line;
     EXPECT_EQ(std::stof(line.substr(begin.size())), image["top"][0]["probability"].get<float>());
+    const std::string truth =
+        image["truth"].is_null() ? "" : std::to_string(image["truth"].get<int>());
+    EXPECT_TRUE(line.ends_with("," + truth)) << line;
   }
   EXPECT_FALSE(std::getline(lines, line));
 
   const Ended two = predict({"=2.png", "--csv", "--top", "2"});
   EXPECT_TRUE(two.out.starts_with(
-      "file,index,class,name,probability,class_2,name_2,probability_2\n'=2.png,,"))
+      "file,index,class,name,probability,truth,class_2,name_2,probability_2\n'=2.png,,"))
       << two.out;
-  EXPECT_EQ(std::count(two.out.begin(), two.out.end(), ','), 14);
+  EXPECT_EQ(std::count(two.out.begin(), two.out.end(), ','), 16);
   EXPECT_EQ(predict({"pictures", "--csv", "--json"}).code, 2);
   const Ended none = predict({"nowhere", "--csv"});
   EXPECT_EQ(none.code, 66);
-  EXPECT_EQ(none.out, "file,index,class,name,probability\n");
+  EXPECT_EQ(none.out, "file,index,class,name,probability,truth\n");
 }
 
 TEST_F(PredictFolder, FilesThatCannotBeUsedAreNamedInOrder) {
@@ -334,6 +337,39 @@ TEST_F(PredictFolder, StandardInputIsAnyKindOfFile) {
       EXPECT_EQ(image["probabilities"], wanted);
     }
   }
+  const Ended csv = run_script("\"$CONVOY\" predict run - --csv <stdin", *folder_);
+  EXPECT_NE(csv.out.find("\n-,,"), std::string::npos) << csv.out;
+}
+
+// The test images of a set, with their labels: the accuracy is that of `convoy eval`.
+TEST_F(Predict, ADataSetIsItsTestImagesWithTheirLabels) {
+  const json tested = document(run({"eval", "run", "--json"}, *folder_));
+  const json set = document(run({"predict", "run", "synthetic", "--json"}, *folder_));
+  EXPECT_EQ(set["images"].size(), 256u);
+  EXPECT_EQ(set["accuracy_images"], 256);
+  EXPECT_EQ(set["accuracy"], tested["accuracy"]);
+  const json third = set["images"][3];
+  EXPECT_EQ(third["file"], "synthetic");
+  EXPECT_EQ(document(run({"predict", "run", "synthetic", "--index", "3", "--json"},
+                         *folder_))["images"][0],
+            third);
+  EXPECT_EQ(run({"predict", "run", "synthetic", "--index", "256"}, *folder_).code, 2);
+  const Ended csv = run({"predict", "run", "synthetic", "--index", "3", "--csv"}, *folder_);
+  EXPECT_TRUE(csv.out.ends_with("," + std::to_string(third["truth"].get<int>()) + "\n"));
+  EXPECT_NE(csv.err.find("accuracy"), std::string::npos);
+
+  std::filesystem::create_directories(*folder_ / "digits");
+  const std::string labels = std::string("\0\0\10\1", 4) + big_endian(2) + "\3\7";
+  for (const char* part : {"train", "t10k"}) {
+    write_file(*folder_ / ("digits/" + std::string(part) + "-images-idx3-ubyte"),
+               idx({picture(1), picture(2)}, 28, 28));
+    write_file(*folder_ / ("digits/" + std::string(part) + "-labels-idx1-ubyte"), labels);
+  }
+  const json digits = document(run({"predict", "run", "digits", "--json"}, *folder_));
+  ASSERT_EQ(digits["images"].size(), 2u);
+  EXPECT_EQ(digits["images"][0]["truth"], 3);
+  EXPECT_EQ(digits["images"][1]["truth"], 7);
+  EXPECT_EQ(digits["images"][0]["probabilities"], probabilities("P5 28 28 255 " + picture(1)));
 }
 
 TEST_F(Predict, CheckpointsOutsideOfTheirRun) {

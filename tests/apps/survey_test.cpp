@@ -287,5 +287,37 @@ TEST_F(SurveyOfPets, UsageIsChecked) {
                          "--size 32x is no size"));
 }
 
+// Images of 1 row and 2 columns, with labels from 1.
+TEST_F(SurveyOfPets, KeysSayHowArraysAreStored) {
+  const auto number = [](char n) { return std::string(3, '\0') + n; };
+  std::filesystem::create_directories(folder / "arrays");
+  for (const char* part : {"train", "t10k"}) {
+    write_file(folder / ("arrays/" + std::string(part) + "-images-idx3-ubyte"),
+               number(0).substr(0, 2) + "\x08\x03" + number(3) + number(1) + number(2) + "abcdef");
+    write_file(folder / ("arrays/" + std::string(part) + "-labels-idx1-ubyte"),
+               number(0).substr(0, 2) + "\x08\x01" + number(3) + "\1\2\3");
+  }
+  const Arguments keys{"--set", "input.first_label=1", "--set", "input.transpose=true"};
+  Arguments line{"info", "--data", "arrays", "--json"};
+  EXPECT_EQ(document(run(line, folder))["data_set"]["classes"].size(), 4u);
+  line.insert(line.end(), keys.begin(), keys.end());
+  EXPECT_EQ(document(run(line, folder))["data_set"]["classes"].size(), 3u);
+  Arguments make{"new", "--data", "arrays"};
+  make.insert(make.end(), keys.begin(), keys.end());
+  const Ended made = run(make, folder);
+  ASSERT_EQ(made.code, 0) << made.err;
+  const ModelFile model = parse_model_file(made.out, "made");
+  EXPECT_EQ(model.net.input(), (Shape{2, 1, 1})) << "transposed";
+  EXPECT_EQ(model.net.loss().classes, 3);
+  EXPECT_EQ(model.files.transpose, true);
+  EXPECT_EQ(model.files.first_label, 1);
+  const Ended other = run({"info", "--data", "arrays", "--set", "train.batch=3"}, folder);
+  EXPECT_EQ(other.code, 2);
+  EXPECT_TRUE(is_message(other, "set input.transpose or input.first_label"));
+  add("train/cat/1.ppm", ppm(2, 4, 255, 0, 51));
+  add("train/dog/1.ppm", ppm(2, 4, 255, 0, 51));
+  EXPECT_EQ(run({"info", "--data", "pets", "--set", "input.first_label=1"}, folder).code, 2);
+}
+
 }  // namespace
 }  // namespace convoy::test

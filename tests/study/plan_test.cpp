@@ -67,6 +67,35 @@ TEST(StudyFile, SaysWhatIsToBeDone) {
   EXPECT_THAT(launcher_words(plan, {1, 1}), ElementsAre("srun", "-n", "4", "-c", "2"));
 }
 
+TEST(StudyFile, SaysHowPicturesAreRead) {
+  const std::string file = std::string(R"(test_fraction = 0.25
+validation = 0.1
+bad_images = "skip"
+cache = "none"
+)") + kFile;
+  const StudyPlan plan = parse_plan(file, "s.toml");
+  EXPECT_EQ(plan.test_fraction, 0.25);
+  EXPECT_EQ(plan.validation, 0.1);
+  const std::vector<std::string> words = train_words(plan, {0, 0});
+  EXPECT_EQ(std::vector(words.begin() + 4, words.begin() + 12),
+            (std::vector<std::string>{"--test-fraction", "0.25", "--validation", "0.1",
+                                      "--bad-images", "skip", "--cache", "none"}));
+  EXPECT_THAT(message_of("test_fraction = 1\n"), HasSubstr("s.toml:1"));
+  EXPECT_THAT(message_of("bad_images = \"keep\"\n"), HasSubstr("s.toml:1"));
+  EXPECT_THAT(message_of("cache = \"-x\"\n[[experiment]]\nname = \"a\"\nlayouts = [\"1x1\"]\n"),
+              HasSubstr("the cache '-x' begins with '-'"));
+}
+
+TEST(StudyRecord, KeepsHowPicturesAreRead) {
+  Study study = test::made_study({{1, 1}}, 2, 1, [](const Grid&, int) { return 1.0; });
+  EXPECT_EQ(to_json(study).find("bad_images"), std::string::npos) << "the usual is left out";
+  study.plan.test_fraction = 0.25;
+  study.plan.validation = 0.1;
+  study.plan.bad_images = "skip";
+  study.plan.cache = "none";
+  EXPECT_EQ(parse_study(to_json(study)).plan, study.plan);
+}
+
 TEST(StudyFile, WithoutALauncherConvoyStartsTheRanks) {
   StudyPlan plan = parse_plan(kFile, "s.toml");
   plan.launcher.clear();

@@ -65,6 +65,8 @@ struct PictureOptions {
   std::string cache;
 };
 void add_picture_options(CLI::App& command, PictureOptions& options);
+// Adds --cache alone.
+void add_cache_option(CLI::App& command, std::string& cache);
 // Sets what is given.
 void apply(const PictureOptions& options, DataSettings& settings);
 

@@ -15,6 +15,7 @@
 #include "commands/missing_code.hpp"
 #include "commands/no_model.hpp"
 #include "report/metrics.hpp"
+#include "survey/array_keys.hpp"
 #include "survey/contact_sheet.hpp"
 
 namespace convoy::app {
@@ -302,11 +303,11 @@ std::string names(const std::string& kind) {
 
 // Of the data set that --data gives, not of the catalog.
 int info_of_data(const InfoOptions& options) {
-  if (!options.model.empty() || options.batch || !options.set.empty())
-    throw UserError(Fault::usage, "--data takes no MODEL and no options of one",
+  if (!options.model.empty() || options.batch)
+    throw UserError(Fault::usage, "--data takes no MODEL and no --batch",
                     "it shows what a data set looks like", "for example: convoy info --data mnist");
   if (!options.sheet.empty()) check_writable(options.sheet);
-  const PictureData data(options.data);
+  const PictureData data(options.data, array_keys(options.set));
   const Survey survey = survey_with_progress(data);
   if (!options.sheet.empty()) save_file(options.sheet, contact_sheet(data));
   if (!options.json) {
@@ -372,8 +373,10 @@ void add_info(CLI::App& app, std::function<int()>& action) {
       ->check(whole_number(1))
       ->type_name("N");
   command
-      ->add_option("--set", options->set,
-                   "Override any key of the model file, as 'convoy train' does; repeatable")
+      ->add_option(
+          "--set", options->set,
+          "Override any key of the model file, as 'convoy train' does; repeatable. With --data: "
+          "input.transpose and input.first_label, which say how arrays are stored")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command

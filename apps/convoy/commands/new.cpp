@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
@@ -12,6 +14,7 @@
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
 #include "commands/data_facts.hpp"
+#include "survey/array_keys.hpp"
 #include "survey/new_model.hpp"
 
 namespace convoy::app {
@@ -22,6 +25,7 @@ constexpr Index kLongestSide = 4096;
 struct NewOptions {
   std::string data, size;
   std::optional<Index> epochs;
+  std::vector<std::string> set;
 };
 
 // "32", or "32x48": height x width.
@@ -55,9 +59,10 @@ std::string file_of_stdout() {
 
 int make_new(const NewOptions& options) {
   NewModelOptions wanted{
-      .data = options.data, .file = file_of_stdout(), .size = {}, .epochs = options.epochs};
+      .data = options.data, .file = file_of_stdout(), .size = {}, .epochs = options.epochs,
+      .keys = array_keys(options.set)};
   if (!options.size.empty()) wanted.size = size_of(options.size);
-  const PictureData data(options.data);
+  const PictureData data(options.data, wanted.keys);
   const Survey survey = survey_with_progress(data);
   const std::string text = new_model(data, survey, wanted);
   parse_model_file(text, "the new model");  // or this message is better than that of a later run
@@ -88,6 +93,13 @@ void add_new(CLI::App& app, std::function<int()>& action) {
                    "Passes over the training data; default: 5 to 50, the fewer the more images")
       ->check(whole_number(1, kMostEpochs))
       ->type_name("N");
+  command
+      ->add_option("--set", options->set,
+                   "Say how arrays are stored: input.transpose=true, input.first_label=1; "
+                   "repeatable. The model gets these keys")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(kDataGroup);
   command->footer(
       "Examples:\n  convoy new --data pets > pets.toml\n"
       "  convoy train pets.toml --data pets --test-fraction 0.2\n"

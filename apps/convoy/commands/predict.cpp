@@ -16,6 +16,7 @@
 #include "commands/commands.hpp"
 #include "commands/prediction_printer.hpp"
 #include "images/image_reader.hpp"
+#include "images/scale_check.hpp"
 #include "images/standard_input.hpp"
 
 namespace convoy::app {
@@ -140,6 +141,8 @@ int predict(const PredictOptions& options) {
   if (const auto run = run_in(options.checkpoint)) warn_of_lost_config(*run);
   const bool chosen = std::filesystem::is_directory(options.checkpoint);
   const InputFiles files = found.checkpoint.model.files;
+  const DataOptions data = data_options(found.checkpoint.model);
+  ScaleCheck scale(found.checkpoint.model.net.normalization());
   Predictor predictor = detail::Access::predictor(std::move(found.checkpoint), options.threads);
   const auto printer =
       printer_for(options, predictor,
@@ -156,11 +159,14 @@ int predict(const PredictOptions& options) {
                                                .invert = options.invert},
                                       .index = options.index,
                                       .class_names = names_of_folders(predictor),
-                                      .threads = predictor.threads()});
+                                      .threads = predictor.threads(),
+                                      .data = data,
+                                      .are_classes_named = !predictor.class_names().empty()});
   Batch batch(predictor, *printer);
   std::vector<UnusedFile> unused;
   while (auto item = reader.next()) {
     if (auto* image = std::get_if<Image>(&*item)) {
+      if (const auto doubt = scale.doubt(*image)) write_warning(*doubt);
       batch.add(std::move(*image));
     } else {
       unused.push_back(std::get<UnusedFile>(std::move(*item)));
@@ -185,8 +191,8 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
   command
       ->add_option("IMAGE", options->images,
                    "Pictures of any size (PNG, JPEG, WebP, PGM, PPM), files of many images (IDX, "
-                   ".npy, .npz, CIFAR), folders of pictures, CSV and TSV lists of them; '-': "
-                   "standard input")
+                   ".npy, .npz, CIFAR), folders of pictures, CSV and TSV lists of them, the test "
+                   "images of a data set (its name or folder); '-': standard input")
       ->required();
   command
       ->add_option("--index", options->index,
@@ -215,7 +221,7 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
       ->group(kOutputGroup);
   command
       ->add_flag("--csv", options->csv,
-                 "Print a table on stdout: file,index,class,name,probability")
+                 "Print a table on stdout: file,index,class,name,probability,truth")
       ->group(kOutputGroup);
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
@@ -225,13 +231,16 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
       "it,\n"
       "and --invert turns them round. In a folder all pictures are read, also those of folders in\n"
       "it, in the order of their names; where these folders are called as the classes, the last\n"
-      "line says how many images were predicted right. If a file cannot be used, it is named on\n"
+      "line says how many images were predicted right. So it does where a CSV or TSV list, an "
+      ".npz\n"
+      "or CIFAR file, or a data set has the labels. If a file cannot be used, it is named on\n"
       "stderr and the others are predicted; the exit code is that of the first such file (2: "
       "--index\n"
       "does not fit, 65: bad data, 66: not found, 69: this build cannot read it, 74: cannot be\n"
       "read).\n\n"
       "Examples:\n  convoy predict runs/a shoe.png shirt.jpg\n"
       "  convoy predict runs/a photos --csv >photos.csv\n"
+      "  convoy predict runs/a mnist --top 1\n"
       "  convoy predict runs/a t10k-images-idx3-ubyte.gz --index 7 --json\n"
       "  convoy predict runs/a - --top 5 --invert <scan.png");
   command->callback([options, &action] { action = [options] { return predict(*options); }; });

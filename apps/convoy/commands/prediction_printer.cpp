@@ -87,7 +87,7 @@ class Lines final : public PredictionPrinter {
 class Csv final : public PredictionPrinter {
  public:
   Csv(Names names, Index top) : names_(std::move(names)), top_(top) {
-    text_ = "file,index,class,name,probability";
+    text_ = "file,index,class,name,probability,truth";
     for (Index i = 2; i <= top; ++i) text_ += fmt::format(",class_{0},name_{0},probability_{0}", i);
     text_ += "\n";
   }
@@ -96,9 +96,13 @@ class Csv final : public PredictionPrinter {
     const Image& image = prediction.image;
     text_ += csv_field(printable(image.file)) + ",";
     if (image.index) text_ += fmt::format("{}", *image.index);
-    for (const std::size_t label : most_probable(prediction, top_))
+    bool is_first = true;
+    for (const std::size_t label : most_probable(prediction, top_)) {
       text_ += fmt::format(",{},{},{}", label, csv_field(printable(names_.of(label))),
                            prediction.probabilities[label]);
+      if (std::exchange(is_first, false))
+        text_ += image.truth ? fmt::format(",{}", *image.truth) : std::string(",");
+    }
     text_ += "\n";
   }
 

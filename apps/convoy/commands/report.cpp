@@ -19,6 +19,7 @@ struct ReportOptions {
   std::vector<std::string> runs;
   std::string choice;
   std::string data;
+  std::string cache;
   std::string out = "report.html";
   bool quiet = false;
 };
@@ -58,7 +59,7 @@ std::string report_of_runs(const ReportOptions& options) {
   for (const std::string& folder : options.runs)
     runs.emplace_back(folder, options.choice, options.quiet);
   choose_names(runs);
-  TestData data;
+  TestData data(options.quiet, options.cache);
   for (RunRecord& run : runs) {
     tell(options, fmt::format("testing {}", run.folder.string()));
     evaluate(run, data, options.data);
@@ -80,7 +81,7 @@ void check_is_no_other(const fs::path& folder) {
 // Writes the reports of a study into its folder.
 int report_of_study(const CLI::App& command, const ReportOptions& options) {
   const std::string& folder = options.runs.front();
-  for (const char* name : {"--out", "--data", "--checkpoint"}) {
+  for (const char* name : {"--out", "--data", "--cache", "--checkpoint"}) {
     if (command.get_option(name)->count() == 0) continue;
     throw UserError(Fault::usage, fmt::format("{} with a study", name),
                     "a study's report is written into its own folder, from study.json only",
@@ -122,6 +123,7 @@ void add_report(CLI::App& app, std::function<int()>& action) {
                    "Test all runs on this data; default: each on the data that it was trained on")
       ->type_name("NAME|DIR|FILE")
       ->group(kDataGroup);
+  add_cache_option(*command, options->cache);
   command->add_option("--out", options->out, "File to write; an existing one is replaced")
       ->type_name("FILE")
       ->capture_default_str()

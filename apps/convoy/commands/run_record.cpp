@@ -7,6 +7,7 @@
 #include <cmath>
 #include <set>
 
+#include "commands/data_loading.hpp"
 #include "images/png.hpp"
 
 namespace convoy::app {
@@ -72,7 +73,8 @@ double RunRecord::seconds() const {
 
 const TrainAndTest& TestData::of(const std::string& name, const ModelFile& model,
                                  const DataSettings& settings) {
-  DataOptions options = data_options(model, settings);
+  DataLoading loading(quiet_);
+  DataOptions options = loading.options(data_options(model, settings), pictures_);
   options.validation = 0;  // concerns the training images alone
   const std::string key = fmt::format(
       "{} {} {} {} {} {} {} {}", options.test_fraction, to_string(settings.bad_images),

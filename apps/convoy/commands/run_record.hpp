@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "commands/evaluation.hpp"
@@ -52,10 +53,15 @@ struct RunRecord {
 // Test data by name or folder, as a model and the settings of a run read them. Each is read once.
 class TestData {
  public:
+  // `cache`: the folder of decoded pictures, as of --cache.
+  TestData(bool quiet, std::string cache) : quiet_(quiet) { pictures_.cache = std::move(cache); }
+
   const TrainAndTest& of(const std::string& name, const ModelFile& model,
                          const DataSettings& settings);
 
  private:
+  bool quiet_;
+  PictureOptions pictures_;
   // By the name, and what of the two decides how data are read.
   std::map<std::string, TrainAndTest> loaded_;
 };

@@ -217,6 +217,9 @@ void tell_facts(Page& page, const RunRecord& run) {
   } else if (data.validation > 0) {
     samples += fmt::format(", {} held out", as_percent(data.validation));
   }
+  if (data.test_fraction > 0)
+    samples += fmt::format(", {} of the pictures made test images", as_percent(data.test_fraction));
+  if (data.bad_images == BadImages::skip) samples += ", without pictures that cannot be read";
   std::vector<std::pair<std::string, std::string>> facts{
       {"folder", run.folder.string()},
       {"model", fmt::format("{}, {}", run.config.model.net.name(),

@@ -12,6 +12,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
+#include "commands/data_loading.hpp"
 #include "commands/study_choice.hpp"
 #include "commands/study_run.hpp"
 #include "measure/bench.hpp"
@@ -36,6 +37,20 @@ ModelFile model_of(const StudyPlan& plan, const study::Experiment& experiment) {
   if (experiment.batch) overrides.push_back(fmt::format("train.batch={}", *experiment.batch));
   if (experiment.epochs) overrides.push_back(fmt::format("train.epochs={}", *experiment.epochs));
   return load_model_file(plan.model, overrides);
+}
+
+// The data as the first experiment trains on it.
+TrainAndTest data_of(const StudyPlan& plan, bool quiet) {
+  const DataSettings settings{
+      .name = plan.data,
+      .validation = plan.validation,
+      .test_fraction = plan.test_fraction,
+      .bad_images = bad_images_from(plan.bad_images).value_or(BadImages::stop)};
+  PictureOptions pictures;
+  pictures.cache = plan.cache;
+  DataLoading loading(quiet);
+  const ModelFile model = model_of(plan, plan.experiments.front());
+  return load_data(plan.data, loading.options(data_options(model, settings), pictures));
 }
 
 // The part of a net that must be the same in all experiments.
@@ -190,8 +205,7 @@ bool run_and_report(Study& study, const study::StudyFolder& folder,
 int run(const CLI::App& command, const StudyOptions& options) {
   const StudyPlan plan = choose_study(command, options);
   const fs::path out = options.out.empty() ? default_folder(options) : fs::path(options.out);
-  const TrainAndTest data =
-      load_data(plan.data, data_options(model_of(plan, plan.experiments.front())));
+  const TrainAndTest data = data_of(plan, options.quiet);
   Study study = new_study(plan, data);
   if (options.dry_run) {
     print_dry_run(study, data, out);

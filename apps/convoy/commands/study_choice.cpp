@@ -110,6 +110,13 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
   command.add_option("--data", options.data, "Same as for 'convoy train'; default: fashion-mnist")
       ->type_name("NAME|DIR|FILE")
       ->group(kDataGroup);
+  command
+      .add_option("--validation", options.validation,
+                  "Hold out this fraction of the training images, as 'convoy train' does")
+      ->check(fraction())
+      ->type_name("FRACTION")
+      ->group(kDataGroup);
+  add_picture_options(command, options.pictures);
   const auto add = [&](const char* name, auto& value, const char* text, const char* type) {
     return command.add_option(name, value, text)->type_name(type)->group(kStudyGroup);
   };
@@ -186,6 +193,10 @@ StudyPlan choose_study(const CLI::App& command, const StudyOptions& options) {
   const std::optional<std::string> text = study_text(options.subject);
   StudyPlan plan = text ? plan_of_file(command, options, *text) : plan_of_model(options);
   if (options.data) plan.data = *options.data;
+  if (options.validation) plan.validation = *options.validation;
+  if (options.pictures.test_fraction) plan.test_fraction = *options.pictures.test_fraction;
+  if (!options.pictures.bad_images.empty()) plan.bad_images = options.pictures.bad_images;
+  if (!options.pictures.cache.empty()) plan.cache = options.pictures.cache;
   if (command.get_option("--device")->count() > 0) plan.device = options.device;
   if (options.repeats) plan.repeats = *options.repeats;
   if (options.seed) plan.seed = *options.seed;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/options.hpp"
 #include "study/plan.hpp"
 
 namespace convoy::app {
@@ -14,11 +15,12 @@ namespace convoy::app {
 struct StudyOptions {
   std::string subject = "tiny-relu";  // a model, or a study file
   std::optional<std::string> data, launcher;
+  PictureOptions pictures;
   std::vector<std::string> layouts;
   std::string ranks_by = "data", threads_by = "data", mode = "strong", device = "cpu";
   std::optional<Index> epochs, batch, limit;
   std::optional<int> repeats;
-  std::optional<double> target_accuracy;
+  std::optional<double> validation, target_accuracy;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> set;
   bool per_layer = false;

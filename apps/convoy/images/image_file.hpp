@@ -25,6 +25,11 @@ struct StoredImage {
   // Of IDX and NumPy's formats, in which images may be stored column by column; nothing where that
   // cannot be. True: the file has a name by which a data set's images are known to be so (EMNIST).
   std::optional<bool> is_by_columns;
+  // Its class, as the file numbers it, and the name that goes with it, if the file says them.
+  std::optional<Index> label;
+  std::string label_name = {};
+  std::optional<Index> coarse_label = {};  // of CIFAR-100, where `label` is the fine one
+  bool is_dim = false;                     // of floats: no number of the whole file is above 1
 };
 
 // Errors are UserError(bad_data), "cannot use FILE (why): remedy", and Error(io). A file whose
@@ -42,6 +47,9 @@ class ImageFile {
 // number `wanted` of them is read. Also throws UserError(not_found), and UserError(usage) where
 // `wanted` does not fit the file.
 std::unique_ptr<ImageFile> open_image_file(const std::string& file, std::optional<Index> wanted);
+
+// Throws UserError(usage) where `file` has no image number `wanted`.
+void check_wanted(std::optional<Index> wanted, Index count, const std::string& file);
 
 // Throws "cannot use FILE (why): remedy".
 [[noreturn]] void refuse_image(const std::string& file, std::string_view why,

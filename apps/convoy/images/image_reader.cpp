@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "data/cifar.hpp"
 #include "data/pictures/listing.hpp"
+#include "images/image_set.hpp"
 #include "images/standard_input.hpp"
 #include "runtime/cpu/workers.hpp"
 
@@ -77,11 +79,29 @@ std::optional<FileName> ImageReader::next_name() {
     }
     if (next_input_ == inputs_.size()) return std::nullopt;
     name_ = {inputs_[next_input_++], {}};
+    is_set_ = is_image_set(name_.file);
+    if (is_set_) return name_;
     names_ = names_of(name_.file);
     if (!names_) return name_;
     names_input_ = name_.file;
     has_names_ = false;
   }
+}
+
+// The class of the model that the image's own file says: by its name where the file and the model
+// both have names, else by its number.
+std::optional<Index> ImageReader::class_of(const StoredImage& image) const {
+  const std::vector<std::string>& names = options_.class_names;
+  const auto classes = static_cast<Index>(names.size());
+  if (!image.label) return std::nullopt;
+  if (!image.label_name.empty() && options_.are_classes_named) {
+    const auto found = std::ranges::find(names, image.label_name);
+    return found == names.end() ? std::nullopt : std::optional<Index>(found - names.begin());
+  }
+  const bool is_coarse = image.coarse_label && classes == kCifar100CoarseClasses;
+  Index label = is_coarse ? *image.coarse_label : *image.label;
+  if (image.is_by_columns) label -= options_.data.first_label.value_or(0);  // an array
+  return label >= 0 && label < classes ? std::optional<Index>(label) : std::nullopt;
 }
 
 std::optional<ImageReader::Ahead> ImageReader::read_one() {
@@ -93,7 +113,8 @@ std::optional<ImageReader::Ahead> ImageReader::read_one() {
         auto name = next_name();
         if (!name) return std::nullopt;
         name_ = std::move(*name);
-        file_ = open_image_file(name_.file, options_.index);
+        file_ = is_set_ ? open_image_set(name_.file, options_.data, options_.index, notes_)
+                        : open_image_file(name_.file, options_.index);
       }
       if (file_->next(ahead.stored)) break;
       file_.reset();
@@ -104,7 +125,8 @@ std::optional<ImageReader::Ahead> ImageReader::read_one() {
     ahead.problem = unused(name_.file, error);
   }
   ahead.number = number_;
-  ahead.image = {name_.file, ahead.stored.index, name_.truth, {}};
+  ahead.image = {name_.file, ahead.stored.index, name_.truth, {}, ahead.stored.is_dim};
+  if (!name_.truth) ahead.image.truth = class_of(ahead.stored);
   return ahead;
 }
 

@@ -19,8 +19,9 @@ namespace convoy::app {
 struct Image {
   std::string file;            // as given; in a folder: its path, which begins as given
   std::optional<Index> index;  // in a file of several images
-  std::optional<Index> truth;  // the class that its folder or its list names
+  std::optional<Index> truth;  // the class that its folder, its list or its file says
   Pixels pixels;               // by model_input()
+  bool is_dim = false;         // as of StoredImage
 };
 
 struct UnusedFile {
@@ -34,6 +35,8 @@ struct ReaderOptions {
   std::optional<Index> index;            // as `wanted` of open_image_file()
   std::vector<std::string> class_names;  // by which folders and lists name a class
   int threads = 1;                       // that decode
+  DataOptions data = {};                 // of sets; first_label of all arrays
+  bool are_classes_named = false;        // whether the model knows names, not numbers alone
 };
 
 // Not thread-safe. Pictures are decoded by several threads, some of them ahead; neither their
@@ -42,7 +45,7 @@ struct ReaderOptions {
 class ImageReader {
  public:
   // `inputs`: files (see open_image_file()), folders and lists of pictures (see file_names.hpp),
-  // and "-".
+  // data sets (see image_set.hpp) and "-".
   ImageReader(std::vector<std::string> inputs, ReaderOptions options);
 
   // The next image, or the next file or image that cannot be used, in the order of `inputs`;
@@ -50,13 +53,14 @@ class ImageReader {
   using Item = std::variant<Image, UnusedFile>;
   std::optional<Item> next();
 
-  // Sentences about files of folders that were left out; complete at the end.
+  // Sentences about files of folders that were left out, and about data sets; complete at the end.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   struct Ahead;
   std::optional<FileName> next_name();
   std::unique_ptr<FileNames> names_of(const std::string& input) const;
+  std::optional<Index> class_of(const StoredImage& image) const;
   std::optional<Ahead> read_one();
   void read_ahead();
 
@@ -70,6 +74,7 @@ class ImageReader {
   // The file that is read, if one is.
   std::unique_ptr<ImageFile> file_;
   FileName name_;
+  bool is_set_ = false;
   // Its number, counted from 1, and that of the last one that could not be used, whose other images
   // are left out.
   std::uint64_t number_ = 0, unused_ = 0;

@@ -100,8 +100,9 @@ class IdxSeries final : public ImageSeries {
 // The whole array is in memory, because its numbers may be in any order.
 class ArraySeries final : public ImageSeries {
  public:
-  ArraySeries(std::string name, ImageArray images)
-      : name_(std::move(name)), images_(std::move(images)) {
+  // `labels` are as many as the images, or none.
+  ArraySeries(std::string name, ImageArray images, std::vector<Label> labels = {})
+      : name_(std::move(name)), images_(std::move(images)), labels_(std::move(labels)) {
     check_limits(name_, images_.count, images_.shape);
   }
 
@@ -118,6 +119,8 @@ class ArraySeries final : public ImageSeries {
     take(images_.pixels, image.bytes);
     take(images_.floats, image.floats);
     image.is_by_columns = false;
+    image.is_dim = images_.is_dim;
+    if (!labels_.empty()) image.label = labels_[at_];
     ++at_;
   }
   void expect_end() override {}
@@ -125,6 +128,7 @@ class ArraySeries final : public ImageSeries {
  private:
   std::string name_;
   ImageArray images_;
+  std::vector<Label> labels_;
   std::size_t at_ = 0;
 };
 
@@ -145,6 +149,8 @@ class CifarSeries final : public ImageSeries {
                    fmt::format("record {} has a label that {} does not have", at_, record_.name),
                    "give a file of images, or the binary version of CIFAR");
     ++at_;
+    image.label = bytes_[record_.labels() - 1];
+    if (record_.labels() == 2) image.coarse_label = bytes_[0];
     image.bytes.resize(static_cast<std::size_t>(kCifarImage.size()));
     read_cifar_pixels(std::span(bytes_).subspan(record_.labels()), image.bytes);
   }
@@ -226,6 +232,21 @@ std::string chosen_member(const ZipArchive& archive, const std::string& name) {
                kRemedy);
 }
 
+// The labels that belong to the array of images: those of MedMNIST's or Keras's names. None where
+// they are no classes, one for each image, as where several classes can hold; the images are
+// predicted all the same.
+std::vector<Label> labels_of(const ZipArchive& archive, const std::string& images, Index count) {
+  const std::string labels = images == member("test_images") ? member("test_labels")
+                             : images == member("x_test")    ? member("y_test")
+                                                             : "";
+  if (labels.empty() || !archive.has(labels)) return {};
+  const auto content = archive.open(labels);
+  const std::vector<std::uint64_t> shape = read_npy_header(*content).shape;
+  const bool is_column = shape.size() == 1 || (shape.size() == 2 && shape[1] == 1);
+  if (!is_column || shape[0] != static_cast<std::uint64_t>(count)) return {};
+  return read_npy_labels(*archive.open(labels)).labels;
+}
+
 }  // namespace
 
 std::unique_ptr<ImageSeries> open_series(std::unique_ptr<BufferedFile> file) {
@@ -247,18 +268,15 @@ std::unique_ptr<ImageSeries> open_series(std::unique_ptr<BufferedFile> file) {
 
 std::unique_ptr<ImageSeries> open_npz(const std::filesystem::path& file, const std::string& name) {
   const ZipArchive archive(file, name);
-  return std::make_unique<ArraySeries>(
-      name, read_npy_images(*archive.open(chosen_member(archive, name))));
+  const std::string images = chosen_member(archive, name);
+  ImageArray array = read_npy_images(*archive.open(images));
+  std::vector<Label> labels = labels_of(archive, images, array.count);
+  return std::make_unique<ArraySeries>(name, std::move(array), std::move(labels));
 }
 
 std::unique_ptr<ImageFile> selected(std::unique_ptr<ImageSeries> series,
                                     std::optional<Index> wanted) {
-  if (wanted && *wanted >= series->count()) {
-    throw UserError(Fault::usage, fmt::format("--index {} is past the end", *wanted),
-                    fmt::format("{} holds {}, counted from 0", series->name(),
-                                count_of(static_cast<std::uint64_t>(series->count()), "image")),
-                    "choose a smaller number");
-  }
+  check_wanted(wanted, series->count(), series->name());
   return std::make_unique<Selected>(std::move(series), wanted);
 }
 

@@ -31,7 +31,8 @@ class ImageSeries {
 std::unique_ptr<ImageSeries> open_series(std::unique_ptr<BufferedFile> file);
 
 // Of an .npz archive: the array test_images or x_test, or else the only one that can hold images
-// (3 or 4 dimensions). `name` stands for the file in messages.
+// (3 or 4 dimensions); with the labels that belong to the first two. `name` stands for the file in
+// messages.
 std::unique_ptr<ImageSeries> open_npz(const std::filesystem::path& file, const std::string& name);
 
 // All images of a series, or number `wanted`; throws UserError(usage) where there is none of it.

@@ -87,7 +87,7 @@ std::string how_files_are_read(const PictureData& data, const Survey& survey) {
 std::string input(const PictureData& data, const Extent& size, const Survey& survey) {
   return fmt::format(
       "[input]\nheight = {}\nwidth = {}\nchannels = {}{}\n{}mean = {}   # of the training images\n"
-      "std = {}\n{}\n",
+      "std = {}\n{}",
       size.height, size.width, survey.channels,
       survey.channels == 1   ? "                  # grey"
       : survey.channels == 3 ? "                  # red, green, blue"
@@ -96,6 +96,17 @@ std::string input(const PictureData& data, const Extent& size, const Survey& sur
                         : "scale = 0.00392156862745098   # 1 / 255: bytes become 0 to 1\n",
       per_channel(survey.mean), per_channel(usable(survey.stddev)),
       how_files_are_read(data, survey));
+}
+
+// The end of [input].
+std::string stored(const InputFiles& keys) {
+  std::string text;
+  if (keys.transpose)
+    text += fmt::format("transpose = {}   # whether images are stored column by column\n",
+                        *keys.transpose);
+  if (keys.first_label)
+    text += fmt::format("first_label = {}   # that of the first class\n", *keys.first_label);
+  return text + "\n";
 }
 
 std::string blocks(Extent map) {
@@ -158,6 +169,7 @@ std::string new_model(const PictureData& data, const Survey& survey,
   std::string result = header(data, survey, options);
   result += fmt::format("name = \"{}\"\n\n", model_name(data.name()));
   result += input(data, size, survey);
+  result += stored(options.keys);
   result += blocks(size);
   result += fmt::format(
       "[[layer]]                     # while training, each number is 0 with this probability\n"

@@ -14,6 +14,7 @@ struct NewModelOptions {
   std::string file = {};       // that the text is written to, for the comments; "": NAME.toml
   std::optional<Extent> size;  // of the input; nothing: input_size()
   std::optional<Index> epochs;
+  InputFiles keys = {};  // how arrays are stored; written into [input]
 };
 
 // The size of the input. Images of arrays keep theirs. For pictures: their size, if all have one

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/data_file.hpp"
+#include "data/parts.hpp"
 
 namespace convoy::app {
 namespace {
@@ -62,10 +63,15 @@ struct PictureData::State {
   }
 };
 
-PictureData::PictureData(const std::string& name) : state_(std::make_unique<State>()) {
+PictureData::PictureData(const std::string& name, const InputFiles& keys)
+    : state_(std::make_unique<State>()) {
   State& state = *state_;
+  DataOptions options;
+  options.transpose = keys.transpose;
+  options.first_label = keys.first_label;
   state.listing = find_listing(name);
   if (state.listing) {
+    refuse_array_options(options, "pictures");
     const fs::path path = fs::absolute(name).lexically_normal();
     state.name =
         path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
@@ -73,7 +79,6 @@ PictureData::PictureData(const std::string& name) : state_(std::make_unique<Stat
     state.classes = state.listing->classes;
     return;
   }
-  DataOptions options;
   options.scale = 1;  // there is no model yet whose factor could be wrong
   state.arrays = load_data(name, options);
   state.name = state.arrays.name;

@@ -29,8 +29,9 @@ struct Pixels {
 
 class PictureData {
  public:
-  // Takes what --data takes. Throws as load_data(), list_class_folders() and list_file() do.
-  explicit PictureData(const std::string& name);
+  // Takes what --data takes; `keys` say how arrays are stored. Throws as load_data(),
+  // list_class_folders() and list_file() do, and UserError(usage) for such keys with pictures.
+  explicit PictureData(const std::string& name, const InputFiles& keys = {});
   ~PictureData();
   PictureData(PictureData&&) noexcept;
   PictureData& operator=(PictureData&&) = delete;

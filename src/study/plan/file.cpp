@@ -13,15 +13,17 @@
 namespace convoy::study {
 namespace {
 
-constexpr std::array<std::string_view, 9> kStudyKeys = {
-    "name", "model",           "data",     "device",    "repeats",
-    "seed", "target_accuracy", "launcher", "experiment"};
+constexpr std::array<std::string_view, 13> kStudyKeys = {
+    "name",   "model",   "data", "test_fraction",   "validation", "bad_images", "cache",
+    "device", "repeats", "seed", "target_accuracy", "launcher",   "experiment"};
 constexpr std::array<std::string_view, 11> kExperimentKeys = {
     "name",  "scaling", "layouts", "ranks_by", "threads_by", "per_layer",
     "batch", "epochs",  "limit",   "order",    "set"};
 constexpr std::array<std::pair<std::string_view, Scaling>, 2> kScalings = {
     {{"strong", Scaling::strong}, {"weak", Scaling::weak}}};
 constexpr std::array<std::string_view, 2> kParallelisms = {"data", "tensor"};
+constexpr std::array<std::string_view, 2> kBadImages = {"stop", "skip"};
+constexpr Interval kFraction{0, 1, false, true};
 constexpr Index kMany = std::numeric_limits<std::int32_t>::max();
 
 std::optional<Index> optional_integer(const TableReader& table, std::string_view key) {
@@ -36,10 +38,11 @@ const ConfigArray& array_of(const TableReader& table, std::string_view key,
              fmt::format("write {} = [...]", key));
 }
 
-std::string parallelism_of(const TableReader& table, std::string_view key) {
+// One of two words, of which the first is the default.
+std::string word_of(const TableReader& table, std::string_view key,
+                    const std::array<std::string_view, 2>& words) {
   const ConfigValue* value = table.find(key);
-  return std::string(value == nullptr ? kParallelisms[0]
-                                      : kParallelisms[table.choose(key, *value, kParallelisms)]);
+  return std::string(words[value == nullptr ? 0 : table.choose(key, *value, words)]);
 }
 
 Grid layout_of(const TableReader& table, const ConfigValue& value) {
@@ -71,8 +74,8 @@ Experiment read_experiment(const ConfigValue& value, std::size_t number) {
   for (const ConfigValue& layout : array_of(table, "layouts", layouts)) {
     experiment.layouts.push_back(layout_of(table, layout));
   }
-  experiment.ranks_by = parallelism_of(table, "ranks_by");
-  experiment.threads_by = parallelism_of(table, "threads_by");
+  experiment.ranks_by = word_of(table, "ranks_by", kParallelisms);
+  experiment.threads_by = word_of(table, "threads_by", kParallelisms);
   experiment.per_layer = table.flag("per_layer", false);
   experiment.batch = optional_integer(table, "batch");
   experiment.epochs = optional_integer(table, "epochs");
@@ -104,6 +107,10 @@ StudyPlan parse_plan(std::string_view text, std::string_view source) {
   StudyPlan plan;
   plan.model = table.string("model", plan.model);
   plan.data = table.string("data", plan.data);
+  plan.test_fraction = table.number("test_fraction", 0, kFraction);
+  plan.validation = table.number("validation", 0, kFraction);
+  plan.bad_images = word_of(table, "bad_images", kBadImages);
+  plan.cache = table.string("cache", "");
   plan.name = table.string("name", plan.model + " on " + plan.data);
   plan.device = table.string("device", plan.device);
   plan.repeats = static_cast<int>(table.integer("repeats", plan.repeats, 1, 1000));

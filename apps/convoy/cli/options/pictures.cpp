@@ -20,8 +20,12 @@ void add_picture_options(CLI::App& command, PictureOptions& options) {
       ->check(one_of({"stop", "skip"}))
       ->type_name("stop|skip")
       ->group(kDataGroup);
+  add_cache_option(command, options.cache);
+}
+
+void add_cache_option(CLI::App& command, std::string& cache) {
   command
-      .add_option("--cache", options.cache,
+      .add_option("--cache", cache,
                   "Folder in which decoded pictures are kept for the next start, or none; default: "
                   "convoy/pictures in $XDG_CACHE_HOME or ~/.cache")
       ->type_name("DIR|none")
