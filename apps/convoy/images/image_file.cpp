@@ -97,7 +97,7 @@ class ImagesOfStandardInput final : public ImageFile {
 }  // namespace
 
 void refuse_image(const std::string& file, std::string_view why, std::string_view remedy) {
-  throw UserError(Fault::bad_data, fmt::format("cannot use {}", file), why, remedy);
+  throw UserError(Fault::bad_data, fmt::format("cannot use {}", printable(file)), why, remedy);
 }
 
 std::unique_ptr<ImageFile> open_image_file(const std::string& file, std::optional<Index> wanted) {
