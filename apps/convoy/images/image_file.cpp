@@ -21,7 +21,7 @@ constexpr const char* kFormats =
 
 void check_no_index(const std::string& name, std::optional<Index> wanted) {
   if (!wanted) return;
-  throw UserError(Fault::usage, fmt::format("--index {} does not fit {}", *wanted, name),
+  throw UserError(Fault::usage, fmt::format("--index {} does not fit {}", *wanted, printable(name)),
                   "it holds one picture; --index needs a file of several images (IDX, .npy, .npz, "
                   "CIFAR)",
                   "leave --index out");

@@ -255,7 +255,7 @@ std::unique_ptr<ImageFile> selected(std::unique_ptr<ImageSeries> series,
                                     std::optional<Index> wanted) {
   if (wanted && *wanted >= series->count()) {
     throw UserError(Fault::usage, fmt::format("--index {} is past the end", *wanted),
-                    fmt::format("{} holds {}, counted from 0", series->name(),
+                    fmt::format("{} holds {}, counted from 0", printable(series->name()),
                                 count_of(static_cast<std::uint64_t>(series->count()), "image")),
                     "choose a smaller number");
   }

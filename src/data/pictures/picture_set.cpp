@@ -104,7 +104,8 @@ PictureSet decoded_in_memory(const Listing& listing, const Shape& shape,
 }
 
 [[noreturn]] void fail_to_write(const fs::path& folder, std::string_view why) {
-  throw UserError(Fault::io, fmt::format("decoded pictures cannot be kept in {}", folder.string()),
+  throw UserError(Fault::io,
+                  fmt::format("decoded pictures cannot be kept in {}", printable(folder.string())),
                   why,
                   "make room there, or give another folder with --cache DIR; with --cache none "
                   "they are in memory");
