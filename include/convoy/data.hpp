@@ -160,6 +160,10 @@ struct TrainAndTest {
   /// The samples of `train` that are held out, as the data set itself states it; ascending, each
   /// once. TrainOptions::validation holds out no others then.
   std::vector<std::uint32_t> validation = {};
+  /// Whether the data set itself has decided which samples are held out, perhaps none: pictures
+  /// (DataOptions::validation) and arrays with validation images do. TrainOptions::validation holds
+  /// out none then, whether or not `validation` is empty.
+  bool states_validation = false;
 };
 
 /// How a picture of another size becomes one of the model's: stretched to it; fitted into it, with

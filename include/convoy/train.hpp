@@ -67,7 +67,7 @@ struct TrainOptions {
   Index limit = 0;
   /// Holds out this fraction of them (from 0, below 1), chosen by the seed. The held-out samples
   /// are measured after each epoch, and determine which epoch was best. 0 where the data set states
-  /// them itself (TrainAndTest::validation).
+  /// them itself (TrainAndTest::states_validation).
   double validation = 0;
   /// A checkpoint file or a run folder whose weights a new run begins with (of the average and the
   /// trained weights, those that its model's evaluations read); empty: random weights.

@@ -58,11 +58,11 @@ void check(const TrainOptions& options) {
 
 // The data set's own samples would be held out whatever the fraction is.
 void check_validation(const TrainOptions& options, const TrainAndTest& data) {
-  if (options.validation == 0 || data.validation.empty()) return;
+  if (options.validation == 0 || (data.validation.empty() && !data.states_validation)) return;
   refuse(
       fmt::format("TrainOptions::validation is {}", options.validation),
       fmt::format("the data set {} itself holds out {} samples", data.name, data.validation.size()),
-      "leave it 0");
+      "leave it 0; DataOptions::validation says which pictures are held out");
 }
 
 // Checked first, because ranks with different options would wait for different things.

@@ -49,7 +49,7 @@ std::string with_reason(std::string_view problem, std::string_view why) {
 }
 
 std::string failed_call(std::string_view call, std::string_view place, std::string_view reason) {
-  return fmt::format("{} failed on {} ({})", call, place, reason);
+  return fmt::format("{} failed on {} ({})", call, printable(place), reason);
 }
 
 }  // namespace

@@ -90,9 +90,11 @@ std::vector<fs::path> searched_folders(const KnownSet& set) {
 }
 
 TrainAndTest named(std::string name, const fs::path& path, Parts parts) {
+  const bool states_validation = !parts.validation.empty();
   return {std::move(name),        path,
           std::move(parts.train), std::move(parts.test),
-          std::move(parts.notes), std::move(parts.validation)};
+          std::move(parts.notes), std::move(parts.validation),
+          states_validation};
 }
 
 TrainAndTest load_known(const KnownSet& set, const DataOptions& options) {

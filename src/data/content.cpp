@@ -14,7 +14,7 @@ Content::Content(std::string name, std::string remedy)
 
 void Content::refuse(std::string_view problem, std::string_view why,
                      std::string_view remedy) const {
-  throw UserError(Fault::bad_data, fmt::format("{} {}", name_, problem), why,
+  throw UserError(Fault::bad_data, fmt::format("{} {}", printable(name_), problem), why,
                   remedy.empty() ? remedy_ : remedy);
 }
 

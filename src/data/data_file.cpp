@@ -39,9 +39,10 @@ constexpr Packed kPacked[] = {
 
 [[noreturn]] void fail_to_open(const std::string& name, int error) {
   if (error == ENOENT || error == ENOTDIR) {
-    throw UserError(Fault::not_found, fmt::format("{} does not exist", name), "", "check the path");
+    throw UserError(Fault::not_found, fmt::format("{} does not exist", printable(name)), "",
+                    "check the path");
   }
-  throw UserError(Fault::io, fmt::format("{} cannot be read", name),
+  throw UserError(Fault::io, fmt::format("{} cannot be read", printable(name)),
                   std::generic_category().message(error), "see to its permissions and its disk");
 }
 

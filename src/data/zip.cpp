@@ -89,7 +89,7 @@ ZipArchive::~ZipArchive() {
 
 void ZipArchive::refuse(std::string_view problem, std::string_view why,
                         std::string_view remedy) const {
-  throw UserError(Fault::bad_data, fmt::format("{} {}", name_, problem), why,
+  throw UserError(Fault::bad_data, fmt::format("{} {}", printable(name_), problem), why,
                   remedy.empty() ? "put an intact copy of the file in its place" : remedy);
 }
 

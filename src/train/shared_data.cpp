@@ -32,6 +32,7 @@ struct Report {
   std::string train_labels, test_labels;  // the files that hold the labels
   std::vector<std::string> notes;
   std::vector<Index> validation;
+  bool states_validation = false;
 };
 
 std::vector<std::string> texts(std::span<const Index> numbers) {
@@ -61,13 +62,14 @@ std::string encode(const Report& report) {
                                         report.train_labels,
                                         report.test_labels,
                                         pack(report.notes),
-                                        pack(texts(report.validation))};
+                                        pack(texts(report.validation)),
+                                        report.states_validation ? "yes" : ""};
   return pack(fields);
 }
 
 Report decode(std::string_view text) {
   auto fields = unpack(text);
-  fields.resize(13);
+  fields.resize(14);
   return {fields[0],
           fields[1],
           fields[2],
@@ -80,7 +82,8 @@ Report decode(std::string_view text) {
           fields[9],
           fields[10],
           unpack(fields[11]),
-          numbers(unpack(fields[12]))};
+          numbers(unpack(fields[12])),
+          !fields[13].empty()};
 }
 
 // What SharedPart needs to know of one part of the data: its numbers, and `file` where its images
@@ -129,6 +132,7 @@ Report read(std::string_view name_or_folder, const DataOptions& options, TrainAn
   report.test_labels = data.test.label_file().native();
   report.notes = data.notes;
   report.validation.assign(data.validation.begin(), data.validation.end());
+  report.states_validation = data.states_validation;
   return report;
 }
 
@@ -291,9 +295,13 @@ TrainAndTest load_data(Communicator& communicator, std::string_view name_or_fold
                   found.test_labels);
   if (reads) test.fill(data.test);
   communicator.barrier(SyncPoint::start);
-  TrainAndTest shared{found.name,   found.folder,
-                      train.view(), test.view(),
-                      found.notes,  {found.validation.begin(), found.validation.end()}};
+  TrainAndTest shared{found.name,
+                      found.folder,
+                      train.view(),
+                      test.view(),
+                      found.notes,
+                      {found.validation.begin(), found.validation.end()},
+                      found.states_validation};
   // The reader holds its mapping until all others have theirs.
   if (train.is_mapped() || test.is_mapped()) communicator.barrier(SyncPoint::start);
   return shared;

@@ -53,8 +53,8 @@ Dataset limited(const TrainAndTest& all, Index limit) {
 // The training images, and which of them validate.
 Split split_of(const TrainAndTest& data, const Dataset& train, const DataSettings& settings,
                std::uint64_t seed) {
-  if (data.validation.empty()) return hold_out(train.size(), settings.validation, seed);
-  return hold_out(train.size(), data.validation, settings.limit);
+  if (!data.validation.empty()) return hold_out(train.size(), data.validation, settings.limit);
+  return hold_out(train.size(), data.states_validation ? 0 : settings.validation, seed);
 }
 
 // The model's text with another number of epochs, to compare the texts of one run.
@@ -110,8 +110,16 @@ void check_same_run(const ModelFile& model, const DataSettings& settings, bool s
   }
 }
 
-void check_held_out(const DataSettings& settings, const Split& split, Index samples) {
+void check_held_out(const DataSettings& settings, const TrainAndTest& data, const Split& split,
+                    Index samples) {
   if (settings.validation <= 0 || !split.validation.empty()) return;
+  if (data.states_validation) {
+    throw UserError(Fault::bad_data,
+                    fmt::format("--validation {} holds out none of the training images of {}",
+                                settings.validation, data.name),
+                    "the data set itself states which are held out, and states none",
+                    "load it with a larger fraction or another seed, or leave --validation out");
+  }
   throw UserError(Fault::usage,
                   fmt::format("--validation {} holds out none of {} training images",
                               settings.validation, samples),
@@ -236,7 +244,7 @@ RunTrainer::RunTrainer(const ModelFile& model, const TrainAndTest& data,
     : state_(std::make_unique<State>(model, data, data_settings, engine, communicator,
                                      !folder.empty(), beginning.weights.sha256)) {
   state_->check_data(data.name);
-  check_held_out(data_settings, state_->split, state_->train.size());
+  check_held_out(data_settings, data, state_->split, state_->train.size());
   Buffer<float> parameters = initial_parameters(model.net, model.train.seed);
   if (!beginning.weights.sha256.empty()) {
     const std::span<const float> given = beginning.weights.parameters.span();

@@ -39,6 +39,10 @@ TEST(Api, ErrorsSayWhatIsWrongAndHaveTheirFault) {
   expect_thrown(Fault::usage, "folder", train({.resume = Resume::always}));
   expect_thrown(Fault::usage, "validation", train({.validation = 1}));
   expect_thrown(Fault::usage, "validation", train({.validation = -0.1}));
+  convoy::TrainAndTest pictures = few_clothes();
+  pictures.states_validation = true;
+  expect_thrown(Fault::usage, "DataOptions::validation",
+                [&] { convoy::train(small_model(), pictures, {.validation = 0.1}); });
   expect_thrown(Fault::usage, "limit", train({.limit = -1}));
   expect_thrown(Fault::usage, "threads", train({.compute = {.threads = -1}}));
   expect_thrown(Fault::usage, "verify_every", train({.verify_every = -1}));

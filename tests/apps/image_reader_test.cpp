@@ -383,6 +383,48 @@ TEST_F(FolderTest, LinksAreFollowedAndCirclesEnd) {
             (std::vector<std::string>{"a/1.pgm", "b/2.pgm", "!dangling.png", "link.pgm"}));
 }
 
+// Links among folders form as many paths as there are orders of them.
+TEST_F(FolderTest, AFolderIsReadOnce) {
+  constexpr int kFolders = 12;
+  const auto name = [](int i) { return std::string(1, static_cast<char>('a' + i)); };
+  for (int i = 0; i < kFolders; ++i) put("f/" + name(i) + "/1.pgm", picture_);
+  for (int i = 0; i < kFolders; ++i)
+    for (int j = 0; j < kFolders; ++j)
+      if (i != j)
+        std::filesystem::create_symlink("../" + name(j),
+                                        folder_.path / "f" / name(i) / ("to-" + name(j)));
+  const auto of_classes = names("f", {"a", "b"});
+  EXPECT_EQ(std::ranges::count(of_classes, "b/1.pgm=1"), 1);
+  EXPECT_EQ(names("f").size(), std::size_t{kFolders});
+  ASSERT_EQ(notes_.size(), 1u);
+  EXPECT_NE(notes_[0].find("to a folder that is already read are left out"), std::string::npos)
+      << notes_[0];
+}
+
+TEST_F(FolderTest, TheFirstLimitEndsTheListing) {
+  put("f/a.pgm", picture_);
+  for (const char* top : {"f/b/", "f/c/"}) {
+    std::string deep = top;
+    for (int i = 0; i < 40; ++i) deep += "d/";
+    put(deep + "1.pgm", picture_);
+  }
+  put("f/z.pgm", picture_);
+  const auto found = names("f");
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0], "a.pgm");
+  EXPECT_TRUE(found[1].starts_with("!"));
+}
+
+TEST_F(FolderTest, NamesWithLineFeedsAreSpelledOut) {
+  for (const Bytes& file : {Bytes{}, bytes_of("no picture"), idx(3, {0, 6, 5}, {})}) {
+    const auto items = all({put("a\nb.png", file)}, options(kGrey));
+    ASSERT_EQ(items.size(), 1u);
+    const std::string& words = std::get<UnusedFile>(items[0]).message;
+    EXPECT_NE(words.find("a\\nb.png"), std::string::npos) << words;
+    EXPECT_EQ(words.find('\n'), std::string::npos) << words;
+  }
+}
+
 TEST_F(FolderTest, WhatHoldsNoPicturesIsSaidOnce) {
   std::filesystem::create_directories(folder_.path / "f/sub");
   put("f/readme.txt", picture_);

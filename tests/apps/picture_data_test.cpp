@@ -135,6 +135,36 @@ TEST_F(PictureData, BadPicturesStopTheProgramOrAreLeftOut) {
   EXPECT_THAT(skipped.err, HasSubstr("pictures/b/bomb.pgm"));
 }
 
+// No other pictures take the place of those that the seed and the paths choose.
+TEST_F(PictureData, AFractionThatHoldsOutNoPictureIsRefused) {
+  const Ended none = train({"--test-fraction", "0.2", "--validation", "0.000001"});
+  EXPECT_EQ(none.code, 65) << none.err;
+  EXPECT_TRUE(is_message(none, "the validation 1e-06 holds out no picture of "));
+  const std::string list =
+      fmt::format("{}\n{}\n{}\n", "0.pgm,a,train", "1.pgm,b,train", "nothing.png,a,train");
+  DataOptions options = data_options(load_model_file("tiny-relu"), {});
+  options.cache = "none";
+  options.bad_images = BadImages::skip;
+  const std::string file = (folder_.path / "few/train.csv").string();
+  testing::write_file(file, list);
+  testing::write_file(folder_.path / "few/0.pgm", pgm(20, 20, 0));
+  testing::write_file(folder_.path / "few/1.pgm", pgm(20, 20, 1));
+  testing::write_file(folder_.path / "few/nothing.png", std::string("no picture"));
+  EXPECT_TRUE(load_data(file, options).states_validation);
+  // A seed that chooses the bad picture alone.
+  options.validation = 0.3;
+  bool is_refused = false;
+  for (options.seed = 0; options.seed < 200 && !is_refused; ++options.seed) {
+    try {
+      EXPECT_FALSE(load_data(file, options).validation.empty());
+    } catch (const UserError& error) {
+      EXPECT_EQ(error.fault(), Fault::bad_data);
+      is_refused = std::string(error.what()).find("choose can be used") != std::string::npos;
+    }
+  }
+  EXPECT_TRUE(is_refused);
+}
+
 TEST_F(PictureData, ARunContinuesAndIsTestedWithItsOwnSplit) {
   add_broken();
   const Arguments choice{"--test-fraction", "0.25", "--validation", "0.2", "--bad-images", "skip"};

@@ -7,6 +7,7 @@
 
 #include "data/pictures/listing.hpp"
 #include "data/pictures/listing/list_rows.hpp"
+#include "data/pictures/listing/lists.hpp"
 #include "tests/data/files.hpp"
 
 namespace convoy::testing {
@@ -143,6 +144,31 @@ TEST_F(ListFile, NumbersAreTheClasses) {
   const Listing names = listing("1.png,10\n2.png,2\nsub/3.png,x\n");
   EXPECT_THAT(names.classes, ElementsAre("10", "2", "x"));
   EXPECT_THAT(refusal("1.png,0\n2.png,0\n"), HasSubstr("its only class is 0"));
+}
+
+// One number out of range does not make names of the others, which would have another order.
+TEST_F(ListFile, NumbersOutOfRangeAreRefusedWithTheLine) {
+  for (const std::string bad : {"-1", "65536", "12345678901234567890", "-0"}) {
+    const std::string message = refusal("1.png,10\n2.png,2\nsub/3.png," + bad + "\n");
+    EXPECT_THAT(message, HasSubstr("list.csv (line 3: the label " + bad));
+    EXPECT_THAT(message, HasSubstr("not from 0 to 65535"));
+  }
+  EXPECT_THAT(listing("1.png,-1\n2.png,65536\nsub/3.png,x\n").classes,
+              ElementsAre("-1", "65536", "x"));
+  EXPECT_THAT(listing("1.png,1.5\n2.png,-\n").classes, ElementsAre("-", "1.5"));
+  write_file(folder.path() / "train.csv", std::string("1.png,0\n2.png,1\n"));
+  write_file(folder.path() / "test.csv", std::string("sub/3.png,-1\n"));
+  const auto [fault, message] = error_of([&] {
+    list_parts_of(folder.path(),
+                  {{"train.csv", PicturePart::train}, {"test.csv", PicturePart::test}});
+  });
+  EXPECT_EQ(fault, Fault::bad_data);
+  EXPECT_THAT(message, HasSubstr("test.csv (line 1: the label -1"));
+}
+
+TEST_F(ListFile, NamesWithLineFeedsAreSpelledOut) {
+  EXPECT_THAT(refusal("\"a\nb.png\",x\n", Fault::not_found), HasSubstr("a\\nb.png"));
+  EXPECT_THAT(refusal("\"../a\nb.png\",x\n"), HasSubstr("in ../a\\nb.png"));
 }
 
 TEST_F(ListFile, NumbersGetTheirNamesFromAFile) {

@@ -173,7 +173,37 @@ TEST(ClassFolders, DanglingLinksAreNamed) {
 TEST(ClassFolders, PipesAreNoPictures) {
   const Tree tree({"a/1.png", "b/1.png"});
   ASSERT_EQ(::mkfifo((tree.root() / "a" / "2.png").c_str(), 0600), 0);
-  EXPECT_EQ(tree.listing().pictures.size(), 2u);
+  const Listing listing = tree.listing();
+  EXPECT_EQ(listing.pictures.size(), 2u);
+  ASSERT_EQ(listing.notes.size(), 1u);
+  EXPECT_EQ(listing.notes[0], "what is no regular file is not read, whatever its name: a/2.png");
+}
+
+// Links among folders form as many paths as there are orders of them.
+TEST(ClassFolders, AFolderIsReadOnceForAClass) {
+  Tree tree;
+  constexpr int kFolders = 12;
+  const auto name = [](int i) { return std::string(1, static_cast<char>('a' + i)); };
+  for (int i = 0; i < kFolders; ++i) tree.add({name(i) + "/1.png"});
+  for (int i = 0; i < kFolders; ++i)
+    for (int j = 0; j < kFolders; ++j)
+      if (i != j) tree.link("../" + name(j), name(i) + "/to-" + name(j));
+  const Listing listing = tree.listing();
+  EXPECT_EQ(listing.pictures.size(), std::size_t{kFolders * kFolders});
+  ASSERT_EQ(listing.notes.size(), 2u);
+  EXPECT_THAT(listing.notes[1], HasSubstr("already read for this class are left out: "));
+  EXPECT_LT(listing.notes[1].size(), 1000u);
+}
+
+TEST(ClassFolders, NamesWithLineFeedsAreSpelledOut) {
+  const Tree tree({"a\nb/1.png", "A\nb/1.png", "a\nb/1.\n"});
+  for (const std::string& note : tree.listing().notes) {
+    EXPECT_THAT(note, Not(HasSubstr("\n")));
+    EXPECT_THAT(note, HasSubstr("\\n"));
+  }
+  EXPECT_EQ(tree.listing().notes.size(), 2u);
+  const Tree empty({"a\nb/", "c/1.png"});
+  EXPECT_THAT(empty.error().second, HasSubstr("no pictures of the class a\\nb"));
 }
 
 TEST(ClassFolders, EmptyClassesAreRefused) {

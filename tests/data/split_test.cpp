@@ -105,8 +105,11 @@ TEST(Split, EmptyPartsAreNotedOrRefused) {
   split(none, 0, 0, 1);
   EXPECT_THAT(none.notes, ::testing::ElementsAre(HasSubstr("there are no test pictures")));
   Listing few = make_listing(2);
-  split(few, 1e-9, 1e-9, 1);
-  EXPECT_EQ(few.notes.size(), 2u);
+  split(few, 1e-9, 0, 1);
+  EXPECT_EQ(few.notes.size(), 1u);
+  const auto [no_fault, no_message] = error_of([&] { split(few, 0, 1e-9, 1); });
+  EXPECT_EQ(no_fault, Fault::bad_data);
+  EXPECT_THAT(no_message, HasSubstr("the validation 1e-09 holds out no picture of pets"));
   Listing most = make_listing(2);
   const auto [fault, message] = error_of([&] { split(most, 1 - 1e-9, 0, 1); });
   EXPECT_EQ(fault, Fault::bad_data);

@@ -160,7 +160,7 @@ TEST_F(HostileNames, OfClasses) {
 
 TEST_F(HostileNames, OfClassesInACheckpoint) {
   ASSERT_EQ(run(with({"train", "--out", "run"}, kBrief), folder_).code, 0);
-  const std::string forged = "a\x1b[2J\nconvoy: done\u202e\u009b";
+  const std::string forged = "a\x1b[2J\nconvoy: done\u202e\u009b\x7f\U000E0041";
   for (const fs::path& file : checkpoints_in(folder_ / "run")) {
     Checkpoint checkpoint = load_checkpoint(file);
     checkpoint.class_names.assign(10, forged);
@@ -172,6 +172,13 @@ TEST_F(HostileNames, OfClassesInACheckpoint) {
   EXPECT_EQ(("\n" + tested.out).find("\nconvoy: done"), std::string::npos) << tested.out;
   EXPECT_NE(tested.out.find("\\x1b[2J"), std::string::npos) << "it is shown";
   EXPECT_EQ(document(run({"eval", "run", "--json"}, folder_))["class_names"][0], forged);
+  write_data(folder_.path / "data");
+  const Ended predicted =
+      run({"predict", "run", folder_ / "data/t10k-images-idx3-ubyte", "--json"}, folder_);
+  expect_harmless(predicted);
+  const auto predictions = document(predicted);
+  EXPECT_EQ(predictions["class_names"][0], forged);
+  EXPECT_EQ(predictions["images"][0]["name"], forged);
 }
 
 TEST_F(HostileNames, OfTensors) {

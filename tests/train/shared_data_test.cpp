@@ -67,6 +67,7 @@ void expect_equal(const TrainAndTest& a, const TrainAndTest& b) {
   expect_equal(a.test, b.test);
   EXPECT_EQ(a.notes, b.notes);
   EXPECT_EQ(a.validation, b.validation);
+  EXPECT_EQ(a.states_validation, b.states_validation);
 }
 
 // Training images that are floats, test images that are bytes, an odd number of labels, validation
@@ -93,6 +94,8 @@ TEST(SharedData, IsWhatOneRankAloneReads) {
   write_archive(archive);
   EXPECT_EQ(load_data(archive.string()).train.pixel_type(), PixelType::f32);
   EXPECT_EQ(load_data(archive.string()).notes.size(), 1U);
+  EXPECT_TRUE(load_data(archive.string()).states_validation);
+  EXPECT_FALSE(load_data(folder.string()).states_validation);
   for (const std::string& name :
        {std::string("synthetic"), folder.string(), many.string(), archive.string()}) {
     const TrainAndTest expected = load_data(name);

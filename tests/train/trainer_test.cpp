@@ -267,6 +267,18 @@ TEST(Trainer, RefusesDataThatDoesNotFit) {
   EXPECT_NE(classes.find("sample 0 has label 4"), std::string::npos) << classes;
 }
 
+// Nothing is held out by position where the data set has decided.
+TEST(Trainer, RefusesAFractionOfWhichTheDataSetHoldsOutNone) {
+  Session session;
+  TrainAndTest data = tiny_data();
+  data.states_validation = true;
+  const std::string words = user_error(Fault::bad_data, [&] {
+    session.begin(tiny_model(), data, {"synthetic", 0, 0.2}, "");
+  });
+  EXPECT_NE(words.find("--validation 0.2 holds out none"), std::string::npos) << words;
+  session.begin(tiny_model(), data, {"synthetic", 0, 0}, "");
+}
+
 TEST(Trainer, RefusesToContinueAsAnotherRun) {
   const TempFolder folder;
   const fs::path run = folder / "run";

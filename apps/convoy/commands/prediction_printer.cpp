@@ -124,7 +124,7 @@ std::string text_of(const Json& value) {
 class JsonDocument final : public PredictionPrinter {
  public:
   JsonDocument(Names names, Index top, const Json& head) : names_(std::move(names)), top_(top) {
-    text_ = text_of(head);
+    text_ = printable_json(text_of(head));
     text_.back() = ',';
     text_ += "\"images\":[";
   }

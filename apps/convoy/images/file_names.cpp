@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -71,10 +73,20 @@ class NamesInFolder final : public FileNames {
   }
 
   std::string note() const override {
-    if (others_ == 0 || pictures_ == 0) return "";
-    const bool is_one = others_ == 1;
-    return fmt::format("{} {} in {} {} left out, because of {}", others_, is_one ? "file" : "files",
-                       start_.string(), is_one ? "is" : "are", is_one ? "its name" : "their names");
+    if (pictures_ == 0) return "";
+    std::string text;
+    if (others_ > 0) {
+      const bool is_one = others_ == 1;
+      text = fmt::format("{} {} in {} {} left out, because of {}", others_,
+                         is_one ? "file" : "files", printable(start_.string()),
+                         is_one ? "is" : "are", is_one ? "its name" : "their names");
+    }
+    if (again_ > 0)
+      text += fmt::format(
+          "{}{} in {} to a folder that is already read {} left out, such as {}",
+          text.empty() ? "" : "; ", again_ == 1 ? "1 link" : fmt::format("{} links", again_),
+          printable(start_.string()), again_ == 1 ? "is" : "are", printable(first_again_));
+    return text;
   }
 
  private:
@@ -94,17 +106,27 @@ class NamesInFolder final : public FileNames {
     enter(start_, facts.st_dev, facts.st_ino);
   }
 
-  // Leaves a folder out that is one of those above it.
+  // Leaves a folder out that is one of those above it, or was read for the same class. Behind a
+  // limit that is exceeded nothing is listed.
   void enter(const fs::path& folder, dev_t device, ino_t inode) {
     const bool is_circle = std::ranges::any_of(levels_, [&](const Level& level) {
       return level.device == device && level.inode == inode;
     });
     if (is_circle) return;
-    if (static_cast<int>(levels_.size()) > kMostFolderDepth)
-      refuse_image(folder.string(),
-                   fmt::format("it lies more than {} folders deep", kMostFolderDepth),
-                   "name it on the command line");
-    levels_.push_back({folder, device, inode, folder_entries(folder, left_)});
+    if (!read_.emplace(truth_of(folder / "picture").value_or(-1), device, inode).second) {
+      if (again_++ == 0) first_again_ = folder.string();
+      return;
+    }
+    try {
+      if (static_cast<int>(levels_.size()) > kMostFolderDepth)
+        refuse_image(folder.string(),
+                     fmt::format("it lies more than {} folders deep", kMostFolderDepth),
+                     "name it on the command line");
+      levels_.push_back({folder, device, inode, folder_entries(folder, left_)});
+    } catch (const UserError&) {
+      levels_.clear();
+      throw;
+    }
   }
 
   std::optional<Index> truth_of(const fs::path& file) const {
@@ -121,7 +143,9 @@ class NamesInFolder final : public FileNames {
   bool has_started_ = false;
   std::vector<Level> levels_;
   std::size_t left_ = kMostListedFiles;
-  Index pictures_ = 0, others_ = 0;
+  std::set<std::tuple<Index, dev_t, ino_t>> read_;  // folders, by the class of their pictures
+  Index pictures_ = 0, others_ = 0, again_ = 0;
+  std::string first_again_;
 };
 
 class NamesInList final : public FileNames {

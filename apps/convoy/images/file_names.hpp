@@ -21,7 +21,7 @@ class FileNames {
  public:
   virtual ~FileNames() = default;
   // The next name; nothing at the end. Throws Error about a part that cannot be read; the next call
-  // continues behind it.
+  // continues behind it. Behind a limit of depth or number that is exceeded nothing is left.
   virtual std::optional<FileName> next() = 0;
   // What the user should know at the end, a sentence; or empty.
   virtual std::string note() const = 0;
@@ -29,7 +29,8 @@ class FileNames {
 
 // Of a folder and of all folders in it, in the order of the names, as bytes; what a folder holds
 // stands where its name stands. The rules for hidden files, links and endings are those of class
-// folders (data/pictures/listing.hpp); .gz may stand behind the ending of a picture. The names of
+// folders (data/pictures/listing.hpp); .gz may stand behind the ending of a picture. A
+// folder to which several links lead is read once for each class. The names of
 // the folders on the way down are in memory, and no others. The class is that of the nearest folder
 // above the picture, up to `folder` itself, whose name is one of `class_names`. (The name of the
 // folder "." is that of the current one.)

@@ -21,7 +21,7 @@ constexpr const char* kFormats =
 
 void check_no_index(const std::string& name, std::optional<Index> wanted) {
   if (!wanted) return;
-  throw UserError(Fault::usage, fmt::format("--index {} does not fit {}", *wanted, name),
+  throw UserError(Fault::usage, fmt::format("--index {} does not fit {}", *wanted, printable(name)),
                   "it holds one picture; --index needs a file of several images (IDX, .npy, .npz, "
                   "CIFAR)",
                   "leave --index out");
@@ -100,12 +100,12 @@ void check_wanted(std::optional<Index> wanted, Index count, const std::string& f
   if (!wanted || *wanted < count) return;
   throw UserError(
       Fault::usage, fmt::format("--index {} is past the end", *wanted),
-      fmt::format("{} holds {} image{}, counted from 0", file, count, count == 1 ? "" : "s"),
+      fmt::format("{} holds {} image{}, counted from 0", printable(file), count, count == 1 ? "" : "s"),
       "choose a smaller number");
 }
 
 void refuse_image(const std::string& file, std::string_view why, std::string_view remedy) {
-  throw UserError(Fault::bad_data, fmt::format("cannot use {}", file), why, remedy);
+  throw UserError(Fault::bad_data, fmt::format("cannot use {}", printable(file)), why, remedy);
 }
 
 std::unique_ptr<ImageFile> open_image_file(const std::string& file, std::optional<Index> wanted) {

@@ -40,7 +40,7 @@ Picture decoded(const StoredImage& image, const std::string& name, Index channel
 std::vector<float> check_floats(std::vector<float> floats, const Shape& shape,
                                 const std::string& name, const InputRule& rule) {
   if (rule.invert)
-    throw UserError(Fault::usage, fmt::format("--invert does not fit {}", name),
+    throw UserError(Fault::usage, fmt::format("--invert does not fit {}", printable(name)),
                     "its pixels are no bytes, so it is not known what white is",
                     "invert them where you made the file");
   if (shape == rule.shape) return floats;

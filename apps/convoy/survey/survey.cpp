@@ -149,7 +149,7 @@ void Summary::find_sizes() {
 
 void Summary::finish() {
   if (trained_ == 0)
-    throw UserError(Fault::bad_data, fmt::format("cannot use {}", data_.name()),
+    throw UserError(Fault::bad_data, fmt::format("cannot use {}", printable(data_.name())),
                     survey_.bad.empty() ? "it has no training images"
                                         : fmt::format("no training picture can be read; {}",
                                                       survey_.bad.front().message),

@@ -36,7 +36,7 @@ const PictureDecoder& decoder_for(const PictureFile& file) {
   const PictureDecoder& decoder = decoder_of(*format);
   if (!decoder.is_there) {
     throw UserError(
-        Fault::unavailable, fmt::format("cannot use {}", file.name),
+        Fault::unavailable, fmt::format("cannot use {}", printable(file.name)),
         fmt::format("it is a {} file, and this build of Convoy has no {}", to_string(*format),
                     decoder.library),
         "build Convoy where that library is installed, or convert the picture to PGM or PPM");
@@ -67,7 +67,7 @@ std::vector<std::uint8_t> rgb_of(const std::vector<std::uint8_t>& grey) {
 }  // namespace
 
 void refuse_picture(const PictureFile& file, std::string_view why, std::string_view remedy) {
-  throw UserError(Fault::bad_data, fmt::format("cannot use {}", file.name), why, remedy);
+  throw UserError(Fault::bad_data, fmt::format("cannot use {}", printable(file.name)), why, remedy);
 }
 
 void check_limits(const PictureFile& file, const PictureHeader& header,

@@ -77,7 +77,7 @@ std::vector<std::uint8_t> read_file(const Listing& listing, const ListedPicture&
   if (::fstat(file.descriptor.get(), &facts) != 0)
     throw SystemError(Fault::io, "fstat", name, errno);
   if (file.size != picture.bytes || nanoseconds(facts.st_mtim) != picture.modified_ns) {
-    throw UserError(Fault::io, fmt::format("cannot use {}", name),
+    throw UserError(Fault::io, fmt::format("cannot use {}", printable(name)),
                     "it changed after its folder was listed",
                     "try again when no program writes it");
   }

@@ -18,10 +18,12 @@
 //                part lacks a class of train is noted, and so are names that differ in case only.
 //   pictures     regular files with the ending of a picture (is_picture_name()) in the folder of a
 //                class and in the folders below it; the first bytes decide when they are decoded.
-//                Other files are counted and noted, and so are files beside the class folders.
+//                Other files are counted and noted, and so are files beside the class folders
+//                and pipes, devices and so on that have the ending of a picture.
 //   hidden       is what begins with ".", and __MACOSX, @eaDir, Thumbs.db, desktop.ini; not noted.
-//   links        are followed. A link to a folder above itself is noted and left out; one that
-//                leads nowhere is refused if it has the name of a picture, and else counts as
+//   links        are followed. A link to a folder above itself is noted and left out, and so is
+//                one to a folder that is already read in this class and part; one that leads
+//                nowhere is refused if it has the name of a picture, and else counts as
 //                another file.
 //
 // Lists (list_file), CSV or TSV in UTF-8, plain or gzip: one picture a line, "path,label" or
@@ -36,8 +38,9 @@
 //   path         relative to the folder of the list, with "/" between folders; or absolute, if it
 //                leads into that folder. ".." is refused, and so is a path that stands twice.
 //   label        a name, sorted as class folders are. If all are whole numbers, they are the
-//                classes; their names are the lines of class_names.txt in the list's folder, and
-//                the numbers themselves without that file.
+//                classes, from 0 to kMostClasses - 1, and others are refused; their names are the
+//                lines of class_names.txt in the list's folder, and the numbers themselves without
+//                that file.
 //   part         train or training, test or testing, val, valid or validation, in any case
 //
 // The files are any regular files. Those that do not exist are refused, up to 20 by name.
@@ -102,9 +105,9 @@ bool is_picture_name(std::string_view file);
 // picture nor the order of a folder moves a picture into another part.
 //
 // Parts that the layout states stay as they are: with has_test a test_fraction other than 0 is
-// refused, and with has_validation `validation` has no effect. Both are from 0 to below 1. Notes
-// parts that come out empty and classes that no training picture is left of; throws
-// UserError(bad_data) where no training picture is left at all.
+// refused, and with has_validation `validation` has no effect. Both are from 0 to below 1. Notes a
+// test part that comes out empty and classes that no training picture is left of; throws
+// UserError(bad_data) where no training picture is left at all, or `validation` chooses none.
 void split(Listing& listing, double test_fraction, double validation, std::uint64_t seed);
 
 }  // namespace convoy

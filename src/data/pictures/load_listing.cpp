@@ -11,6 +11,7 @@
 #include "base/check.hpp"
 #include "base/memory.hpp"
 #include "data/parts.hpp"
+#include "data/pictures/listing/finish.hpp"
 #include "data/pictures/picture_set.hpp"
 
 namespace convoy {
@@ -33,7 +34,7 @@ Dataset dataset_of(const Source& source, Chosen chosen, const std::vector<std::s
 std::string note_of_cache(const PictureSet& set) {
   const auto kilobytes = static_cast<double>(set.cache_bytes) * 1e-3;
   return fmt::format("decoded pictures are kept in {} ({}), so the next start decodes none",
-                     set.cache_file.parent_path().string(),
+                     shown(set.cache_file.parent_path()),
                      kilobytes < 1000 ? fmt::format("{:.0f} kB", std::ceil(kilobytes))
                                       : memory_in_words(static_cast<Index>(set.cache_bytes)));
 }
@@ -47,6 +48,15 @@ std::string note_of_bad(const PictureSet& set) {
   return note;
 }
 
+// Nothing validates although the options ask for it; bad pictures are left out.
+[[noreturn]] void refuse_empty_validation(const std::filesystem::path& folder, double validation) {
+  throw UserError(
+      Fault::bad_data,
+      fmt::format("the validation {} holds out no picture of {}", validation, shown(folder)),
+      "none of the pictures that the seed and the paths choose can be used",
+      "replace them, or give a larger fraction or another train.seed");
+}
+
 }  // namespace
 
 TrainAndTest load_listing(Listing listing, const std::string& name,
@@ -56,13 +66,14 @@ TrainAndTest load_listing(Listing listing, const std::string& name,
     throw UserError(
         Fault::usage,
         fmt::format("the validation {} cannot be held out of these data", options.validation),
-        fmt::format("{} has validation pictures of its own", folder.string()),
+        fmt::format("{} has validation pictures of its own", shown(folder)),
         "leave --validation out");
   }
   split(listing, options.test_fraction, options.validation, options.seed);
   const PictureSet set = load_pictures(listing, options);
   Chosen train, test;
-  TrainAndTest data{.name = name, .folder = folder, .notes = listing.notes};
+  TrainAndTest data{
+      .name = name, .folder = folder, .notes = listing.notes, .states_validation = true};
   for (std::size_t image = 0; image < set.pictures.size(); ++image) {
     const ListedPicture& picture = listing.pictures[set.pictures[image]];
     Chosen& part = picture.part == PicturePart::test ? test : train;
@@ -73,9 +84,11 @@ TrainAndTest load_listing(Listing listing, const std::string& name,
     part.labels.push_back(picture.label);
   }
   if (train.images.size() == data.validation.size()) {
-    throw UserError(Fault::bad_data, fmt::format("{} has no training pictures", folder.string()),
+    throw UserError(Fault::bad_data, fmt::format("{} has no training pictures", shown(folder)),
                     "none of them can be used", "replace them");
   }
+  if (options.validation > 0 && data.validation.empty())
+    refuse_empty_validation(folder, options.validation);
   data.train = dataset_of(set.source, std::move(train), listing.classes);
   data.test = dataset_of(set.source, std::move(test), listing.classes);
   data.notes.insert(data.notes.end(), set.notes.begin(), set.notes.end());

@@ -15,7 +15,7 @@ namespace convoy {
 // the listing, those held out among them, and so do the test images. `name` and `folder` are those
 // of the result. Its notes are those of the listing, then what became of the cache and of bad
 // pictures. Throws as split() and load_pictures() do, and UserError(bad_data) where no training
-// picture can be used.
+// picture can be used, or none of those that options.validation asks for.
 TrainAndTest load_listing(Listing listing, const std::string& name,
                           const std::filesystem::path& folder, const DataOptions& options);
 

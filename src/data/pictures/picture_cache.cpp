@@ -98,9 +98,10 @@ class Reading {
   Reading(const InputFile& file, PictureProgress& progress) : file_(file), progress_(progress) {}
 
   [[noreturn]] void refuse(std::string_view why) const {
-    throw UserError(Fault::bad_data,
-                    fmt::format("the file of decoded pictures {} is damaged", file_.path.string()),
-                    why, "remove it");
+    throw UserError(
+        Fault::bad_data,
+        fmt::format("the file of decoded pictures {} is damaged", printable(file_.path.string())),
+        why, "remove it");
   }
 
   PictureCacheContent content(std::string_view key, std::size_t listed) {

@@ -44,7 +44,7 @@ void complete(PictureSet& set, const Listing& listing, const DataOptions& option
     const bool is_all = set.source.images == 0;
     throw UserError(Fault::bad_data,
                     fmt::format("{} of {} pictures in {} cannot be used", set.bad.size(), listed,
-                                listing.root.string()),
+                                printable(listing.root.string())),
                     in_lines(set.bad),
                     is_all ? "replace or remove them"
                            : "replace or remove them, or leave them out with --bad-images skip");
@@ -89,7 +89,7 @@ PictureSet decoded_in_memory(const Listing& listing, const Shape& shape,
                              &bytes)) {
     bytes = std::numeric_limits<std::int64_t>::max();
   }
-  check_room(bytes, fmt::format("the pictures of {}", listing.root.string()));
+  check_room(bytes, fmt::format("the pictures of {}", printable(listing.root.string())));
   const auto pixels = std::make_shared<std::vector<std::uint8_t>>();
   pixels->reserve(static_cast<std::size_t>(bytes));
   PictureSet set;
@@ -104,7 +104,8 @@ PictureSet decoded_in_memory(const Listing& listing, const Shape& shape,
 }
 
 [[noreturn]] void fail_to_write(const fs::path& folder, std::string_view why) {
-  throw UserError(Fault::io, fmt::format("decoded pictures cannot be kept in {}", folder.string()),
+  throw UserError(Fault::io,
+                  fmt::format("decoded pictures cannot be kept in {}", printable(folder.string())),
                   why,
                   "make room there, or give another folder with --cache DIR; with --cache none "
                   "they are in memory");
@@ -168,7 +169,8 @@ PictureSet made(const fs::path& file, const std::string& key, const Listing& lis
 
 PictureSet load_pictures(const Listing& listing, const DataOptions& options) {
   if (listing.pictures.empty()) {
-    throw UserError(Fault::bad_data, fmt::format("{} has no pictures", listing.root.string()), "",
+    throw UserError(Fault::bad_data,
+                    fmt::format("{} has no pictures", printable(listing.root.string())), "",
                     "check the path");
   }
   std::vector<std::string> notes;

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <compare>
 #include <functional>
 #include <iterator>
 #include <map>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -79,12 +81,15 @@ class FolderWalk {
   struct Place {
     dev_t device;
     ino_t inode;
-    friend bool operator==(const Place&, const Place&) = default;
+    friend auto operator<=>(const Place&, const Place&) = default;
   };
 
   static Place place_of(const fs::path& folder);
   void enter(const Place& place);
   Label label_of(const std::string& name, PicturePart part);
+  // Takes the pictures of the folder and of those in it; one that is reached twice is read once.
+  void take_class(const FolderEntry& folder, const std::string& path, Label label,
+                  PicturePart part);
   void take_folder(const FolderEntry& folder, const std::string& path, Label label,
                    PicturePart part);
   void take_file(const FolderEntry& entry, std::string path, Label label, PicturePart part);
@@ -92,11 +97,12 @@ class FolderWalk {
   Listing& listing_;
   std::map<std::string, Label, std::less<>> labels_;
   std::vector<Place> above_;  // the folders around the one that is read
+  std::set<Place> read_;      // the folders of this class and part
   std::size_t left_ = kMostListedFiles;
   std::size_t stray_ = 0, others_ = 0;
   std::vector<fs::path> lists_;  // among the stray files
   std::map<std::string, std::size_t> other_endings_;
-  std::vector<std::string> dangling_, loops_;
+  std::vector<std::string> dangling_, loops_, again_, special_;
 };
 
 FolderWalk::Place FolderWalk::place_of(const fs::path& folder) {
@@ -109,21 +115,21 @@ FolderWalk::Place FolderWalk::place_of(const fs::path& folder) {
 void FolderWalk::enter(const Place& place) {
   above_.push_back(place);
   if (std::ssize(above_) > kMostFolderDepth)
-    throw UserError(Fault::bad_data, fmt::format("cannot list {}", listing_.root.string()),
+    throw UserError(Fault::bad_data, fmt::format("cannot list {}", shown(listing_.root)),
                     fmt::format("more than {} folders inside each other", kMostFolderDepth),
                     "put the pictures into the folder of their class");
 }
 
 Label FolderWalk::label_of(const std::string& name, PicturePart part) {
-  const std::string root = listing_.root.string();
+  const std::string root = shown(listing_.root);
   if (const auto known = labels_.find(name); known != labels_.end()) return known->second;
   if (part != PicturePart::train)
-    throw UserError(
-        Fault::bad_data, fmt::format("cannot use {}", root),
-        fmt::format("the {} part has the class {}, which train lacks", name_of(part), name),
-        "a net cannot learn a class without pictures: add some, or remove the class");
+    throw UserError(Fault::bad_data, fmt::format("cannot use {}", root),
+                    fmt::format("the {} part has the class {}, which train lacks", name_of(part),
+                                printable(name)),
+                    "a net cannot learn a class without pictures: add some, or remove the class");
   if (!is_utf8(name))
-    throw UserError(Fault::bad_data, fmt::format("cannot use {}", (listing_.root / name).string()),
+    throw UserError(Fault::bad_data, fmt::format("cannot use {}", shown(listing_.root / name)),
                     "the name of a class has to be UTF-8", "rename the folder");
   if (static_cast<Index>(labels_.size()) == kMostClasses)
     throw UserError(Fault::bad_data, fmt::format("cannot use {}", root),
@@ -141,9 +147,15 @@ void FolderWalk::take_part(const std::string& folder, const std::vector<FolderEn
   for (const FolderEntry& entry : inside) {
     if (!is_folder(entry)) continue;
     const Label label = label_of(entry.name, part);
-    take_folder(entry, folder.empty() ? entry.name : folder + '/' + entry.name, label, part);
+    take_class(entry, folder.empty() ? entry.name : folder + '/' + entry.name, label, part);
   }
   if (!folder.empty()) above_.pop_back();
+}
+
+void FolderWalk::take_class(const FolderEntry& folder, const std::string& path, Label label,
+                            PicturePart part) {
+  read_.clear();
+  take_folder(folder, path, label, part);
 }
 
 void FolderWalk::take_folder(const FolderEntry& folder, const std::string& path, Label label,
@@ -151,6 +163,10 @@ void FolderWalk::take_folder(const FolderEntry& folder, const std::string& path,
   const Place place{folder.device, folder.inode};
   if (std::ranges::find(above_, place) != above_.end()) {
     loops_.push_back(path);
+    return;
+  }
+  if (!read_.insert(place).second) {
+    again_.push_back(path);
     return;
   }
   enter(place);
@@ -171,6 +187,8 @@ void FolderWalk::take_file(const FolderEntry& entry, std::string path, Label lab
     dangling_.push_back(std::move(path));
   } else if (is_picture && entry.kind == EntryKind::file) {
     listing_.pictures.push_back({std::move(path), label, part, entry.bytes, entry.modified_ns});
+  } else if (is_picture) {
+    special_.push_back(std::move(path));
   } else {
     ++others_;
     const auto dot = entry.name.rfind('.');
@@ -183,7 +201,7 @@ void FolderWalk::take_file(const FolderEntry& entry, std::string path, Label lab
 void FolderWalk::finish(const std::string& name) {
   if (!dangling_.empty())
     throw UserError(
-        Fault::not_found, fmt::format("cannot use {}", name),
+        Fault::not_found, fmt::format("cannot use {}", printable(name)),
         fmt::format("{} {} nowhere: {}", dangling_.size(),
                     dangling_.size() == 1 ? "link leads" : "links lead", some_of(dangling_)),
         "fetch the files to which they should lead, or remove the links");
@@ -207,9 +225,15 @@ void FolderWalk::finish(const std::string& name) {
     note(
         fmt::format("{} lies there, and the folders say the classes: if it is the list of the "
                     "pictures, give it with --data {}",
-                    list.filename().string(), shell_path(listing_.root / list)));
+                    printable(list.filename().string()), shell_path(listing_.root / list)));
+  if (!special_.empty())
+    note(fmt::format("what is no regular file is not read, whatever its name: {}",
+                     some_of(special_, 5)));
   if (!loops_.empty())
     note(fmt::format("links to a folder above themselves are left out: {}", some_of(loops_, 5)));
+  if (!again_.empty())
+    note(fmt::format("links to a folder that is already read for this class are left out: {}",
+                     some_of(again_, 5)));
 }
 
 // DIR/train/CLASS and so on; `inside` are the entries of DIR, `train` those of DIR/train.
@@ -228,13 +252,13 @@ void list_parts(FolderWalk& walk, Listing& listing, const std::vector<FolderEntr
   }
   if (mixed && !unread.empty())
     throw UserError(
-        Fault::bad_data, fmt::format("cannot use {}", listing.root.string()),
+        Fault::bad_data, fmt::format("cannot use {}", shown(listing.root)),
         fmt::format("train holds pictures and folders, so it may be a class like {}, or "
                     "the training part",
-                    unread.front()),
+                    printable(unread.front())),
         "move the pictures of train into class folders, or its folders elsewhere");
   if (validation.size() > 1)
-    throw UserError(Fault::bad_data, fmt::format("cannot use {}", listing.root.string()),
+    throw UserError(Fault::bad_data, fmt::format("cannot use {}", shown(listing.root)),
                     fmt::format("several folders for validation: {}", some_of(validation)),
                     "keep one of them");
   if (!unread.empty())
@@ -272,7 +296,7 @@ void refuse_unknown_parts(const Listing& listing, const std::vector<FolderEntry>
   if (folders.empty() || !std::ranges::all_of(folders, is_part) ||
       !std::ranges::all_of(folders, has_only_folders))
     return;
-  throw UserError(Fault::bad_data, fmt::format("cannot use {}", listing.root.string()),
+  throw UserError(Fault::bad_data, fmt::format("cannot use {}", shown(listing.root)),
                   fmt::format("its folders look like parts: {}", some_of(folders)),
                   "call them train, test and val; train has to be there");
 }

@@ -45,7 +45,7 @@ std::vector<std::string> classes_with(const Listing& listing, Chosen chosen) {
 
 [[noreturn]] void refuse(const std::string& name, const std::string& why,
                          const std::string& remedy) {
-  throw UserError(Fault::bad_data, fmt::format("cannot use {}", name), why, remedy);
+  throw UserError(Fault::bad_data, fmt::format("cannot use {}", printable(name)), why, remedy);
 }
 
 void check_number_of_classes(const Listing& listing, const std::string& name) {
@@ -69,8 +69,8 @@ void note_similar_names(Listing& listing) {
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     const auto [at, is_new] = seen.emplace(std::move(lower), name);
     if (!is_new)
-      listing.notes.push_back(
-          fmt::format("the classes {} and {} differ in case only", at->second, name));
+      listing.notes.push_back(fmt::format("the classes {} and {} differ in case only",
+                                          printable(at->second), printable(name)));
   }
 }
 
@@ -131,10 +131,16 @@ void sort_by_hash(std::vector<ListedPicture>& pictures) {
 
 }  // namespace
 
+std::string shown(const std::filesystem::path& path) {
+  return printable(path.string());
+}
+
 std::string some_of(std::span<const std::string> names, std::size_t most) {
-  const auto shown = names.first(std::min(names.size(), most));
-  std::string text = fmt::format("{}", fmt::join(shown, ", "));
-  if (shown.size() < names.size()) text += fmt::format(" and {} more", names.size() - shown.size());
+  std::vector<std::string> first;
+  for (const std::string& name : names.first(std::min(names.size(), most)))
+    first.push_back(printable(name));
+  std::string text = fmt::format("{}", fmt::join(first, ", "));
+  if (first.size() < names.size()) text += fmt::format(" and {} more", names.size() - first.size());
   return text;
 }
 

@@ -2,6 +2,7 @@
 // What class folders and lists have in common.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,7 +11,10 @@
 
 namespace convoy {
 
-// "a, b, c and 5 more": at most `most` of them.
+// A path in a message or a note: on one line (convoy::printable()).
+std::string shown(const std::filesystem::path& path);
+
+// "a, b, c and 5 more": at most `most` of them, each on one line.
 std::string some_of(std::span<const std::string> names, std::size_t most = 20);
 
 // "train", "validation" or "test".

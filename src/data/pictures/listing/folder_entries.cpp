@@ -61,7 +61,7 @@ std::vector<FolderEntry> folder_entries(const fs::path& folder, std::size_t& lef
     const dirent* next = ::readdir(open.get());
     if (!next) break;
     if (left == 0)
-      throw UserError(Fault::bad_data, fmt::format("cannot list {}", folder.string()),
+      throw UserError(Fault::bad_data, fmt::format("cannot list {}", printable(folder.string())),
                       fmt::format("more than {} files and folders", kMostListedFiles),
                       "give a folder that holds nothing but the pictures");
     --left;

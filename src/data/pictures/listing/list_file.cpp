@@ -53,13 +53,23 @@ class ListReader {
   void take_names();
   [[noreturn]] void refuse(std::size_t line, const std::string& why,
                            const std::string& remedy) const {
-    throw UserError(Fault::bad_data, fmt::format("cannot use the list {}", name_),
+    refuse(names_.back(), line, why, remedy);
+  }
+  [[noreturn]] void refuse(const std::string& list, std::size_t line, const std::string& why,
+                           const std::string& remedy) const {
+    throw UserError(Fault::bad_data, fmt::format("cannot use the list {}", list),
                     fmt::format("line {}: {}", line, why), remedy);
   }
 
+  // A label as written, and where: in the list names_[list].
+  struct Written {
+    std::string label;
+    std::size_t list, line;
+  };
+
   Listing& listing_;
-  std::string name_;                 // of the list that is read
-  std::vector<std::string> labels_;  // of listing_.pictures, as written
+  std::vector<std::string> names_;  // of the lists, in messages; the last one is being read
+  std::vector<Written> labels_;     // of listing_.pictures
   struct Line {
     std::size_t number;
     PicturePart part;
@@ -77,10 +87,11 @@ std::string ListReader::path_of(const ListRow& row) const {
   if (path.is_absolute()) {
     path = path.lexically_relative(fs::absolute(listing_.root).lexically_normal());
     if (path.empty() || *path.begin() == "..")
-      refuse(row.line, fmt::format("{} is not in {}", row.path, listing_.root.string()), where);
+      refuse(row.line, fmt::format("{} is not in {}", printable(row.path), shown(listing_.root)),
+             where);
   }
   if (std::ranges::find(path, fs::path("..")) != path.end())
-    refuse(row.line, fmt::format("\"..\" in {}", row.path), where);
+    refuse(row.line, fmt::format("\"..\" in {}", printable(row.path)), where);
   return path.lexically_normal().generic_string();
 }
 
@@ -89,8 +100,8 @@ void ListReader::take_file(const ListRow& row, PicturePart part) {
   const auto [known, is_new] = lines_.emplace(path, Line{row.line, part});
   if (!is_new)
     refuse(row.line,
-           fmt::format("{} stands in line {} of the {} part, too", row.path, known->second.number,
-                       name_of(known->second.part)),
+           fmt::format("{} stands in line {} of the {} part, too", printable(row.path),
+                       known->second.number, name_of(known->second.part)),
            "keep one of the lines");
   struct stat facts {};
   if (::stat((listing_.root / path).c_str(), &facts) != 0) {
@@ -100,16 +111,17 @@ void ListReader::take_file(const ListRow& row, PicturePart part) {
     return;
   }
   if (!S_ISREG(facts.st_mode))
-    refuse(row.line, fmt::format("{} is not a regular file", row.path), "name picture files");
+    refuse(row.line, fmt::format("{} is not a regular file", printable(row.path)),
+           "name picture files");
   const auto seconds = std::int64_t{facts.st_mtim.tv_sec};
   listing_.pictures.push_back({std::move(path), 0, part, static_cast<std::uint64_t>(facts.st_size),
                                seconds * 1'000'000'000 + facts.st_mtim.tv_nsec});
-  labels_.push_back(row.label);
+  labels_.push_back({row.label, names_.size() - 1, row.line});
 }
 
 void ListReader::take(const fs::path& list, std::optional<PicturePart> part) {
-  name_ = list.string();
-  for (const ListRow& row : list_rows(read_text(list), name_)) {
+  names_.push_back(printable(list.string()));
+  for (const ListRow& row : list_rows(read_text(list), names_.back())) {
     if (part && row.part)
       refuse(row.line, "the column of the parts and the name of the list both state the part",
              "remove the column");
@@ -118,19 +130,24 @@ void ListReader::take(const fs::path& list, std::optional<PicturePart> part) {
 }
 
 bool ListReader::take_numbers() {
+  const auto is_number = [](const Written& written) { return is_whole_number(written.label); };
+  if (!std::ranges::all_of(labels_, is_number)) return false;
   std::vector<Label> numbers;
-  for (const std::string& label : labels_) {
-    const auto number = label_number(label);
-    if (!number) return false;
+  for (const Written& written : labels_) {
+    const auto number = label_number(written.label);
+    if (!number)
+      refuse(names_[written.list], written.line,
+             fmt::format("the label {} is not from 0 to {}", written.label, kMostClasses - 1),
+             "number the classes from 0, or write their names");
     numbers.push_back(*number);
   }
   const std::size_t classes = std::size_t{std::ranges::max(numbers)} + 1;
   const fs::path file = listing_.root / "class_names.txt";
   listing_.classes = names_in(file);
   if (!listing_.classes.empty() && listing_.classes.size() < classes)
-    throw UserError(Fault::bad_data, fmt::format("cannot use the list {}", name_),
+    throw UserError(Fault::bad_data, fmt::format("cannot use the list {}", names_.back()),
                     fmt::format("it has the label {}, and {} has {} names", classes - 1,
-                                file.string(), listing_.classes.size()),
+                                shown(file), listing_.classes.size()),
                     "write a name for each class, or remove that file");
   for (std::size_t i = listing_.classes.size(); i < classes; ++i)
     listing_.classes.push_back(std::to_string(i));
@@ -140,10 +157,10 @@ bool ListReader::take_numbers() {
 
 void ListReader::take_names() {
   std::map<std::string, Label> classes;
-  for (const std::string& label : labels_) {
-    classes.emplace(label, Label{0});
+  for (const Written& written : labels_) {
+    classes.emplace(written.label, Label{0});
     if (static_cast<Index>(classes.size()) > kMostClasses)
-      throw UserError(Fault::bad_data, fmt::format("cannot use the list {}", name_),
+      throw UserError(Fault::bad_data, fmt::format("cannot use the list {}", names_.back()),
                       fmt::format("more than {} labels", kMostClasses),
                       "write the path and the class of each picture");
   }
@@ -152,16 +169,16 @@ void ListReader::take_names() {
     listing_.classes.push_back(name);
   }
   for (std::size_t i = 0; i < labels_.size(); ++i)
-    listing_.pictures[i].label = classes.at(labels_[i]);
+    listing_.pictures[i].label = classes.at(labels_[i].label);
 }
 
 void ListReader::finish() {
   if (!missing_.empty()) {
     const bool has_backslash = missing_.front().find('\\') != std::string::npos;
     throw UserError(
-        Fault::not_found, fmt::format("cannot use the list {}", name_),
+        Fault::not_found, fmt::format("cannot use the list {}", names_.back()),
         fmt::format("{} {} not exist in {}: {}", missing_.size(),
-                    missing_.size() == 1 ? "file does" : "files do", listing_.root.string(),
+                    missing_.size() == 1 ? "file does" : "files do", shown(listing_.root),
                     some_of(missing_)),
         has_backslash
             ? "write / between folders"
@@ -170,7 +187,7 @@ void ListReader::finish() {
   }
   const bool are_numbers = take_numbers();
   if (!are_numbers) take_names();
-  finish_listing(listing_, name_, are_numbers);
+  finish_listing(listing_, names_.back(), are_numbers);
 }
 
 }  // namespace
@@ -191,7 +208,7 @@ Listing list_parts_of(const fs::path& folder, const std::vector<PartList>& lists
   for (std::size_t i = 1; i < lists.size(); ++i)
     if (lists[i].part == lists[i - 1].part)
       throw UserError(
-          Fault::bad_data, fmt::format("cannot use {}", folder.string()),
+          Fault::bad_data, fmt::format("cannot use {}", shown(folder)),
           fmt::format("{} and {} are lists of the same part", lists[i - 1].name, lists[i].name),
           "keep one of them");
   ListReader reader(listing);

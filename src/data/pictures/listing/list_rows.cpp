@@ -162,7 +162,8 @@ PicturePart part_of(const Records& records, const Record& record, std::string_vi
   if (name == "train" || name == "training") return PicturePart::train;
   if (name == "test" || name == "testing") return PicturePart::test;
   if (name == "val" || name == "valid" || name == "validation") return PicturePart::validation;
-  records.refuse(record.line, fmt::format("\"{}\" is no part", text), "write train, val or test");
+  records.refuse(record.line, fmt::format("\"{}\" is no part", printable(text)),
+                 "write train, val or test");
 }
 
 ListRow row_of(const Records& records, Record& record, const Columns& columns) {
@@ -219,6 +220,11 @@ std::optional<Label> label_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+bool is_whole_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace convoy

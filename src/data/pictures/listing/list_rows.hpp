@@ -26,4 +26,7 @@ std::vector<ListRow> list_rows(std::string_view text, const std::string& name);
 // A label as a whole number from 0 to kMostClasses - 1; nothing for any other text.
 std::optional<Label> label_number(std::string_view text);
 
+// Whether a label is a whole number of any size: digits, perhaps behind a minus.
+bool is_whole_number(std::string_view text);
+
 }  // namespace convoy

@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "data/pictures/listing.hpp"
+#include "data/pictures/listing/finish.hpp"
 #include "data/pictures/path_hash.hpp"
 
 namespace convoy {
@@ -32,7 +33,7 @@ void check_parts(Listing& listing, double test_fraction, double validation) {
   const auto note = [&](std::string text) { listing.notes.push_back(std::move(text)); };
   if (count(listing, PicturePart::train) == 0)
     throw UserError(Fault::bad_data,
-                    fmt::format("{} has no training pictures left", listing.root.string()),
+                    fmt::format("{} has no training pictures left", shown(listing.root)),
                     fmt::format("{} pictures, of which {} are for the test and {} for validation",
                                 listing.pictures.size(), count(listing, PicturePart::test),
                                 count(listing, PicturePart::validation)),
@@ -42,7 +43,12 @@ void check_parts(Listing& listing, double test_fraction, double validation) {
              ? fmt::format("no picture is in the {} of the pictures for the test", test_fraction)
              : "there are no test pictures; --test-fraction 0.2 takes some of the others");
   if (validation > 0 && count(listing, PicturePart::validation) == 0)
-    note(fmt::format("no picture is in the {} of the pictures for validation", validation));
+    throw UserError(Fault::bad_data,
+                    fmt::format("the validation {} holds out no picture of {}", validation,
+                                shown(listing.root)),
+                    fmt::format("the seed and the paths decide, and choose none of {} pictures",
+                                listing.pictures.size()),
+                    "give a larger fraction or another train.seed");
   std::vector<bool> is_trained(listing.classes.size());
   for (const ListedPicture& picture : listing.pictures)
     if (picture.part == PicturePart::train) is_trained[picture.label] = true;
@@ -51,7 +57,7 @@ void check_parts(Listing& listing, double test_fraction, double validation) {
   const auto first = std::ranges::find(is_trained, false) - is_trained.begin();
   note(fmt::format("{} of {} classes {} no training pictures, for example {}", untrained,
                    listing.classes.size(), untrained == 1 ? "has" : "have",
-                   listing.classes[static_cast<std::size_t>(first)]));
+                   printable(listing.classes[static_cast<std::size_t>(first)])));
 }
 
 }  // namespace
@@ -61,7 +67,7 @@ void split(Listing& listing, double test_fraction, double validation, std::uint6
   check_fraction(validation, "validation");
   if (listing.has_test && test_fraction > 0)
     throw UserError(Fault::usage, "--test-fraction has nothing to divide",
-                    fmt::format("{} has test pictures of its own", listing.root.string()),
+                    fmt::format("{} has test pictures of its own", shown(listing.root)),
                     "leave the option out");
   if (listing.has_validation) validation = 0;
   PathHash hash;
