@@ -116,7 +116,7 @@ TEST_F(ListFile, PathsAreThoseOfTheListsFolder) {
   EXPECT_THAT(paths(all), ElementsAre("1.png b", "2.png a", "sub/3.png a"));
   EXPECT_EQ(all.root, folder.path());
   EXPECT_FALSE(all.has_test);
-  EXPECT_EQ(all.pictures[0].bytes, 1u);
+  EXPECT_EQ(all.pictures[0].file.bytes, 1u);
   EXPECT_THAT(refusal("../1.png,a\n"), HasSubstr("\"..\" in ../1.png"));
   EXPECT_THAT(refusal("/etc/passwd,a\n"), HasSubstr("line 1: /etc/passwd is not in"));
   EXPECT_THAT(refusal("1.png,a\n./1.png,b\n"), HasSubstr("stands in line 1 of the train part"));

@@ -68,8 +68,8 @@ TEST(ClassFolders, FlatLayout) {
   EXPECT_FALSE(listing.has_validation);
   EXPECT_THAT(listing.notes, IsEmpty());
   EXPECT_EQ(listing.root, tree.root());
-  EXPECT_EQ(listing.pictures[0].bytes, 1u);
-  EXPECT_GT(listing.pictures[0].modified_ns, std::int64_t{1'600'000'000} * 1'000'000'000);
+  EXPECT_EQ(listing.pictures[0].file.bytes, 1u);
+  EXPECT_GT(listing.pictures[0].file.modified_ns, std::int64_t{1'600'000'000} * 1'000'000'000);
 }
 
 TEST(ClassFolders, Parts) {

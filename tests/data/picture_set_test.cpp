@@ -6,25 +6,15 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
-#include <new>
 #include <thread>
 
 #include "base/durable_file.hpp"
-#include "data/picture/picture.hpp"
-#include "data/picture/resize.hpp"
 #include "data/pictures/decode_all.hpp"
 #include "data/pictures/picture_cache.hpp"
-#include "tests/data/files.hpp"
-#include "tests/ops/rounds.hpp"
-#include "tests/train/small_disk.hpp"
+#include "tests/data/picture_sets.hpp"
 
 namespace convoy::testing {
 namespace {
@@ -33,98 +23,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-constexpr Shape kInput{12, 10, 3};
-
-Bytes ppm(Index height, Index width, unsigned seed) {
-  const std::string header = fmt::format("P6 {} {} 255\n", width, height);
-  Bytes bytes(header.begin(), header.end());
-  const Bytes pixels = random_bytes(static_cast<std::size_t>(height * width * 3), seed);
-  bytes.insert(bytes.end(), pixels.begin(), pixels.end());
-  return bytes;
-}
-
-class PictureSets : public ::testing::Test {
- protected:
-  PictureSets() {
-    listing_.root = folder_ / "data";
-    options_.input = kInput;
-    options_.cache = cache_.string();
-    options_.threads = 2;
-  }
-
-  void add(const std::string& name, const Bytes& bytes) {
-    const fs::path file = write_file(listing_.root / name, bytes);
-    struct stat facts {};
-    ASSERT_EQ(::stat(file.c_str(), &facts), 0);
-    ListedPicture picture;
-    picture.path = name;
-    picture.bytes = static_cast<std::uint64_t>(facts.st_size);
-    picture.modified_ns =
-        std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec;
-    listing_.pictures.push_back(picture);
-  }
-  void add(const std::string& name, const std::string& text) {
-    add(name, Bytes(text.begin(), text.end()));
-  }
-
-  // Pictures of 1 x 1 to about 30 x 30.
-  void add_pictures(unsigned count) {
-    for (unsigned i = 0; i < count; ++i) {
-      add(fmt::format("class/{}.ppm", i), ppm(1 + i * 7 % 30, 1 + i * 11 % 30, i));
-    }
-  }
-
-  void add_bad() {
-    add("class/empty.png", std::string());
-    add("class/bomb.pgm", std::string("P5 65535 65535 255\nx"));
-    add("class/cut.ppm", std::string("P6 4 4 255\nxyz"));
-  }
-
-  PictureSet load(const DataOptions& options) const { return load_pictures(listing_, options); }
-  PictureSet load() const { return load(options_); }
-
-  static Bytes pixels(const PictureSet& set) {
-    const auto* data = static_cast<const std::uint8_t*>(set.source.data);
-    return {data, data + set.source.images * set.source.image.size()};
-  }
-
-  // What a single thread makes of the good pictures, one after the other.
-  Bytes expected() const {
-    Bytes all;
-    for (const ListedPicture& listed : listing_.pictures) {
-      const Bytes bytes = read_file(listing_.root / listed.path);
-      try {
-        const Picture picture = resized(decode_picture({bytes, listed.path}, kInput.channels),
-                                        {kInput.height, kInput.width}, options_.resize);
-        all.insert(all.end(), picture.pixels.begin(), picture.pixels.end());
-      } catch (const UserError&) {
-      }
-    }
-    return all;
-  }
-
-  std::vector<std::string> cache_files() const {
-    std::vector<std::string> names;
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(cache_, ignored)) {
-      names.push_back(entry.path().filename().string());
-    }
-    std::ranges::sort(names);
-    return names;
-  }
-
-  // Puts bytes in the place of the cache file, which is read-only.
-  static void replace(const fs::path& file, const Bytes& bytes) {
-    fs::remove(file);
-    write_file(file, bytes);
-  }
-
-  TempFolder folder_;
-  fs::path cache_ = folder_ / "cache";
-  Listing listing_;
-  DataOptions options_;
-};
 
 TEST_F(PictureSets, ColdWarmAndWithoutCacheAreTheSameBytes) {
   add_pictures(40);
@@ -172,13 +70,13 @@ TEST_F(PictureSets, DependOnNoLimitOfMemory) {
   options_.threads = 4;
   for (const std::uint64_t most : {1, 500, 5000}) {
     Bytes all;
-    const BadPictures bad =
+    const std::vector<BadPicture> bad =
         decode_all(listing_, kInput, options_,
                    [&](std::span<const std::uint8_t> image) {
                      all.insert(all.end(), image.begin(), image.end());
                    },
                    {.file_bytes = most, .picture_bytes = most, .image_bytes = most});
-    EXPECT_THAT(bad.list, IsEmpty());
+    EXPECT_THAT(bad, IsEmpty());
     EXPECT_EQ(all, expected()) << most;
   }
 }
@@ -196,10 +94,16 @@ TEST_F(PictureSets, EveryFactOfTheKeyMakesAnotherFile) {
   other.input.width = 11;
   add_key(listing_, other);
   Listing changed = listing_;
-  changed.pictures[1].modified_ns += 1;
+  changed.pictures[1].file.modified_ns += 1;
   add_key(changed, options_);
   changed = listing_;
-  changed.pictures[1].bytes += 1;
+  changed.pictures[1].file.changed_ns += 1;
+  add_key(changed, options_);
+  changed = listing_;
+  changed.pictures[1].file.inode += 1;
+  add_key(changed, options_);
+  changed = listing_;
+  changed.pictures[1].file.bytes += 1;
   add_key(changed, options_);
   changed = listing_;
   std::swap(changed.pictures[0].path, changed.pictures[1].path);
@@ -307,8 +211,8 @@ TEST_F(PictureSets, BadPicturesAreNamedOrLeftOut) {
     const auto [fault, message] = error_of([&] { load(); });
     EXPECT_EQ(fault, Fault::bad_data);
     EXPECT_THAT(message, HasSubstr("3 of 6 pictures in " + listing_.root.string()));
-    EXPECT_THAT(message,
-                HasSubstr("\n  cannot use " + (listing_.root / "class/empty.png").string()));
+    EXPECT_THAT(message, HasSubstr("\n  " + (listing_.root / "class/empty.png").string() +
+                                   " is empty (0 bytes)"));
     EXPECT_THAT(message, HasSubstr("class/bomb.pgm (its header says 65535 x 65535 pixels"));
     EXPECT_THAT(message, HasSubstr("class/cut.ppm"));
     EXPECT_THAT(message, HasSubstr("--bad-images skip"));
@@ -342,20 +246,41 @@ TEST_F(PictureSets, WithoutAnyThatCanBeUsedThereIsNoSet) {
   EXPECT_EQ(error_of([&] { load(); }).first, Fault::bad_data);
 }
 
-// What was out of reach once is not bad for ever.
-TEST_F(PictureSets, APictureThatChangedMeanwhileIsNotCached) {
-  add_pictures(3);
-  listing_.pictures[1].modified_ns += 5;
-  options_.bad_images = BadImages::skip;
-  const PictureSet set = load();
-  ASSERT_EQ(set.bad.size(), 1U);
-  EXPECT_THAT(set.bad[0].message, HasSubstr("it changed after its folder was listed"));
-  EXPECT_EQ(set.source.images, 2);
-  EXPECT_TRUE(set.cache_file.empty());
-  EXPECT_THAT(cache_files(), IsEmpty());
-  fs::remove(listing_.root / "class/0.ppm");
-  EXPECT_EQ(load().bad.size(), 2U);
-  EXPECT_THAT(cache_files(), IsEmpty());
+// Programs that unpack or build files give all of them one time.
+TEST_F(PictureSets, AnotherContentOfTheSameSizeAndTimeIsNoticed) {
+  add("a.ppm", ppm(4, 4, 1));
+  add("b.ppm", ppm(4, 4, 2));
+  const fs::path a = listing_.root / "a.ppm", b = listing_.root / "b.ppm";
+  const auto time = fs::last_write_time(a);
+  const auto set_times = [&] {
+    for (const fs::path& file : {a, b}) fs::last_write_time(file, time);
+    list_again();
+  };
+  set_times();
+  const FileVersion first = listing_.pictures[0].file;
+  const Bytes before = pixels(load());
+
+  fs::rename(a, folder_ / "other");
+  fs::rename(b, a);
+  fs::rename(folder_ / "other", b);
+  set_times();
+  ASSERT_EQ(listing_.pictures[0].file.bytes, first.bytes);
+  ASSERT_EQ(listing_.pictures[0].file.modified_ns, first.modified_ns);
+  const PictureSet exchanged = load();
+  EXPECT_TRUE(exchanged.is_made);
+  EXPECT_NE(pixels(exchanged), before);
+  EXPECT_EQ(pixels(exchanged), expected());
+
+  {
+    std::fstream file(a, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-1, std::ios::end);
+    file.put(static_cast<char>(ppm(4, 4, 2).back() ^ 0xFF));
+  }
+  set_times();
+  const PictureSet changed = load();
+  EXPECT_TRUE(changed.is_made);
+  EXPECT_NE(pixels(changed), pixels(exchanged));
+  EXPECT_EQ(pixels(changed), expected());
 }
 
 TEST_F(PictureSets, WithoutASizeAllHaveThatOfTheFirst) {
@@ -422,24 +347,6 @@ TEST_F(PictureSets, WhatAKilledProcessLeftIsRemovedAndWhatIsBeingWrittenIsNot) {
                                                              other.filename().string()));
 }
 
-TEST_F(PictureSets, AFolderThatCannotBeWritten) {
-  add_pictures(3);
-  const fs::path file = write_file(folder_ / "file", Bytes(1));
-  options_.cache = (file / "cache").string();
-  const auto [fault, message] = error_of([&] { load(); });
-  EXPECT_EQ(fault, Fault::io);
-  EXPECT_THAT(message, HasSubstr("decoded pictures cannot be kept in " + options_.cache));
-  EXPECT_THAT(message, HasSubstr("--cache none"));
-
-  options_.cache = "";
-  const ScopedVariable cache("XDG_CACHE_HOME", (file / "cache").string());
-  const PictureSet set = load();
-  EXPECT_EQ(pixels(set), expected());
-  EXPECT_TRUE(set.cache_file.empty());
-  ASSERT_EQ(set.notes.size(), 1U);
-  EXPECT_THAT(set.notes[0], HasSubstr("decoded pictures are in memory alone"));
-}
-
 TEST_F(PictureSets, TheUsersOwnFolder) {
   add_pictures(3);
   options_.cache = "";
@@ -457,41 +364,6 @@ TEST_F(PictureSets, TheUsersOwnFolder) {
   EXPECT_TRUE(set.cache_file.empty());
   ASSERT_EQ(set.notes.size(), 1U);
   EXPECT_THAT(set.notes[0], HasSubstr("neither XDG_CACHE_HOME nor HOME names a folder"));
-}
-
-TEST_F(PictureSets, ALimitOfTheFilesSizeIsOneMessageAndLeavesNothing) {
-  add_pictures(20);
-  rlimit old{};
-  ::getrlimit(RLIMIT_FSIZE, &old);
-  auto* const handler = ::signal(SIGXFSZ, SIG_IGN);
-  for (const rlim_t most : {rlim_t{100}, rlim_t{4096}, rlim_t{6000}}) {
-    const rlimit limit{most, old.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    const auto [fault, message] = error_of([&] { load(); });
-    ::setrlimit(RLIMIT_FSIZE, &old);
-    EXPECT_EQ(fault, Fault::io);
-    EXPECT_THAT(message, HasSubstr("--cache DIR; with --cache none"));
-    EXPECT_THAT(cache_files(), IsEmpty());
-  }
-  ::signal(SIGXFSZ, handler);
-}
-
-TEST_F(PictureSets, AFullDiskIsOneMessageAndLeavesNothing) {
-  add_pictures(20);
-  options_.input = {64, 64, 3};  // 246 kB
-  cache_ = folder_ / "disk";
-  options_.cache = cache_.string();
-  fs::create_directories(cache_);
-  const auto code = test::on_a_small_disk(cache_, [&] {
-    const auto [fault, message] = error_of([&] { load(); });
-    EXPECT_EQ(fault, Fault::io);
-    EXPECT_THAT(message, HasSubstr("No space left on device"));
-    EXPECT_THAT(message, HasSubstr("--cache DIR; with --cache none"));
-    EXPECT_THAT(cache_files(), IsEmpty());
-    return HasFailure() ? 1 : 0;
-  });
-  if (!code) GTEST_SKIP() << "a file system cannot be mounted here";
-  EXPECT_EQ(*code, 0);
 }
 
 TEST_F(PictureSets, ProgressAndAStopComeFromTheCallingThread) {
@@ -527,39 +399,6 @@ TEST_F(PictureSets, TheLastProgressIsTheWhole) {
   load();
   EXPECT_EQ(last.done, 5);
   EXPECT_EQ(last.total, 5);
-}
-
-// The bytes of the field NAME of /proc/self/status.
-rlim_t status_bytes(const std::string& name) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name + ":")) return std::stoull(line.substr(name.size() + 1)) * 1024;
-  }
-  return 0;
-}
-
-TEST_F(PictureSets, ASetLargerThanMemoryIsMapped) {
-  if (test::kSanitized) GTEST_SKIP() << test::kSanitizersNeedIt;
-  add_pictures(200);
-  options_.input = {1024, 1024, 3};  // 630 MB
-  rlimit old{};
-  ::getrlimit(RLIMIT_DATA, &old);
-  const rlimit limit{status_bytes("VmData") + (rlim_t{256} << 20), old.rlim_max};
-  ::setrlimit(RLIMIT_DATA, &limit);
-  const auto sum_of = [](const PictureSet& set) {
-    const auto* data = static_cast<const std::uint8_t*>(set.source.data);
-    std::uint64_t sum = 0;
-    for (Index i = 0; i < set.source.images * set.source.image.size(); ++i) sum += data[i];
-    return sum;
-  };
-  std::uint64_t cold = 0, warm = 1;
-  EXPECT_NO_THROW(cold = sum_of(load()));
-  EXPECT_NO_THROW(warm = sum_of(load()));
-  options_.cache = "none";
-  EXPECT_THROW(load(), std::bad_alloc) << "the limit has no effect";
-  ::setrlimit(RLIMIT_DATA, &old);
-  EXPECT_EQ(cold, warm);
-  EXPECT_GT(cold, 0U);
 }
 
 }  // namespace

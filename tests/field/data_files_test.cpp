@@ -3,13 +3,13 @@
 // The message names the file and the sample, and its remedy helps.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "data/catalog.hpp"
 #include "data/idx.hpp"
 #include "data/labels.hpp"
 #include "net/model_file.hpp"
 #include "parallel/communicator.hpp"
+#include "tests/base/unprivileged_user.hpp"
 #include "tests/data/files.hpp"
 #include "train/checkpoint.hpp"
 #include "train/data_fit.hpp"
@@ -219,21 +219,6 @@ TEST_F(DataFiles, AFileInPlaceOfADataSetIsSaidToBeThere) {
   expect_words(message, {"one file of a data set", "--data " + (folder_ / "digits").string()});
 }
 
-// While the object lives, this process runs as a user that owns no file.
-class UnprivilegedUser {
- public:
-  UnprivilegedUser() : self_(::geteuid()) {
-    if (self_ == 0) is_nobody_ = ::seteuid(65534) == 0;
-  }
-  ~UnprivilegedUser() { is_nobody_ = ::seteuid(self_) != 0; }
-  UnprivilegedUser(const UnprivilegedUser&) = delete;
-  UnprivilegedUser& operator=(const UnprivilegedUser&) = delete;
-
- private:
-  uid_t self_;
-  bool is_nobody_ = false;
-};
-
 // Every reader of the library gets a folder that it may not enter and a file that it may not read.
 TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
   const fs::path open = folder_ / "open", shut = folder_ / "shut";
@@ -248,7 +233,7 @@ TEST_F(DataFiles, WhatMayNotBeReadIsAFaultOfReading) {
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
   ASSERT_EQ(::chmod(shut.c_str(), 0), 0);
   {
-    const UnprivilegedUser unprivileged;
+    const test::UnprivilegedUser unprivileged;
     for (const fs::path& folder : {open, shut}) {
       const auto io = [&](auto action) {
         const auto [fault, message] = error_of(action);
@@ -275,7 +260,7 @@ TEST_F(DataFiles, AKnownSetInAFolderThatMayNotBeEntered) {
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
   ASSERT_EQ(::chmod((folder_ / "data/mnist").c_str(), 0), 0);
   {
-    const UnprivilegedUser unprivileged;
+    const test::UnprivilegedUser unprivileged;
     const auto [fault, message] = error_of([] { load_data("mnist"); });
     EXPECT_EQ(fault, Fault::io);
     expect_words(message, {"Permission denied", (folder_ / "data/mnist").string()});

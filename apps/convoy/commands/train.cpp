@@ -288,11 +288,12 @@ TrainResult train_or_explain_resume(RunTrainer& trainer, Observer& observer,
 
 // Reads the data. A stop that is asked for meanwhile ends a program of one rank without a run.
 TrainAndTest load(const Run& run, const TrainOptions& options, Communicator& communicator,
-                  const StopSignals& signals) {
+                  StopSignals& signals) {
   DataLoading loading(options.quiet || !is_rank_zero(), signals.requested());
   TrainAndTest data =
       load_data(communicator, run.data.name,
                 loading.options(data_options(run.model, run.data), options.pictures));
+  signals.training_begins();
   if (communicator.size() == 1 && signals.requested()->load()) {
     throw UserError(Fault::stopped, "stopped before the first step", "",
                     "start again; nothing was saved");

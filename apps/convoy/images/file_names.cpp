@@ -61,7 +61,7 @@ class NamesInFolder final : public FileNames {
       const FolderEntry& entry = level.entries[level.at++];
       const fs::path path = level.folder / entry.name;
       if (entry.kind == EntryKind::folder) {
-        enter(path, entry.device, entry.inode);
+        enter(path, entry.device, entry.file.inode);
       } else if (has_name_of_picture(entry.name)) {
         ++pictures_;
         return FileName{path.string(), truth_of(path)};

@@ -21,6 +21,7 @@ std::atomic<bool> got_again{false};
 std::atomic<bool> second_ends{true};
 std::atomic<std::int64_t> first_interrupt_ms{0};
 std::atomic<bool> be_quiet{false};
+std::atomic<bool> has_begun{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
@@ -65,9 +66,9 @@ void on_signal(int signal) {
   if (signal == SIGTERM) got_sigterm = true;
   if (!stop_requested.exchange(true) && !be_quiet) {
     if (isatty(STDERR_FILENO) == 1) say("\r\033[K");
-    say(signal == SIGINT ? "convoy: stopping after this step, with a checkpoint (press Ctrl-C "
-                           "again to stop at once)\n"
-                         : "convoy: stopping after this step, with a checkpoint\n");
+    say(has_begun ? "convoy: stopping after this step, with a checkpoint"
+                  : "convoy: stopping; nothing was saved yet");
+    say(signal == SIGINT ? " (press Ctrl-C again to stop at once)\n" : "\n");
   }
   errno = saved_errno;
 }
@@ -75,7 +76,7 @@ void on_signal(int signal) {
 }  // namespace
 
 StopSignals::StopSignals(bool quiet, Second second) {
-  stop_requested = got_sigterm = got_again = false;
+  stop_requested = got_sigterm = got_again = has_begun = false;
   second_ends = second == Second::ends;
   first_interrupt_ms = 0;
   be_quiet = quiet;
@@ -93,6 +94,10 @@ StopSignals::StopSignals(bool quiet, Second second) {
 
 StopSignals::~StopSignals() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous[i], nullptr);
+}
+
+void StopSignals::training_begins() {
+  has_begun = true;
 }
 
 const std::atomic<bool>* StopSignals::requested() const {

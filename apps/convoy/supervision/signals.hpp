@@ -18,6 +18,8 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
+  // From now on a stop ends with a checkpoint, and the message says so.
+  void training_begins();
   const std::atomic<bool>* requested() const;
   const std::atomic<bool>* terminated() const;  // whether SIGTERM was among them
   bool again() const;                           // whether a second Ctrl-C came

@@ -77,7 +77,7 @@ JobEnd supervise(const Job& job) {
   for (const std::string& name : job.folder_variables) {
     variables.push_back(fmt::format("{}={}", name, folder.path().string()));
   }
-  const StopSignals signals(job.quiet, StopSignals::Second::noted);
+  StopSignals signals(job.quiet, StopSignals::Second::noted);
   ProcessTree tree(job.command, variables,
                    "install the MPI library's programs, or start the ranks with another launcher "
                    "(srun convoy train ...)");
@@ -97,6 +97,7 @@ JobEnd supervise(const Job& job) {
     launcher = tree.ended();
     launcher_first = launcher_first || (launcher && tree.killed() && !was_trouble);
     watch.look(passed);
+    if (watch.began()) signals.training_begins();
     end.output += tree.take_output();
     const bool trouble = watch.trouble() || (launcher && !watch.done());
     if (trouble) {

@@ -28,6 +28,10 @@ const PictureDecoder& decoder_of(PictureFormat format) {
 }
 
 const PictureDecoder& decoder_for(const PictureFile& file) {
+  if (file.bytes.empty()) {
+    throw UserError(Fault::bad_data, fmt::format("{} is empty", file.name), "0 bytes",
+                    "create the file again");
+  }
   const auto format = picture_format(file.bytes);
   if (!format) {
     refuse_picture(file, "unsupported image format",
@@ -121,7 +125,7 @@ bool can_decode(PictureFormat format) {
 }
 
 std::string picture_rules() {
-  constexpr int kRules = 1;
+  constexpr int kRules = 2;
   std::string all = fmt::format("rules {}", kRules);
   for (const PictureDecoder* decoder : {&kPngDecoder, &kJpegDecoder, &kWebpDecoder}) {
     all += fmt::format(", {} {}", decoder->library,

@@ -28,8 +28,9 @@
 // Whatever is truncated, damaged or inconsistent is refused, and so is a picture beyond the limits,
 // before memory is allocated for its pixels. Bytes behind the raster of a PGM or PPM are refused,
 // because they may mean that the raster begins elsewhere. Errors are UserError(bad_data), "cannot
-// use FILE (why): remedy", and UserError(unavailable) where this build lacks the library of a
-// format. All functions are thread-safe.
+// use FILE (why): remedy" or "FILE is empty (0 bytes): remedy", and UserError(unavailable) where
+// this build lacks the library of a format. A shortage of memory is std::bad_alloc, and says
+// nothing about the picture. All functions are thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +74,8 @@ std::optional<PictureFormat> picture_format(std::span<const std::uint8_t> bytes)
 // Whether this build has the library for it.
 bool can_decode(PictureFormat format);
 
-// The rules above, as a number that grows with each change of them, and the libraries with their
-// versions: what the bytes of a decoded picture depend on, beside its file.
+// The rules above, as a number that grows with each change of them or of what is refused, and the
+// libraries with their versions: what the bytes of a decoded picture depend on, beside its file.
 std::string picture_rules();
 
 // Height and width as they will be after decoding; reads the header alone.

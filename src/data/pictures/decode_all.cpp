@@ -9,9 +9,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <ctime>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -65,8 +65,10 @@ class Budget {
   std::condition_variable returned_;
 };
 
-std::int64_t nanoseconds(const timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+// Whether the picture will be as bad the next time. All else is a fault of the system or of the
+// moment, which a later run may not meet, so that it must not decide which pictures there are.
+bool is_of_picture(const Error& error) {
+  return error.fault() == Fault::bad_data || error.fault() == Fault::unavailable;
 }
 
 // The picture's file, if it is the one that was listed.
@@ -76,21 +78,21 @@ std::vector<std::uint8_t> read_file(const Listing& listing, const ListedPicture&
   struct stat facts {};
   if (::fstat(file.descriptor.get(), &facts) != 0)
     throw SystemError(Fault::io, "fstat", name, errno);
-  if (file.size != picture.bytes || nanoseconds(facts.st_mtim) != picture.modified_ns) {
+  if (version_of(facts) != picture.file) {
     throw UserError(Fault::io, fmt::format("cannot use {}", printable(name)),
                     "it changed after its folder was listed",
                     "try again when no program writes it");
   }
-  std::vector<std::uint8_t> bytes(file.size);
+  std::vector<std::uint8_t> bytes(picture.file.bytes);
   read_at(file, 0, std::as_writable_bytes(std::span(bytes)));
   return bytes;
 }
 
 void check_size(const ListedPicture& picture, const std::string& name) {
-  if (picture.bytes <= kMostPictureBytes) return;
+  if (picture.file.bytes <= kMostPictureBytes) return;
   refuse_picture(
       {{}, name},
-      fmt::format("it has {} bytes; at most {} are read", picture.bytes, kMostPictureBytes),
+      fmt::format("it has {} bytes; at most {} are read", picture.file.bytes, kMostPictureBytes),
       "make the picture smaller");
 }
 
@@ -112,7 +114,7 @@ struct Job {
 std::vector<std::uint8_t> decode_one(Job& job, const ListedPicture& picture) {
   const std::string name = (job.listing.root / picture.path).string();
   check_size(picture, name);
-  const Budget::Share file_share(job.files, picture.bytes);
+  const Budget::Share file_share(job.files, picture.file.bytes);
   const std::vector<std::uint8_t> bytes = read_file(job.listing, picture, name);
   const PictureFile file{bytes, name};
   const Extent size = picture_size(file);
@@ -133,17 +135,27 @@ struct Result {
   bool is_done = false;
   std::vector<std::uint8_t> pixels;  // empty: it is bad
   std::string problem;
-  bool is_lasting = true;
   std::exception_ptr failure;  // which ends everything
 };
+
+UserError lack_of_memory(const Job& job, const ListedPicture& picture) {
+  return {Fault::unavailable,
+          fmt::format("cannot decode {}", (job.listing.root / picture.path).string()),
+          "the memory does not suffice", "use fewer threads or ranks, or ask for more memory"};
+}
 
 Result result_of(Job& job, const ListedPicture& picture) {
   Result result;
   try {
     result.pixels = decode_one(job, picture);
   } catch (const Error& error) {
-    result.problem = error.problem();
-    result.is_lasting = error.fault() == Fault::bad_data || error.fault() == Fault::unavailable;
+    if (is_of_picture(error)) {
+      result.problem = error.problem();
+    } else {
+      result.failure = std::current_exception();
+    }
+  } catch (const std::bad_alloc&) {
+    result.failure = std::make_exception_ptr(lack_of_memory(job, picture));
   } catch (...) {
     result.failure = std::current_exception();
   }
@@ -241,14 +253,17 @@ Shape shape_of_pictures(const Listing& listing, const DataOptions& options) {
       const std::vector<std::uint8_t> bytes = read_file(listing, picture, name);
       const Extent size = picture_size({bytes, name});
       return {size.height, size.width, shape.channels};
-    } catch (const Error&) {  // decode_all() reports it
+    } catch (const Error& error) {
+      if (!is_of_picture(error)) throw;  // else decode_all() names the picture
     }
   }
   return shape;
 }
 
-BadPictures decode_all(const Listing& listing, const Shape& shape, const DataOptions& options,
-                       const std::function<void(Bytes)>& take, const DecodeLimits& limits) {
+std::vector<BadPicture> decode_all(const Listing& listing, const Shape& shape,
+                                   const DataOptions& options,
+                                   const std::function<void(Bytes)>& take,
+                                   const DecodeLimits& limits) {
   const std::size_t total = listing.pictures.size();
   const int wanted = options.threads > 0 ? options.threads : usable_cores();
   const int threads =
@@ -259,7 +274,7 @@ BadPictures decode_all(const Listing& listing, const Shape& shape, const DataOpt
           options.input.height == 0,
           Budget(limits.file_bytes),
           Budget(limits.picture_bytes)};
-  BadPictures bad;
+  std::vector<BadPicture> bad;
   PictureProgress progress(options, total);
   progress.at(0);
   Decoders decoders(job, threads, window_of(shape, threads, limits));
@@ -269,8 +284,7 @@ BadPictures decode_all(const Listing& listing, const Shape& shape, const DataOpt
     if (is_done) {
       if (result.failure) std::rethrow_exception(result.failure);
       if (result.pixels.empty()) {
-        bad.list.push_back({picture, std::move(result.problem)});
-        bad.are_lasting = bad.are_lasting && result.is_lasting;
+        bad.push_back({picture, std::move(result.problem)});
       } else {
         take(result.pixels);
       }

@@ -20,23 +20,23 @@ struct DecodeLimits {
   std::uint64_t image_bytes = std::uint64_t{64} << 20;     // of resized images that wait
 };
 
-struct BadPictures {
-  std::vector<BadPicture> list;  // in the order of the listing
-  // Whether they will be bad the next time, too: none was out of reach or changed meanwhile.
-  bool are_lasting = true;
-};
-
 // Which shape the images have: that of options.input; where its height is 0, that of the first
 // picture whose size can be read; channels 0 are 3. Throws UserError(bad_data) for other channels
-// than 1 and 3.
+// than 1 and 3, and as decode_all() does for the pictures that it reads.
 Shape shape_of_pictures(const Listing& listing, const DataOptions& options);
 
 // Calls `take` for each picture that can be used, in the order of the listing, with its image
-// [height][width][channels]. `shape` is that of shape_of_pictures(). `take` and options.progress
-// are called by the calling thread. Throws UserError(stopped), and what they throw; all threads
+// [height][width][channels]. Returns the others, in the same order: those that will be bad the next
+// time, too. `shape` is that of shape_of_pictures(). `take` and options.progress are called by the
+// calling thread.
+//
+// Throws SystemError(io) for a picture that the system cannot read, UserError(io) and (not_found)
+// for one that changed or went away after it was listed, UserError(unavailable) where the memory
+// does not suffice for one, UserError(stopped), and what `take` and `progress` throw. All threads
 // have ended by then.
-BadPictures decode_all(const Listing& listing, const Shape& shape, const DataOptions& options,
-                       const std::function<void(std::span<const std::uint8_t>)>& take,
-                       const DecodeLimits& limits = {});
+std::vector<BadPicture> decode_all(const Listing& listing, const Shape& shape,
+                                   const DataOptions& options,
+                                   const std::function<void(std::span<const std::uint8_t>)>& take,
+                                   const DecodeLimits& limits = {});
 
 }  // namespace convoy

@@ -56,6 +56,7 @@
 #include <vector>
 
 #include "base/tensor.hpp"
+#include "data/pictures/file_version.hpp"
 
 namespace convoy {
 
@@ -65,8 +66,7 @@ struct ListedPicture {
   std::string path;  // relative to root, with '/'
   Label label = 0;
   PicturePart part = PicturePart::train;
-  std::uint64_t bytes = 0;
-  std::int64_t modified_ns = 0;  // since 1970
+  FileVersion file = {};  // when it was listed
 };
 
 struct Listing {

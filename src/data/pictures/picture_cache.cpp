@@ -231,14 +231,15 @@ std::string picture_cache_key(const Listing& listing, const DataOptions& options
   KeyText text;
   std::error_code ignored;
   const fs::path root = fs::weakly_canonical(listing.root, ignored);
-  text.line("convoy.pictures/1");
+  text.line("convoy.pictures/2");
   text.line(picture_rules());
   text.line(fmt::format("input {}", to_string(options.input)));
   text.line(fmt::format("resize {}", to_string(options.resize)));
   const std::string folder = (ignored ? listing.root : root).string();
   text.line(fmt::format("root {} {}", folder.size(), folder));
   for (const ListedPicture& picture : listing.pictures) {
-    text.line(fmt::format("{} {} {} {}", picture.bytes, picture.modified_ns, picture.path.size(),
+    const auto& [bytes, modified, changed, inode] = picture.file;
+    text.line(fmt::format("{} {} {} {} {} {}", bytes, modified, changed, inode, picture.path.size(),
                           picture.path));
   }
   return text.hex();
@@ -315,7 +316,7 @@ void PictureCacheWriter::add(std::span<const std::uint8_t> image) {
   state_->unsynced = 0;
 }
 
-CachedPictures PictureCacheWriter::finish(std::vector<BadPicture> bad, bool keeps) {
+CachedPictures PictureCacheWriter::finish(std::vector<BadPicture> bad) {
   State& s = *state_;
   const std::vector<std::byte> list = list_of(bad);
   s.digest.update(ByteSpan(list));
@@ -335,11 +336,9 @@ CachedPictures PictureCacheWriter::finish(std::vector<BadPicture> bad, bool keep
   s.fresh.write_at(0, header);
   s.fresh.cut(numbers.bytes);
   CachedPictures result{mapped_images(s.fresh.descriptor(), s.file, s.image, s.images),
-                        std::move(bad), keeps ? numbers.bytes : 0};
-  if (keeps) {
-    s.fresh.make_read_only();
-    s.fresh.keep_synced();
-  }
+                        std::move(bad), numbers.bytes};
+  s.fresh.make_read_only();
+  s.fresh.keep_synced();
   state_.reset();
   return result;
 }

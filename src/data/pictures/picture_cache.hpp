@@ -37,9 +37,10 @@
 
 namespace convoy {
 
-// The lines "convoy.pictures/1", picture_rules(), "input H x W x C", "resize HOW", the listing's
-// root (absolute, without links), and for each picture its size, its time in nanoseconds, and its
-// path. Each path is preceded by its length.
+// The lines "convoy.pictures/2", picture_rules(), "input H x W x C", "resize HOW", the listing's
+// root (absolute, without links), and for each picture its size, the times of its last modification
+// and of its last change in nanoseconds, the number of its inode, and its path. Each path is
+// preceded by its length.
 std::string picture_cache_key(const Listing& listing, const DataOptions& options);
 
 // The folder that DataOptions::cache names; the user's own one for "" (in $XDG_CACHE_HOME, else in
@@ -79,8 +80,7 @@ class PictureCacheWriter {
                      std::size_t listed);
 
   void add(std::span<const std::uint8_t> image);
-  // Maps the images. Unless `keeps`, the file has no name from then on and ends with the source.
-  CachedPictures finish(std::vector<BadPicture> bad, bool keeps);
+  CachedPictures finish(std::vector<BadPicture> bad);  // maps the images
 
  private:
   struct State;

@@ -94,8 +94,8 @@ PictureSet decoded_in_memory(const Listing& listing, const Shape& shape,
   pixels->reserve(static_cast<std::size_t>(bytes));
   PictureSet set;
   set.bad = decode_all(listing, shape, options, [&](std::span<const std::uint8_t> image) {
-              pixels->insert(pixels->end(), image.begin(), image.end());
-            }).list;
+    pixels->insert(pixels->end(), image.begin(), image.end());
+  });
   set.source = {.image = shape,
                 .images = static_cast<Index>(pixels->size()) / shape.size(),
                 .data = pixels->data(),
@@ -111,13 +111,27 @@ PictureSet decoded_in_memory(const Listing& listing, const Shape& shape,
                   "they are in memory");
 }
 
+// What `action` returns; where it fails, because the cache cannot be written, the message says so.
+template <typename Action>
+auto written_to(const fs::path& folder, const Action& action) {
+  try {
+    return action();
+  } catch (const SystemError& error) {
+    if (error.fault() != Fault::io) throw;
+    fail_to_write(folder, error.problem());
+  }
+}
+
 // The writer of the file; null where the user's own folder cannot be written, which is noted.
 std::unique_ptr<PictureCacheWriter> writer_of(const fs::path& file, const std::string& key,
                                               const Shape& shape, const Listing& listing,
                                               const DataOptions& options,
                                               std::vector<std::string>& notes) {
   const fs::path folder = file.parent_path();
-  if (!options.cache.empty()) make_folders(folder);
+  const auto new_writer = [&] {
+    return std::make_unique<PictureCacheWriter>(file, key, shape, listing.pictures.size());
+  };
+  if (!options.cache.empty()) return written_to(folder, new_writer);
   std::string why = "neither XDG_CACHE_HOME nor HOME names a folder";
   if (!folder.empty()) {
     std::error_code error;
@@ -125,9 +139,7 @@ std::unique_ptr<PictureCacheWriter> writer_of(const fs::path& file, const std::s
     if (!error && ::access(folder.c_str(), W_OK | X_OK) != 0) {
       error = {errno, std::generic_category()};
     }
-    if (!error) {
-      return std::make_unique<PictureCacheWriter>(file, key, shape, listing.pictures.size());
-    }
+    if (!error) return written_to(folder, new_writer);
     why = error.message();
   }
   notes.push_back(
@@ -139,14 +151,15 @@ std::unique_ptr<PictureCacheWriter> writer_of(const fs::path& file, const std::s
 
 PictureSet decoded_to_file(PictureCacheWriter& writer, const fs::path& file, const Listing& listing,
                            const Shape& shape, const DataOptions& options) {
-  BadPictures bad = decode_all(listing, shape, options,
-                               [&](std::span<const std::uint8_t> image) { writer.add(image); });
-  const bool keeps = bad.are_lasting;
-  CachedPictures made = writer.finish(std::move(bad.list), keeps);
+  const fs::path folder = file.parent_path();
+  std::vector<BadPicture> bad = decode_all(
+      listing, shape, options,
+      [&](std::span<const std::uint8_t> image) { written_to(folder, [&] { writer.add(image); }); });
+  CachedPictures made = written_to(folder, [&] { return writer.finish(std::move(bad)); });
   PictureSet set;
   set.source = std::move(made.source);
   set.bad = std::move(made.bad);
-  if (keeps) set.cache_file = file;
+  set.cache_file = file;
   set.cache_bytes = made.bytes;
   return set;
 }
@@ -155,13 +168,8 @@ PictureSet made(const fs::path& file, const std::string& key, const Listing& lis
                 const DataOptions& options, std::vector<std::string>& notes) {
   const Shape shape = shape_of_pictures(listing, options);
   if (options.cache == kNoCache) return decoded_in_memory(listing, shape, options);
-  try {
-    const auto writer = writer_of(file, key, shape, listing, options, notes);
-    if (writer) return decoded_to_file(*writer, file, listing, shape, options);
-  } catch (const SystemError& error) {
-    if (error.fault() != Fault::io) throw;
-    fail_to_write(file.parent_path(), error.problem());
-  }
+  const auto writer = writer_of(file, key, shape, listing, options, notes);
+  if (writer) return decoded_to_file(*writer, file, listing, shape, options);
   return decoded_in_memory(listing, shape, options);
 }
 

@@ -44,8 +44,9 @@ struct PictureSet {
 //
 // Throws UserError: bad_data (bad pictures with BadImages::stop, once all are read; no picture that
 // can be used; an input of other channels than 1 or 3), unavailable (too little memory), io (the
-// cache cannot be written), stopped. Nothing half-written remains. Thread-safe, also between
-// processes.
+// cache cannot be written, a picture cannot be read or changed meanwhile, also with
+// BadImages::skip), not_found (a picture went away), stopped. Nothing half-written remains.
+// Thread-safe, also between processes.
 PictureSet load_pictures(const Listing& listing, const DataOptions& options);
 
 }  // namespace convoy

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <csetjmp>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,7 @@ struct JpegReader {
   std::jmp_buf escape{};
   std::array<char, JMSG_LENGTH_MAX> error{};
   bool reads_pixels = false;
+  bool lacks_memory = false;
 
   JpegReader() {
     jpeg.err = jpeg_std_error(&errors);
@@ -92,6 +94,7 @@ struct JpegReader {
 
   static void on_error(j_common_ptr jpeg) {
     JpegReader& self = reader_of(jpeg);
+    self.lacks_memory = jpeg->err->msg_code == JERR_OUT_OF_MEMORY;
     self.errors.format_message(jpeg, self.error.data());
     std::longjmp(self.escape, 1);
   }
@@ -110,6 +113,7 @@ struct JpegReader {
 };
 
 [[noreturn]] void refuse(const PictureFile& file, const JpegReader& reader) {
+  if (reader.lacks_memory) throw std::bad_alloc();
   refuse_picture(file, fmt::format("JPEG: {}", reader.error.data()));
 }
 

@@ -116,7 +116,12 @@ struct PngReader {
 };
 
 [[noreturn]] void refuse(const PictureFile& file, const PngReader& reader) {
-  refuse_picture(file, fmt::format("PNG: {}", reader.error.data()));
+  const std::string_view error = reader.error.data();
+  // libpng's "Out of memory", "insufficient memory to read chunk" and the like; it has no codes.
+  for (const std::string_view shortage : {"ut of memory", "nsufficient memory"}) {
+    if (error.find(shortage) != std::string_view::npos) throw std::bad_alloc();
+  }
+  refuse_picture(file, fmt::format("PNG: {}", error));
 }
 
 PictureHeader header_from(const PictureFile& file, const PngReader& reader) {

@@ -160,7 +160,7 @@ void FolderWalk::take_class(const FolderEntry& folder, const std::string& path, 
 
 void FolderWalk::take_folder(const FolderEntry& folder, const std::string& path, Label label,
                              PicturePart part) {
-  const Place place{folder.device, folder.inode};
+  const Place place{folder.device, folder.file.inode};
   if (std::ranges::find(above_, place) != above_.end()) {
     loops_.push_back(path);
     return;
@@ -186,7 +186,7 @@ void FolderWalk::take_file(const FolderEntry& entry, std::string path, Label lab
   if (is_picture && entry.kind == EntryKind::dangling) {
     dangling_.push_back(std::move(path));
   } else if (is_picture && entry.kind == EntryKind::file) {
-    listing_.pictures.push_back({std::move(path), label, part, entry.bytes, entry.modified_ns});
+    listing_.pictures.push_back({std::move(path), label, part, entry.file});
   } else if (is_picture) {
     special_.push_back(std::move(path));
   } else {

@@ -38,10 +38,8 @@ FolderEntry entry_of(DIR* folder, const fs::path& path, const char* name) {
     return entry;
   }
   entry.kind = kind_of(facts.st_mode);
-  entry.bytes = static_cast<std::uint64_t>(facts.st_size);
-  entry.modified_ns = std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec;
+  entry.file = version_of(facts);
   entry.device = facts.st_dev;
-  entry.inode = facts.st_ino;
   return entry;
 }
 

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "data/pictures/file_version.hpp"
+
 namespace convoy {
 
 enum class EntryKind : std::uint8_t {
@@ -24,10 +26,8 @@ enum class EntryKind : std::uint8_t {
 struct FolderEntry {
   std::string name;
   EntryKind kind = EntryKind::other;
-  std::uint64_t bytes = 0;
-  std::int64_t modified_ns = 0;
+  FileVersion file = {};
   dev_t device = 0;
-  ino_t inode = 0;
 };
 
 bool is_hidden_name(std::string_view name);

@@ -113,9 +113,7 @@ void ListReader::take_file(const ListRow& row, PicturePart part) {
   if (!S_ISREG(facts.st_mode))
     refuse(row.line, fmt::format("{} is not a regular file", printable(row.path)),
            "name picture files");
-  const auto seconds = std::int64_t{facts.st_mtim.tv_sec};
-  listing_.pictures.push_back({std::move(path), 0, part, static_cast<std::uint64_t>(facts.st_size),
-                               seconds * 1'000'000'000 + facts.st_mtim.tv_nsec});
+  listing_.pictures.push_back({std::move(path), 0, part, version_of(facts)});
   labels_.push_back({row.label, names_.size() - 1, row.line});
 }
 
