@@ -39,10 +39,10 @@ struct EpochMetrics {
   double train_loss = 0;  ///< loss of the epoch's samples, each before its step's update
   std::optional<double> validation_loss = {};      ///< set if samples are held out
   std::optional<double> validation_accuracy = {};  ///< set if samples are held out
-  double test_loss = 0;                            ///< mean loss of the test samples
-  double test_accuracy = 0;                        ///< from 0 to 1
-  double seconds = 0;                         ///< wall time of the epoch's training steps alone
-  double images_per_second = 0;               ///< number of samples divided by `seconds`
+  double test_loss = 0;          ///< mean loss of the test samples; NaN if there are none
+  double test_accuracy = 0;      ///< from 0 to 1; NaN if there are no test samples
+  double seconds = 0;            ///< wall time of the epoch's training steps alone
+  double images_per_second = 0;  ///< number of samples divided by `seconds`
   std::optional<double> train_accuracy = {};  ///< as train_loss; not in older files
   std::optional<double> learning_rate = {};   ///< rate of the epoch's last step; not in older files
 };

@@ -60,8 +60,10 @@ std::string as_line(const EpochMetrics& metrics, Index epochs) {
     line += fmt::format("  validation {} (loss {:.4f})", as_percent(*metrics.validation_accuracy),
                         metrics.validation_loss.value_or(0));
   }
-  line +=
-      fmt::format("  test {} (loss {:.4f})", as_percent(metrics.test_accuracy), metrics.test_loss);
+  if (!std::isnan(metrics.test_accuracy)) {
+    line += fmt::format("  test {} (loss {:.4f})", as_percent(metrics.test_accuracy),
+                        metrics.test_loss);
+  }
   return line + fmt::format("  {}  {} images/s", as_duration(metrics.seconds),
                             with_commas(rounded(metrics.images_per_second)));
 }

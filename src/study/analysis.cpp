@@ -77,10 +77,10 @@ std::optional<double> seconds_to(const RunRecord& run, double accuracy) {
 // percent.
 double target_of(const Study& study, const ExperimentResult& result) {
   if (study.plan.target_accuracy) return *study.plan.target_accuracy;
-  double lowest = 1;
+  double lowest = std::numeric_limits<double>::quiet_NaN();
   for (const LayoutResult& layout : result.layouts) {
     for (const RunRecord* run : layout.runs) {
-      lowest = std::min(lowest, run->epochs.back().test_accuracy);
+      lowest = std::fmin(lowest, run->epochs.back().test_accuracy);  // which passes over NaN
     }
   }
   return std::floor(lowest * 1000) / 1000;

@@ -39,7 +39,8 @@ struct LayoutResult {
   Estimate share_of_peak;  // of the cores that the threads can use, or of the GPUs; NaN: not known
   bool reaches_target = false;  // true if every run reaches it
   Estimate target_seconds, target_speedup;
-  double accuracy = 0, loss = 0;  // after the last epoch of the first run
+  double accuracy = 0,
+         loss = 0;  // after the last epoch of the first run; accuracy: NaN if not tested
   std::int64_t batch = 0;
   TimeShares shares;  // parts of the steps' time, averaged over the runs; other: the rest
   double bytes_per_step = 0;
@@ -78,7 +79,7 @@ struct ExperimentResult {
   const Experiment* experiment = nullptr;
   std::vector<LayoutResult> layouts;  // in the experiment's order
   std::string serial;                 // name of the experiment that has the serial layout
-  double target_accuracy = 0;
+  double target_accuracy = 0;         // NaN if nothing was tested and the plan names none
   Estimate serial_fraction;  // Amdahl's (strong) or Gustafson's (weak), fitted to the points within
                              // the cores; NaN if the best fit is not from 0 to 1
   std::vector<int> fitted;   // the numbers of workers, above 1, of these points

@@ -18,6 +18,7 @@
 #include "net/fit_batch.hpp"
 #include "parallel/collectives.hpp"
 #include "train/agreement.hpp"
+#include "train/class_fit.hpp"
 #include "train/data_fit.hpp"
 #include "train/run_folder.hpp"
 #include "train/setting_difference.hpp"
@@ -63,6 +64,13 @@ std::string text_with_epochs(const ModelFile& model, Index epochs) {
   return parse_model_file(model.text, "the run's model", overrides).text;
 }
 
+[[noreturn]] void refuse_settings(const std::string& folder, const std::string& difference) {
+  throw UserError(Fault::usage,
+                  fmt::format("the run {} can't continue with other settings", folder), difference,
+                  "use the same settings (only train.epochs may increase), or start a new run in "
+                  "another folder");
+}
+
 // Names the key that differs, with both values. Data that was moved, or has another name, is the
 // same where `same_data` says so.
 void check_same_run(const ModelFile& model, const DataSettings& settings, bool same_data,
@@ -89,19 +97,10 @@ void check_same_run(const ModelFile& model, const DataSettings& settings, bool s
     difference = fmt::format("--bad-images is {}, not {}", to_string(identity.data.bad_images),
                              to_string(settings.bad_images));
   }
-  if (difference.empty() && settings.validation_sha256 != identity.data.validation_sha256) {
-    difference = "the data set holds out other samples";
-  }
   if (difference.empty() && settings.name != identity.data.name && !same_data) {
     difference = fmt::format("--data is {}, not {}", identity.data.name, settings.name);
   }
-  if (!difference.empty()) {
-    throw UserError(Fault::usage,
-                    fmt::format("the run {} can't continue with other settings", folder),
-                    difference,
-                    "use the same settings (only train.epochs may increase), or start a new run in "
-                    "another folder");
-  }
+  if (!difference.empty()) refuse_settings(folder, difference);
   if (epochs < identity.model.train.epochs) {
     throw UserError(
         Fault::usage, fmt::format("the run {} can't be shortened", folder),
@@ -137,6 +136,17 @@ void check_same_data(const std::string& found, const std::string& wanted, std::s
       fmt::format("the run {} can't continue with the {} data of {}", folder, part, data_name),
       fmt::format("it began with other images or labels: SHA-256 {}, not {}", wanted, found),
       "give the data that it began with, or begin a new run");
+}
+
+// Names the classes that differ from those that the run began with.
+void check_same_classes(const Checkpoint& checkpoint, const Dataset& train,
+                        const std::string& data_name, const std::string& folder) {
+  const std::string difference = difference_of_classes(checkpoint.class_names, train.class_names());
+  if (difference.empty()) return;
+  throw UserError(
+      Fault::bad_data,
+      fmt::format("the run {} can't continue with the training data of {}", folder, data_name),
+      difference, "give the data that it began with, or begin a new run");
 }
 
 // Sends a part of a checkpoint from rank 0 to the others, as raw memory.
@@ -315,11 +325,18 @@ Checkpoint RunTrainer::open_newest(State& state, const std::string& data_name,
   const bool same_data =
       state.train_sha256 == identity.train_sha256 && state.test_sha256 == identity.test_sha256;
   check_same_run(model, state.settings, same_data, identity, folder.string());
+  const bool same_split = state.settings.validation_sha256 == identity.data.validation_sha256;
+  if (!same_data || !same_split) {  // other classes would explain both
+    check_same_classes(newest_checkpoint(folder).checkpoint, state.train, data_name,
+                       folder.string());
+  }
+  if (!same_split) refuse_settings(folder.string(), "the data set holds out other samples");
   check_same_data(state.train_sha256, identity.train_sha256, "training", data_name,
                   folder.string());
   check_same_data(state.test_sha256, identity.test_sha256, "test", data_name, folder.string());
 
   FoundCheckpoint found = run.take_newest_checkpoint();
+  check_same_classes(found.checkpoint, state.train, data_name, folder.string());
   const RunPosition& position = found.checkpoint.position;
   if (text_with_epochs(found.checkpoint.model, epochs) != text_with_epochs(model, epochs) ||
       position.epoch > epochs + 1 || position.epoch_step > state.steps_per_epoch ||

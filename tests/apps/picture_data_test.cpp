@@ -186,6 +186,95 @@ TEST_F(PictureData, ARunContinuesAndIsTestedWithItsOwnSplit) {
   EXPECT_EQ(run({"train", "--resume", "parts", "--test-fraction", "0.3"}, folder_).code, 2);
 }
 
+// Names of classes decide, not the order of their folders.
+TEST_F(PictureData, ClassesAreComparedByName) {
+  trained({"--test-fraction", "0.25", "--out", "run"});
+  for (const char* part : {"a", "b", "c"}) {
+    fs::create_directories(folder_.path / "other/train");
+    fs::create_directories(folder_.path / "other/test");
+    fs::copy(folder_.path / "pictures" / part, folder_.path / "other/train" / part,
+             fs::copy_options::recursive);
+    fs::copy(folder_.path / "pictures" / part, folder_.path / "other/test" / part,
+             fs::copy_options::recursive);
+  }
+  const auto other = [&](const char* command, const Arguments& more = {}) {
+    Arguments line{command, "run", "--data", "other"};
+    line.insert(line.end(), more.begin(), more.end());
+    return run(line, folder_);
+  };
+  const nlohmann::json wanted = document(other("eval", {"--json", "--cache", "cache"}));
+  EXPECT_EQ(wanted["samples"], 120);
+  // Without class a, b and c have other numbers.
+  fs::remove_all(folder_.path / "other/train/a");
+  fs::remove_all(folder_.path / "other/test/a");
+  const nlohmann::json fewer = document(other("eval", {"--json", "--cache", "cache"}));
+  EXPECT_EQ(fewer["samples"], 80);
+  EXPECT_EQ(fewer["confusion_matrix"][0], nlohmann::json(std::vector<int>(10, 0)));
+  EXPECT_EQ(fewer["confusion_matrix"][1], wanted["confusion_matrix"][1]);
+  EXPECT_EQ(fewer["confusion_matrix"][2], wanted["confusion_matrix"][2]);
+  fs::rename(folder_.path / "other/train/b", folder_.path / "other/train/beta");
+  fs::rename(folder_.path / "other/test/b", folder_.path / "other/test/beta");
+  for (const char* command : {"eval", "report"}) {
+    const Ended refused = other(command);
+    EXPECT_EQ(refused.code, 65);
+    EXPECT_THAT(
+        refused.err,
+        HasSubstr("(the classes differ: only the model has a, b, only the data has beta): give "));
+  }
+  fs::rename(folder_.path / "pictures/b", folder_.path / "pictures/beta");
+  const Ended resumed = run({"train", "--resume", "run", "--epochs", "3"}, folder_);
+  EXPECT_EQ(resumed.code, 65);
+  EXPECT_TRUE(
+      is_message(resumed, "the classes differ: only the model has b, only the data has beta"));
+}
+
+TEST_F(PictureData, WithoutTestImagesNothingIsTested) {
+  const Ended ended = train({"--out", "run"});
+  const nlohmann::json result = document(ended);
+  EXPECT_TRUE(result["epochs"][1].at("test_accuracy").is_null()) << result;
+  EXPECT_TRUE(result["epochs"][1].at("test_loss").is_null()) << result;
+  EXPECT_THAT(ended.err, Not(HasSubstr("  test ")));
+  EXPECT_THAT(ended.err, Not(HasSubstr("accuracy")));
+  EXPECT_THAT(ended.err, Not(HasSubstr("convoy eval")));
+  EXPECT_THAT(ended.err, HasSubstr("pictures has no test images"));
+  EXPECT_THAT(ended.err, HasSubstr("--test-fraction 0.2"));
+  const Ended resumed =
+      run({"train", "--resume", "run", "--epochs", "3", "--cache", "cache"}, folder_);
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, Not(HasSubstr("lacks epochs")));
+  const Ended tested = run({"eval", "run", "--cache", "cache"}, folder_);
+  EXPECT_EQ(tested.code, 65);
+  EXPECT_TRUE(is_message(tested, "pictures has no test images"));
+  EXPECT_THAT(tested.err, HasSubstr("--test-fraction 0.2"));
+  const Ended report = run({"report", "run"}, folder_);
+  EXPECT_EQ(report.code, 0) << report.err;
+  EXPECT_THAT(report.err, HasSubstr("shows only curves of run: pictures has no test images"));
+  const std::string page = read_file(folder_.path / "report.html");
+  EXPECT_THAT(page, HasSubstr("Not tested: pictures has no test images"));
+  EXPECT_THAT(page, Not(HasSubstr("not finite")));
+}
+
+TEST_F(PictureData, AModelWithMoreOutputsThanClassesIsToldOf) {
+  const std::string hint = "model tiny-relu has 10 outputs, but pictures has 3 classes: convoy new";
+  EXPECT_THAT(train({}).err, HasSubstr(hint));
+  const Ended made = run({"new", "--data", "pictures"}, folder_);
+  ASSERT_EQ(made.code, 0) << made.err;
+  testing::write_file(folder_.path / "mine.toml", made.out);
+  const Ended fitting = run({"train", "mine.toml", "--data", "pictures", "--epochs", "1"}, folder_);
+  EXPECT_EQ(fitting.code, 0) << fitting.err;
+  EXPECT_THAT(fitting.err, Not(HasSubstr("outputs, but")));
+}
+
+TEST_F(PictureData, AStudyWithoutTestImagesHasNoTargetAccuracy) {
+  if (std::system("command -v gnuplot >/dev/null") != 0) GTEST_SKIP() << "no gnuplot here";
+  const Ended ended = run({"study", "tiny-relu", "--data", "pictures", "--epochs", "1", "--layouts",
+                           "1x1", "--repeats", "1", "--out", "s"},
+                          folder_);
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, Not(HasSubstr("ccuracy"))) << ended.out;
+  EXPECT_THAT(ended.out, Not(HasSubstr("nan")));
+}
+
 TEST_F(PictureData, AFractionOfDataWithTestImagesIsRefused) {
   const Ended ended = run({"train", "--data", "synthetic", "--test-fraction", "0.2"}, folder_);
   EXPECT_EQ(ended.code, 2);

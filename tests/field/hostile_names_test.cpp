@@ -159,7 +159,10 @@ TEST_F(HostileNames, OfClasses) {
 }
 
 TEST_F(HostileNames, OfClassesInACheckpoint) {
-  ASSERT_EQ(run(with({"train", "--out", "run"}, kBrief), folder_).code, 0);
+  write_data(folder_ / "data");
+  fs::remove(folder_ / "data/class_names.txt");  // so that the checkpoint's names are not compared
+  const Arguments line{"train", "--out", "run", "--data", "data", "--epochs", "1"};
+  ASSERT_EQ(run(line, folder_).code, 0);
   const std::string forged = "a\x1b[2J\nconvoy: done\u202e\u009b\x7f\U000E0041";
   for (const fs::path& file : checkpoints_in(folder_ / "run")) {
     Checkpoint checkpoint = load_checkpoint(file);
@@ -172,13 +175,16 @@ TEST_F(HostileNames, OfClassesInACheckpoint) {
   EXPECT_EQ(("\n" + tested.out).find("\nconvoy: done"), std::string::npos) << tested.out;
   EXPECT_NE(tested.out.find("\\x1b[2J"), std::string::npos) << "it is shown";
   EXPECT_EQ(document(run({"eval", "run", "--json"}, folder_))["class_names"][0], forged);
-  write_data(folder_.path / "data");
   const Ended predicted =
       run({"predict", "run", folder_ / "data/t10k-images-idx3-ubyte", "--json"}, folder_);
   expect_harmless(predicted);
   const auto predictions = document(predicted);
   EXPECT_EQ(predictions["class_names"][0], forged);
   EXPECT_EQ(predictions["images"][0]["name"], forged);
+  const Ended refused = run({"eval", "run", "--data", "synthetic"}, folder_);
+  EXPECT_EQ(refused.code, 65);
+  expect_harmless(refused);
+  EXPECT_NE(refused.err.find("only the model has a\\x1b[2J"), std::string::npos) << refused.err;
 }
 
 TEST_F(HostileNames, OfTensors) {

@@ -107,6 +107,13 @@ EpochMetrics metrics_of(Index epoch) {
   return metrics;
 }
 
+TEST(Metrics, WithoutTestImagesNoTestIsTold) {
+  EpochMetrics metrics = metrics_of(1);
+  EXPECT_NE(as_line(metrics, 2).find("test 87.50 %"), std::string::npos);
+  metrics.test_loss = metrics.test_accuracy = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(as_line(metrics, 2).find("test"), std::string::npos) << as_line(metrics, 2);
+}
+
 // Two epochs, told to `report`.
 void tell(ProgressReport& report) {
   report.line("begin");

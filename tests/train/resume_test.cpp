@@ -112,6 +112,36 @@ TEST(Resume, ValidationSamplesOfTheDataSetAreThoseOfTheRun) {
   EXPECT_NE(message.find("the data set holds out other samples"), std::string::npos) << message;
 }
 
+// Other classes change the split of a data set too, and are what the user has to know.
+TEST(Resume, OtherClassesAreNamed) {
+  TrainAndTest data = tiny_data(61, 20);
+  data.train.set_class_names({"cat", "dog", "jay", "owl"});
+  data.validation = {0, 7};
+  const DataSettings settings{"synthetic", 0, 0};
+  const ModelFile model = tiny_model({"train.epochs=1"});
+  const auto communicator = alone();
+  const auto engine = tiny_engine(model, *communicator);
+  const TempFolder folder;
+  const fs::path run = folder / "run";
+  Observer observer;
+  RunTrainer(model, data, settings, *engine, *communicator, run).train(observer);
+  const auto refused = [&] {
+    return user_error(Fault::bad_data, [&] {
+      RunTrainer::resume(model, data, settings, *engine, *communicator, run);
+    });
+  };
+  const std::string wanted = "the classes differ: only the model has jay, only the data has kiwi";
+  data.train.set_class_names({"cat", "dog", "kiwi", "owl"});
+  EXPECT_NE(refused().find(wanted), std::string::npos) << refused();
+  data.validation = {1};
+  EXPECT_NE(refused().find(wanted), std::string::npos) << refused();
+  data.train.set_class_names({"dog", "cat", "jay", "owl"});
+  EXPECT_NE(refused().find("they have another order"), std::string::npos) << refused();
+  data.train.set_class_names({});
+  data.validation = {0, 7};
+  RunTrainer::resume(model, data, settings, *engine, *communicator, run);
+}
+
 // Rank 0 alone writes a folder; all ranks stop after the same step, and continue together.
 TEST(Resume, RanksStopAndContinueTogether) {
   const TrainAndTest data = tiny_data(61, 0);

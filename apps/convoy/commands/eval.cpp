@@ -99,7 +99,8 @@ int eval(const EvalOptions& options) {
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
   const TrainAndTest data = test_data(options, run, checkpoint);
-  const TestResult result = test(checkpoint, data, options.layout);
+  const TestResult result =
+      test(checkpoint, test_images(checkpoint, data), data.name, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;
   const std::vector<std::string> names = class_names(checkpoint);

@@ -6,33 +6,46 @@
 #include <algorithm>
 #include <numeric>
 
+#include "train/class_fit.hpp"
+
 namespace convoy::app {
 
-TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const Layout& layout,
-                bool with_probabilities) {
+Dataset test_images(const Checkpoint& checkpoint, const TrainAndTest& data) {
+  if (data.test.empty()) {
+    throw UserError(
+        Fault::bad_data, fmt::format("{} has no test images", data.name),
+        "all of its images are for training",
+        "train with --test-fraction 0.2, which keeps a fifth of the pictures for tests, or "
+        "give --data DATA that has test images");
+  }
+  return in_classes_of(checkpoint.class_names, data.test, data.name);
+}
+
+TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string_view data_name,
+                const Layout& layout, bool with_probabilities) {
   const Net& net = checkpoint.model.net;
   EngineOptions options = engine_options(layout, checkpoint.model.train);
-  check_fit(net, {}, data.test, data.name);
-  options.batch = largest_batch(checkpoint.model.train, data.test);
+  check_fit(net, {}, images, data_name);
+  options.batch = largest_batch(checkpoint.model.train, images);
   if (options.device == Device::cpu) {
     // With this batch all threads have grains to evaluate, however small the training batch was.
     const Index threads =
         std::max(options.cpu.oversubscribe ? options.cpu.threads : 0, usable_cores());
-    options.batch = std::max(options.batch, std::min(threads * options.grain, data.test.size()));
+    options.batch = std::max(options.batch, std::min(threads * options.grain, images.size()));
   }
 
   const std::unique_ptr<Communicator> communicator = alone();
   const std::unique_ptr<Engine> engine =
       make_engine(net, optimizer_of(net, checkpoint.model.train), options, *communicator);
   engine->set_state(checkpoint.state);
-  std::vector<std::uint32_t> samples(static_cast<std::size_t>(data.test.size()));
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(images.size()));
   std::iota(samples.begin(), samples.end(), 0u);
-  Evaluation evaluation = engine->evaluate(data.test, samples, with_probabilities);
+  Evaluation evaluation = engine->evaluate(images, samples, with_probabilities);
 
   const auto count = static_cast<double>(std::max<Index>(evaluation.metrics.samples, 1));
   return {static_cast<double>(evaluation.metrics.correct) / count,
           evaluation.metrics.loss / count,
-          Confusion(net.loss().classes, data.test.labels(), evaluation.predictions),
+          Confusion(net.loss().classes, images.labels(), evaluation.predictions),
           std::move(evaluation.predictions),
           std::move(evaluation.probabilities),
           engine->warnings()};

@@ -19,9 +19,14 @@ struct TestResult {
   std::vector<std::string> warnings;       // of the engine
 };
 
-// Throws UserError if data, model and layout do not fit each other.
-TestResult test(const Checkpoint& checkpoint, const TrainAndTest& data, const Layout& layout,
-                bool with_probabilities = false);
+// The test images, with the labels of the classes that the checkpoint names. Throws
+// UserError(bad_data) if there are none, or if the data have classes that the model lacks.
+Dataset test_images(const Checkpoint& checkpoint, const TrainAndTest& data);
+
+// `images` are those of test_images(); `data_name` is for messages. Throws UserError if images,
+// model and layout do not fit each other.
+TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string_view data_name,
+                const Layout& layout, bool with_probabilities = false);
 
 // `before`, then "average of the weights" or "trained weights", then `after`; empty where the model
 // has no average.

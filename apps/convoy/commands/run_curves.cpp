@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -65,6 +67,10 @@ void add_pair(std::vector<CurvePlot>& plots, Runs runs, const std::string& name,
 }  // namespace
 
 std::vector<CurvePlot> learning_curves(Runs runs) {
+  const bool tested = std::ranges::any_of(runs, [](const RunRecord& run) {
+    return std::ranges::any_of(run.epochs,
+                               [](const EpochMetrics& e) { return !std::isnan(e.test_accuracy); });
+  });
   std::vector<CurvePlot> plots;
   const auto add = [&](const char* name, const char* title, const std::vector<Quantity>& quantities,
                        bool from_zero, const char* y_label) {
@@ -76,6 +82,7 @@ std::vector<CurvePlot> learning_curves(Runs runs) {
         "accuracy (%)");
   } else {
     add("train-loss", "Training loss", {kTrainLoss}, true, "mean loss");
+    if (!tested) return plots;
     add("test-loss", "Test loss", {kTestLoss}, true, "mean loss");
     add("test-accuracy", "Test accuracy", {kTestAccuracy}, false, "accuracy (%)");
   }

@@ -122,14 +122,19 @@ void evaluate(RunRecord& run, TestData& data, const std::string& name) {
     if (!name.empty() || error.fault() != Fault::not_found) throw;
     run.why_not = error.what();
   }
+  if (found != nullptr && found->test.empty() && name.empty()) {
+    run.why_not = fmt::format("{} has no test images", found->name);
+    found = nullptr;
+  }
   if (found != nullptr) {
     run.data = found->name;
     const Index classes = run.tested.checkpoint.model.net.loss().classes;
     run.too_many_probabilities = found->test.size() > kMostProbabilities / classes;
-    run.result = test(run.tested.checkpoint, *found, Layout{}, !run.too_many_probabilities);
+    const Dataset images = test_images(run.tested.checkpoint, *found);
+    run.result =
+        test(run.tested.checkpoint, images, run.data, Layout{}, !run.too_many_probabilities);
     run.other_test_data = found->test.sha256() != run.config.test_sha256;
-    if (!run.too_many_probabilities)
-      run.confused = most_confused(found->test, *run.result, classes);
+    if (!run.too_many_probabilities) run.confused = most_confused(images, *run.result, classes);
     run.result->probabilities = {};
   }
   run.tested.checkpoint.state = {};

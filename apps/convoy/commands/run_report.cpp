@@ -32,6 +32,14 @@ std::string percent(const std::optional<double>& fraction) {
   return fraction ? percent(*fraction) : "-";
 }
 
+// "-" where the data have no test images.
+std::string test_loss_of(const EpochMetrics& epoch) {
+  return std::isnan(epoch.test_accuracy) ? "-" : decimals(epoch.test_loss, 4);
+}
+std::string test_accuracy_of(const EpochMetrics& epoch) {
+  return std::isnan(epoch.test_accuracy) ? "-" : as_percent(epoch.test_accuracy);
+}
+
 std::string counted(Index count, std::string_view noun) {
   return fmt::format("{} {}{}", with_commas(count), noun, count == 1 ? "" : "s");
 }
@@ -143,8 +151,8 @@ Table runs_table(Runs runs) {
                           learning_rates(run), epochs_of(run),
                           any ? decimals(run.epochs.back().train_loss, 4) : "-",
                           any ? percent(run.epochs.back().train_accuracy) : "-",
-                          any ? decimals(run.epochs.back().test_loss, 4) : "-",
-                          any ? percent(run.epochs.back().test_accuracy) : "-",
+                          any ? test_loss_of(run.epochs.back()) : "-",
+                          any ? test_accuracy_of(run.epochs.back()) : "-",
                           decimals(run.seconds(), 2), run.weights_sha256.substr(0, kPrefix)});
   }
   return table;
@@ -260,8 +268,8 @@ void tell_epochs(Page& page, const RunRecord& run) {
       row.push_back(percent(epoch.validation_accuracy.value_or(NAN)));
     }
     const double rate = std::isfinite(epoch.images_per_second) ? epoch.images_per_second : 0;
-    row.insert(row.end(), {decimals(epoch.test_loss, 4), percent(epoch.test_accuracy),
-                           decimals(epoch.seconds, 3), with_commas(rounded(rate))});
+    row.insert(row.end(), {test_loss_of(epoch), test_accuracy_of(epoch), decimals(epoch.seconds, 3),
+                           with_commas(rounded(rate))});
     table.rows.push_back(std::move(row));
   }
   page.table(table);

@@ -110,13 +110,23 @@ std::string layout_in_words(const Engine& engine, const Communicator& communicat
                      options.ranks.ranks_by, how, reduction, gpu ? "" : ", threads " + threads_by);
 }
 
+// A net with outputs that no class has learns, but was hardly meant for the data.
+void warn_of_outputs(ProgressReport& report, const Run& run, const TrainAndTest& data) {
+  const Index outputs = run.model.net.loss().classes;
+  if (run.resumed || data.train.classes() >= outputs) return;
+  report.warning(fmt::format(
+      "model {} has {} outputs, but {} has {} classes: convoy new --data {} writes a model that "
+      "fits",
+      run.model.net.name(), outputs, data.name, data.train.classes(), shell_path(run.data.name)));
+}
+
 void announce(ProgressReport& report, const Run& run, const RunTrainer& trainer,
-              const std::string& data_name, const Engine& engine, const Communicator& communicator,
+              const TrainAndTest& data, const Engine& engine, const Communicator& communicator,
               const TrainOptions& options) {
   const TrainSettings& settings = run.model.train;
   report.line(
       fmt::format("{} on {}: {} parameters, {} training images, batch {} in grains of {}",
-                  run.model.net.name(), data_name, with_commas(run.model.net.parameter_count()),
+                  run.model.net.name(), data.name, with_commas(run.model.net.parameter_count()),
                   with_commas(trainer.samples_per_epoch()), settings.batch, settings.grain));
   report.line(fmt::format("{}, {}; {} {}", layout_in_words(engine, communicator, options),
                           engine.isa(), run.resumed ? "continuing in" : "run folder",
@@ -130,6 +140,7 @@ void announce(ProgressReport& report, const Run& run, const RunTrainer& trainer,
         "--reduction fast: the weights depend on the layout; for the same weights on every layout, "
         "leave it out");
   }
+  warn_of_outputs(report, run, data);
   for (const std::string& text : run.warnings) report.warning(text);
   for (const std::string& text : engine.warnings()) report.warning(text);
 }
@@ -141,7 +152,20 @@ void tell_best(ProgressReport& report, const TrainResult& result) {
                           result.best->checkpoint.string()));
 }
 
-int conclude(ProgressReport& report, const Run& run, const TrainResult& result) {
+// What a user would do with a run that is complete.
+void tell_next(ProgressReport& report, const Run& run, const TrainAndTest& data) {
+  if (!data.test.empty()) {
+    report.line(fmt::format("next: convoy eval {}", shell_path(run.folder)));
+    return;
+  }
+  report.line(fmt::format(
+      "{} has no test images, so the model was not tested; of folders and lists of pictures, "
+      "--test-fraction 0.2 keeps a fifth for tests, in a new run",
+      data.name));
+}
+
+int conclude(ProgressReport& report, const Run& run, const TrainAndTest& data,
+             const TrainResult& result) {
   const std::string folder = shell_path(run.folder);
   switch (result.status) {
     case RunStatus::done:
@@ -151,14 +175,18 @@ int conclude(ProgressReport& report, const Run& run, const TrainResult& result) 
                                 counted(epochs, "epoch"), epochs == 1 ? "is" : "are"));
       }
       if (!result.epochs.empty()) {
-        report.line(fmt::format("done: test accuracy {}{}, {} of training, weights {}",
-                                as_percent(result.epochs.back().test_accuracy),
-                                copy_in_words(run.model.train, run.model.train.evaluate, " (", ")"),
+        const std::string tested =
+            data.test.empty()
+                ? ""
+                : fmt::format("test accuracy {}{}, ",
+                              as_percent(result.epochs.back().test_accuracy),
+                              copy_in_words(run.model.train, run.model.train.evaluate, " (", ")"));
+        report.line(fmt::format("done: {}{} of training, weights {}", tested,
                                 as_duration(result.train_seconds),
                                 result.weights_sha256.substr(0, 16)));
       }
       tell_best(report, result);
-      report.line(fmt::format("next: convoy eval {}", folder));
+      tell_next(report, run, data);
       return kDone;
     case RunStatus::stopped:
       tell_best(report, result);
@@ -322,10 +350,10 @@ int run_job(const CLI::App& command, const TrainOptions& options, Communicator& 
       run.model.net, optimizer_of(run.model.net, run.model.train), layout, communicator);
   RunTrainer trainer = make_trainer(run, data, *engine, communicator, report);
   began = run.folder = trainer.folder();
-  announce(report, run, trainer, data.name, *engine, communicator, options);
+  announce(report, run, trainer, data, *engine, communicator, options);
   const TrainResult result = train_or_explain_resume(trainer, report, signals->requested(), every,
                                                      options.ranks.verify_every);
-  const int code = conclude(report, run, result);
+  const int code = conclude(report, run, data, result);
   Timings timings;
   if (timeline) timings = gather_timings(*timeline, communicator);
   if (!options.trace.empty()) save_trace(report, communicator, options, timings);

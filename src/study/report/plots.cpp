@@ -125,6 +125,10 @@ CurvePlot time_plot(const ExperimentResult& result, const std::string& id) {
                    true};
 }
 
+bool is_tested(const LayoutResult& layout) {
+  return !layout.runs.empty() && std::isfinite(layout.accuracy);
+}
+
 // One curve for each digest: layouts with the same digest learn the same, epoch by epoch.
 Plot by_epoch(const ExperimentResult& result, const std::string& id, bool accuracy) {
   CurvePlot plot{id + (accuracy ? "-accuracy" : "-loss"),
@@ -256,10 +260,12 @@ std::vector<Figure> figures(const ExperimentResult& result, const Capacity& capa
   all.push_back(
       {by_epoch(result, id, false), "Layouts that trained the same weights share a curve."});
   all.push_back({by_seconds(result, id, false), "For each layout, the run with the median time."});
-  all.push_back({by_epoch(result, id, true),
-                 "Measured on the test images, for the same curves as the loss."});
-  all.push_back({by_seconds(result, id, true),
-                 "Measured on the test images, for the same runs as the loss."});
+  if (std::ranges::any_of(result.layouts, is_tested)) {
+    all.push_back({by_epoch(result, id, true),
+                   "Measured on the test images, for the same curves as the loss."});
+    all.push_back({by_seconds(result, id, true),
+                   "Measured on the test images, for the same runs as the loss."});
+  }
   if (!result.layers.empty()) {
     all.push_back({with_capacity(layer_plot(result, id), capacity),
                    "Each layer with its activation, measured alone (forward and backward), and the "

@@ -140,7 +140,8 @@ Table accuracy_table(const ExperimentResult& result) {
     if (layout.runs.empty()) continue;
     table.rows.push_back({to_string(layout.grid), fmt::format("{}", layout.batch),
                           fmt::format("{}", layout.runs.front()->epochs.size()),
-                          fmt::format("{:.4f}", layout.loss), as_percent(layout.accuracy),
+                          fmt::format("{:.4f}", layout.loss),
+                          std::isfinite(layout.accuracy) ? as_percent(layout.accuracy) : "-",
                           layout.reaches_target ? interval(layout.target_seconds) : "not reached",
                           times(layout.target_speedup)});
   }
@@ -227,7 +228,7 @@ bool is_profiled(const ExperimentResult& result) {
 std::vector<Table> tables(const ExperimentResult& result) {
   std::vector<Table> all{times_table(result), speedup_table(result)};
   if (is_profiled(result)) all.push_back(breakdown_table(result));
-  all.push_back(accuracy_table(result));
+  if (std::isfinite(result.target_accuracy)) all.push_back(accuracy_table(result));
   if (result.layers.empty()) return all;
   all.push_back(std::ranges::any_of(result.layouts, on_gpu) ? kernel_table(result)
                                                             : layer_table(result));

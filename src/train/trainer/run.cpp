@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <locale>
 #include <span>
 #include <sstream>
@@ -29,6 +30,8 @@ constexpr Index kStepRangeFlops = 5'000'000'000;
 // If a thread waits for others for this part of the steps' time or more, fewer threads are as fast.
 // Shorter waits than this are not reported.
 constexpr double kMostWaiting = 0.5, kLeastSecondsWaited = 0.05;
+
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 struct Score {
   double loss = 0;
@@ -221,7 +224,7 @@ class Training {
   }
 
   Score evaluate(const Dataset& data, std::span<const std::uint32_t> samples) {
-    if (samples.empty()) return {};
+    if (samples.empty()) return {kNotMeasured, kNotMeasured};
     state_.communicator.publish(Activity::evaluating, position().step);
     const StepMetrics sums = state_.engine.evaluate(data, samples).metrics;
     const auto count = static_cast<double>(sums.samples);
