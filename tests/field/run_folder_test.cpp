@@ -199,10 +199,11 @@ TEST(RunFolder, OtherDataIsAnotherSettingAndChangedDataIsBadData) {
     return std::pair(Fault::internal, std::string("it went on"));
   };
   const Shape larger{8, 8, 3};
-  const TrainAndTest unfitting{"photos",
-                               {},
-                               synthetic(SyntheticPart::train, 61, larger, 4),
-                               synthetic(SyntheticPart::test, 20, larger, 4)};
+  TrainAndTest unfitting{"photos",
+                         {},
+                         synthetic(SyntheticPart::train, 61, larger, 4),
+                         synthetic(SyntheticPart::test, 20, larger, 4)};
+  unfitting.train.set_class_names(tiny_data().train.class_names());
   for (const TrainAndTest& other : {tiny_data(60), tiny_data(61, 19), unfitting}) {
     const auto [fault, told] = refusal(other, "photos");
     EXPECT_EQ(fault, Fault::usage) << told;
