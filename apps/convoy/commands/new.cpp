@@ -58,9 +58,11 @@ std::string file_of_stdout() {
 }
 
 int make_new(const NewOptions& options) {
-  NewModelOptions wanted{
-      .data = options.data, .file = file_of_stdout(), .size = {}, .epochs = options.epochs,
-      .keys = array_keys(options.set)};
+  NewModelOptions wanted{.data = options.data,
+                         .file = file_of_stdout(),
+                         .size = {},
+                         .epochs = options.epochs,
+                         .keys = array_keys(options.set)};
   if (!options.size.empty()) wanted.size = size_of(options.size);
   const PictureData data(options.data, wanted.keys);
   const Survey survey = survey_with_progress(data);

@@ -98,10 +98,10 @@ class ImagesOfStandardInput final : public ImageFile {
 
 void check_wanted(std::optional<Index> wanted, Index count, const std::string& file) {
   if (!wanted || *wanted < count) return;
-  throw UserError(
-      Fault::usage, fmt::format("--index {} is past the end", *wanted),
-      fmt::format("{} holds {} image{}, counted from 0", printable(file), count, count == 1 ? "" : "s"),
-      "choose a smaller number");
+  throw UserError(Fault::usage, fmt::format("--index {} is past the end", *wanted),
+                  fmt::format("{} holds {} image{}, counted from 0", printable(file), count,
+                              count == 1 ? "" : "s"),
+                  "choose a smaller number");
 }
 
 void refuse_image(const std::string& file, std::string_view why, std::string_view remedy) {
