@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint8_t kBackground = 255;
 
 // An image as a picture of 3 channels.
-Picture shown(const Pixels& pixels) {
+Picture shown(const SurveyedImage& pixels) {
   const Shape& shape = pixels.shape;
   Picture picture{{shape.height, shape.width, shape.channels == 3 ? 3 : 1}, {}};
   const auto step = static_cast<std::size_t>(shape.channels);

@@ -133,8 +133,8 @@ std::string PictureData::title(std::size_t image) const {
                      state_->index_of(image));
 }
 
-Pixels PictureData::image(std::size_t image) const {
-  Pixels pixels;
+SurveyedImage PictureData::image(std::size_t image) const {
+  SurveyedImage pixels;
   if (state_->listing) {
     const fs::path path = state_->listing->root / state_->listing->pictures[image].path;
     const std::string name = path.string();

@@ -17,7 +17,7 @@ namespace convoy::app {
 
 // The numbers of one image; bytes have their values from 0 to 255, as numbers of arrays of floats
 // have theirs.
-struct Pixels {
+struct SurveyedImage {
   Shape shape;
   std::vector<std::uint8_t> bytes;  // of pictures
   std::span<const std::uint8_t> stored_bytes;
@@ -49,7 +49,7 @@ class PictureData {
   // "train/cat/1.png", or "test image 7".
   std::string title(std::size_t image) const;
   // Pictures have 3 channels. Throws UserError where a picture cannot be read. Thread-safe.
-  Pixels image(std::size_t image) const;
+  SurveyedImage image(std::size_t image) const;
 
  private:
   struct State;

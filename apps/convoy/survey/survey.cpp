@@ -52,7 +52,7 @@ bool is_grey(const Shape& shape, std::span<const std::uint8_t> pixels) {
 ImageFacts facts_of(const PictureData& data, std::size_t image) {
   ImageFacts facts;
   try {
-    const Pixels pixels = data.image(image);
+    const SurveyedImage pixels = data.image(image);
     facts.shape = pixels.shape;
     if (data.part(image) != PicturePart::train) return facts;
     if (pixels.are_floats()) {
