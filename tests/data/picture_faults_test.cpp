@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the system fails, the message says so; no picture is named for it, and nothing that is
+// Where the system fails, the message says so; no picture counts as bad for it, and nothing that is
 // half-written or wrong remains in the cache.
 #include <fmt/format.h>
 #include <gmock/gmock.h>

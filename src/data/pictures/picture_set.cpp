@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/pictures/picture_set.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -136,7 +137,7 @@ std::unique_ptr<PictureCacheWriter> writer_of(const fs::path& file, const std::s
   if (!folder.empty()) {
     std::error_code error;
     fs::create_directories(folder, error);
-    if (!error && ::access(folder.c_str(), W_OK | X_OK) != 0) {
+    if (!error && ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
       error = {errno, std::generic_category()};
     }
     if (!error) return written_to(folder, new_writer);
