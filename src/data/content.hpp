@@ -3,6 +3,7 @@
 // a format takes a Content, so it does not depend on where the bytes lie.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -30,16 +31,23 @@ class Content {
   virtual std::uint64_t size(std::optional<std::uint64_t> expected) const = 0;
   std::uint64_t size() const { return size(std::nullopt); }
 
+  // Fills `out` as far as the content reaches, and returns the number of bytes; it is smaller than
+  // `out` only at the end.
+  virtual std::size_t read_some(std::span<std::uint8_t> out) = 0;
+
   // Fills `out`. `what` names the place in the error for content that ends too early.
-  virtual void read(std::span<std::uint8_t> out, std::string_view what) = 0;
+  void read(std::span<std::uint8_t> out, std::string_view what);
 
   // Checks that the content ends here; throws where more follows or the end is damaged.
-  virtual void expect_end() = 0;
+  virtual void expect_end();
 
   // Throws UserError(bad_data) with the name, the reason and the remedy (by default: that of the
   // constructor).
   [[noreturn]] void refuse(std::string_view problem, std::string_view why,
                            std::string_view remedy = "") const;
+
+ protected:
+  std::uint64_t position_ = 0;  // bytes of the content that read_some() has returned
 
  private:
   std::string name_, remedy_;

@@ -199,21 +199,6 @@ std::size_t DataFile::read_some(std::span<std::uint8_t> out) {
   return done;
 }
 
-void DataFile::read(std::span<std::uint8_t> out, std::string_view what) {
-  const std::uint64_t begin = position_;
-  const std::size_t got = read_some(out);
-  if (got < out.size())
-    refuse("is truncated", fmt::format("it ends at byte {}, inside {}, which takes bytes {} to {}",
-                                       begin + got, what, begin, begin + out.size() - 1));
-}
-
-void DataFile::expect_end() {
-  std::uint8_t more = 0;  // a request for one more byte makes zlib verify the checksum
-  const std::uint64_t end = position_;
-  if (read_some({&more, 1}) > 0)
-    refuse("is too long", fmt::format("its content should end at byte {} and goes on", end));
-}
-
 std::uint64_t DataFile::count() const {
   const int descriptor = source_->descriptor;
   const off_t position = ::lseek(descriptor, 0, SEEK_CUR);

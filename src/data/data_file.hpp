@@ -35,13 +35,7 @@ class DataFile final : public Content {
   std::uint64_t size(std::optional<std::uint64_t> expected) const override;
   using Content::size;
 
-  void read(std::span<std::uint8_t> out, std::string_view what) override;
-
-  // Fills `out` as far as the content reaches, and returns the number of bytes; it is smaller than
-  // `out` only at the end.
-  std::size_t read_some(std::span<std::uint8_t> out);
-
-  void expect_end() override;
+  std::size_t read_some(std::span<std::uint8_t> out) override;
 
  private:
   struct Source;
@@ -49,7 +43,6 @@ class DataFile final : public Content {
   std::uint64_t count() const;
 
   std::unique_ptr<Source> source_;
-  std::uint64_t position_ = 0;
 };
 
 }  // namespace convoy

@@ -109,19 +109,8 @@ std::size_t ZipMember::read_some(std::span<std::uint8_t> out) {
   return done;
 }
 
-void ZipMember::read(std::span<std::uint8_t> out, std::string_view what) {
-  const std::uint64_t begin = position_;
-  const std::size_t got = read_some(out);
-  if (got < out.size())
-    refuse("is truncated", fmt::format("it ends at byte {}, inside {}, which takes bytes {} to {}",
-                                       begin + got, what, begin, begin + out.size() - 1));
-}
-
 void ZipMember::expect_end() {
-  std::uint8_t more = 0;
-  const std::uint64_t end = position_;
-  if (read_some({&more, 1}) > 0)
-    refuse("is too long", fmt::format("its content should end at byte {} and goes on", end));
+  Content::expect_end();
   if (is_deflated() && (!has_ended_ || taken_ - zlib_.avail_in != entry_.compressed))
     refuse("is damaged", "deflate: its compressed bytes do not end with the content");
   if (position_ != entry_.size)

@@ -32,22 +32,20 @@ class ZipMember final : public Content {
   // compressed bytes, they are decompressed first, to count them.
   std::uint64_t size(std::optional<std::uint64_t> expected) const override;
   using Content::size;
-  void read(std::span<std::uint8_t> out, std::string_view what) override;
+  std::size_t read_some(std::span<std::uint8_t> out) override;
   void expect_end() override;
 
  private:
   static constexpr std::uint64_t kOrdinaryRatio = 16;
 
   bool is_deflated() const;
-  std::size_t read_some(std::span<std::uint8_t> out);
   std::size_t inflate_some(std::span<std::uint8_t> out);
 
   int descriptor_;
   std::uint64_t begin_;
   ZipEntry entry_;
   std::string archive_;
-  std::uint64_t taken_ = 0;     // compressed bytes that were read from the file
-  std::uint64_t position_ = 0;  // bytes of the content that were returned
+  std::uint64_t taken_ = 0;  // compressed bytes that were read from the file
   std::uint32_t crc_ = 0;
   z_stream zlib_{};
   bool has_ended_ = false;  // zlib saw the end of its stream

@@ -36,19 +36,7 @@ inline Bytes npy(const std::string& type, const std::string& shape, const Bytes&
 }
 
 inline Bytes deflated(const Bytes& bytes) {
-  z_stream z{};
-  if (::deflateInit2(&z, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-    throw std::runtime_error("deflateInit2 failed");
-  Bytes out(::deflateBound(&z, static_cast<uLong>(bytes.size())) + 64);
-  z.next_in = const_cast<std::uint8_t*>(bytes.data());
-  z.avail_in = static_cast<uInt>(bytes.size());
-  z.next_out = out.data();
-  z.avail_out = static_cast<uInt>(out.size());
-  const int result = ::deflate(&z, Z_FINISH);
-  out.resize(z.total_out);
-  ::deflateEnd(&z);
-  if (result != Z_STREAM_END) throw std::runtime_error("deflate failed");
-  return out;
+  return compressed(bytes, 9, -MAX_WBITS);
 }
 
 // A member of an archive. What is set here instead of following from the content is a lie.

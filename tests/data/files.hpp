@@ -64,9 +64,10 @@ inline Bytes read_file(const fs::path& file) {
   return {bytes.begin(), bytes.end()};
 }
 
-inline Bytes gzip(const Bytes& bytes) {
+// `window_bits` as deflateInit2() takes them: MAX_WBITS + 16 for gzip, -MAX_WBITS for raw deflate.
+inline Bytes compressed(const Bytes& bytes, int level, int window_bits) {
   z_stream z{};
-  if (::deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+  if (::deflateInit2(&z, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK)
     throw std::runtime_error("deflateInit2 failed");
   Bytes out(::deflateBound(&z, static_cast<uLong>(bytes.size())) + 64);
   z.next_in = const_cast<std::uint8_t*>(bytes.data());
@@ -78,6 +79,10 @@ inline Bytes gzip(const Bytes& bytes) {
   ::deflateEnd(&z);
   if (result != Z_STREAM_END) throw std::runtime_error("deflate failed");
   return out;
+}
+
+inline Bytes gzip(const Bytes& bytes) {
+  return compressed(bytes, 6, MAX_WBITS + 16);
 }
 
 inline Bytes random_bytes(std::size_t size, unsigned seed, unsigned below = 256) {

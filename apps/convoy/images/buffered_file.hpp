@@ -22,13 +22,10 @@ class BufferedFile final : public Content {
   // Returns the next `count` bytes, or fewer at the end, without taking them. Call it before the
   // first byte is taken, with a `count` of at most 64 KiB.
   std::span<const std::uint8_t> beginning(std::size_t count);
-  // Fills `bytes` as far as the content reaches, and returns their number.
-  std::size_t read_some(std::span<std::uint8_t> bytes);
+  std::size_t read_some(std::span<std::uint8_t> out) override;
 
   std::uint64_t size(std::optional<std::uint64_t> expected) const override;
   using Content::size;
-  void read(std::span<std::uint8_t> out, std::string_view what) override;
-  void expect_end() override;
 
  private:
   bool fill();
@@ -36,7 +33,6 @@ class BufferedFile final : public Content {
   std::unique_ptr<DataFile> file_;
   std::vector<std::uint8_t> buffer_;
   std::size_t at_ = 0;
-  std::uint64_t position_ = 0;
 };
 
 }  // namespace convoy::app

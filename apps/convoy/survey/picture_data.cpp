@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "data/data_file.hpp"
 #include "data/parts.hpp"
+#include "data/pictures/listed_file.hpp"
 
 namespace convoy::app {
 namespace {
@@ -22,18 +22,6 @@ std::optional<Listing> find_listing(const std::string& name) {
   std::error_code error;
   if (is_known || !fs::exists(name, error)) return std::nullopt;
   return listing_of(name);
-}
-
-std::vector<std::uint8_t> read_picture(const fs::path& path) {
-  DataFile file(path);
-  const std::uint64_t bytes = file.size();
-  if (bytes > kMostPictureBytes)
-    file.refuse("is too large for a picture",
-                fmt::format("{} bytes, at most {} are read", bytes, kMostPictureBytes),
-                "make it smaller");
-  std::vector<std::uint8_t> content(bytes);
-  file.read(content, "the picture");
-  return content;
 }
 
 std::vector<std::string> names_of(const Dataset& data) {
@@ -136,9 +124,10 @@ std::string PictureData::title(std::size_t image) const {
 SurveyedImage PictureData::image(std::size_t image) const {
   SurveyedImage pixels;
   if (state_->listing) {
-    const fs::path path = state_->listing->root / state_->listing->pictures[image].path;
-    const std::string name = path.string();
-    Picture picture = decode_picture({read_picture(path), name}, 3);
+    const Listing& listing = *state_->listing;
+    const ListedPicture& listed = listing.pictures[image];
+    const std::string name = (listing.root / listed.path).string();
+    Picture picture = decode_picture({read_listed_file(listing, listed, name), name}, 3);
     pixels.shape = picture.shape;
     pixels.bytes = std::move(picture.pixels);
     return pixels;

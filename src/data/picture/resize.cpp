@@ -53,8 +53,10 @@ ResampleWindows windows_of(const Direction& direction) {
   for (std::size_t x = 0; x < outputs; ++x) {
     const double centre =
         (static_cast<double>(direction.begin + static_cast<Index>(x)) + 0.5) * scale;
-    const std::int32_t first = std::max(static_cast<std::int32_t>(centre - reach + 0.5), 0);
-    const std::int32_t end = std::min(static_cast<std::int32_t>(centre + reach + 0.5), from);
+    const std::int32_t first =
+        std::max(static_cast<std::int32_t>(std::trunc(centre - reach + 0.5)), 0);
+    const std::int32_t end =
+        std::min(static_cast<std::int32_t>(std::trunc(centre + reach + 0.5)), from);
     double sum = 0;
     for (std::int32_t i = 0; i < end - first; ++i) {
       const double distance = std::abs((i + first - centre + 0.5) * shrink);
@@ -64,7 +66,7 @@ ResampleWindows windows_of(const Direction& direction) {
     std::int32_t* k = windows.coefficients.data() + static_cast<Index>(x) * windows.taps;
     for (std::int32_t i = 0; i < end - first; ++i) {
       const double weight = weights[static_cast<std::size_t>(i)] / sum;
-      k[i] = static_cast<std::int32_t>(0.5 + weight * (1 << kCoefficientBits));
+      k[i] = static_cast<std::int32_t>(std::trunc(0.5 + weight * (1 << kCoefficientBits)));
     }
     windows.first[x] = first;
     windows.count[x] = end - first;

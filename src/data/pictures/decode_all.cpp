@@ -21,6 +21,7 @@
 #include "convoy/compute.hpp"
 #include "data/picture/decoder.hpp"
 #include "data/picture/resize.hpp"
+#include "data/pictures/listed_file.hpp"
 #include "data/pictures/picture_progress.hpp"
 
 namespace convoy {
@@ -71,31 +72,6 @@ bool is_of_picture(const Error& error) {
   return error.fault() == Fault::bad_data || error.fault() == Fault::unavailable;
 }
 
-// The picture's file, if it is the one that was listed.
-std::vector<std::uint8_t> read_file(const Listing& listing, const ListedPicture& picture,
-                                    const std::string& name) {
-  const InputFile file = open_input(listing.root / picture.path, "picture");
-  struct stat facts {};
-  if (::fstat(file.descriptor.get(), &facts) != 0)
-    throw SystemError(Fault::io, "fstat", name, errno);
-  if (version_of(facts) != picture.file) {
-    throw UserError(Fault::io, fmt::format("cannot use {}", printable(name)),
-                    "it changed after its folder was listed",
-                    "try again when no program writes it");
-  }
-  std::vector<std::uint8_t> bytes(picture.file.bytes);
-  read_at(file, 0, std::as_writable_bytes(std::span(bytes)));
-  return bytes;
-}
-
-void check_size(const ListedPicture& picture, const std::string& name) {
-  if (picture.file.bytes <= kMostPictureBytes) return;
-  refuse_picture(
-      {{}, name},
-      fmt::format("it has {} bytes; at most {} are read", picture.file.bytes, kMostPictureBytes),
-      "make the picture smaller");
-}
-
 // To decode a picture of this size, and to resize first its rows and then its columns.
 std::uint64_t memory_of(const Extent& size, const Shape& shape) {
   constexpr std::uint64_t kBytesOfPixel = 10;  // picture.hpp
@@ -113,9 +89,8 @@ struct Job {
 
 std::vector<std::uint8_t> decode_one(Job& job, const ListedPicture& picture) {
   const std::string name = (job.listing.root / picture.path).string();
-  check_size(picture, name);
   const Budget::Share file_share(job.files, picture.file.bytes);
-  const std::vector<std::uint8_t> bytes = read_file(job.listing, picture, name);
+  const std::vector<std::uint8_t> bytes = read_listed_file(job.listing, picture, name);
   const PictureFile file{bytes, name};
   const Extent size = picture_size(file);
   const Extent wanted{job.shape.height, job.shape.width};
@@ -249,8 +224,7 @@ Shape shape_of_pictures(const Listing& listing, const DataOptions& options) {
   for (const ListedPicture& picture : listing.pictures) {
     try {
       const std::string name = (listing.root / picture.path).string();
-      check_size(picture, name);
-      const std::vector<std::uint8_t> bytes = read_file(listing, picture, name);
+      const std::vector<std::uint8_t> bytes = read_listed_file(listing, picture, name);
       const Extent size = picture_size({bytes, name});
       return {size.height, size.width, shape.channels};
     } catch (const Error& error) {
