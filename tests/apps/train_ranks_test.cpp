@@ -137,6 +137,17 @@ TEST_F(TrainRanks, OneRankReportsAnError) {
   EXPECT_TRUE(is_message(twice, "--ranks 2 inside a job"));
 }
 
+// The launcher ends all ranks when the first one exits with an error.
+TEST_F(TrainRanks, TheReporterMayBeTheLastRank) {
+  Arguments command{
+      "/bin/sh", "-c",
+      "[ \"${OMPI_COMM_WORLD_RANK:-$PMI_RANK}\" != 0 ] || sleep 0.5; exec \"$@\"", "sh"};
+  for (const std::string& word : convoy({"train", "--epocks", "3"})) command.push_back(word);
+  const Ended ended = test::launched(3, command, folder_);
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_TRUE(is_message(ended, "--epocks"));
+}
+
 TEST_F(TrainRanks, RanksThatALauncherStartsTrainTheSameWeights) {
   const json alone = trained({"--out", "alone"});
   const Ended ended = launched(3, words({"--out", "run", "--json"}));

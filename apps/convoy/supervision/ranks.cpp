@@ -33,6 +33,10 @@ RankState self;
 
 constexpr int kNoSupervisor = static_cast<int>(Fault::peer);
 
+// Longer than the reporter needs on a machine with much other work.
+constexpr unsigned kReporterSeconds = 5;
+volatile sig_atomic_t code_when_terminated = 0;
+
 // The kernel sends SIGKILL when the pipe's last writer, the supervisor, has ended. So no thread has
 // to watch, and a rank that is stopped or hangs in a call ends, too.
 void set_parent_death_signal(const char* pipe) {
@@ -50,6 +54,19 @@ int affinity_cores(pid_t process) {
   cpu_set_t set;
   CPU_ZERO(&set);
   return sched_getaffinity(process, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+// The launcher ends all ranks as soon as the first of them exits with an error, and the reporter
+// may not have printed its message by then. So this rank waits until the launcher ends it, which is
+// after the reporter's exit, or until the time is up: some launchers end no rank.
+void wait_for_reporter(int code) {
+  code_when_terminated = code;
+  struct sigaction action {};
+  action.sa_handler = [](int /*signal*/) { _exit(code_when_terminated); };
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  for (unsigned left = kReporterSeconds; left > 0;) left = sleep(left);
 }
 
 void tell_supervisor(const Ending& ending) {
@@ -155,8 +172,11 @@ int leave_job(const Ending& ending) noexcept {
       tell_supervisor(end);
       return is_clean(end.code) ? kDone : end.code;
     }
-    if (!end.message.empty() && self.is_reporter) {
+    if (end.message.empty()) return end.code;
+    if (self.is_reporter) {
       write_message(end.message);
+    } else {
+      wait_for_reporter(end.code);
     }
   } catch (...) {  // out of memory for the message
   }

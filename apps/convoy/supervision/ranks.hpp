@@ -42,7 +42,8 @@ std::unique_ptr<Communicator> job_communicator(const RanksOptions& options, doub
 // the message with the rank's name, unless a supervisor prints it; the others get an empty text.
 std::string fail_job(Communicator& communicator, const std::exception_ptr& error) noexcept;
 
-// Call it last: it prints the remaining message, and returns the exit code.
+// Call it last: it prints the remaining message, and returns the exit code. A rank that is not the
+// reporter of its error waits for the launcher to end it, for at most 5 s.
 int leave_job(const Ending& ending) noexcept;
 
 // Warns if the program chose the number of threads and the launcher bound this rank to fewer cores
