@@ -170,7 +170,7 @@ struct TrainAndTest {
 /// a black border; or cropped to its ratio, around the middle (docs/formats.md, "Pictures").
 enum class Resize { stretch, fit, crop };
 
-/// What happens to pictures that cannot be read.
+/// What happens to broken pictures: files that are no whole picture of a known format.
 enum class BadImages {
   stop,  ///< throws UserError(bad_data), which names the first ones
   skip,  ///< leaves them out; a note names the first ones
@@ -197,13 +197,15 @@ struct DataOptions {
   /// UserError(usage) unless it is 0; for all other formats TrainOptions::validation says it.
   double validation = 0;
   std::uint64_t seed = 0;                  ///< of both
-  BadImages bad_images = BadImages::stop;  ///< what happens to pictures that cannot be read
+  BadImages bad_images = BadImages::stop;  ///< what happens to broken pictures
   /// The folder of decoded pictures; "": that of the user's cache; "none": no cache.
   std::string cache = {};
   int threads = 0;  ///< that decode pictures; 0: all cores that this process may use
 
   /// Called by the thread that calls load_data(), several times a second, while pictures are read.
   std::function<void(const LoadProgress&)> progress = {};
+  /// Called by the same thread with a sentence that is no warning: where decoded pictures are kept.
+  std::function<void(const std::string&)> inform = {};
   /// Checked while pictures are read; may be null. If it becomes true, load_data() throws
   /// UserError(stopped) soon.
   const std::atomic<bool>* stop = nullptr;
@@ -238,7 +240,8 @@ TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& optio
 /// Loads the same for the ranks of a job; all ranks call it. One rank of each host reads the files,
 /// and all ranks of that host share the memory. If one rank fails, all throw SharedError.
 TrainAndTest load_data(std::string_view name_or_folder, Session& session);
-/// Does the same with options, which are equal on all ranks except for `progress` and `stop`.
+/// Does the same with options, which are equal on all ranks except for `progress`, `inform` and
+/// `stop`.
 TrainAndTest load_data(std::string_view name_or_folder, const DataOptions& options,
                        Session& session);
 

@@ -52,7 +52,8 @@ std::vector<KnownSet> mnist_family() {
        .citation = "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha: Deep "
                    "Learning for Classical Japanese Literature. arXiv:1812.01718, 2018",
        .folder = "",
-       .package = ""},
+       .package = "",
+       .can_be_fetched = true},
       {.name = "qmnist",
        .description = "handwritten digits, 28 x 28 x 1, 10 classes, 60000 + 60000 images",
        .format = Format::qmnist,
@@ -84,7 +85,8 @@ std::vector<KnownSet> emnist() {
          .citation = "G. Cohen, S. Afshar, J. Tapson, A. van Schaik: EMNIST: Extending "
                      "MNIST to handwritten letters. IJCNN, 2017",
          .folder = "emnist",
-         .package = ""});
+         .package = "",
+         .can_be_fetched = true});
   }
   return sets;
 }
@@ -108,7 +110,8 @@ std::vector<KnownSet> cifar() {
        .licence = "not stated with the files; the author asks for the citation",
        .citation = kTinyImages,
        .folder = "",
-       .package = ""},
+       .package = "",
+       .can_be_fetched = true},
       {.name = "cifar100-coarse",
        .description = "the images of cifar100 in its 20 superclasses",
        .format = Format::cifar100_coarse,
@@ -116,7 +119,8 @@ std::vector<KnownSet> cifar() {
        .licence = "not stated with the files; the author asks for the citation",
        .citation = kTinyImages,
        .folder = "cifar100",
-       .package = ""},
+       .package = "",
+       .can_be_fetched = true},
   };
 }
 

@@ -184,15 +184,18 @@ TEST_F(DataFormats, ADamagedArchiveIsOneMessage) {
 TEST_F(DataFormats, InfoHasTheFactsOfASet) {
   const Ended ended = run({"info", "kmnist"}, folder_);
   EXPECT_EQ(ended.code, 0) << ended.err;
-  for (const char* word :
-       {"60000 + 10000", "train-images-idx3-ubyte", "CC BY-SA 4.0", "1812.01718"})
+  for (const char* word : {"60000 + 10000", "train-images-idx3-ubyte", "CC BY-SA 4.0", "1812.01718",
+                           "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4  "
+                           "train-images-idx3-ubyte.gz, 18,165,135 bytes"})
     EXPECT_NE(ended.out.find(word), std::string::npos) << ended.out;
   const nlohmann::json info = document(run({"info", "--json"}, folder_));
   const auto emnist = std::ranges::find_if(
       info["data"], [](const nlohmann::json& set) { return set["name"] == "emnist-letters"; });
   ASSERT_NE(emnist, info["data"].end());
-  EXPECT_EQ((*emnist)["can_be_fetched"], false);
+  EXPECT_EQ((*emnist)["can_be_fetched"], true);
   EXPECT_EQ((*emnist)["files"].size(), 4U);
+  EXPECT_EQ((*emnist)["checksums"][0]["name"], "gzip.zip");
+  EXPECT_EQ((*emnist)["checksums"][0]["bytes"], 561753746);
 }
 
 }  // namespace

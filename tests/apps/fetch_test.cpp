@@ -14,6 +14,7 @@
 
 #include "internal.hpp"
 #include "tests/apps/http_server.hpp"
+#include "tests/data/archives.hpp"
 #include "tests/data/files.hpp"
 
 namespace convoy::app {
@@ -29,18 +30,25 @@ using testing::read_file;
 using testing::ScopedVariable;
 using testing::TempFolder;
 using testing::write_file;
+using testing::zip;
 namespace fs = std::filesystem;
 
+Checksum checksum(const Bytes& content) {
+  return {content.size(), sha256(std::as_bytes(std::span(content)))};
+}
+
 RemoteFile remote_file(const std::string& name, const Bytes& content) {
-  return {name, content.size(), sha256(std::as_bytes(std::span(content)))};
+  return {name, checksum(content)};
 }
 
 class Fetch : public ::testing::Test {
  protected:
   Fetch() {
-    set_ = {"digits",        {remote_file("a", a_), remote_file("b", b_)}, "", 1 << 20, {},
-            "dataset-digits"};
+    set_.name = "digits";
+    set_.files = {remote_file("a", a_), remote_file("b", b_)};
+    set_.most_bytes = 1 << 20;
     set_.mirrors = {server_.url()};
+    set_.package = "dataset-digits";
     options_.to = folder_ / "data/digits";
     options_.limits.pause = std::chrono::milliseconds(1);
     server_.put("a.gz", {packed_a_});
@@ -92,6 +100,31 @@ TEST_F(Fetch, HowTheServerCompressesDoesNotMatter) {
   EXPECT_EQ(read_file(at("a.gz")), a_);
   EXPECT_EQ(run(), 0);
   EXPECT_EQ(requests(), 2U);
+}
+
+// Where only the checksum of what the server sends is published.
+TEST_F(Fetch, PackedFilesAreCompared) {
+  set_.files[0].packed = checksum(packed_a_);
+  set_.files[1].packed = checksum(packed_b_);
+  for (RemoteFile& file : set_.files) file.content.sha256.clear();
+  EXPECT_EQ(run(), 0);
+  expect_complete();
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(requests(), 2U);
+  Bytes other = a_;
+  other[7] ^= 1;
+  write_file(at("a.gz"), gzip(other));
+  EXPECT_EQ(run(), 0);
+  expect_complete();
+  EXPECT_EQ(requests(), 3U);
+  server_.put("a.gz", {gzip(other)});
+  fs::remove_all(options_.to);
+  EXPECT_NE(expect_failure(Fault::bad_data).find("the file has"), std::string::npos);
+  // An unpacked copy is known by its size alone.
+  write_file(at("a"), Bytes(a_.size() - 1));
+  EXPECT_NE(expect_failure(Fault::bad_data).find("the file has"), std::string::npos);
+  write_file(at("a"), a_);
+  EXPECT_EQ(run(), 0);
 }
 
 TEST_F(Fetch, ContinuesWhereAnEarlierOneStopped) {
@@ -315,6 +348,29 @@ TEST_F(FetchArchive, TakesTheFilesWantedOutOfAnyFolder) {
   EXPECT_EQ(requests(), 1U);
 }
 
+// Where only the archive's checksum is published.
+TEST_F(FetchArchive, IsCompared) {
+  const Bytes all = zip({{"x/a", a_}, {"b", b_}});
+  set_.archive_checksum = checksum(all);
+  set_.files[0].content.sha256.clear();
+  set_.files[1].content = {};
+  server_.put("all.tar.gz", {all});
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(read_file(at("a")), a_);
+  EXPECT_EQ(read_file(at("b")), b_);
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(requests(), 1U);
+  fs::remove_all(options_.to);
+  server_.put("all.tar.gz", {zip({{"x/a", a_}, {"b", a_}})});
+  EXPECT_NE(error_of([&] { run(); }).second.find("the file has"), std::string::npos);
+  EXPECT_FALSE(fs::exists(at("a")));
+  const Bytes large = zip({{"x/a", a_}, {"b", Bytes(1 << 16), true}});
+  server_.put("all.tar.gz", {large});
+  set_.archive_checksum = checksum(large);
+  set_.most_bytes = (1 << 16) - 1;  // also the limit of a content of unknown size
+  EXPECT_NE(error_of([&] { run(); }).second.find("b has more than"), std::string::npos);
+}
+
 TEST_F(FetchArchive, WritesNothingOutside) {
   serve({{"../a", a_},
          {(folder_ / "absolute").string(), a_},
@@ -367,8 +423,11 @@ TEST(RemoteSets, AreKnownToTheCatalogToo) {
     const RemoteSet& set = remote_set(entry.name);
     EXPECT_FALSE(set.mirrors.empty());
     for (const RemoteFile& file : set.files) {
-      EXPECT_EQ(file.sha256.size(), 64U);
-      EXPECT_GT(file.bytes, 0U);
+      const Checksum& sum = !file.content.sha256.empty()  ? file.content
+                            : !file.packed.sha256.empty() ? file.packed
+                                                          : set.archive_checksum;
+      EXPECT_EQ(sum.sha256.size(), 64U) << entry.name << " " << file.name;
+      EXPECT_GT(sum.bytes, 0U) << entry.name << " " << file.name;
     }
   }
   const auto [fault, message] = error_of([] { remote_set("fashon-mnist"); });

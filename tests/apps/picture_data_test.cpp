@@ -224,8 +224,8 @@ TEST_F(PictureData, ClassesAreComparedByName) {
   fs::rename(folder_.path / "pictures/b", folder_.path / "pictures/beta");
   const Ended resumed = run({"train", "--resume", "run", "--epochs", "3"}, folder_);
   EXPECT_EQ(resumed.code, 65);
-  EXPECT_TRUE(
-      is_message(resumed, "the classes differ: only the model has b, only the data has beta"));
+  EXPECT_THAT(resumed.err,
+              HasSubstr("(the classes differ: only the model has b, only the data has beta): "));
 }
 
 TEST_F(PictureData, WithoutTestImagesNothingIsTested) {

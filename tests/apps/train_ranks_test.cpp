@@ -139,9 +139,9 @@ TEST_F(TrainRanks, OneRankReportsAnError) {
 
 // The launcher ends all ranks when the first one exits with an error.
 TEST_F(TrainRanks, TheReporterMayBeTheLastRank) {
-  Arguments command{
-      "/bin/sh", "-c",
-      "[ \"${OMPI_COMM_WORLD_RANK:-$PMI_RANK}\" != 0 ] || sleep 0.5; exec \"$@\"", "sh"};
+  Arguments command{"/bin/sh", "-c",
+                    "[ \"${OMPI_COMM_WORLD_RANK:-$PMI_RANK}\" != 0 ] || sleep 0.5; exec \"$@\"",
+                    "sh"};
   for (const std::string& word : convoy({"train", "--epocks", "3"})) command.push_back(word);
   const Ended ended = test::launched(3, command, folder_);
   EXPECT_EQ(ended.code, 2);

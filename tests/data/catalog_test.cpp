@@ -366,7 +366,7 @@ TEST_F(Catalog, FetchWritesWhereTheUserMay) {
   const ScopedVariable data("CONVOY_DATA", write_file(folder_ / "file", "x").string());
   EXPECT_EQ(fetch_folder("mnist"), folder_ / "share/convoy/mnist");
   EXPECT_EQ(error_of([] { fetch_folder("synthetic"); }).first, Fault::usage);
-  EXPECT_EQ(error_of([] { fetch_folder("kmnist"); }).first, Fault::usage);
+  EXPECT_EQ(error_of([] { fetch_folder("qmnist"); }).first, Fault::usage);
   const auto [fault, message] = error_of([] { fetch_folder("cifar-10"); });
   EXPECT_EQ(fault, Fault::usage);
   EXPECT_NE(message.find("did you mean cifar10?"), std::string::npos) << message;

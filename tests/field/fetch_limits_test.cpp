@@ -22,9 +22,9 @@ using testing::Page;
 class FetchLimits : public ::testing::Test {
  protected:
   FetchLimits() {
-    set_ = {"digits", {{"a", body_.size(), sha256(std::as_bytes(std::span(body_)))}},
-            "",       1 << 20,
-            {},       ""};
+    set_.name = "digits";
+    set_.files.push_back({"a", {body_.size(), sha256(std::as_bytes(std::span(body_)))}});
+    set_.most_bytes = 1 << 20;
     set_.mirrors = {server_.url()};
     options_.to = folder_ / "digits";
     options_.limits.stall = std::chrono::seconds(1);

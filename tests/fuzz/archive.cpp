@@ -68,10 +68,10 @@ bool takes(Input input) {
   static const Folders folders;
   static const std::string digest = sha256(std::as_bytes(std::span(kContent)));
   static const std::array<app::RemoteFile, 2> wanted = {
-      {{"a", kContent.size(), digest}, {"b", kContent.size(), digest}}};
+      {{"a", {kContent.size(), digest}}, {"b", {kContent.size(), digest}}}};
   const MemoryFile file(input);
-  const bool single = app::content_error(file.path(), wanted[0]).empty();
-  const bool both = app::unpack(file.path(), wanted, folders.inner()).empty();
+  const bool single = app::content_error(file.path(), wanted[0], kContent.size()).empty();
+  const bool both = app::unpack(file.path(), wanted, kContent.size(), folders.inner()).empty();
   if (folders.take_away() < 2 && both) report("a file is missing");
   return single || both;
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "commands/data_loading.hpp"
 #include "report/metrics.hpp"
 
 namespace convoy::app {
@@ -75,9 +76,10 @@ Survey survey_with_progress(const PictureData& data) {
   Survey result;
   {
     LiveLine line;
+    const Stopwatch since;
     result = survey(data, 0, [&](std::size_t done) {
-      line.show(fmt::format("{} of {} images", with_commas(static_cast<Index>(done)),
-                            with_commas(static_cast<Index>(data.size()))));
+      line.show(progress_line(
+          {static_cast<Index>(done), static_cast<Index>(data.size()), since.seconds()}));
     });
   }
   for (const std::string& note : data.notes()) write_warning(note);

@@ -29,7 +29,9 @@ std::string progress_line(const LoadProgress& progress) {
 DataOptions DataLoading::options(DataOptions options, const PictureOptions& given) {
   options.cache = given.cache;
   options.stop = stop_;
-  if (!quiet_) options.progress = [this](const LoadProgress& progress) { show(progress); };
+  if (quiet_) return options;
+  options.progress = [this](const LoadProgress& progress) { show(progress); };
+  options.inform = [](const std::string& text) { write_line(text); };
   return options;
 }
 

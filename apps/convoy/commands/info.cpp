@@ -12,6 +12,7 @@
 #include "cli/output.hpp"
 #include "commands/commands.hpp"
 #include "commands/data_facts.hpp"
+#include "commands/known_data.hpp"
 #include "commands/missing_code.hpp"
 #include "commands/no_model.hpp"
 #include "report/metrics.hpp"
@@ -176,15 +177,8 @@ std::vector<std::string> devices() {
                                 : std::vector<std::string>{"cuda", "cpu"};
 }
 
-// How to get a data set that is not on this machine.
-std::string how_to_get(const CatalogEntry& entry) {
-  return entry.can_be_fetched
-             ? fmt::format("not on this machine; to get it: convoy fetch {}", entry.name)
-             : fmt::format("not on this machine; to see its files: convoy info {}", entry.name);
-}
-
 // "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 141.0 GB"
-std::string text_of(const CudaDevice& gpu) {
+std::string described(const CudaDevice& gpu) {
   return fmt::format("{}, compute capability {}, {} multiprocessors, {}", gpu.name,
                      compute_capability(gpu), gpu.multiprocessors,
                      as_bytes(static_cast<double>(gpu.memory_bytes)));
@@ -196,35 +190,12 @@ using Row = std::vector<std::string>;
 std::vector<Row> gpu_rows() {
   std::vector<Row> rows;
   for (const CudaDevice& gpu : cuda_devices()) {
-    rows.push_back({rows.empty() ? "  GPUs" : "", text_of(gpu)});
+    rows.push_back({rows.empty() ? "  GPUs" : "", described(gpu)});
   }
   if (rows.empty()) rows.push_back({"  GPUs", "none"});
   const std::string library = cuda_library();
   rows.push_back({"  GPU library", library.empty() ? "none: built without CUDA" : library});
   return rows;
-}
-
-// The facts of a known data set.
-std::string text_of(const CatalogEntry& entry) {
-  if (entry.searched.empty()) return fmt::format("{}: {}\n", entry.name, entry.description);
-  std::vector<std::string> folders;
-  for (const auto& folder : entry.searched) folders.push_back(folder.string());
-  std::vector<Row> rows{
-      {"  found in", entry.found.empty() ? how_to_get(entry) : entry.found.string()},
-      {"  searched", fmt::format("{}", fmt::join(folders, ", "))},
-      {"  files", fmt::format("{}; plain or .gz", fmt::join(entry.files, ", "))},
-      {"  licence", entry.licence},
-      {"  citation", entry.citation}};
-  if (entry.found.empty() && !entry.can_be_fetched)
-    rows[0][1] = "not on this machine: put its files into one of the folders that are searched";
-  return fmt::format("{}: {}\n{}", entry.name, entry.description, aligned(rows, {false, false}));
-}
-
-// Null for a name that no known data set has.
-std::optional<CatalogEntry> find_data_set(const std::string& name) {
-  for (CatalogEntry& entry : catalog())
-    if (entry.name == name) return std::move(entry);
-  return std::nullopt;
 }
 
 std::string text_of_surroundings() {
@@ -235,13 +206,8 @@ std::string text_of_surroundings() {
   if (models.empty()) {
     models.push_back({"  none", "set CONVOY_MODELS to the folder with the models"});
   }
-  for (const CatalogEntry& entry : catalog()) {
-    const bool made = entry.searched.empty();  // made in memory, not read
-    data.push_back({"  " + entry.name, entry.description,
-                    made                  ? "always here"
-                    : entry.found.empty() ? how_to_get(entry)
-                                          : entry.found.string()});
-  }
+  for (const CatalogEntry& entry : catalog())
+    data.push_back({"  " + entry.name, entry.description, where_it_is(entry)});
   const MachineFacts facts = machine_facts();
   std::vector<Row> machine{
       {"  processor", facts.cpu},
@@ -263,19 +229,7 @@ Json json_of_surroundings() {
   for (const ModelEntry& model : known_models()) {
     json["models"].push_back({{"name", model.name}, {"path", model.path.string()}});
   }
-  for (const CatalogEntry& entry : catalog()) {
-    Json searched = Json::array();
-    for (const auto& folder : entry.searched) searched.push_back(folder.string());
-    json["data"].push_back(
-        {{"name", entry.name},
-         {"description", entry.description},
-         {"found", entry.found.empty() ? Json(nullptr) : Json(entry.found.string())},
-         {"searched", std::move(searched)},
-         {"files", entry.files},
-         {"licence", entry.licence},
-         {"citation", entry.citation},
-         {"can_be_fetched", entry.can_be_fetched}});
-  }
+  for (const CatalogEntry& entry : catalog()) json["data"].push_back(json_of(entry));
   json["machine"] = to_json(machine_facts());
   json["isas"] = available_isas();
   json["devices"] = devices();

@@ -9,6 +9,7 @@
 
 #include "cli/address.hpp"
 #include "cli/output.hpp"
+#include "data/known_sets.hpp"
 #include "fetch/unpack.hpp"
 #include "internal.hpp"
 
@@ -114,11 +115,18 @@ class Fetcher {
   bool is_right(const RemoteFile& file) const {
     const fs::path path = present(file);
     if (path.empty()) return false;
-    const std::string error = content_error(path, file);
-    write_line(error.empty() ? fmt::format("{}: already present", file.name)
-                             : fmt::format("{} has wrong content and is replaced ({})",
-                                           path.string(), error));
-    return error.empty();
+    const bool knows_packed = path.filename() != file.name && !file.packed.sha256.empty();
+    const std::string error = file.content.sha256.empty() && knows_packed
+                                  ? checksum_error(path, file.packed)
+                                  : content_error(path, file, set_.most_bytes);
+    if (!error.empty()) {
+      write_line(fmt::format("{} has wrong content and is replaced ({})", path.string(), error));
+      return false;
+    }
+    const bool is_verified = !file.content.sha256.empty() || knows_packed;
+    write_line(fmt::format("{}: already present{}", file.name,
+                           is_verified ? "" : " (no SHA-256 of its content is published)"));
+    return true;
   }
 
   // Renames a wrong copy, which would hide the right one if its name is read first.
@@ -132,7 +140,9 @@ class Fetcher {
   Job single(const RemoteFile& file) const {
     const std::string packed = file.name + ".gz";
     return {packed, packed, [this, &file, packed](PartFile& part) {
-              std::string error = content_error(part.path(), file);
+              std::string error = file.content.sha256.empty()
+                                      ? checksum_error(part.path(), file.packed)
+                                      : content_error(part.path(), file, set_.most_bytes);
               if (!error.empty()) return error;
               set_aside_wrong(folder_ / file.name);
               part.keep_as(folder_ / packed);
@@ -142,7 +152,10 @@ class Fetcher {
 
   Job whole_archive() const {
     return {set_.archive, set_.archive, [this](PartFile& part) {
-              std::string error = unpack(part.path(), set_.files, folder_);
+              std::string error = set_.archive_checksum.sha256.empty()
+                                      ? std::string()
+                                      : checksum_error(part.path(), set_.archive_checksum);
+              if (error.empty()) error = unpack(part.path(), set_.files, set_.most_bytes, folder_);
               if (error.empty()) part.remove();
               return error;
             }};
@@ -205,11 +218,17 @@ class Fetcher {
     remedy += fmt::format(
         "; or copy {} by hand into {}, or into {}/ of the folder that CONVOY_DATA "
         "names",
-        names, folder_.string(), set_.name);
+        names, folder_.string(), folder_name());
     throw UserError(wrong ? Fault::bad_data : Fault::unavailable,
                     fmt::format("{} {}", job.remote,
                                 wrong ? "differs from the published file" : "cannot be fetched"),
                     failures + "\n", remedy);
+  }
+
+  // The folder in which the other commands look for the set.
+  const std::string& folder_name() const {
+    const KnownSet* known = find_known_set(set_.name);
+    return known == nullptr ? set_.name : known->folder_name();
   }
 
   const RemoteSet& set_;
@@ -234,7 +253,10 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
   CLI::App* command = app.add_subcommand(
       "fetch", "Download a public data set, verify it, and put it where the other commands look");
   const auto options = std::make_shared<FetchOptions>();
-  command->add_option("NAME", options->name, "mnist, fashion-mnist or cifar10")->required();
+  command
+      ->add_option("NAME", options->name,
+                   "a public data set that 'convoy info' lists, such as mnist")
+      ->required();
   command
       ->add_option("--from", options->from,
                    "Address of a mirror to use instead of the public servers "

@@ -9,22 +9,33 @@
 
 namespace convoy::app {
 
-// Size and SHA-256 are those of the decompressed content, because mirrors compress differently.
+struct Checksum {
+  std::uint64_t bytes = 0;  // 0: not published
+  std::string sha256;       // empty: not published
+};
+
+// A file of a data set. The content is that after decompression, because mirrors compress
+// differently. Where only checksums of what the authors' server sends are published, a mirror has
+// to send the same bytes.
 struct RemoteFile {
   std::string name;
-  std::uint64_t bytes = 0;
-  std::string sha256;
+  Checksum content;
+  Checksum packed = {};  // of NAME.gz; used where the SHA-256 of the content is not published
 };
 
 struct RemoteSet {
   std::string name;
   std::vector<RemoteFile> files;
-  std::string archive;               // a .tar.gz with all files; empty: each is served as NAME.gz
-  std::uint64_t most_bytes = 0;      // limit of each download
+  std::string archive;               // a .tar.gz or .zip of all files; empty: each is NAME.gz
+  Checksum archive_checksum;         // used for files without a checksum of their own
+  std::uint64_t most_bytes = 0;      // limit of each download, and of a content of unknown size
   std::vector<std::string> mirrors;  // in the order in which they are tried
   std::string package;               // package name in Debian; may be empty
+  std::string source;                // where the checksums were published; empty: by the authors
 };
 
+// Null for a name that cannot be fetched.
+const RemoteSet* find_remote_set(std::string_view name);
 // Throws UserError(usage) for a name that cannot be fetched.
 const RemoteSet& remote_set(std::string_view name);
 

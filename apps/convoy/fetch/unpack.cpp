@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <new>
@@ -42,35 +45,43 @@ bool open(archive* reader, const fs::path& file) {
   return archive_read_open_filename(reader, file.c_str(), kBlock) == ARCHIVE_OK;
 }
 
+// Compares what was read with what is published. `name` is that of the content.
+std::string mismatch(const std::string& name, const Checksum& wanted, std::uint64_t bytes,
+                     Sha256& digest) {
+  if (wanted.bytes != 0 && bytes < wanted.bytes)
+    return fmt::format("{} has {} bytes instead of {}", name, bytes, wanted.bytes);
+  if (wanted.sha256.empty()) return {};
+  const std::string found = digest.hex();
+  if (found == wanted.sha256) return {};
+  return fmt::format("{} has SHA-256 {} instead of {}", name, found, wanted.sha256);
+}
+
 // Passes the content of the current entry to `sink`. It stops at the first byte too many, so that a
 // decompression bomb costs no more than the right file.
-std::string read_content(archive* reader, const RemoteFile& wanted, const Sink& sink) {
+std::string read_content(archive* reader, const RemoteFile& wanted, std::uint64_t most_bytes,
+                         const Sink& sink) {
+  const std::uint64_t most = wanted.content.bytes != 0 ? wanted.content.bytes : most_bytes;
   std::vector<std::byte> block(std::size_t{64} * 1024);
   Sha256 digest;
   std::uint64_t bytes = 0;
   for (;;) {
     const la_ssize_t n = archive_read_data(reader, block.data(), block.size());
     if (n < 0) return reason(reader);
-    if (n == 0) break;
+    if (n == 0) return mismatch(wanted.name, wanted.content, bytes, digest);
     const auto got = std::span(block).first(static_cast<std::size_t>(n));
     bytes += got.size();
-    if (bytes > wanted.bytes)
-      return fmt::format("{} has more than {} bytes", wanted.name, wanted.bytes);
+    if (bytes > most) return fmt::format("{} has more than {} bytes", wanted.name, most);
     digest.update(std::span<const std::byte>(got));
     sink(got);
   }
-  if (bytes < wanted.bytes)
-    return fmt::format("{} has {} bytes instead of {}", wanted.name, bytes, wanted.bytes);
-  const std::string found = digest.hex();
-  if (found == wanted.sha256) return {};
-  return fmt::format("{} has SHA-256 {} instead of {}", wanted.name, found, wanted.sha256);
 }
 
-std::string unpack_entry(archive* reader, const RemoteFile& wanted, const fs::path& folder) {
+std::string unpack_entry(archive* reader, const RemoteFile& wanted, std::uint64_t most_bytes,
+                         const fs::path& folder) {
   PartFile part(folder / (wanted.name + ".part"));
   part.clear();
-  std::string error =
-      read_content(reader, wanted, [&](std::span<const std::byte> bytes) { part.append(bytes); });
+  std::string error = read_content(reader, wanted, most_bytes,
+                                   [&](std::span<const std::byte> bytes) { part.append(bytes); });
   error.empty() ? part.keep_as(folder / wanted.name) : part.remove();
   return error;
 }
@@ -87,7 +98,8 @@ const RemoteFile* find_wanted(std::span<const RemoteFile> wanted, archive_entry*
 
 }  // namespace
 
-std::string content_error(const fs::path& file, const RemoteFile& wanted) {
+std::string content_error(const fs::path& file, const RemoteFile& wanted,
+                          std::uint64_t most_bytes) {
   const Reader reader = make_reader();
   archive_read_support_format_raw(reader.get());
   archive_read_support_format_empty(reader.get());
@@ -96,13 +108,32 @@ std::string content_error(const fs::path& file, const RemoteFile& wanted) {
   const int header = archive_read_next_header(reader.get(), &entry);
   if (header == ARCHIVE_EOF) return fmt::format("{} has 0 bytes", wanted.name);
   if (header != ARCHIVE_OK) return reason(reader.get());
-  return read_content(reader.get(), wanted, [](std::span<const std::byte>) {});
+  return read_content(reader.get(), wanted, most_bytes, [](std::span<const std::byte>) {});
+}
+
+std::string checksum_error(const fs::path& file, const Checksum& wanted) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw SystemError(Fault::io, "open", file.string(), std::strerror(errno));
+  std::vector<char> block(std::size_t{64} * 1024);
+  Sha256 digest;
+  std::uint64_t bytes = 0;
+  while (stream) {
+    stream.read(block.data(), static_cast<std::streamsize>(block.size()));
+    const auto got = std::span(block).first(static_cast<std::size_t>(stream.gcount()));
+    bytes += got.size();
+    digest.update(std::as_bytes(got));
+  }
+  if (stream.bad()) throw SystemError(Fault::io, "read", file.string(), std::strerror(errno));
+  if (wanted.bytes != 0 && bytes > wanted.bytes)
+    return fmt::format("the file has {} bytes instead of {}", bytes, wanted.bytes);
+  return mismatch("the file", wanted, bytes, digest);
 }
 
 std::string unpack(const fs::path& archive_file, std::span<const RemoteFile> wanted,
-                   const fs::path& folder) {
+                   std::uint64_t most_bytes, const fs::path& folder) {
   const Reader reader = make_reader();
   archive_read_support_format_tar(reader.get());
+  archive_read_support_format_zip(reader.get());
   if (!open(reader.get(), archive_file)) return reason(reader.get());
   std::vector<std::string> missing;
   for (const RemoteFile& file : wanted) missing.push_back(file.name);
@@ -113,7 +144,8 @@ std::string unpack(const fs::path& archive_file, std::span<const RemoteFile> wan
     if (header < ARCHIVE_WARN) return reason(reader.get());
     const RemoteFile* file = find_wanted(wanted, entry);
     if (!file || std::ranges::count(missing, file->name) == 0) continue;
-    if (std::string error = unpack_entry(reader.get(), *file, folder); !error.empty()) return error;
+    if (std::string error = unpack_entry(reader.get(), *file, most_bytes, folder); !error.empty())
+      return error;
     std::erase(missing, file->name);
   }
   return missing.empty() ? "" : fmt::format("it does not hold {}", fmt::join(missing, ", "));

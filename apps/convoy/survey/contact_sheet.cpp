@@ -2,6 +2,7 @@
 #include "survey/contact_sheet.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "data/picture/resize.hpp"
@@ -24,11 +25,10 @@ Picture shown(const SurveyedImage& pixels) {
       if (i % step < kept) picture.pixels.push_back(byte(i));
   };
   if (pixels.are_floats()) {
-    const auto [low, high] = std::ranges::minmax(pixels.floats);
-    const double range = high > low ? double{high} - double{low} : 1;
+    const auto ends = std::ranges::minmax(pixels.floats);
+    const double low = ends.min, range = ends.max > ends.min ? ends.max - low : 1;
     take(pixels.floats.size(), [&](std::size_t i) {
-      return static_cast<std::uint8_t>((double{pixels.floats[i]} - double{low}) / range * 255 +
-                                       0.5);
+      return static_cast<std::uint8_t>(std::lround((pixels.floats[i] - low) / range * 255));
     });
   } else {
     take(pixels.u8().size(), [&](std::size_t i) { return pixels.u8()[i]; });

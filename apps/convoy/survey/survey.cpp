@@ -29,7 +29,8 @@ struct ImageFacts {
 template <class Number, class Sum>
 void sum_channels(std::span<const Number> pixels, Index channels, double scale, ImageFacts& facts) {
   const auto step = static_cast<std::size_t>(channels);
-  const double count = static_cast<double>(pixels.size() / step);
+  const std::size_t in_a_channel = pixels.size() / step;
+  const auto count = static_cast<double>(in_a_channel);
   for (std::size_t channel = 0; channel < step; ++channel) {
     Sum sum = 0, squares = 0;
     for (std::size_t i = channel; i < pixels.size(); i += step) {

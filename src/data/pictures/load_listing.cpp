@@ -31,7 +31,7 @@ Dataset dataset_of(const Source& source, Chosen chosen, const std::vector<std::s
   return data;
 }
 
-std::string note_of_cache(const PictureSet& set) {
+std::string cache_in_words(const PictureSet& set) {
   const auto kilobytes = static_cast<double>(set.cache_bytes) * 1e-3;
   return fmt::format("decoded pictures are kept in {} ({}), so the next start decodes none",
                      shown(set.cache_file.parent_path()),
@@ -92,7 +92,7 @@ TrainAndTest load_listing(Listing listing, const std::string& name,
   data.train = dataset_of(set.source, std::move(train), listing.classes);
   data.test = dataset_of(set.source, std::move(test), listing.classes);
   data.notes.insert(data.notes.end(), set.notes.begin(), set.notes.end());
-  if (set.is_made && !set.cache_file.empty()) data.notes.push_back(note_of_cache(set));
+  if (options.inform && set.is_made && !set.cache_file.empty()) options.inform(cache_in_words(set));
   if (!set.bad.empty()) data.notes.push_back(note_of_bad(set));
   return data;
 }

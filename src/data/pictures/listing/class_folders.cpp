@@ -78,11 +78,7 @@ class FolderWalk {
   void finish(const std::string& name);
 
  private:
-  struct Place {
-    dev_t device;
-    ino_t inode;
-    friend auto operator<=>(const Place&, const Place&) = default;
-  };
+  using Place = std::pair<dev_t, ino_t>;  // a folder under any of its names
 
   static Place place_of(const fs::path& folder);
   void enter(const Place& place);
