@@ -95,7 +95,18 @@ Parts read_qmnist_files(std::span<const fs::path> files, const ClassNames& class
 
 Parts read_npy_arrays(std::span<const fs::path> files, const ClassNames& classes,
                       const DataOptions& options) {
-  return read_npy_files(files, classes.count(), classes.file, options);
+  const fs::path folder = files.front().parent_path();
+  std::vector<fs::path> all(files.begin(), files.end());
+  for (const char* name : {"val_images.npy", "val_labels.npy"}) {
+    std::error_code ignored;  // the folder has been read
+    if (fs::path file = plain_or_gzip(folder, name, ignored); !file.empty())
+      all.push_back(std::move(file));
+  }
+  if (all.size() == files.size() + 1)
+    throw UserError(Fault::bad_data, fmt::format("{} is not complete", folder.string()),
+                    fmt::format("it has {} alone", all.back().filename().string()),
+                    "write val_images.npy and val_labels.npy, or none of them");
+  return read_npy_files(all, classes.count(), classes.file, options);
 }
 
 // Messages about folders list the common formats. A folder of a user's own is compared with these

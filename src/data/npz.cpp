@@ -113,6 +113,7 @@ Parts read_npy_files(std::span<const std::filesystem::path> files, Index classes
     return arrays_of(images, labels);
   };
   SetArrays arrays{part(0), part(2)};
+  if (files.size() > 4) arrays.validation = part(4);
   Parts parts = make_parts(std::move(arrays), classes, names_file, options);
   parts.train.set_label_file(files[1]);
   parts.test.set_label_file(files[3]);

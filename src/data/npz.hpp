@@ -20,7 +20,8 @@ namespace convoy {
 Parts read_npz(const std::filesystem::path& file, const DataOptions& options = {});
 
 // The same arrays, each in a file NAME.npy, plain or gzip: the images of training, their labels,
-// those of the test. `classes` and `names_file` are as for make_parts().
+// those of the test, and where there are six files those of validation. `classes` and `names_file`
+// are as for make_parts().
 Parts read_npy_files(std::span<const std::filesystem::path> files, Index classes,
                      const std::filesystem::path& names_file, const DataOptions& options = {});
 

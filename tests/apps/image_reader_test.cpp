@@ -257,7 +257,7 @@ TEST_F(ImageReaderTest, ABombIsRefusedBeforeItsPixels) {
 
 TEST_F(ImageReaderTest, OrderIsThatOfTheCommandLineOnAnyNumberOfThreads) {
   std::vector<std::string> inputs;
-  for (int i = 0; i < 400; ++i) {
+  for (unsigned i = 0; i < 400; ++i) {
     const std::string name = "many/" + std::to_string(i);
     inputs.push_back(i % 50 == 7 ? put(name, {})
                                  : put(name, pgm(5 + i % 9, 6, noise(6 * (5 + i % 9), i))));

@@ -121,6 +121,20 @@ TEST_F(PictureData, TheFirstStartSaysWhereTheCacheIs) {
   EXPECT_THAT(train({"--test-fraction", "0.2"}).err, Not(HasSubstr("decoded pictures are kept")));
 }
 
+TEST_F(PictureData, ColoursThatAGreyModelDoesNotSeeAreSaid) {
+  const std::string note = " have colours and become grey";
+  EXPECT_THAT(train({"--out", "grey"}).err, Not(HasSubstr(note)));
+  testing::write_file(folder_.path / "pictures/a/red.ppm",
+                      std::string("P6 2 2 255\n\xff\0\0\xff\0\0\xff\0\0\xff\0\0", 23));
+  testing::write_file(folder_.path / "pictures/a/grey.ppm",
+                      std::string("P6 2 2 255\n\1\1\1\2\2\2\3\3\3\4\4\4", 23));
+  EXPECT_THAT(train({"--out", "red"}).err,
+              HasSubstr("1 of 122 pictures have colours and become grey, because the model's input "
+                        "has 1 channel: convoy new --data "));
+  EXPECT_THAT(train({"--out", "cached"}).err, Not(HasSubstr(note)));
+  EXPECT_THAT(train({"--out", "memory", "--cache", "none"}).err, HasSubstr(note));
+}
+
 TEST_F(PictureData, BadPicturesStopTheProgramOrAreLeftOut) {
   add_broken();
   const Ended stopped = train({"--test-fraction", "0.2"});
@@ -226,6 +240,30 @@ TEST_F(PictureData, ClassesAreComparedByName) {
   EXPECT_EQ(resumed.code, 65);
   EXPECT_THAT(resumed.err,
               HasSubstr("(the classes differ: only the model has b, only the data has beta): "));
+}
+
+// Pictures given for the test have no reason to be in parts.
+TEST_F(PictureData, OtherDataWithoutPartsAreTestedWhole) {
+  document(train({"--out", "run"}));
+  fs::create_directory(folder_.path / "other");
+  fs::copy(folder_.path / "pictures", folder_.path / "other/test", fs::copy_options::recursive);
+  fs::copy(folder_.path / "pictures", folder_.path / "other/train", fs::copy_options::recursive);
+  fs::remove(*fs::directory_iterator(folder_.path / "other/train/a"));
+  const Arguments words{"eval", "run", "--cache", "cache", "--json", "--data"};
+  const auto tested = [&](const std::string& data) {
+    Arguments line = words;
+    line.push_back(data);
+    return run(line, folder_);
+  };
+  const nlohmann::json wanted = document(tested("other"));
+  EXPECT_EQ(wanted["samples"], 120);
+  const Ended whole = tested("other/test");
+  // These are the images of the training.
+  EXPECT_EQ(whole.code, 65);
+  fs::remove(*fs::directory_iterator(folder_.path / "other/test/a"));
+  const Ended fewer = tested("other/test");
+  EXPECT_THAT(fewer.err, HasSubstr("test has no test part, so all of its images are tested"));
+  EXPECT_EQ(document(fewer)["samples"], 119);
 }
 
 TEST_F(PictureData, WithoutTestImagesNothingIsTested) {

@@ -377,6 +377,15 @@ TEST_F(Npz, AFolderOfArraysIsADataSet) {
   EXPECT_EQ(data.train.image_shape(), (Shape{2, 3, 1}));
   EXPECT_EQ(data.train.classes(), 3);
   EXPECT_EQ(data.train.label_file(), folder / "train_labels.npy");
+  EXPECT_FALSE(data.states_validation);
+  write_file(folder / "val_images.npy", npy("|u1", "(1, 2, 3)", random_bytes(6, 3)));
+  EXPECT_NE(error_of([&] { load_data(folder.string()); }).second.find("has val_images.npy alone"),
+            std::string::npos);
+  write_file(folder / "val_labels.npy.gz", gzip(npy("|u1", "(1,)", {1})));
+  const TrainAndTest validated = load_data(folder.string());
+  EXPECT_EQ(validated.train.size(), 3);
+  EXPECT_EQ(validated.validation, std::vector<std::uint32_t>{2});
+  EXPECT_EQ(validated.test.sha256(), data.test.sha256());
   write_file(folder / "class_names.txt", "a\nb\n");
   const auto [fault, message] = error_of([&] { load_data(folder.string()); });
   EXPECT_EQ(fault, Fault::bad_data);

@@ -68,15 +68,15 @@ TEST_F(PictureSets, DependOnNoNumberOfThreads) {
 TEST_F(PictureSets, DependOnNoLimitOfMemory) {
   add_pictures(50);
   options_.threads = 4;
-  for (const std::uint64_t most : {1, 500, 5000}) {
+  for (const std::uint64_t most : {1u, 500u, 5000u}) {
     Bytes all;
-    const std::vector<BadPicture> bad =
+    const DecodeResult result =
         decode_all(listing_, kInput, options_,
                    [&](std::span<const std::uint8_t> image) {
                      all.insert(all.end(), image.begin(), image.end());
                    },
                    {.file_bytes = most, .picture_bytes = most, .image_bytes = most});
-    EXPECT_THAT(bad, IsEmpty());
+    EXPECT_THAT(result.bad, IsEmpty());
     EXPECT_EQ(all, expected()) << most;
   }
 }

@@ -99,15 +99,16 @@ int eval(const EvalOptions& options) {
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
   const TrainAndTest data = test_data(options, run, checkpoint);
-  const TestResult result =
-      test(checkpoint, test_images(checkpoint, data), data.name, options.layout);
+  const Dataset images =
+      options.data.empty() ? test_images(checkpoint, data) : given_test_images(checkpoint, data);
+  const TestResult result = test(checkpoint, images, data.name, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;
   const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
     write_stdout(fmt::format(
         "{} on {}, {} test images, after {} steps{}{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
-        net.name(), printable(data.name), with_commas(data.test.size()),
+        net.name(), printable(data.name), with_commas(images.size()),
         with_commas(checkpoint.position.step), chosen ? fmt::format(" ({})", in_words(found)) : "",
         copy_in_words(checkpoint.model.train, weights, ", ", ""), as_percent(result.accuracy),
         result.loss, confusion_text(matrix, names)));
@@ -123,7 +124,7 @@ int eval(const EvalOptions& options) {
               {"data", data.name},
               {"epoch", checkpoint.position.epoch},
               {"step", checkpoint.position.step},
-              {"samples", data.test.size()},
+              {"samples", images.size()},
               {"accuracy", result.accuracy},
               {"loss", result.loss},
               {"class_names", names},
@@ -134,7 +135,7 @@ int eval(const EvalOptions& options) {
                checkpoint.average_sha256.empty() ? Json(nullptr) : Json(checkpoint.average_sha256)},
               {"state_sha256", checkpoint.state_sha256},
               {"train_data_sha256", checkpoint.data_sha256},
-              {"test_data_sha256", data.test.sha256()}});
+              {"test_data_sha256", images.sha256()}});
   return kDone;
 }
 
@@ -150,7 +151,8 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
   add_weights_choice(*command, options->weights);
   command
       ->add_option("--data", options->data,
-                   "Data to test on; default: the data that the run was trained on")
+                   "Data to test on: their test images, or all images of data without a test "
+                   "part; default: the data that the run was trained on")
       ->type_name("NAME|DIR|FILE")
       ->group(kDataGroup);
   add_picture_options(*command, options->pictures);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cli/output.hpp"
 #include "train/class_fit.hpp"
 
 namespace convoy::app {
@@ -19,6 +20,13 @@ Dataset test_images(const Checkpoint& checkpoint, const TrainAndTest& data) {
         "give --data DATA that has test images");
   }
   return in_classes_of(checkpoint.class_names, data.test, data.name);
+}
+
+Dataset given_test_images(const Checkpoint& checkpoint, const TrainAndTest& data) {
+  const bool has_other_images = data.test.empty() && data.train.sha256() != checkpoint.data_sha256;
+  if (!has_other_images) return test_images(checkpoint, data);
+  write_line(fmt::format("{} has no test part, so all of its images are tested", data.name));
+  return in_classes_of(checkpoint.class_names, data.train, data.name);
 }
 
 TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string_view data_name,

@@ -48,7 +48,8 @@ Picture upright(Picture picture, int orientation) {
   const bool mirrors_rows = orientation % 4 == 3 || orientation % 4 == 0;     // of the result
   const bool mirrors_columns = orientation % 4 == 2 || orientation % 4 == 3;  // likewise
   const auto [height, width, channels] = picture.shape;
-  Picture result{{swaps ? width : height, swaps ? height : width, channels}, {}};
+  Picture result{
+      {swaps ? width : height, swaps ? height : width, channels}, {}, picture.lost_colour};
   result.pixels.resize(picture.pixels.size());
 
   // How far apart in the result are two neighbours of a column, and two of a row, of the result.

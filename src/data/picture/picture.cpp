@@ -58,6 +58,13 @@ std::vector<std::uint8_t> grey_of(const std::vector<std::uint8_t>& rgb) {
   return grey;
 }
 
+bool has_colour(const std::vector<std::uint8_t>& rgb) {
+  for (std::size_t i = 0; i < rgb.size(); i += 3) {
+    if (rgb[i] != rgb[i + 1] || rgb[i] != rgb[i + 2]) return true;
+  }
+  return false;
+}
+
 std::vector<std::uint8_t> rgb_of(const std::vector<std::uint8_t>& grey) {
   std::vector<std::uint8_t> rgb(grey.size() * 3);
   std::uint8_t* p = rgb.data();
@@ -136,6 +143,7 @@ std::string picture_rules() {
 
 Picture with_channels(Picture picture, Index channels) {
   if (picture.shape.channels == channels) return picture;
+  picture.lost_colour = channels == 1 && has_colour(picture.pixels);
   picture.pixels = channels == 1 ? grey_of(picture.pixels) : rgb_of(picture.pixels);
   picture.shape.channels = channels;
   return picture;

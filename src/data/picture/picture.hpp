@@ -52,6 +52,7 @@ struct PictureFile {
 struct Picture {
   Shape shape;                       // 1 channel (grey) or 3 (red, green, blue)
   std::vector<std::uint8_t> pixels;  // [height][width][channels]
+  bool lost_colour = false;          // whether grey was made of pixels that are not all grey
 };
 
 // While a picture is decoded, at most about 10 bytes are allocated for each of its pixels.
@@ -82,7 +83,8 @@ std::string picture_rules();
 Extent picture_size(const PictureFile& file, const PictureLimits& limits = {});
 // `channels` is 1 or 3.
 Picture decode_picture(const PictureFile& file, Index channels, const PictureLimits& limits = {});
-// Makes grey of RGB, or the reverse, where `channels` differs from those of the picture.
+// Makes grey of RGB, or the reverse, where `channels` differs from those of the picture. Sets
+// lost_colour.
 Picture with_channels(Picture picture, Index channels);
 
 }  // namespace convoy

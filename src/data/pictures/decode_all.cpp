@@ -87,7 +87,7 @@ struct Job {
   Budget files, pictures;
 };
 
-std::vector<std::uint8_t> decode_one(Job& job, const ListedPicture& picture) {
+Picture decode_one(Job& job, const ListedPicture& picture) {
   const std::string name = (job.listing.root / picture.path).string();
   const Budget::Share file_share(job.files, picture.file.bytes);
   const std::vector<std::uint8_t> bytes = read_listed_file(job.listing, picture, name);
@@ -102,13 +102,17 @@ std::vector<std::uint8_t> decode_one(Job& job, const ListedPicture& picture) {
   }
   // Shares are taken in this order, so threads never wait for each other.
   const Budget::Share share(job.pictures, memory_of(size, job.shape));
-  return resized(decode_picture(file, job.shape.channels), wanted, job.resize).pixels;
+  Picture decoded = decode_picture(file, job.shape.channels);
+  const bool lost_colour = decoded.lost_colour;
+  Picture image = resized(std::move(decoded), wanted, job.resize);
+  image.lost_colour = lost_colour;
+  return image;
 }
 
 // A picture's place between the threads and the caller.
 struct Result {
   bool is_done = false;
-  std::vector<std::uint8_t> pixels;  // empty: it is bad
+  Picture image;  // without pixels: it is bad
   std::string problem;
   std::exception_ptr failure;  // which ends everything
 };
@@ -122,7 +126,7 @@ UserError lack_of_memory(const Job& job, const ListedPicture& picture) {
 Result result_of(Job& job, const ListedPicture& picture) {
   Result result;
   try {
-    result.pixels = decode_one(job, picture);
+    result.image = decode_one(job, picture);
   } catch (const Error& error) {
     if (is_of_picture(error)) {
       result.problem = error.problem();
@@ -234,10 +238,8 @@ Shape shape_of_pictures(const Listing& listing, const DataOptions& options) {
   return shape;
 }
 
-std::vector<BadPicture> decode_all(const Listing& listing, const Shape& shape,
-                                   const DataOptions& options,
-                                   const std::function<void(Bytes)>& take,
-                                   const DecodeLimits& limits) {
+DecodeResult decode_all(const Listing& listing, const Shape& shape, const DataOptions& options,
+                        const std::function<void(Bytes)>& take, const DecodeLimits& limits) {
   const std::size_t total = listing.pictures.size();
   const int wanted = options.threads > 0 ? options.threads : usable_cores();
   const int threads =
@@ -248,7 +250,7 @@ std::vector<BadPicture> decode_all(const Listing& listing, const Shape& shape,
           options.input.height == 0,
           Budget(limits.file_bytes),
           Budget(limits.picture_bytes)};
-  std::vector<BadPicture> bad;
+  DecodeResult all;
   PictureProgress progress(options, total);
   progress.at(0);
   Decoders decoders(job, threads, window_of(shape, threads, limits));
@@ -257,16 +259,17 @@ std::vector<BadPicture> decode_all(const Listing& listing, const Shape& shape,
     const bool is_done = decoders.next(result, std::chrono::milliseconds(50));
     if (is_done) {
       if (result.failure) std::rethrow_exception(result.failure);
-      if (result.pixels.empty()) {
-        bad.push_back({picture, std::move(result.problem)});
+      if (result.image.pixels.empty()) {
+        all.bad.push_back({picture, std::move(result.problem)});
       } else {
-        take(result.pixels);
+        take(result.image.pixels);
+        all.lost_colour += result.image.lost_colour ? 1 : 0;
       }
       ++picture;
     }
     progress.at(picture);
   }
-  return bad;
+  return all;
 }
 
 }  // namespace convoy

@@ -25,18 +25,22 @@ struct DecodeLimits {
 // than 1 and 3, and as decode_all() does for the pictures that it reads.
 Shape shape_of_pictures(const Listing& listing, const DataOptions& options);
 
+struct DecodeResult {
+  std::vector<BadPicture> bad;  // in the order of the listing
+  std::size_t lost_colour = 0;  // pictures with colours that became grey
+};
+
 // Calls `take` for each picture that can be used, in the order of the listing, with its image
-// [height][width][channels]. Returns the others, in the same order: those that will be bad the next
-// time, too. `shape` is that of shape_of_pictures(). `take` and options.progress are called by the
-// calling thread.
+// [height][width][channels]. The others are `bad`: those that will be bad the next time, too.
+// `shape` is that of shape_of_pictures(). `take` and options.progress are called by the calling
+// thread.
 //
 // Throws SystemError(io) for a picture that the system cannot read, UserError(io) and (not_found)
 // for one that changed or went away after it was listed, UserError(unavailable) where the memory
 // does not suffice for one, UserError(stopped), and what `take` and `progress` throw. All threads
 // have ended by then.
-std::vector<BadPicture> decode_all(const Listing& listing, const Shape& shape,
-                                   const DataOptions& options,
-                                   const std::function<void(std::span<const std::uint8_t>)>& take,
-                                   const DecodeLimits& limits = {});
+DecodeResult decode_all(const Listing& listing, const Shape& shape, const DataOptions& options,
+                        const std::function<void(std::span<const std::uint8_t>)>& take,
+                        const DecodeLimits& limits = {});
 
 }  // namespace convoy

@@ -10,6 +10,7 @@
 
 #include "base/check.hpp"
 #include "base/memory.hpp"
+#include "base/safe_text.hpp"
 #include "data/parts.hpp"
 #include "data/pictures/listing/finish.hpp"
 #include "data/pictures/picture_set.hpp"
@@ -37,6 +38,13 @@ std::string cache_in_words(const PictureSet& set) {
                      shown(set.cache_file.parent_path()),
                      kilobytes < 1000 ? fmt::format("{:.0f} kB", std::ceil(kilobytes))
                                       : memory_in_words(static_cast<Index>(set.cache_bytes)));
+}
+
+std::string note_of_colours(const PictureSet& set, const std::filesystem::path& folder) {
+  return fmt::format(
+      "{} of {} pictures have colours and become grey, because the model's input has 1 channel: "
+      "convoy new --data {} writes a model that takes colours",
+      set.lost_colour, set.source.images, shell_path(folder));
 }
 
 // Names all of them.
@@ -93,6 +101,7 @@ TrainAndTest load_listing(Listing listing, const std::string& name,
   data.test = dataset_of(set.source, std::move(test), listing.classes);
   data.notes.insert(data.notes.end(), set.notes.begin(), set.notes.end());
   if (options.inform && set.is_made && !set.cache_file.empty()) options.inform(cache_in_words(set));
+  if (set.lost_colour > 0) data.notes.push_back(note_of_colours(set, folder));
   if (!set.bad.empty()) data.notes.push_back(note_of_bad(set));
   return data;
 }

@@ -94,9 +94,12 @@ PictureSet decoded_in_memory(const Listing& listing, const Shape& shape,
   const auto pixels = std::make_shared<std::vector<std::uint8_t>>();
   pixels->reserve(static_cast<std::size_t>(bytes));
   PictureSet set;
-  set.bad = decode_all(listing, shape, options, [&](std::span<const std::uint8_t> image) {
-    pixels->insert(pixels->end(), image.begin(), image.end());
-  });
+  DecodeResult decoded =
+      decode_all(listing, shape, options, [&](std::span<const std::uint8_t> image) {
+        pixels->insert(pixels->end(), image.begin(), image.end());
+      });
+  set.bad = std::move(decoded.bad);
+  set.lost_colour = decoded.lost_colour;
   set.source = {.image = shape,
                 .images = static_cast<Index>(pixels->size()) / shape.size(),
                 .data = pixels->data(),
@@ -153,13 +156,14 @@ std::unique_ptr<PictureCacheWriter> writer_of(const fs::path& file, const std::s
 PictureSet decoded_to_file(PictureCacheWriter& writer, const fs::path& file, const Listing& listing,
                            const Shape& shape, const DataOptions& options) {
   const fs::path folder = file.parent_path();
-  std::vector<BadPicture> bad = decode_all(
+  DecodeResult decoded = decode_all(
       listing, shape, options,
       [&](std::span<const std::uint8_t> image) { written_to(folder, [&] { writer.add(image); }); });
-  CachedPictures made = written_to(folder, [&] { return writer.finish(std::move(bad)); });
+  CachedPictures made = written_to(folder, [&] { return writer.finish(std::move(decoded.bad)); });
   PictureSet set;
   set.source = std::move(made.source);
   set.bad = std::move(made.bad);
+  set.lost_colour = decoded.lost_colour;
   set.cache_file = file;
   set.cache_bytes = made.bytes;
   return set;

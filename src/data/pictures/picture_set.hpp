@@ -27,6 +27,7 @@ struct PictureSet {
   std::filesystem::path cache_file;     // empty: none
   std::uint64_t cache_bytes = 0;        // of that file
   bool is_made = false;                 // now, not found
+  std::size_t lost_colour = 0;          // pictures with colours that became grey, if it was made
   std::vector<std::string> notes = {};  // for the user, a sentence each
 };
 
