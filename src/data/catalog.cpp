@@ -77,7 +77,7 @@ std::vector<fs::path> searched_folders(const KnownSet& set) {
   }
   if (!is_all_seen) remedy += "\n  see to the permissions of the folder that cannot be read";
   if (!set.package.empty()) remedy += fmt::format("\n  apt-get install {}", set.package);
-  if (set.can_be_fetched) remedy += fmt::format("\n  convoy fetch {}", set.name);
+  remedy += fmt::format("\n  convoy fetch {}", set.name);
   remedy += fmt::format("\n  {}put {} (plain or .gz) into a folder DIR/{} and set CONVOY_DATA=DIR",
                         remedy.empty() ? "" : "or ", fmt::join(wanted_files(set.format), ", "),
                         set.folder_name());
@@ -155,6 +155,11 @@ TrainAndTest load_path(fs::path folder, const DataOptions& options) {
     throw UserError(Fault::bad_data, fmt::format("{} holds two data sets", folder.string()),
                     fmt::format("files in the formats of {} and {}", name_of(first->format),
                                 name_of(second->format)),
+                    "give each a folder of its own");
+  if (holds_class_folders(folder))
+    throw UserError(Fault::bad_data, fmt::format("{} holds two data sets", folder.string()),
+                    fmt::format("files in the format of {}, and folders or a list of pictures",
+                                name_of(first->format)),
                     "give each a folder of its own");
   refuse_test_fraction(options, folder.string());
   Parts parts = read_folder(folder, first->format, first->files, {}, options);
@@ -256,7 +261,7 @@ std::vector<CatalogEntry> catalog() {
   std::vector<CatalogEntry> entries;
   for (const KnownSet& set : known_sets()) {
     CatalogEntry entry{set.name,    set.description, searched_folders(set),    {},
-                       set.licence, set.citation,    wanted_files(set.format), set.can_be_fetched};
+                       set.licence, set.citation,    wanted_files(set.format), true};
     const auto complete = [&](const fs::path& f) { return find_files(f, set.format).complete(); };
     const auto it = std::ranges::find_if(entry.searched, complete);
     if (it != entry.searched.end()) entry.found = *it;
@@ -271,10 +276,9 @@ std::vector<CatalogEntry> catalog() {
 
 fs::path fetch_folder(std::string_view name) {
   const KnownSet* set = find_known_set(name);
-  if (!set || !set->can_be_fetched) {
+  if (!set) {
     std::vector<std::string_view> all;
-    for (const KnownSet& known : known_sets())
-      if (known.can_be_fetched) all.push_back(known.name);
+    for (const KnownSet& known : known_sets()) all.push_back(known.name);
     throw UserError(Fault::usage, fmt::format("'{}' cannot be fetched", name), meant(name, all),
                     fmt::format("choose one of {}", joined(all)));
   }

@@ -31,8 +31,7 @@ std::vector<KnownSet> mnist_family() {
        .citation = "H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST: a Novel Image Dataset for "
                    "Benchmarking Machine Learning Algorithms. arXiv:1708.07747, 2017",
        .folder = "",
-       .package = "dataset-fashion-mnist",
-       .can_be_fetched = true},
+       .package = "dataset-fashion-mnist"},
       {.name = "mnist",
        .description = "handwritten digits, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
        .format = Format::idx,
@@ -41,8 +40,7 @@ std::vector<KnownSet> mnist_family() {
        .citation = "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to "
                    "Document Recognition. Proceedings of the IEEE 86(11), 1998",
        .folder = "",
-       .package = "",
-       .can_be_fetched = true},
+       .package = ""},
       {.name = "kmnist",
        .description = "cursive Japanese characters, 28 x 28 x 1, 10 classes, 60000 + 10000 images",
        .format = Format::idx,
@@ -52,8 +50,7 @@ std::vector<KnownSet> mnist_family() {
        .citation = "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha: Deep "
                    "Learning for Classical Japanese Literature. arXiv:1812.01718, 2018",
        .folder = "",
-       .package = "",
-       .can_be_fetched = true},
+       .package = ""},
       {.name = "qmnist",
        .description = "handwritten digits, 28 x 28 x 1, 10 classes, 60000 + 60000 images",
        .format = Format::qmnist,
@@ -85,8 +82,7 @@ std::vector<KnownSet> emnist() {
          .citation = "G. Cohen, S. Afshar, J. Tapson, A. van Schaik: EMNIST: Extending "
                      "MNIST to handwritten letters. IJCNN, 2017",
          .folder = "emnist",
-         .package = "",
-         .can_be_fetched = true});
+         .package = ""});
   }
   return sets;
 }
@@ -101,8 +97,7 @@ std::vector<KnownSet> cifar() {
        .licence = "not stated with the files; the author asks for the citation",
        .citation = kTinyImages,
        .folder = "",
-       .package = "",
-       .can_be_fetched = true},
+       .package = ""},
       {.name = "cifar100",
        .description = "small photographs, 32 x 32 x 3, 100 classes, 50000 + 10000 images",
        .format = Format::cifar100,
@@ -110,8 +105,7 @@ std::vector<KnownSet> cifar() {
        .licence = "not stated with the files; the author asks for the citation",
        .citation = kTinyImages,
        .folder = "",
-       .package = "",
-       .can_be_fetched = true},
+       .package = ""},
       {.name = "cifar100-coarse",
        .description = "the images of cifar100 in its 20 superclasses",
        .format = Format::cifar100_coarse,
@@ -119,8 +113,7 @@ std::vector<KnownSet> cifar() {
        .licence = "not stated with the files; the author asks for the citation",
        .citation = kTinyImages,
        .folder = "cifar100",
-       .package = "",
-       .can_be_fetched = true},
+       .package = ""},
   };
 }
 

@@ -18,9 +18,8 @@ struct KnownSet {
   std::vector<std::string> classes;  // empty: those of the format or of its file of names
   std::string licence;
   std::string citation;
-  std::string folder;           // the name of its folder; empty: `name`
-  std::string package;          // Debian package, installed below kSystemFolder; may be empty
-  bool can_be_fetched = false;  // by `convoy fetch`
+  std::string folder;   // the name of its folder; empty: `name`
+  std::string package;  // Debian package, installed below kSystemFolder; may be empty
 
   const std::string& folder_name() const { return folder.empty() ? name : folder; }
 };

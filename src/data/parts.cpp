@@ -205,7 +205,8 @@ void refuse_test_fraction(const DataOptions& options, std::string_view name) {
   throw UserError(
       Fault::usage,
       fmt::format("the test fraction {} cannot be taken of {}", options.test_fraction, name),
-      "the data have test images of their own", "leave --test-fraction out");
+      "only class folders and lists of pictures are split; other data state their test images",
+      "leave --test-fraction out");
 }
 
 }  // namespace convoy

@@ -50,7 +50,7 @@ TEST_F(Completion, Words) {
   EXPECT_EQ(offered("train --profile --no-fusion tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("bench --seconds 3 tiny-s"), "tiny-sigmoid\n");
   EXPECT_EQ(offered("fetch cifar"), "cifar10 cifar100 cifar100-coarse\n");
-  EXPECT_EQ(offered("fetch q"), "\n");  // no checksums of qmnist are published
+  EXPECT_EQ(offered("fetch q"), "qmnist\n");
 }
 
 TEST_F(Completion, Files) {

@@ -194,6 +194,7 @@ TEST_F(DataFormats, InfoHasTheFactsOfASet) {
   ASSERT_NE(emnist, info["data"].end());
   EXPECT_EQ((*emnist)["can_be_fetched"], true);
   EXPECT_EQ((*emnist)["files"].size(), 4U);
+  EXPECT_EQ((*emnist)["checksums"].size(), 1U);
   EXPECT_EQ((*emnist)["checksums"][0]["name"], "gzip.zip");
   EXPECT_EQ((*emnist)["checksums"][0]["bytes"], 561753746);
 }

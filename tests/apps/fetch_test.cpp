@@ -368,7 +368,40 @@ TEST_F(FetchArchive, IsCompared) {
   server_.put("all.tar.gz", {large});
   set_.archive_checksum = checksum(large);
   set_.most_bytes = (1 << 16) - 1;  // also the limit of a content of unknown size
-  EXPECT_NE(error_of([&] { run(); }).second.find("b has more than"), std::string::npos);
+  EXPECT_NE(error_of([&] { run(); }).second.find("more than 65535 bytes"), std::string::npos);
+}
+
+// As in EMNIST's archive: the files are packed in it, and stay so.
+TEST_F(FetchArchive, PackedFilesStayPacked) {
+  const Bytes all = zip({{"gzip/a.gz", packed_a_}, {"gzip/b.gz", packed_b_}, {"gzip/c.gz", a_}});
+  set_.archive_checksum = checksum(all);
+  set_.files[0].content.sha256.clear();
+  set_.files[1].content.sha256.clear();
+  server_.put("all.tar.gz", {all});
+  write_file(at("b"), a_);  // a wrong copy, which would be read first
+  EXPECT_EQ(run(), 0);
+  expect_complete();
+  EXPECT_FALSE(fs::exists(at("b")));
+  EXPECT_EQ(read_file(at("b.wrong")), a_);
+  EXPECT_FALSE(fs::exists(at("c.gz")));
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(requests(), 1U);
+  write_file(at("a.gz"), gzip(b_));  // of another size
+  EXPECT_EQ(run(), 0);
+  expect_complete();
+  EXPECT_EQ(requests(), 2U);
+}
+
+// What is skipped has to be decompressed, too.
+TEST_F(FetchArchive, EntriesThatAreSkippedAreLimited) {
+  set_.most_bytes = 1 << 20;
+  serve({{"zeros", Bytes(1 << 21)}, {"a", a_}, {"b", b_}});
+  EXPECT_NE(error_of([&] { run(); }).second.find("its entries have more than 1048576 bytes"),
+            std::string::npos);
+  std::vector<Entry> empty(5000, {"x", {}});
+  empty.push_back({"a", a_});
+  serve(empty);
+  EXPECT_EQ(error_of([&] { run(); }).first, Fault::bad_data);
 }
 
 TEST_F(FetchArchive, WritesNothingOutside) {
@@ -427,7 +460,7 @@ TEST(RemoteSets, AreKnownToTheCatalogToo) {
                             : !file.packed.sha256.empty() ? file.packed
                                                           : set.archive_checksum;
       EXPECT_EQ(sum.sha256.size(), 64U) << entry.name << " " << file.name;
-      EXPECT_GT(sum.bytes, 0U) << entry.name << " " << file.name;
+      EXPECT_GT(sum.bytes + file.content.bytes, 0U) << entry.name << " " << file.name;
     }
   }
   const auto [fault, message] = error_of([] { remote_set("fashon-mnist"); });

@@ -257,13 +257,41 @@ TEST_F(PictureData, OtherDataWithoutPartsAreTestedWhole) {
   };
   const nlohmann::json wanted = document(tested("other"));
   EXPECT_EQ(wanted["samples"], 120);
-  const Ended whole = tested("other/test");
-  // These are the images of the training.
-  EXPECT_EQ(whole.code, 65);
-  fs::remove(*fs::directory_iterator(folder_.path / "other/test/a"));
-  const Ended fewer = tested("other/test");
-  EXPECT_THAT(fewer.err, HasSubstr("test has no test part, so all of its images are tested"));
-  EXPECT_EQ(document(fewer)["samples"], 119);
+  EXPECT_EQ(tested("other/test").code, 65) << "these are the training images";
+  for (const char* name : {"0", "1", "2"}) {
+    const std::string file = fmt::format("{}/{}.pgm", "abc"[*name - '0'], name);
+    fs::create_directories((folder_.path / "new" / file).parent_path());
+    fs::rename(folder_.path / "other/test" / file, folder_.path / "new" / file);
+  }
+  const Ended fresh = tested("new");
+  EXPECT_THAT(fresh.err, HasSubstr("new has no test part, so all of its images are tested"));
+  EXPECT_EQ(document(fresh)["samples"], 3);
+}
+
+// Another split of the run's data would test training images.
+TEST_F(PictureData, ARunsOwnDataAreSplitAsInTheRun) {
+  document(train({"--out", "run", "--test-fraction", "0.2"}));
+  document(train({"--out", "unsplit"}));
+  fs::create_directory_symlink("pictures", folder_.path / "link");
+  const auto tested = [&](const Arguments& more) {
+    Arguments line{"eval", "run", "--cache", "cache", "--json"};
+    line.insert(line.end(), more.begin(), more.end());
+    return run(line, folder_);
+  };
+  const nlohmann::json wanted = document(tested({}));
+  EXPECT_LT(wanted["samples"], 60);
+  for (const Arguments& same : {Arguments{"--data", "pictures"},
+                                {"--data", "link"},
+                                {"--data", "./pictures/", "--test-fraction", "0.2"}})
+    EXPECT_EQ(document(tested(same))["test_data_sha256"], wanted["test_data_sha256"]);
+  const Ended refused = tested({"--test-fraction", "0.6"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(is_message(refused, "--test-fraction 0.6 is not that of the run, which has 0.2"));
+  const Ended none =
+      run({"eval", "unsplit", "--cache", "cache", "--test-fraction", "0.2"}, folder_);
+  EXPECT_TRUE(is_message(none, "--test-fraction 0.2 is not that of the run, which has none"));
+  const Ended all = run({"eval", "unsplit", "--cache", "cache", "--data", "pictures"}, folder_);
+  EXPECT_EQ(all.code, 65);
 }
 
 TEST_F(PictureData, WithoutTestImagesNothingIsTested) {

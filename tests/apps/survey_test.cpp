@@ -190,7 +190,7 @@ TEST_F(SurveyOfPets, TheProgramShowsAndTrains) {
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_THAT(shown.out, HasSubstr("pets: 2 classes"));
   EXPECT_THAT(shown.out, HasSubstr("32: 32 for training, 0 for validation, 0 for the test"));
-  EXPECT_THAT(shown.out, HasSubstr("9 x 12 to 10 x 12, the median 9 x 12; 24 are 9 x 12"));
+  EXPECT_THAT(shown.out, HasSubstr("9 x 12 to 10 x 12, the median 9 x 12; 24 of 9 x 12"));
   EXPECT_TRUE(std::filesystem::exists(folder / "pets.png"));
   const auto json = document(run({"info", "--data", "pets", "--json"}, folder));
   EXPECT_EQ(json["data_set"]["images"]["train"], 32);
@@ -277,8 +277,32 @@ TEST_F(SurveyOfPets, LabelsThatBeginWithOneAreCountedFromOne) {
   EXPECT_EQ(load_data(pets(), data_options(model, {})).train.classes(), 3);
 }
 
+// The name of a model begins with no "-".
+TEST_F(SurveyOfPets, TheModelHasANameForAnyFolder) {
+  add("cat/1.ppm", ppm(9, 12, 200, 100, 50));
+  add("dog/1.ppm", ppm(9, 12, 50, 100, 150));
+  for (const auto& [folder_name, name] :
+       {std::pair("(1) cats", "1--cats"), {"\u5199\u771f", "mine"}, {"-x", "x"}}) {
+    const std::filesystem::path renamed = folder.path / folder_name;
+    std::filesystem::copy(pets(), renamed, std::filesystem::copy_options::recursive);
+    const Ended made = run({"new", "--data", "./" + std::string(folder_name)}, folder);
+    EXPECT_EQ(made.code, 0) << made.err;
+    EXPECT_THAT(made.out, HasSubstr("name = \"" + std::string(name) + "\""));
+  }
+}
+
 TEST_F(SurveyOfPets, UsageIsChecked) {
+  add("cat/0.png", "x");
   EXPECT_TRUE(is_message(run({"info", "--sheet", "x.png"}, folder), "--sheet needs --data"));
+  for (const auto& [sheet, problem] : {std::pair("x.toml", "--sheet x.toml is no name of a PNG"),
+                                       {"pets/cat/0.png", "--sheet pets/cat/0.png exists"},
+                                       {"pets/../pets/cat/new.PNG", "lies in the data"}}) {
+    const Ended refused = run({"info", "--data", "pets", "--sheet", sheet}, folder);
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_TRUE(is_message(refused, problem));
+  }
+  const Ended inside = run({"info", "--data", ".", "--sheet", "new.png"}, folder);
+  EXPECT_TRUE(is_message(inside, "--sheet new.png lies in the data"));
   EXPECT_TRUE(
       is_message(run({"info", "lenet5", "--data", "synthetic"}, folder), "--data takes no MODEL"));
   EXPECT_TRUE(is_message(run({"new", "--data", "synthetic", "--size", "0"}, folder),

@@ -148,6 +148,17 @@ TEST_F(TrainRanks, TheReporterMayBeTheLastRank) {
   EXPECT_TRUE(is_message(ended, "--epocks"));
 }
 
+// A rank that no launcher ends.
+TEST_F(TrainRanks, WaitingForTheReporterHasALimit) {
+  const Arguments rank_1{"OMPI_COMM_WORLD_SIZE=3", "OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=3",
+                         "PMI_RANK=1"};
+  const auto start = std::chrono::steady_clock::now();
+  const Ended alone = Child(convoy({"train", "--epocks", "3"}), folder_.path, rank_1).wait();
+  EXPECT_EQ(alone.code, 2);
+  EXPECT_EQ(alone.err, "");
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
+}
+
 TEST_F(TrainRanks, RanksThatALauncherStartsTrainTheSameWeights) {
   const json alone = trained({"--out", "alone"});
   const Ended ended = launched(3, words({"--out", "run", "--json"}));

@@ -343,6 +343,12 @@ TEST_F(Catalog, AFolderWithTwoSetsIsRefused) {
   write_idx_folder(folder_ / "both");
   write_cifar_folder(folder_ / "both");
   EXPECT_EQ(error_of([&] { load_data((folder_ / "both").string()); }).first, Fault::bad_data);
+  write_idx_folder(folder_ / "idx");
+  EXPECT_GT(load_data((folder_ / "idx").string()).train.size(), 0);
+  write_file(folder_ / "idx/train/a/1.png", "x");
+  const auto [fault, message] = error_of([&] { load_data((folder_ / "idx").string()); });
+  EXPECT_EQ(fault, Fault::bad_data);
+  EXPECT_NE(message.find("MNIST (IDX), and folders or a list of pictures"), std::string::npos);
 }
 
 TEST_F(Catalog, SyntheticNeedsNoFiles) {
@@ -366,7 +372,6 @@ TEST_F(Catalog, FetchWritesWhereTheUserMay) {
   const ScopedVariable data("CONVOY_DATA", write_file(folder_ / "file", "x").string());
   EXPECT_EQ(fetch_folder("mnist"), folder_ / "share/convoy/mnist");
   EXPECT_EQ(error_of([] { fetch_folder("synthetic"); }).first, Fault::usage);
-  EXPECT_EQ(error_of([] { fetch_folder("qmnist"); }).first, Fault::usage);
   const auto [fault, message] = error_of([] { fetch_folder("cifar-10"); });
   EXPECT_EQ(fault, Fault::usage);
   EXPECT_NE(message.find("did you mean cifar10?"), std::string::npos) << message;

@@ -237,6 +237,15 @@ TEST(ClassFolders, FoldersThatLookLikePartsAreNoClasses) {
   EXPECT_THAT(sets.error().second, HasSubstr("look like parts: test_set, training_set"));
   const Tree no_train({"test/a/1.png", "val/a/1.png"});
   EXPECT_THAT(no_train.error().second, HasSubstr("train has to be there"));
+  const Tree spelled({"train/a/1.png", "train/b/1.png", "Test/a/1.png"});
+  EXPECT_THAT(spelled.error().second, HasSubstr("Test looks like a part, and is none"));
+}
+
+TEST(ClassFolders, AListWithoutTwoClassesIsNamed) {
+  const Tree tree({"images/1.png", "birds.csv"});
+  EXPECT_EQ(tree.error().first, Fault::bad_data);
+  EXPECT_THAT(tree.error().second, HasSubstr("birds.csv"));
+  EXPECT_THAT(tree.error().second, HasSubstr("give the list: --data "));
 }
 
 TEST(ClassFolders, AmbiguousLayoutsAreRefused) {

@@ -308,10 +308,9 @@ TEST_F(PictureSets, AnInputOfTwoChannelsIsRefused) {
 TEST_F(PictureSets, ProcessesThatMakeItAtOnceAreAllRight) {
   add_pictures(60);
   std::vector<Bytes> results(4);
-  {
-    std::vector<std::jthread> threads;
-    for (Bytes& result : results) threads.emplace_back([&] { result = pixels(load()); });
-  }
+  std::vector<std::thread> threads;
+  for (Bytes& result : results) threads.emplace_back([&] { result = pixels(load()); });
+  for (std::thread& thread : threads) thread.join();
   for (const Bytes& result : results) EXPECT_EQ(result, expected());
   EXPECT_EQ(cache_files().size(), 1U);
   EXPECT_FALSE(load().is_made);

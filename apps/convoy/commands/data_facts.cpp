@@ -16,7 +16,7 @@ constexpr std::size_t kMostNamed = 20;  // pictures in a warning
 
 std::string text_of_sizes(const Survey& survey) {
   if (survey.has_one_size) return fmt::format("all {}", to_string(survey.smallest));
-  return fmt::format("{} to {}, the median {}; {} are {}", to_string(survey.smallest),
+  return fmt::format("{} to {}, the median {}; {} of {}", to_string(survey.smallest),
                      to_string(survey.largest), to_string(survey.median),
                      with_commas(survey.with_most_frequent), to_string(survey.most_frequent));
 }

@@ -28,8 +28,8 @@ struct EvalOptions {
   bool json = false;
 };
 
-// The name of the data that the run was trained on, if the checkpoint is in a run folder. `run`:
-// the run, if `checkpoint` is the folder of one that could be opened.
+// The name of the data that the run was trained on, if the checkpoint is in a run folder that names
+// it; else throws. `run`: the run, if `checkpoint` is the folder of one that could be opened.
 std::string data_of_run(const fs::path& checkpoint, const std::optional<FoundRun>& run) {
   const fs::path folder = fs::is_directory(checkpoint)
                               ? checkpoint
@@ -69,22 +69,62 @@ Json cells_of(const Confusion& matrix) {
   return cells;
 }
 
+// The data to test on.
+struct TestData {
+  bool are_of_run = false;  // the data that the run was trained on
+  DataSettings settings;
+};
+
+// Whether --data, or its absence, means the data that the run was trained on.
+bool means_data_of_run(const EvalOptions& options, const std::optional<FoundRun>& run) {
+  if (options.data.empty()) return true;
+  try {
+    const std::string given = lasting_name(options.data);
+    const std::string of_run = data_of_run(options.checkpoint, run);
+    std::error_code ignored;  // a link to the data means them, too
+    return given == of_run || (fs::exists(given, ignored) && fs::exists(of_run, ignored) &&
+                               fs::equivalent(given, of_run, ignored));
+  } catch (const Error&) {
+    return false;  // it is not known what the run was trained on
+  }
+}
+
+// Another split than the run's would make test images of training images.
+void check_split(double given, double of_run) {
+  if (given == of_run) return;
+  throw UserError(Fault::usage,
+                  fmt::format("--test-fraction {} is not that of the run, which has {}", given,
+                              of_run == 0 ? "none" : fmt::format("{}", of_run)),
+                  "another split tests the model on images on which it was trained",
+                  "leave the option out, or give other data with --data");
+}
+
 // The run's data are split as in the run. (What it held out of the training images does not matter
 // here.)
-TrainAndTest test_data(const EvalOptions& options, const std::optional<FoundRun>& run,
-                       const Checkpoint& checkpoint) {
-  DataSettings settings;
-  if (options.data.empty()) {
-    settings = checkpoint.data;
-    settings.name = data_of_run(options.checkpoint, run);
-    settings.validation = 0;
+TestData choose_data(const EvalOptions& options, const std::optional<FoundRun>& run,
+                     const Checkpoint& checkpoint) {
+  TestData chosen{.are_of_run = means_data_of_run(options, run), .settings = {}};
+  if (chosen.are_of_run) {
+    const std::optional<double> given = options.pictures.test_fraction;
+    check_split(given.value_or(checkpoint.data.test_fraction), checkpoint.data.test_fraction);
+    chosen.settings = checkpoint.data;
+    chosen.settings.name = data_of_run(options.checkpoint, run);
+    chosen.settings.validation = 0;
   } else {
-    settings.name = options.data;
+    chosen.settings.name = options.data;
   }
-  apply(options.pictures, settings);
+  apply(options.pictures, chosen.settings);
+  return chosen;
+}
+
+TrainAndTest load(const EvalOptions& options, const TestData& chosen,
+                  const Checkpoint& checkpoint) {
   DataLoading loading(options.json);
-  return load_data(settings.name,
-                   loading.options(data_options(checkpoint.model, settings), options.pictures));
+  TrainAndTest data =
+      load_data(chosen.settings.name,
+                loading.options(data_options(checkpoint.model, chosen.settings), options.pictures));
+  for (const std::string& note : data.notes) write_warning(note);
+  return data;
 }
 
 int eval(const EvalOptions& options) {
@@ -98,9 +138,10 @@ int eval(const EvalOptions& options) {
   const Net& net = checkpoint.model.net;
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
-  const TrainAndTest data = test_data(options, run, checkpoint);
+  const TestData chosen_data = choose_data(options, run, checkpoint);
+  const TrainAndTest data = load(options, chosen_data, checkpoint);
   const Dataset images =
-      options.data.empty() ? test_images(checkpoint, data) : given_test_images(checkpoint, data);
+      chosen_data.are_of_run ? test_images(checkpoint, data) : other_test_images(checkpoint, data);
   const TestResult result = test(checkpoint, images, data.name, options.layout);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;

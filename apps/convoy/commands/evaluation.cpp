@@ -22,10 +22,13 @@ Dataset test_images(const Checkpoint& checkpoint, const TrainAndTest& data) {
   return in_classes_of(checkpoint.class_names, data.test, data.name);
 }
 
-Dataset given_test_images(const Checkpoint& checkpoint, const TrainAndTest& data) {
+Dataset other_test_images(const Checkpoint& checkpoint, const TrainAndTest& data) {
   const bool has_other_images = data.test.empty() && data.train.sha256() != checkpoint.data_sha256;
   if (!has_other_images) return test_images(checkpoint, data);
-  write_line(fmt::format("{} has no test part, so all of its images are tested", data.name));
+  write_line(fmt::format(
+      "{} has no test part, so all of its images are tested; that says something where the model "
+      "was trained on none of them",
+      data.name));
   return in_classes_of(checkpoint.class_names, data.train, data.name);
 }
 

@@ -22,12 +22,12 @@ struct TestResult {
 // The test images, with the labels of the classes that the checkpoint names. Throws
 // UserError(bad_data) if there are none, or if the data have classes that the model lacks.
 Dataset test_images(const Checkpoint& checkpoint, const TrainAndTest& data);
-// Of data that the user gave for the test. Where they have no test images, all of their images are
-// tested, which a line says; but not those on which the model was trained.
-Dataset given_test_images(const Checkpoint& checkpoint, const TrainAndTest& data);
+// Of other data than the model was trained on. Where they have no test images, all of their images
+// are tested, which a line says; but not if they are just the training images.
+Dataset other_test_images(const Checkpoint& checkpoint, const TrainAndTest& data);
 
-// `images` are those of test_images(); `data_name` is for messages. Throws UserError if images,
-// model and layout do not fit each other.
+// `images` are those of one of the two functions above; `data_name` is for messages. Throws
+// UserError if images, model and layout do not fit each other.
 TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string_view data_name,
                 const Layout& layout, bool with_probabilities = false);
 

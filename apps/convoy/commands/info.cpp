@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
 #include <optional>
 
 #include "cli/exit_codes.hpp"
@@ -21,6 +23,8 @@
 
 namespace convoy::app {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct InfoOptions {
   std::string model;
@@ -255,12 +259,33 @@ std::string names(const std::string& kind) {
   return fmt::format("{}\n", fmt::join(list, "\n"));
 }
 
+// Checks that the file may become the sheet, before images are read.
+void check_sheet(const fs::path& sheet, const fs::path& data) {
+  std::string ending = sheet.extension().string();
+  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (ending != ".png")
+    throw UserError(Fault::usage, fmt::format("--sheet {} is no name of a PNG", sheet.string()),
+                    "the sheet is one", "let the name end with .png");
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(sheet, error)))
+    throw UserError(Fault::usage, fmt::format("--sheet {} exists", sheet.string()),
+                    "it might be one of the pictures", "remove it, or give another name");
+  const fs::path target = fs::weakly_canonical(fs::absolute(sheet, error), error);
+  const fs::path folder = fs::canonical(data, error);  // an error: the name of a data set
+  const fs::path inside = error ? fs::path() : target.lexically_relative(folder);
+  if (!inside.empty() && *inside.begin() != ".." && fs::is_directory(folder, error))
+    throw UserError(Fault::usage, fmt::format("--sheet {} lies in the data", sheet.string()),
+                    "it would be read as one of the pictures, or replace one",
+                    "write it to another folder");
+  check_writable(sheet);
+}
+
 // Of the data set that --data gives, not of the catalog.
 int info_of_data(const InfoOptions& options) {
   if (!options.model.empty() || options.batch)
     throw UserError(Fault::usage, "--data takes no MODEL and no --batch",
                     "it shows what a data set looks like", "for example: convoy info --data mnist");
-  if (!options.sheet.empty()) check_writable(options.sheet);
+  if (!options.sheet.empty()) check_sheet(options.sheet, options.data);
   const PictureData data(options.data, array_keys(options.set));
   const Survey survey = survey_with_progress(data);
   if (!options.sheet.empty()) save_file(options.sheet, contact_sheet(data));

@@ -35,14 +35,18 @@ std::vector<Published> published(const RemoteSet& set) {
   return all;
 }
 
+std::string bytes_of(const Published& file) {
+  if (file.checksum.bytes == 0) return "";
+  return fmt::format(", {} bytes", with_commas(static_cast<Index>(file.checksum.bytes)));
+}
+
 std::vector<Row> rows_of(const RemoteSet& set) {
   std::vector<Row> rows{{"  servers", fmt::format("{}", fmt::join(set.mirrors, ", "))}};
   for (const Published& file : published(set)) {
     rows.push_back({rows.size() == 1 ? "  SHA-256" : "",
-                    fmt::format("{}  {}, {} bytes", file.checksum.sha256, file.name,
-                                with_commas(static_cast<Index>(file.checksum.bytes)))});
+                    fmt::format("{}  {}{}", file.checksum.sha256, file.name, bytes_of(file))});
   }
-  if (!set.source.empty()) rows.push_back({"", "as published by " + set.source});
+  rows.push_back({"", set.source});
   return rows;
 }
 
@@ -57,9 +61,7 @@ std::optional<CatalogEntry> find_data_set(const std::string& name) {
 std::string where_it_is(const CatalogEntry& entry) {
   if (entry.searched.empty()) return "always here";  // made in memory
   if (!entry.found.empty()) return entry.found.string();
-  return entry.can_be_fetched
-             ? fmt::format("not on this machine; to get it: convoy fetch {}", entry.name)
-             : fmt::format("not on this machine; to see its files: convoy info {}", entry.name);
+  return fmt::format("not on this machine; to get it: convoy fetch {}", entry.name);
 }
 
 std::string text_of(const CatalogEntry& entry) {
@@ -71,8 +73,6 @@ std::string text_of(const CatalogEntry& entry) {
                         {"  files", fmt::format("{}; plain or .gz", fmt::join(entry.files, ", "))},
                         {"  licence", entry.licence},
                         {"  citation", entry.citation}};
-  if (entry.found.empty() && !entry.can_be_fetched)
-    rows[0][1] = "not on this machine: put its files into one of the folders that are searched";
   if (const RemoteSet* set = find_remote_set(entry.name)) {
     for (Row& row : rows_of(*set)) rows.push_back(std::move(row));
   }
@@ -86,7 +86,9 @@ Json json_of(const CatalogEntry& entry) {
     servers = set->mirrors;
     for (const Published& file : published(*set)) {
       checksums.push_back(
-          {{"name", file.name}, {"bytes", file.checksum.bytes}, {"sha256", file.checksum.sha256}});
+          {{"name", file.name},
+           {"bytes", file.checksum.bytes == 0 ? Json(nullptr) : Json(file.checksum.bytes)},
+           {"sha256", file.checksum.sha256}});
     }
   }
   return {{"name", entry.name},

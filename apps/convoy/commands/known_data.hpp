@@ -16,7 +16,8 @@ std::optional<CatalogEntry> find_data_set(const std::string& name);
 // Its folder; or how to get it.
 std::string where_it_is(const CatalogEntry& entry);
 
-// All that is known of it, among others the size and SHA-256 of each file that convoy fetch brings.
+// All that is known of it, among others the SHA-256 by which convoy fetch verifies it: of each
+// file, or of the archive.
 std::string text_of(const CatalogEntry& entry);
 Json json_of(const CatalogEntry& entry);
 

@@ -192,7 +192,7 @@ void add_predict(CLI::App& app, std::function<int()>& action) {
       ->add_option("IMAGE", options->images,
                    "Pictures of any size (PNG, JPEG, WebP, PGM, PPM), files of many images (IDX, "
                    ".npy, .npz, CIFAR), folders of pictures, CSV and TSV lists of them, the test "
-                   "images of a data set (its name or folder); '-': standard input")
+                   "images of a data set (its name, or a folder of arrays); '-': standard input")
       ->required();
   command
       ->add_option("--index", options->index,

@@ -125,7 +125,7 @@ class Fetcher {
     }
     const bool is_verified = !file.content.sha256.empty() || knows_packed;
     write_line(fmt::format("{}: already present{}", file.name,
-                           is_verified ? "" : " (no SHA-256 of its content is published)"));
+                           is_verified ? "" : " (checked for its size alone)"));
     return true;
   }
 
@@ -135,6 +135,16 @@ class Fetcher {
     std::error_code error;
     fs::rename(path, fs::path(path) += ".wrong", error);
     if (error) throw SystemError(Fault::io, "rename", path.string(), error.message());
+  }
+
+  // Where both are there, NAME is read before NAME.gz.
+  void set_aside_hiding() const {
+    for (const RemoteFile& file : set_.files) {
+      const fs::path plain = folder_ / file.name;
+      if (there(plain) && there(fs::path(plain) += ".gz") &&
+          !content_error(plain, file, set_.most_bytes).empty())
+        set_aside_wrong(plain);
+    }
   }
 
   Job single(const RemoteFile& file) const {
@@ -156,6 +166,7 @@ class Fetcher {
                                       ? std::string()
                                       : checksum_error(part.path(), set_.archive_checksum);
               if (error.empty()) error = unpack(part.path(), set_.files, set_.most_bytes, folder_);
+              if (error.empty()) set_aside_hiding();
               if (error.empty()) part.remove();
               return error;
             }};
@@ -258,14 +269,16 @@ void add_fetch(CLI::App& app, std::function<int()>& action) {
                    "a public data set that 'convoy info' lists, such as mnist")
       ->required();
   command
-      ->add_option("--from", options->from,
-                   "Address of a mirror to use instead of the public servers "
-                   "(http://NAME:PASSWORD@HOST/ if it needs a password)")
+      ->add_option(
+          "--from", options->from,
+          "Address of a mirror to use instead of the public servers "
+          "(http://NAME:PASSWORD@HOST/ if it needs a password); of the sets of which 'convoy "
+          "info NAME' has the SHA-256 of packed files it has to send the same bytes")
       ->type_name("URL");
   command
       ->add_option("--to", options->to,
-                   "Folder to put the files into; default: NAME in the folder of $CONVOY_DATA if "
-                   "that is set, else in ~/.local/share/convoy")
+                   "Folder to put the files into; default: that of the set ('convoy info NAME') in "
+                   "the folder of $CONVOY_DATA if that is set, else in ~/.local/share/convoy")
       ->type_name("DIR");
   const DownloadLimits limits;
   command->footer(fmt::format(

@@ -24,6 +24,11 @@ std::vector<RemoteFile> idx_files(const char* train_images, const char* train_la
           {"t10k-labels-idx1-ubyte", {10008, test_labels}}};
 }
 
+// Programs that download these sets have the SHA-256 of what the authors' servers send.
+constexpr const char* kTensorFlowDatasets = "published by tensorflow-datasets 4.9.10";
+constexpr const char* kTorchvision = "published by torchvision (prototype.datasets)";
+constexpr const char* kCopies = "of copies of the files, computed by Convoy's authors";
+
 RemoteSet mnist() {
   return {.name = "mnist",
           .files = idx_files("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -36,7 +41,7 @@ RemoteSet mnist() {
           .mirrors = {"https://ossci-datasets.s3.amazonaws.com/mnist/",
                       "https://storage.googleapis.com/cvdf-datasets/mnist/"},
           .package = "",
-          .source = ""};
+          .source = kCopies};
 }
 
 RemoteSet fashion_mnist() {
@@ -50,7 +55,7 @@ RemoteSet fashion_mnist() {
           .most_bytes = 48 * kMegabyte,
           .mirrors = {"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"},
           .package = "dataset-fashion-mnist",
-          .source = ""};
+          .source = kCopies};
 }
 
 RemoteSet cifar10() {
@@ -75,12 +80,8 @@ RemoteSet cifar10() {
           .most_bytes = 200 * kMegabyte,
           .mirrors = {"https://www.cs.toronto.edu/~kriz/"},
           .package = "",
-          .source = ""};
+          .source = kCopies};
 }
-
-// TensorFlow Datasets downloads these sets, and has the sizes and SHA-256 of what the authors'
-// servers send.
-constexpr const char* kTensorFlowDatasets = "tensorflow-datasets 4.9.10";
 
 RemoteSet kmnist() {
   return {
@@ -105,20 +106,51 @@ RemoteSet kmnist() {
       .source = kTensorFlowDatasets};
 }
 
-// One archive holds all splits, so that each of these sets brings the others along.
-RemoteSet emnist(std::string name) {
-  std::vector<RemoteFile> files;
-  for (const EmnistSplit& split : kEmnistSplits)
-    for (const std::string& file : emnist_files(split)) files.push_back({file + ".gz", {}});
-  return {.name = std::move(name),
-          .files = std::move(files),
-          .archive = "gzip.zip",
-          .archive_checksum = {561753746,
-                               "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e"},
-          .most_bytes = 600 * kMegabyte,
-          .mirrors = {"https://biometrics.nist.gov/cs_links/EMNIST/"},
+RemoteSet qmnist() {
+  const Checksum images = {47040016, ""}, labels = {60000 * 8 * 4 + 12, ""};
+  return {.name = "qmnist",
+          .files = {{"qmnist-train-images-idx3-ubyte",
+                     images,
+                     {0, "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d"}},
+                    {"qmnist-train-labels-idx2-int",
+                     labels,
+                     {0, "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f"}},
+                    {"qmnist-test-images-idx3-ubyte",
+                     images,
+                     {0, "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375"}},
+                    {"qmnist-test-labels-idx2-int",
+                     labels,
+                     {0, "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06"}}},
+          .archive = "",
+          .archive_checksum = {},
+          .most_bytes = 48 * kMegabyte,
+          .mirrors = {"https://raw.githubusercontent.com/facebookresearch/qmnist/master/"},
           .package = "",
-          .source = kTensorFlowDatasets};
+          .source = kTorchvision};
+}
+
+// One archive holds all splits; the files of the others are left in it.
+RemoteSet emnist(const EmnistSplit& split) {
+  RemoteSet set{
+      .name = fmt::format("emnist-{}", split.name),
+      .files = {},
+      .archive = "gzip.zip",
+      .archive_checksum = {561753746,
+                           "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e"},
+      .most_bytes = 600 * kMegabyte,
+      .mirrors = {"https://biometrics.nist.gov/cs_links/EMNIST/"},
+      .package = "",
+      .source = kTensorFlowDatasets};
+  const std::vector<std::string> names = emnist_files(split);
+  const std::uint64_t train = std::stoull(std::string(split.train));
+  const std::uint64_t test = std::stoull(std::string(split.test));
+  const std::uint64_t sizes[] = {16 + train * 28 * 28, 8 + train, 16 + test * 28 * 28, 8 + test};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    RemoteFile& file = set.files.emplace_back();
+    file.name = names[i];
+    file.content.bytes = sizes[i];
+  }
+  return set;
 }
 
 RemoteSet cifar100(std::string name) {
@@ -140,10 +172,9 @@ RemoteSet cifar100(std::string name) {
 const std::vector<RemoteSet>& remote_sets() {
   static const std::vector<RemoteSet> sets = [] {
     std::vector<RemoteSet> all;
-    for (const auto& set : {mnist, fashion_mnist, kmnist, cifar10}) all.push_back(set());
+    for (const auto& set : {mnist, fashion_mnist, kmnist, qmnist, cifar10}) all.push_back(set());
     for (const char* name : {"cifar100", "cifar100-coarse"}) all.push_back(cifar100(name));
-    for (const EmnistSplit& split : kEmnistSplits)
-      all.push_back(emnist(fmt::format("emnist-{}", split.name)));
+    for (const EmnistSplit& split : kEmnistSplits) all.push_back(emnist(split));
     return all;
   }();
   return sets;
@@ -163,13 +194,8 @@ const RemoteSet& remote_set(std::string_view name) {
   const std::string problem = "cannot fetch '" + shown_address(name) + "'";
   const std::vector<CatalogEntry> known = catalog();
   const auto entry = std::ranges::find(known, name, &CatalogEntry::name);
-  if (entry != known.end() && entry->searched.empty())
-    throw UserError(Fault::usage, problem, "it is made in memory", "train on it as it is");
   if (entry != known.end())
-    throw UserError(Fault::usage, problem, "no SHA-256 of its files is published",
-                    fmt::format("get them from its authors; convoy info {} has their names, and "
-                                "the folders in which they are searched",
-                                entry->name));
+    throw UserError(Fault::usage, problem, "it is made in memory", "train on it as it is");
   if (const std::string inside = sets_in_folder(name); !inside.empty())
     throw UserError(Fault::usage, problem, fmt::format("it is the folder of {}", inside),
                     "convoy info and one of these names say how to get it");

@@ -14,7 +14,8 @@ struct Checksum {
   std::string sha256;       // empty: not published
 };
 
-// A file of a data set. The content is that after decompression, because mirrors compress
+// A file of a data set, which archives may hold as NAME or NAME.gz. The content is that after
+// decompression, because mirrors compress
 // differently. Where only checksums of what the authors' server sends are published, a mirror has
 // to send the same bytes.
 struct RemoteFile {
@@ -31,7 +32,7 @@ struct RemoteSet {
   std::uint64_t most_bytes = 0;      // limit of each download, and of a content of unknown size
   std::vector<std::string> mirrors;  // in the order in which they are tried
   std::string package;               // package name in Debian; may be empty
-  std::string source;                // where the checksums were published; empty: by the authors
+  std::string source;                // of the checksums, in words
 };
 
 // Null for a name that cannot be fetched.

@@ -76,24 +76,41 @@ std::string read_content(archive* reader, const RemoteFile& wanted, std::uint64_
   }
 }
 
-std::string unpack_entry(archive* reader, const RemoteFile& wanted, std::uint64_t most_bytes,
+// A wanted file, and the name under which an archive holds it.
+struct Entry {
+  const RemoteFile* file = nullptr;
+  std::string name;
+
+  bool is_packed() const { return name != file->name; }
+};
+
+// What is read is that of the archive: of NAME.gz, the content is checked when the file is there.
+std::string unpack_entry(archive* reader, const Entry& entry, std::uint64_t most_bytes,
                          const fs::path& folder) {
-  PartFile part(folder / (wanted.name + ".part"));
+  PartFile part(folder / (entry.name + ".part"));
   part.clear();
-  std::string error = read_content(reader, wanted, most_bytes,
-                                   [&](std::span<const std::byte> bytes) { part.append(bytes); });
-  error.empty() ? part.keep_as(folder / wanted.name) : part.remove();
+  const Sink append = [&](std::span<const std::byte> bytes) { part.append(bytes); };
+  std::string error = entry.is_packed() ? read_content(reader, {entry.name, {}}, most_bytes, append)
+                                        : read_content(reader, *entry.file, most_bytes, append);
+  if (error.empty() && entry.is_packed()) {
+    error = content_error(part.path(), *entry.file, most_bytes);
+  }
+  error.empty() ? part.keep_as(folder / entry.name) : part.remove();
   return error;
 }
 
-const RemoteFile* find_wanted(std::span<const RemoteFile> wanted, archive_entry* entry) {
+// Without a file where the entry is none that is wanted.
+Entry find_wanted(std::span<const RemoteFile> wanted, archive_entry* entry) {
   const char* path = archive_entry_pathname(entry);
   if (!path || archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
-    return nullptr;
+    return {};
   const std::string_view whole = path;
   const std::string_view name = whole.substr(whole.find_last_of('/') + 1);  // npos + 1 is 0
-  const auto it = std::ranges::find(wanted, name, &RemoteFile::name);
-  return it == wanted.end() ? nullptr : &*it;
+  const auto has_name = [&](const RemoteFile& file) {
+    return name == file.name || name == file.name + ".gz";
+  };
+  const auto it = std::ranges::find_if(wanted, has_name);
+  return it == wanted.end() ? Entry{} : Entry{&*it, std::string(name)};
 }
 
 }  // namespace
@@ -137,16 +154,23 @@ std::string unpack(const fs::path& archive_file, std::span<const RemoteFile> wan
   if (!open(reader.get(), archive_file)) return reason(reader.get());
   std::vector<std::string> missing;
   for (const RemoteFile& file : wanted) missing.push_back(file.name);
+  std::uint64_t bytes = 0;
   while (!missing.empty()) {
-    archive_entry* entry = nullptr;
-    const int header = archive_read_next_header(reader.get(), &entry);
-    if (header == ARCHIVE_EOF) break;
-    if (header < ARCHIVE_WARN) return reason(reader.get());
-    const RemoteFile* file = find_wanted(wanted, entry);
-    if (!file || std::ranges::count(missing, file->name) == 0) continue;
-    if (std::string error = unpack_entry(reader.get(), *file, most_bytes, folder); !error.empty())
+    archive_entry* header = nullptr;
+    const int result = archive_read_next_header(reader.get(), &header);
+    if (result == ARCHIVE_EOF) break;
+    if (result < ARCHIVE_WARN) return reason(reader.get());
+    // An entry that is skipped is decompressed, too; headers of entries are not among their bytes.
+    bytes += static_cast<std::uint64_t>(std::max<la_int64_t>(archive_entry_size(header), 0));
+    const auto read =
+        static_cast<std::uint64_t>(std::max<la_int64_t>(archive_filter_bytes(reader.get(), 0), 0));
+    if (std::max(bytes, read / 2) > most_bytes)
+      return fmt::format("its entries have more than {} bytes", most_bytes);
+    const Entry entry = find_wanted(wanted, header);
+    if (entry.file == nullptr || std::ranges::count(missing, entry.file->name) == 0) continue;
+    if (std::string error = unpack_entry(reader.get(), entry, most_bytes, folder); !error.empty())
       return error;
-    std::erase(missing, file->name);
+    std::erase(missing, entry.file->name);
   }
   return missing.empty() ? "" : fmt::format("it does not hold {}", fmt::join(missing, ", "));
 }

@@ -20,9 +20,10 @@ std::string content_error(const std::filesystem::path& file, const RemoteFile& w
 std::string checksum_error(const std::filesystem::path& file, const Checksum& wanted);
 
 // Extracts the wanted files from a .tar.gz or .zip into `folder` under their own names, whatever
-// their path in the archive, each after its content was checked. Skips everything else in the
-// archive. Returns the reason if that fails, else an empty text. Throws SystemError(io) (disk
-// full).
+// their path in the archive, each after its content was checked. An entry NAME.gz counts as NAME
+// and stays packed. Skips everything else, and refuses an archive whose entries have more than
+// `most_bytes` together. Returns the reason if that fails, else an empty text. Throws
+// SystemError(io) (disk full).
 std::string unpack(const std::filesystem::path& archive, std::span<const RemoteFile> wanted,
                    std::uint64_t most_bytes, const std::filesystem::path& folder);
 

@@ -20,6 +20,7 @@ std::string model_name(const std::string& data) {
   std::string name = data.substr(0, data.find('.')).substr(0, 60);
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-') c = '-';
+  name.erase(0, name.find_first_not_of('-'));
   return name.empty() ? "mine" : name;
 }
 

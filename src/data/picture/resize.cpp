@@ -146,7 +146,7 @@ Picture resized(const Picture& picture, Extent size, Resize resize) {
     skipped = 0;
   }
 
-  Picture result{{size.height, size.width, channels}, {}};
+  Picture result{{size.height, size.width, channels}, {}, picture.lost_colour};
   result.pixels.resize(static_cast<std::size_t>(result.shape.size()));
   const Index bytes = size.width * channels, used = across.count * channels;
   std::vector<std::uint8_t> line(static_cast<std::size_t>(source.bytes));

@@ -102,11 +102,7 @@ Picture decode_one(Job& job, const ListedPicture& picture) {
   }
   // Shares are taken in this order, so threads never wait for each other.
   const Budget::Share share(job.pictures, memory_of(size, job.shape));
-  Picture decoded = decode_picture(file, job.shape.channels);
-  const bool lost_colour = decoded.lost_colour;
-  Picture image = resized(std::move(decoded), wanted, job.resize);
-  image.lost_colour = lost_colour;
-  return image;
+  return resized(decode_picture(file, job.shape.channels), wanted, job.resize);
 }
 
 // A picture's place between the threads and the caller.
@@ -146,6 +142,7 @@ Result result_of(Job& job, const ListedPicture& picture) {
 class Decoders {
  public:
   Decoders(Job& job, int threads, std::size_t window) : job_(job), results_(window) {
+    threads_.reserve(static_cast<std::size_t>(threads));
     try {
       for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
     } catch (const std::system_error& error) {
@@ -153,6 +150,8 @@ class Decoders {
         throw SystemError(Fault::unavailable, "pthread_create", "a thread that decodes pictures",
                           error.code().value());
       }
+    } catch (const std::bad_alloc&) {  // those that began suffice
+      if (threads_.empty()) throw;
     }
   }
 
@@ -162,7 +161,7 @@ class Decoders {
       is_ending_ = true;
     }
     has_room_.notify_all();
-    threads_.clear();  // joins
+    for (std::thread& thread : threads_) thread.join();
   }
   Decoders(const Decoders&) = delete;
   Decoders& operator=(const Decoders&) = delete;
@@ -203,7 +202,7 @@ class Decoders {
   std::vector<Result> results_;
   std::size_t begun_ = 0, taken_ = 0;
   bool is_ending_ = false;
-  std::vector<std::jthread> threads_;
+  std::vector<std::thread> threads_;  // libc++ 19 has no std::jthread
 };
 
 std::size_t window_of(const Shape& shape, int threads, const DecodeLimits& limits) {

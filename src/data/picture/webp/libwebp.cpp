@@ -38,10 +38,19 @@ int orientation_of(Bytes bytes) {
   return 1;
 }
 
-[[noreturn]] void refuse(const PictureFile& file, VP8StatusCode status) {
+// Throws std::bad_alloc where the memory that decoding may take (picture.hpp) is not there.
+void check_memory(const PictureHeader& header) {
+  constexpr Index kBytesOfPixel = 10;
+  const auto bytes = static_cast<std::size_t>(header.height * header.width * kBytesOfPixel);
+  ::operator delete(::operator new(bytes));
+}
+
+[[noreturn]] void refuse(const PictureFile& file, VP8StatusCode status,
+                         const PictureHeader& header = {}) {
   switch (status) {
-    case VP8_STATUS_OUT_OF_MEMORY:
-      throw std::bad_alloc();
+    case VP8_STATUS_OUT_OF_MEMORY:  // 1.5 and 1.6 say so of some damaged files, too
+      check_memory(header);
+      refuse_picture(file, "WebP: its data are damaged");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED:
       refuse_picture(file, "WebP: it ends too early");
@@ -78,7 +87,7 @@ StoredPicture decode(const PictureFile& file, Index /*channels*/, const PictureL
   config.output.u.RGBA.stride = static_cast<int>(3 * header.width);
   config.output.u.RGBA.size = pixels.size();
   const auto status = WebPDecode(file.bytes.data(), file.bytes.size(), &config);
-  if (status != VP8_STATUS_OK) refuse(file, status);
+  if (status != VP8_STATUS_OK) refuse(file, status, header);
   return result;
 }
 

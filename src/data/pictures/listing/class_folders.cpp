@@ -201,6 +201,10 @@ void FolderWalk::finish(const std::string& name) {
         fmt::format("{} {} nowhere: {}", dangling_.size(),
                     dangling_.size() == 1 ? "link leads" : "links lead", some_of(dangling_)),
         "fetch the files to which they should lead, or remove the links");
+  if (listing_.classes.size() < 2 && lists_.size() == 1)
+    throw UserError(Fault::bad_data, fmt::format("cannot use {}", printable(name)),
+                    "it has no two class folders, but a list of pictures",
+                    fmt::format("give the list: --data {}", shell_path(listing_.root / lists_[0])));
   const auto note = [&](std::string text) { listing_.notes.push_back(std::move(text)); };
   if (others_ > 0) {
     std::vector<std::pair<std::size_t, std::string>> most;
@@ -232,6 +236,11 @@ void FolderWalk::finish(const std::string& name) {
                      some_of(again_, 5)));
 }
 
+bool looks_like_part(const std::string& name) {
+  const std::string begin = lower(name);
+  return begin.starts_with("train") || begin.starts_with("test") || begin.starts_with("val");
+}
+
 // DIR/train/CLASS and so on; `inside` are the entries of DIR, `train` those of DIR/train.
 void list_parts(FolderWalk& walk, Listing& listing, const std::vector<FolderEntry>& inside,
                 const std::vector<FolderEntry>& train) {
@@ -242,6 +251,11 @@ void list_parts(FolderWalk& walk, Listing& listing, const std::vector<FolderEntr
     const auto part = std::ranges::find(kPartFolders, entry.name, &PartFolder::name);
     if (part == std::end(kPartFolders) || !is_folder(entry)) {
       if (is_folder(entry)) unread.push_back(entry.name);
+      if (is_folder(entry) && looks_like_part(entry.name))
+        throw UserError(
+            Fault::bad_data, fmt::format("cannot use {}", shown(listing.root)),
+            fmt::format("its folder {} looks like a part, and is none", printable(entry.name)),
+            "call it test or val, or move it elsewhere");
     } else if (part->part == PicturePart::validation) {
       validation.push_back(entry.name);
     }
@@ -279,17 +293,13 @@ void refuse_unknown_parts(const Listing& listing, const std::vector<FolderEntry>
   std::vector<std::string> folders;
   for (const FolderEntry& entry : inside)
     if (is_folder(entry)) folders.push_back(entry.name);
-  const auto is_part = [](const std::string& name) {
-    const std::string begin = lower(name);
-    return begin.starts_with("train") || begin.starts_with("test") || begin.starts_with("val");
-  };
   const auto has_only_folders = [&](const std::string& name) {
     return std::ranges::none_of(listing.pictures, [&](const ListedPicture& picture) {
       return picture.path.starts_with(name + '/') &&
              picture.path.find('/', name.size() + 1) == std::string::npos;
     });
   };
-  if (folders.empty() || !std::ranges::all_of(folders, is_part) ||
+  if (folders.empty() || !std::ranges::all_of(folders, looks_like_part) ||
       !std::ranges::all_of(folders, has_only_folders))
     return;
   throw UserError(Fault::bad_data, fmt::format("cannot use {}", shown(listing.root)),

@@ -41,7 +41,8 @@ void check_parts(Listing& listing, double test_fraction, double validation) {
   if (count(listing, PicturePart::test) == 0)
     note(test_fraction > 0
              ? fmt::format("no picture is in the {} of the pictures for the test", test_fraction)
-             : "there are no test pictures; --test-fraction 0.2 takes some of the others");
+             : "there are no test pictures; training with --test-fraction 0.2 takes some of the "
+               "others");
   if (validation > 0 && count(listing, PicturePart::validation) == 0)
     throw UserError(Fault::bad_data,
                     fmt::format("the validation {} holds out no picture of {}", validation,
