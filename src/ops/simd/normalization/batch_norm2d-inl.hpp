@@ -45,30 +45,20 @@ class PixelRuns {
   const Index width_, area_, whole_rows_, blocks_, of_sample_, count_;
 };
 
-// One sum for each channel, or two, over the pixels of all segments. Term::add(pixel) adds a pixel
-// to a chain.
-struct OneSum {
-  DoubleVector a;
-  static HWY_INLINE OneSum zero() { return {hn::Zero(Doubles())}; }
-  HWY_INLINE void plus(const OneSum& other) { a = hn::Add(a, other.a); }
-};
-struct TwoSums {
-  DoubleVector a, b;
-  static HWY_INLINE TwoSums zero() { return {hn::Zero(Doubles()), hn::Zero(Doubles())}; }
-  HWY_INLINE void plus(const TwoSums& other) {
-    a = hn::Add(a, other.a);
-    b = hn::Add(b, other.b);
-  }
-};
-
-template <class Sums, class Term>
-HWY_INLINE Sums sum_of_pixels(const PixelRuns& runs, const Term& term) {
-  Sums total = Sums::zero();
-  const auto append = [&](Index i, const Sums& sum) HWY_ATTR {
+// Two sums for each channel over the pixels of all segments; term(pixel, a, b) adds a pixel to a
+// chain of each. They are single vectors because vectors of SVE cannot be members of a struct.
+template <class Term>
+HWY_INLINE void sum_pixels(const PixelRuns& runs, const Term& term, DoubleVector& total_a,
+                           DoubleVector& total_b) {
+  const auto zero = hn::Zero(Doubles());
+  total_a = total_b = zero;
+  const auto append = [&](Index i, const DoubleVector& a, const DoubleVector& b) HWY_ATTR {
     if (i == 0) {
-      total = sum;
+      total_a = a;
+      total_b = b;
     } else {
-      total.plus(sum);
+      total_a = hn::Add(total_a, a);
+      total_b = hn::Add(total_b, b);
     }
   };
   Index i = 0;
@@ -76,28 +66,28 @@ HWY_INLINE Sums sum_of_pixels(const PixelRuns& runs, const Term& term) {
     const Range run = runs[i];
     if (i + 4 <= runs.count() && runs[i + 1].size() == run.size() &&
         runs[i + 2].size() == run.size() && runs[i + 3].size() == run.size()) {
-      Sums s0 = Sums::zero(), s1 = Sums::zero(), s2 = Sums::zero(), s3 = Sums::zero();
+      DoubleVector a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+      DoubleVector b0 = zero, b1 = zero, b2 = zero, b3 = zero;
       const Index second = runs[i + 1].begin, third = runs[i + 2].begin;
       const Index fourth = runs[i + 3].begin;
       for (Index p = 0; p < run.size(); ++p) {
-        term(run.begin + p, s0);
-        term(second + p, s1);
-        term(third + p, s2);
-        term(fourth + p, s3);
+        term(run.begin + p, a0, b0);
+        term(second + p, a1, b1);
+        term(third + p, a2, b2);
+        term(fourth + p, a3, b3);
       }
-      append(i, s0);
-      append(i + 1, s1);
-      append(i + 2, s2);
-      append(i + 3, s3);
+      append(i, a0, b0);
+      append(i + 1, a1, b1);
+      append(i + 2, a2, b2);
+      append(i + 3, a3, b3);
       i += 4;
     } else {
-      Sums sum = Sums::zero();
-      for (Index p = run.begin; p < run.end; ++p) term(p, sum);
-      append(i, sum);
+      DoubleVector a = zero, b = zero;
+      for (Index p = run.begin; p < run.end; ++p) term(p, a, b);
+      append(i, a, b);
       ++i;
     }
   }
-  return total;
 }
 
 inline void statistics(const BatchNorm2d& op, const StatisticsPass<float>& pass, Range units) {
@@ -111,17 +101,20 @@ inline void statistics(const BatchNorm2d& op, const StatisticsPass<float>& pass,
     const auto mask = first_lanes(d, end - c);
     const auto in = first_lanes(half, end - c);
     const float* const x = pass.x + c;
-    const auto sum = sum_of_pixels<OneSum>(runs, [&](Index pixel, OneSum& chain) HWY_ATTR {
-      chain.a = hn::Add(chain.a, hn::PromoteTo(d, hn::MaskedLoad(in, half, x + pixel * C)));
-    });
-    const auto mean = hn::Div(sum.a, n);
-    const auto m2 = sum_of_pixels<OneSum>(runs, [&](Index pixel, OneSum& chain) HWY_ATTR {
+    DoubleVector sum, m2, unused;
+    const auto add = [&](Index pixel, DoubleVector& a, DoubleVector&) HWY_ATTR {
+      a = hn::Add(a, hn::PromoteTo(d, hn::MaskedLoad(in, half, x + pixel * C)));
+    };
+    sum_pixels(runs, add, sum, unused);
+    const auto mean = hn::Div(sum, n);
+    const auto add_square = [&](Index pixel, DoubleVector& a, DoubleVector&) HWY_ATTR {
       const auto value = hn::PromoteTo(d, hn::MaskedLoad(in, half, x + pixel * C));
       const auto deviation = hn::Sub(value, mean);
-      chain.a = hn::MulAdd(deviation, deviation, chain.a);
-    });
+      a = hn::MulAdd(deviation, deviation, a);
+    };
+    sum_pixels(runs, add_square, m2, unused);
     store_lanes(mean, mask, d, pass.values + c);
-    store_lanes(m2.a, mask, d, pass.values + C + c);
+    store_lanes(m2, mask, d, pass.values + C + c);
   }
 }
 
@@ -137,27 +130,30 @@ inline void gradient_statistics(const BatchNorm2d& op, const StatisticsPass<floa
     const auto mask = first_lanes(d, end - c);
     const auto in = first_lanes(half, end - c);
     const auto mean = hn::MaskedLoad(mask, d, pass.mean + c);
-    const auto add = [&](Index at, hn::Vec<HalfFloats> dy, TwoSums& chain) HWY_ATTR {
+    const auto add = [&](Index at, hn::Vec<HalfFloats> dy, DoubleVector& a,
+                         DoubleVector& b) HWY_ATTR {
       const auto gradient = hn::PromoteTo(d, dy);
       const auto value = hn::PromoteTo(d, hn::MaskedLoad(in, half, pass.x + at));
-      chain.a = hn::Add(chain.a, gradient);
-      chain.b = hn::MulAdd(gradient, hn::Sub(value, mean), chain.b);
+      a = hn::Add(a, gradient);
+      b = hn::MulAdd(gradient, hn::Sub(value, mean), b);
     };
-    const auto sums =
-        y == nullptr
-            ? sum_of_pixels<TwoSums>(runs,
-                                     [&](Index pixel, TwoSums& chain) HWY_ATTR {
-                                       const Index at = pixel * C + c;
-                                       add(at, hn::MaskedLoad(in, half, pass.dy + at), chain);
-                                     })
-            : sum_of_pixels<TwoSums>(runs, [&](Index pixel, TwoSums& chain) HWY_ATTR {
-                const Index at = pixel * C + c;
-                const auto is_above = hn::Gt(hn::MaskedLoad(in, half, y + at), hn::Zero(half));
-                add(at, hn::IfThenElseZero(is_above, hn::MaskedLoad(in, half, pass.dy + at)),
-                    chain);
-              });
-    store_lanes(sums.a, mask, d, pass.values + c);
-    store_lanes(sums.b, mask, d, pass.values + C + c);
+    const auto add_all = [&](Index pixel, DoubleVector& a, DoubleVector& b) HWY_ATTR {
+      const Index at = pixel * C + c;
+      add(at, hn::MaskedLoad(in, half, pass.dy + at), a, b);
+    };
+    const auto add_above = [&](Index pixel, DoubleVector& a, DoubleVector& b) HWY_ATTR {
+      const Index at = pixel * C + c;
+      const auto is_above = hn::Gt(hn::MaskedLoad(in, half, y + at), hn::Zero(half));
+      add(at, hn::IfThenElseZero(is_above, hn::MaskedLoad(in, half, pass.dy + at)), a, b);
+    };
+    DoubleVector sum, moment;
+    if (y == nullptr) {
+      sum_pixels(runs, add_all, sum, moment);
+    } else {
+      sum_pixels(runs, add_above, sum, moment);
+    }
+    store_lanes(sum, mask, d, pass.values + c);
+    store_lanes(moment, mask, d, pass.values + C + c);
   }
 }
 
