@@ -256,6 +256,40 @@ TEST(ResizedPicture, HasTheBitsOfTheGoldensWithEveryInstructionSet) {
   hwy::SetSupportedTargetsForTest(0);
 }
 
+Picture channel_of(const Picture& rgb, std::size_t channel) {
+  Picture grey{{rgb.shape.height, rgb.shape.width, 1}, {}};
+  for (std::size_t i = channel; i < rgb.pixels.size(); i += 3) grey.pixels.push_back(rgb.pixels[i]);
+  return grey;
+}
+
+// The two have other inner loops. AddressSanitizer sees whether they read behind the last row.
+void expect_channels_are_resized_as_grey(const Shape& from, Extent to) {
+  const Picture rgb = pattern(from);
+  const Picture result = resized(rgb, to, Resize::stretch);
+  for (const std::size_t channel : {0, 1, 2}) {
+    EXPECT_EQ(channel_of(result, channel).pixels,
+              resized(channel_of(rgb, channel), to, Resize::stretch).pixels)
+        << to_string(from) << " to " << to_string(to) << ", channel " << channel;
+  }
+}
+
+TEST(ResizedPicture, ResizesEachChannelAsGreyAtEverySize) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    hwy::SetSupportedTargetsForTest(target);
+    for (const Index height : {1, 2, 5, 9}) {
+      for (const Index width : {1, 2, 3, 4, 5, 7, 16, 33, 200}) {
+        for (const Index to : {1, 2, 6, 13}) {
+          expect_channels_are_resized_as_grey({height, width, 3}, {4, to});
+        }
+      }
+    }
+    // The sums of the coefficients' lower bits exceed 32 bits.
+    expect_channels_are_resized_as_grey({1, 65535, 3}, {1, 3});
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
 TEST(ResizedPicture, OfTheSameSizeIsTheSame) {
   const Picture picture = pattern({9, 14, 3});
   for (const Resize how : {Resize::stretch, Resize::fit, Resize::crop}) {

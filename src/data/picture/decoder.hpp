@@ -24,12 +24,14 @@ struct StoredPicture {
 };
 
 // `channels` is what the caller of decode_picture() asked for: a decoder gives grey as that many
-// channels where it can do so at no cost, and never makes grey of colours.
+// channels where it can do so at no cost, and never makes grey of colours. The pixels may lie in
+// `memory`.
 struct PictureDecoder {
   const char* library;  // for the message of a build without it
   PictureHeader (*header)(const PictureFile& file);
   // Calls check_limits() before it allocates memory for the pixels.
-  StoredPicture (*decode)(const PictureFile& file, Index channels, const PictureLimits& limits);
+  StoredPicture (*decode)(const PictureFile& file, Index channels, const PictureLimits& limits,
+                          PixelMemory memory);
   bool is_there = true;
   std::string (*version)() = nullptr;  // of the library, where there is one
 };

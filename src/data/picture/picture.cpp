@@ -156,9 +156,10 @@ Extent picture_size(const PictureFile& file, const PictureLimits& limits) {
   return {header.height, header.width};
 }
 
-Picture decode_picture(const PictureFile& file, Index channels, const PictureLimits& limits) {
+Picture decode_picture(const PictureFile& file, Index channels, const PictureLimits& limits,
+                       PixelMemory memory) {
   CONVOY_ASSERT(channels == 1 || channels == 3);
-  auto [picture, orientation] = decoder_for(file).decode(file, channels, limits);
+  auto [picture, orientation] = decoder_for(file).decode(file, channels, limits, std::move(memory));
   return upright(with_channels(std::move(picture), channels), orientation);
 }
 

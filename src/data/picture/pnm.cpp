@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace convoy {
@@ -81,11 +82,10 @@ std::uint8_t scaled(const PictureFile& file, Index value, Index largest) {
 }
 
 // Both allocate no more than the file has bytes, whatever its header says.
-using Pixels = std::vector<std::uint8_t>;
-
-Pixels read_plain(const PictureFile& file, const PnmHeader& header, std::size_t count) {
+PixelMemory read_plain(const PictureFile& file, const PnmHeader& header, std::size_t count,
+                       PixelMemory pixels) {
   Reader reader{file, header.end};
-  Pixels pixels;
+  pixels.clear();
   pixels.reserve(std::min(count, file.bytes.size()));
   while (pixels.size() < count) {
     pixels.push_back(scaled(file, reader.next_number(), header.largest));
@@ -116,11 +116,12 @@ Pixels read_plain(const PictureFile& file, const PnmHeader& header, std::size_t 
       "raster");
 }
 
-Pixels read_binary(const PictureFile& file, const PnmHeader& header, std::size_t count) {
+PixelMemory read_binary(const PictureFile& file, const PnmHeader& header, std::size_t count,
+                        PixelMemory pixels) {
   const auto bytes = file.bytes.subspan(header.end);
   const std::size_t raster = header.largest > 255 ? 2 * count : count;
   if (bytes.size() < raster) refuse_picture(file, "it ends too early");
-  Pixels pixels(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+  pixels.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
   if (header.largest != 255) {
     for (std::size_t i = 0; i < count; ++i) {
       const Index value = raster == count ? bytes[i] : bytes[2 * i] * 256 + bytes[2 * i + 1];
@@ -131,12 +132,13 @@ Pixels read_binary(const PictureFile& file, const PnmHeader& header, std::size_t
   return pixels;
 }
 
-StoredPicture decode(const PictureFile& file, Index /*channels*/, const PictureLimits& limits) {
+StoredPicture decode(const PictureFile& file, Index /*channels*/, const PictureLimits& limits,
+                     PixelMemory memory) {
   const PnmHeader header = read_header(file);
   check_limits(file, {header.height, header.width}, limits);
   const auto count = static_cast<std::size_t>(header.height * header.width * header.channels);
   return {{{header.height, header.width, header.channels},
-           (header.is_plain ? read_plain : read_binary)(file, header, count)}};
+           (header.is_plain ? read_plain : read_binary)(file, header, count, std::move(memory))}};
 }
 
 PictureHeader header_of(const PictureFile& file) {

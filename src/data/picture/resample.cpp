@@ -55,25 +55,53 @@ HWY_INLINE void resample_grey(const std::uint8_t* in, const ResampleWindows& win
 
 #else
 
-// A vector holds a pixel and the first value of the next, which is not used.
+// 16-bit numbers of a vector: of two pixels, or of four.
+#if HWY_MAX_BYTES >= 32 && !HWY_HAVE_SCALABLE
+constexpr int kRgbValues = 16;
+#else
+constexpr int kRgbValues = 8;
+#endif
+constexpr int kRgbBytes = kRgbValues / 4 * 3;
+
+// A block of four 32-bit numbers: red, green, blue, and one that is not used. Products of 16-bit
+// numbers are faster than those of 32 bits, so the upper and the lower bits of the coefficients
+// (RgbCoefficients) have a sum each. The sum of the lower ones may exceed 32 bits where a window
+// has thousands of pixels; the total does not, and has the right bits.
 HWY_INLINE void resample_rgb(const std::uint8_t* in, const ResampleWindows& windows,
                              std::uint8_t* out) {
-  const hn::FixedTag<std::int32_t, 4> d;
-  const std::int32_t* k = windows.coefficients.data();
-  for (Index x = 0; x < windows.outputs(); ++x, k += windows.taps, out += 3) {
+  const hn::FixedTag<std::int16_t, kRgbValues> d16;
+  const hn::FixedTag<std::uint8_t, kRgbValues> d8;
+  const hn::FixedTag<std::int32_t, kRgbValues / 2> d32;
+  const hn::FixedTag<std::int32_t, 4> block;
+  HWY_ALIGN static constexpr std::uint8_t kPairs[16] = {0, 3, 1, 4,  2, 5,  0, 0,
+                                                        6, 9, 7, 10, 8, 11, 0, 0};
+  const auto pairs = hn::Load(d8, kPairs);
+  const RgbCoefficients& rgb = windows.rgb;
+  const std::int16_t *high = rgb.high.data(), *low = rgb.low.data();
+  const Index values = 4 * windows.taps;
+  for (Index x = 0; x < windows.outputs(); ++x, high += values, low += values, out += 3) {
     const auto at = static_cast<std::size_t>(x);
     const std::uint8_t* from = in + Index{3} * windows.first[at];
-    const std::int32_t count = windows.count[at];
-    auto even = hn::Set(d, kHalf), odd = hn::Zero(d);
-    std::int32_t i = 0;
-    for (; i + 1 < count; i += 2, from += 6) {
-      even = hn::Add(even, hn::Mul(hn::Set(d, k[i]), load(d, from)));
-      odd = hn::Add(odd, hn::Mul(hn::Set(d, k[i + 1]), load(d, from + 3)));
+    const Index end = 4 * Index{windows.count[at]};
+    auto upper = hn::Zero(d32), upper_rest = upper, lower = upper, lower_rest = upper;
+    for (Index i = 0; i < end; i += kRgbValues, from += kRgbBytes) {
+      const auto pixels = hn::PromoteTo(d16, hn::TableLookupBytes(hn::LoadU(d8, from), pairs));
+      upper =
+          hn::ReorderWidenMulAccumulate(d32, pixels, hn::LoadU(d16, high + i), upper, upper_rest);
+      lower =
+          hn::ReorderWidenMulAccumulate(d32, pixels, hn::LoadU(d16, low + i), lower, lower_rest);
     }
-    if (i < count) even = hn::Add(even, hn::Mul(hn::Set(d, k[i]), load(d, from)));
-    HWY_ALIGN std::int32_t sums[4];
-    hn::Store(hn::Add(even, odd), d, sums);
-    for (int c = 0; c < 3; ++c) out[c] = byte_of(sums[c]);
+    const auto all = hn::Add(hn::ShiftLeft<kLowBits>(hn::RearrangeToOddPlusEven(upper, upper_rest)),
+                             hn::RearrangeToOddPlusEven(lower, lower_rest));
+#if HWY_MAX_BYTES >= 32 && !HWY_HAVE_SCALABLE
+    const auto pixel = hn::Add(hn::LowerHalf(block, all), hn::UpperHalf(block, all));
+#else
+    const auto pixel = all;
+#endif
+    const hn::FixedTag<std::uint8_t, 4> bytes;
+    hn::StoreU(hn::DemoteTo(
+                   bytes, hn::ShiftRight<kCoefficientBits>(hn::Add(pixel, hn::Set(block, kHalf)))),
+               bytes, out);
   }
 }
 
@@ -139,6 +167,20 @@ namespace convoy {
 
 HWY_EXPORT(resample_row);
 HWY_EXPORT(resample_columns);
+
+void ResampleWindows::split_coefficients() {
+  const std::size_t size = coefficients.size();
+  rgb.high.resize(4 * size);
+  rgb.low.resize(4 * size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::int32_t k = coefficients[i];
+    const std::size_t pair = i / 2 * 8 + i % 2;
+    for (std::size_t c = 0; c < 4; ++c) {
+      rgb.high[pair + 2 * c] = static_cast<std::int16_t>(k >> kLowBits);
+      rgb.low[pair + 2 * c] = static_cast<std::int16_t>(k & ((1 << kLowBits) - 1));
+    }
+  }
+}
 
 void resample_row(const std::uint8_t* in, Index channels, const ResampleWindows& windows,
                   std::uint8_t* out) {

@@ -86,11 +86,12 @@ std::vector<std::uint8_t> with_resized_rows(const Picture& picture, Range range,
                                             const ResampleWindows& windows) {
   const Index channels = picture.shape.channels, bytes = picture.shape.width * channels;
   const Index out_bytes = windows.outputs() * channels;
-  std::vector<std::uint8_t> out(static_cast<std::size_t>(range.size() * out_bytes));
+  std::vector<std::uint8_t> out(
+      static_cast<std::size_t>(range.size() * out_bytes + kWrittenBehindRow));
   for (Index y = range.begin; y < range.end; ++y) {
     const std::uint8_t* row = picture.pixels.data() + y * bytes;
     std::vector<std::uint8_t> last;  // with room behind it
-    if (y + 1 == picture.shape.height) {
+    if ((picture.shape.height - y - 1) * bytes < kReadBehindRow) {
       last.assign(row, row + bytes);
       last.resize(static_cast<std::size_t>(bytes + kReadBehindRow));
       row = last.data();
@@ -141,7 +142,9 @@ Picture resized(const Picture& picture, Extent size, Resize resize) {
   Rows source{picture.pixels.data(), 0, from_width * channels};
   Index skipped = across.begin * channels;  // bytes of a row left of what is computed
   if (!across.is_identity()) {
-    narrow = with_resized_rows(picture, range, windows_of(across));
+    ResampleWindows columns = windows_of(across);
+    if (channels == 3) columns.split_coefficients();
+    narrow = with_resized_rows(picture, range, columns);
     source = {narrow.data(), range.begin, across.count * channels};
     skipped = 0;
   }

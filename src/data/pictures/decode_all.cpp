@@ -79,6 +79,9 @@ std::uint64_t memory_of(const Extent& size, const Shape& shape) {
          static_cast<std::uint64_t>(size.height * shape.width * shape.channels + shape.size());
 }
 
+// What a thread keeps beyond the budgets.
+constexpr std::size_t kMostKeptBytes = std::size_t{4} << 20;
+
 struct Job {
   const Listing& listing;
   Shape shape;
@@ -87,7 +90,8 @@ struct Job {
   Budget files, pictures;
 };
 
-Picture decode_one(Job& job, const ListedPicture& picture) {
+// `memory` is what the thread keeps from one picture to the next.
+Picture decode_one(Job& job, const ListedPicture& picture, PixelMemory& memory) {
   const std::string name = (job.listing.root / picture.path).string();
   const Budget::Share file_share(job.files, picture.file.bytes);
   const std::vector<std::uint8_t> bytes = read_listed_file(job.listing, picture, name);
@@ -102,7 +106,11 @@ Picture decode_one(Job& job, const ListedPicture& picture) {
   }
   // Shares are taken in this order, so threads never wait for each other.
   const Budget::Share share(job.pictures, memory_of(size, job.shape));
-  return resized(decode_picture(file, job.shape.channels), wanted, job.resize);
+  Picture decoded = decode_picture(file, job.shape.channels, {}, std::move(memory));
+  Picture result = resized(decoded, wanted, job.resize);
+  memory = std::move(decoded.pixels);
+  if (memory.capacity() > kMostKeptBytes) memory = {};
+  return result;
 }
 
 // A picture's place between the threads and the caller.
@@ -119,10 +127,10 @@ UserError lack_of_memory(const Job& job, const ListedPicture& picture) {
           "the memory does not suffice", "use fewer threads or ranks, or ask for more memory"};
 }
 
-Result result_of(Job& job, const ListedPicture& picture) {
+Result result_of(Job& job, const ListedPicture& picture, PixelMemory& memory) {
   Result result;
   try {
-    result.image = decode_one(job, picture);
+    result.image = decode_one(job, picture, memory);
   } catch (const Error& error) {
     if (is_of_picture(error)) {
       result.problem = error.problem();
@@ -181,6 +189,7 @@ class Decoders {
  private:
   void work() {
     const std::vector<ListedPicture>& pictures = job_.listing.pictures;
+    PixelMemory memory;
     std::unique_lock lock(mutex_);
     while (true) {
       has_room_.wait(lock, [&] {
@@ -189,7 +198,7 @@ class Decoders {
       if (is_ending_ || begun_ == pictures.size()) return;
       const std::size_t picture = begun_++;
       lock.unlock();
-      Result result = result_of(job_, pictures[picture]);
+      Result result = result_of(job_, pictures[picture], memory);
       lock.lock();
       results_[picture % results_.size()] = std::move(result);
       if (picture == taken_) is_done_.notify_one();

@@ -14,6 +14,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "data/picture/exif.hpp"
 #include "data/picture/jpeg.hpp"
@@ -169,7 +170,8 @@ void read_cmyk(const PictureFile& file, JpegReader& reader, Picture& picture) {
   }
 }
 
-StoredPicture decode(const PictureFile& file, Index channels, const PictureLimits& limits) {
+StoredPicture decode(const PictureFile& file, Index channels, const PictureLimits& limits,
+                     PixelMemory memory) {
   JpegReader reader;
   const PictureHeader header = read_header(file, reader);
   check_limits(file, header, limits);
@@ -177,9 +179,8 @@ StoredPicture decode(const PictureFile& file, Index channels, const PictureLimit
   if (!reader.start(colours)) refuse(file, reader);
 
   const Index samples = colours == JCS_GRAYSCALE ? 1 : 3;
-  StoredPicture result{{{header.height, header.width, samples}, {}}, header.orientation};
-  Picture& picture = result.picture;
-  picture.pixels.resize(static_cast<std::size_t>(picture.shape.size()));
+  Picture picture{{header.height, header.width, samples}, std::move(memory)};
+  picture.pixels.assign(static_cast<std::size_t>(picture.shape.size()), 0);
   if (colours == JCS_CMYK) {
     read_cmyk(file, reader, picture);
   } else if (!reader.read_rows(picture.pixels.data(),
@@ -187,7 +188,7 @@ StoredPicture decode(const PictureFile& file, Index channels, const PictureLimit
     refuse(file, reader);
   }
   if (!reader.finish()) refuse(file, reader);
-  return result;
+  return {std::move(picture), header.orientation};
 }
 
 // The library does not tell its version while it runs.

@@ -11,6 +11,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "data/picture/exif.hpp"
 #include "data/picture/png.hpp"
@@ -136,7 +137,8 @@ PictureHeader header_of(const PictureFile& file) {
   return header_from(file, reader);
 }
 
-StoredPicture decode(const PictureFile& file, Index channels, const PictureLimits& limits) {
+StoredPicture decode(const PictureFile& file, Index channels, const PictureLimits& limits,
+                     PixelMemory memory) {
   PngReader reader(file.bytes);
   if (!reader.read_header()) refuse(file, reader);
   const PictureHeader header = header_from(file, reader);
@@ -147,15 +149,13 @@ StoredPicture decode(const PictureFile& file, Index channels, const PictureLimit
   const std::size_t stride = png_get_rowbytes(reader.png, reader.info);
   CONVOY_ASSERT((samples == 1 || samples == 3) &&
                 stride == samples * static_cast<std::size_t>(header.width));
-  StoredPicture result{{{header.height, header.width, static_cast<Index>(samples)}, {}},
-                       header.orientation};
   const auto height = static_cast<std::size_t>(header.height);
-  std::vector<std::uint8_t>& pixels = result.picture.pixels;
-  pixels.resize(height * stride);
+  memory.assign(height * stride, 0);
   std::vector<png_bytep> rows(height);
-  for (std::size_t y = 0; y < height; ++y) rows[y] = pixels.data() + y * stride;
+  for (std::size_t y = 0; y < height; ++y) rows[y] = memory.data() + y * stride;
   if (!reader.read_rows(rows.data())) refuse(file, reader);
-  return result;
+  return {{{header.height, header.width, static_cast<Index>(samples)}, std::move(memory)},
+          header.orientation};
 }
 
 std::string version() {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "data/picture/exif.hpp"
 #include "data/picture/webp.hpp"
@@ -72,23 +73,23 @@ PictureHeader header_of(const PictureFile& file) {
   return {features.height, features.width, orientation_of(file.bytes)};
 }
 
-StoredPicture decode(const PictureFile& file, Index /*channels*/, const PictureLimits& limits) {
+StoredPicture decode(const PictureFile& file, Index /*channels*/, const PictureLimits& limits,
+                     PixelMemory memory) {
   const PictureHeader header = header_of(file);
   check_limits(file, header, limits);
-  StoredPicture result{{{header.height, header.width, 3}, {}}, header.orientation};
-  std::vector<std::uint8_t>& pixels = result.picture.pixels;
-  pixels.resize(static_cast<std::size_t>(result.picture.shape.size()));
+  const Shape shape{header.height, header.width, 3};
+  memory.assign(static_cast<std::size_t>(shape.size()), 0);
 
   WebPDecoderConfig config{};
   if (!WebPInitDecoderConfig(&config)) refuse_picture(file, "libwebp has another version");
   config.output.colorspace = MODE_RGB;
   config.output.is_external_memory = 1;
-  config.output.u.RGBA.rgba = pixels.data();
+  config.output.u.RGBA.rgba = memory.data();
   config.output.u.RGBA.stride = static_cast<int>(3 * header.width);
-  config.output.u.RGBA.size = pixels.size();
+  config.output.u.RGBA.size = memory.size();
   const auto status = WebPDecode(file.bytes.data(), file.bytes.size(), &config);
   if (status != VP8_STATUS_OK) refuse(file, status, header);
-  return result;
+  return {{shape, std::move(memory)}, header.orientation};
 }
 
 std::string version() {
