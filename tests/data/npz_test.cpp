@@ -32,9 +32,12 @@ Bytes from_hex(const std::string& text) {
   return bytes;
 }
 
-nlohmann::json goldens() {
-  std::ifstream file(fs::path(CONVOY_SOURCE_DIR) / "tests/data/numpy_goldens.json");
-  return nlohmann::json::parse(file);
+const nlohmann::json& goldens() {
+  static const nlohmann::json document = [] {
+    std::ifstream file(fs::path(CONVOY_SOURCE_DIR) / "tests/data/numpy_goldens.json");
+    return nlohmann::json::parse(file);
+  }();
+  return document;
 }
 
 // `held_out` samples lie behind those of the golden.
