@@ -81,6 +81,14 @@ TEST_F(PictureSets, DependOnNoLimitOfMemory) {
   }
 }
 
+TEST(KeptMemory, IsNoLargerThanItsLimit) {
+  const PixelMemory small = kept_memory(PixelMemory(kMostKeptBytes));
+  EXPECT_EQ(small.capacity(), kMostKeptBytes);
+  PixelMemory shrunk(kMostKeptBytes + 1);
+  shrunk.resize(1);
+  EXPECT_EQ(kept_memory(std::move(shrunk)).capacity(), 0);
+}
+
 TEST_F(PictureSets, EveryFactOfTheKeyMakesAnotherFile) {
   add_pictures(3);
   std::vector<std::string> keys{picture_cache_key(listing_, options_)};
@@ -328,7 +336,7 @@ TEST_F(PictureSets, WhatAKilledProcessLeftIsRemovedAndWhatIsBeingWrittenIsNot) {
   const std::string name =
       picture_cache_file(cache_, picture_cache_key(listing_, options_)).filename().string();
   const auto leave = [&](const std::string& random, bool is_old) {
-    const fs::path file = write_file(cache_ / fmt::format("{}.{}.tmp", name, random), Bytes(10));
+    fs::path file = write_file(cache_ / fmt::format("{}.{}.tmp", name, random), Bytes(10));
     if (is_old) {
       fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(1));
     }

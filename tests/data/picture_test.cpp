@@ -284,7 +284,7 @@ TEST(ResizedPicture, ResizesEachChannelAsGreyAtEverySize) {
         }
       }
     }
-    // The sums of the coefficients' lower bits exceed 32 bits.
+    // Ten thousands of coefficients that consist of lower bits alone.
     expect_channels_are_resized_as_grey({1, 65535, 3}, {1, 3});
   }
   hwy::SetSupportedTargetsForTest(0);

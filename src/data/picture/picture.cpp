@@ -48,14 +48,14 @@ const PictureDecoder& decoder_for(const PictureFile& file) {
   return decoder;
 }
 
-std::vector<std::uint8_t> grey_of(const std::vector<std::uint8_t>& rgb) {
-  std::vector<std::uint8_t> grey(rgb.size() / 3);
-  const std::uint8_t* p = rgb.data();
-  for (std::uint8_t& value : grey) {
-    value = static_cast<std::uint8_t>((299u * p[0] + 587u * p[1] + 114u * p[2] + 500u) / 1000u);
-    p += 3;
+// In the memory of the colours.
+void make_grey(PixelMemory& pixels) {
+  const std::size_t count = pixels.size() / 3;
+  const std::uint8_t* p = pixels.data();
+  for (std::size_t i = 0; i < count; ++i, p += 3) {
+    pixels[i] = static_cast<std::uint8_t>((299u * p[0] + 587u * p[1] + 114u * p[2] + 500u) / 1000u);
   }
-  return grey;
+  pixels.resize(count);
 }
 
 bool has_colour(const std::vector<std::uint8_t>& rgb) {
@@ -144,7 +144,11 @@ std::string picture_rules() {
 Picture with_channels(Picture picture, Index channels) {
   if (picture.shape.channels == channels) return picture;
   picture.lost_colour = channels == 1 && has_colour(picture.pixels);
-  picture.pixels = channels == 1 ? grey_of(picture.pixels) : rgb_of(picture.pixels);
+  if (channels == 1) {
+    make_grey(picture.pixels);
+  } else {
+    picture.pixels = rgb_of(picture.pixels);
+  }
   picture.shape.channels = channels;
   return picture;
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "data/picture/resample.cpp"
 #include <hwy/foreach_target.h>
@@ -65,8 +67,8 @@ constexpr int kRgbBytes = kRgbValues / 4 * 3;
 
 // A block of four 32-bit numbers: red, green, blue, and one that is not used. Products of 16-bit
 // numbers are faster than those of 32 bits, so the upper and the lower bits of the coefficients
-// (RgbCoefficients) have a sum each. The sum of the lower ones may exceed 32 bits where a window
-// has thousands of pixels; the total does not, and has the right bits.
+// (RgbCoefficients) have a sum each. No sum needs more than 31 bits, because the coefficients of
+// an output add up to about 2^kCoefficientBits.
 HWY_INLINE void resample_rgb(const std::uint8_t* in, const ResampleWindows& windows,
                              std::uint8_t* out) {
   const hn::FixedTag<std::int16_t, kRgbValues> d16;
@@ -184,6 +186,7 @@ void ResampleWindows::split_coefficients() {
 
 void resample_row(const std::uint8_t* in, Index channels, const ResampleWindows& windows,
                   std::uint8_t* out) {
+  CONVOY_ASSERT(channels == 1 || windows.rgb.high.size() == 4 * windows.coefficients.size());
   HWY_DYNAMIC_DISPATCH(resample_row)(in, channels, windows, out);
 }
 

@@ -90,11 +90,11 @@ std::vector<std::uint8_t> with_resized_rows(const Picture& picture, Range range,
       static_cast<std::size_t>(range.size() * out_bytes + kWrittenBehindRow));
   for (Index y = range.begin; y < range.end; ++y) {
     const std::uint8_t* row = picture.pixels.data() + y * bytes;
-    std::vector<std::uint8_t> last;  // with room behind it
+    std::vector<std::uint8_t> copy;  // with room behind it
     if ((picture.shape.height - y - 1) * bytes < kReadBehindRow) {
-      last.assign(row, row + bytes);
-      last.resize(static_cast<std::size_t>(bytes + kReadBehindRow));
-      row = last.data();
+      copy.assign(row, row + bytes);
+      copy.resize(static_cast<std::size_t>(bytes + kReadBehindRow));
+      row = copy.data();
     }
     resample_row(row, channels, windows, out.data() + (y - range.begin) * out_bytes);
   }

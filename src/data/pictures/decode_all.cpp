@@ -72,15 +72,17 @@ bool is_of_picture(const Error& error) {
   return error.fault() == Fault::bad_data || error.fault() == Fault::unavailable;
 }
 
-// To decode a picture of this size, and to resize first its rows and then its columns.
+// To decode a picture of this size, and to resize first its rows and then its columns, by
+// coefficients of which there are at most about twice as many as inputs and outputs.
 std::uint64_t memory_of(const Extent& size, const Shape& shape) {
-  constexpr std::uint64_t kBytesOfPixel = 10;  // picture.hpp
+  constexpr std::uint64_t kBytesOfPixel = 10;        // picture.hpp
+  constexpr Index kRowBytes = 40, kColumnBytes = 8;  // twice those of resample.hpp
+  constexpr Index kMostTaps = 4;                     // of an output beyond its inputs
   return static_cast<std::uint64_t>(size.area()) * kBytesOfPixel +
-         static_cast<std::uint64_t>(size.height * shape.width * shape.channels + shape.size());
+         static_cast<std::uint64_t>(size.height * shape.width * shape.channels + shape.size() +
+                                    kRowBytes * (size.width + kMostTaps * shape.width) +
+                                    kColumnBytes * (size.height + kMostTaps * shape.height));
 }
-
-// What a thread keeps beyond the budgets.
-constexpr std::size_t kMostKeptBytes = std::size_t{4} << 20;
 
 struct Job {
   const Listing& listing;
@@ -108,8 +110,7 @@ Picture decode_one(Job& job, const ListedPicture& picture, PixelMemory& memory) 
   const Budget::Share share(job.pictures, memory_of(size, job.shape));
   Picture decoded = decode_picture(file, job.shape.channels, {}, std::move(memory));
   Picture result = resized(decoded, wanted, job.resize);
-  memory = std::move(decoded.pixels);
-  if (memory.capacity() > kMostKeptBytes) memory = {};
+  memory = kept_memory(std::move(decoded.pixels));
   return result;
 }
 
@@ -222,6 +223,11 @@ std::size_t window_of(const Shape& shape, int threads, const DecodeLimits& limit
 }
 
 }  // namespace
+
+PixelMemory kept_memory(PixelMemory memory) {
+  if (memory.capacity() > kMostKeptBytes) return {};
+  return memory;
+}
 
 Shape shape_of_pictures(const Listing& listing, const DataOptions& options) {
   Shape shape = options.input;

@@ -8,9 +8,16 @@
 #include <span>
 #include <vector>
 
+#include "data/picture/picture.hpp"
 #include "data/pictures/picture_set.hpp"
 
 namespace convoy {
+
+// The most bytes that a thread keeps of a picture's memory for the next, beyond DecodeLimits.
+inline constexpr std::size_t kMostKeptBytes = std::size_t{4} << 20;
+
+// `memory`, or none where that would be more.
+PixelMemory kept_memory(PixelMemory memory);
 
 // Bounds of the memory that all threads together take. A larger picture is decoded while no other
 // one is, and a picture's own limits are those of picture.hpp.
