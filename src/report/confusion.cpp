@@ -10,6 +10,7 @@
 
 #include "base/check.hpp"
 #include "base/safe_text.hpp"
+#include "report/class_scores.hpp"
 #include "report/metrics.hpp"
 #include "report/svg.hpp"
 #include "report/table.hpp"
@@ -23,10 +24,25 @@ double share(Index part, Index of) {
 
 constexpr Index kMostColumnsOfText = 20;
 
-// The share of right predictions of a class: "97.00 %", or "-" if it has no samples.
-std::string correct(const Confusion& confusion, Index truth) {
-  const Index samples = confusion.samples(truth);
-  return samples > 0 ? as_percent(share(confusion(truth, truth), samples)) : std::string("-");
+// As percentages, or "-" where they are not defined.
+struct ScoreTexts {
+  std::string recall, precision, f1;
+
+  explicit ScoreTexts(const ClassScores& scores)
+      : recall(scores.samples > 0 ? as_percent(scores.recall()) : "-"),
+        precision(scores.predicted > 0 ? as_percent(scores.precision()) : "-"),
+        f1(scores.appears() ? as_percent(scores.f1()) : "-") {}
+};
+
+std::string score_columns(const ScoreTexts& texts) {
+  return fmt::format("  {:>9}  {:>9}  {:>9}", texts.recall, texts.precision, texts.f1);
+}
+
+std::string score_cells(const ClassScores& scores) {
+  const ScoreTexts texts(scores);
+  return fmt::format(
+      "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>",
+      texts.recall, texts.precision, texts.f1);
 }
 
 // The name, cut at a whole character if it has too many bytes.
@@ -57,19 +73,42 @@ std::string mistaken_for(const Confusion& confusion, std::span<const std::string
   return fmt::format("{} ({})", names[static_cast<std::size_t>(mistake.predicted)], mistake.count);
 }
 
+// A row of the macro averages, without its title.
+std::string macro_columns(const std::vector<ClassScores>& scores) {
+  const MacroAverage macro = macro_average(scores);
+  return fmt::format("  {:>9}  {:>9}  {:>9}\n", as_percent(macro.recall),
+                     as_percent(macro.precision), as_percent(macro.f1));
+}
+
+constexpr std::string_view kMacro = "macro average";
+
+// The scores of the classes, one a row.
+std::string scores_text(const Confusion& confusion, std::span<const std::string> labels,
+                        std::size_t label_width) {
+  const std::vector<ClassScores> scores = class_scores(confusion);
+  std::string text =
+      fmt::format("{:{}}  samples     recall  precision         F1\n", "class", label_width);
+  for (Index i = 0; i < confusion.classes(); ++i) {
+    const ClassScores& of_class = scores[static_cast<std::size_t>(i)];
+    text += fmt::format("{}  {:>7}{}\n", padded(labels[static_cast<std::size_t>(i)], label_width),
+                        of_class.samples, score_columns(ScoreTexts(of_class)));
+  }
+  return text + fmt::format("{:{}}  {:>7}", kMacro, label_width, "") + macro_columns(scores);
+}
+
 std::string matrix_text(const Confusion& matrix, std::span<const std::string> labels,
                         std::size_t label_width) {
   const int width = 2 + static_cast<int>(std::max(fmt::formatted_size("{}", matrix.largest()),
                                                   fmt::formatted_size("{}", matrix.classes() - 1)));
   std::string text = fmt::format("{:{}}  predicted\n{:{}}", "", label_width, "true", label_width);
   for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", j, width);
-  text += "    correct\n";
+  text += "\n";
   for (Index i = 0; i < matrix.classes(); ++i) {
     text += padded(labels[static_cast<std::size_t>(i)], label_width);
     for (Index j = 0; j < matrix.classes(); ++j) text += fmt::format("{:{}}", matrix(i, j), width);
-    text += fmt::format("  {:>9}\n", correct(matrix, i));
+    text += "\n";
   }
-  return text;
+  return text + "\n" + scores_text(matrix, labels, label_width);
 }
 
 // The classes of a list, in its order.
@@ -97,15 +136,30 @@ std::string left_out(const Confusion& confusion) {
 std::string list_text(const Confusion& confusion, std::span<const std::string> labels,
                       std::size_t label_width) {
   std::string text =
-      fmt::format("{:{}}  samples    correct  most often mistaken for\n", "true", label_width);
+      fmt::format("{:{}}  samples     recall  precision         F1  most often mistaken for\n",
+                  "true", label_width);
+  const std::vector<ClassScores> scores = class_scores(confusion);
   for (const Index i : listed(confusion)) {
     text += padded(labels[static_cast<std::size_t>(i)], label_width);
-    text += fmt::format("  {:>7}  {:>9}", confusion.samples(i), correct(confusion, i));
+    const ClassScores& of_class = scores[static_cast<std::size_t>(i)];
+    text += fmt::format("  {:>7}{}", of_class.samples, score_columns(ScoreTexts(of_class)));
     const std::string taken = mistaken_for(confusion, labels, i);
     text += taken.empty() ? "\n" : fmt::format("  {}\n", taken);
   }
+  text += fmt::format("{:{}}  {:>7}", kMacro, label_width, "") + macro_columns(scores);
   const std::string others = left_out(confusion);
   return others.empty() ? text : text + others + "\n";
+}
+
+// The last row; `before` and `behind` are its cells beside the scores.
+std::string macro_html(const std::vector<ClassScores>& scores, std::string_view before,
+                       std::string_view behind) {
+  const MacroAverage macro = macro_average(scores);
+  return fmt::format(
+      "<tfoot>\n<tr><th scope=\"row\">{}</th>{}<td class=\"number\">{}</td>"
+      "<td class=\"number\">{}</td><td class=\"number\">{}</td>{}</tr>\n</tfoot>\n",
+      kMacro, before, as_percent(macro.recall), as_percent(macro.precision), as_percent(macro.f1),
+      behind);
 }
 
 std::string list_html(const Confusion& confusion, std::span<const std::string> names,
@@ -115,17 +169,19 @@ std::string list_html(const Confusion& confusion, std::span<const std::string> n
       "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\">\n"
       "<table>\n<caption>{0}</caption>\n<thead>\n"
       "<tr><th scope=\"col\">true class</th><th scope=\"col\">samples</th>"
-      "<th scope=\"col\">correct</th><th scope=\"col\">most often mistaken for</th></tr>\n"
+      "<th scope=\"col\">recall</th><th scope=\"col\">precision</th><th scope=\"col\">F1</th>"
+      "<th scope=\"col\">most often mistaken for</th></tr>\n"
       "</thead>\n<tbody>\n",
       svg::escaped(others.empty() ? caption : caption + " " + others));
+  const std::vector<ClassScores> scores = class_scores(confusion);
   for (const Index truth : listed(confusion)) {
-    text += fmt::format(
-        "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td>"
-        "<td>{}</td></tr>\n",
-        svg::escaped(names[static_cast<std::size_t>(truth)]), confusion.samples(truth),
-        correct(confusion, truth), svg::escaped(mistaken_for(confusion, names, truth)));
+    const ClassScores& of_class = scores[static_cast<std::size_t>(truth)];
+    text +=
+        fmt::format("<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td>{}<td>{}</td></tr>\n",
+                    svg::escaped(names[static_cast<std::size_t>(truth)]), of_class.samples,
+                    score_cells(of_class), svg::escaped(mistaken_for(confusion, names, truth)));
   }
-  return text + "</tbody>\n</table>\n</div>\n";
+  return text + "</tbody>\n" + macro_html(scores, "<td></td>", "<td></td>") + "</table>\n</div>\n";
 }
 
 std::string cell(Index count, bool hit, double of_row) {
@@ -201,7 +257,7 @@ Confusion::Cell Confusion::most_frequent_mistake(Index truth) const {
 std::string confusion_text(const Confusion& confusion, std::span<const std::string> names) {
   CONVOY_ASSERT(static_cast<Index>(names.size()) == confusion.classes());
   std::vector<std::string> labels;
-  std::size_t width = std::string_view("true").size();
+  std::size_t width = kMacro.size();
   for (Index i = 0; i < confusion.classes(); ++i) {
     width = std::max(width, characters(labels.emplace_back(numbered(names, i))));
   }
@@ -218,23 +274,26 @@ std::string confusion_html(const Confusion& confusion, std::span<const std::stri
       "<table class=\"confusion\">\n<thead>\n"
       "<tr><th scope=\"col\" rowspan=\"2\">true class</th>"
       "<th scope=\"colgroup\" colspan=\"{}\">predicted class</th>"
-      "<th scope=\"col\" rowspan=\"2\">correct</th></tr>\n<tr>",
+      "<th scope=\"col\" rowspan=\"2\">recall</th><th scope=\"col\" rowspan=\"2\">precision</th>"
+      "<th scope=\"col\" rowspan=\"2\">F1</th></tr>\n<tr>",
       classes);
   for (const std::string& name : names) {
     text += fmt::format("<th scope=\"col\">{}</th>", svg::escaped(name));
   }
   text += "</tr>\n</thead>\n<tbody>\n";
+  const std::vector<ClassScores> scores = class_scores(confusion);
   for (Index truth = 0; truth < classes; ++truth) {
-    const Index samples = confusion.samples(truth);
+    const ClassScores& of_class = scores[static_cast<std::size_t>(truth)];
     text += fmt::format("<tr><th scope=\"row\">{}</th>",
                         svg::escaped(names[static_cast<std::size_t>(truth)]));
     for (Index predicted = 0; predicted < classes; ++predicted) {
       const Index count = confusion(truth, predicted);
-      text += cell(count, truth == predicted, share(count, samples));
+      text += cell(count, truth == predicted, share(count, of_class.samples));
     }
-    text += fmt::format("<td class=\"number\">{}</td></tr>\n", correct(confusion, truth));
+    text += score_cells(of_class) + "</tr>\n";
   }
-  return table_figure(caption, text + "</tbody>\n</table>\n");
+  const std::string empty = fmt::format("<td colspan=\"{}\"></td>", classes);
+  return table_figure(caption, text + "</tbody>\n" + macro_html(scores, empty, "") + "</table>\n");
 }
 
 }  // namespace convoy

@@ -48,18 +48,20 @@ class Confusion {
 // The most classes that a list of classes names; of more, those with the most wrong predictions.
 inline constexpr Index kMostClassesOfList = 256;
 
-// The matrix as text, with a row for each class and its share of right predictions. Above 20
-// classes, whose columns are too wide for a terminal, a row names the class that it was most often
-// mistaken for instead. Above kMostClassesOfList classes only those with the most wrong predictions
-// have a row, these first, and a last line says so. `names` is [classes]; long names are shortened.
+// The matrix as text, then recall, precision and F1 of each class and their macro averages. Above
+// 20 classes, whose columns are too wide for a terminal, there is one list, whose rows name the
+// class that each was most often mistaken for. Above kMostClassesOfList classes only those with the
+// most wrong predictions have a row, these first, and a last line says so. `names` is [classes];
+// long names are shortened.
 std::string confusion_text(const Confusion& confusion, std::span<const std::string> names);
 
 // The most columns that confusion_html() shows.
 inline constexpr Index kMostClassesOfMatrix = 40;
 
 // The matrix as a table whose cells are shaded by their share of the row: right predictions in one
-// hue, wrong ones in another. Above kMostClassesOfMatrix classes it has the rows of
-// confusion_text(), and its caption says where classes are left out. `names` is [classes].
+// hue, wrong ones in another, with recall, precision and F1 of each class. Above
+// kMostClassesOfMatrix classes it has the rows of confusion_text(), and its caption says where
+// classes are left out. `names` is [classes].
 std::string confusion_html(const Confusion& confusion, std::span<const std::string> names,
                            const std::string& caption);
 

@@ -399,6 +399,22 @@ TEST_F(Predict, CheckpointsOutsideOfTheirRun) {
   EXPECT_EQ(static_cast<double>(correct) / document_of_given["samples"].get<double>(),
             document_of_given["accuracy"]);
   EXPECT_EQ(trained["schema"], "convoy.eval/2");
+  std::int64_t samples = 0, predicted = 0;
+  for (const auto& of_class : document_of_given["class_scores"]) {
+    samples += of_class["samples"].get<std::int64_t>();
+    predicted += of_class["predicted"].get<std::int64_t>();
+  }
+  EXPECT_EQ(samples, document_of_given["samples"]);
+  EXPECT_EQ(predicted, document_of_given["samples"]);
+  EXPECT_EQ(document_of_given["top_k"]["k"], 5);
+  EXPECT_GE(document_of_given["top_k"]["accuracy"], document_of_given["accuracy"]);
+  const json first = document(run(
+      {"eval", "alone.safetensors", "--data", "synthetic", "--json", "--top-k", "1"}, *folder_));
+  EXPECT_EQ(first["top_k"]["accuracy"], first["accuracy"]);
+  const Ended all =
+      run({"eval", "alone.safetensors", "--data", "synthetic", "--top-k", "10"}, *folder_);
+  EXPECT_EQ(all.code, 2);
+  EXPECT_TRUE(is_message(all, "--top-k is 10 (the model has 10 classes"));
 
   std::string damaged = read_file(*folder_ / "alone.safetensors");
   damaged[damaged.size() - 5] ^= 1;

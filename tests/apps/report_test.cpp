@@ -114,6 +114,10 @@ TEST_F(Report, ManyClassesAreListedWithoutPictures) {
   EXPECT_EQ(eval["confusion_cells"][0][0], 65535);
   EXPECT_EQ(eval["confusion_cells"][0][2], 1025);
   EXPECT_EQ(eval["class_names"].size(), 65536u);
+  // They are computed in two parts, and all samples have one class.
+  EXPECT_EQ(eval["top_k"]["k"], 5);
+  EXPECT_EQ(eval["top_k"]["accuracy"], eval["accuracy"]);
+  EXPECT_EQ(eval["class_scores"][65535]["samples"], 1025);
   ASSERT_EQ(report({"run"}).code, 0);
   const std::string html = page();
   EXPECT_NE(html.find("The 256 of 65,536 classes with the most wrong predictions are listed."),

@@ -11,6 +11,7 @@
 #include "commands/commands.hpp"
 #include "commands/data_loading.hpp"
 #include "commands/evaluation.hpp"
+#include "report/class_scores.hpp"
 #include "report/metrics.hpp"
 
 namespace convoy::app {
@@ -25,6 +26,7 @@ struct EvalOptions {
   std::string data;
   PictureOptions pictures;
   Layout layout;
+  std::optional<Index> top_k;
   bool json = false;
 };
 
@@ -67,6 +69,38 @@ Json cells_of(const Confusion& matrix) {
     cells.push_back(Json::array({cell.truth, cell.predicted, cell.count}));
   }
   return cells;
+}
+
+Json to_json(const std::vector<ClassScores>& scores) {
+  Json classes = Json::array();
+  for (const ClassScores& of_class : scores) {
+    classes.push_back({{"samples", of_class.samples},
+                       {"predicted", of_class.predicted},
+                       {"precision", of_class.precision()},
+                       {"recall", of_class.recall()},
+                       {"f1", of_class.f1()}});
+  }
+  return classes;
+}
+
+Json to_json(const MacroAverage& macro) {
+  return {{"precision", macro.precision},
+          {"recall", macro.recall},
+          {"f1", macro.f1},
+          {"classes", macro.classes}};
+}
+
+// How many of the most probable classes count; 0: the net has too few for the usual number.
+Index top_k_of(const EvalOptions& options, const Net& net) {
+  constexpr Index kUsual = 5;
+  const Index classes = net.loss().classes;
+  if (!options.top_k) return classes > kUsual ? kUsual : 0;
+  if (*options.top_k >= classes) {
+    throw UserError(Fault::usage, fmt::format("--top-k is {}", *options.top_k),
+                    fmt::format("the model has {} classes, so every image would count", classes),
+                    fmt::format("use 0 to {}", classes - 1));
+  }
+  return *options.top_k;
 }
 
 // The data to test on.
@@ -136,25 +170,29 @@ int eval(const EvalOptions& options) {
   const bool chosen = fs::is_directory(options.checkpoint);
   const WeightsCopy weights = evaluated_copy(checkpoint);
   const Net& net = checkpoint.model.net;
+  const Index top_k = top_k_of(options, net);
   // Called before the data is read, to report early what the layout lacks.
   engine_options(options.layout, checkpoint.model.train);
   const TestData chosen_data = choose_data(options, run, checkpoint);
   const TrainAndTest data = load(options, chosen_data, checkpoint);
   const Dataset images =
       chosen_data.are_of_run ? test_images(checkpoint, data) : other_test_images(checkpoint, data);
-  const TestResult result = test(checkpoint, images, data.name, options.layout);
+  const TestResult result = test(checkpoint, images, data.name, options.layout, false, top_k);
   for (const std::string& text : result.warnings) write_warning(text);
   const Confusion& matrix = result.confusion;
   const std::vector<std::string> names = class_names(checkpoint);
   if (!options.json) {
+    const std::string top =
+        top_k > 0 ? fmt::format("top {:<4}  {}\n", top_k, as_percent(result.top_k_accuracy)) : "";
     write_stdout(fmt::format(
-        "{} on {}, {} test images, after {} steps{}{}\naccuracy  {}\nloss      {:.4f}\n\n{}",
+        "{} on {}, {} test images, after {} steps{}{}\naccuracy  {}\n{}loss      {:.4f}\n\n{}",
         net.name(), printable(data.name), with_commas(images.size()),
         with_commas(checkpoint.position.step), chosen ? fmt::format(" ({})", in_words(found)) : "",
-        copy_in_words(checkpoint.model.train, weights, ", ", ""), as_percent(result.accuracy),
+        copy_in_words(checkpoint.model.train, weights, ", ", ""), as_percent(result.accuracy), top,
         result.loss, confusion_text(matrix, names)));
     return kDone;
   }
+  const std::vector<ClassScores> scores = class_scores(matrix);
   write_json({{"schema", "convoy.eval/2"},
               {"version", kVersion},
               {"checkpoint", options.checkpoint},
@@ -167,7 +205,11 @@ int eval(const EvalOptions& options) {
               {"step", checkpoint.position.step},
               {"samples", images.size()},
               {"accuracy", result.accuracy},
+              {"top_k",
+               top_k > 0 ? Json{{"k", top_k}, {"accuracy", result.top_k_accuracy}} : Json(nullptr)},
               {"loss", result.loss},
+              {"class_scores", to_json(scores)},
+              {"macro_average", to_json(macro_average(scores))},
               {"class_names", names},
               {"confusion_matrix", rows_of(matrix)},
               {"confusion_cells", cells_of(matrix)},
@@ -199,6 +241,13 @@ void add_eval(CLI::App& app, std::function<int()>& action) {
   add_picture_options(*command, options->pictures);
   add_layout(*command, options->layout,
              {"Layout (changes speed, never the result)", "threads", "one GPU"});
+  command
+      ->add_option("--top-k", options->top_k,
+                   "Also the share of images whose class is among the K most probable ones; "
+                   "default: 5 with more than 5 classes; 0: none")
+      ->type_name("K")
+      ->check(CLI::Range(0, 65535))
+      ->group(kOutputGroup);
   command->add_flag("--json", options->json, "Print one JSON document on stdout")
       ->group(kOutputGroup);
   command->footer("Examples:\n  convoy eval runs/a\n  convoy eval runs/a --data mnist --json");

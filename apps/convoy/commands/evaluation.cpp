@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
+#include <utility>
 
 #include "cli/output.hpp"
+#include "report/class_scores.hpp"
 #include "train/class_fit.hpp"
 
 namespace convoy::app {
@@ -32,8 +35,54 @@ Dataset other_test_images(const Checkpoint& checkpoint, const TrainAndTest& data
   return in_classes_of(checkpoint.class_names, data.train, data.name);
 }
 
+namespace {
+
+// Appends `from` to `to`.
+template <class T>
+void append(std::vector<T>& to, std::vector<T>&& from) {
+  if (to.empty()) {
+    to = std::move(from);
+  } else {
+    to.insert(to.end(), from.begin(), from.end());
+  }
+}
+
+// The evaluation of all samples, in parts where the probabilities of all take too much memory and
+// only top_k_hits() reads them.
+struct Tested {
+  Evaluation all;
+  Index top_k_hits = 0;
+};
+Tested evaluate_all(Engine& engine, const Dataset& images, Index classes, bool with_probabilities,
+                    Index top_k) {
+  constexpr Index kMostNumbers = Index{1} << 26;
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(images.size()));
+  std::iota(samples.begin(), samples.end(), 0u);
+  const Index part_size =
+      top_k > 0 && !with_probabilities ? std::max<Index>(kMostNumbers / classes, 1) : images.size();
+  Tested tested;
+  for (Index begin = 0; begin < images.size(); begin += part_size) {
+    const auto first = static_cast<std::size_t>(begin);
+    const auto count = static_cast<std::size_t>(std::min(part_size, images.size() - begin));
+    Evaluation part = engine.evaluate(images, std::span(samples).subspan(first, count),
+                                      with_probabilities || top_k > 0);
+    if (top_k > 0) {
+      tested.top_k_hits +=
+          top_k_hits(part.probabilities, images.labels().subspan(first, count), classes, top_k);
+    }
+    tested.all.metrics.correct += part.metrics.correct;
+    tested.all.metrics.samples += part.metrics.samples;
+    tested.all.metrics.loss += part.metrics.loss;
+    append(tested.all.predictions, std::move(part.predictions));
+    if (with_probabilities) append(tested.all.probabilities, std::move(part.probabilities));
+  }
+  return tested;
+}
+
+}  // namespace
+
 TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string_view data_name,
-                const Layout& layout, bool with_probabilities) {
+                const Layout& layout, bool with_probabilities, Index top_k) {
   const Net& net = checkpoint.model.net;
   EngineOptions options = engine_options(layout, checkpoint.model.train);
   check_fit(net, {}, images, data_name);
@@ -49,13 +98,13 @@ TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string
   const std::unique_ptr<Engine> engine =
       make_engine(net, optimizer_of(net, checkpoint.model.train), options, *communicator);
   engine->set_state(checkpoint.state);
-  std::vector<std::uint32_t> samples(static_cast<std::size_t>(images.size()));
-  std::iota(samples.begin(), samples.end(), 0u);
-  Evaluation evaluation = engine->evaluate(images, samples, with_probabilities);
+  Tested tested = evaluate_all(*engine, images, net.loss().classes, with_probabilities, top_k);
+  Evaluation& evaluation = tested.all;
 
   const auto count = static_cast<double>(std::max<Index>(evaluation.metrics.samples, 1));
   return {static_cast<double>(evaluation.metrics.correct) / count,
           evaluation.metrics.loss / count,
+          static_cast<double>(tested.top_k_hits) / count,
           Confusion(net.loss().classes, images.labels(), evaluation.predictions),
           std::move(evaluation.predictions),
           std::move(evaluation.probabilities),

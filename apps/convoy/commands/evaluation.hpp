@@ -13,6 +13,7 @@ namespace convoy::app {
 
 struct TestResult {
   double accuracy = 0, loss = 0;
+  double top_k_accuracy = 0;  // if requested
   Confusion confusion;
   std::vector<std::uint16_t> predictions;  // [samples]
   std::vector<float> probabilities;        // [samples][classes], if requested
@@ -27,9 +28,10 @@ Dataset test_images(const Checkpoint& checkpoint, const TrainAndTest& data);
 Dataset other_test_images(const Checkpoint& checkpoint, const TrainAndTest& data);
 
 // `images` are those of one of the two functions above; `data_name` is for messages. Throws
-// UserError if images, model and layout do not fit each other.
+// UserError if images, model and layout do not fit each other. `top_k`: how many of the most
+// probable classes count for top_k_accuracy; 0: it is not computed.
 TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string_view data_name,
-                const Layout& layout, bool with_probabilities = false);
+                const Layout& layout, bool with_probabilities = false, Index top_k = 0);
 
 // `before`, then "average of the weights" or "trained weights", then `after`; empty where the model
 // has no average.
