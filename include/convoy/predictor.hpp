@@ -79,10 +79,10 @@ class Predictor {
   Prediction predict(std::span<const std::uint8_t> image);
 
   /// Predicts many images at once: `images` is [n][height][width][channels]. Writes `labels`, [n],
-  /// and `probabilities`, [n][outputs]; either may be empty, and is then not written. If several
-  /// probabilities are highest, the lowest label is taken. Allocates memory for at most a few
-  /// hundred images. Throws UserError, and writes nothing: `bad_data` if `images` does not hold a
-  /// whole number of images, `usage` if another span has the wrong size.
+  /// and `probabilities`, [n][outputs]; either may be empty, and is then not written. The label is
+  /// that of the highest score, and of the lowest one of several that are equal. Allocates memory
+  /// for at most a few hundred images. Throws UserError, and writes nothing: `bad_data` if `images`
+  /// does not hold a whole number of images, `usage` if another span has the wrong size.
   void predict(std::span<const std::uint8_t> images, std::span<Index> labels,
                std::span<float> probabilities = {});
 

@@ -16,10 +16,20 @@ namespace convoy {
 
 /// How the learning rate changes over a run.
 enum class ScheduleKind {
-  constant,  ///< the rate does not change
-  step,      ///< the rate is multiplied by step_factor every step_epochs
-  cosine,    ///< the rate falls to final_learning_rate along half a cosine (Loshchilov and Hutter
-             ///< 2017)
+  constant,     ///< the rate does not change
+  step,         ///< the rate is multiplied by step_factor every step_epochs
+  cosine,       ///< the rate falls to final_learning_rate along half a cosine (Loshchilov and
+                ///< Hutter 2017)
+  multi_step,   ///< the rate is multiplied by step_factor at each of the milestones
+  exponential,  ///< the rate is multiplied by step_factor in step_epochs, a little at every step
+  one_cycle,    ///< the rate rises to learning_rate and falls to final_learning_rate (Smith and
+                ///< Topin 2019)
+};
+
+/// Along what the rate of the schedule `one_cycle` rises and falls.
+enum class AnnealStrategy {
+  cos,     ///< half a cosine
+  linear,  ///< a line
 };
 
 /// The settings of a run, besides its network and its data. The weights depend on all of them. Read
@@ -48,10 +58,14 @@ struct TrainSettings {
   WeightsCopy evaluate = WeightsCopy::average;
 
   ScheduleKind schedule = ScheduleKind::constant;  ///< how the learning rate changes
-  double warmup_epochs = 0;        ///< the rate grows linearly from 0 in these epochs
-  double step_epochs = 1;          ///< schedule `step`: epochs between two changes of the rate
-  double step_factor = 0.1;        ///< schedule `step`: each change multiplies the rate by this
-  double final_learning_rate = 0;  ///< schedule `cosine`: the rate at the end
+  double warmup_epochs = 0;  ///< the rate grows linearly from 0 in these epochs
+  double step_epochs = 1;    ///< schedules `step`, `exponential`: epochs of one change of the rate
+  double step_factor = 0.1;  ///< and `multi_step`: each change multiplies the rate by this
+  double final_learning_rate = 0;       ///< schedules `cosine` and `one_cycle`: the rate at the end
+  std::vector<double> milestones = {};  ///< schedule `multi_step`: in epochs, ascending
+  double pct_start = 0.3;  ///< schedule `one_cycle`: the part of the epochs in which the rate rises
+  double div_factor = 25;  ///< schedule `one_cycle`: the rate begins at learning_rate / div_factor
+  AnnealStrategy anneal_strategy = AnnealStrategy::cos;  ///< schedule `one_cycle`
 
   /// Whether all settings are equal.
   friend bool operator==(const TrainSettings&, const TrainSettings&) = default;

@@ -30,6 +30,7 @@ struct IndexRange {
 
 inline constexpr Interval kNotNegative{0, HUGE_VAL};
 inline constexpr Interval kPositive{0, HUGE_VAL, true};
+inline constexpr Interval kZeroToOne{0, 1};
 inline constexpr Interval kBelowOne{0, 1, false, true};  // from 0 to less than 1
 // Of numbers that are rounded to single precision.
 inline constexpr Interval kNotNegativeFloat{0, 3.4e38};

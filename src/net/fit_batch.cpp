@@ -70,7 +70,7 @@ Net without_groups(const Net& net) {
   for (Layer& layer : layers) {
     if (auto* const norm = std::get_if<BatchNorm2d>(&layer.op)) norm->group = 0;
   }
-  return {net.name(), net.input(), net.normalization(), std::move(layers), net.loss().function};
+  return {net.name(), net.input(), net.normalization(), std::move(layers), net.loss()};
 }
 
 void check_batches_fit(const Net& net, Index batch, Index last) {

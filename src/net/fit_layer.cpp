@@ -121,8 +121,9 @@ void fit_layer(std::vector<Layer>& layers, int index, Shape net_input) {
   const Fitter fitter(layers, index);
   const Shape in = fitter.input(net_input);
   std::visit(
-      [&](auto& op) {
+      [&]<class OpType>(OpType& op) {
         op.in = in;
+        OpTraits<OpType>::fit(op);
         fitter.check(op);
         fitter.check_output(output_shape(op));
       },

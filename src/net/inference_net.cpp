@@ -83,8 +83,7 @@ InferenceNet::InferenceNet(const Net& net) : net_(net) {
     sources_.push_back({i, {}});
     layers.push_back(std::move(layer));
   }
-  folded_.emplace(net.name(), net.input(), net.normalization(), std::move(layers),
-                  net.loss().function);
+  folded_.emplace(net.name(), net.input(), net.normalization(), std::move(layers), net.loss());
 }
 
 void InferenceNet::fold(const float* parameters, const float* buffers, float* folded) const {

@@ -33,8 +33,25 @@ double normal(const Source& source, std::uint64_t element) {
   return std::sqrt(-2 * math::log(u)) * math::cos_turns(angle);
 }
 
-double draw(const Initializer& initializer, const ParameterShape& shape, const Source& source,
-            std::uint64_t element) {
+double kaiming_uniform(const ParameterShape& shape, const Source& source, std::uint64_t element) {
+  return uniform(source, element, 1 / std::sqrt(static_cast<double>(shape.fan_in)));
+}
+
+// Weights lie as [ky][kx][c][f] (those of a dense layer as [c][f]).
+double dirac(const Op& op, const ParameterShape& shape, const Source& source,
+             std::uint64_t element) {
+  const auto index = static_cast<Index>(element);
+  const Index filter = index % shape.columns, tap = index / shape.columns;
+  const auto* conv = std::get_if<Conv2d>(&op);
+  const Extent kernel = conv == nullptr ? Extent{1, 1} : conv->kernel;
+  const Index channels = shape.taps / kernel.area();
+  if (filter >= channels) return kaiming_uniform(shape, source, element);
+  const Index middle = kernel.height / 2 * kernel.width + kernel.width / 2;
+  return tap == middle * channels + filter ? 1 : 0;
+}
+
+double draw(const Op& op, const Initializer& initializer, const ParameterShape& shape,
+            const Source& source, std::uint64_t element) {
   switch (initializer.kind) {
     case InitializerKind::zeros:
       return 0;
@@ -45,6 +62,10 @@ double draw(const Initializer& initializer, const ParameterShape& shape, const S
                      std::sqrt(6.0 / static_cast<double>(shape.fan_in + shape.fan_out)));
     case InitializerKind::he_normal:
       return normal(source, element) * std::sqrt(2.0 / static_cast<double>(shape.fan_in));
+    case InitializerKind::kaiming_uniform:
+      return kaiming_uniform(shape, source, element);
+    case InitializerKind::dirac:
+      return dirac(op, shape, source, element);
   }
   CONVOY_ASSERT(false);
   return 0;
@@ -68,8 +89,8 @@ Buffer<float> initial_parameters(const Net& net, std::uint64_t seed) {
         {seed, Purpose::initial_weights, static_cast<std::uint16_t>(tensor.layer), 0},
         is_bias ? 1U : 0U};
     for (Index e = 0; e < tensor.size; ++e) {
-      arena[tensor.offset + e] =
-          static_cast<float>(draw(initializer, shape, source, static_cast<std::uint64_t>(e)));
+      arena[tensor.offset + e] = static_cast<float>(
+          draw(layer.op, initializer, shape, source, static_cast<std::uint64_t>(e)));
     }
   }
   return arena;

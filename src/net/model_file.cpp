@@ -16,9 +16,10 @@
 namespace convoy {
 namespace {
 
-constexpr NameTable<LossFunction, 2> kLosses = {
+constexpr NameTable<LossFunction, 3> kLosses = {
     {{"softmax_cross_entropy", LossFunction::softmax_cross_entropy},
-     {"sigmoid_binary_cross_entropy", LossFunction::sigmoid_binary_cross_entropy}}};
+     {"sigmoid_binary_cross_entropy", LossFunction::sigmoid_binary_cross_entropy},
+     {"mean_squared_error", LossFunction::mean_squared_error}}};
 
 constexpr NameTable<Arithmetic, 1> kArithmetics = {{{"fp32", Arithmetic::fp32}}};
 
@@ -129,10 +130,19 @@ std::string read_name(const TableReader& model) {
   return name;
 }
 
-LossFunction read_loss(const ConfigValue& value) {
+Loss read_loss(const ConfigValue& value) {
   const TableReader reader(value, "[loss]", kLossKeys);
   reader.require("type", "type = \"softmax_cross_entropy\"");
-  return reader.choice("type", LossFunction::softmax_cross_entropy, kLosses);
+  Loss loss;
+  loss.function = reader.choice("type", loss.function, kLosses);
+  loss.label_smoothing = reader.number("label_smoothing", 0, kBelowOne);
+  if (loss.label_smoothing > 0 && loss.function != LossFunction::softmax_cross_entropy) {
+    reader.fail(reader.find("label_smoothing")->location,
+                fmt::format("'label_smoothing' with the loss {}", to_string(loss.function)),
+                "it belongs to softmax_cross_entropy",
+                "remove it, or set it to 0 (--set loss.label_smoothing=0)");
+  }
+  return loss;
 }
 
 const ConfigArray& layer_tables(const TableReader& model) {
@@ -201,7 +211,7 @@ ModelFile parse_model_file(std::string_view text, std::string_view source,
   Input input =
       read_input(model.require("input", "an [input] table with height, width and channels"));
   ReadLayers read = read_layers(layer_tables(model));
-  const LossFunction loss =
+  const Loss loss =
       read_loss(model.require("loss", "a [loss] table with type = \"softmax_cross_entropy\""));
   TrainSettings train = model.has("train") ? read_train(*model.find("train")) : TrainSettings{};
   if (model.has("optimizer")) read_optimizer(*model.find("optimizer"), train);

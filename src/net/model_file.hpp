@@ -43,6 +43,7 @@ ModelFile load_model_file(std::string_view name_or_path, std::span<const Overrid
 
 // The name of a value as a model file writes it.
 std::string_view to_string(ScheduleKind kind);
+std::string_view to_string(AnnealStrategy strategy);
 std::string_view to_string(LossFunction function);
 std::string_view to_string(Arithmetic arithmetic);
 

@@ -19,8 +19,8 @@ inline constexpr std::array<std::string_view, 8> kModelKeys = {
     "name", "arithmetic", "input", "layer", "loss", "train", "optimizer", "average"};
 inline constexpr std::array<std::string_view, 9> kInputKeys = {
     "height", "width", "channels", "scale", "mean", "std", "resize", "transpose", "first_label"};
-inline constexpr std::array<std::string_view, 1> kLossKeys = {"type"};
-inline constexpr std::array<std::string_view, 11> kTrainKeys = {"batch",
+inline constexpr std::array<std::string_view, 2> kLossKeys = {"type", "label_smoothing"};
+inline constexpr std::array<std::string_view, 15> kTrainKeys = {"batch",
                                                                 "grain",
                                                                 "epochs",
                                                                 "order",
@@ -30,7 +30,11 @@ inline constexpr std::array<std::string_view, 11> kTrainKeys = {"batch",
                                                                 "warmup_epochs",
                                                                 "step_epochs",
                                                                 "step_factor",
-                                                                "final_learning_rate"};
+                                                                "final_learning_rate",
+                                                                "milestones",
+                                                                "pct_start",
+                                                                "div_factor",
+                                                                "anneal_strategy"};
 
 // Whether a model may have this name, which becomes a part of folder names and a word of commands.
 bool is_model_name(std::string_view name);

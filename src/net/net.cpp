@@ -116,10 +116,27 @@ void check_rates(const std::vector<Layer>& layers) {
   }
 }
 
+void check_initializers(const std::vector<Layer>& layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Layer& layer = layers[i];
+    const auto refuse = [&](std::string_view key, std::string_view why) {
+      throw LayerError(static_cast<int>(i), key, fmt::format("{}: {} is dirac", title(layer), key),
+                       why, "use another initialiser, for example kaiming_uniform");
+    };
+    if (layer.bias_initializer.kind == InitializerKind::dirac) {
+      refuse("bias_init", "it makes filters that pass a channel on, which a bias does not");
+    }
+    if (layer.weight_initializer.kind == InitializerKind::dirac &&
+        !parameter_shape(layer.op).is_map) {
+      refuse("weight_init", "its filters read one channel each");
+    }
+  }
+}
+
 }  // namespace
 
 Net::Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
-         LossFunction loss)
+         const Loss& loss)
     : name_(std::move(name)),
       input_(input),
       normalization_(std::move(normalization)),
@@ -129,8 +146,10 @@ Net::Net(std::string name, Shape input, Normalization normalization, std::vector
   check_rates(layers_);
   for (std::size_t i = 0; i < layers_.size(); ++i) fit_layer(layers_, static_cast<int>(i), input_);
   check_readers(layers_);
-  check_classes(layers_, loss);
-  loss_ = {output_shape(layers_.back().op).channels, loss};
+  check_initializers(layers_);
+  check_classes(layers_, loss.function);
+  loss_ = loss;
+  loss_.classes = output_shape(layers_.back().op).channels;
 
   for (std::size_t i = 0; i < layers_.size(); ++i) place_block(static_cast<int>(i));
   parameters_end_ = arena_size_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/normalization.hpp"
@@ -42,7 +43,10 @@ class Net {
   // names the layer, where a layer does not fit what it reads, no layer reads a layer's output,
   // names are not unique, or the last layer does not give one number per class.
   Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
-      LossFunction loss);
+      const Loss& loss);  // without classes, which the last layer decides
+  Net(std::string name, Shape input, Normalization normalization, std::vector<Layer> layers,
+      LossFunction loss)
+      : Net(std::move(name), input, std::move(normalization), std::move(layers), Loss{1, loss}) {}
 
   const std::string& name() const { return name_; }
   Shape input() const { return input_; }

@@ -19,13 +19,15 @@
 #include "ops/conv2d.hpp"
 #include "ops/dense.hpp"
 #include "ops/dropout.hpp"
+#include "ops/flatten.hpp"
 #include "ops/op_traits.hpp"
 #include "ops/pool2d.hpp"
 #include "ops/subsample.hpp"
 
 namespace convoy {
 
-using Op = std::variant<Conv2d, Subsample, Pool2d, Dense, BatchNorm2d, Activation, Dropout, Add>;
+using Op =
+    std::variant<Conv2d, Subsample, Pool2d, Dense, BatchNorm2d, Activation, Dropout, Add, Flatten>;
 
 // Calls function.template operator()<T>() for each operation T of the variant, in its order.
 template <class Function>

@@ -192,6 +192,9 @@ struct OpDefaults {
   static constexpr Index packed_size(const Op& /*op*/) { return 0; }
   static constexpr Index scratch_size(const Op& /*op*/) { return 0; }
 
+  // Sets what follows from the shape of the input, op.in.
+  static constexpr void fit(Op& /*op*/) {}
+
   // Calls fail(key, problem, why, remedy), which throws, where the operation does not fit its
   // input. The keys are within their limits here.
   template <class Fail>

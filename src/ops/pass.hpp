@@ -62,7 +62,7 @@ template <class Real>
 struct InputGradient {
   Index samples = 0;
   const Real* dy = nullptr;  // [B][out]
-  const Real* x = nullptr;   // [B][in], of an operation that reads it (batch_norm2d.hpp)
+  const Real* x = nullptr;   // [B][in], of an operation that reads it (reads_own_input)
   const Real* y = nullptr;   // [B][out], what forward wrote
   const Real* parameters = nullptr;
   const Real* packed = nullptr;  // packed_size(op) elements, what pack() wrote (SIMD only)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Max and average pooling, per channel. Taps that fall into the padding do not take part in a
-// maximum, and are zeros in an average (which always divides by the kernel's area, as in PyTorch's
-// count_include_pad).
+// Max and average pooling, per channel; global average pooling is one average over the whole image,
+// whatever its size. Taps that fall into the padding do not take part in a maximum, and are zeros
+// in an average (which always divides by the kernel's area, as in PyTorch's count_include_pad).
 //
 //   max      y = the first tap in (ky, kx) order that no later tap exceeds: a later one replaces it
 //            only if it is `>` (so +0 and -0 keep their order, and a NaN is never put in place of a
@@ -28,6 +28,7 @@ struct Pool2d {
   Extent kernel{2, 2};
   Extent stride{2, 2};
   Extent padding{0, 0};  // at most half of the kernel
+  bool global = false;   // the kernel is the input's height and width
 
   friend constexpr bool operator==(const Pool2d&, const Pool2d&) = default;
 };
@@ -40,11 +41,12 @@ constexpr Shape output_shape(const Pool2d& op) {
 
 template <>
 struct OpTraits<Pool2d> : OpDefaults<Pool2d> {
-  static constexpr std::array<ModelFileType<Pool2d>, 2> types = {
+  static constexpr std::array<ModelFileType<Pool2d>, 3> types = {
       {{"max_pool2d", "pool", {{}, Pooling::max}},
-       {"average_pool2d", "pool", {{}, Pooling::average}}}};
+       {"average_pool2d", "pool", {{}, Pooling::average}},
+       {"global_average_pool2d", "pool", {{}, Pooling::average, {1, 1}, {1, 1}, {0, 0}, true}}}};
   static constexpr std::size_t type_index(const Pool2d& op) {
-    return static_cast<std::size_t>(op.pooling);
+    return op.global ? 2 : static_cast<std::size_t>(op.pooling);
   }
   static constexpr Units forward_units = Units::pixels;
   static constexpr Units input_gradient_units = Units::pixels;
@@ -53,9 +55,14 @@ struct OpTraits<Pool2d> : OpDefaults<Pool2d> {
 
   template <class Self, class Visit>
   static constexpr void visit_keys(Self& op, const Visit& visit) {
+    if (op.global) return;
     visit("size", op.kernel, Required{"size = 2"}, kPositiveSide);
     visit("stride", op.stride, op.kernel, kPositiveSide);
     visit("padding", op.padding, Extent{0, 0}, kAnySide);
+  }
+
+  static constexpr void fit(Pool2d& op) {
+    if (op.global) op.kernel = op.stride = {op.in.height, op.in.width};
   }
 
   template <class Fail>

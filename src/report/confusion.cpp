@@ -24,13 +24,13 @@ double share(Index part, Index of) {
 
 constexpr Index kMostColumnsOfText = 20;
 
-// As percentages, or "-" where they are not defined.
+// As percentages, or "-" of a class that has no samples and was not predicted.
 struct ScoreTexts {
   std::string recall, precision, f1;
 
   explicit ScoreTexts(const ClassScores& scores)
-      : recall(scores.samples > 0 ? as_percent(scores.recall()) : "-"),
-        precision(scores.predicted > 0 ? as_percent(scores.precision()) : "-"),
+      : recall(scores.appears() ? as_percent(scores.recall()) : "-"),
+        precision(scores.appears() ? as_percent(scores.precision()) : "-"),
         f1(scores.appears() ? as_percent(scores.f1()) : "-") {}
 };
 

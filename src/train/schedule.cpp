@@ -10,9 +10,7 @@
 namespace convoy {
 namespace {
 
-double stepped(const TrainSettings& settings, double epochs) {
-  // Truncation equals floor, because both are positive. The clamp keeps the conversion defined.
-  const auto drops = static_cast<Index>(std::min(epochs / settings.step_epochs, 1e18));
+double dropped(const TrainSettings& settings, Index drops) {
   double rate = learning_rate(settings.optimizer);
   for (Index i = 0; i < drops; ++i) {
     const double next = rate * settings.step_factor;
@@ -20,6 +18,39 @@ double stepped(const TrainSettings& settings, double epochs) {
     rate = next;
   }
   return rate;
+}
+
+double stepped(const TrainSettings& settings, double epochs) {
+  // Truncation equals floor, because both are positive. The clamp keeps the conversion defined.
+  return dropped(settings, static_cast<Index>(std::min(epochs / settings.step_epochs, 1e18)));
+}
+
+double multi_stepped(const TrainSettings& settings, double epochs) {
+  return dropped(settings,
+                 std::ranges::count_if(settings.milestones, [&](double m) { return m <= epochs; }));
+}
+
+double exponential(const TrainSettings& settings, double epochs) {
+  const double power = epochs / settings.step_epochs * math::log(settings.step_factor);
+  return learning_rate(settings.optimizer) * math::exp(power);
+}
+
+// From 0 to 1 while x does so.
+double annealed(AnnealStrategy strategy, double x) {
+  return strategy == AnnealStrategy::linear ? x : (1 - math::cos_turns(x / 2)) / 2;
+}
+
+double one_cycle(const TrainSettings& settings, double epochs) {
+  const auto end = static_cast<double>(settings.epochs);
+  const double highest = learning_rate(settings.optimizer), peak = settings.pct_start * end;
+  const AnnealStrategy strategy = settings.anneal_strategy;
+  if (epochs < peak) {
+    const double first = highest / settings.div_factor;
+    return first + (highest - first) * annealed(strategy, epochs / peak);
+  }
+  if (epochs >= end) return settings.final_learning_rate;
+  const double x = (epochs - peak) / (end - peak);
+  return highest + (settings.final_learning_rate - highest) * annealed(strategy, x);
 }
 
 double cosine(const TrainSettings& settings, double epochs) {
@@ -45,6 +76,12 @@ double rate_at(const TrainSettings& settings, Index step, Index steps_per_epoch)
       return stepped(settings, epochs);
     case ScheduleKind::cosine:
       return cosine(settings, epochs);
+    case ScheduleKind::multi_step:
+      return multi_stepped(settings, epochs);
+    case ScheduleKind::exponential:
+      return exponential(settings, epochs);
+    case ScheduleKind::one_cycle:
+      return one_cycle(settings, epochs);
   }
   return learning_rate(settings.optimizer);
 }

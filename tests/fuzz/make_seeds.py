@@ -429,6 +429,16 @@ loss = { type = "sigmoid_binary_cross_entropy" }
 train = { schedule = "step", step_epochs = 1.5, warmup_epochs = 0.5 }
 optimizer = { nesterov = true, momentum = 0.9, group = [{ match = "a.*", learning_rate_factor = 2 }] }
 """.encode()
+    yield "good-modern", """name = "m"
+input = { height = 8, width = 8, channels = 1 }
+layer = [{ type = "conv2d", filters = 4, kernel = 3, weight_init = "dirac", bias_init = "kaiming_uniform" },
+ { type = "leaky_relu", negative_slope = 0.2 }, { type = "global_average_pool2d" }, { type = "flatten" },
+ { type = "dense", units = 3, activation = "silu" }]
+loss = { type = "softmax_cross_entropy", label_smoothing = 0.1 }
+train = { schedule = "one_cycle", pct_start = 0.2, div_factor = 10, anneal_strategy = "linear" }
+""".encode()
+    yield "good-milestones", TINY.replace(
+        "seed = 1", 'seed = 1\nschedule = "multi_step"\nmilestones = [0.5, 2]').encode()
     # As deep as a file may go, and deeper.
     for levels in (60, 70):
         yield f"arrays-{levels}", (TINY + "x = " + "[" * levels + "]" * levels).encode()

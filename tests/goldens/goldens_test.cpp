@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <string>
@@ -35,6 +36,13 @@ std::uint64_t number(std::uint64_t stream, std::uint64_t element) {
   return x ^ (x >> 31);
 }
 
+// A model of its own, or a shipped one.
+std::string model_path(const std::string& name) {
+  const std::string own = fmt::format("{}/tests/goldens/{}.toml", CONVOY_SOURCE_DIR, name);
+  return std::filesystem::exists(own) ? own
+                                      : fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name);
+}
+
 // A golden file, with the model and the data that it was made from.
 struct Golden {
   nlohmann::json json;
@@ -46,7 +54,7 @@ struct Golden {
   explicit Golden(const std::string& name)
       : json(nlohmann::json::parse(
             std::ifstream(fmt::format("{}/tests/goldens/{}.json", CONVOY_SOURCE_DIR, name)))),
-        model(load_model_file(fmt::format("{}/models/{}.toml", CONVOY_SOURCE_DIR, name))),
+        model(load_model_file(model_path(name))),
         arena(static_cast<std::size_t>(model.net.arena_size())) {
     for (std::uint64_t b = 0; b < static_cast<std::uint64_t>(batch()); ++b) {
       labels.push_back(static_cast<Label>(number(Stream::labels, b) % 10));
@@ -285,7 +293,8 @@ TEST_P(Goldens, AreMetByTheEngine) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Goldens,
-                         testing::Values("tiny-relu", "tiny-sigmoid", "lenet5", "vgg-small"),
+                         testing::Values("tiny-relu", "tiny-sigmoid", "lenet5", "vgg-small",
+                                         "modern", "modern-squares"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -138,6 +138,7 @@ class Interpreter {
     InputGradient<Real> pass;
     pass.samples = samples();
     pass.dy = value.dy.data();
+    pass.x = value_of(layer.inputs[0]).y.data();
     pass.y = value.y.data();
     pass.parameters = parameters.data() + offset_of(index);
     pass.argmax = value.argmax.data();

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the golden files of goldens_test.cpp with PyTorch in float64 (Debian: python3-torch).
 
-    python3 tests/goldens/make_goldens.py          # rewrites tests/goldens/*.json
+    python3 tests/goldens/make_goldens.py            # rewrites tests/goldens/*.json
+    python3 tests/goldens/make_goldens.py modern     # this one alone
 
 A golden holds, for one net and one batch: the logits, the gradient of the mean loss with respect to
 each parameter tensor, and the losses of ten steps of torch.optim.SGD. The file does not hold the
@@ -14,6 +15,7 @@ Layout is Convoy's: images NHWC, convolutions HWIO ([ky][kx][c][f]), flattened (
 """
 import json
 import pathlib
+import sys
 
 import numpy
 import torch
@@ -83,6 +85,20 @@ def vgg_small(x, p):
     return dense(x, p[10], p[11])
 
 
+def modern(x, p):
+    x = F.leaky_relu(conv(x, p[0], p[1], stride=2), 0.125)
+    x = F.adaptive_avg_pool2d(F.silu(conv(x, p[2], p[3])), 1)
+    return dense(x, p[4], p[5])
+
+
+def smoothed_cross_entropy(logits, labels):
+    return F.cross_entropy(logits, labels, reduction="sum", label_smoothing=0.125)
+
+
+def squared_error(logits, labels):
+    return F.mse_loss(logits, F.one_hot(labels, CLASSES).double()) * len(labels)
+
+
 def cross_entropy(logits, labels):
     return F.cross_entropy(logits, labels, reduction="sum")
 
@@ -111,6 +127,16 @@ NETS = {
         tensors=[((5, 5, 1, 6), -2, 1), ((6,), -3, 1), ((5, 5, 6, 16), -3, 1), ((16,), -3, 1),
                  ((400, 120), -3, 1), ((120,), -3, 1), ((120, 84), -2, 1), ((84,), -3, 1),
                  ((84, 10), -2, 1), ((10,), -3, 1)]),
+    "modern": dict(
+        net=modern, loss=smoothed_cross_entropy, normalize=(BYTE, 0.5, 0.5), batch=5,
+        sgd=dict(lr=2.0**-5, momentum=0.875, nesterov=True, weight_decay=2.0**-8),
+        tensors=[((5, 5, 1, 6), -1, 1), ((6,), -2, 1), ((3, 3, 6, 12), -1, 1), ((12,), -2, 1),
+                 ((12, 10), 0, 1), ((10,), -2, 1)]),
+    "modern-squares": dict(
+        net=modern, loss=squared_error, normalize=(BYTE, 0.5, 0.5), batch=3,
+        sgd=dict(lr=2.0**-5, momentum=0.5, nesterov=False, weight_decay=0.0),
+        tensors=[((5, 5, 1, 6), -1, 1), ((6,), -2, 1), ((3, 3, 6, 12), -1, 1), ((12,), -2, 1),
+                 ((12, 10), 0, 1), ((10,), -2, 1)]),
     "vgg-small": dict(
         net=vgg_small, loss=cross_entropy, normalize=(BYTE, 0.5, 0.5), batch=2,
         sgd=dict(lr=2.0**-10, momentum=0.5, nesterov=True, weight_decay=2.0**-11),
@@ -168,6 +194,8 @@ def golden(name, net, loss, normalize, batch, sgd, tensors):
 def main():
     torch.set_default_dtype(torch.float64)
     for name, description in NETS.items():
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         path = pathlib.Path(__file__).parent / f"{name}.json"
         content = golden(name, **description)
         lines = [f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}"

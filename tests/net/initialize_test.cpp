@@ -68,6 +68,8 @@ TEST(Initialize, DistributionsAreThoseNamed) {
     expect_uniform(of_weights({InitializerKind::uniform, 0.5}, seed), 0.5);
     expect_uniform(of_weights({InitializerKind::xavier_uniform, 0}, seed),
                    std::sqrt(6.0 / (kInputs + kUnits)));
+    expect_uniform(of_weights({InitializerKind::kaiming_uniform, 0}, seed),
+                   1 / std::sqrt(static_cast<double>(kInputs)));
     const Statistics he = of_weights({InitializerKind::he_normal, 0}, seed);
     const double deviation = std::sqrt(2.0 / kInputs);
     EXPECT_NEAR(he.mean, 0, 5 * deviation / std::sqrt(kCount));
@@ -90,6 +92,42 @@ TEST(Initialize, NormalNumbersHaveTheShapeOfTheBell) {
     const double want = 0.5 * std::erfc(-z / std::sqrt(2.0));
     EXPECT_NEAR(below / kCount, want, 5 * std::sqrt(0.25 / kCount)) << z;
   }
+}
+
+// As nn.Linear does, whose biases have the bound of its weights.
+TEST(Initialize, KaimingUniformOfABiasUsesTheInputsOfTheWeight) {
+  const Initializer kaiming{InitializerKind::kaiming_uniform, 0};
+  const Net net = make(9, {dense("d", 20'000, kaiming, kaiming)});
+  const Statistics s = statistics(initial_parameters(net, 1), net.parameter_tensors()[1]);
+  EXPECT_LE(s.high, 1 / 3.0);
+  EXPECT_GT(s.high, 0.999 / 3);
+  EXPECT_LT(s.low, -0.999 / 3);
+}
+
+// The first filters pass their channel on, at the middle of the kernel (3, 4): (1, 2).
+TEST(Initialize, DiracIsPartlyTheIdentity) {
+  Layer conv;
+  conv.name = "conv";
+  conv.op = Conv2d{{}, 5, {3, 4}};
+  conv.inputs = {kNetInput};
+  conv.weight_initializer.kind = InitializerKind::dirac;
+  Layer top = dense("top", 2, {}, {});
+  top.inputs = {0};
+  const Net net("net", {3, 4, 2}, {}, {conv, top}, LossFunction::softmax_cross_entropy);
+  const Buffer<float> arena = initial_parameters(net, 1);
+  Index others = 0;
+  for (Index tap = 0; tap < 24; ++tap) {
+    for (Index filter = 0; filter < 5; ++filter) {
+      const float w = arena[tap * 5 + filter];
+      if (filter < 2) {
+        EXPECT_EQ(w, tap == (1 * 4 + 2) * 2 + filter ? 1 : 0) << tap << ' ' << filter;
+      } else {
+        EXPECT_LE(std::abs(w), 1 / std::sqrt(24.0F));
+        others += w != 0 ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_EQ(others, 24 * 3);
 }
 
 // The share of elements that are equal in two tensors.

@@ -225,7 +225,7 @@ class RandomLayers {
       case 4:
         return Add{};
       default:
-        return Activation{{}, static_cast<ActivationFunction>(pick(0, 2))};
+        return Activation{{}, static_cast<ActivationFunction>(pick(0, 4))};
     }
   }
 

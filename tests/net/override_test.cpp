@@ -115,7 +115,11 @@ TEST(Override, ReachesEveryKeyOfTrain) {
                                      "train.warmup_epochs=2",
                                      "train.step_epochs=1.5",
                                      "train.step_factor=0.3",
-                                     "train.final_learning_rate=1e-05"};
+                                     "train.final_learning_rate=1e-05",
+                                     "train.milestones=[1, 2.5]",
+                                     "train.pct_start=0.25",
+                                     "train.div_factor=5",
+                                     "train.anneal_strategy=linear"};
   TrainSettings want;
   want.batch = 7;
   want.grain = 3;
@@ -128,6 +132,10 @@ TEST(Override, ReachesEveryKeyOfTrain) {
   want.step_epochs = 1.5;
   want.step_factor = 0.3;
   want.final_learning_rate = 1e-05;
+  want.milestones = {1, 2.5};
+  want.pct_start = 0.25;
+  want.div_factor = 5;
+  want.anneal_strategy = AnnealStrategy::linear;
   const ModelFile model = with(all);
   EXPECT_EQ(model.train, want);
   EXPECT_EQ(parse_model_file(model.text, "again").train, want);

@@ -55,6 +55,7 @@ struct Case {
     InputGradient<Real> pass;
     pass.samples = samples;
     pass.dy = dy.data();
+    pass.x = x.data();
     pass.y = y.data();
     pass.parameters = parameters.data();
     pass.argmax = argmax.data();
@@ -214,7 +215,8 @@ struct LossCase {
 TEST(LossGradients, AreThoseOfCentralDifferences) {
   Random random(102);
   for (int round = 0; round < rounds(200); ++round) {
-    const Loss op{random.pick(1, 200), static_cast<LossFunction>(round % 2)};
+    Loss op{random.pick(1, 200), static_cast<LossFunction>(round % 3)};
+    if (round % 6 == 0) op.label_smoothing = random.uniform(0, 0.9);
     LossCase c(op, static_cast<std::size_t>(random.pick(1, 4)), random);
     c.loss();
     const std::vector<double> gradient = c.dlogits;
@@ -228,6 +230,21 @@ TEST(LossGradients, AreThoseOfCentralDifferences) {
       ASSERT_NEAR((above - below) / (2 * step), gradient[i], kTolerance);
     }
   }
+}
+
+// So the classes of top-k accuracy are those of the largest scores, also outside of [0, 1].
+TEST(Losses, ProbabilitiesOfSquaredErrorsHaveTheOrderOfTheScores) {
+  const std::vector<double> logits = {-0.5, -0.01, 0.9, 1.2, 1.5};
+  std::vector<double> probabilities(5);
+  reference::loss<double>(
+      {5, LossFunction::mean_squared_error},
+      {.samples = 1, .logits = logits.data(), .probabilities = probabilities.data()});
+  double sum = 0;
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_GT(probabilities[i], i > 0 ? probabilities[i - 1] : 0);
+    sum += probabilities[i];
+  }
+  EXPECT_NEAR(sum, 1, 1e-12);
 }
 
 // The loss is finite for huge and for tiny logits.

@@ -128,10 +128,11 @@ TEST(Op, NamesAreDistinctAndTraitsBelongToOneKind) {
       EXPECT_EQ(name, type.name);
       names.push_back(name);
       EXPECT_EQ(keeps_argmax(op), name == "max_pool2d");
-      const bool activates = name == "relu" || name == "sigmoid" || name == "tanh";
+      const bool activates =
+          name == "relu" || name == "sigmoid" || name == "tanh" || name == "leaky_relu";
       EXPECT_TRUE(works_in_place(op) || !activates);
       EXPECT_EQ(reads_own_output(op), activates);
-      EXPECT_EQ(reads_own_input(op), name == "batch_norm2d");
+      EXPECT_EQ(reads_own_input(op), name == "batch_norm2d" || name == "silu");
       EXPECT_EQ(input_count(op), name == "add" ? 2 : 1);
     }
   });

@@ -187,6 +187,10 @@ inline Pool2d random_pool2d(Random& random, const Bounds& bounds) {
     if (random.chance(50)) {
       op.padding = {random.pick(0, op.kernel.height / 2), random.pick(0, op.kernel.width / 2)};
     }
+    if (random.chance(10)) {
+      op = {op.in, Pooling::average, {1, 1}, {1, 1}, {0, 0}, true};
+      OpTraits<Pool2d>::fit(op);
+    }
     if (fits(op.in, op.kernel, op.padding)) return op;
   }
 }
@@ -205,8 +209,9 @@ inline Dense random_dense(Random& random, const Bounds& bounds) {
 inline Op random_elementwise(Random& random, const Bounds& bounds) {
   const Shape in{random.pick(1, bounds.side), random.pick(1, 5), random.pick(1, 5)};
   if (random.chance(25)) return Add{in};
+  if (random.chance(10)) return Flatten{in};
   if (random.chance(25)) return Dropout{in, random.chance(20) ? 0 : random.uniform(0, 1)};
-  return Activation{in, static_cast<ActivationFunction>(random.pick(0, 2))};
+  return Activation{in, static_cast<ActivationFunction>(random.pick(0, 4)), random.uniform(0, 1)};
 }
 
 // Where in a run the passes of an operation are. `samples` must outlive it.

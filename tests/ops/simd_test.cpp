@@ -87,6 +87,7 @@ struct Case {
     backend.input_gradient(op,
                            {.samples = samples,
                             .dy = dy.data(),
+                            .x = x.data(),
                             .y = y.data(),
                             .parameters = weights.data(),
                             .packed = packed.data(),
@@ -232,7 +233,8 @@ TEST(Activations, MayBeDoneInPlace) {
   Random random(9);
   for (int round = 0; round < rounds(300); ++round) {
     const Activation op{{random.pick(1, 20), 3, random.pick(1, 5)},
-                        static_cast<ActivationFunction>(random.pick(0, 2))};
+                        static_cast<ActivationFunction>(random.pick(0, 3)),
+                        0.25};
     ASSERT_TRUE(works_in_place(op));
     const Case c(op, random.pick(1, 3), random, values_of(round));
     for (const Backend* backend : backends()) {
@@ -251,14 +253,15 @@ TEST(Activations, MayBeDoneInPlace) {
   }
 }
 
-// Sweeps all of float's range coarsely: exponentials, sigmoids and tanh agree to the bit.
+// Sweeps all of float's range coarsely: they agree to the bit.
 TEST(Activations, AgreeOverAllMagnitudes) {
   const Index count = 1 << 16;
   Floats x(count), expected(count), actual(count);
   for (Index i = 0; i < count; ++i) {
     x[i] = std::bit_cast<float>(static_cast<std::uint32_t>(i << 16 | (i * 40503 & 0xFFFF)));
   }
-  for (const auto function : {ActivationFunction::sigmoid, ActivationFunction::tanh}) {
+  for (const auto function : {ActivationFunction::sigmoid, ActivationFunction::tanh,
+                              ActivationFunction::leaky_relu, ActivationFunction::silu}) {
     const Op op = Activation{{1, 1, count}, function};
     const Range units{0, forward_units(op, 1)};
     reference::backend().forward(op, {.samples = 1, .x = x.data(), .y = expected.data()}, units);
@@ -292,8 +295,11 @@ struct LossOutputs {
 TEST(Losses, GiveTheBitsOfTheReference) {
   Random random(10);
   for (int round = 0; round < rounds(400); ++round) {
-    const Loss op{random.chance(20) ? random.pick(100, 300) : random.channels(40),
-                  static_cast<LossFunction>(random.pick(0, 1))};
+    Loss op{random.chance(20) ? random.pick(100, 300) : random.channels(40),
+            static_cast<LossFunction>(random.pick(0, 2))};
+    if (op.function == LossFunction::softmax_cross_entropy && random.chance(50)) {
+      op.label_smoothing = random.uniform(0, 1);
+    }
     const Index samples = random.pick(1, 6);
     Floats logits(samples * op.classes, random.pick(0, 3));
     fill(logits, random, values_of(round));

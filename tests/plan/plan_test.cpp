@@ -220,11 +220,11 @@ class Simulation {
     const Layer& l = layer(stage.layer);
     read(stage.dy, complete_gradient(last(stage)));
     // Only these stages read their own outputs, or their inputs.
-    if (std::holds_alternative<Activation>(l.op) || stage.fused > 0) {
-      read(stage.y, {last(stage), {}});
-    }
+    const auto* activation = std::get_if<Activation>(&l.op);
+    const bool is_silu = activation && activation->function == ActivationFunction::silu;
+    if ((activation && !is_silu) || stage.fused > 0) read(stage.y, {last(stage), {}});
+    if (is_normalized(stage) || is_silu) read(stage.x, {l.inputs[0], {}});
     if (is_normalized(stage)) {
-      read(stage.x, {l.inputs[0], {}});
       expect_reduced(StageKind::gradient_statistics, stage);
     }
     std::vector<int> wanted;

@@ -63,7 +63,7 @@ class RandomNet {
         return Pool2d{
             {}, random_.chance(50) ? Pooling::max : Pooling::average, kernel, {1, 1}, padding};
       default:
-        return Activation{{}, static_cast<ActivationFunction>(random_.pick(0, 2))};
+        return Activation{{}, static_cast<ActivationFunction>(random_.pick(0, 4)), 0.2};
     }
   }
 

@@ -322,6 +322,40 @@ Problem everything() {
   return problem;
 }
 
+// What residual nets and their relatives have: activations with a slope and with x in their
+// gradient, an average over the whole image, filters that begin as the identity, smoothed labels.
+Problem modern() {
+  auto layers = chain({Conv2d{{}, 7, {3, 3}, {1, 1}, {1, 1}, true},
+                       Activation{{}, ActivationFunction::leaky_relu, 0.1},
+                       Conv2d{{}, 9, {3, 2}, {2, 1}, {1, 0}, false}, BatchNorm2d{},
+                       Activation{{}, ActivationFunction::silu}, Conv2d{{}, 20, {2, 2}},
+                       Activation{{}, ActivationFunction::silu},
+                       Pool2d{{}, Pooling::average, {1, 1}, {1, 1}, {0, 0}, true}, Flatten{},
+                       Dense{{}, 18, true}, Activation{{}, ActivationFunction::leaky_relu, 0},
+                       Flatten{}, Dense{{}, 5, true}});
+  for (Layer& layer : layers) {
+    layer.weight_initializer.kind = InitializerKind::kaiming_uniform;
+    layer.bias_initializer.kind = InitializerKind::kaiming_uniform;
+  }
+  layers[2].weight_initializer.kind = InitializerKind::dirac;
+  layers[9].weight_initializer.kind = InitializerKind::dirac;
+  return {"modern",
+          Net("modern", {9, 8, 3}, {}, std::move(layers),
+              Loss{1, LossFunction::softmax_cross_entropy, 0.1}),
+          Sgd{.momentum = 0.9, .nesterov = true}, 0.05F};
+}
+
+// Squared errors, and a flattened image that a dense layer reads.
+Problem squares() {
+  return {"squares",
+          Net("squares", {6, 7, 2}, {},
+              chain({Conv2d{{}, 5, {3, 3}}, Activation{{}, ActivationFunction::silu}, Flatten{},
+                     Dense{{}, 17, true}, Activation{{}, ActivationFunction::leaky_relu, 0.3},
+                     Dense{{}, 4, true}}),
+              Loss{1, LossFunction::mean_squared_error}),
+          Adam{}, 0.01F};
+}
+
 // Pixels that are floats.
 Problem float_pixels() {
   Problem problem = strided();
@@ -358,11 +392,12 @@ NetOptimizer Problem::net_optimizer() const {
 
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all{
-      strided(),        classic(),      readers(),        branches(),    dense(),
-      large(),          thin(),         tiny_numbers(),   adam(),        adamw(),
-      rmsprop(),        many_classes(), normalized(),     grouped(),     dropout(),
-      clipped(),        lars(),         muon(),           ema(),         lookahead(),
-      muon_lookahead(), everything(),   muon_subsample(), float_pixels()};
+      strided(),        classic(),      readers(),        branches(),     dense(),
+      large(),          thin(),         tiny_numbers(),   adam(),         adamw(),
+      rmsprop(),        many_classes(), normalized(),     grouped(),      dropout(),
+      clipped(),        lars(),         muon(),           ema(),          lookahead(),
+      muon_lookahead(), everything(),   muon_subsample(), float_pixels(), modern(),
+      squares()};
   return all;
 }
 

@@ -45,6 +45,8 @@ muon_lookahead: weights aa886db8eeab51c0 state 854885df3458742c losses 0x1.0f1df
 everything: weights 82c0da476554efc9 state 9e7292312f7ef0ba losses 0x1.9b2ac4fab1ac8p+8 74 0x1.f59cb6bb0fb8fp+7 160
 muon_subsample: weights b9557db759d393c8 state 844247202d46bfa5 losses 0x1.0e1826c9cf8e8p+8 126 0x1.03c4654da53c6p+8 145
 float_pixels: weights b99b309a069299b4 state 0f8be2e96b6f6e0a losses 0x1.716d58b78ef72p+8 97 0x1.6b28ea0aac6b1p+8 95
+modern: weights 4711124b7ce00d78 state 42215ff63757c3db losses 0x1.a01e7f4524ec7p+8 52 0x1.9a10a4db7ec6dp+8 49
+squares: weights 6c58418c366df773 state 4201c5a53b543910 losses 0x1.fd073466ae944p+5 64 0x1.573430a4677c6p+5 115
 )");
 }
 

@@ -214,6 +214,10 @@ Json to_json(const TrainSettings& settings) {
             {"step_epochs", settings.step_epochs},
             {"step_factor", settings.step_factor},
             {"final_learning_rate", settings.final_learning_rate},
+            {"milestones", settings.milestones},
+            {"pct_start", settings.pct_start},
+            {"div_factor", settings.div_factor},
+            {"anneal_strategy", to_string(settings.anneal_strategy)},
             {"optimizer", optimizer_json(settings)}};
   if (exists(settings.average)) json["average"] = average_json(settings);
   return json;

@@ -37,46 +37,19 @@ Dataset other_test_images(const Checkpoint& checkpoint, const TrainAndTest& data
 
 namespace {
 
-// Appends `from` to `to`.
-template <class T>
-void append(std::vector<T>& to, std::vector<T>&& from) {
-  if (to.empty()) {
-    to = std::move(from);
-  } else {
-    to.insert(to.end(), from.begin(), from.end());
-  }
-}
+constexpr Index kMostProbabilities = Index{1} << 26;  // in memory at once, for top_k_hits()
 
-// The evaluation of all samples, in parts where the probabilities of all take too much memory and
-// only top_k_hits() reads them.
-struct Tested {
-  Evaluation all;
-  Index top_k_hits = 0;
-};
-Tested evaluate_all(Engine& engine, const Dataset& images, Index classes, bool with_probabilities,
-                    Index top_k) {
-  constexpr Index kMostNumbers = Index{1} << 26;
-  std::vector<std::uint32_t> samples(static_cast<std::size_t>(images.size()));
-  std::iota(samples.begin(), samples.end(), 0u);
-  const Index part_size =
-      top_k > 0 && !with_probabilities ? std::max<Index>(kMostNumbers / classes, 1) : images.size();
-  Tested tested;
-  for (Index begin = 0; begin < images.size(); begin += part_size) {
-    const auto first = static_cast<std::size_t>(begin);
-    const auto count = static_cast<std::size_t>(std::min(part_size, images.size() - begin));
-    Evaluation part = engine.evaluate(images, std::span(samples).subspan(first, count),
-                                      with_probabilities || top_k > 0);
-    if (top_k > 0) {
-      tested.top_k_hits +=
-          top_k_hits(part.probabilities, images.labels().subspan(first, count), classes, top_k);
-    }
-    tested.all.metrics.correct += part.metrics.correct;
-    tested.all.metrics.samples += part.metrics.samples;
-    tested.all.metrics.loss += part.metrics.loss;
-    append(tested.all.predictions, std::move(part.predictions));
-    if (with_probabilities) append(tested.all.probabilities, std::move(part.probabilities));
+// The number of top_k_hits(), in parts where the probabilities of all samples take too much memory.
+Index count_top_k(Engine& engine, const Dataset& images, std::span<const std::uint32_t> samples,
+                  Index classes, Index top_k) {
+  const auto part_size = static_cast<std::size_t>(std::max<Index>(kMostProbabilities / classes, 1));
+  Index hits = 0;
+  for (std::size_t first = 0; first < samples.size(); first += part_size) {
+    const std::size_t count = std::min(part_size, samples.size() - first);
+    const Evaluation part = engine.evaluate(images, samples.subspan(first, count), true);
+    hits += top_k_hits(part.probabilities, images.labels().subspan(first, count), classes, top_k);
   }
-  return tested;
+  return hits;
 }
 
 }  // namespace
@@ -98,14 +71,25 @@ TestResult test(const Checkpoint& checkpoint, const Dataset& images, std::string
   const std::unique_ptr<Engine> engine =
       make_engine(net, optimizer_of(net, checkpoint.model.train), options, *communicator);
   engine->set_state(checkpoint.state);
-  Tested tested = evaluate_all(*engine, images, net.loss().classes, with_probabilities, top_k);
-  Evaluation& evaluation = tested.all;
+  const Index classes = net.loss().classes;
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(images.size()));
+  std::iota(samples.begin(), samples.end(), 0u);
+  // One call computes the loss, whose bits depend on the division of the samples into grains.
+  const bool at_once = with_probabilities || images.size() <= kMostProbabilities / classes;
+  Evaluation evaluation =
+      engine->evaluate(images, samples, with_probabilities || (top_k > 0 && at_once));
+  Index hits = 0;
+  if (top_k > 0) {
+    hits = at_once ? top_k_hits(evaluation.probabilities, images.labels(), classes, top_k)
+                   : count_top_k(*engine, images, samples, classes, top_k);
+  }
+  if (!with_probabilities) evaluation.probabilities.clear();
 
   const auto count = static_cast<double>(std::max<Index>(evaluation.metrics.samples, 1));
   return {static_cast<double>(evaluation.metrics.correct) / count,
           evaluation.metrics.loss / count,
-          static_cast<double>(tested.top_k_hits) / count,
-          Confusion(net.loss().classes, images.labels(), evaluation.predictions),
+          static_cast<double>(hits) / count,
+          Confusion(classes, images.labels(), evaluation.predictions),
           std::move(evaluation.predictions),
           std::move(evaluation.probabilities),
           engine->warnings()};

@@ -116,6 +116,12 @@ std::string text_of_settings(const ModelFile& model) {
   return text;
 }
 
+std::string text_of_loss(const Loss& loss) {
+  std::string text{to_string(loss.function)};
+  if (loss.label_smoothing > 0) text += fmt::format(" (label smoothing {})", loss.label_smoothing);
+  return text;
+}
+
 std::string text_of_model(const ModelFile& model, const Work& work) {
   const Net& net = model.net;
   std::vector<std::vector<std::string>> rows{
@@ -140,8 +146,7 @@ std::string text_of_model(const ModelFile& model, const Work& work) {
       "{} per step of {}; predicting takes {} per sample.\n"
       "A batch of {} in grains of {} has work for up to {} {} (data parallel).\n{}\n"
       "Trained with:\n\n{}",
-      net.name(), to_string(net.input()), to_string(net.loss().function),
-      to_string(model.arithmetic),
+      net.name(), to_string(net.input()), text_of_loss(net.loss()), to_string(model.arithmetic),
       aligned(rows, {false, false, false, false, true, true, true, true}), with_commas(flops),
       with_commas(flops * work.batch), work.batch, with_commas(sum.forward_flops), work.batch,
       work.grain, work.workers(), work.workers() == 1 ? "worker" : "workers",
@@ -164,6 +169,7 @@ Json json_of_model(const ModelFile& model, const Work& work) {
   return {{"name", net.name()},
           {"input", shape(net.input())},
           {"loss", to_string(net.loss().function)},
+          {"label_smoothing", net.loss().label_smoothing},
           {"arithmetic", to_string(model.arithmetic)},
           {"classes", net.loss().classes},
           {"layers", std::move(layers)},

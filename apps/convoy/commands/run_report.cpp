@@ -109,6 +109,21 @@ std::string optimizer_in_words(const TrainSettings& train) {
       break;
     case ScheduleKind::cosine:
       text += fmt::format(", decreasing along a cosine to {}", train.final_learning_rate);
+      break;
+    case ScheduleKind::multi_step:
+      text += fmt::format(", times {} after {:g} epochs", train.step_factor,
+                          fmt::join(train.milestones, ", "));
+      break;
+    case ScheduleKind::exponential:
+      text += fmt::format(", times {} in every {:g} epochs, exponentially", train.step_factor,
+                          train.step_epochs);
+      break;
+    case ScheduleKind::one_cycle:
+      text +=
+          fmt::format(", one cycle: from 1/{:g} of it up in {:g} % of the epochs, down to {} ({})",
+                      train.div_factor, 100 * train.pct_start, train.final_learning_rate,
+                      to_string(train.anneal_strategy));
+      break;
   }
   if (train.warmup_epochs > 0) text += fmt::format(", warm-up {:g} epochs", train.warmup_epochs);
   return text;

@@ -128,11 +128,13 @@ Activation read_activation(const TableReader& layer) {
   return kTypes[layer.choose("activation", *layer.find("activation"), names)].settings;
 }
 
-constexpr std::array<std::pair<std::string_view, InitializerKind>, 4> kInitializers = {
+constexpr std::array<std::pair<std::string_view, InitializerKind>, 6> kInitializers = {
     {{"zeros", InitializerKind::zeros},
      {"uniform", InitializerKind::uniform},
      {"xavier_uniform", InitializerKind::xavier_uniform},
-     {"he_normal", InitializerKind::he_normal}}};
+     {"he_normal", InitializerKind::he_normal},
+     {"kaiming_uniform", InitializerKind::kaiming_uniform},
+     {"dirac", InitializerKind::dirac}}};
 
 std::optional<std::string> string_at(const ConfigValue& table, std::string_view key) {
   const auto* entries = std::get_if<ConfigTable>(&table.data);

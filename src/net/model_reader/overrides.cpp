@@ -34,6 +34,7 @@ std::string suggest_key(std::string_view key) {
   std::vector<std::string> whole{"name", "arithmetic", "layer.0.filters", "loss.type"};
   for (const std::string_view k : kInputKeys) whole.push_back(fmt::format("input.{}", k));
   for (const std::string_view k : kTrainKeys) whole.push_back(fmt::format("train.{}", k));
+  whole.emplace_back("loss.label_smoothing");
   for (const std::string_view k : optimizer_keys()) whole.push_back(fmt::format("optimizer.{}", k));
   for (const std::string_view k : average_keys()) whole.push_back(fmt::format("average.{}", k));
   const std::vector<std::string_view> candidates(whole.begin(), whole.end());

@@ -14,9 +14,14 @@
 namespace convoy {
 namespace {
 
-constexpr NameTable<ScheduleKind, 3> kSchedules = {{{"constant", ScheduleKind::constant},
+constexpr NameTable<ScheduleKind, 6> kSchedules = {{{"constant", ScheduleKind::constant},
                                                     {"step", ScheduleKind::step},
-                                                    {"cosine", ScheduleKind::cosine}}};
+                                                    {"cosine", ScheduleKind::cosine},
+                                                    {"multi_step", ScheduleKind::multi_step},
+                                                    {"exponential", ScheduleKind::exponential},
+                                                    {"one_cycle", ScheduleKind::one_cycle}}};
+constexpr NameTable<AnnealStrategy, 2> kAnnealStrategies = {
+    {{"cos", AnnealStrategy::cos}, {"linear", AnnealStrategy::linear}}};
 
 constexpr Index kMaxShards = 1 << 20;
 
@@ -38,6 +43,52 @@ std::string read_order(const TableReader& train, std::string_view fallback) {
                fmt::format("write shards:N with N from 1 to {}", kMaxShards));
   }
   return fmt::format("shards:{}", shards);
+}
+
+std::vector<double> read_milestones(const TableReader& train) {
+  const ConfigValue* value = train.find("milestones");
+  if (value == nullptr) return {};
+  const auto* elements = std::get_if<ConfigArray>(&value->data);
+  const std::string_view example = "write milestones = [10, 15], in epochs, in ascending order";
+  if (elements == nullptr) {
+    train.fail(value->location, fmt::format("'milestones' is {}", describe(*value)), "", example);
+  }
+  std::vector<double> milestones;
+  for (const ConfigValue& element : *elements) {
+    const double epochs = train.number_of("milestones", element, kPositive);
+    if (!milestones.empty() && epochs <= milestones.back()) {
+      train.fail(element.location,
+                 fmt::format("the milestone {} follows {}", epochs, milestones.back()), "",
+                 example);
+    }
+    milestones.push_back(epochs);
+  }
+  return milestones;
+}
+
+void check_schedule(const TableReader& train, const TrainSettings& s) {
+  // The rate is multiplied once for each drop; this must not become the longest part of a step.
+  constexpr double kMostDrops = 1e6;
+  const auto epochs = static_cast<double>(s.epochs);
+  if (s.schedule == ScheduleKind::step && epochs / s.step_epochs > kMostDrops) {
+    const ConfigValue* value = train.find("step_epochs");
+    train.fail((value ? value : train.find("epochs"))->location,
+               fmt::format("'step_epochs' is {}", s.step_epochs),
+               fmt::format("the learning rate would drop more than a million times in {} epochs",
+                           s.epochs),
+               "give the number of epochs between two drops, for example 1");
+  }
+  if (s.schedule == ScheduleKind::multi_step && s.milestones.empty()) {
+    train.fail(train.find("schedule")->location, "the schedule 'multi_step' needs milestones",
+               "the learning rate drops at each of them",
+               "add milestones = [10, 15], in epochs, in ascending order");
+  }
+  if (s.schedule == ScheduleKind::one_cycle && s.warmup_epochs > 0) {
+    train.fail(train.find("warmup_epochs")->location,
+               fmt::format("'warmup_epochs' is {}", s.warmup_epochs),
+               "the schedule 'one_cycle' has a rise of its own",
+               "remove it, and choose pct_start and div_factor");
+  }
 }
 
 // Names the section of settings that many programs, and the first version, have among these.
@@ -62,6 +113,10 @@ std::string_view to_string(ScheduleKind kind) {
   return name_of(kSchedules, kind);
 }
 
+std::string_view to_string(AnnealStrategy strategy) {
+  return name_of(kAnnealStrategies, strategy);
+}
+
 TrainSettings read_train(const ConfigValue& table) {
   refuse_optimizer_keys(table);
   const TableReader train(table, "[train]", kTrainKeys);
@@ -80,17 +135,11 @@ TrainSettings read_train(const ConfigValue& table) {
   s.step_factor = train.number("step_factor", defaults.step_factor, kPositive);
   s.final_learning_rate =
       train.number("final_learning_rate", defaults.final_learning_rate, kNotNegativeFloat);
-  // The rate is multiplied once for each drop; this must not become the longest part of a step.
-  constexpr double kMostDrops = 1e6;
-  const auto epochs = static_cast<double>(s.epochs);
-  if (s.schedule == ScheduleKind::step && epochs / s.step_epochs > kMostDrops) {
-    const ConfigValue* value = train.find("step_epochs");
-    train.fail((value ? value : train.find("epochs"))->location,
-               fmt::format("'step_epochs' is {}", s.step_epochs),
-               fmt::format("the learning rate would drop more than a million times in {} epochs",
-                           s.epochs),
-               "give the number of epochs between two drops, for example 1");
-  }
+  s.milestones = read_milestones(train);
+  s.pct_start = train.number("pct_start", defaults.pct_start, kZeroToOne);
+  s.div_factor = train.number("div_factor", defaults.div_factor, kPositiveFloat);
+  s.anneal_strategy = train.choice("anneal_strategy", defaults.anneal_strategy, kAnnealStrategies);
+  check_schedule(train, s);
   return s;
 }
 
@@ -98,9 +147,11 @@ std::string train_text(const TrainSettings& s) {
   return fmt::format(
       "batch = {}\ngrain = {}\nepochs = {}\norder = \"{}\"\nseed = {}\ndrop_last = {}\n"
       "schedule = \"{}\"\nwarmup_epochs = {}\nstep_epochs = {}\nstep_factor = {}\n"
-      "final_learning_rate = {}\n",
+      "final_learning_rate = {}\nmilestones = [{}]\npct_start = {}\ndiv_factor = {}\n"
+      "anneal_strategy = \"{}\"\n",
       s.batch, s.grain, s.epochs, s.order, s.seed, s.drop_last, to_string(s.schedule),
-      s.warmup_epochs, s.step_epochs, s.step_factor, s.final_learning_rate);
+      s.warmup_epochs, s.step_epochs, s.step_factor, s.final_learning_rate,
+      fmt::join(s.milestones, ", "), s.pct_start, s.div_factor, to_string(s.anneal_strategy));
 }
 
 }  // namespace convoy

@@ -50,15 +50,32 @@ __device__ inline void loss_terms(const Loss& op, const LossArrays& arrays, int 
   for (int i = group.rank; i < samples * classes; i += group.size) {
     const int sample = i / classes, n = i - sample * classes;
     const float* const z = arrays.logits + sample * classes;
-    if (op.function == LossFunction::softmax_cross_entropy) {
+    const auto logit = static_cast<double>(z[n]);
+    const bool hot = n == arrays.labels[sample];
+    if (has_softmax(op)) {
       const float largest = finds_once(op) ? arrays.largest[sample] : z[first_maximum(z, classes)];
       arrays.exponentials[i] = math::exp_of(z[n] - largest);
+      const double difference = logit - (hot ? 1 : 0);
+      arrays.terms[i] = difference * difference;  // of mean_squared_error alone
     } else {
-      const auto logit = static_cast<double>(z[n]);
       arrays.exponentials[i] = math::sigmoid_of(z[n]);
-      arrays.terms[i] = math::softplus_of(logit) - (n == arrays.labels[sample] ? logit : 0.0);
+      arrays.terms[i] = math::softplus_of(logit) - (hot ? logit : 0.0);
     }
   }
+}
+
+// Of a softmax, with the sum of its exponentials.
+__device__ inline double cross_entropy(const Loss& op, const float* z, int label, int best,
+                                       float sum) {
+  const auto high = static_cast<double>(z[best]);
+  double below = static_cast<double>(z[label]) - high;
+  if (op.label_smoothing > 0) {
+    double all = 0;
+    for (int n = 0; n < static_cast<int>(op.classes); ++n) all += static_cast<double>(z[n]) - high;
+    below = (1 - op.label_smoothing) * below +
+            op.label_smoothing / static_cast<double>(op.classes) * all;
+  }
+  return math::log_of(static_cast<double>(sum)) - below;
 }
 
 // A chain of plain additions, cut into segments.
@@ -90,14 +107,18 @@ __device__ inline float total_of(const Loss& op, const LossArrays& arrays, int s
 __device__ inline void loss_gradient(const Loss& op, const LossArrays& arrays, int samples,
                                      const Group& group) {
   const int classes = static_cast<int>(op.classes);
+  const LossTargets<float> targets = targets_of<float>(op);
   for (int i = group.rank; i < samples * classes; i += group.size) {
     const int sample = i / classes, n = i - sample * classes;
     float p = arrays.exponentials[i];
-    if (op.function == LossFunction::softmax_cross_entropy) {
-      p = p / total_of(op, arrays, sample);
-    }
+    if (has_softmax(op)) p = p / total_of(op, arrays, sample);
     if (arrays.probabilities) arrays.probabilities[i] = p;
-    if (arrays.dlogits) arrays.dlogits[i] = p - (n == arrays.labels[sample] ? 1.0F : 0.0F);
+    if (arrays.dlogits) {
+      const float target = n == arrays.labels[sample] ? targets.hot : targets.cold;
+      arrays.dlogits[i] = op.function == LossFunction::mean_squared_error
+                              ? (arrays.logits[i] - target) * squared_error_factor<float>(op)
+                              : p - target;
+    }
   }
 }
 
@@ -109,11 +130,12 @@ __device__ inline void loss_sum(const Loss& op, const LossArrays& arrays, int sa
     const int best = first_maximum(z, classes), label = arrays.labels[sample];
     double loss = 0;
     if (op.function == LossFunction::softmax_cross_entropy) {
-      const float sum = total_of(op, arrays, sample);
-      loss = math::log_of(static_cast<double>(sum)) -
-             (static_cast<double>(z[label]) - static_cast<double>(z[best]));
+      loss = cross_entropy(op, z, label, best, total_of(op, arrays, sample));
     } else {
       for (int n = 0; n < classes; ++n) loss += arrays.terms[sample * classes + n];
+      if (op.function == LossFunction::mean_squared_error) {
+        loss = loss / static_cast<double>(op.classes);
+      }
     }
     arrays.losses[sample] = loss;
     arrays.predictions[sample] = best;

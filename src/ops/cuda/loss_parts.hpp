@@ -12,7 +12,7 @@ namespace convoy::cuda {
 // with N classes this takes N * N steps for each sample.
 CONVOY_HOST_DEVICE constexpr bool finds_once(const Loss& op) {
   constexpr Index kFewClasses = 64;
-  return op.function == LossFunction::softmax_cross_entropy && op.classes > kFewClasses;
+  return has_softmax(op) && op.classes > kFewClasses;
 }
 
 }  // namespace convoy::cuda

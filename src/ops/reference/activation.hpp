@@ -19,6 +19,7 @@ inline Range elements(Range units, Index size) {
 template <class Real>
 void forward(const Activation& op, const Forward<Real>& pass, Range units) {
   const Range range = elements(units, pass.samples * op.in.size());
+  const auto slope = static_cast<Real>(op.negative_slope);
   for (Index i = range.begin; i < range.end; ++i) {
     const Real x = pass.x[i];
     switch (op.function) {
@@ -31,6 +32,12 @@ void forward(const Activation& op, const Forward<Real>& pass, Range units) {
       case ActivationFunction::tanh:
         pass.y[i] = math::tanh(x);
         break;
+      case ActivationFunction::leaky_relu:
+        pass.y[i] = x > 0 ? x : slope * x;
+        break;
+      case ActivationFunction::silu:
+        pass.y[i] = x * math::sigmoid(x);
+        break;
     }
   }
 }
@@ -38,8 +45,15 @@ void forward(const Activation& op, const Forward<Real>& pass, Range units) {
 template <class Real>
 void input_gradient(const Activation& op, const InputGradient<Real>& pass, Range units) {
   const Range range = elements(units, pass.samples * op.in.size());
+  const auto slope = static_cast<Real>(op.negative_slope);
   for (Index i = range.begin; i < range.end; ++i) {
-    const Real y = pass.y[i], dy = pass.dy[i];
+    const Real dy = pass.dy[i];
+    if (op.function == ActivationFunction::silu) {
+      const Real x = pass.x[i], s = math::sigmoid(x);
+      pass.dx[i] = dy * (s * std::fma(x, 1 - s, Real{1}));
+      continue;
+    }
+    const Real y = pass.y[i];
     switch (op.function) {
       case ActivationFunction::relu:
         pass.dx[i] = y > 0 ? dy : Real{0};
@@ -49,6 +63,11 @@ void input_gradient(const Activation& op, const InputGradient<Real>& pass, Range
         break;
       case ActivationFunction::tanh:
         pass.dx[i] = dy * std::fma(-y, y, Real{1});
+        break;
+      case ActivationFunction::leaky_relu:
+        pass.dx[i] = y > 0 ? dy : slope * dy;
+        break;
+      case ActivationFunction::silu:
         break;
     }
   }

@@ -21,11 +21,25 @@ Index first_maximum(const Real* z, Index n) {
 // The loss of one sample; `largest` is the first maximum of z, `sum` the sum of e^(z - largest).
 template <class Real>
 double loss_of_sample(const Loss& op, const Real* z, Label label, Real largest, Real sum) {
+  const auto high = static_cast<double>(largest);
   if (op.function == LossFunction::softmax_cross_entropy) {
-    return math::log(static_cast<double>(sum)) -
-           (static_cast<double>(z[label]) - static_cast<double>(largest));
+    double below = static_cast<double>(z[label]) - high;
+    if (op.label_smoothing > 0) {
+      double all = 0;
+      for (Index n = 0; n < op.classes; ++n) all += static_cast<double>(z[n]) - high;
+      below = (1 - op.label_smoothing) * below +
+              op.label_smoothing / static_cast<double>(op.classes) * all;
+    }
+    return math::log(static_cast<double>(sum)) - below;
   }
   double loss = 0;
+  if (op.function == LossFunction::mean_squared_error) {
+    for (Index n = 0; n < op.classes; ++n) {
+      const double difference = static_cast<double>(z[n]) - (n == label ? 1 : 0);
+      loss += difference * difference;
+    }
+    return loss / static_cast<double>(op.classes);
+  }
   for (Index n = 0; n < op.classes; ++n) {
     const double logit = static_cast<double>(z[n]);
     loss += math::softplus(logit) - (n == label ? logit : 0.0);
@@ -33,17 +47,25 @@ double loss_of_sample(const Loss& op, const Real* z, Label label, Real largest, 
   return loss;
 }
 
+// `sum` is that of e^(z - largest).
+template <class Real>
+Real probability(const Loss& op, Real z, Real largest, Real sum) {
+  return has_softmax(op) ? math::exp(z - largest) / sum : math::sigmoid(z);
+}
+
 // Computes all samples of the pass.
 template <class Real>
 LossSum loss(const Loss& op, const LossPass<Real>& pass) {
   const Index N = op.classes;
+  const LossTargets<Real> targets = targets_of<Real>(op);
+  const Real factor = squared_error_factor<Real>(op);
   LossSum total;
   for (Index b = 0; b < pass.samples; ++b) {
     const Real* z = pass.logits + b * N;
     const Index best = first_maximum(z, N);
     const Real largest = z[best];
     Chain<Real> sum;
-    if (op.function == LossFunction::softmax_cross_entropy) {
+    if (has_softmax(op)) {
       for (const Segment s : Segments(1, N)) {
         for (Index n = s.terms.begin; n < s.terms.end; ++n) sum.term(math::exp(z[n] - largest));
         sum.end_segment();
@@ -55,12 +77,14 @@ LossSum loss(const Loss& op, const LossPass<Real>& pass) {
       total.correct += best == pass.labels[b] ? 1 : 0;
     }
     for (Index n = 0; n < N; ++n) {
-      const Real p = op.function == LossFunction::softmax_cross_entropy
-                         ? math::exp(z[n] - largest) / sum.total()
-                         : math::sigmoid(z[n]);
+      const Real logit = z[n];
+      const Real p = probability(op, logit, largest, sum.total());
       if (pass.probabilities) pass.probabilities[b * N + n] = p;
       if (pass.labels && pass.dlogits) {
-        pass.dlogits[b * N + n] = p - (n == pass.labels[b] ? Real{1} : Real{0});
+        const Real target = n == pass.labels[b] ? targets.hot : targets.cold;
+        pass.dlogits[b * N + n] = op.function == LossFunction::mean_squared_error
+                                      ? (logit - target) * factor
+                                      : p - target;
       }
     }
   }

@@ -14,6 +14,7 @@
 #include "parallel/collectives.hpp"
 #include "train/class_fit.hpp"
 #include "train/run_folder.hpp"
+#include "train/schedule.hpp"
 #include "train/setting_difference.hpp"
 #include "train/trainer/state.hpp"
 
@@ -193,11 +194,11 @@ Checkpoint RunTrainer::open_newest(State& state, const std::string& data_name,
                     identity.lost, found.file.string()));
   }
   warn_of_skipped(found, state.warnings);
-  if (epochs > identity.model.train.epochs && model.train.schedule == ScheduleKind::cosine) {
+  if (epochs > identity.model.train.epochs && ends_with_last_epoch(model.train.schedule)) {
     state.warnings.push_back(fmt::format(
-        "the cosine schedule ends with the last epoch: with {} epochs instead of {} the learning "
+        "the {} schedule ends with the last epoch: with {} epochs instead of {} the learning "
         "rate differs from that of a run begun with {}",
-        epochs, identity.model.train.epochs, epochs));
+        to_string(model.train.schedule), epochs, identity.model.train.epochs, epochs));
   }
   state.newest = found.file;
   state.initial_weights_sha256 = identity.initial_weights_sha256;

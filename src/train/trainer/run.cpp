@@ -48,11 +48,19 @@ bool is_better(const EpochMetrics& candidate, const EpochMetrics& best) {
 }
 
 // The mean loss per sample of a net that gives every class the same probability (with a loss that
-// treats outputs separately: 0.5 for each output).
+// treats outputs separately: 0.5 for each output; the least mean squared error is that of equal
+// outputs, too).
 double loss_of_guessing(const Loss& loss) {
   const auto classes = static_cast<double>(loss.classes);
-  return loss.function == LossFunction::softmax_cross_entropy ? std::log(classes)
-                                                              : classes * std::log(2.0);
+  switch (loss.function) {
+    case LossFunction::softmax_cross_entropy:
+      return std::log(classes);
+    case LossFunction::sigmoid_binary_cross_entropy:
+      return classes * std::log(2.0);
+    case LossFunction::mean_squared_error:
+      break;
+  }
+  return (classes - 1) / (classes * classes);
 }
 
 // The number with the fewest decimal digits that rounds to this rate: 0.1, as people write it, and
@@ -67,12 +75,14 @@ double in_decimals(float rate) {
 
 // What to do when training diverges. A tenth of the rate is a first try, which can be pasted.
 std::string remedy_for_divergence(const TrainSettings& settings) {
+  const std::string warm_up =
+      settings.schedule == ScheduleKind::one_cycle
+          ? fmt::format("rise (train.pct_start, now {})", settings.pct_start)
+          : fmt::format("warm-up (train.warmup_epochs, now {})", settings.warmup_epochs);
   return fmt::format(
       "begin a new run with a lower rate (--set optimizer.learning_rate={:.3g}; now {}) or a "
-      "longer "
-      "warm-up (train.warmup_epochs, now {}), or check the input's scale",
-      learning_rate(settings.optimizer) / 10, learning_rate(settings.optimizer),
-      settings.warmup_epochs);
+      "longer {}, or check the input's scale",
+      learning_rate(settings.optimizer) / 10, learning_rate(settings.optimizer), warm_up);
 }
 
 double rate(double amount, double seconds) {

@@ -77,6 +77,7 @@ class Case {
     reference::backend().input_gradient(op,
                                         {.samples = samples,
                                          .dy = dy_.data(),
+                                         .x = x_.data(),
                                          .y = y_.data(),
                                          .parameters = weights_.data(),
                                          .argmax = argmax_.data(),
@@ -120,6 +121,7 @@ class Case {
     memories_.at[4] = reinterpret_cast<float*>(argmax_.data());
     at.bordered_dy = put(5, bordered, cuda::bordered_dy_size(op_));
     at.dx = put(6, dx, input_shape(op_).size());
+    at.x = put(7, x_, input_shape(op_).size());
     at.layer = context_.layer;
     run(cuda::input_gradient(op_, at, work(threads)), threads);
     expect_same(dx_.data(), dx, dx.size(), "dx");

@@ -44,6 +44,20 @@ HWY_INLINE Vector relu_gradient(Vector y, Vector dy) {
   return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Full())), dy);
 }
 
+HWY_INLINE Vector leaky_relu(Vector x, Vector slope) {
+  return hn::IfThenElse(hn::Gt(x, hn::Zero(Full())), x, hn::Mul(slope, x));
+}
+
+HWY_INLINE Vector leaky_relu_gradient(Vector y, Vector dy, Vector slope) {
+  return hn::IfThenElse(hn::Gt(y, hn::Zero(Full())), dy, hn::Mul(slope, dy));
+}
+
+HWY_INLINE Vector silu_gradient(Vector x, Vector dy) {
+  const auto one = hn::Set(Full(), 1.0F);
+  const auto s = sigmoid(Full(), x);
+  return hn::Mul(dy, hn::Mul(s, hn::MulAdd(x, hn::Sub(one, s), one)));
+}
+
 inline void forward(const Activation& op, const Forward<float>& pass, Range units) {
   const Range range = elements(units, pass.samples * op.in.size());
   switch (op.function) {
@@ -55,6 +69,15 @@ inline void forward(const Activation& op, const Forward<float>& pass, Range unit
     case ActivationFunction::tanh:
       return map(range, pass.x, pass.x, pass.y,
                  [](Vector x, Vector) HWY_ATTR { return tanh(Full(), x); });
+    case ActivationFunction::leaky_relu: {
+      const auto slope = static_cast<float>(op.negative_slope);
+      return map(range, pass.x, pass.x, pass.y, [slope](Vector x, Vector) HWY_ATTR {
+        return leaky_relu(x, hn::Set(Full(), slope));
+      });
+    }
+    case ActivationFunction::silu:
+      return map(range, pass.x, pass.x, pass.y,
+                 [](Vector x, Vector) HWY_ATTR { return hn::Mul(x, sigmoid(Full(), x)); });
   }
 }
 
@@ -73,6 +96,15 @@ inline void input_gradient(const Activation& op, const InputGradient<float>& pas
       return map(range, pass.y, pass.dy, pass.dx, [](Vector y, Vector dy) HWY_ATTR {
         return hn::Mul(dy, hn::NegMulAdd(y, y, hn::Set(Full(), 1.0F)));
       });
+    case ActivationFunction::leaky_relu: {
+      const auto slope = static_cast<float>(op.negative_slope);
+      return map(range, pass.y, pass.dy, pass.dx, [slope](Vector y, Vector dy) HWY_ATTR {
+        return leaky_relu_gradient(y, dy, hn::Set(Full(), slope));
+      });
+    }
+    case ActivationFunction::silu:
+      return map(range, pass.x, pass.dy, pass.dx,
+                 [](Vector x, Vector dy) HWY_ATTR { return silu_gradient(x, dy); });
   }
 }
 

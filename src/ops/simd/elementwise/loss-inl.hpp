@@ -49,36 +49,47 @@ HWY_INLINE double sigmoid_loss(const float* z, Index n, Label label) {
   return loss;
 }
 
+// `sum` is that of e^(z - largest).
+HWY_INLINE Vector probability(const Loss& op, Vector z, float largest, float sum) {
+  const Full d;
+  return has_softmax(op) ? hn::Div(exp(d, hn::Sub(z, hn::Set(d, largest))), hn::Set(d, sum))
+                         : sigmoid(d, z);
+}
+
 // Computes all samples of the pass.
 inline LossSum loss(const Loss& op, const LossPass<float>& pass) {
   const Full d;
   const Index N = op.classes;
   const bool softmax = op.function == LossFunction::softmax_cross_entropy;
+  const bool sigmoids = op.function == LossFunction::sigmoid_binary_cross_entropy;
+  const LossTargets<float> targets = targets_of<float>(op);
+  const auto hot_target = hn::Set(d, targets.hot), cold_target = hn::Set(d, targets.cold);
+  const auto factor = hn::Set(d, squared_error_factor<float>(op));
   LossSum total;
   for (Index b = 0; b < pass.samples; ++b) {
     const float* z = pass.logits + b * N;
     const Index best = reference::first_maximum(z, N);
     const float largest = z[best];
-    const float sum = softmax ? sum_of_exponentials(z, N, largest) : 0.0F;
+    const float sum = has_softmax(op) ? sum_of_exponentials(z, N, largest) : 0.0F;
     if (pass.predictions) pass.predictions[b] = static_cast<std::uint16_t>(best);
     if (pass.labels) {
-      total.loss += softmax ? reference::loss_of_sample(op, z, pass.labels[b], largest, sum)
-                            : sigmoid_loss(z, N, pass.labels[b]);
+      total.loss += sigmoids ? sigmoid_loss(z, N, pass.labels[b])
+                             : reference::loss_of_sample(op, z, pass.labels[b], largest, sum);
       total.correct += best == pass.labels[b] ? 1 : 0;
     }
     for (Index i = 0; i < N; i += lanes(d)) {
       const auto mask = first_lanes(d, N - i);
       const auto logits = hn::MaskedLoad(mask, d, z + i);
-      const auto p = softmax
-                         ? hn::Div(exp(d, hn::Sub(logits, hn::Set(d, largest))), hn::Set(d, sum))
-                         : sigmoid(d, logits);
+      const auto p = probability(op, logits, largest, sum);
       if (pass.probabilities) store_lanes(p, mask, d, pass.probabilities + b * N + i);
       if (pass.labels && pass.dlogits) {
         const hn::RebindToSigned<Full> di;
         const auto label = hn::Set(di, static_cast<std::int32_t>(pass.labels[b] - i));
         const auto hot = hn::RebindMask(d, hn::Eq(hn::Iota(di, 0), label));
-        const auto target = hn::IfThenElseZero(hot, hn::Set(d, 1.0F));
-        store_lanes(hn::Sub(p, target), mask, d, pass.dlogits + b * N + i);
+        const auto target = hn::IfThenElse(hot, hot_target, cold_target);
+        const auto gradient =
+            softmax || sigmoids ? hn::Sub(p, target) : hn::Mul(hn::Sub(logits, target), factor);
+        store_lanes(gradient, mask, d, pass.dlogits + b * N + i);
       }
     }
   }
